@@ -48,6 +48,7 @@ GROUPS = {
         "serving",
         "fleets",
         "conversations",
+        "mobility",
         "transport",
         "clusters",
     ],

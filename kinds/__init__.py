@@ -248,23 +248,42 @@ _BRANCH: Final = re.compile(r"constrained-\w+|(tuple|list|literal)\[.*")
 """What pydantic calls a branch of a union, which nobody has typed."""
 
 
-def first_error(error: ValidationError) -> tuple[str, object, str]:
-    """The first complaint of a validation: dotted field, the value given, what is allowed."""
+def first_error(error: ValidationError, given: object = None) -> tuple[str, object, str]:
+    """The first complaint of a validation: dotted field, the value given, what is allowed. `given`: what was validated,
+    whose parts in lists go by their names where it names them."""
     detail, *others = error.errors(include_url=False)
     branch = next((place for place, step in enumerate(detail["loc"]) if _BRANCH.fullmatch(str(step))), None)
     if branch is not None:  # of the branches, the one that understands most of what was given
         same = [each for each in others if each["loc"][:branch] == detail["loc"][:branch]]
         detail = max((detail, *same), key=lambda each: len(each["loc"]))
     context = detail.get("ctx", {})
-    steps = [str(step) for step in (*detail["loc"], context.get("path")) if step not in (None, "")]
+    steps = [*_typed(detail["loc"], given), *([str(context["path"])] if context.get("path") else [])]
     path = ".".join(step for step in steps if not _BRANCH.fullmatch(step))
     allowed = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
     return path, context.get("got", detail["input"]), allowed
 
 
-def one_line(error: ValidationError) -> ConfigError:
-    """The validation error as a `ConfigError` a user can act on. A check across fields names them itself."""
-    path, got, allowed = first_error(error)
+def _typed(steps: Iterable[str | int], given: object) -> Iterator[str]:
+    """The steps of a place in what was given as they would be typed: `fleet`, `meters`, `count`."""
+    for step in steps:
+        names: list[object] = []
+        if isinstance(given, Mapping):
+            names, parts = list(given), list(given.values())
+        elif isinstance(given, list | tuple):
+            names, parts = [each.get("name") if isinstance(each, Mapping) else None for each in given], list(given)
+        if isinstance(step, int) and step < len(names):
+            name = names[step]
+            yield name if isinstance(name, str) and name and names.count(name) == 1 else str(step)
+            given = parts[step]
+        else:
+            yield from [str(step)] if step != "" else ()
+            given = given.get(step) if isinstance(given, Mapping) else None
+
+
+def one_line(error: ValidationError, given: object = None) -> ConfigError:
+    """The validation error as a `ConfigError` a user can act on. A check across fields names them itself. `given`: as
+    of `first_error`."""
+    path, got, allowed = first_error(error, given)
     if isinstance(got, Mapping | Part):
         return ConfigError(": ".join(text for text in (path, allowed) if text))
     return ConfigError(f"{path or 'configuration'} = {shown(got)}: {allowed}")

@@ -1,7 +1,5 @@
-"""Files, ours and a user's: complaints name file and line, what is written is whole, a file is known by its hash.
-
-Only regular files are read, and whole ones only up to a stated size: a pipe or a device may never end.
-"""
+"""Files, ours and a user's: complaints name file and line, what is written is whole, a file is known by its hash. Only
+regular files up to a stated size are read: a pipe may never end."""
 
 from __future__ import annotations
 
@@ -34,6 +32,7 @@ _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _CHECKSUM = "checksum"
 
 _FOLDER: ContextVar[Path | None] = ContextVar("folder", default=None)
+_NO_FILES: ContextVar[bool] = ContextVar("no_files", default=False)
 
 
 @contextmanager
@@ -46,8 +45,21 @@ def paths_from(folder: Path) -> Iterator[None]:
         _FOLDER.reset(before)
 
 
+@contextmanager
+def no_files() -> Iterator[None]:
+    """Has each `GivenPath` that is validated meanwhile refused, before anything looks for its file."""
+    before = _NO_FILES.set(True)
+    try:
+        yield
+    finally:
+        _NO_FILES.reset(before)
+
+
 def placed(path: Path) -> Path:
-    """The path, which is as it is given unless `paths_from` says where relative ones begin."""
+    """The path, which is as it is given unless `paths_from` says where relative ones begin. Raises ValueError where
+    there may be none."""
+    if _NO_FILES.get():
+        raise ValueError("no file allowed")
     folder = _FOLDER.get()
     return path if folder is None else Path(os.path.abspath(folder / path))
 
@@ -99,10 +111,8 @@ def read_text(path: Path, most: int = MOST_BYTES) -> str:
 
 
 def read_lines(path: Path, most: int = MOST_BYTES) -> list[tuple[str, str]]:
-    """The lines of a UTF-8 file, each behind its place, `FILE, line 1` and on, for a complaint about it.
-
-    Raises ConfigError when the file cannot be read.
-    """
+    """The lines of a UTF-8 file, each behind its place, `FILE, line 1` and on. Raises ConfigError when it cannot be
+    read."""
     text = read_text(path, most)
     if text.count("\n") > MOST_LINES:
         raise ConfigError(f"{path}: cannot be read (must have at most {MOST_LINES:,} lines)")
@@ -150,12 +160,8 @@ def read_note(path: Path) -> dict[str, Any]:
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """What the rows of a CSV file hold in these columns, in this order, each behind its place as in `read_lines`; blank
-    lines and other columns are left out.
-
-    Raises ConfigError when the file cannot be read, has not each of these columns once, or a row has not a value for
-    each column of the file.
-    """
+    """What the rows of a CSV file hold in these columns, each behind its place; blank lines and other columns are left
+    out. Raises ConfigError when the file cannot be read, a column is not there once, or a row lacks a value."""
     (place, header), *rows = _rows(path)
     for name in columns:
         if (times := header.count(name)) != 1:
@@ -174,7 +180,6 @@ def read_header(path: Path) -> list[str]:
 
 
 def _rows(path: Path) -> list[tuple[str, list[str]]]:
-    """The header, its names without spaces around them, and the rows."""
     reader = csv.reader(StringIO(read_text(path)), strict=True)
     try:
         rows = [(f"{path}, line {reader.line_num}", row) for row in reader if row]
@@ -206,11 +211,8 @@ def by_content(value: object) -> str:
 
 
 def atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Has `write` make a file or folder beside its place, and moves it there when it is whole.
-
-    A crash, or another process at the same, leaves a whole one or none. Raises OSError where it cannot be moved: a
-    folder takes no other folder's place.
-    """
+    """Has `write` make a file or folder beside its place, and moves it there when it is whole: a crash, or another
+    process at the same, leaves a whole one or none. Raises OSError where it cannot be moved."""
     with tempfile.TemporaryDirectory(prefix=f"{path.name}.", suffix=".unfinished", dir=path.parent) as scratch:
         unfinished = Path(scratch) / path.name
         write(unfinished)
@@ -232,5 +234,4 @@ def _checksum(fields: Mapping[str, object]) -> str:
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> ConfigError:
-    """The complaint about a file that is not there, or whose name no file can have."""
     return ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})")

@@ -1,9 +1,8 @@
 """Users' mistakes, each reported on one line: a value that a field refuses, and what a class of their own does wrong.
 
-A class of a user's file is called from deep inside a run. Where it raises, the file and line of its own code are
-reported. Where it answers what it must not, the message is the rule that its family has for that method:
-`Choice.method_rules`. Its methods are pure functions, for what they answer is remembered: now and then one is called
-twice, and refused where the two answers differ. Our own classes are trusted, and asked as they are.
+Where a user's class raises, file and line of its own code are reported; where it answers what it must not, the rule
+that its family has for the method (`Choice.method_rules`). Methods are pure functions, for what they answer is
+remembered: now and then one is called twice. Our own classes are trusted.
 """
 
 from __future__ import annotations
@@ -117,10 +116,8 @@ def is_number(value: object) -> TypeGuard[float]:
 
 @contextmanager
 def users_mistakes_told(imports: Sequence[object] = ()) -> Iterator[None]:
-    """Raises what goes wrong in a user's class as a ConfigError: one line, from a worker too.
-
-    `imports`: files of the user's that take part. With them, what is not known to come from elsewhere is theirs.
-    """
+    """Raises what goes wrong in a user's class as a ConfigError: one line, from a worker too. With `imports`, files of
+    the user's, what is not known to come from elsewhere is theirs."""
     try:
         yield
     except ConfigError:
@@ -178,7 +175,6 @@ def _watched(method: Callable[..., object], rule: Rule) -> Callable[..., object]
     calls, found = 0, list[ImpureError]()
 
     def answered(*arguments: object, **named: object) -> object:
-        """The method's answer, which is the same when it is called again."""
         nonlocal calls
         calls += 1
         answer = method(*arguments, **named)
@@ -251,6 +247,5 @@ def _place(file: str, line: int) -> str:
 
 
 def _near(file: str) -> str:
-    """A file's name as one in the working directory would type it."""
     near = relpath(realpath(file), realpath(os.curdir))
     return file if near.startswith(os.pardir) else near

@@ -21,10 +21,7 @@ MOST_VALUES: Final = 20_000
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's, without what would be believed in silence or never end: a key given twice, aliases that repeat aliases.
-
-    PyYAML leaves to Python what is wrong with a value: a date that no calendar has is a ValueError.
-    """
+    """PyYAML's, without what would be believed in silence or never end: a key given twice, aliases of aliases."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)

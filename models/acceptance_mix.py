@@ -265,7 +265,6 @@ def _nearest_beta(given: Floats, stretch_tokens: int) -> Stretches:
 
 
 def _beta(alpha: float, beta: float, drafts: int, stretch_tokens: int) -> Stretches:
-    """Acceptance over rounds is Beta(alpha, beta)."""
     from scipy.special import roots_jacobi
 
     nodes, weights = roots_jacobi(_NODES, beta - 1, alpha - 1)
@@ -302,7 +301,6 @@ def _round_tokens(acceptances: Floats, drafts: int) -> Floats:
 
 
 def _pattern(given: Floats) -> Pattern:
-    """As many acceptances as drafts: the nearest of a few descents."""
     from scipy.optimize import least_squares
 
     def pattern(logits: Floats) -> Pattern:

@@ -30,7 +30,7 @@ from transformers import AttentionInterface, DynamicCache, PreTrainedModel
 
 from kinds import ConfigError, first_line
 from models.fixed_batch import WIDEST, FixedBatch
-from models.packed_passes import ForwardPass, SharedNetwork, unfit
+from models.packed_passes import ForwardPass, SharedNetwork, some_tokens, unfit
 
 BATCHED: Final = "batched_texts"  # the attention of a batched pass, to the transformers library
 ALIGNED: Final = 16  # places of a cache, a multiple of this: kernels of attention want masks of such rows
@@ -127,14 +127,13 @@ class BatchedNetwork(SharedNetwork):
         caches, logits = [self.cache() for _ in range(texts)], list[torch.Tensor]()
         room = min(WIDEST, self.batch.tokens // len(TRIED), self.module.config.max_position_embeddings // len(TRIED))
         for number, step in enumerate(TRIED):
-            tokens = [_some(number, min(new, room), self.module.config.vocab_size) for new in step[:texts]]
+            tokens = [some_tokens(number, min(new, room), self.module.config.vocab_size) for new in step[:texts]]
             passes = [self.wanted(*each, min(2, len(each[1]))) for each in zip(caches, tokens, strict=True)]
             logits += self.make(passes) if at_once else [each.alone() for each in passes]
         del others
         return logits
 
     def _run(self, shape: _Shape, texts: Sequence[tuple[CacheRow, _Part]]) -> Iterator[torch.Tensor]:
-        """One pass: the logits [last, V] of each text, whose row then holds its new tokens."""
         began_s = time.perf_counter()
         static, device = shape.static, self.module.device
         ids = np.zeros((self.batch.sequences, shape.width), dtype=np.int64)
@@ -208,7 +207,6 @@ class _Shape(NamedTuple):
 
 
 def _power_of_two(number: int) -> int:
-    """The least that is not below."""
     return 1 << (number - 1).bit_length()
 
 
@@ -256,7 +254,6 @@ class _StaticCache(DynamicCache):  # type: ignore[misc]  # the library's types a
         )
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
-        """Nothing lies before a batch as a whole: each row has positions of its own."""
         return 0
 
 
@@ -286,7 +283,3 @@ def _attend(
 
 
 AttentionInterface.register(BATCHED, _attend)
-
-
-def _some(seed: int, number: int, vocabulary: int) -> tuple[int, ...]:
-    return tuple(np.random.default_rng([seed, number]).integers(vocabulary, size=number).tolist())

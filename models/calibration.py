@@ -118,5 +118,4 @@ def fitted_roofline(rows: Sequence[TimedPass], size: ModelSize) -> Roofline:
 
 
 def _rounded(logarithms: Floats) -> Floats:
-    """To four digits, as a person may want to type them."""
     return np.log([float(f"{each:.4g}") for each in np.exp(logarithms)])

@@ -1,8 +1,5 @@
-"""What decides a model: the card of its weights' files, the pair it describes, the device, and a hash of it all.
-
-What a network runs on and how products round there decide the last bits of every distribution, so they are in a pair's
-fingerprint. Fingerprints are needed where nothing is run: nothing here imports torch.
-"""
+"""What decides a model: the card of its weights' files, the pair it describes, the device, and a hash of it all, since
+where a network runs decides the last bits of its distributions. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -134,7 +131,6 @@ def _torch_takes_cuda() -> bool:
 
 @cache
 def _gpus() -> int:
-    """How many the driver counts; 0 where there is no driver."""
     try:
         nvml, count = ctypes.CDLL(_NVML), ctypes.c_uint(0)
         if nvml.nvmlInit_v2() or nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)):

@@ -1,9 +1,6 @@
-"""Texts whose next-token distributions are computed from the tokens, without a network, and texts that drift.
-
-A drifted text is the same weights under another library, precision or machine, so that distributions differ in their
-last digits. Each logit gets a normal number of its own, with a given standard deviation, decided by the text and the
-token. Sums in another order shift float32 logits by some 1e-6, half-precision weights or activations by 1e-3 to 1e-2.
-"""
+"""Texts whose next-token distributions are computed from the tokens, without a network, and texts that drift: each
+logit with a normal number of its own, decided by text and token, as another library or precision would have it (float32
+sums in another order some 1e-6, half precision 1e-3 to 1e-2)."""
 
 from __future__ import annotations
 
@@ -117,7 +114,6 @@ class DriftedText:
         self._text.crop(length)
 
     def _move(self, distribution: Floats, text: tuple[int, ...]) -> None:
-        """The distribution [V] after a text, moved in place."""
         key = blake2b(np.array(text, dtype="<i8").tobytes(), digest_size=16).digest()
         normals = np.random.Generator(np.random.Philox(key=np.frombuffer(key, dtype="<u8").astype(np.uint64)))
         distribution *= np.exp(self._drift * normals.standard_normal(distribution.size))

@@ -1,9 +1,5 @@
-"""The batch of a pair whose forward passes have fixed shapes, and the memory that such a pair takes.
-
-Each pass of a model is then over the same number of sequences, and the keys and values of each lie in a cache of a
-fixed length (`batched_passes`). What a pair takes on its device is computed from its dimensions before anything is
-loaded: float32 weights, keys and values, and the states of the widest pass.
-"""
+"""The batch of a pair whose forward passes have fixed shapes (`batched_passes`), and what it takes on its device,
+computed from its dimensions: float32 weights, keys and values, and the states of the widest pass."""
 
 from __future__ import annotations
 

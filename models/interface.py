@@ -1,10 +1,9 @@
 """What the simulator asks of a language model: distributions of next tokens after a sequence, from a cache it never
 sees.
 
-A `CachedText` is one text with its keys and values. The caller always hands over the whole text and says how many
-trailing distributions it wants; cached entries that are a prefix of it are kept, the rest dropped, and one forward pass
-runs over what is missing. Accepting, rejecting and starting over are therefore the same call. Drafts that branch are a
-`TokenTree`; its distributions are one pass too, behind which the path that was accepted is kept by `graft`.
+The caller hands over the whole text and says how many trailing distributions it wants; a `CachedText` keeps cached
+entries that are a prefix of it and makes one forward pass over the rest. Accepting, rejecting and starting over are the
+same call. Drafts that branch are a `TokenTree`, one pass too.
 """
 
 from __future__ import annotations
@@ -31,12 +30,9 @@ DeviceName = Literal["auto", "cpu", "cuda"]
 
 @dataclass(frozen=True)
 class TokenTree:
-    """Drafts that share their beginnings: node i is the token tokens[i] after the path to node parents[i].
-
-    Parent -1 is the text that the tree depends on. Nodes stand breadth-first, hence by parent; those of one parent
-    (siblings, no two of them the same token) in the order in which they are verified. A line of drafts is the tree of
-    one branch. Raises ValueError on anything else.
-    """
+    """Drafts that share their beginnings: node i is the token tokens[i] after the path to node parents[i], -1 the text.
+    Nodes stand breadth-first; siblings, no two the same token, in the order in which they are verified. Raises
+    ValueError on anything else."""
 
     tokens: tuple[int, ...]
     parents: tuple[int, ...]
@@ -125,11 +121,9 @@ class CachedText(Protocol):
         ...
 
     def graft(self, path: tuple[int, ...]) -> None:
-        """Keeps what the tree pass cached of these nodes: `cached == (*tokens, *tree.along(path))`.
-
-        To be called right after `tree_distributions`; whatever else is asked of the text forgets the tree. Raises
-        ValueError where there is no tree, or `path` does not lead down it from the text.
-        """
+        """Keeps what the tree pass cached of these nodes: `cached == (*tokens, *tree.along(path))`. Only right after
+        `tree_distributions`. Raises ValueError where there is no tree, or `path` does not lead down it from the
+        text."""
         ...
 
     def crop(self, length: int) -> None:
@@ -239,10 +233,8 @@ class Pair(Choice, family=True):
         return None
 
     def footprints(self) -> Sequence[BatchFootprint]:
-        """What drafter and verifier take on their device, computed, where the shape of passes is fixed; else ().
-
-        Raises ConfigError for models of an unknown kind.
-        """
+        """What drafter and verifier take on their device, computed, where the shape of passes is fixed; else (). Raises
+        ConfigError for models of an unknown kind."""
         return ()
 
     @property

@@ -1,9 +1,6 @@
-"""A folder of a language model in the transformers library's form: the files that are read of it, the hash of them all,
-and what is refused before anything of it is loaded.
-
-A stranger may have made the folder. No code in it is run, no file outside it is read, only safetensors are weights, and
-a configuration that would fill this machine's memory is refused from the sizes that it states.
-"""
+"""A folder of a language model in the transformers library's form: the files that are read of it, their hash, and what
+is refused before anything is loaded, for a stranger may have made it: code, files outside it, other weights than
+safetensors, and a configuration that would fill this machine's memory."""
 
 from __future__ import annotations
 
@@ -85,7 +82,6 @@ def _mapping(path: Path, most_bytes: int) -> dict[str, Any]:
 
 
 def _numbers(value: object, field: str = "") -> Iterator[tuple[str, float]]:
-    """Each number in a configuration that is a size, behind the name of its field."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield from _numbers(each, str(name))

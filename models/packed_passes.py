@@ -1,13 +1,10 @@
 """Forward passes of several texts as one: each text's distributions are, to the last bit, those of a pass of its own.
 
-The new tokens of all texts stand in one row. What works token by token (linear layers, norms, embeddings) runs on the
-whole row, and costs far less a token than on a few; what looks at several tokens or at the length of its input
-(attention, and an activation's vector loop with its scalar end) runs text by text, in the very call that the text alone
-would make. Linear layers keep a token's bits whatever the tokens beside it as oneDNN makes their products, and MKL in
-the mode that it is asked for (models/__init__.py), if there are a few rows at least. No library promises it everywhere.
-So a network is tried before it is packed: a few texts go through passes of the shapes that decoding makes (a prompt, a
-round's drafts, one token), each alone and then packed, in two orders and beside texts of other lengths. One different
-bit, or a network that cannot be packed at all, and its passes are made alone.
+The new tokens of all texts stand in one row. What works token by token runs on the whole row; attention, and an
+activation's vector loop with its scalar end, runs text by text, in the very call that the text alone would make. Linear
+layers keep a token's bits as oneDNN makes their products, and MKL in its strict mode (models/__init__.py), from a few
+rows on. No library promises it, so a network is tried first: texts through passes of the shapes that decoding makes,
+alone and packed, in two orders. One different bit, and its passes are made alone.
 """
 
 from __future__ import annotations
@@ -177,7 +174,6 @@ def packed(passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
 
 
 def _packs(passes: Sequence[ForwardPass]) -> Iterator[list[ForwardPass]]:
-    """The passes in their order, as many at a time as a packed one takes."""
     pack: list[ForwardPass] = []
     for each in passes:
         if pack and sum(len(other.tokens) for other in (*pack, each)) > MOST_TOKENS:
@@ -217,7 +213,6 @@ class _PackedCache(DynamicCache):  # type: ignore[misc]  # the library's types a
         return _Apart(keys, self._lengths), _Apart(values, self._lengths)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
-        """Nothing lies before a packed row."""
         return 0
 
 
@@ -244,7 +239,6 @@ AttentionInterface.register(PACKED, _attend)
 
 
 def _split(states: torch.Tensor, lengths: tuple[int, ...]) -> tuple[torch.Tensor, ...]:
-    """Each text's part of states [..., sum of lengths, d]."""
     return tuple(torch.split_with_sizes(states, list(lengths), -2))
 
 
@@ -258,7 +252,6 @@ def _causal(query: torch.Tensor, keys: torch.Tensor) -> torch.Tensor | None:
 
 
 def _replace(network: torch.nn.Module, with_: Callable[[torch.nn.Module], torch.nn.Module | None]) -> None:
-    """Puts another module in the place of each part of a network that there is one for."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if (other := with_(child)) is not None:
@@ -266,7 +259,6 @@ def _replace(network: torch.nn.Module, with_: Callable[[torch.nn.Module], torch.
 
 
 def _is_function(module: torch.nn.Module) -> bool:
-    """Whether a module is a function of its input alone, such as an activation."""
     inert = isinstance(module, torch.nn.Dropout | torch.nn.Identity | _TextByText)
     return not inert and not any(
         True for part in (module.children(), module.parameters(), module.buffers()) for _ in part
@@ -281,7 +273,6 @@ class _Linear(torch.nn.Module):
     weight: torch.Tensor
 
     def __init__(self, weight: torch.Tensor, bias: torch.nn.Parameter | None) -> None:
-        """weight [out, in]."""
         super().__init__()
         self.bias = bias
         self._large = weight.numel() >= _LARGE
@@ -295,7 +286,6 @@ class _Linear(torch.nn.Module):
     @staticmethod
     @cache
     def available() -> bool:
-        """Whether oneDNN makes products here."""
         try:
             width = math.isqrt(_LARGE) + 1
             ones = torch.ones(1, 1, width)
@@ -312,7 +302,6 @@ class _Linear(torch.nn.Module):
         return cls(held["weight"].T.contiguous(), held.get("bias")) if type(part) is Conv1D else None
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """states [..., rows, in]."""
         new = states.shape[-2]
         rows = pad(states, (0, 0, 0, _LEAST_ROWS - new)) if new < _LEAST_ROWS else states
         if self._large:
@@ -336,7 +325,6 @@ class _TextByText(torch.nn.Module):
         return copy.deepcopy(self._function, memo)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """states [1, new tokens, width]."""
         lengths = self._network.lengths
         if not lengths:
             whole: torch.Tensor = self._function(states)
@@ -391,12 +379,11 @@ def _in_other_company(passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
     vocabulary = config.vocab_size
     first = passes[0].cache.get_seq_length() == 0
     most = min(MOST_TOKENS, network.module.config.max_position_embeddings) - sum(len(each.tokens) for each in passes)
-    filling = _tokens(0, most if first else FILLING, vocabulary)
+    filling = some_tokens(0, most if first else FILLING, vocabulary)
     return packed([ForwardPass(network, DynamicCache(config=config), filling, 1), *reversed(passes)])[:0:-1]
 
 
 def _history(network: SharedNetwork, make: Make) -> list[torch.Tensor]:
-    """The logits of all passes."""
     config = network.module.config
     caches = [DynamicCache(config=config) for _ in STEPS[0]]
     logits: list[torch.Tensor] = []
@@ -404,12 +391,13 @@ def _history(network: SharedNetwork, make: Make) -> list[torch.Tensor]:
         texts = zip(caches, step, strict=True)
         logits += make(
             [
-                ForwardPass(network, cache, _tokens(number, new, config.vocab_size), min(new, DISTRIBUTIONS))
+                ForwardPass(network, cache, some_tokens(number, new, config.vocab_size), min(new, DISTRIBUTIONS))
                 for cache, new in texts
             ]
         )
     return logits
 
 
-def _tokens(seed: int, number: int, vocabulary: int) -> tuple[int, ...]:
+def some_tokens(seed: int, number: int, vocabulary: int) -> tuple[int, ...]:
+    """As many tokens, drawn."""
     return tuple(np.random.default_rng([seed, number]).integers(vocabulary, size=number).tolist())

@@ -1,10 +1,9 @@
 """What is asked of a pair before any of its distributions: vocabulary, context, prompts, end token; and a pair's one
 loading.
 
-Prompts are made by the pair's own tokenizer, and to load a pair takes its weights, the libraries that run them, and
-seconds. So the first load leaves a card, one JSON file in the cache folder, and where all that is decoded is remembered
-nothing else of the pair is read. A card that came with recorded rounds (`sqsim cache import`) stands for a pair whose
-weights are elsewhere. A card that is damaged, or was made by other code, is as good as none.
+The first load leaves a card, one JSON file in the cache folder; where all that is decoded is remembered nothing else of
+the pair is read. A card that came with recorded rounds stands for a pair whose weights are elsewhere; a damaged one, or
+one of other code, is as good as none.
 """
 
 from __future__ import annotations
@@ -75,27 +74,20 @@ class PairCard(Part):
 
 
 def load(pair: Pair) -> LoadedPair:
-    """The pair's models, read once a process while their files stand, by the thread that asks first.
-
-    Raises ConfigError as `Pair.load` does, and where files are not those that the pair's fingerprint is of.
-    """
+    """The pair's models, read once a process while their files stand, by the thread that asks first. Raises ConfigError
+    as `Pair.load` does, and where files are not those that the pair's fingerprint is of."""
     with _LOADING:
         return _loaded(pair, pair.fingerprint)
 
 
 def card_of(pair: Pair) -> PairCard:
-    """The pair's card: of a pair of networks the kept one, where there is one; otherwise by loading it.
-
-    Raises ConfigError as `load` does.
-    """
+    """The pair's card: of networks the kept one, else by loading the pair. Raises ConfigError as `load` does."""
     return _card_of(pair, pair.fingerprint)
 
 
 def recorded(pair: Pair) -> PairCard | None:
     """The kept card of a pair whose fingerprint is not known without it: by its fields. None where there is none.
-
-    Raises ConfigError where there are several, of weights that were not the same or did not run on the same device.
-    """
+    Raises ConfigError where there are several, of other weights or another device."""
     described = describe(pair)
     cards = [card for card in _read(f"*.{_digest(described)}.json") if card.current and card.pair == described]
     if len(cards) > 1:

@@ -1,14 +1,9 @@
 """Times of a model's passes, the way the simulator runs them: float32, and one torch thread unless set otherwise.
 
-One thread on a processor is timed by its own clock, which stands still while other work has the core: what the pass
-takes where it has a core to itself. Several threads, and a GPU, are timed by the wall.
-
-A transformer's passes run over a batch of equal texts. Other models have the interface of one text alone, and are timed
-through it. A pass returns the distributions after each new token, as a verification does, and after more than
-VERIFIED_TOKENS the last one alone, as a prompt does.
-
-`sampled` times many passes by the wall, through the interface that a real run uses: how passes here are spread, with
-the conversion to float64 and whatever else happens on the machine.
+One thread on a processor is timed by its own clock, several threads and a GPU by the wall. A transformer's passes run
+over a batch of equal texts, other models' through the interface of one text. A pass returns the distributions after
+each new token, and after more than VERIFIED_TOKENS the last one alone, as a prompt does. `sampled` times many passes by
+the wall, through the interface that a real run uses.
 """
 
 from __future__ import annotations
@@ -121,9 +116,8 @@ Point3 = tuple[int, int, int]  # sequences, new and cached tokens of each
 class TextPasses:
     """Passes of one model over so many texts at once.
 
-    `text`: any tokens, as long as the longest pass. `pause_s`: for how long the processor is idle before a pass, as it
-    is where something is waited for, and finds caches cold that were warm: a small pass may take twice as long. Passes
-    over one new token follow each other, `in_a_row` between two pauses; 0: no pass waits for anything. A pass beyond
+    `text`: any tokens, as long as the longest pass. `pause_s`: how long the processor is idle before a pass and caches
+    go cold; passes over one new token follow each other, `in_a_row` between two pauses, 0: none waits. A pass beyond
     the model's context runs on top of fewer cached tokens.
     """
 

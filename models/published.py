@@ -229,7 +229,6 @@ class KnownAcceptance(OfAcceptance):
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
-        """Before what is fitted to them."""
         given = [name for name in ("survival", "accepted_length", "share") if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"one of survival, accepted_length and share allowed, not {' and '.join(given)}")

@@ -96,7 +96,6 @@ def _dflash(length: float, task: str) -> Figures:
 
 
 def _qwen2_5(verifier: str, share: float, task: str) -> Figures:
-    """A mean share of 8 drafts."""
     return Figures(
         f"Qwen/{verifier}", "Qwen/Qwen2.5-0.5B", 151_936, 8, accepted_length=1 + 8 * share, task=task,
         weight_bytes=None, source=f"pestopoppa/epyc-inference-research: {share:.0%} of drafts",

@@ -1,8 +1,5 @@
-"""Two networks of the shapes of released models with random weights: what such a pair takes, where no weights are.
-
-The weights are drawn by torch from a seed where the networks run, and saved nowhere. Sizes and times are those of the
-released models; texts and acceptance say nothing, for the distributions are nearly uniform.
-"""
+"""Two networks of the shapes of released models with weights that torch draws from a seed: sizes and times are those of
+the models, texts and acceptance say nothing, for the distributions are nearly uniform."""
 
 from __future__ import annotations
 
@@ -101,6 +98,5 @@ class RandomWeights(NetworkPair):
         return [BatchFootprint.of(config, name, batch) for name, config in shapes]
 
     def _config(self, name: ShapeName) -> dict[str, Any]:
-        """The fields of its transformers configuration."""
         fields = dict(zip(_DIMENSIONS, SHAPES[name], strict=True))
         return {**fields, "vocab_size": self.size, "max_position_embeddings": self.context}

@@ -30,10 +30,6 @@ from models.interface import LoadedPair, Pair, Prompt
 MOST = 1024  # accepted drafts of a round: as many as a round may have
 
 
-def _absolute(path: Path) -> Path:
-    return path.resolve()
-
-
 class Replay(Pair):
     """Logged accepted lengths; request i of a cell is line i of the file, and lines go round."""
 
@@ -41,7 +37,7 @@ class Replay(Pair):
     has_distributions: ClassVar[bool] = False
 
     kind: Literal["replay"] = "replay"
-    file: Annotated[GivenPath, AfterValidator(_absolute)] = Field(
+    file: Annotated[GivenPath, AfterValidator(Path.resolve)] = Field(
         description='JSON-lines file, a request a line: {"accepted": [3, 0, 5]}, drafts that stood, round by round'
     )
     size: int = Field(default=32_000, ge=4, le=1 << 20, description="V, number of token ids: what a drafted id costs")

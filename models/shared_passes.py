@@ -1,13 +1,9 @@
 """Several decodings at once, so that their forward passes meet.
 
 Each runs in a greenlet of its own, one at a time, up to the next pass that it needs; once all wait, the passes that
-most of them wait for are made as one (packed_passes), and those go on. There are no threads, hence no race and no
-deadlock: which passes meet depends on the calls alone, and what comes out of them not even on that.
-
-Texts that begin alike need the same passes: each setting of a scheme reads the same prompt, and as long as it commits
-the same tokens asks after the same drafts. `KnownPasses` has what passes gave, by all that decides it: the network, the
-passes that filled the cache, and the new tokens. Who asks for one that is known gets it at once; of several who wait
-for the same, one has it made.
+most of them wait for are made as one (packed_passes). There are no threads, and what comes out does not depend on which
+passes meet. `KnownPasses` has what passes gave, by the network, the passes that filled the cache, and the new tokens:
+texts that begin alike need the same ones.
 """
 
 from __future__ import annotations
@@ -97,11 +93,9 @@ def concurrency() -> int:
 
 
 def together(calls: Sequence[Callable[[], R]], at_a_time: int) -> Generator[tuple[int, R | Exception], None, None]:
-    """Makes the calls, so many at a time, and tells as they end the place of each and what it returned or raised.
-
-    A call that fails takes no other along; a pass that fails is raised in all calls that had asked for it. Whoever
-    stops listening, or is interrupted, ends the calls under way: GreenletExit is raised where they wait.
-    """
+    """Makes the calls, so many at a time, and tells as they end the place of each and what it returned or raised. One
+    that fails takes no other along; a pass that fails is raised in all calls that asked for it. Whoever stops listening
+    ends the calls under way: GreenletExit is raised where they wait."""
     ask = _ASK.get() or _made_here
     beside = concurrency() * min(at_a_time, len(calls))
     to_come = deque(_Member(place, call, beside) for place, call in enumerate(calls))
@@ -141,7 +135,6 @@ class _Member(Generic[R]):
         return bool(self._greenlet.dead)
 
     def begin(self) -> None:
-        """Runs up to the first pass."""
         self._greenlet.parent = getcurrent()
         self._greenlet.switch()
 
@@ -155,7 +148,6 @@ class _Member(Generic[R]):
             self._greenlet.switch(made)
 
     def give_up(self) -> None:
-        """Ends where it is."""
         self._greenlet.parent = getcurrent()
         self._greenlet.throw()
 
@@ -184,7 +176,6 @@ def _largest(waiting: Sequence[_Member[R]]) -> list[_Member[R]]:
 
 
 def _serve(members: Sequence[_Member[R]], ask: Ask) -> None:
-    """Has the passes made that they wait for, and lets them go on."""
     try:
         made = ask([each for member in members for each in member.wanted])
     except Exception as error:

@@ -108,11 +108,8 @@ class Synthetic(Pair):
 
 class MarkovModel(ComputedModel):
     """A `LanguageModel` whose distributions are rows of a table: `row_of(s)` [V] is the distribution in context s =
-    0..contexts-1.
-
-    After tokens ..., x, y of a text the context is y (order 1) or V x + y (order 2), modulo `contexts`; at a text's
-    first token a missing x counts as 0.
-    """
+    0..contexts-1. After tokens ..., x, y the context is y (order 1) or V x + y (order 2), modulo `contexts`; a missing
+    x counts as 0."""
 
     def __init__(
         self,
@@ -215,7 +212,6 @@ _MOST_STEPS, _LARGEST = 20, 64.0
 
 
 def _softmax(logits: Floats) -> Floats:
-    """The distribution, in place of its logits."""
     logits -= logits.max()
     np.exp(logits, out=logits)
     logits /= logits.sum()

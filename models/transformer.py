@@ -70,13 +70,9 @@ def load_model(
     vocabulary: int | None = None,
     batch: FixedBatch | None = None,
 ) -> TransformerModel:
-    """The model saved in `folder` (config.json and safetensors, sharded or not), in float32.
-
-    `weights_hash` identifies the weights; the model's fingerprint adds dtype and library versions to it. `vocabulary`
-    and `batch`: see `TransformerModel`. Raises ConfigError when the cache cannot be rolled back, when there are no
-    safetensors, when they do not fit the config, or when the folder would have code of its own run (see
-    `models.model_folder`).
-    """
+    """The model saved in `folder` (config.json and safetensors, sharded or not), in float32; `weights_hash` identifies
+    the weights, `vocabulary` and `batch` are as of `TransformerModel`. Raises ConfigError when the cache cannot be
+    rolled back, weights are no safetensors or do not fit the config, or the folder would run code of its own."""
     require_known(folder)
     logging.disable_progress_bar()
     try:
@@ -121,10 +117,8 @@ def require_known(folder: Path) -> None:
 
 
 def require_croppable(config: PreTrainedConfig, name: str) -> None:
-    """Raises ConfigError naming the cache, unless every layer keeps all keys and values, so that a text can roll back.
-
-    Sliding windows forget what a rollback needs; state-space and linear-attention layers cannot go back at all.
-    """
+    """Raises ConfigError naming the cache, unless every layer keeps all keys and values, so that a text can roll back:
+    sliding windows forget what a rollback needs, state-space and linear-attention layers cannot go back at all."""
     layers = DynamicCache(config=config).layers
     unfit = sorted({type(layer).__name__ for layer in layers if type(layer) is not DynamicLayer})
     kind = getattr(config, "model_type", "model")
@@ -156,9 +150,8 @@ def _has_attention_layers(config: PreTrainedConfig) -> bool:
 class TransformerModel:
     """A `LanguageModel` around a transformers network. Loading moves it to its device and fixes one thread.
 
-    `vocabulary`: the ids that its tokenizer has, where the network's embedding is padded with more: the logits of the
-    first so many alone are looked at, so that each next-token distribution is cut to them and renormalised. `batch`:
-    the fixed shape of its passes; None where each text's is its own.
+    `vocabulary`: the ids that its tokenizer has; distributions of a padded embedding are cut to them and renormalised.
+    `batch`: the fixed shape of its passes; None where each text's is its own.
     """
 
     def __init__(
@@ -286,7 +279,6 @@ def _distributions(logits: torch.Tensor, temperature: float) -> Distributions:
 
 
 def _common_prefix(a: tuple[int, ...], b: tuple[int, ...]) -> int:
-    """How many leading tokens two texts share; quick where one is a prefix of the other."""
     shorter = min(len(a), len(b))
     if a[:shorter] == b[:shorter]:
         return shorter
@@ -305,11 +297,8 @@ Sight = npt.NDArray[np.bool_]  # which entries of the cache (columns) each token
 
 
 def tree_pass(network: PreTrainedModel, cache: DynamicCache, missing: tuple[int, ...], tree: TokenTree) -> torch.Tensor:
-    """Logits [N + 1, V] after the text and after each node; the cache then holds text and nodes, in this order.
-
-    `missing` are the text's tokens, one at least, that the cache lacks. Raises ConfigError on a network that takes no
-    mask or no positions.
-    """
+    """Logits [N + 1, V] after the text and after each node; the cache then holds text and nodes. `missing`: the text's
+    tokens, one at least, that it lacks. Raises ConfigError on a network that takes no mask or no positions."""
     require_tree_attention(network)
     held = cache.get_seq_length()
     positions = tree_positions(held, len(missing), tree)
@@ -355,10 +344,8 @@ def tree_positions(held: int, missing: int, tree: TokenTree) -> Ints:
 
 
 def tree_sight(held: int, missing: int, tree: TokenTree) -> Sight:
-    """Which entries each token of the pass sees: bool [missing + N, held + missing + N].
-
-    Text sees text up to itself; a node sees all text, and what its parent sees, and itself.
-    """
+    """Which entries each token of the pass sees, bool [missing + N, held + missing + N]: text sees text up to itself, a
+    node all text, what its parent sees, and itself."""
     text, nodes = held + missing, len(tree.tokens)
     sees = np.zeros((missing + nodes, text + nodes), dtype=np.bool_)
     sees[:, :text] = np.tri(missing + nodes, text, held, dtype=np.bool_)

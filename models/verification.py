@@ -138,10 +138,8 @@ def correction(p: Floats, qhat: AnyDistribution, u: float) -> int:
 
 
 def residual(p: Floats, qhat: AnyDistribution) -> Floats:
-    """What the correction is drawn from after a rejection: weights max(0, p - qhat) [V], of mass TV(qhat, p).
-
-    p itself where rounding leaves them none: see `verify`.
-    """
+    """Weights max(0, p - qhat) [V] that the correction is drawn from, of mass TV(qhat, p); p where rounding leaves
+    none."""
     if isinstance(qhat, SparseDistribution):
         beyond = p.copy()
         beyond[qhat.ids] = np.maximum(p[qhat.ids] - qhat.probabilities, 0.0)
@@ -201,11 +199,9 @@ def output_distribution(p: Floats, qhat: Floats, drawn: Floats, corrected: Float
 
 
 def couple(p: Floats, drafts: Ints, exponentials: Floats) -> Verdict:
-    """Verifies drafts by the race both ends run: draft n is accepted iff it is `race(p_n, exponentials[n])`.
-
-    p [L+1, V], drafts [L], exponentials [L+1, V] of unit rate, indexed by text position. The committed text is then
-    the verifier's own, whatever the drafter. Raises ValueError when the shapes disagree.
-    """
+    """Verifies drafts by the race both ends run: draft n is accepted iff it is `race(p_n, exponentials[n])`. p [L+1,
+    V], drafts [L], exponentials [L+1, V] of unit rate, indexed by text position. Raises ValueError when the shapes
+    disagree."""
     _require_shapes(p, drafts, exponentials, p.shape)
     return race_along(lambda prefix: p[len(prefix)], drafts, lambda target, n: race(target, exponentials[n]))
 
@@ -339,10 +335,7 @@ _WIDE: Final = 1 << 12
 
 def race(distribution: Floats | Ints, exponentials: Floats) -> int:
     """argmin_i exponentials[i] / distribution[i] over the tokens of positive weight, lowest id first: a draw from
-    `distribution` [V].
-
-    It need not be normalized: integer counts b race exactly as b / ell does.
-    """
+    `distribution` [V], which need not be normalized."""
     return int(np.argmin(_race_times(distribution, exponentials)))
 
 

@@ -1,8 +1,5 @@
-"""The pairs a cell can name: those of `bundled`, `synthetic`, any two models of the hub or on disk, published pairs.
-
-Describing a pair reads small JSON files on this machine only; what is on the hub is fetched by `prepare` or `load`, and
-torch is imported by `load`.
-"""
+"""The pairs a cell can name: bundled ones, `synthetic`, any two models of the hub or on disk, published pairs.
+Describing a pair reads small JSON files; `prepare` or `load` fetch what is on the hub, and `load` imports torch."""
 
 from __future__ import annotations
 
@@ -53,11 +50,8 @@ Verifier = Annotated[
 
 
 class _TwoFolders(NetworkPair):
-    """Two causal language models of the transformers library with one vocabulary, saved as safetensors.
-
-    Where they are not on this machine, the card that came with their recorded rounds says what they are: cells are then
-    simulated of which all steps were recorded.
-    """
+    """Two causal language models of the transformers library with one vocabulary, saved as safetensors; where they are
+    not on this machine, the card that came with their recorded rounds stands for them."""
 
     drafter: Drafter
     verifier: Verifier
@@ -111,7 +105,6 @@ class _TwoFolders(NetworkPair):
 
     @property
     def _away(self) -> str | None:
-        """The field of what is not on this machine, a model or the GPU; None where all is."""
         gpu = "device" if self.device == "cuda" != device_of("auto") else None
         return next((role for role in ("drafter", "verifier") if _local(getattr(self, role)) is None), gpu)
 
@@ -247,7 +240,6 @@ def _end_tokens(folder: Path, of_tokenizer: int | None, vocabulary: int) -> tupl
 
 
 def _integer(name: str, keys: tuple[str, ...]) -> int:
-    """The first of `keys` in the model's config.json. Raises ConfigError when there is none."""
     folder = _here(name)
     config = read_config(folder)
     found = next((config[key] for key in keys if key in config), None)
@@ -274,7 +266,6 @@ def _local(name: str) -> Path | None:
 
 
 def _here(name: str) -> Path:
-    """The folder of a path or hub id. Raises ConfigError where it would have to be downloaded."""
     folder = _local(name)
     if folder is None:
         raise ConfigError(f"{name}: neither a folder nor downloaded yet, and of no pair recorded here (sqsim cache)")
@@ -282,7 +273,6 @@ def _here(name: str) -> Path:
 
 
 def _not_recorded(role: str, name: str) -> ConfigError:
-    """The complaint about a pass of a model that is not here."""
     fetch = "" if Path(name).is_absolute() else f", or fetch the model (hf download {name})"
     return ConfigError(
         f"models.pair.{role} = {name}: its weights are not here, and a step of this cell was not recorded; run the "

@@ -1,9 +1,8 @@
 """Figures from result tables, in one shared style; nothing here simulates.
 
-Each figure is a function draw(summary, axis, page) -> Figure, registered below by its name.
-`summary` is the table of `summary.csv` with a `curve` column that names each curve; `axis` is the swept column, None
-where nothing was swept; `page` is what it is drawn for. Those of FROM_CELLS are also given the table of cells, which
-has the numbers of each seed. matplotlib is imported when a figure is drawn, not before.
+Each is a function draw(summary, axis, page) -> Figure, registered below by its name: `summary` is the table of
+`summary.csv` with a `curve` column, `axis` the swept column, None where nothing was swept. Those of FROM_CELLS also get
+the table of cells. matplotlib is imported when a figure is drawn, not before.
 """
 
 from __future__ import annotations
@@ -56,8 +55,8 @@ FIGURES: dict[str, str] = {
 }
 """Name of the figure and what it shows. It is `draw` of the module `NAME_figure`, or `draw_NAME` of another's."""
 _WITH = {
-    "pairs": "latency", "both_ways": "rivals", "best_setting": "heatmap", "validation": "breakdown",
-    "pareto": "tradeoff", "rates": "tradeoff",
+    "pairs": "latency", "first_token": "latency", "both_ways": "rivals", "best_setting": "heatmap",
+    "validation": "breakdown", "pareto": "tradeoff", "rates": "tradeoff",
 }  # fmt: skip
 """Figures that are in the module of another, with which they share what they read."""
 _OWN: dict[str, Draw] = {}

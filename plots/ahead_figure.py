@@ -1,7 +1,5 @@
-"""Drafting ahead: time per token over the round-trip time, closed form and measured, and over devices of a shared cell.
-
-A panel an acceptance, a line a depth: the closed form; its dots: what was measured. All are on one logarithmic scale.
-"""
+"""Drafting ahead: time per token over the round-trip time, closed form (lines, one a depth) and measured (dots), a
+panel an acceptance; and over devices of a shared cell."""
 
 from __future__ import annotations
 

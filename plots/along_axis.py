@@ -74,7 +74,6 @@ class _Shown:
         return cls(best, fixed.assign(**{CURVE: named}), looks(best) if len(best) else {})
 
     def share_looks(self, facets: Facets) -> None:
-        """Curves of one name in several panels look alike."""
         first: dict[str, str] = {}
         for name, rest in (pair for _, members in facets for pair in members.items()):
             self.look[name] = self.look[first.setdefault(rest, name)]
@@ -173,8 +172,6 @@ def _grid(page: Page, facets: int, groups: int, over: OverCloud | None) -> tuple
 
 def _swept(axes: Sequence[Sequence[Axes]], best: pd.DataFrame, facets: Sequence[Sequence[str]], axis: str,
            width_in: float) -> None:  # fmt: skip
-    """The horizontal axis of every panel, at the values that its own curves have, labelled at the foot of each facet
-    that has none below it with the same values."""
     values = [sorted(best.loc[best[CURVE].isin(names), axis].unique()) for names in facets]
     across = sum(ax.get_subplotspec().rowspan.start == 0 for ax in axes[0])  # type: ignore[union-attr]
     for place_, given in enumerate(values):
@@ -241,11 +238,9 @@ def in_panels(
 
 
 def panels(names: Sequence[str]) -> list[tuple[dict[str, str], dict[str, str]]]:
-    """Panels in order of appearance: {field: value} that makes it, and {curve: its name without those fields}.
-
-    One panel of up to MOST curves; of more, a panel a value of the field that is common to most of them and has the
-    fewest values, and so on; in the end, of more than MOST_SCHEMES, a panel a scheme.
-    """
+    """Panels in order of appearance: {field: value} that makes it, and {curve: its name without those fields}. One of
+    up to MOST curves; of more, one a value of the field that is common to most of them and has the fewest values, and
+    so on; in the end, of more than MOST_SCHEMES, one a scheme."""
     parsed = {name: words_of(name) for name in names}
     fields: list[str] = []
     while True:

@@ -146,7 +146,6 @@ def _short(value: float, name: str) -> str:
 
 
 def _readable(at_in: Floats, texts: Sequence[str], values: Sequence[float]) -> list[bool]:
-    """Which labels are written, so that none touches another: the ends first, then the round values."""
     size = FontProperties(size=rcParams["xtick.labelsize"]).get_size_in_points() / 72
     halves = [0.5 * size * (0.62 * len(text) + 1.2) for text in texts]
     shown = [False] * len(texts)

@@ -1,8 +1,5 @@
-"""Payload bits of each scheme: what its drafts cost on the uplink, headers and retries apart.
-
-They are per output token. Where the axis moves the length of a round they are per draft: a token costs more
-bits in longer rounds, of which more drafts are rejected, so that steps of the length would look like costs of a code.
-"""
+"""Payload bits of each scheme, headers and retries apart: per output token, or per draft where the axis moves the
+length of a round, whose steps would look like costs of a code."""
 
 from __future__ import annotations
 
@@ -97,7 +94,6 @@ def _dots(
 
 
 def _values(ax: Axes, sent: pd.DataFrame, metric: str, logarithmic: bool) -> None:
-    """The value beside each bar, beyond its interval, and room for it."""
     for y, (_, rows) in enumerate(curves(sent)):
         mean = float(rows[metric].iloc[0])
         high = ends(rows[metric], halves(rows, metric), logarithmic)[1][0]

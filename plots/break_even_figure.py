@@ -1,9 +1,6 @@
-"""When speculation at the edge beats the cloud alone: a map a pair, and the cloud's time a token over its load.
-
-A cell of a map is a round-trip time (across) and a verifier pass with an uplink rate (down): the time per token of the
-fastest scheme that drafts at the edge, over that of cloud-only decoding. It is framed where that is faster by more than
-the seeds leave open.
-"""
+"""When speculation at the edge beats the cloud alone: a map a pair, and the cloud's time a token over its load. A cell
+of a map is a round-trip time and a verifier pass with an uplink rate: the time per token of the fastest scheme at the
+edge over cloud-only decoding's, framed where it is faster beyond the seeds' noise."""
 
 from __future__ import annotations
 
@@ -73,7 +70,6 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page, seeds: pd.DataFram
 
 
 def _dots(table: pd.DataFrame) -> pd.DataFrame:
-    """The plane of the map's rows, with the latency model of the cloud."""
     found = plane.plane(plane.map_and_load(table)[0])
     if found.empty:
         return found
@@ -82,13 +78,11 @@ def _dots(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rates(rows: pd.DataFrame) -> pd.Series[float]:
-    """Uplink rates, infinite where none is told."""
     told = rows[RATE] if RATE in rows.columns else pd.Series(np.nan, index=rows.index)
     return told.astype(float).fillna(np.inf)
 
 
 def _lines(rows: pd.DataFrame) -> list[tuple[str, float]]:
-    """A map's rows, the slowest pass first: latency model and rate."""
     means = rows.groupby([CLOCK, RATE], sort=False)[plane.TARGET].mean().reset_index()
     return [
         (str(row[CLOCK]), float(row[RATE]))
@@ -97,7 +91,6 @@ def _lines(rows: pd.DataFrame) -> list[tuple[str, float]]:
 
 
 def _bests(rows: pd.DataFrame) -> list[list[_Best | None]]:
-    """Of each row of the map, by round-trip time."""
     trips = sorted(rows[plane.RTT].dropna().unique())
     found: list[list[_Best | None]] = []
     for clock, rate in _lines(rows):

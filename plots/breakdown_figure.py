@@ -101,7 +101,6 @@ def _groups(summary: pd.DataFrame, axis: str | None) -> list[list[str]]:
 
 
 def _grid(page: Page, panels: Sequence[int], bars_: Sequence[int], longest: int) -> tuple[Figure, list[list[Axes]]]:
-    """Panels by row, each row as high as its bars; below each other on a narrow page."""
     across = 1 if page.narrow else max(panels)
     lines = [(row, at) for row, number in enumerate(panels) for at in range(number)] if page.narrow else [
         (row, 0) for row in range(len(panels))

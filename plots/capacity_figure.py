@@ -55,14 +55,12 @@ def in_words(objective: str) -> str:
 
 
 def _of_seeds(summary: pd.DataFrame) -> list[str]:
-    """What the ranges are over; nothing of one seed."""
     if not {LEAST, MOST, NONE} <= {*summary.columns} or (summary["n"] < 2).all():
         return []
     return [f"{RANGE}, {FROM_ZERO}." if (chosen(summary)[NONE] > 0).any() else f"{RANGE}."]
 
 
 def _rows(rows: pd.DataFrame, notes: list[str], page: Page, other: str) -> Figure:
-    """A row a scheme: its number, also beside its name, and the range over seeds."""
     look, shown = looks(rows), curves(rows)
     figure = page.figure(*room_for(rows, page))
     ax = figure.add_subplot()
@@ -94,14 +92,12 @@ def _row(ax: Axes, y: int, row: pd.Series[float], colour: str, marker: str, holl
 
 
 def _known(summary: pd.DataFrame) -> pd.Series[str]:
-    """The limits met first, the one of most points first; of what schemes chose, where they did."""
     shown = chosen(summary)
     limits = shown[LIMIT].dropna() if LIMIT in shown.columns else pd.Series(dtype=str)
     return limits[limits != ""].value_counts().index.to_series()
 
 
 def _limits(summary: pd.DataFrame, page: Page) -> tuple[str, str]:
-    """In words: the limit met first at most points, and those at the others."""
     words = [in_words(" and ".join(page.axis(name) for name in each.split(" and "))) for each in _known(summary)]
     return (words[0], " or ".join(words[1:])) if words else ("", "")
 

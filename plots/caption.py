@@ -1,8 +1,5 @@
-"""What stands below a figure: notes on what is drawn, then whose numbers they are and which way is better.
-
-All of it is read off the summary: the pair, who drafts and who verifies on what, lengths, round trip, seeds, whose
-settings; what was lossy, what was not answered, which curves coincide.
-"""
+"""What stands below a figure, read off the summary: notes on what is drawn, then whose numbers they are (pair, clocks,
+lengths, round trip, seeds, settings) and which way is better."""
 
 from __future__ import annotations
 
@@ -114,7 +111,6 @@ def _latency_models(summary: pd.DataFrame, page: Page) -> str:
 
 
 def _computes(summary: pd.DataFrame, part: str, page: Page) -> list[str]:
-    """The latency models of the edge or of the cloud, in words."""
     prefix = f"{part}.latency."
     if f"{prefix}kind" not in summary.columns:
         return []
@@ -144,7 +140,6 @@ def _computer(row: pd.Series[float], page: Page) -> str:
 
 
 def _lengths(summary: pd.DataFrame) -> str:
-    """`Prompts of 170, answers of 146 tokens`."""
     text = []
     for name, what in (("workload.prompt_tokens", "prompts"), ("workload.output_tokens", "answers")):
         own = [column for column in summary.columns if column.startswith("fleet.") and column.endswith(f".{name}")]
@@ -157,7 +152,6 @@ def _lengths(summary: pd.DataFrame) -> str:
 
 
 def _round_trip(summary: pd.DataFrame) -> str:
-    """`Round trip 20 ms`, both ways' delays; "" where one is not a number."""
     ways = ("uplink.delay.delay_s", "downlink.delay.delay_s")
     if not {*ways} <= {*summary.columns}:
         return ""
@@ -190,7 +184,6 @@ def sentence(text: str) -> str:
 
 
 def _settings(summary: pd.DataFrame) -> str:
-    """Whose settings are shown, where schemes chose for themselves."""
     if SETTING not in summary.columns or not (summary[SETTING] == CHOSEN).any():
         return ""
     return ", each scheme at settings chosen for it on other seeds"

@@ -1,7 +1,5 @@
-"""A table drawn as cells: a colour by value, the value written in each, some of them framed.
-
-Readable in grey: the colour darkens with the value, and the text turns white where it is dark.
-"""
+"""A table drawn as cells, the value written in each, some of them framed. Readable in grey: the colour darkens with the
+value, and the text turns white where it is dark."""
 
 from __future__ import annotations
 

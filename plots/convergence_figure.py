@@ -1,8 +1,5 @@
-"""The running mean of the dropped mass along a text, beside both bounds of the conformal threshold and its target.
-
-Two panels, of the thresholds that go on from request to request: where the one-sided bound ends lowest, and highest.
-A threshold that stays is drawn in each panel that begins at it.
-"""
+"""The running mean of the dropped mass along a text, beside both bounds of the conformal threshold and its target: two
+panels, of the thresholds that go on, where the one-sided bound ends lowest, and highest."""
 
 from __future__ import annotations
 
@@ -100,7 +97,6 @@ def _panel(ax: Axes, rows: pd.DataFrame, summary: pd.DataFrame) -> None:
 
 
 def _title(row: pd.Series[float]) -> str:
-    """`eta = 0.01, beta_1 = 0.1` in the papers' letters, and what is not the default."""
     words = [f"{FIELDS[name]} = {row[f'scheme.{name}']:g}" for name in ("step", "initial")]
     rollback = str(row["scheme.rollback"])
     words += [] if rollback == DEFAULT else [rollback.replace("_", " ")]

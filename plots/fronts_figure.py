@@ -1,8 +1,5 @@
-"""Latency against a device's joules, and against dollars: a marker a scheme, larger the more devices share the cloud.
-
-Bars show what is uncertain: the band of watts in joules, prices and that band in dollars; intervals in latency. A
-step line a load joins the settings of lossless schemes that no other beats in both of a panel's means.
-"""
+"""Latency against a device's joules, and against dollars: a marker a scheme, larger the more devices share the cloud;
+bars are bands of watts and prices, and intervals of latency; a step line a load joins the front of lossless schemes."""
 
 from __future__ import annotations
 
@@ -73,7 +70,6 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
 
 
 def _marks(ax: Axes, rows: pd.DataFrame, cost: str, look: Mapping[str, Look], place: int) -> None:
-    """The settings of one load with their bars; schemes that come later are smaller, so that none hides another."""
     for rank, (kind, style) in enumerate(look.items()):
         mine = rows[rows["scheme.kind"] == kind]
         bars = [mine[cost] - mine[cost + _LEAST], mine[cost + _MOST] - mine[cost]]
@@ -118,7 +114,6 @@ def _alike(table: pd.DataFrame, page: Page) -> list[str]:
 
 
 def _front(ax: Axes, rows: pd.DataFrame, cost: str, dashes: str) -> None:
-    """The step line through the lossless settings that none beats in both, and on to the edges of what all beat."""
     lossy = rows["lossy"].fillna(False).astype(bool) if "lossy" in rows.columns else pd.Series(False, index=rows.index)
     kept = rows[~lossy]
     if kept.empty:

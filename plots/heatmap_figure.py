@@ -1,7 +1,5 @@
 """Latency of a full factorial, a cell a setting of the scheme; and where the best setting moves with other factors.
-
-Settings are compared seed by seed where the cells are there: by their geometric means, and as distinguishable or not.
-"""
+Settings are compared seed by seed where the cells are there."""
 
 from __future__ import annotations
 
@@ -35,9 +33,8 @@ TIED = f"dashed: not distinguishable from it at {CONFIDENCE:.0%}"
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None) -> Figure | None:
-    """A cell is a setting's latency over the lowest of its panel, and all panels have one scale of colours. Where draft
-    lengths were chosen, each cell says which. None where the table is no full factorial of two fields of the scheme
-    and at most two others."""
+    """A cell is a setting's latency over the lowest of its panel, with the draft length where those were chosen. None
+    where the table is no full factorial of two fields of the scheme and at most two others."""
     found = factorial(summary)
     if found is None or summary[METRIC].isna().any():
         return None
@@ -73,7 +70,6 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFram
 
 
 def _panel(ax: Axes, ranked: Ranked, rows: pd.DataFrame, found: Factorial, second: str | None, colours: Scale) -> None:
-    """`second`: the column written below the ratio."""
     texts = [[f"{ratio:.2f}" for ratio in line] for line in ranked.over]
     if second is not None:
         below = _table(rows, found, second)
@@ -185,9 +181,9 @@ def part(table: pd.DataFrame, at: Place) -> pd.DataFrame:
 def draw_best_setting(
     summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None
 ) -> Figure | None:
-    """Draws the setting with the lowest mean over one factor: a panel a parameter and one of its latency, a curve for
-    each value of the other factor. Bars reach over the values of the settings that are not distinguishable from it.
-    None where the table is no full factorial of two fields of the scheme and one or two others."""
+    """The setting with the lowest mean over one factor: a panel a parameter and one of its latency, bars over the
+    settings that are not distinguishable from it. None where the table is no full factorial of two fields and one or
+    two others."""
     found = factorial(summary)
     if found is None or found.across is None or summary[METRIC].isna().any():
         return None
@@ -238,7 +234,6 @@ def _best(summary: pd.DataFrame, cells: pd.DataFrame | None, found: Factorial, n
 
 
 def _upright(ax: Axes, name: str, best: pd.DataFrame, tried: Sequence[float]) -> None:
-    """The vertical axis: the values that were tried of a parameter; of the latency a scale of its own."""
     if not tried:
         means, reach = best[name].tolist(), [*best[name + LOW], *best[name + HIGH]]
         scale(ax.yaxis, name, means, [each for each in reach if each > 0], spans_far(means))

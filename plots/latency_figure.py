@@ -1,4 +1,4 @@
-"""Latency per output token along the swept axis: means, and a panel for each model pair."""
+"""Along the swept axis: latency per output token, also in a panel a model pair, and time to first token."""
 
 from __future__ import annotations
 
@@ -62,3 +62,18 @@ def draw_pairs(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | 
     wording = Wording(title, text, x_label(page, axis), OVER if over else label)
     finish(figure, page, wording, *curve_handles(look, [name for name, _ in curves(shown)], page))
     return figure
+
+
+PERCENTILES = {"ttft_p99_s": "99th percentile", "ttft_p95_s": "95th percentile", "ttft_p90_s": "90th percentile",
+               "ttft_p50_s": "median"}  # fmt: skip
+
+
+def draw_first_token(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Curves with their intervals, a panel a class of devices where there are many; None where nothing was answered."""
+    words = {**PERCENTILES, "ttft_s": "mean"}
+    there = next((name for name in words if name in summary.columns and summary[name].notna().any()), None)
+    if there is None:
+        return None
+    label = f"time to first token, {words[there]}"
+    title = f"Time to first token ({words[there]}){'' if axis is None else f' against {page.axis(axis)}'}"
+    return along(summary, axis, Along(title, there, label, [Series(there, "")]), page)

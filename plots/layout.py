@@ -1,7 +1,5 @@
-"""What is written around the axes of a figure: title, legend, axis labels and caption, each with room of its own.
-
-So a figure is exactly as wide as its page asks, and nothing is cut off when it is saved.
-"""
+"""What is written around the axes of a figure: title, legend, axis labels and caption, each with room of its own: a
+figure is as wide as its page asks, and nothing is cut off."""
 
 from __future__ import annotations
 
@@ -117,7 +115,6 @@ def _legend(
 
 
 def _block(figure: Figure, text: str, size: str | float, width_in: float) -> Text | None:
-    """`text` wrapped to the width; None of nothing."""
     if not text:
         return None
     written = figure.text(0, 0, text, fontsize=size, linespacing=1.1)
@@ -130,7 +127,6 @@ def _block(figure: Figure, text: str, size: str | float, width_in: float) -> Tex
 
 
 def _inches(artist: Artist | None) -> tuple[float, float]:
-    """Width and height with some air; 0 of nothing."""
     if artist is None:
         return 0.0, 0.0
     figure = artist.get_figure(root=True)

@@ -227,11 +227,9 @@ def room_for(summary: pd.DataFrame, page: Page, bars_a_curve: int = 1) -> tuple[
 
 
 def ends(means: npt.ArrayLike, halves: npt.ArrayLike, logarithmic: bool) -> tuple[Floats, Floats]:
-    """Lower and upper ends of intervals mean ± half-width [n]; nan where there is no half-width, or it is 0.
-
-    On a logarithmic axis they are mean * exp(±half / mean), the interval of ln(mean) by the delta method. On another
-    they end at 0 at the latest: what is drawn so is never below it.
-    """
+    """Lower and upper ends of intervals mean ± half-width [n]; nan where there is no half-width, or it is 0. On a
+    logarithmic axis mean * exp(±half / mean), the interval of ln(mean) by the delta method; else they end at 0 at the
+    latest."""
     mean, half = np.asarray(means, dtype=np.float64), np.asarray(halves, dtype=np.float64)
     half = np.where(half > 0, half, np.nan)
     if logarithmic:

@@ -1,8 +1,5 @@
-"""Panels below curves of latency: each scheme's time over that of cloud-only decoding, paired by seed.
-
-The upper of them shows what is near it, from 0.8 to 1.2 or somewhat more, with the rates at which a scheme passes it;
-the lower one, on from 0, what is far below it, as co-located speculation is.
-"""
+"""Panels below curves of latency: each scheme's time over that of cloud-only decoding, paired by seed; the upper one
+near it, with the rates at which a scheme passes it, the lower one, on from 0, what is far below."""
 
 from __future__ import annotations
 
@@ -102,10 +99,7 @@ def over_cloud(summary: pd.DataFrame, cells: pd.DataFrame | None, axis: str, met
     if SPEEDUP not in summary.columns:
         return None
     rows = chosen(summary)
-    rows = rows[(rows["scheme.kind"] != RIVAL) & rows[[SPEEDUP, axis]].notna().all(axis=1)]
-    rows = rows.assign(
-        **{_RATIO: 1 / rows[SPEEDUP], _LOW: 1 / rows[f"{SPEEDUP}_high"], _HIGH: 1 / rows[f"{SPEEDUP}_low"]}
-    )
+    rows = with_ratios(rows[rows[axis].notna()])
     ratios = [part[_RATIO] for _, part in curves(rows[~rows["scheme.kind"].isin(_BASELINES)])]
     if not any(each.between(*_NEAR).any() or (each.min() < 1 < each.max()) for each in ratios):
         return None

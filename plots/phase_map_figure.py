@@ -1,8 +1,5 @@
 """Who answers fastest: round-trip time across, prompt up, a panel a pair (down) and an answer's length (across).
-
-Co-located speculation, which is fastest nearly everywhere, is left out of the colours: a frame marks where the fastest
-of the others beats it. Colours differ in lightness and each region has a hatch and a letter, so that it reads in grey.
-"""
+Co-located speculation is left out of the colours: a frame marks where the fastest of the others beats it."""
 
 from __future__ import annotations
 
@@ -65,7 +62,6 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
 
 
 def _panel(ax: Axes, part: pd.DataFrame, metric: str) -> Sequence[regions.Stand]:
-    """Draws a panel's map; returns who stands how in its cells."""
     across, up = (_edges([math.log10(each) for each in regions.order(part, name)]) for name in (RTT, regions.PROMPT))
     trips, prompts = regions.order(part, RTT), regions.order(part, regions.PROMPT)
     stands = list(regions.stands(part, metric))
@@ -108,7 +104,6 @@ def _cell(ax: Axes, stand: regions.Stand, x: tuple[float, float], y: tuple[float
 
 
 def _border(ax: Axes, part: pd.DataFrame, metric: str, up: Sequence[float]) -> None:
-    """The closed form's, from the shortest prompt to the longest."""
     sends = regions.send_ids(part)
     if sends.empty:
         return
@@ -133,7 +128,6 @@ def _edges(middles: Sequence[float]) -> list[float]:
 
 
 def _legend(stands: Sequence[regions.Stand]) -> tuple[list[Artist], list[str]]:
-    """The marks that occur."""
     seen = {_look(stand) for stand in stands}
     marks: list[tuple[Artist, str]] = [
         (Patch(facecolor=look[0], edgecolor="white", hatch=look[1]), f"{look[2]}: {look[3]}")

@@ -1,8 +1,5 @@
-"""The bound on rejections term by term at each draft position, beside the measured rate and its expectation.
-
-A panel a curve. Stacked: TV(q, p), dropped mass, covering bound; the line across is TV(q, p) + TV(q, qhat), the most
-that the triangle inequality allows for the distribution that was sent.
-"""
+"""The bound on rejections term by term at each draft position, beside the measured rate and its expectation, a panel a
+curve. Stacked: TV(q, p), dropped mass, covering bound; the line across is TV(q, p) + TV(q, qhat)."""
 
 from __future__ import annotations
 

@@ -62,7 +62,6 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
 
 
 def _ratios(ax: Axes, summary: pd.DataFrame, ratio: Floats, low: Floats, high: Floats) -> None:
-    """The ratios of one panel, nan where a row is in another, with their intervals on a logarithmic axis."""
     shown = ~np.isnan(ratio)
     _points(ax, summary, ratio, np.nan_to_num(np.stack([ratio - low, high - ratio])))
     ends = [*ratio[shown], *low[shown], *high[shown]]

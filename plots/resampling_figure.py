@@ -1,8 +1,5 @@
-"""Rejections per verified draft, beside what they are expected to be and the bound on that (SQS-SD).
-
-TV(qhat, p) is the exact probability that a draft is rejected, mean over the drafts that were verified; the measured
-rate scatters about it. The bound TV(q, p) + alpha + covering bound holds of TV(qhat, p), draft by draft.
-"""
+"""Rejections per verified draft, beside what they are expected to be, TV(qhat, p), and the bound on that, TV(q, p) +
+alpha + covering bound, which holds draft by draft (SQS-SD)."""
 
 from __future__ import annotations
 
@@ -130,7 +127,6 @@ def _curve(ax: Axes, rows: pd.DataFrame, axis: str, look: Look) -> None:
 
 
 def _key(drafted: pd.DataFrame, *, bars: bool) -> tuple[list[Artist], list[str]]:
-    """The marks as they are drawn: the bound as an open bar, or as a line."""
     bar = Patch(facecolor="white", edgecolor="black", hatch=_HATCH)
     handles: list[Artist] = [
         Line2D([], [], color="black", marker="o", linestyle="-"),

@@ -1,9 +1,8 @@
 """Many schemes on many links: latency per token over that of the paper's K-SQS, or else of cloud-only decoding; and
 bits both ways.
 
-Of latency, five lossless schemes are drawn in colour with their intervals: those that are lowest somewhere, of all or
-of those that send drafts, then those of the least time. All other lossless ones are a grey band, lossy ones thin and
-dashed. The paper's K-SQS, by its own count, or cloud-only decoding is the line at 1.
+In colour, with intervals, are five lossless schemes: those lowest somewhere, then those of the least time. The other
+lossless ones are a grey band, lossy ones thin and dashed.
 """
 
 from __future__ import annotations
@@ -95,7 +94,6 @@ def _ratios(rows: pd.DataFrame, cells: pd.DataFrame | None, axis: str, who: Mapp
 
 
 def _five(rows: pd.DataFrame, axis: str, look: dict[str, Look], paper: str) -> list[str]:
-    """The curves in colour, in the table's order."""
     lossless = rows[rows[CURVE].map(lambda curve: not look[curve].lossy and curve != paper)]
     wins = [name for part in (lossless, lossless[lossless[UP] > 0]) for name in _lowest(part, axis)]
     ranked = pd.Series(wins, dtype=str).value_counts().index.tolist()
@@ -124,7 +122,6 @@ def _panel(ax: Axes, rows: pd.DataFrame, axis: str, look: dict[str, Look], five:
 
 
 def _ratio_scale(ax: Axes, shown: pd.DataFrame) -> None:
-    """Logarithmic, round 1 and the curves in colour; the band may leave it."""
     low, high = 0.8 * min(0.8, float(shown[RATIO].min())), 1.25 * max(1.25, float(shown[RATIO].max()))
     ax.set_yscale("log")
     ax.set_ylim(low, high)
@@ -146,14 +143,12 @@ def _is(rows: pd.DataFrame, who: Mapping[str, str]) -> pd.Series[bool]:
 
 
 def _unnamed(look: dict[str, Look], five: Sequence[str], paper: str) -> list[str]:
-    """The lossless schemes that are neither drawn in colour nor the line at 1."""
     return [name for name, each in look.items() if name not in (*five, paper) and not each.lossy]
 
 
 def _others(
     look: dict[str, Look], five: Sequence[str], paper: str, page: Page, theirs: str
 ) -> tuple[list[Artist], list[str]]:
-    """The line at 1, and what has no name of its own."""
     lossy = [name for name, each in look.items() if each.lossy]
     rest = _unnamed(look, five, paper)
     name = page.curve(paper) + (f": {theirs}" if theirs == _NAMES[True][0] else "")
@@ -166,10 +161,8 @@ def _others(
 
 
 def draw_both_ways(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Bits a token up, and beside it bits a token down, without headers: a row a scheme, by what it sends up; both
-    logarithmic, nothing at the edge, where the axis says 0. A mark is the geometric mean over links; the broad line is
-    no interval but the range over links, since each scheme is at its own best on each. None without both columns or two
-    schemes."""
+    """Bits a token up, and beside it down, without headers: a row a scheme, both logarithmic, nothing at the edge. A
+    mark is the geometric mean over links, the broad line their range. None without both columns or two schemes."""
     if not {UP, DOWN} <= {*summary.columns}:
         return None
     rows = chosen(summary).dropna(subset=[UP, DOWN])
@@ -205,13 +198,11 @@ def _range(ax: Axes, given: pd.Series[float], row: int, edge: float, look: Look)
 
 
 def _edge(values: pd.Series[float]) -> float:
-    """Where 0 stands: a little below the least that is more."""
     positive = values[values > 0]
     return float(positive.min()) / 3 if len(positive) else 1.0
 
 
 def _scale(side: Axis, values: Floats, edge: float) -> tuple[float, float]:
-    """Ticks, and one that says 0 at the edge where something stands there; both ends."""
     top, zero = max(float(values.max()), 3 * edge), bool((values <= 0).any())
     given = log_ticks(1.8 * edge, 1.4 * top, most=6)
     tick_at(side, [edge, *given] if zero else given, [*(["0"] if zero else []), *(f"{tick:,g}" for tick in given)])

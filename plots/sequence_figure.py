@@ -1,9 +1,8 @@
 """One request as a sequence diagram: lifelines of edge, uplink, cloud and downlink, time downwards.
 
-A box on a lifeline is work or a transmission, a narrow one to its left is waiting for it; both look as in the figure
-of where the time goes. An arrow is a message on its way, of each round in a colour and dashes of its own; one that ends
-in a cross is lost. A round that was drafted for nothing is grey, and its work pale. What waits before it joins a link's
-queue, such as for an access grant, does so beside its sender.
+A box on a lifeline is work or a transmission, a narrow one to its left is waiting for it. An arrow is a message, of
+each round in a colour and dashes of its own, with a cross where it is lost. A round that was drafted for nothing is
+grey.
 """
 
 from __future__ import annotations
@@ -109,7 +108,6 @@ class _Drawing:
             self.left += [Label(each.joined_s, "prompt") for each in made.prompt[:1]]
 
     def draw(self, ax: Axes) -> None:
-        """All of it, in ms since the request came."""
         began_s, ended_s = self._span()
         ax.set_xlim(-1.3, 3.9)
         ax.set_ylim(self._ms(ended_s + 0.03 * (ended_s - began_s)), self._ms(began_s - 0.03 * (ended_s - began_s)))
@@ -202,7 +200,6 @@ _WHITE: Final = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
 
 
 def _boxes(made: Timeline, each: RoundTimeline) -> Iterator[Box]:
-    """What edge, links and servers did for a round."""
     for span in each.spans.edge_work:
         yield Box(_EDGE, span.began_s, span.ended_s, span.state, vain=bool(each.spans.record.flushed))
     for span in each.spans.doings:

@@ -1,9 +1,8 @@
 """The look shared by all figures: the style sheet, and the colour, marker and dashes of each curve.
 
-Colours are those of Okabe and Ito (2008), distinguishable by colour-blind readers; markers and dashes tell curves apart
-in grey. The first scheme of a kind has the kind's colour and marker in every figure; a further one, or one of a kind
-not listed, takes the next free ones, in order of appearance. What a user's matplotlibrc sets, or has set in Python,
-stays as it is: the sheet is laid beneath it.
+Colours are those of Okabe and Ito (2008); markers and dashes tell curves apart in grey. The first scheme of a kind has
+the kind's look in every figure; others take the next free ones. The sheet is laid beneath what a user's matplotlibrc
+sets.
 """
 
 from __future__ import annotations
@@ -141,12 +140,9 @@ def styled(page: Page) -> Iterator[None]:
 
 
 def looks(summary: pd.DataFrame) -> dict[str, Look]:
-    """A look for each curve of the table: colour and marker by scheme, where two of one kind are two schemes; dashes
-    among curves of one scheme.
-
-    The first scheme of a kind has the kind's own, in every figure; further ones take what no other has, in order of
-    appearance. Where all are of one kind, each curve has a colour and a marker of its own.
-    """
+    """A look for each curve of the table: colour and marker by scheme, the first of a kind the kind's own, others what
+    none has, in order of appearance; dashes among curves of one scheme. Where all are of one kind, each curve has its
+    own."""
     lossy, schemes = lossy_curves(summary), _schemes(summary)
     styles = _styles(list(dict.fromkeys(schemes.values())))
     found: dict[str, Look] = {}
@@ -176,7 +172,6 @@ def _schemes(summary: pd.DataFrame) -> dict[str, _Scheme]:
 
 
 def _styles(schemes: Sequence[_Scheme]) -> dict[_Scheme, tuple[str, str]]:
-    """Colour and marker of each scheme."""
     firsts = {kind: (kind, name) for kind, name in reversed(schemes)}
     known = {first: SCHEMES[kind] for kind, first in firsts.items() if kind in SCHEMES}
     others = [style for kind, style in SCHEMES.items() if kind not in _BASELINES]
@@ -215,7 +210,6 @@ def curves(summary: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _of_the_user() -> set[str]:
-    """What the user's matplotlibrc sets, or Python has set, of the sheet."""
     path = Path(matplotlib.matplotlib_fname())
     packaged = path == Path(matplotlib.get_data_path()) / "matplotlibrc"
     written = set() if packaged else {*matplotlib.rc_params_from_file(path, use_default_template=False)}

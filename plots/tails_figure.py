@@ -1,7 +1,4 @@
-"""How uneven latency is: the median and the 99th percentile over requests, above each other on one scale.
-
-A column a value of the field that makes panels of many curves, as in the figure of latency.
-"""
+"""How uneven latency is: the median and the 99th percentile over requests, above each other on one scale."""
 
 from __future__ import annotations
 

@@ -137,7 +137,6 @@ def _excess(rows: pd.DataFrame) -> dict[str, _Excess]:
 
 
 def _within(curve: TradeoffCurve, cost: Floats) -> Floats:
-    """The loss at these costs, nan beyond those of the curve's settings."""
     return np.where(cost <= curve.dearest, curve.at(cost), np.nan)
 
 
@@ -268,7 +267,6 @@ def _rates_panel(ax: Axes, rows: pd.DataFrame) -> dict[str, Artist]:
 
 
 def _half(rows: pd.DataFrame, column: str) -> Floats | None:
-    """Half-widths, none where the table has no intervals; a bar stays above 0."""
     if column + CI_SUFFIX not in rows.columns:
         return None
     half = np.nan_to_num(rows[column + CI_SUFFIX].to_numpy(dtype=float))

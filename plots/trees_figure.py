@@ -26,11 +26,8 @@ CHAIN: Final = "k_sqs"
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None) -> Figure | None:
-    """A panel an acceptance, a row a tree, a column a value of the axis. Bold: distinguishable from the chain, seed by
-    seed, where the cells are there.
-
-    None without a chain, or where rate and distance were not both swept.
-    """
+    """A panel an acceptance, a row a tree, a column a value of the axis; bold: distinguishable from the chain, seed by
+    seed. None without a chain, or where rate and distance were not both swept."""
     if axis is None or not {METRIC, ACCEPTANCE, BY, axis} <= {*summary.columns}:
         return None
     rows = named_without(chosen(summary), BY)
@@ -74,7 +71,6 @@ class OverChain(NamedTuple):
 
 
 def _over_chain(here: pd.DataFrame, tree: str) -> OverChain:
-    """From cells of one place, paired by seed; from its summary the ratio of means."""
     mine, theirs = here[CURVE] == tree, here["scheme.kind"] == CHAIN
     if "seed" not in here.columns:
         return OverChain(float(here.loc[mine, METRIC].mean() / here.loc[theirs, METRIC].mean()), False, 0)

@@ -64,6 +64,5 @@ def _text(value: float) -> str:
 
 
 def _lowest(values: Floats, lossless: np.ndarray) -> list[tuple[int, Floats]]:
-    """Each row with a number of a lossless scheme, the others' numbers left out."""
     kept = np.where(lossless[None, :], values, np.nan)
     return [(row, line) for row, line in enumerate(kept) if not np.isnan(line).all()]

@@ -1,8 +1,5 @@
-"""What a user runs: each module is a scenario, a question with a base cell, a grid and figures; `command` runs them.
-
-`sqsim run NAME` and `python -m scenarios.NAME` run one. All that a scenario of your own needs is here. It is loaded
-when it is asked for, so that `sqsim list` need not wait.
-"""
+"""What a user runs: each module is a scenario, a question with a base cell, a grid and figures. All that a scenario of
+your own needs is here, and is loaded when it is asked for, so that `sqsim list` need not wait."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
-"""What does drafting ahead of verification gain, by distance and acceptance, and when does it take from others?
-
-A round drafted before the one before it is verified is wasted where that is rejected. Over distributions that are as
-far apart everywhere, acceptance is the same for every draft, and the gain has a closed form (simulator/results/
-pipelined_time.py): lines, with dots as measured. Beside it, K-SQS in a cell that more and more devices share.
-"""
+"""What does drafting ahead of verification gain, by distance and acceptance, and when does it take from others? Over
+distributions equally far apart everywhere the gain has a closed form (simulator/results/pipelined_time.py)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Latency per token of devices that share one narrow cell of LTE, by how its base station gives out the slots.
 
-Six blocks (1.4 MHz, as LTE-M has) and devices spread over the cell behind a wall, all else that of the preset
-`lte_cell`: a message waits for a scheduling request, or its device has a block of its own every 40 ms. K-SQS of four
-drafts alone: schedulers are compared, not schemes. Wider cells: `--set uplink.rate.blocks=50`.
+Six blocks (1.4 MHz, as LTE-M has), devices behind a wall, else the preset `lte_cell`. K-SQS of four drafts alone:
+schedulers are compared, not schemes. Wider cells: `--set uplink.rate.blocks=50`.
 """
 
 from __future__ import annotations

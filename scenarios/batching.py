@@ -1,8 +1,5 @@
-"""Latency per token against the number of devices on one GPU, for ways to batch verification and their caps.
-
-Each device has an uplink of its own, so that only the cloud is shared. K-SQS of four drafts alone: ways to batch are
-compared, not schemes.
-"""
+"""Latency per token against the number of devices on one GPU, each with an uplink of its own, for ways to batch
+verification and their caps. K-SQS of four drafts alone: ways to batch are compared, not schemes."""
 
 from __future__ import annotations
 
@@ -30,12 +27,8 @@ def fastest_of_many(table: pd.DataFrame, axis: str | None) -> str:
     if most.margin is not None:
         line += f", {percent(most.margin)} than {_way(most.following)}"
     line += f", no difference seen from {joined([_way(name) for name in alike])}" if alike else ""
-    ways = len(few.tied)
-    return f"{line}; with {place_in_words(few.at, axis)} no difference is seen between {ways} of {_curves(table)} ways"
-
-
-def _curves(table: pd.DataFrame) -> int:
-    return int(of_setting(table)[CURVE].nunique())
+    ways = f"{len(few.tied)} of {of_setting(table)[CURVE].nunique()} ways"
+    return f"{line}; with {place_in_words(few.at, axis)} no difference is seen between {ways}"
 
 
 def _way(curve: str | None) -> str:

@@ -1,8 +1,7 @@
 """When does speculation at the edge beat the cloud alone? Pairs, targets, round-trip times and rates, and the load.
 
-A synchronous round beats streamed cloud-only decoding exactly if A > x: A its accepted drafts, x the target's passes
-that it takes beyond one (simulator/results/break_even_plane.py). Each scheme at a setting chosen for it; each
-pair drafts on a device of its own, at the temperature it was measured at. Beside the map: a shared load, smollm2.
+A synchronous round beats streamed cloud-only decoding exactly if A > x (simulator/results/break_even_plane.py). Each
+pair drafts on a device of its own, at the temperature it was measured at.
 """
 
 from __future__ import annotations
@@ -122,7 +121,6 @@ def wins_where(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def _furthest(found: Sequence[Limit]) -> str:
-    """The largest round-trip time, the first of equals."""
     best = max((limit for limit in found if limit.at_s > 0), key=lambda limit: limit.at_s, default=None)
     if best is None:
         return f"{called(ASKED)} wins nowhere" if found else ""
@@ -274,7 +272,6 @@ def printed_break_even(cells: pd.DataFrame) -> TextTable | None:
 
 
 def _key(pair: object, target_s: float, rate_bps: object, scheme: object) -> tuple[str, ...]:
-    """A place and a scheme, targets to three digits."""
     return str(pair), f"{target_s:.3g}", f"{float(str(rate_bps)):g}", str(scheme)
 
 

@@ -1,14 +1,10 @@
 """How many devices one GPU and one radio cell bear, all busy, at 0.1 s a token for 95 of 100 requests and 1 s to the
 first token on average (else a cloud that lets them wait at the door would bear any number).
 
-sqsim run capacity --set objective.tpot_p95_s=0.05
-
-The order of schemes is that at these two limits, which are not the same limit to all: whoever takes little of each pass
+The order of schemes is that at these two limits (`--set objective.tpot_p95_s=0.05`): whoever takes little of each pass
 keeps the pace until devices wait for their first token, whoever has many tokens verified falls behind in pace first.
-It also depends on the draft length and on how many new tokens a pass may have, so each scheme chooses both for itself.
-The devices of a cell share its uplink, whose rate is the axis; at rate inf only the GPU is left to share. `tried.csv`
-holds every cell that was simulated on the way of the search; `relieved` names the station that took no time there, by
-which the one that limits is found.
+Each scheme chooses draft length and new tokens of a pass for itself. At rate inf only the GPU is shared. `tried.csv`
+holds every cell of the search; `relieved` names the station that took no time there.
 """
 
 from __future__ import annotations

@@ -1,12 +1,9 @@
 """How many devices a 70B on four A100s serves, all busy, at 30 ms a token and 2 s to the first, both on average.
 
-Devices with Llama-3.2-1B in four bits (Jetson AGX Orin, 7 ms a token) share the uplink of a near cloud; acceptance is
-as published for the pair at temperature 0, where a draft's distribution is one token: C-SQS then sends what K-SQS does,
-and is left out. The cloud alone keeps this pace while its passes are short; a device that drafts needs a pass for every
-few tokens (x_gpu of `break_even`); `composed` is K-SQS with the policy goodput, which drafts only where that pays, and
-else lets the cloud decode. The order is that at these limits, on average: hard text is slow to draft, so a limit for 95
-of 100 requests is another question (`--set objective.tpot_p95_s=0.06`); so are arrivals that do not wait for answers
-(`--set workload.kind=poisson`).
+Acceptance is as published at temperature 0, where a draft's distribution is one token and C-SQS sends what K-SQS does,
+and is left out; `composed` is K-SQS with the policy goodput, which drafts only where that pays. Other questions: a
+limit for 95 of 100 requests (`--set objective.tpot_p95_s=0.06`), arrivals that do not wait (`--set
+workload.kind=poisson`).
 """
 
 from __future__ import annotations

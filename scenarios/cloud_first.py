@@ -1,10 +1,8 @@
 """The cloud answers while the phone reads the prompt: what does drafting at the edge gain then, and how far away?
 
-A phone's 1B model reads 170 tokens in .65 s, in which a 70B in the cloud has answered 15 of its own. `cloud_first`: the
-cloud streams these, and the edge drafts once it has read; first tokens come as those of cloud-only decoding. With
-`goodput` the edge leaves all to the cloud where drafting does not pay, once it has learned so. Beside both the edge
-that reads first, cloud-only decoding, and co-located speculation; with closed forms (simulator/results/
-phase_prediction.py). The pair's acceptance is as published, at temperature 0, where a draft is an id and nothing else.
+A phone's 1B reads 170 tokens in .65 s, in which a 70B has answered 15 of its own: `cloud_first` streams these, and the
+edge drafts once it has read; with `goodput` it leaves all to the cloud where drafting does not pay. Closed forms:
+simulator/results/phase_prediction.py.
 """
 
 from __future__ import annotations
@@ -59,7 +57,6 @@ def ways(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _less(here: pd.DataFrame, way: str) -> Difference:
-    """The end-to-end time of a way against cloud-only decoding's, at one place."""
     return paired(here, WHOLE, here[WAY] == way, here[WAY] == OPPONENT)
 
 

@@ -1,8 +1,5 @@
-"""The same drafts in fewer bits: the paper's count made real against the shorter code, without a budget and with one.
-
-Without a budget both codes carry the same tokens; only bits and latency differ. With one, the shorter code has room for
-more drafts a round.
-"""
+"""The same drafts in fewer bits: the paper's count made real against the shorter code. Without a budget both carry the
+same tokens; with one, the shorter code has room for more drafts a round."""
 
 from __future__ import annotations
 

@@ -1,11 +1,8 @@
 """When does the conformal threshold's guarantee say something? Its running mean of dropped mass beside both bounds.
 
-A device answers request after request, 4,096 tokens in all; with `carry` its threshold goes on from one to the next.
-No budget and no cap on the support: the theorem is about what the threshold alone drops. Rows of the study
-`convergence` are of one cell at one length; those of a threshold that moves have bounds, the others are what it is
-compared with. A bound exceeds the target by a constant over the number of kept updates, so the length at which it
-reaches a level is computed, whether or not the table goes so far. Without `carry` each request adds that constant anew,
-and the bound falls no further than within one request.
+Requests of 4,096 tokens in all, over which `carry` keeps the threshold; no budget and no cap on the support, since the
+theorem is about what the threshold alone drops. A bound exceeds the target by a constant over the number of kept
+updates, so the length at which it reaches a level is computed, whether or not the table goes so far.
 """
 
 from __future__ import annotations
@@ -145,7 +142,6 @@ def name_of(row: pd.Series[float]) -> str:
 
 
 def _last(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows at the last length that all cells have."""
     shortest = rows.groupby("cell")["tokens"].max().min()
     last: pd.DataFrame = rows[rows["tokens"] == shortest]
     return last

@@ -1,11 +1,10 @@
 """Does drafting at the edge still pay at the fourth turn of a conversation?
 
-sqsim run conversations --set workload.text_tokens='{kind: log_normal, median: 99, most: 999}' --set workload.think_s=2
+A turn's prompt is all that was said before. Where both ends keep its keys and values they read, and send, the new text
+alone; else a Jetson's 1B and a 70B on four A100s read it again. First prompts are as long as SPEED-Bench's (throughput
+split). As an agent's loop, with a tool's results for texts:
 
-A turn's prompt is all that was said before. Where both ends keep its keys and values they read the new text alone, and
-the uplink carries that alone; where they do not, a Jetson's 1B and a 70B on four A100s read the conversation again, and
-all of it goes up. The first prompt is as long as those of SPEED-Bench's throughput split. With a tool's results for
-texts and its time for thought, as above, it is an agent's loop.
+sqsim run conversations --set workload.text_tokens='{kind: log_normal, median: 99, most: 999}' --set workload.think_s=2
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ SHORT = {PROMPT: 64, "models.pair.prompt_tokens": 64, "workload.text_tokens": 16
 
 
 def _saved(rows: pd.DataFrame) -> Difference:
-    """The time of a token at the edge against cloud-only decoding's, at one place."""
     kinds = rows["scheme.kind"]
     return paired(rows, WHOLE, kinds == DRAFTING, kinds == OPPONENT)
 

@@ -2,9 +2,7 @@
 
 sqsim run fleet --set fleet.phones.count=20 --set fleet.meters.workload.period_s=60
 
-Eight phones talk: four requests in a row, then a pause. Meters ask for eight tokens each 20 s, draft nothing, and share
-a thin uplink and the 70B with the phones; how many there are is the axis, and what the phones draft with the grid. Each
-class has its own rows in tables, figures and findings; `class` in requests.parquet names it.
+Each class has its own rows in tables, figures and findings; `class` in requests.parquet names it.
 """
 
 from __future__ import annotations

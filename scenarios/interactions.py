@@ -1,9 +1,6 @@
 """Temperature x sparsity x resolution, every combination, on a thin and on a fast uplink: which of them matter for the
-latency per token, which act together, and where the best setting moves.
-
-Each combination drafts as many tokens a round as serve it best, of three lengths tried on other seeds. The analysis of
-variance takes seeds as blocks: every combination meets the same texts and random numbers.
-"""
+latency per token, which act together, and where the best setting moves. The analysis of variance takes seeds as
+blocks."""
 
 from __future__ import annotations
 
@@ -201,14 +198,12 @@ def printed_variance(cells: pd.DataFrame) -> TextTable | None:
 
 
 def _numbers(row: pd.Series[float]) -> list[str]:
-    """Share, F, p of one effect; a p too small to tell as a bound."""
     if row["F"] != row["F"]:
         return [f"{row['share']:.2%}", "-", "-"]
     return [f"{row['share']:.2%}", f"{row['F']:.3g}", "<1e-6" if row["p"] < 1e-6 else f"{row['p']:.2g}"]
 
 
 def _ours(effects: Sequence[Effect]) -> list[Effect]:
-    """The effects of factors that chance does not explain, the largest first."""
     ours = [each for each in effects if each.separable and each.factors not in ((BLOCK,), (RESIDUAL,))]
     return sorted(ours, key=lambda each: -each.share)
 

@@ -1,11 +1,9 @@
 """Short texts in other languages than English, and code: does sparsity survive, and what does it cost?
 
-    sqsim run languages --grid models.pair.prompts=mine.jsonl,others.jsonl
+sqsim run languages --grid models.pair.prompts=mine.jsonl,others.jsonl
 
-Five languages hold the same passages, and Python eight openings of files; each seed takes one of the eight, as far into
-it as the prompt goes. The bundled drafter was distilled on English, with one window in twenty of code and one in forty
-of five other languages, and proposes the 16,384 tokens that its verifier used most there. Schemes are compared within a
-language: its texts are the same to each.
+Five languages hold the same passages, Python eight openings of files. The bundled drafter was distilled on English,
+with one window in twenty of code and one in forty of five other languages. Schemes are compared within a language.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """Latency per token over uplink rate where the question is open: a phone's 1B model drafts for a 70B in a near cloud.
 
-Llama-3.2-1B on a OnePlus 12 (19.9 ms a token, four-bit weights) drafts for Llama-3.3-70B on two GPUs (43 ms between
-tokens, the engine's own step in it), prompts of 170 tokens and answers of 146. Acceptance is as published for that pair
-(bf16) at temperature 0; at 1 it is scaled by what other published pairs keep of it, with the ends of that band at 1
-Mbit/s. Each on an ideal link of 20 ms there and back, or on LTE, with its grants and jitter. Drafting pays where A > x
-(`break_even`). Where the cloud begins (`cloud_first`), it streams while the phone reads the prompt.
+Acceptance is as published for the pair (bf16) at temperature 0; at 1 it is scaled by what other published pairs keep of
+it, with the ends of that band at 1 Mbit/s. Drafting pays where A > x (`break_even`). Where the cloud begins
+(`cloud_first`), it streams while the phone reads the prompt.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
-"""Every quantizer, resolution and K over three vocabularies: bits against resampling, and dense against sparse.
-
-Packets of the code `enumerative`, which states what it costs; of the support only ids with a count are sent. The
-drafted id costs the same in a packet over the whole vocabulary and in one that names its ids.
-"""
+"""Every quantizer, resolution and K over three vocabularies: bits against resampling, and dense against sparse. Packets
+are of the code `enumerative`, which states what it costs; of the support only ids with a count are sent."""
 
 from __future__ import annotations
 

@@ -1,12 +1,9 @@
 """What do sizes leak? Who hears nothing but how long packets are, and has heard the prompts before, names the prompt.
 
-A closed world: one of the prompts in a file is asked, at temperature 1, and the eavesdropper has heard each of them
-under seven other seeds (`simulator.studies.fingerprints`). Prompts are cut to one length and answers have one, so that
-neither tells anything by itself; replies are equally long, so that what is seen beside the payloads' sizes is how many
-rounds an answer takes. `uplink.pad_to_bits` makes payloads longer until they are alike; tokens stay as they are.
-
-C-SQS begins each request at the threshold it starts from: were it carried on, it would still drift, alike under all
-seeds, and tell the place of a request in the row. At temperature 0 the same prompt would always send the same sizes.
+A closed world: one of a file's prompts is asked, and the eavesdropper has heard each under seven other seeds
+(`simulator.studies.fingerprints`). Prompts have one length, answers one, replies are equally long; `uplink.pad_to_bits`
+makes payloads alike. C-SQS begins each request at its first threshold: carried on, it would tell the place of a request
+in the row. At temperature 0 the same prompt would always send the same sizes.
 """
 
 from __future__ import annotations
@@ -83,8 +80,7 @@ class Leak(NamedTuple):
 
 def fano_bits(accuracy: float, prompts: int) -> float:
     """Fano's inequality: the least mutual information, bits, of a prompt, one of so many that are equally likely, and
-    what names it with this accuracy. 0 at chance and below. (Estimated from counts of each guess for each prompt it
-    would be far too high: there are more such counts than requests.)"""
+    what names it with this accuracy. 0 at chance and below."""
     wrong = min(1 - accuracy, 1 - 1 / prompts)
     unsure = -sum(share * math.log2(share) for share in (wrong, 1 - wrong) if share > 0)
     return max(0.0, math.log2(prompts) - unsure - wrong * math.log2(max(1, prompts - 1)))

@@ -1,8 +1,5 @@
-"""Latency per token against the uplink's loss of full packets: independent, in bursts, or by bit errors.
-
-A packet has at most 1,500 bits, header included, as in short radio frames: uplink blocks of NB-IoT end at 1,000 bits
-(Release 13) or 2,536 (Release 14). A round of several packets waits for the last of them.
-"""
+"""Latency per token against the uplink's loss of full packets: independent, in bursts, or by bit errors. Packets have
+at most 1,500 bits, as in short radio frames (uplink blocks of NB-IoT end at 1,000 or 2,536)."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
-"""Links of 50 bit/s to 10 kbit/s: where does each scheme stop being useful, and what is there to do below?
-
-A thin uplink beside a fast downlink, a geostationary satellite both ways, LoRaWAN in Europe with its silence of 99
-times the airtime, Iridium's short bursts (sources: channels/link/presets.py). Useful is what a person can read along,
-and what beats decoding in the cloud. `edge_only` needs no link, but its text is the drafter's, not the verifier's.
-"""
+"""Links of 50 bit/s to 10 kbit/s (sources: channels/link/presets.py): where does each scheme stop being useful, and
+what is there to do below? Useful is what a person can read along, and what beats decoding in the cloud."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""Latency per token while the uplink breaks down now and then, and while servers crash or do not.
-
-The uplink is up for 2 s on average, then out for the time on the axis. A server that crashes loses its pass and its
-caches; sessions move to the other one, which reads their text anew.
-"""
+"""Latency per token while the uplink breaks down now and then, and while servers crash or do not: a server that crashes
+loses its pass and its caches, and sessions move to the other one, which reads their text anew."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
 """Latency, joules and dollars of a token: which schemes are on the front, at which load, and does a price move it?
 
-A device (Jetson AGX Orin, Llama-3.2-1B in four bits) asks a 70B on four A100s over LTE at the edge of a cell: prompts
-of 170 tokens, answers of 146 and temperature 0, as where the pair's acceptance was measured. Joules are those of the
-device, of its radio with the tail of its connection, and of the cloud's passes; dollars are the rent of the passes and
-the device's energy. Each draft length is a point of its own, since what is fast is not what spends least.
+Joules are those of the device, of its radio with the tail of its connection, and of the cloud's passes; dollars are the
+rent of the passes and the device's energy. Each draft length is a point of its own.
 """
 
 from __future__ import annotations
@@ -182,7 +180,6 @@ def _costs(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def _shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one load that are printed, by latency."""
     kept = []
     for _, mine in rows.groupby("scheme.kind", sort=False):
         there = mine[mine[VERDICT] != "dominated"]
@@ -191,8 +188,6 @@ def _shown(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _line(row: Mapping[Hashable, object]) -> list[str]:
-    """One printed row."""
-
     def value(name: str) -> float:
         return float(str(row[name]))
 
@@ -216,7 +211,6 @@ def _short(curve: object) -> str:
 
 
 def _kinds(rows: pd.DataFrame) -> str:
-    """The kinds of scheme with a setting on the front, and those that have one there perhaps."""
     found = verdicts(rows)
     kinds = rows.drop_duplicates(CURVE).set_index(CURVE)["scheme.kind"]
     there = [

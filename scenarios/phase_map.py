@@ -1,9 +1,8 @@
 """Who answers fastest: the cloud alone, speculation in it, or an edge that drafts? By prompt, answer, distance, pair.
 
-End to end, with the prompt read at both ends, and per token; each scheme at a setting chosen for it, ids alone also
-where the cloud begins while the edge reads. Closed forms (simulator/results/phase_prediction.py) stand beside what is
-simulated. Published pairs at temperature 0, where they were measured; at temperature 1 one of them, with what published
-pairs keep of AL - 1 on average.
+End to end and per token, each scheme at a setting chosen for it, beside closed forms
+(simulator/results/phase_prediction.py). Published pairs at temperature 0, and one at 1 with what such pairs keep of AL
+- 1 on average.
 """
 
 from __future__ import annotations

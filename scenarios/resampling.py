@@ -1,11 +1,9 @@
-"""Rejections at each draft position, beside the bound on them: TV(q, p), dropped mass and covering bound.
-
-Without a budget, so that what is dropped is what the scheme drops. The bound is per draft, and is asserted of each; so
-is that rejections are as many as their probabilities TV(qhat, p) say, within 5 standard deviations.
-"""
+"""Rejections at each draft position, beside the bound on them: TV(q, p), dropped mass and covering bound. The bound is
+asserted of each draft, and that rejections are as many as TV(qhat, p) says, within 5 standard deviations."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -45,6 +43,16 @@ class Rejections:
         z, sd = cells["rejections_z"].to_numpy(dtype=float), cells["rejections_sd"].to_numpy(dtype=float)
         self.deviations = float((z * sd).sum() / np.sqrt((sd**2).sum())) if sd.any() else 0.0
         self.farthest = float(np.abs(z).max())
+
+    @property
+    def loosest(self) -> str:
+        """The term that is the largest part of the bound's slack."""
+        terms = {
+            "TV(q, p) and TV(q, qhat) do not add up": self.triangle,
+            "dropped mass and quantization do not add up": self.overlap,
+            "the covering bound is not used": self.covering,
+        }
+        return max(terms, key=lambda term: terms[term])
 
 
 @asks("resampling_per_draft")
@@ -96,37 +104,15 @@ def how_often(table: pd.DataFrame, axis: str | None) -> str:
     return listed("rejected", clauses, ", ")
 
 
-@asks("rejection_slack")
-def loosest(table: pd.DataFrame, axis: str | None) -> str:
-    """Which term is the largest part of the slack of each curve's bound?"""
-    terms = loose_terms(table)
-    clauses = [f"{term} ({', '.join(map(called, names))})" for term, names in terms.items()]
-    return f"the bound is loose mostly because {', '.join(clauses)}" if clauses else ""
-
-
-def loose_terms(table: pd.DataFrame) -> dict[str, list[str]]:
-    """The curves by the term that is the largest part of their bound's slack."""
-    curves: dict[str, list[str]] = {}
-    for curve, each in _curves(table):
-        terms = {
-            "TV(q, p) and TV(q, qhat) do not add up": each.triangle,
-            "dropped mass and quantization do not add up": each.overlap,
-            "the covering bound is not used": each.covering,
-        }
-        curves.setdefault(max(terms, key=lambda term: terms[term]), []).append(curve)
-    return curves
-
-
 @asks("resampling_per_draft")
 def how_often_and_why(table: pd.DataFrame, axis: str | None) -> str:
     """How often is a draft rejected at the first and the last position, over the curves, and what makes most bounds
     loose?"""
-    often, terms = how_often.report(table, axis), loose_terms(table)
+    often, terms = how_often.report(table, axis), Counter(each.loosest for _, each in _curves(table))
     if not terms:
         return often
-    term, names = max(terms.items(), key=lambda each: len(each[1]))
-    curves = sum(map(len, terms.values()))
-    return f"{often}; the bound is loose mostly because {term} ({len(names)} of {curves} schemes)"
+    [(term, curves)] = terms.most_common(1)
+    return f"{often}; the bound is loose mostly because {term} ({curves} of {terms.total()} schemes)"
 
 
 def _each(heading: str, table: pd.DataFrame, words: Callable[[Rejections], str]) -> str:
@@ -134,7 +120,6 @@ def _each(heading: str, table: pd.DataFrame, words: Callable[[Rejections], str])
 
 
 def _curves(table: pd.DataFrame) -> list[tuple[str, Rejections]]:
-    """The rejections of each curve, means over all its verified drafts."""
     reached = table[table["verified_drafts"] > 0]
     return [(str(curve), Rejections(rows)) for curve, rows in reached.groupby(CURVE, sort=False)]
 

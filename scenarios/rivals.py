@@ -1,8 +1,7 @@
 """Every scheme on one link, from 100 bit/s to 1 Mbit/s and over three delays: who wins where, and by how much?
 
-Each at a setting chosen for it. `k_sqs code=enumerative` is the paper's: its count of support
-and counts, with the drafted id, which it does not count, at the least it can cost. Lossy schemes are marked and ranked
-apart. What crosses the air is given with and without headers; the times include them.
+`k_sqs code=enumerative` is the paper's: its count of support and counts, with the drafted id, which it does not count,
+at the least it can cost.
 """
 
 from __future__ import annotations
@@ -130,7 +129,6 @@ def _winners(cells: pd.DataFrame, left_out: Sequence[str]) -> pd.DataFrame:
 
 
 def _printed_winners(cells: pd.DataFrame, left_out: Sequence[str]) -> TextTable | None:
-    """A row per rate, a column per delay."""
     found = _outcomes(cells, left_out)
     if not found:
         return None

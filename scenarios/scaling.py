@@ -1,8 +1,5 @@
-"""Pairs from 10 thousand to 135 million parameters: acceptance, bits, latency, and the rate at which a scheme pays.
-
-A 70B target (43 ms a pass) in a near cloud (10 ms there and back), so that drafting can pay; the clock is one for all
-pairs, the tokens are each pair's own. Beside the trained pairs, synthetic ones of a known distance.
-"""
+"""Pairs from 10 thousand to 135 million parameters: acceptance, bits, latency, and the rate at which a scheme pays,
+with a 70B target (43 ms a pass) in a near cloud. The clock is one for all pairs. Beside them synthetic ones."""
 
 from __future__ import annotations
 

@@ -1,11 +1,9 @@
 """Does sparsification buy anything over a well-coded lattice? Bits a draft against rejections, beside a lower bound.
 
 Every scheme meets the same distributions along the verifier's own text, has one code (context-modelled, the drafted id
-coded at -log2 qhat) and its settings chosen on the other seeds: K or threshold with the resolution for the sparse, the
-resolution for the dense lattice and for the scalar quantizer, which rounds each probability by itself. The settings
-that no other of a family beats on the other seeds in the mean of both bits and rejections make its curve on this seed.
-Sparse families are one, of which each seed takes the one that served the others best. The bound and what it bounds:
-`simulator.studies.rate_bounds`.
+coded at -log2 qhat) and its settings chosen on the other seeds. The settings that no other of a family beats there in
+the mean of both make its curve on this seed. Sparse families are one, of which each seed takes the one that served the
+others best. The bound: `simulator.studies.rate_bounds`.
 """
 
 from __future__ import annotations
@@ -117,7 +115,6 @@ def what_breaks_it(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def _by_other_measures(table: pd.DataFrame) -> str:
-    """How far sparse is from dense in bits at equal TV(qhat, q), and in rejections at equal bits."""
     near = against(equal_rejection(table, cost="tv_compression"), SPARSE, DENSE)
     seldom = against(equal_rejection(table, cost=BITS, loss=REJECTED), SPARSE, DENSE, REJECTED)
     words = [f"at equal TV(qhat, q) {fewer(near)} bits"] if near.n else []
@@ -217,7 +214,6 @@ def by_setup(equal: pd.DataFrame, first: str, second: str, loss: str = BITS) -> 
 
 
 def _logs(equal: pd.DataFrame, family: str, loss: str) -> pd.DataFrame:
-    """ln of `loss` of a family, a row a setup, a column a seed."""
     rows = equal[equal[CURVE] == family]
     return rows.assign(**{loss: np.log(rows[loss])}).pivot(index=SETUP, columns="seed", values=loss)
 

@@ -1,10 +1,8 @@
 """Conformal sparsification against its alternatives: who rejects least at equal bits, and who needs fewest bits.
 
-Every scheme meets the same distributions, along the verifier's own text; a draft has a packet of its own. Each family
-is swept over its one parameter, which makes it a curve of bits and expected rejections; families are compared along
-their curves. C-SQS is swept over its first threshold: at the paper's step and target, and at larger steps, by which it
-adapts within these texts, with a target near what that threshold drops at first. Of its steps each seed takes the one
-that served the other seeds best.
+Each family is swept over its one parameter, which makes it a curve of bits and expected rejections. C-SQS is swept over
+its first threshold: at the paper's step and target, and at larger steps with a target near what that threshold drops at
+first. Of its steps each seed takes the one that served the other seeds best.
 """
 
 from __future__ import annotations

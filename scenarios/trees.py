@@ -1,9 +1,6 @@
-"""Where is a tree of drafts worth its bits? Trees and several candidates against the chain, over rate and acceptance.
-
-A tree sends more distributions and ids a round than a chain of its depth, and more of its drafts are accepted. All but
-`coupled_tree`, which sends ids alone, are K-SQS with the shorter code, at a depth, K and resolution chosen for each at
-each rate; the synthetic pair's distance sets the acceptance.
-"""
+"""Where is a tree of drafts worth its bits? Trees and several candidates against the chain, over rate and acceptance,
+which the synthetic pair's distance sets. All but `coupled_tree`, which sends ids alone, are K-SQS with the shorter
+code."""
 
 from __future__ import annotations
 

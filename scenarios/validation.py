@@ -1,9 +1,6 @@
-"""The simulator against the thing itself: every cell as real processes on this machine, and simulated.
-
-An edge and a cloud in two network namespaces, real bytes over a shaped and lossy link, real passes; beside it the same
-cell under clocks that were measured on this machine just before. Real time: errors differ from run to run, tokens do
-not. The kernel shapes `token_bucket` links (tc tbf), the relay `constant` ones; losses and delays are the relay's.
-"""
+"""The simulator against the thing itself: every cell as real processes on this machine (two network namespaces, real
+bytes, real passes), and simulated under clocks that were measured just before. Errors differ from run to run, tokens do
+not. The kernel shapes `token_bucket` links (tc tbf), the relay `constant` ones."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from scenarios import LATENCY, Also, OwnQuestion, Quick, Scenario, Table, asks, 
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import counted
 from simulator.results.columns import BREAKDOWN
-from simulator.results.study_columns import COMPARED
+from simulator.results.study_columns import CLOCK_WITHIN, COMPARED
 from simulator.results.units import title
 
 CELL = "uplink.label"
@@ -161,6 +158,20 @@ def printed_comparison(cells: pd.DataFrame) -> TextTable | None:
     others = int(cells[OTHER_ANSWERS].sum())
     note = f"Answers whose tokens differ: {others or 'none'}."
     return replace(TextTable.of(heading, ["", "real", "simulated", "error"], body), notes=[note])
+
+
+def remote_edge(table: pd.DataFrame) -> pd.DataFrame:
+    """Of a run whose devices are on another machine, a row a quantity: its `name`, `real`, the mean over seeds."""
+    names = [*COMPARED, CLOCK_WITHIN]
+    return pd.DataFrame([(title(each), float(table[each].mean())) for each in names], columns=["name", "real"])
+
+
+def printed_remote_edge(cells: pd.DataFrame) -> TextTable | None:
+    """Times in ms, and how well the two clocks agree."""
+    *rows, (_, within_s) = remote_edge(cells).itertuples(index=False)
+    body = [[name, f"{1e3 * value:.1f}"] for name, value in rows]
+    found = TextTable.of("The real system, its devices on another machine, ms:", ["", "real"], body)
+    return replace(found, notes=[f"The devices' clock was known to within {1e3 * within_s:.3g} ms."])
 
 
 def _parts(row: pd.Series) -> str:

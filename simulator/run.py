@@ -85,10 +85,8 @@ def memory_for(cell: Cell) -> Memory:
 
 @dataclass(frozen=True, repr=False)
 class CellResult:
-    """What one cell gave: `summary` holds `results.METRICS`, then BREAKDOWN as seconds per output token.
-
-    The tables' rows are in the order in which requests ended.
-    """
+    """What one cell gave: `summary` holds `results.METRICS`, then BREAKDOWN as seconds per output token. The tables'
+    rows are in the order in which requests ended."""
 
     summary: dict[str, float]
     by_class: Mapping[str, dict[str, float]]
@@ -188,12 +186,10 @@ def recorder_of(cell: Cell, rounds_to: Path | None) -> Recorder:
 
 
 def _talks(cell: Cell) -> bool:
-    """Whether any requests are turns of conversations."""
     return any(each.workload.talks for each in cell.classes)
 
 
 def _class_names(cell: Cell) -> list[str]:
-    """The name of each device's class; none where no class has one."""
     return [each.called for each in cell.classes for _ in each.devices if each.called]
 
 
@@ -223,8 +219,6 @@ def result_of(cell: Cell, recorder: Recorder, totals: PlantTotals, plant: Plant 
 
 
 def _slo(works: Sequence[Workload]) -> Slo:
-    """The objective of each device, or of all."""
-
     def limit(name: str) -> float | Floats | None:
         given: list[float | None] = [getattr(work, name) for work in works]
         if len(given) == 1 or not any(given):
@@ -235,11 +229,8 @@ def _slo(works: Sequence[Workload]) -> Slo:
 
 
 def run(plant: Plant, horizon_s: float) -> None:
-    """Runs until every request has ended, or to the horizon, what happens at that instant included.
-
-    What exists at the start (models, remembered trees) is kept out of the garbage collector's rounds meanwhile, and
-    those are few: a run makes next to no cycles, and its live objects are many.
-    """
+    """Runs until every request has ended, or to the horizon, what happens at that instant included. What exists at the
+    start is kept out of the garbage collector's rounds meanwhile, and those are few: a run makes next to no cycles."""
     later(plant.env, horizon_s, partial(_close, plant))
     with COLLECTOR.seldom():
         _step(plant)

@@ -11,6 +11,7 @@ holds that has loaded every package: a tenth of the time of those that write tab
 import gc
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -39,3 +40,12 @@ def called_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """For classes of a test that note their calls: none is called again to see whether it is pure."""
     monkeypatch.setattr("kinds.mistakes.CALLED_TWICE", 0)
     monkeypatch.setattr("kinds.mistakes.TWICE_EVERY", sys.maxsize)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """The address of a cluster whose one worker is a thread of this process."""
+    distributed = pytest.importorskip("distributed", reason="needs the extra sqsim[cluster]")
+    alone = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "protocol": "tcp://"}
+    with distributed.LocalCluster(**alone, dashboard_address=None) as there:
+        yield there.scheduler_address

@@ -97,9 +97,16 @@ def test_help_is_short() -> None:
     assert "with_" in dir(Cell) and "model_construct" not in dir(Cell)
 
 
-def test_every_package_says_that_it_is_typed() -> None:
+def test_every_package_says_that_it_is_typed_and_takes_along_all_that_lies_in_it() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    data = setup["options.package_data"].items()
+    taken = [f"{name.replace('.', '/')}/{each.strip()}" for name, line in data for each in line.split(",")]
     for name in ("kinds", "channels", "models", "simulator", "scenarios", "plots"):
         assert (ROOT / name / "py.typed").is_file()
+        for path in (each.relative_to(ROOT) for each in (ROOT / name).rglob("*") if each.is_file()):
+            if path.suffix not in (".py", ".pyc", ".typed"):
+                assert any(path.match(each) and len(path.parts) == each.count("/") + 1 for each in taken), path
 
 
 def test_requirements_are_ranges_and_what_make_installs_lies_within_them() -> None:

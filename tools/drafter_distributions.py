@@ -96,7 +96,6 @@ class Readers:
         self.embedding = ((embedding - embedding.mean(0)) @ principal(embedding)[1][:, :WIDTH]).numpy()
 
     def _states(self, model: str, index: int) -> torch.Tensor:
-        """Last hidden states, [T, width], of a model along a text."""
         if model == "verifier" and self._hidden is not None:
             return self._hidden[index].float()
         return self._run(self._models[model].model, index)

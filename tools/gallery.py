@@ -56,7 +56,9 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
         "interactions", "languages",
     ),
     "What an eavesdropper learns": ("leakage",),
-    "Links that lose, fade and fail": ("lossy_uplink", "fading", "traces", "base_station", "outage"),
+    "Links that lose, fade and fail": (
+        "lossy_uplink", "fading", "traces", "base_station", "outage", "hand_over",
+    ),
     "Load, energy, cost": ("batching", "fleet", "conversations", "capacity", "capacity_at_70b", "pareto"),
     "Against the real system": ("validation",),
 }  # fmt: skip
@@ -106,12 +108,9 @@ def make(names: Sequence[str], results: Path, home: Path) -> None:
 
 
 def hang(names: Sequence[str], results: Path, home: Path) -> None:
-    """Puts the figures of the results of these scenarios, with their records and pages, and the thumbnails of all that
-    are there, in `home`; takes down what may not hang.
-
-    Raises ConfigError, before anything is written, where the results of one are not there, not finished, altered, of
-    changed settings, of an uncommitted tree, or of another wire format.
-    """
+    """Puts the figures of these scenarios' results, with their records and pages, and all thumbnails, in `home`; takes
+    down what may not hang. Raises ConfigError, before anything is written, where results are not there, not finished,
+    altered, of changed settings, of an uncommitted tree, or of another wire format."""
     with tempfile.TemporaryDirectory() as drawn:
         records = {name: _drawn(name, results / name, Path(drawn)) for name in names}
         home.mkdir(parents=True, exist_ok=True)
@@ -147,7 +146,6 @@ def hung(home: Path) -> dict[str, Record]:
 
 
 def _judged(home: Path) -> Iterator[tuple[str, Record | ConfigError]]:
-    """Yields, for each scenario that `home` has files of, its record, or why it has none."""
     there = {re.split(r"[-.]", path.name)[0] for path in home.iterdir()}
     for name in (name for name in NAMES if name in there):
         try:
@@ -157,11 +155,8 @@ def _judged(home: Path) -> Iterator[tuple[str, Record | ConfigError]]:
 
 
 def record_of(name: str, home: Path) -> Record:
-    """The record of a scenario's page.
-
-    Raises ConfigError where it is not as written, lacks a fact, is of another wire format than the code's, or where the
-    figures are not those that were drawn with it.
-    """
+    """The record of a scenario's page. Raises ConfigError where it is not as written, lacks a fact, is of another wire
+    format, or where the figures are not those that were drawn with it."""
     path = home / f"{name}.json"
     if not (note := read_note(path)):
         raise ConfigError(f"{path}: no record, or not as {HANG} {name} has written it")
@@ -182,7 +177,6 @@ def _validated(fields: object, source: Path) -> Record:
 
 
 def _drawn(name: str, folder: Path, to: Path) -> Record:
-    """Draws the figures of a result directory into `to`; their record."""
     asked, found = scenario(name), ResultFolder.read(folder)
     typed = [word.split("=")[0] for word in shlex.split(str(found.manifest["command"]))]
     if changed := [option for option in CHANGES if option in typed]:
@@ -217,7 +211,6 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
 
 
 def _cells(found: ResultFolder) -> Iterator[Cell]:
-    """A cell of each setting, from its file. Raises ConfigError where one is not as it was written."""
     files, seen = listed(found.path), set[str]()
     for name in (f"cells/{cell}.yaml" for cell in found.cells["cell"].unique()):
         if not intact(found.path, name, files.get(name, "none")):
@@ -229,7 +222,6 @@ def _cells(found: ResultFolder) -> Iterator[Cell]:
 
 
 def _settings(cells: Sequence[Cell], asked: str) -> dict[str, str]:
-    """Temperature, lengths and round trip of the cells, in words."""
     unread = f"not read by the study {asked}"
     given = {"temperature": told_values([*{cell.models.temperature for cell in cells}], "temperature")}
     longest = [cell.workload.longest for cell in cells]
@@ -245,7 +237,6 @@ def _settings(cells: Sequence[Cell], asked: str) -> dict[str, str]:
 
 
 def _topic(topic: str, names: Sequence[str], records: Mapping[str, Record]) -> str:
-    """A topic's heading, a thumbnail with its question for each scenario that hangs, the command for each other one."""
     drawn = [
         f'[<img src="{next(iter(records[name].figures))}" alt="{name}" width="250">]({name}.md) '
         f"[{name}]({name}.md): {records[name].question.replace('|', ' ')}"

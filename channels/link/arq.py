@@ -20,6 +20,7 @@ from pydantic import Field
 
 from channels.link.losses import Loss, NoLoss
 from channels.link.retransmission_timeout import FixedTimer, RunningTimer, Timer
+from channels.uniforms import Uniforms
 from kinds import Choice
 
 
@@ -42,6 +43,9 @@ LEAST_WINDOW: Final = 16
 WIDEST_WINDOW: Final = 2048
 """The widest window of a sender that takes its window from its link: AM_Window_Size of 3GPP TS 38.322 at 12-bit
 sequence numbers."""
+
+UNSEEDED: Final = Uniforms.of(0, "congestion")
+"""The random numbers of a sender that is given none."""
 
 
 class Expiry(Enum):
@@ -122,8 +126,9 @@ class Arq(Choice, family=True):
         """What precedes the first message; None: nothing."""
         return None
 
-    def sender(self, window: int | None = None) -> Sender[P]:
-        """A fresh sender for one device on one link, with the window that the link states, else the kind's own."""
+    def sender(self, window: int | None = None, uniforms: Uniforms = UNSEEDED) -> Sender[P]:
+        """A fresh sender for one device on one link, with the window that the link states, else the kind's own;
+        `uniforms`: what a congestion control draws."""
         return Sender(self, window or self.window_packets or LEAST_WINDOW)
 
 

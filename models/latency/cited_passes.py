@@ -1,9 +1,6 @@
-"""Passes that others measured and published, with their source: what the bundled profiles are made of.
-Their tables lie in `profiles`, made by `tools.derived_passes`.
-
-A figure is a fact and is taken as one; no file and no text of a source is here. Where a source states a rate of tokens,
-a pass takes its inverse. `roofline` is that of the same device and model, which fills in what was not measured.
-"""
+"""Passes that others measured and published, with their source: what the bundled profiles (`profiles`, made by
+`tools.derived_passes`) are made of. A figure is a fact and is taken as one; of a rate of tokens a pass is the inverse.
+`roofline` is that of the same device and model, which fills in what was not measured."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
-"""Figures of accelerators and dimensions of models, each with its source. A field takes an entry by its name.
-
-What real kernels reach of a device's peak figures is stated by the efficiency factors of a roofline. What no data sheet
-has, the time that goes by around the kernels of a layer, is from measured passes, and memory is what a process finds
-there: `MEMORY_GIB`.
-"""
+"""Figures of accelerators and dimensions of models, each with its source. A field takes an entry by its name. What
+kernels reach of peaks is a roofline's efficiency factors; `MEMORY_GIB` is what a process finds there."""
 
 from __future__ import annotations
 

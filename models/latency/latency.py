@@ -72,12 +72,8 @@ def _seconds(answer: object) -> float:
 
 def block_passes(passes: Work, drafts_per_pass: int) -> list[tuple[int, int]]:
     """The passes of a drafter that makes so many drafts in one, in place of `passes`, which make one each: of one
-    sequence, (new, cached) tokens of one pass after another.
-
-    A pass runs over what the ones that it stands for would have run over before its first draft, and over a mask for
-    each draft but that one (DFlash, arXiv 2602.06036), whether the round needs all of them or not. A drafter without
-    masks (the heads of Medusa) has less to do.
-    """
+    sequence, (new, cached) tokens of one pass after another. A pass runs over what those that it stands for would have
+    run over before its first draft, and a mask for each draft but that one (DFlash, arXiv 2602.06036)."""
     if drafts_per_pass == 1:
         return list(passes)
     blocks = []

@@ -1,8 +1,5 @@
-"""The dimensions of a model from the `config.json` that the transformers library saves beside its weights.
-
-The parameters are counted from the configuration, layer by layer, for the architectures that are known here; of any
-other from the headers of its safetensors files, where those are at hand too. Nothing is downloaded.
-"""
+"""The dimensions of a model from its transformers `config.json`. Parameters are counted layer by layer for known
+architectures, of any other from the headers of its safetensors files. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -156,6 +153,5 @@ def stored_numbers(folder: Path) -> int:
 
 
 def _first(config: Config, *names: str) -> int:
-    """The value under the first of these names. Raises KeyError where there is none."""
     found = [name for name in names if name in config] or names
     return int(config[found[0]])

@@ -1,9 +1,6 @@
-"""A latency model that looks passes up in a table of measured ones: a user's CSV file, or one that comes by name.
-
-The file's columns are batch, new_tokens, cached_tokens (of each sequence), seconds, and, where it has one, provenance;
-`sqsim calibrate` writes such a file. `pass_table` says how what lies between is filled in. Nothing is extrapolated
-unless `beyond` says so.
-"""
+"""A latency model that looks passes up in a table of measured ones (`pass_table`): a user's CSV file, such as `sqsim
+calibrate` writes (batch, new_tokens, cached_tokens of each sequence, seconds, maybe provenance), or one by name.
+Nothing is extrapolated unless `beyond` says so."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """A cell from a YAML file that was typed, and the Python files that it may run.
 
-A cell names the files that register its kinds in `imports`, and reading it runs them. The file may be of a folder that
-somebody sent, so it runs nothing that is not typed beside it: `--import FILE.py` for each, or `--trust` for all. A
-typed file stands for one of the same name that the cell has from another place. A result directory names its files in
-its manifest; `plot`, `report` and `compare` run those of them that were typed on this machine before.
+Reading a cell runs the files in its `imports`, which somebody else may have sent: nothing runs that is not typed beside
+it, by `--import FILE.py` (which stands for one of the same name) or `--trust` for all. `plot`, `report` and `compare`
+run those of a manifest's files that were typed on this machine before.
 """
 
 from __future__ import annotations
@@ -49,7 +48,6 @@ def note_typed(imports: Sequence[Path]) -> None:
 
 
 def _note_of(path: Path) -> Path | None:
-    """Where it is noted that this file was typed; None where the file is gone."""
     from simulator.cell.imported_files import imports_digest
 
     try:
@@ -60,10 +58,7 @@ def _note_of(path: Path) -> Path | None:
 
 def read_cell(file: Path, imports: Sequence[Path] = (), *, trust: bool = False) -> Cell:
     """The cell in a YAML file, whose relative paths begin at its folder, with the typed `imports` added to its own.
-
-    Raises ConfigError where the file is no cell, or imports a file that is neither typed nor trusted: nothing of it has
-    run then.
-    """
+    Raises ConfigError where it is no cell, or imports what is neither typed nor trusted: nothing of it has run then."""
     from simulator.cell.cell import Cell
 
     fields = read_yaml(file)

@@ -107,7 +107,6 @@ def _typed(parser: Parser, arguments: Sequence[str] | None) -> list[str]:
 
 
 def _guarded(options: argparse.Namespace) -> int:
-    """The command, with every expected failure as one line on stderr."""
     try:
         answer = COMMANDS[options.command].run(options)
         for text in answer if isinstance(answer, Iterator) else () if answer is None else (answer,):
@@ -214,6 +213,14 @@ def _run(options: argparse.Namespace) -> str:
     return run(plan, run_options)
 
 
+def _edge(options: argparse.Namespace) -> Iterator[str]:
+    from simulator.testbed.remote.edge_listener import listen
+    from simulator.testbed.remote.secure_frames import Identity
+
+    host, port = options.listen
+    return listen(host, port, Identity(options.certificate, options.peer))
+
+
 def _module(name: str, function: str = "run") -> Run:
     """Returns a function of a module of this package, which is loaded when it is called: `--help` answers at once."""
 
@@ -251,6 +258,9 @@ COMMANDS: Final = {
     ),
     "real": Command(
         "a cell as real processes on this machine, over a shaped link", options.real, _module("run.running", "real")
+    ),
+    "edge": Command(
+        "serve as the edge of another machine's real runs, over TLS", options.edge, _edge
     ),
     "sites": Command(
         "many sites, each a radio cell with its share of the cloud, on Dask", options.sites,

@@ -1,7 +1,5 @@
 """Shell completion, by argcomplete: commands, options, scenarios, and after --set and --grid fields and their kinds.
-
-`eval "$(sqsim completion bash)"` in the shell's start-up file turns it on.
-"""
+`eval "$(sqsim completion bash)"` in the shell's start-up file turns it on."""
 
 from __future__ import annotations
 
@@ -43,7 +41,6 @@ def _actions(parser: argparse.ArgumentParser, command: str = "") -> Iterable[tup
 
 
 def _pairs(**_: object) -> list[str]:
-    """What the recorded pairs go by."""
     from models.pair_cards import cards
 
     return sorted({word for card in cards() for word in (*card.words, card.fingerprint[:12])})

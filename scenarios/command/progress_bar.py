@@ -29,11 +29,8 @@ def aside(line: str) -> None:
 
 
 class ProgressBar:
-    """Called as progress(done, total, label), where `done` may be part of a cell; draws nothing when quiet.
-
-    Where `done` is less than it was, something else begins, whose time counts from there. A context manager: the bar
-    ends with it. `clock` tells seconds.
-    """
+    """Called as progress(done, total, label), where `done` may be part of a cell; draws nothing when quiet. Where
+    `done` is less than it was, something else begins. A context manager. `clock` tells seconds."""
 
     def __init__(self, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet

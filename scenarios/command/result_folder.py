@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
@@ -14,13 +15,16 @@ from pydantic import TypeAdapter, ValidationError
 import plots
 from kinds import ConfigError, first_error
 from kinds.files import atomically, read_note, read_text
-from scenarios.command.derived_axis import sources
 from simulator.results.columns import SETTING
 from simulator.results.csv_file import read_csv
 from simulator.results.intervals import axis_of, with_curves
 from simulator.results.paired_ratios import with_curves_of
 from simulator.results.plain_columns import in_plain_columns
 from simulator.results.result_directory import MANIFEST, checked, not_ours
+
+if TYPE_CHECKING:
+    from simulator.cell.cell import Cell
+
 
 NOTE = "scenario.json"
 """What a result directory remembers of its scenario."""
@@ -156,3 +160,37 @@ def read_curved_cells(folder: Path, summary: pd.DataFrame) -> pd.DataFrame | Non
     except ValueError as error:
         raise ConfigError(f"{folder / 'cells.csv'}: not a table of cells, {error}") from None
     return with_curves_of(summary, cells) if "seed" in cells.columns else None
+
+
+DECIMALS = 9
+"""Kinds that reach one value by different sums meet there."""
+
+
+def axes_of(questions: Sequence[object]) -> Iterator[str]:
+    """The columns that questions of a scenario run along in place of its axis."""
+    for question in questions:
+        if isinstance(over := getattr(question, "over", None), str):
+            yield over
+
+
+def along(cells: Sequence[Cell], axes: Iterable[str | None]) -> dict[str, list[float]]:
+    """{axis: its value in each cell}, without an axis that is a field of a cell, or that a part gives no number for."""
+    return {name: values for axis in axes if axis is not None for name, values in _along(cells, axis).items()}
+
+
+def _along(cells: Sequence[Cell], axis: str) -> dict[str, list[float]]:
+    path, _, name = axis.rpartition(".")
+    parts: list[object] = list(cells)
+    for step in path.split("."):
+        parts = [getattr(part, step, None) for part in parts]
+    if any(name in getattr(type(part), "model_fields", {}) for part in parts):
+        return {}
+    values = [getattr(part, name, None) for part in parts]
+    found = [round(float(value), DECIMALS) for value in values if isinstance(value, int | float)]
+    return {axis: found} if len(found) == len(values) else {}
+
+
+def sources(columns: Iterable[str], axis: str | None) -> tuple[str, ...]:
+    """The columns that such an axis stands in place of."""
+    part = (axis or "").rpartition(".")[0]
+    return tuple(name for name in columns if name.startswith(f"{part}.") and not name.endswith(".kind"))

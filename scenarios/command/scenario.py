@@ -58,11 +58,8 @@ class Quick:
 
 @dataclass(frozen=True)
 class Also:
-    """Another cut through the same question: a grid of its own over the scenario's base, changed by `base`.
-
-    Its cells are swept, tabled and asked about with the others. A user's changes hold in it too; it is left out where
-    it cannot take them. `quick` is what `--quick` puts in place of its axes; without, it is left out then.
-    """
+    """Another cut through the same question: a grid of its own over the scenario's base, changed by `base`; left out
+    where it cannot take a user's changes. `quick`: axes under `--quick`; without, it is left out then."""
 
     grid: Mapping[str, Sequence[object]]
     base: Mapping[str, object] = field(default_factory=dict)

@@ -1,9 +1,6 @@
 """The one table of a run: a row a scheme, a column a value of the axis, ranked, with marks in place of sentences.
-
-`*` is the lowest, `•` is one from which the seeds show no difference, `†` left requests unanswered, `‡` is overloaded.
 Schemes are ranked with those of the same setting: where temperature, link or failures vary, each has a group of rows.
-Lossy schemes, limits and what left requests unanswered are not ranked.
-"""
+Lossy schemes, limits and what left requests unanswered are not ranked."""
 
 from __future__ import annotations
 
@@ -37,11 +34,8 @@ _NAMES: Final = DisplayNames()
 def curve_table(
     summary: pd.DataFrame, cells: pd.DataFrame, axis: str | None, metric: str, overloaded: pd.Series[bool] | None = None
 ) -> TextTable | None:
-    """A metric of each curve along the axis; None where no row has a number.
-
-    `cells` are the runs behind the rows of the summary, by which they are compared seed by seed; `overloaded` tells of
-    each row of the summary whether more work came than was served.
-    """
+    """A metric of each curve along the axis; None where no row has a number. `cells`: the runs behind the rows, by
+    which they are compared seed by seed; `overloaded`: whether more work came than was served, a row each."""
     shown = summary[summary[metric].notna() | _none_answered(summary, metric)]
     if not shown[metric].notna().any():
         return None
@@ -195,7 +189,8 @@ def _groups(
         for at, rows in rows_along(part, axis):
             marked, less = marks_of(rows)
             unclear += less
-            found |= {(name, at): entry(row, marked.get(name, "")) for name, row in _by_curve(rows)}
+            named = zip(rows[CURVE].astype(str), (row for _, row in rows.iterrows()), strict=True)
+            found |= {(name, at): entry(row, marked.get(name, "")) for name, row in named}
         worth = {
             str(curve): (curve in lossy, curve in limits, _middle(rows[metric], descending=descending))
             for curve, rows in part.groupby(CURVE, sort=False)
@@ -209,10 +204,6 @@ def _groups(
         ]
         groups.append(TableGroup(setting, lines))
     return groups, unclear
-
-
-def _by_curve(rows: pd.DataFrame) -> list[tuple[str, pd.Series[float]]]:
-    return [(str(row[CURVE]), row) for _, row in rows.iterrows()]
 
 
 def settings_apart(table: pd.DataFrame, axis: str | None) -> list[tuple[str, pd.DataFrame, dict[str, str]]]:
@@ -251,7 +242,6 @@ def _table(
 
 
 def _ranking(shown: pd.DataFrame, groups: Sequence[TableGroup], less: Sequence[Difference], best: str) -> list[str]:
-    """What the marks mean that occur, and who is not ranked."""
     there = {mark for group in groups for _, row in group.rows for each in row for mark in each.marks}
     legend = [f"{LOWEST} {best}"] if LOWEST in there else []
     if ALIKE in there:
@@ -279,7 +269,6 @@ def _seeds(shown: pd.DataFrame, metric: str) -> str:
 
 
 def _unranked(shown: pd.DataFrame) -> list[str]:
-    """Limits, and the lossy curves unless there are no others."""
     lossy = lossy_curves(shown)
     return [*limit_curves(shown), *(lossy if len(lossy) < shown[CURVE].nunique() else [])]
 

@@ -1,9 +1,5 @@
 """The headline as text: a metric along the axis, each curve with its interval, the lowest starred, in units that can be
-read.
-
-Nothing there misleads in silence: where requests went unanswered the entry says how many, and neither it nor a lossy
-scheme has a star beside others; a curve of which nothing was answered keeps its column.
-"""
+read. Entries say how many requests went unanswered, and neither those nor lossy schemes have a star beside others."""
 
 from __future__ import annotations
 
@@ -64,10 +60,8 @@ class HeadlineEntry:
 
 
 def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s", width: int = WIDTH) -> str:
-    """Mean ± half-width of each curve at each value of the axis; `*` marks the lowest mean at a value.
-
-    A row a value and a column a curve; where curves are many and values few, the other way round.
-    """
+    """Mean ± half-width of each curve at each value of the axis; `*` marks the lowest mean at a value. A row a value
+    and a column a curve; where curves are many and values few, the other way round."""
     table = marked(_with_something(summary, metric))
     if not table[metric].notna().any():
         return f"{title(metric)}: no request was answered"
@@ -101,7 +95,6 @@ def _with_something(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[HeadlineEntry | None]:
-    """The entry of each curve at one value of the axis, None where it has none there."""
     lossy = {*lossy_curves(part)} if len({*lossy_curves(part)}) < len(names) else set()
     limits = limit_curves(part)
     found: dict[str, HeadlineEntry] = {}
@@ -123,7 +116,6 @@ def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[Head
 
 
 def _explained(table: pd.DataFrame, entries: EntryGrid, names: Sequence[str], metric: str) -> str:
-    """What the numbers are: seeds, intervals, the star, and what was left out of the ranking."""
     shown = [entry for row in entries for entry in row if entry is not None and not math.isnan(entry.mean)]
     seeds = int(table["n"].max())
     if seeds == 1:

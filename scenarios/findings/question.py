@@ -1,9 +1,5 @@
-"""Questions that a scenario puts to its finished table of cells, and tables beside them: computed, never typed.
-
-A question has a `metric`, a `name`, and a `report(table, axis)`: one sentence for a table of cells with a `curve`
-column, along `axis`; "" where the table holds no answer. What only one scenario asks is a function in its own file,
-made a question by `asks`.
-"""
+"""Questions that a scenario puts to its finished table of cells, and tables beside them: computed, never typed. What
+only one scenario asks is a function in its own file, made a question by `asks`."""
 
 from __future__ import annotations
 
@@ -69,11 +65,8 @@ def asks(metric: str, over: str | None = None) -> Callable[[Report], OwnQuestion
 
 @dataclass(frozen=True)
 class Table:
-    """A table of its own, printed and written beside the results.
-
-    `rows` are what is written to NAME.csv, from the finished table of cells, none where that holds nothing for it;
-    `printed` is the same for a person, its heading included, None where there is nothing.
-    """
+    """A table of its own, printed and written beside the results: `rows` are what is written to NAME.csv, from the
+    finished table of cells, `printed` is the same for a person, None where there is nothing."""
 
     name: str
     rows: Callable[[pd.DataFrame], pd.DataFrame]

@@ -1,7 +1,5 @@
-"""A table for a person, before anything is known of where it is shown: a heading, columns, rows in groups, notes.
-
-The terminal folds it to its width, and `written` gives all of it as CSV, Markdown or LaTeX.
-"""
+"""A table for a person: a heading, columns, rows in groups, notes. The terminal folds it to its width, and `written`
+gives all of it as CSV, Markdown or LaTeX."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""How numbers with their intervals, places along an axis, and clauses read in words.
-
-What is compared arrives as a value (`Difference`, `Interval`, `Crossing`); no other module words an interval.
-"""
+"""How numbers with their intervals, places along an axis, and clauses read in words; no other module words an
+interval."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from pathlib import Path
@@ -145,6 +145,7 @@ class Cell(Part):
         self._check_fleet()
         for each in self.classes:
             each.check_links(self.workload.devices)
+            each.check_mobility(self.workload.devices, self.cloud)
             each.check_concurrency()
         for each in self.classes:
             prompt, output = each.workload.longest
@@ -155,8 +156,9 @@ class Cell(Part):
             self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output)
         self.cloud.check_gpus()
         self.cloud.moved_token_bytes(self._drafts_in_cloud)
-        if any(each.workload.talks for each in self.classes):
-            self.cloud.check_keeps()
+        if self.cloud.clouds > 1 and any(each.workload.talks for each in self.classes):
+            message = "must be left out where devices talk (workload conversations)"
+            raise ValueError(f"cloud.clouds = {self.cloud.clouds}: {message}")
         limits = {(each.workload.slo_ttft_s, each.workload.slo_tpot_s) for each in self.classes}
         if isinstance(self.cloud.order, EarliestDeadline) and (None, None) in limits:
             raise ValueError("cloud.order = earliest_deadline: needs workload.slo_ttft_s or slo_tpot_s of each device")
@@ -166,7 +168,8 @@ class Cell(Part):
         """Raises ValueError where the classes do not fit the cell, or one another."""
         if self.fleet and (total := sum(each.count for each in self.fleet)) != self.workload.devices:
             raise ValueError(f"workload.devices = {self.workload.devices}: must be the fleet's total, {total}")
-        own = [(f"fleet.{place}.", each) for place, each in enumerate(self.fleet) if each.workload is not None]
+        names = _fleet_names([each.name for each in self.fleet])
+        own = [(name, each) for name, each in zip(names, self.fleet, strict=True) if each.workload is not None]
         for prefix, each in own:
             assert each.workload is not None
             for name in THE_CELLS:
@@ -242,9 +245,10 @@ class Cell(Part):
         fleet = self.fleet or (DeviceClass(count=self.workload.devices),)
         named = any(each.name != DeviceClass().name for each in self.fleet)
         firsts = accumulate((each.count for each in fleet), initial=0)
+        names = _fleet_names([each.name for each in self.fleet]) or [""]
         return tuple(
             Equipped(
-                name=f"fleet.{place}." if self.fleet else "",
+                name=name,
                 called=each.name if named else "",
                 first=first,
                 count=each.count,
@@ -257,7 +261,7 @@ class Cell(Part):
                 own_workload=each.workload is not None,
                 prompts=each.prompts,
             )
-            for place, (first, each) in enumerate(zip(firsts, fleet, strict=False))
+            for name, first, each in zip(names, firsts, fleet, strict=False)
         )
 
     @cached_property
@@ -334,7 +338,7 @@ class Cell(Part):
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
-            raise one_line(error) from None
+            raise one_line(error, fields) from None
         except RecursionError:
             raise ConfigError("cell: is nested too deeply, or within itself") from None
 
@@ -348,6 +352,12 @@ class Cell(Part):
             return cls.from_fields(fields)
 
 
+def _fleet_names(names: Sequence[object]) -> list[str]:
+    """The prefix of each class in field names: `fleet.meters.` of one that has a name of its own, else by its place."""
+    own = [name not in (None, "", DeviceClass().name) and names.count(name) == 1 for name in names]
+    return [f"fleet.{name if mine else place}." for place, (name, mine) in enumerate(zip(names, own, strict=True))]
+
+
 def _laid_over(tree: Nested, fleet: object) -> object:
     """The classes of a fleet, laid over the parts of a cell, whose devices are theirs where nobody says how many."""
     if not isinstance(fleet, list | tuple | Mapping):
@@ -358,8 +368,9 @@ def _laid_over(tree: Nested, fleet: object) -> object:
     if counts and isinstance(asked, dict) and all(type(each) is int and each > 0 for each in counts):
         tree["workload"] = asked | ({"devices": sum(counts)} if asked.get("devices", 1) == 1 else {})
     given = list(fleet.values()) if isinstance(fleet, Mapping) else fleet
+    names = _fleet_names([None if each is None else each.get("name") for each in classes])
     return [
-        given[place] if each is None else as_written(DeviceClass, _class_over(tree, each), f"fleet.{place}.")
+        given[place] if each is None else as_written(DeviceClass, _class_over(tree, each), names[place])
         for place, each in enumerate(classes)
     ]
 

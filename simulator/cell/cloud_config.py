@@ -18,6 +18,7 @@ from models.latency.profile import Profile
 from models.latency.roofline import Roofline
 from models.power import POWER_NEEDED, POWERS, PRICES, Power, PriceName
 from simulator.cell.downtime import Downtime, NoDowntime
+from simulator.cell.relocation import Relocation
 from simulator.cell.scheme import Scheme
 from simulator.results.run_totals import Charged
 
@@ -267,6 +268,19 @@ class CloudConfig(Part):
     """The verifier's servers."""
 
     servers: int = Field(1, ge=1, le=10_000, description="each with a copy of the verifier: a GPU, or `latency.gpus`")
+    clouds: int = Field(
+        1,
+        ge=1,
+        le=1_000,
+        exclude_if=lambda clouds: clouds == 1,
+        description="clouds of so many servers each, numbered in a ring; device d begins in the area of cloud d mod "
+        "clouds, and moves on by edge.mobility",
+    )
+    relocation: Relocation | None = Field(
+        None,
+        exclude_if=lambda relocation: relocation is None,
+        description="what becomes of a request whose device comes to another of several clouds; null: there is one",
+    )
     prefill_servers: int = Field(
         0,
         ge=0,
@@ -413,9 +427,27 @@ class CloudConfig(Part):
         usd = self.usd_per_gpu_hour
         return None if usd is None else self.server_gpus * (PRICES[usd].usd if isinstance(usd, str) else usd)
 
+    @property
+    def all_servers(self) -> int:
+        """The servers of all clouds, those that prefill apart."""
+        return self.clouds * self.servers
+
     @model_validator(mode="after")
     def _failures_of_servers(self) -> Self:
-        self.failures.check_numbers("failures", "server", self.servers)
+        self.failures.check_numbers("failures", "server", self.all_servers)
+        return self
+
+    @model_validator(mode="after")
+    def _requests_are_found_again(self) -> Self:
+        if self.clouds == 1 and self.relocation is not None:
+            raise ValueError(f"relocation = {self.relocation.kind}: must be left out where clouds is 1")
+        if self.clouds > 1 and self.relocation is None:
+            ways = ", ".join(Relocation.kinds)
+            raise ValueError(f"relocation = null: must be one of {ways} where clouds is more than 1")
+        if self.clouds > 1 and self.prefill_servers:
+            raise ValueError(f"prefill_servers = {self.prefill_servers}: must be 0 where clouds is more than 1")
+        if self.clouds > 1 and not (self.routing.pooled or isinstance(self.routing, Affinity)):
+            raise ValueError(f"routing = {self.routing.kind}: must be shared or affinity where clouds is more than 1")
         return self
 
     @model_validator(mode="after")
@@ -444,7 +476,8 @@ class CloudConfig(Part):
     def moved_token_bytes(self, drafts_here: bool) -> float | None:
         """Bytes of a token's keys and values that are moved, None where nothing is. Raises ValueError where they are
         not known."""
-        if self.admission.moved_bytes_per_s is None and not self.prefill_servers:
+        follows = self.relocation is not None and self.relocation.sends_caches
+        if self.admission.moved_bytes_per_s is None and not self.prefill_servers and not follows:
             return None
         models = [self.latency.footprint, self.drafter_latency.footprint if drafts_here else None]
         known = self.kv_token_bytes or sum(model.token_bytes for model in models if model)
@@ -484,7 +517,7 @@ class CloudConfig(Part):
         """Whether a text may have to be read again, its cache being lost or at another server."""
         moves = self.servers > 1 and not self.routing.pooled and not isinstance(self.routing, Affinity)
         evicts = self.admission.evicts and self.kv_tokens is not None
-        return moves or evicts or not isinstance(self.failures, NoDowntime)
+        return moves or evicts or self.clouds > 1 or not isinstance(self.failures, NoDowntime)
 
     def check_clocks(self, scheme: Scheme, requests: int, prompt: int, output: int) -> None:
         """Raises ConfigError where a clock that the scheme needs was measured on a device and not on a server, or knows
@@ -503,20 +536,6 @@ class CloudConfig(Part):
                 clock.check_range((most[0], most[1] + masks, most[2]))
             except ValueError as error:
                 raise ConfigError(f"cloud.{name} = {error}") from None
-
-    def check_keeps(self) -> None:
-        """Raises ValueError where caches that are kept between the turns of a conversation would be moved, or held in
-        blocks: neither knows of them."""
-        swapped = self.admission.moved_bytes_per_s is not None
-        for name, known, value in (
-            ("admission", not (self.admission.preempts or swapped), self.admission.kind + ", swapped" * swapped),
-            ("kv_block_tokens", self.kv_block_tokens == 1, self.kv_block_tokens),
-            ("prefill_servers", not self.prefill_servers, self.prefill_servers),
-        ):
-            if not known:
-                raise ValueError(
-                    f"cloud.{name} = {value}: must be left out where devices talk (workload conversations)"
-                )
 
     def check_holds(self, tokens: int, server_tokens: int | None) -> None:
         """Raises ValueError where a request of so many tokens finds no room in an empty server."""

@@ -14,13 +14,15 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from channels.link.link_config import LinkConfig, check_both_ways
+from channels.link.link_config import LinkConfig, answer_s, check_both_ways, check_round_trip
+from channels.link.mobility import Mobility, Moving, Still
 from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, meant, named
 from models.latency.datasheets import DEVICES, SIZES
 from models.latency.latency import LONGEST_S, Latency
 from models.latency.roofline import Roofline
 from models.power import KWH_PRICES, POWER_NEEDED, POWERS, Power
+from simulator.cell.cloud_config import CloudConfig
 from simulator.cell.dotted_names import whole_fields
 from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Ask, Workload
@@ -38,7 +40,7 @@ def _kwh_price(value: object) -> object:
 
 
 class Edge(Part):
-    """What a device computes with."""
+    """A device: what it computes with, and how it moves."""
 
     latency: Latency = Field(
         Roofline(size=SIZES["opt_125m"], device=DEVICES["jetson_orin_nano_8gb"]),
@@ -81,6 +83,11 @@ class Edge(Part):
         exclude_if=lambda price: price is None,
         description="what a kWh costs that it draws, its radio included: US dollars, or a name of `sqsim list powers`; "
         "null: nothing. It needs power and the radio of both links",
+    )
+    mobility: Mobility = Field(
+        Still(),
+        exclude_if=lambda mobility: not isinstance(mobility, Moving),
+        description="when it is handed over from one base station to the next, and what its links lose by it",
     )
 
 
@@ -250,6 +257,27 @@ class Equipped:
             )
         if message and self.edge.concurrency > 1:
             raise ConfigError(f"{self.name}edge.concurrency = {self.edge.concurrency}: must be 1 {message}")
+
+    def check_mobility(self, devices: int, cloud: CloudConfig) -> None:
+        """Raises ConfigError where its devices cannot move, in a cell of so many devices."""
+        mobility, field = self.edge.mobility, f"{self.name}edge.mobility"
+        if not isinstance(mobility, Moving):
+            return
+        if cloud.clouds == 1 and mobility.cells_per_cloud > 1:
+            message = "must be left out where cloud.clouds is 1"
+            raise ConfigError(f"{field}.cells_per_cloud = {mobility.cells_per_cloud}: {message}")
+        ways = {"uplink": self.uplink, "downlink": self.downlink}
+        for (way, link), back in zip(ways.items(), reversed(ways.values()), strict=True):
+            sharing = link.sharing
+            alone = sharing.first_come and (sharing.transmitter_per_device or devices == 1)
+            if not (alone or sharing.in_slots):
+                message = f"needs {self.name}{way}.sharing own, bands or scheduled, not {sharing.kind}, or one device"
+                raise ConfigError(f"{field} = {mobility.kind}: {message}")
+            if not link.rate.time_alone:
+                message = f"needs {self.name}{way}.rate of a kind that depends on time alone, not {link.rate.kind}"
+                raise ConfigError(f"{field} = {mobility.kind}: {message}")
+            if cloud.relocation is not None:
+                check_round_trip(f"{self.name}{way}", link, answer_s(link, back) + cloud.relocation.backhaul_s)
 
     def check_links(self, devices: int) -> None:
         """Raises ConfigError where its two ways do not fit each other, or a cell of so many devices."""

@@ -155,7 +155,7 @@ def validated(schema: type[P], tree: Mapping[str, object]) -> P:
     try:
         return schema.model_validate(tree)
     except ValidationError as error:
-        raise one_line(error) from None
+        raise one_line(error, tree) from None
     except TypeError as error:  # a user's scheme, loss, ... that leaves a method out cannot be made
         raise users_mistake(error) or ConfigError(str(error)) from None
 

@@ -103,7 +103,6 @@ def _of_the_edge(scheme: DraftScheme, made: DraftedRound) -> Iterator[Call]:
 
 
 def _of_the_ends(scheme: DraftScheme, vocabulary: int, made: DraftedRound) -> Iterator[Call]:
-    """Encoding and judging, where a round is a line of drafts."""
     if scheme.branches:
         return
     packets = scheme.packets_sharing(scheme.packets(vocabulary), made.numbers)

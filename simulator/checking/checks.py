@@ -1,9 +1,5 @@
-"""`check`: what is shown of each class that a user's file registers, a line for each thing.
-
-The five things are its output distribution, that it answers as a pure function, that a rejection rolls its state back,
-that packets come back as they were, and what a draft costs the edge to
-make, in microseconds here and in softmaxes of as many logits.
-"""
+"""`check`: what is shown of each class that a user's file registers, a line for each thing: output distribution,
+purity, rollback, round trip of packets, and the cost of a draft, in microseconds here and in softmaxes."""
 
 from __future__ import annotations
 
@@ -119,7 +115,6 @@ def _first(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> It
 
 
 def _line(subject: Subject, name: str, found: Found) -> Line:
-    """The line of one check; whatever is raised in it is its counterexample."""
     outcome: Outcome
     try:
         answer = found()
@@ -138,7 +133,6 @@ def _line(subject: Subject, name: str, found: Found) -> Line:
 
 
 def _breaks(error: Exception) -> str:
-    """What was raised, with its line where that is the user's."""
     return str(users_mistake(error) or f"a scheme with it breaks, {type(error).__name__}: {error}")
 
 
@@ -159,7 +153,6 @@ def _outputs(subject: Subject, scheme: DraftScheme) -> Iterator[Line]:
 
 
 def _exact(scheme: DraftScheme, found: Finding | None) -> Answer:
-    """In words; "" where there is nothing to say."""
     if found is None:
         return ""
     if scheme.lossless is False:
@@ -170,7 +163,6 @@ def _exact(scheme: DraftScheme, found: Finding | None) -> Answer:
 
 
 def _stated(scheme: DraftScheme) -> Answer:
-    """Whether an acceptance leaves the distribution that it states, where it states one."""
     message = misstated(scheme)
     if message:
         raise Failed(message)
@@ -255,7 +247,6 @@ def _require_as_stated(quantizer: Quantizer, distribution: Floats, counts: Ints)
 
 
 def _round_trip(subject: Subject) -> str:
-    """Drafts come back as they were, lengths are exact, and bytes that are taken encode back to themselves."""
     rounds = taken = 0
     for size in VOCABULARIES:
         scheme = subject.scheme(size)
@@ -289,7 +280,6 @@ def _require_return(packets: Packets, drafts: Sequence[wire.Draft], context: tup
 
 
 def _takes(packets: Packets, payload: bytes, context: tuple[int, ...]) -> bool:
-    """Whether bytes that nobody encoded are decoded."""
     try:
         drafts = packets.decode(payload, context)
     except CodecError:
@@ -317,7 +307,6 @@ def _at(subject: Subject, vocabulary: int) -> str:
 
 
 def _work(subject: Subject, scheme: DraftScheme, made: DraftedRound) -> tuple[str, Callable[[], object]]:
-    """What the subject does for one draft."""
     q, state, proposal, families = made.distributions[0], made.states[0], made.proposals[0], scheme.families
     field = subject.field
     if field == "sparsifier":

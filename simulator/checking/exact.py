@@ -1,9 +1,5 @@
 """The exact output distribution of a scheme over a tiny pair, by enumerating every path of the shipped edge, codec and
-cloud.
-
-A path is decided by random numbers; `paths` finds the intervals on which nothing changes, and their lengths are the
-weights. What a draft is drawn by and how it is verified is found by asking, so it may be any rule.
-"""
+cloud. `paths` finds the intervals of random numbers on which nothing changes; their lengths are the weights."""
 
 from __future__ import annotations
 
@@ -140,7 +136,6 @@ class Enumeration:
     payloads: set[tuple[int, int]] = field(default_factory=set)  # drafts and bits of those that were sent
 
     def _open(self, lookahead: Lookahead = SYNCHRONOUS) -> None:
-        """Makes the two sides; every path runs live."""
         self._draft, self._verdict, self._results = (
             ScriptedNumbers(),
             ScriptedNumbers(),
@@ -235,7 +230,6 @@ class Enumeration:
         return view, parts
 
     def _answered(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> Judged:
-        """The round verified with the numbers as they are, and the replies to it, as many as the edge wants."""
         known, verified = self._cloud.verify(view, parts)
         after, tokens = self._edge.resolve_all(drafted, verified.reply, known.more.__getitem__)
         self.replies = max(self.replies, 1 + len(known.more))

@@ -1,10 +1,8 @@
-"""The exact output distribution of a scheme whose drafts branch, by enumerating every path of the shipped edge, codec
-and cloud.
+"""As `exact`, of a scheme whose drafts branch.
 
-As `exact`: each uniform is replaced by points of the intervals on which nothing changes, weighted by their lengths. The
-intervals come from this file's own arithmetic; that the shipped code changes its mind where they end, and nowhere else,
-is seen by points next to their ends: of a draw both ends are tried, acceptance and rejection are decided beside their
-threshold, and a correction or bonus token is drawn at both ends, with half of the weight each.
+The intervals on which nothing changes come from this file's own arithmetic; that the shipped code changes its mind
+where they end, and nowhere else, is seen by points next to their ends: of a draw both ends are tried, acceptance and
+rejection beside their threshold, and a correction or bonus token at both ends, with half of the weight each.
 """
 
 from __future__ import annotations

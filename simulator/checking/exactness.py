@@ -1,9 +1,6 @@
 """Whether the text of a scheme follows the verifier's distribution: by enumeration, and by what differs first.
-
-A scheme with asynchronous drafting has an enumeration of its own: the edge drafts as many rounds ahead as it may before
-the first verification result comes; then the oldest round is verified, and so on until nothing is under way. A result
-that accepts all drafts of a round leads on to the next round, any other to a new start.
-"""
+Asynchronous drafting has an enumeration of its own: the edge drafts as many rounds ahead as it may; then the oldest is
+verified, and so on until nothing is under way."""
 
 from __future__ import annotations
 
@@ -114,7 +111,6 @@ def _short(subject: Subject, vocabulary: int) -> dict[str, object]:
 
 
 def _allowed(subject: Subject, **changes: object) -> DraftScheme | None:
-    """The scheme so changed; None where it refuses."""
     try:
         return subject.scheme(4, **_short(subject, 4), **changes)
     except ConfigError:

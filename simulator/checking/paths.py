@@ -1,9 +1,8 @@
 """Every outcome of a step that asks for random numbers, each with its probability.
 
-A step is run again and again with numbers of this module's own. Between the points where its outcome changes, a number
-is replaced by the midpoint, weighted by the length of the interval. The points are found by halving, so nothing needs
-to be known of the rule; those that a caller guesses are tried first, which is exact where the guess is. A rule that
-changes its mind twice between two points of GRID, back to where it was, is not noticed.
+Between the points where its outcome changes, a number is replaced by the midpoint, weighted by the length of the
+interval. The points are found by halving; those that a caller guesses are tried first. A rule that changes its mind
+twice between two points of GRID, back to where it was, is not noticed.
 """
 
 from __future__ import annotations
@@ -82,10 +81,8 @@ def outcomes(
     guesses: Callable[[tuple[float, ...]], Iterable[float]],
     given: tuple[float, ...] = (),
 ) -> Iterator[tuple[tuple[float, ...], float]]:
-    """(numbers, probability) of the intervals on which the step's outcome is the same, given the first numbers.
-
-    Raises NotEnumerableError where the step asks for too many, or for other than single numbers.
-    """
+    """(numbers, probability) of the intervals on which the step's outcome is the same, given the first numbers. Raises
+    NotEnumerableError where the step asks for too many, or for other than single numbers."""
     numbers.give(given)
     step()
     if numbers.count <= len(given):

@@ -1,8 +1,5 @@
-"""The classes that a user's file registers, each in the smallest scheme in which it can be checked.
-
-A scheme stands for itself; a part stands in a `composed` scheme with the parts that it goes with. Fields keep their
-defaults, but for those that the vocabulary of a check is too small for.
-"""
+"""The classes that a user's file registers, each in the smallest scheme in which it can be checked: a scheme by itself,
+a part in a `composed` one. Fields keep their defaults where the vocabulary of a check bears them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Decoding in one place, for the baselines: a verifier or a co-located pair in the cloud, or the edge alone.
-
-Real passes run only for steps that the node's tree does not hold.
-"""
+"""Decoding in one place, for the baselines: a verifier or a co-located pair in the cloud, or the edge alone."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
 """Columns of numbers as compressed bytes, and back: what a remembered tree is written down as.
 
-A column of whole numbers takes the fewest bytes a number that hold all of them; the bytes of one weight stand together
-(the first bytes of all numbers, then the second), so that the upper ones, which are alike, compress to next to nothing.
-All columns are compressed as one, by zstd. Nothing is larger than what the first bytes say, and nothing is allocated
-before that was checked.
+A column of whole numbers takes the fewest bytes a number that hold them, the bytes of one weight together; all are
+compressed as one, by zstd. Nothing is allocated before what the first bytes say was checked.
 """
 
 from __future__ import annotations
@@ -95,7 +93,6 @@ def _decompressed(blob: bytes) -> bytes:
 
 
 def _smallest(column: Ints | Floats) -> np.dtype[np.generic]:
-    """The type of fewest bytes that holds a column exactly."""
     if column.dtype.kind == "f":
         return _REAL
     low, high = (int(column.min()), int(column.max())) if column.size else (0, 0)

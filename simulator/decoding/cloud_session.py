@@ -115,11 +115,9 @@ class CloudSession:
         return node.more[asked] if asked < len(node.more) else next(self._making)
 
     def _skip(self, after: CloudNode, verified: Verified) -> None:
-        """Notes the pass of a remembered verification."""
         self._verifier.skip((after, verified))
 
     def _keep(self, after: CloudNode, verified: Verified) -> None:
-        """The verifier's cache keeps what was accepted."""
         self._verifier.crop(after.cached)
 
     def _verified(self, node: CloudNode, decoded: Received, correction: Tokens) -> tuple[CloudNode, Verified]:

@@ -231,7 +231,6 @@ def _description(cell: Cell, setting: Setting) -> str:
 
 
 def _setting(cell: Cell, each: Equipped) -> Setting:
-    """The setting of one class of devices."""
     pair, temperature = cell.models.pair, cell.models.temperature
     if not isinstance(each.scheme, DraftScheme):
         return Setting(lambda: load(pair), each.scheme, pair.vocabulary, temperature)

@@ -1,8 +1,5 @@
-"""How far q, qhat, p and the output are apart: what an observer who sees both ends of a request measures.
-
-It makes no pass and decides nothing. The drafter's distributions of a round are there because the round was drafted; a
-session that replays remembered drafts makes their passes before it verifies a round, as a live run has by then.
-"""
+"""How far q, qhat, p and the output are apart: what an observer who sees both ends of a request measures. It makes no
+pass and decides nothing."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""The edge's side of one request's decoding: draft, seal, resolve. It sees replies as bytes and nothing else.
-
-Each step is a pure function of the node it starts from, so it may be remembered, repeated after a loss, or taken on a
-branch that is later given up; when things happen is the timing plane's business.
-"""
+"""The edge's side of one request's decoding: draft, seal, resolve, each a pure function of the node it starts from. It
+sees replies as bytes and nothing else; when things happen is the timing plane's business."""
 
 from __future__ import annotations
 
@@ -155,10 +152,9 @@ class EdgeSession:
         return after
 
     def resolve(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
-        """The edge's side after a reply, and the tokens it commits: text, scheme state and drafter cache keep what is
-        accepted. After an all-accepted reply to a round with a promised successor, that is the successor, and the cache
-        stays as it is. After one that leaves the correction open it is the same round, and no tokens. Raises
-        CodecError."""
+        """The edge's side after a reply, and the tokens it commits. After an all-accepted reply to a round with a
+        promised successor, that is the successor, and the cache stays as it is; after one that leaves the correction
+        open, the same round, and no tokens. Raises CodecError."""
         known = outcome(node.then_resolve, reply)
         if known is None:
             known = self._resolved(node, reply)
@@ -180,7 +176,6 @@ class EdgeSession:
         return after, tokens
 
     def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
-        """The drafter's cache keeps what is accepted."""
         self._drafter.crop(after.cached)
 
     def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
@@ -207,7 +202,6 @@ class EdgeSession:
         return after, (*accepted, verdict.token)
 
     def _settled(self, node: EdgeNode, accepted: int) -> State:
-        """The scheme's state after the round."""
         return self._scheme.settle([node.state, *(drafted.state for drafted in node.drafts)], accepted)
 
     def _looked_at(self, node: EdgeNode) -> Floats | None:

@@ -1,10 +1,8 @@
 """What has been decoded once is not decoded again: remembered trees, and model caches that are only filled when needed.
 
-A step of the decoding plane is a pure function of the value it starts from, so its outcome depends on that value: the
-decodings of a request form a tree, and `Memory` keeps the trees by the name of their root. Cells that differ only in
-the network then share their forward passes. On the first step that nobody remembers, `ReplayedText` makes all the
-passes that were skipped so far, one by one, in the order and the shapes of a live run: the floats, and so the tokens,
-of a half-remembered request are those of a fresh one.
+`Memory` keeps the trees of requests by the name of their root: cells that differ only in the network share their
+passes. On the first step that nobody remembers, `ReplayedText` makes all the passes that were skipped so far, in the
+order and shapes of a live run: the floats of a half-remembered request are those of a fresh one.
 """
 
 from __future__ import annotations
@@ -42,11 +40,9 @@ class _Kept:
 
 
 class Memory:
-    """Trees by the description of their root, in this process and, with a store, on disk.
-
-    A tree is looked for on disk when it is first requested, and written by `flush` where it has grown. Several threads
-    may share a memory; two that request one tree take the same steps, and either's outcome may stay.
-    """
+    """Trees by the description of their root, in this process and, with a store, on disk: read when first requested,
+    written by `flush` where they have grown. Two threads that request one tree take the same steps, and either's
+    outcome may stay."""
 
     def __init__(self, store: RoundStore | None = None) -> None:
         self._store = store
@@ -126,7 +122,6 @@ class Memory:
 
 
 def _read(blob: bytes) -> Tree | None:
-    """The tree in an entry; None where it is damaged."""
     try:
         return from_bytes(blob)
     except DamagedError:

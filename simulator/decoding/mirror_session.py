@@ -1,8 +1,5 @@
-"""The cloud's side of a request whose rounds are sent as digests: beside the verifier it runs a drafter of its own.
-
-That drafter's cache follows the verifier's: what the one reads, the other reads. Its distributions are the cloud's,
-never the edge's; whether they are the same is for the checksum to show.
-"""
+"""The cloud's side of a request whose rounds are sent as digests: beside the verifier it runs a drafter of its own,
+whose cache follows the verifier's. Whether its distributions are the edge's is for the checksum to show."""
 
 from __future__ import annotations
 
@@ -80,7 +77,6 @@ class MirrorSession(CloudSession):
 
 
 def _passes(text: Tokens, drafts: Tokens, in_turn: bool) -> list[tuple[Tokens, int]]:
-    """Those by which the drafts were read."""
     if in_turn:
         return [((*text, *drafts[:n]), 1) for n in range(len(drafts))]
     return [((*text, *drafts), len(drafts) + 1)]

@@ -1,9 +1,8 @@
 """The values that the steps of the decoding plane take and give: a request's decodings are a tree of them.
 
-The edge's side is a chain of `EdgeNode`, the cloud's of `CloudNode`; between them cross bytes alone. All are immutable
-to the world. The fields that begin with `then_` are the memory's: they hold the outcome of each step that was taken
-from the node, keyed by what was decided, and no copy has them (`dataclasses.replace`). Large runs walk through millions
-of nodes, so they are small: most have one outcome of a kind, and a few pairs are found sooner than a key in a dict.
+The edge's side is a chain of `EdgeNode`, the cloud's of `CloudNode`; between them cross bytes alone. The fields that
+begin with `then_` are the memory's: the outcome of each step that was taken, keyed by what was decided; no copy has
+them (`dataclasses.replace`). There may be millions, so they are small: few pairs are found sooner than a key in a dict.
 """
 
 from __future__ import annotations

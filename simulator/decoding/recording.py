@@ -1,10 +1,8 @@
 """A recording: rounds that were decoded, and the cards of the pairs that decoded them, as one file that travels.
 
-It is a zip archive, which the standard library reads and which holds no code: `cards/FILE`, `rounds/PAIR/KEY`, the
-bytes of the store as they are, and `about.json`; nothing in it is compressed by the archive, so that nothing swells
-when it is read. It may come from a stranger: before anything is taken over, all of it is read and checked, down to each
-tree. A recording made by other code or libraries is refused, for nobody here would request its keys. Whether its rounds
-are what the weights give, no check can tell: who simulates with them trusts who recorded them.
+An uncompressed zip archive: `cards/FILE`, `rounds/PAIR/KEY`, the bytes of the store as they are, and `about.json`. It
+may come from a stranger: all of it is read and checked before anything is taken over. One made by other code or
+libraries is refused. Whether its rounds are what the weights give, no check can tell.
 """
 
 from __future__ import annotations
@@ -65,10 +63,8 @@ class Recorded(NamedTuple):
 
 
 def export(path: Path, store: RoundStore, pairs: Collection[str]) -> Recorded:
-    """Writes what this code has left of the pairs of these fingerprints: the whole file, or none.
-
-    Raises ConfigError where there is nothing to write, OSError where it cannot be written.
-    """
+    """Writes what this code has left of the pairs of these fingerprints: the whole file, or none. Raises ConfigError
+    where there is nothing to write, OSError where it cannot be written."""
     cards = [card for card in pair_cards.cards() if card.current and card.fingerprint in pairs]
     entries, sizes, content = dict[str, int](), list[int](), hashlib.sha256()
 
@@ -91,10 +87,8 @@ def export(path: Path, store: RoundStore, pairs: Collection[str]) -> Recorded:
 
 def take_over(path: Path, store: RoundStore) -> Recorded:
     """Checks a whole recording, then puts what it holds into the store and keeps the cards that are not here yet.
-
-    Raises ConfigError, one line, where it is damaged, of another format, made by other code, or too large for the
-    store: nothing is then taken over. Raises OSError where a file cannot be read or written.
-    """
+    Raises ConfigError, one line, where it is damaged, made by other code, or too large for the store, OSError where a
+    file cannot be read or written: nothing is then taken over."""
     with require_file(path).open("rb") as file:
         archive, recorded = _checked(path, file)
         _require_room(path, recorded.bytes, store)
@@ -140,7 +134,6 @@ def _checked(path: Path, file: IO[bytes]) -> tuple[ZipFile, Recorded]:
 
 
 def _about(path: Path, archive: ZipFile) -> About:
-    """What the recording says of itself. Raises ConfigError where nobody here could use it."""
     if ABOUT not in archive.namelist():
         raise ConfigError(f"{path}: no recording, an archive of something else; `sqsim cache export` writes them")
     about = About.model_validate_json(archive.read(_stored(archive.getinfo(ABOUT))))
@@ -157,7 +150,6 @@ def _about(path: Path, archive: ZipFile) -> About:
 
 
 def _read(archive: ZipFile, about: About) -> Recorded:
-    """Raises one of _DAMAGE where anything is not as it was written."""
     content, entries, size, cards = hashlib.sha256(), dict[str, int](), 0, list[PairCard]()
     if sum(info.file_size for info in archive.infolist()) > archive.start_dir:
         raise BadZipFile("members lie in one another")  # few bytes could be read as many

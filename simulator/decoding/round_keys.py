@@ -1,12 +1,9 @@
 """Under what name a remembered tree lies on disk, and whether it may lie there at all.
 
-A key hashes all that could change what is decoded: the root (`nodes.Root`: the pair's weights, library versions and
-dtype, temperature, scheme, random numbers, prompt), the source of what decodes, and the versions of what it computes
-with. Policies are no part of it: a tree holds what was decided, never by whom.
-
-A class of a user's own is known by its file where the cell names it in `imports`, or where it is in a module of the
-user's own that such a file imports: the contents of all these are hashed. One of a script or a notebook, or one that
-uses a package of which no key tells the version, may change without a trace: what it decodes is never on disk.
+A key hashes all that could change what is decoded: the root (`nodes.Root`), the source of what decodes, and the
+versions of what it computes with; policies are no part of it. A class of a user's own is known by its file in the
+cell's `imports`, or in a module of theirs that such a file imports. What a script or a notebook decodes, or a package
+of which no key tells the version, is never on disk.
 """
 
 from __future__ import annotations

@@ -1,13 +1,9 @@
 """Decoded rounds on disk: one SQLite file under $SQSIM_CACHE that any number of processes read and write.
 
-An entry is a remembered tree's bytes under a key that hashes all that decides them (`round_keys`), so an entry is never
-wrong, only missing; a file that is damaged is set aside, and what was in it is decoded anew. SQLite because the
-standard library has it, its transactions make an entry whole or absent, and its locks hold between processes. Its
-journal is the rollback journal: the write-ahead log needs memory that all processes share, which a cache folder on NFS
-has not, and what it is good for, readers beside a writer, matters little where a cell writes once, at its end. Each
-call opens the file anew, so that a store may cross to another thread or process, and a deleted file comes back.
-
-No lock is held while a model runs.
+An entry is a remembered tree's bytes under a key that hashes all that decides them (`round_keys`): never wrong, only
+missing; a damaged file is set aside. The journal is the rollback journal: the write-ahead log needs memory that all
+processes share, which a cache folder on NFS has not. Each call opens the file anew, so that a store may cross to
+another thread or process. No lock is held while a model runs.
 """
 
 from __future__ import annotations
@@ -126,11 +122,9 @@ class RoundStore:
         self.put_all([Grown(key, pair, blob)])
 
     def put_all(self, grown: Sequence[Grown]) -> dict[str, str]:
-        """Writes entries as one, notes what was used, and drops what was used longest ago where the cap is exceeded.
-
-        Where another process has written an entry since, it becomes what both have decoded. Answers the checksums of
-        what was written as it was given, by key.
-        """
+        """Writes entries as one, notes what was used, and drops what was used longest ago where the cap is exceeded. An
+        entry that is there becomes what both have decoded. Answers the checksums of what was written as given, by
+        key."""
         if not grown and not self._stale:
             return {}
         return self._writing(lambda file: self._put(file, grown)) or {}
@@ -240,7 +234,6 @@ class RoundStore:
         return False
 
     def _give_up(self, what: str, error: Exception | str, both: bool = False) -> None:
-        """Tries it no more; `both`: neither to read nor to write."""
         _given_up.update((self.path, each) for each in (("reading", "writing") if both else (what,)))
         print_once(f"{self.path}: {what} failed ({error}); the run goes on without")
 
@@ -261,7 +254,6 @@ def _text(damaged: bytes) -> str:
 
 
 def _within(act: Callable[[sqlite3.Connection], R], file: sqlite3.Connection) -> R:
-    """`act` within one transaction, which is undone where it raises."""
     file.execute("PRAGMA auto_vacuum = FULL")  # of a new file: what is dropped makes it shorter
     file.execute("PRAGMA synchronous = NORMAL")
     file.execute("BEGIN IMMEDIATE")

@@ -47,11 +47,8 @@ class DraftSetting(Setting):
 
 
 class RequestParts:
-    """What the sides of one request's decoding are made from. Each session takes what its side may know.
-
-    Without `remember` no step is attached to the tree. The texts of the models may be replaced before a session is
-    made.
-    """
+    """What the sides of one request's decoding are made from. Without `remember` no step is attached to the tree. The
+    texts of the models may be replaced before a session is made."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
-"""The steps that were taken from a node, as values, so that remembered trees are counted, ordered, written and merged
-without a word about each kind of step.
+"""The steps that were taken from a node, as values, whatever their kind: remembered trees are counted, ordered,
+written, merged.
 
-A step stands in a field of its node that begins with `then_`: one outcome or None, or pairs of what the step was taken
-with and its outcome. An outcome is a node, a node with what else the step gave, or (of a seal) a payload alone.
+A step stands in a field `then_...`: one outcome or None, or pairs of what it was taken with and its outcome, a node, a
+node with what else the step gave, or (of a seal) a payload alone.
 """
 
 from __future__ import annotations
@@ -72,10 +72,8 @@ def detach_all(node: Node) -> None:
 
 
 def in_order(root: Node) -> list[tuple[Node, list[Step]]]:
-    """The nodes below and with `root`, each with its steps and before all that it leads to; one node object comes once.
-
-    Raises LoopError where there is no such order.
-    """
+    """The nodes below and with `root`, each once and before all that it leads to. Raises LoopError where there is no
+    such order."""
     taken = {id(root): steps(root)}
     ended: dict[int, Node] = {}
     path = [(root, iter(taken[id(root)]))]
@@ -111,11 +109,8 @@ def count(tree: Tree) -> int:
 
 
 def merge(mine: Tree, others: Tree) -> None:
-    """Adds to `mine` what another process has decoded from the same root; `others` is used up.
-
-    Where both took a step, mine stands, and what follows it is merged in turn; if the two differ in it, as only those
-    of two machines can, nothing of the other's that follows is taken.
-    """
+    """Adds to `mine` what another process has decoded from the same root; `others` is used up. Where both took a step,
+    mine stands; where the outcomes differ, as of two machines, nothing that follows the other's is taken."""
     for root, other in ((mine.edge, others.edge), (mine.cloud, others.cloud)):
         nodes = in_order(other)
         known = _duplicates(root, other, nodes)
@@ -150,7 +145,6 @@ def _led_to(step: Step, known: dict[int, Node]) -> Step:
 
 
 def _alike(one: Node, other: Node) -> bool:
-    """Whether two nodes know the same, but for their steps."""
     return type(one) is type(other) and _known_by(one) == _known_by(other)
 
 

@@ -1,12 +1,9 @@
 """A remembered tree as bytes, and back, exactly: same values, same types, one node object where there was one.
 
-Each type that a tree is made of is a table: its objects are the rows, and the fields that it declares the columns, so
-that a new field is written and read without a word here. A float stands in the columns of reals. Every other value is
-one whole number: itself, or its place among the strings, the states, the arrays, the rows of its type, or the lines.
-A line is a tuple of whole numbers: token ids, or the numbers of the members of any other tuple.
-
-Bytes, unlike a pickle, hold no code: what is read from a file of somebody else's is numbers, and is checked to fit
-together. Whether what it says was really decoded, no check can tell.
+Each type that a tree is made of is a table: objects are rows, the fields that it declares columns. Reals have a column
+of their own; every other value is one whole number: itself, or its place among the strings, states, arrays, rows of its
+type, or lines. A line is a tuple of whole numbers: token ids, or the numbers of a tuple's members. Bytes, unlike a
+pickle, hold no code, and what is read is checked to fit together.
 """
 
 from __future__ import annotations
@@ -148,7 +145,6 @@ class _Writer:
         return ints, floats, b"".join(self.strings)
 
     def _table(self, kind: type) -> list[Sequence[Any]]:
-        """The columns of a table."""
         fields_of, forms = _written_columns(kind)
         columns = zip(*map(fields_of, self.rows[kind]), strict=True)
         return [form(self, column) for form, column in zip(forms, columns, strict=False)]
@@ -215,13 +211,11 @@ class _Reader:
             raise ValueError("something is left over")
 
     def tree(self) -> Tree:
-        """The tree."""
         tree = Tree((), ())
         (tree.edge,), (tree.cloud,) = (_read(kind)(self, [root]) for kind, root in self._roots)
         return tree
 
     def _take(self, count: int) -> list[int]:
-        """The next so many whole numbers."""
         start, self._end = self._end, self._end + count
         if not start <= self._end <= len(self._whole):
             raise ValueError("a column is too short")
@@ -318,7 +312,6 @@ def _written(hint: Any) -> Callable[[_Writer, Sequence[Any]], Sequence[Any]]:
 
 
 def _written_tuples(members: tuple[Any, ...]) -> Callable[[_Writer, Sequence[Any]], list[int]]:
-    """What turns tuples of these types into lines."""
     forms = [_written(each) for each in members if each is not Ellipsis]
 
     def tuples(to: _Writer, values: Sequence[Any]) -> list[int]:
@@ -372,7 +365,6 @@ def _read(hint: Any) -> Callable[[_Reader, Sequence[int]], list[Any]]:
 
 
 def _read_tuples(members: tuple[Any, ...]) -> Callable[[_Reader, Sequence[int]], list[Any]]:
-    """What turns lines into tuples of these types; one that several numbers stand for is made once."""
     forms = [_read(each) for each in members if each is not Ellipsis]
 
     def tuples(at: _Reader, numbers: Sequence[int]) -> list[Any]:
@@ -432,7 +424,6 @@ def _pick(things: Sequence[T], places: Sequence[int]) -> list[T]:
 
 
 def _cut(whole: Any, lengths: Sequence[int]) -> list[Any]:
-    """A sequence in pieces of these lengths."""
     if min(lengths, default=0) < 0 or sum(lengths) != len(whole):
         raise ValueError("a column of another length")
     return [whole[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]

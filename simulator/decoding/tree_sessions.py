@@ -1,10 +1,8 @@
 """Both sides of a request whose drafts branch. The edge drafts a round level by level, a pass a level; the cloud makes
 one pass over the tree, and the path that is accepted is kept.
 
-A distribution depends on the committed text or on a node. How its children are drawn is the draw's affair, and how the
-tree is verified the acceptance's. Distributions come breadth first. The one that could exceed the budget, whatever
-children it drew, is not drawn from, and the tree ends before it: whether a node has children may depend on all nodes
-before them, and never on them.
+The distribution that could exceed the budget, whatever children it drew, is not drawn from, and the tree ends before
+it: whether a node has children may depend on all nodes before them, and never on them.
 """
 
 from __future__ import annotations
@@ -148,7 +146,6 @@ class _Growing:
         return self._start.state if place.node == ROOT else self._drafts[place.node].state
 
     def _feed(self, nodes: tuple[int, ...]) -> None:
-        """A pass of the drafter over the nodes of a level that are to have children."""
         self._levels.append(nodes)
         text, asked = level_pass(self._start.committed, self._tree, self._levels)
         if isinstance(asked, int):
@@ -158,7 +155,6 @@ class _Growing:
             self._distributions = {node: rows[node + 1] for node in nodes}
 
     def _add_children(self, place: DistributionPlace, offer: Offer) -> None:
-        """The children of the next distribution."""
         q, start = self._distributions[place.node], self._start
         alike = self._growth.alike(self._draw.most_children(offer.proposal))
         first = Place(start.round, len(self._drafts), len(start.committed) + place.level)

@@ -1,8 +1,5 @@
-"""What a run leaves: columns and their meaning, records, accounts of time, metrics, intervals, and
-what figures and findings compute alike.
-
-Knows no process: what the timing plane tells it are numbers and stations. `plots` reads this room and no other.
-"""
+"""What a run leaves: columns, records, accounts of time, metrics, intervals, and what figures and findings compute
+alike. `plots` reads this room and no other."""
 
 from simulator.results.columns import BREAKDOWN
 from simulator.results.metrics import METRICS

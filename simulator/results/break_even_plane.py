@@ -38,11 +38,9 @@ _DELAYS: Final = ("uplink.delay.delay_s", "downlink.delay.delay_s")
 
 
 def plane(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table of cells, or of a summary, whose scheme verifies drafts, with the columns named above.
-
-    Each is held against the row of cloud-only decoding that differs from it in the scheme alone, of the same seed;
-    rows without one are left out. Empty of a table that lacks what it takes.
-    """
+    """The rows of a table of cells, or of a summary, whose scheme verifies drafts, with the columns named above, each
+    against the row of cloud-only decoding that differs from it in the scheme alone; rows without one are left out.
+    Empty of a table that lacks what it takes."""
     needed = {"scheme.kind", TIME, ACCEPTED, CLOUD_TIME, *STAGES}
     if not needed <= {*table.columns} or not (table["scheme.kind"] == OPPONENT).any():
         return pd.DataFrame()
@@ -84,10 +82,8 @@ def round_trips_s(rows: pd.DataFrame) -> pd.Series[float]:
 
 
 def map_and_load(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of places with one number of devices each, and those of places that were simulated with several.
-
-    The map is of cloud-only decoding and of schemes that send their drafts: a round in the cloud crosses no air.
-    """
+    """The rows of places with one number of devices each, of cloud-only decoding and of schemes that send their drafts,
+    and those of places that were simulated with several."""
     on_map = pd.Series(True, index=table.index)
     if PAYLOAD in table.columns:
         on_map = (table["scheme.kind"] == OPPONENT) | (table[PAYLOAD] > 0)
@@ -109,7 +105,6 @@ def pairs(table: pd.DataFrame) -> pd.Series[str]:
 
 
 def _told(table: pd.DataFrame, part: str) -> pd.Series[str]:
-    """`kind field=value`, fields that differ among rows of the kind."""
     kind = f"{part}kind"
     if kind not in table.columns:
         return pd.Series("", index=table.index)

@@ -1,9 +1,8 @@
 """Which settings two tables have in common, what changed between them, and what of that is more than noise.
 
-Where the two have seeds in common the differences are taken seed by seed: the same seed means the same texts and random
-numbers, whatever changed beside them. Else the means are compared by Welch's test. Both are of logarithms
-(`intervals.Difference`) and have an interval and a p-value; of many at once some look like a change by chance, which
-`beyond_noise` holds down. A single seed shows only that the value is another.
+Where the two have seeds in common the differences are taken seed by seed, else means are compared by Welch's test, both
+of logarithms (`intervals.Difference`); of many at once some look like a change by chance, which `beyond_noise` holds
+down. A single seed shows only that the value is another.
 """
 
 from __future__ import annotations
@@ -132,11 +131,10 @@ Key = tuple[Hashable, ...]
 class SameSettings:
     """Two tables by setting, which have some in common though one may come from other code, from another place.
 
-    A setting is known by its configuration columns, files by their names alone. What documents a field (`source`) does
-    not count, nor where a user's code lies (`imports`), nor a column that only one of the tables has, as long as the
-    others tell its settings apart.
-
-    `both`: a pair of places in `before` and `after`, whose entries are a setting's rows."""
+    A setting is known by its configuration columns, files by their names alone; neither `source` nor `imports` count,
+    nor a column of one table alone, as long as the others tell its settings apart. `both`: a pair of places in `before`
+    and `after`, whose entries are a setting's rows.
+    """
 
     before: Sequence[pd.DataFrame]
     after: Sequence[pd.DataFrame]
@@ -197,7 +195,6 @@ def _by_key(table: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Key, pd.D
 
 
 def _word(value: object, name: str) -> Hashable:
-    """A value as it is compared; None where there is none."""
     if value is None or value is pd.NA or value != value:
         return None
     return quantity(value, name) if names_file(name) else value if isinstance(value, Hashable) else str(value)

@@ -1,8 +1,5 @@
-"""The names that columns of several result tables share, and the columns of `requests.parquet`.
-
-`round_columns` has those of `rounds.parquet`, `metrics` and `study_columns` those of `cells.csv`. Units are the last
-word of a name (`units`).
-"""
+"""The names that columns of several result tables share, and the columns of `requests.parquet`. `round_columns` has
+those of `rounds.parquet`, `metrics` and `study_columns` those of `cells.csv`."""
 
 from __future__ import annotations
 

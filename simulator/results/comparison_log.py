@@ -1,8 +1,5 @@
-"""The numbers behind a sentence: every comparison that was made while it was computed, for programs to read.
-
-A sentence rounds, joins and leaves out; `recording` keeps what it was made of. The comparisons report themselves from
-where they are computed (`intervals.paired`, `crossings.crossing`), so that words and numbers cannot differ.
-"""
+"""The numbers behind a sentence: every comparison that was made while it was computed, for programs to read. They
+report themselves from where they are computed (`intervals.paired`, `crossings.crossing`)."""
 
 from __future__ import annotations
 
@@ -101,7 +98,6 @@ def _name(cells: pd.DataFrame, rows: Bools) -> str:
 
 
 def _shared(cells: pd.DataFrame, names: Sequence[str], rows: Bools) -> Iterator[tuple[str, Plain]]:
-    """The columns, of those named, in which all these rows have one value, with that."""
     for name in names:
         if name in cells.columns:
             values = {plain(value) for value in cells[name].to_numpy()[rows].tolist()}

@@ -1,8 +1,5 @@
-"""From which value of an axis on one curve is below another: a crossing for each seed, and an interval over them.
-
-Between two values of the axis the logarithm of the ratio is taken to be linear in the logarithm of the axis. A curve
-that is below everywhere, or nowhere, has no crossing; nor has one that crosses more than once.
-"""
+"""From which value of an axis on one curve is below another: a crossing for each seed, and an interval over them. ln of
+the ratio is linear in ln of the axis between two values. A curve that crosses more than once has no crossing."""
 
 from __future__ import annotations
 

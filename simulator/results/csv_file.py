@@ -1,8 +1,5 @@
-"""Tables as CSV files that a spreadsheet opens without running what is in them.
-
-A text that begins as a formula does (=, +, -, @) and is no number stands behind an apostrophe, which spreadsheets take
-for the sign of a text, and `read_csv` takes off again. What a terminal would not show is escaped as in Python.
-"""
+"""Tables as CSV files that a spreadsheet opens without running what is in them: a text that begins as a formula does
+stands behind an apostrophe, which `read_csv` takes off again. What no terminal shows is escaped as in Python."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""What figures, tables and sentences call things: the one table of display names, and a curve's name in its words.
-
-A curve is named by the tables as `k_sqs k=16 loss=bernoulli`; a figure says `K-SQS, K = 16, loss independent`, and so
-does a sentence.
-"""
+"""What figures, tables and sentences call things: the one table of display names, and a curve's name in its words:
+`k_sqs k=16 loss=bernoulli` of the tables is `K-SQS, K = 16, loss independent`."""
 
 from __future__ import annotations
 

@@ -1,11 +1,9 @@
-"""Joules and money of a run, from what its stations saw at work and what the cell says that this draws and costs.
+"""Joules and money of a run: busy seconds of its stations times what the cell says that this draws and costs.
 
-Only time is the simulator's; each sum here is of busy seconds and watts. A device draws `busy_w` while its processor
-works and `idle_w` for the rest of the time in which a request is open there; a radio draws while a packet is on the
-air and, of those that are known to stay connected, until its connection is given up; a server while it runs a pass.
-What a server draws and costs depends on which of its time is charged for, by a factor of hundreds where it mostly
-waits: its passes alone (busy), or all of it, with `idle_w` between them (held). Each is a metric of its own that says
-in its name which it is. nan where a figure is needed and none is given.
+A device draws `busy_w` while its processor works and `idle_w` for the rest of the time in which a request is open
+there; a radio while a packet is on the air and, of some, until its connection is given up. What a server draws and
+costs depends on which of its time is charged for: its passes alone (busy), or all of it, with `idle_w` between them
+(held); each is a metric of its own. nan where a figure is needed and none is given.
 """
 
 from __future__ import annotations
@@ -85,7 +83,6 @@ class Connections(Observer):
 
     @property
     def _heard(self) -> dict[int, Sequence[Connection]]:
-        """The devices with a packet so far."""
         return {device: radios for device, radios in self.radios.items() if (device, radios[0]) in self._spans}
 
 
@@ -134,7 +131,6 @@ def open_s(requests: Columns, over_s: float) -> dict[int, float]:
 
 
 def _union_s(from_s: Floats, to_s: Floats) -> float:
-    """Length of the union of intervals in the order of their beginnings."""
     latest_s = np.maximum.accumulate(to_s)
     begins_s = np.maximum(from_s, np.concatenate([from_s[:1], latest_s[:-1]]))
     return float(np.maximum(0.0, to_s - begins_s).sum())

@@ -1,9 +1,7 @@
 """Means over seeds with Student-t intervals, and comparisons paired by seed.
 
-Cells that differ only in what is compared share their random numbers, so they are compared seed by seed: the interval
-of that comparison is the one that counts, often far narrower than those of the two means. The one statistic of every
-comparison is the mean of ln(first / second): to swap the two negates it, so whether they are distinguishable does not
-depend on which is named first.
+Cells that differ only in what is compared share their random numbers: the interval of the paired comparison is the one
+that counts. Its one statistic is the mean of ln(first / second), which swapping the two negates.
 """
 
 from __future__ import annotations
@@ -66,11 +64,8 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """How far the first of two samples of `metric` is from the second.
-
-    `found` is the mean of ln(first / second) with its interval. Where not `relative` it is that of first - second, in
-    the metric's unit: a value is 0 or less and the other one is not the same, so that there is no such logarithm.
-    """
+    """How far the first of two samples of `metric` is from the second: `found` is the mean of ln(first / second) with
+    its interval; where not `relative`, as where a value is 0 or less, that of first - second, in the metric's unit."""
 
     metric: str
     found: Interval
@@ -216,9 +211,7 @@ def _over(alone: Mapping[Hashable, float], seconds: Mapping[Hashable, float]) ->
 
 def paired(cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.Series[bool]) -> Difference:
     """`metric` of one setting against another's over the seeds both have; `first`, `second` select their rows by mask.
-
-    Raises ValueError where a mask holds a seed twice: it then selects more than one setting.
-    """
+    Raises ValueError where a mask selects a seed twice."""
     one, other = (_by_seed(cells, metric, rows) for rows in (first, second))
     common = [seed for seed in one if seed in other]
     values = (np.array([of[seed] for seed in common], dtype=np.float64) for of in (one, other))
@@ -228,7 +221,6 @@ def paired(cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.
 
 
 def _by_seed(cells: pd.DataFrame, metric: str, rows: pd.Series[bool]) -> dict[Hashable, float]:
-    """A metric of the rows of a mask by their seeds. Raises ValueError where one is there twice."""
     mask = rows.to_numpy(dtype=bool)
     seeds, values = (column.to_numpy()[mask].tolist() for column in (cells["seed"], cells[metric].astype(float)))
     if len(found := dict(zip(seeds, values, strict=True))) < len(seeds):
@@ -297,11 +289,8 @@ def varying(table: pd.DataFrame) -> list[str]:
 
 
 def axis_of(table: pd.DataFrame, preferred: str | None = None, labels: Labels = _NO_LABELS) -> str | None:
-    """The swept column: `preferred` where it varies, be it of numbers or of names, else the first of numbers that every
-    row has, the scheme's last, and those not that merely have another value in another scheme.
-
-    None where no such column varies.
-    """
+    """The swept column: `preferred` where it varies, else the first of numbers that every row has, the scheme's last,
+    and those not that merely have another value in another scheme. None where no such column varies."""
     varied = varying(table)
     if preferred in varied:
         return preferred
@@ -312,7 +301,6 @@ def axis_of(table: pd.DataFrame, preferred: str | None = None, labels: Labels = 
 
 
 def _one_a_scheme(table: pd.DataFrame, column: str, labels: Labels) -> bool:
-    """Whether each scheme has one value of the column."""
     if KIND not in table.columns:
         return False
     return bool(table[column].groupby(scheme_names(table, labels)).nunique().max() < 2)
@@ -461,7 +449,6 @@ def _values_or_none(column: pd.Series[float]) -> int:
 
 @cache
 def _quantile(degrees: int) -> float:
-    """The quantile of Student's t that an interval at CONFIDENCE takes."""
     from scipy.special import stdtrit  # here: it costs a quarter of a second that a plain `--help` should not pay
 
     return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
@@ -497,7 +484,6 @@ def _of_finite(values: Floats) -> tuple[Floats, Floats]:
 
 
 def _where(flags: Bools, counts: Ints) -> Ints | Floats:
-    """The counts where there is a flag, nan elsewhere."""
     return counts if flags.all() else np.where(flags, counts, math.nan)
 
 

@@ -165,7 +165,6 @@ class Ledger:
         self._places = _PLACES
 
     def _settle(self, until_s: float | None = None) -> None:
-        """Charges the time up to then, by default up to now."""
         now_s = self._clock.now if until_s is None else until_s
         marks, states, replies = self._marks, self._states, self._replies
         spent_s, places, since_s, current = self._spent_s, self._places, self._since_s, self._current
@@ -202,6 +201,5 @@ class Ledger:
         self._follower.spent(min(self._states or self._replies), column, from_s, to_s)
 
     def _deciding(self) -> str | None:
-        """The state of the round that time belongs to."""
         states = self._states or self._replies
         return states[min(states)] if states else None

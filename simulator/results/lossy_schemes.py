@@ -1,9 +1,9 @@
 """Schemes whose text does not follow the verifier's distribution, or is not known to: which they are, how they are
 named, and how they are kept out of a ranking.
 
-A scheme says that it is lossy (`Scheme.lossless`); where one does not, and `tv_output` says otherwise, it is lossy all
-the same. A scheme that says nothing, as one with a user's acceptance, is lossless only where `tv_output` shows it; and
-where tokens were committed whose `tv_output` is nan, no scheme is known to be lossless, whatever it says.
+A scheme says that it is lossy (`Scheme.lossless`); where `tv_output` says otherwise, that counts. A scheme that says
+nothing is lossless only where `tv_output` shows it; where tokens have a `tv_output` of nan, none is known to be
+lossless.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """The metrics of a cell, each declared once: name, meaning, how it is computed from what a run left.
 
-They are the columns of `cells.csv` that are no configuration, in this order; docs/metrics.md is made from them. A
-metric of yours is one line in METRICS, or `register` in a file of yours. Latencies are of answered requests only, and
-each says so; tokens, bits and seconds of service are of all. Where there are no such requests, or a ratio has no
-denominator, the value is nan. A percentile is the quantile of one run's values with linear interpolation between
-order statistics, over its answered requests (of itl_s, over their gaps); its interval is that of the mean over seeds.
+They are the columns of `cells.csv` that are no configuration; docs/metrics.md is made from them. A metric of yours is
+one line in METRICS, or `register` in a file of yours. Latencies are of answered requests only; tokens, bits and seconds
+of service of all. Without such requests, or a denominator, the value is nan. A percentile is of one run's answered
+requests, linear between order statistics; its interval is that of the mean over seeds.
 """
 
 from __future__ import annotations
@@ -231,6 +230,18 @@ _DECLARED: Final = (
         "cloud.usd_per_gpu_hour; and of the battery's joules where edge.usd_per_kwh is given / a million output "
         "tokens; nan without a price or where cloud.charged is busy",
         per_token(lambda run: 1e6 * usd(run, "held")),
+    ),
+    Metric(
+        "hand_overs", "hand-overs of all devices that move, from the start of the run to its end; else no such column",
+        lambda run: run.plant.hand_overs,
+        if_known=True,
+    ),
+    Metric(
+        "relocated_bytes_per_token",
+        "bytes that one cloud has sent to another for requests under way, keys and values or text / output tokens; of "
+        "one cloud no such column",
+        lambda run: ratio(run.plant.relocated_bytes, run.served_tokens),
+        if_known=True,
     ),
     Metric(
         "battery_j_per_token",

@@ -1,8 +1,5 @@
-"""Who watches a run: `simulate(cell, observer)` tells it what happens. It may read all it is handed and change nothing.
-
-An observer of yours derives from `Observer` and answers the calls that it cares about; what a run does, and every
-table, is the same with and without one. `plant` is the timing plane's `Plant`, for those who look further.
-"""
+"""Who watches a run: `simulate(cell, observer)` tells it what happens. It may read all it is handed and change nothing:
+a run and its tables are the same without one. `plant` is the timing plane's, for those who look further."""
 
 from __future__ import annotations
 
@@ -25,10 +22,8 @@ FEEDBACK: Final = -(1 << 21)
 
 
 class Airing(NamedTuple):
-    """One attempt of a packet: when its first bit went out and its last, and what became of it.
-
-    `arrives_s` is nan where it is lost; a packet that a full buffer drops has no airing.
-    """
+    """One attempt of a packet: when its first bit went out and its last, and what became of it. `arrives_s` is nan
+    where it is lost; a packet that a full buffer drops has no airing."""
 
     link: str
     address: tuple[int, int, int]

@@ -28,7 +28,6 @@ def with_curves_of(summary: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _keys(first: pd.DataFrame, second: pd.DataFrame, columns: Sequence[str]) -> tuple[list[str], list[str]]:
-    """A text for each row of both tables, one for those that are alike in these columns."""
     texts = [(_texts(first[name]), _texts(second[name])) for name in columns]
     telling = [each for each in texts if len({*each[0], *each[1]}) > 1]
     mine, theirs = (

@@ -1,9 +1,8 @@
 """Fronts over latency, joules and dollars a token: the settings than which no other is better in all of them.
 
-One setting dominates another where, over the seeds of both, it is distinguishably lower (`intervals.Difference`) or
-equal in every criterion, and lower in one; to ask all of them at one confidence is a test of the whole at that (Berger
-1982). Energy is linear in watts, so a figure that is only known to lie in a band needs no further run: each criterion
-with such watts is asked at both ends of the band, each price by itself. Lossy settings dominate nothing.
+One setting dominates another where, over the seeds of both, it is distinguishably lower or equal in every criterion,
+and lower in one; to ask all of them at one confidence is a test of the whole at that (Berger 1982). Criteria with watts
+of a band are asked at both ends of it, each price by itself. Lossy settings dominate nothing.
 """
 
 from __future__ import annotations

@@ -202,7 +202,6 @@ def _of_a_round(place: Deployment, drafts: int, bits_a_draft: float) -> tuple[fl
 
 
 def _spared_s(place: Deployment, rounds: Rounds, output_tokens: int, bits_a_draft: float) -> float:
-    """Seconds that the last rounds of an answer are shorter."""
     block = place.edge_drafts_per_pass
     spared_s = rounds.spared_passes(output_tokens, block) * place.edge.pass_s([(block, place.middle_tokens)])
     return spared_s + rounds.spared_drafts(output_tokens) * (place.encode_s + bits_a_draft / place.up_bps)

@@ -1,11 +1,6 @@
 """Who is fastest where: a table of cells as a map over pair, prompt, answer and round-trip time, and the closed forms
-of `phase_prediction` for each of its rows.
-
-A place is one of each; at a place every way to answer stands with what it chose: a kind of scheme, or, whatever the
-kind, one whose answers the cloud begins (`cloud_first`). The edge is the fastest of the ways that draft
-there. Cloud-only decoding takes one time at every seed where passes and links are not random, so the interval of the
-difference between the two is that of the edge.
-"""
+of `phase_prediction` for each of its rows. At a place every way to answer stands with what it chose; the edge is the
+fastest of those that draft there."""
 
 from __future__ import annotations
 
@@ -258,7 +253,6 @@ def _made(family: type[Choice], fields: str) -> Choice:
 
 
 def _fields(row: pd.Series[float], path: str) -> str:
-    """The flat columns of a part, as JSON."""
     fields = {
         str(name).removeprefix(f"{path}."): value
         for name, value in row.items()

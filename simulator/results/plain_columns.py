@@ -1,9 +1,5 @@
-"""A table's columns as plain arrays, and an index of their values: what is looked up many times is numbered once.
-
-A table of results is hundreds of columns wide. pandas keeps each column of texts apart, so that to take some rows of
-such a table costs as much as there are columns; `in_plain_columns` keeps those of one type together. `codes` number the
-values of a column, and `rows_alike` index the rows of each setting.
-"""
+"""A table's columns as plain arrays, and an index of their values: `in_plain_columns` keeps those of one type together,
+since to take some rows of a wide table costs as much as there are columns."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""The two tables of a run, filled as requests end: `requests` and `rounds`. Rounds may go to a file as they come.
-
-Rows lie side by side until they become plain columns, those of an Arrow table: pandas has no part in it.
-"""
+"""The two tables of a run, filled as requests end: `requests` and `rounds`, plain columns of an Arrow table. Rounds may
+go to a file as they come."""
 
 from __future__ import annotations
 
@@ -191,7 +189,6 @@ class Recorder:
         return request.number >= learning and only in (0, request.turn)
 
     def _tallies(self, device: int) -> list[Tally]:
-        """Those that a device counts in."""
         return [self.of_all, *([self.by_class[str(self._classes[device])]] if self.by_class else [])]
 
     def close(self) -> tuple[Columns, pa.Table]:

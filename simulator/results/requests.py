@@ -22,10 +22,7 @@ class HiddenRead(NamedTuple):
 
 @dataclass(slots=True)
 class Request:
-    """What was requested, what came of it, and where the time went.
-
-    `outcome` is in_flight, answered, timed_out or abandoned.
-    """
+    """What was requested, what came of it (in_flight, answered, timed_out, abandoned), and where the time went."""
 
     device: int
     number: int

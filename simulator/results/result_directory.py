@@ -1,8 +1,7 @@
 """Which files of a result directory are ours, and whether they are still what was written.
 
-`manifest.json` lists them with their checksums, and holds one of itself, which no other program's file of that name
-has. What is listed there is read only as it was written, and removed where results are replaced; all else in the
-directory is somebody's own, and stays.
+`manifest.json` lists them with their checksums, and holds one of itself. What is listed is read only as it was written,
+and removed where results are replaced; all else in the directory is somebody's own, and stays.
 """
 
 from __future__ import annotations
@@ -57,11 +56,8 @@ def intact(out: Path, name: str, digest: str) -> bool:
 
 
 def checked(out: Path, name: str) -> Path:
-    """Where a file of a result directory is, once it is found as it was written. A directory without a manifest lists
-    nothing: its files are taken as they are.
-
-    Raises ConfigError where the file is damaged, or no file of this directory's run.
-    """
+    """Where a file of a result directory is, once it is found as it was written; without a manifest files are taken as
+    they are. Raises ConfigError where it is damaged, or no file of this directory's run."""
     if not (out / MANIFEST).exists():
         return out / name
     files = listed(out)
@@ -76,11 +72,9 @@ def checked(out: Path, name: str) -> Path:
 
 
 def record(out: Path, paths: Iterable[Path], started_s: float | None = None) -> None:
-    """Lists files that were written to a result directory, as they are now; in a directory that is not ours, nothing.
-
-    `started_s`: when the command began that has made the results, of which the manifest then tells date and wall time;
-    one that has only read them changes neither.
-    """
+    """Lists files that were written to a result directory, as they are now; in one that is not ours, nothing.
+    `started_s`: when the command began that made the results, for the manifest's date and wall time; without, neither
+    changes."""
     manifest = read_note(out / MANIFEST)
     if not manifest:
         return
@@ -153,10 +147,8 @@ def begun_parts(out: Path) -> list[Path]:
 
 def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
     """Leaves `out`, if it is there, without other results than the files to `keep`. Only what is listed is removed.
-
-    Raises ConfigError where other results are in it and may not be overwritten, but for a sweep of which nothing was
-    done; and where something is in it though it is not a directory of ours.
-    """
+    Raises ConfigError where other results are in it and may not be overwritten, or something in a directory not of
+    ours."""
     there = sorted(path for path in entries(out) if path.name not in keep)
     if not there:
         return
@@ -203,12 +195,10 @@ def clear(folder: Path) -> None:
 
 
 def _own(out: Path, keep: Collection[str]) -> list[str]:
-    """The names that are listed, but for those to keep."""
     return [name for name in listed(out) if name.split("/")[0] not in keep]
 
 
 def _remove_empty(folder: Path, home: Path) -> None:
-    """Removes a folder below `home` that is empty, and those around it that then are."""
     while folder.resolve() != home and folder.resolve().is_relative_to(home):
         try:
             folder.rmdir()

@@ -1,8 +1,5 @@
-"""The columns of `rounds.parquet`, each declared once: name, type, where it comes from, how it is averaged, meaning.
-
-A row is read off by `source`, a dotted attribute of `rounds.OpenRound`; schema, metrics and the tables of
-docs/metrics.md follow. A column of yours is one line here.
-"""
+"""The columns of `rounds.parquet`, each declared once: name, type, where it comes from (a dotted attribute of
+`rounds.OpenRound`), how it is averaged, meaning. Schema, metrics and docs/metrics.md follow."""
 
 from __future__ import annotations
 
@@ -12,11 +9,9 @@ Type = Literal["int64", "float64", "bool"]
 
 
 class RoundColumn(NamedTuple):
-    """A column of `rounds.parquet`. With `over` it has a metric: the sums over all rounds of it and of `over`, divided.
-
-    `over` is another column, `speculative`, the rounds with drafts, or `tokens`, the output tokens. The metric's name
-    is the column's unless given.
-    """
+    """A column of `rounds.parquet`. With `over` it has a metric, called like it unless named: the sums over all rounds
+    of it and of `over`, divided: another column, `speculative`, the rounds with drafts, or `tokens`, the output
+    tokens."""
 
     name: str
     type: Type

@@ -1,9 +1,6 @@
-"""One round of a request: what each end notes of it while it is open, and the record it becomes when it closes.
-
-A round is draft, send, verify, feed back; or one token of a model alone. An `OpenRound` holds values that others made
-(the drafts, the messages, the verification result); `close` reads them off once, as `round_columns` says, and
-nothing is written after.
-"""
+"""One round of a request: what each end notes of it while it is open (`OpenRound`), and the record that it becomes
+once, when it closes, as `round_columns` says. A round is draft, send, verify, feed back; or one token of a model
+alone."""
 
 from __future__ import annotations
 
@@ -91,11 +88,8 @@ class DraftDivergences(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Divergences:
-    """What an observer who sees both ends measures of a verified round. No step of the protocol reads any of it.
-
-    Sums over the verified drafts, those that were verified, up to and including the first rejected; tv_output and nll
-    over the committed tokens.
-    """
+    """What an observer who sees both ends measures of a verified round; no step of the protocol reads it. Sums over the
+    verified drafts, up to and including the first rejected; tv_output and nll over the committed tokens."""
 
     verified: int = 0
     tv_mismatch: float = 0.0
@@ -302,11 +296,8 @@ class Round(Row):
 
 
 class TimedRounds(Sequence[Round]):
-    """The records of a request's rounds of which all but TIMED was known beforehand.
-
-    `known`, float64 [rounds, ROUND_COLUMNS], has a row for each round that there may be. Those of rounds that are cut
-    off, in full, come last.
-    """
+    """The records of a request's rounds of which all but TIMED was known beforehand. `known`, float64 [rounds,
+    ROUND_COLUMNS], has a row for each round that there may be. Those of rounds that are cut off, in full, come last."""
 
     def __init__(self, known: Floats) -> None:
         self._known = known

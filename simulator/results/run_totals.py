@@ -1,13 +1,11 @@
-"""What one run left, before it is summed up: requests, sums of rounds, and what the plant's stations and counters hold.
-
-`metrics` and `energy` compute from these.
-"""
+"""What one run left, before `metrics` and `energy` sum it up: requests, sums of rounds, stations and counters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import nan
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -93,6 +91,10 @@ class PlantTotals:
     open: bool
     """Whether requests come whether or not earlier ones have ended."""
     figures: PowerAndPrice
+    hand_overs: float = nan
+    """Of devices that move; nan where none does."""
+    relocated_bytes: float = nan
+    """What one cloud has sent to another of requests under way; nan where there is only one."""
     others: SharedWith | None = None
     """Of a class of devices: what it shares its cloud with."""
 
@@ -122,11 +124,9 @@ SHARES: Final = (0.5, 0.9, 0.95, 0.99)
 
 @dataclass(frozen=True)
 class Run:
-    """What one run left. `sums`: of each numeric column of its counted rounds; `speculative`: those with drafts.
-
-    The first `learning_requests` requests of each device are not counted; stations and bits on the air know no such
-    difference, and go by the tokens of all.
-    """
+    """What one run left. `sums`: of each numeric column of its counted rounds; `speculative`: those with drafts. The
+    first `learning_requests` requests of each device are not counted; stations and bits on the air go by the tokens of
+    all."""
 
     served: Columns
     """All requests."""
@@ -152,7 +152,6 @@ class Run:
 
     @staticmethod
     def _by_device(value: Any, rows: Columns) -> Any:
-        """What holds for each row: one value for all, or that of its device."""
         return value[rows["device"]] if np.ndim(value) else value
 
     @cached_property
@@ -206,11 +205,8 @@ class Run:
 
     @property
     def overloaded(self) -> bool:
-        """Whether a station at which work can pile up is busy for OVERLOAD of the time.
-
-        One device that waits for each answer before it asks again may keep a station busy all the time: that is how
-        fast it is, and no overload.
-        """
+        """Whether a station at which work can pile up is busy for OVERLOAD of the time. One device that waits for each
+        answer before it asks again may keep a station busy all the time: that is no overload."""
         plant = self.plant
         links = [each for way in (plant.uplink, plant.downlink) for each in zip(way.stations, way.devices, strict=True)]
         busy = [(station.busy_fraction(plant.over_s), devices) for station, devices in links]

@@ -1,9 +1,5 @@
-"""When everything happened: the spans of a run's requests, rounds, packets and passes, collected as an observer.
-
-What a round does is announced before it happens and may change until it has; the spans here are what came of it.
-Traces are read off them, and so is the `timeline` of one request: its prompt, and what was done, sent and served for
-each round.
-"""
+"""When everything happened: the spans of a run's requests, rounds, packets and passes, collected as an observer, as
+they came about. Traces are read off them, and so is the `timeline` of one request."""
 
 from __future__ import annotations
 
@@ -144,11 +140,8 @@ class Timed(Protocol):
 
 
 class Spans(Observer):
-    """Collects what happens, in time order; of one request only where `only` names it, with the passes it shared.
-
-    With `most` it stops listening after so many calls: what ended by then is all there. `cut_s` is that time, nan where
-    nothing was cut.
-    """
+    """Collects what happens, in time order; of one request only where `only` names it, with the passes it shared. With
+    `most` it stops listening after so many calls; `cut_s` is that time, nan where nothing was cut."""
 
     def __init__(self, only: RequestKey | None = None, most: int | None = None) -> None:
         self.requests: dict[RequestKey, RequestSpans] = {}
@@ -238,7 +231,6 @@ def _drafts(notes: OpenRound) -> Drafts:
 
 
 def _spans(stated: Sequence[Doing], ended_s: float) -> list[Span]:
-    """What came of what was stated of a round that ended then."""
     ends_s = [*(doing.from_s for doing in stated[1:]), ended_s]
     spans = (Span(doing.state, doing.from_s, min(to_s, ended_s)) for doing, to_s in zip(stated, ends_s, strict=True))
     return [span for span in spans if span.ended_s > span.began_s]

@@ -1,9 +1,7 @@
 """What one queue saw: its customers in time, so that busy fractions, queues and Little's law are read off, not guessed.
 
-A station keeps two independent accounts of the same thing. `area` integrates the number present over time, event by
-event; `sojourn_s` adds up how long each customer stayed. Little's law in its exact form says that they agree (I4).
-A visit whose times are all known may be booked at once instead; both accounts then take it from its two ends, and tests
-compare it with one that was seen.
+It keeps two independent accounts: `area` integrates the number present over time, `sojourn_s` adds up how long each
+customer stayed; Little's law says that they agree (I4). A visit whose times are all known may be booked at once.
 """
 
 from __future__ import annotations
@@ -187,7 +185,6 @@ class Station:
         return self.area / horizon_s if horizon_s > 0 else 0.0
 
     def _take_in(self, now_s: float) -> None:
-        """Takes those who were to join, and have by now, to those who are here."""
         coming, booked = self._coming, self._booked
         coming.sort(key=_joined)
         come = bisect_right(coming, now_s, key=_joined)
@@ -200,7 +197,6 @@ class Station:
         self._take_in_at = _KEPT + 2 * len(coming)
 
     def _tally(self, now_s: float) -> None:
-        """Adds up the booked visits that are over."""
         open_: list[Visit] = []
         stayed_s, waited_s = self._stayed_s, self._waited_s
         for visit in self._booked:
@@ -217,7 +213,6 @@ class Station:
         self._tally_at = _KEPT + 2 * len(open_)
 
     def _advance(self) -> float:
-        """Brings both areas up to now, and answers it."""
         now_s = self.clock.now
         elapsed_s = now_s - self._last_s
         if elapsed_s:

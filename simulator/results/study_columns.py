@@ -1,9 +1,5 @@
-"""The columns that studies other than a simulation give, each declared once: name and meaning.
-
-A study's row has metrics, which are averaged over seeds as those of a simulation are, and keys, which tell its rows
-apart as configuration does. Where a study measures what a simulation measures too, it uses that name
-(`metrics.METRICS`).
-"""
+"""The columns that studies other than a simulation give, each declared once: metrics, which are averaged over seeds,
+and keys, which tell rows apart. What a simulation measures too has that name (`metrics.METRICS`)."""
 
 from __future__ import annotations
 
@@ -14,6 +10,7 @@ COMPARED: Final = (
     "ttft_s",
 )  # fmt: skip
 """Of a real run, what is told of the simulated one beside it."""
+CLOCK_WITHIN: Final = "edge_clock_within_s"
 STUDY_KEYS: Final[dict[str, str]] = {
     "position": "place of a draft in its round, 1 the first",
     "tokens": "output tokens of a device so far, over its requests",
@@ -61,6 +58,8 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "sparsifying_over_softmax": "sparsifying_s / softmax_s: differs from run to run",
     **{f"simulated_{name}": f"{name} beside a real one, simulated under clocks measured there" for name in COMPARED},
     "other_answers": "requests whose tokens in the real system are not those of the simulated one",
+    CLOCK_WITHIN: "largest error of a remote edge's times: half of the shortest round trip over TLS before the run, or "
+    "after it with what the clocks have drifted",
     "verified_drafts": "drafts that were verified at this position",
     "tv_compression": "total variation between q and qhat, exact, mean over drafts",
     "prompts": "prompts that a request may be of, each asked equally often",

@@ -45,7 +45,6 @@ class _Run:
     lately: deque[RoundBegun] = field(default_factory=deque)
 
     def begin(self, rule: Conformal, beta: float) -> None:
-        """A round begins at this threshold."""
         lately = self.lately
         lately.append(RoundBegun(self.kept, beta, self.drafts, self.tokens))
         while len(lately) > 1 and self.kept - lately[1].kept >= WINDOW:

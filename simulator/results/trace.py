@@ -139,7 +139,6 @@ class _Builder:
                 yield work
 
     def resolutions(self) -> None:
-        """Behind all that a round went through: that may take no time."""
         for request in self._spans.requests.values():
             self.tracks.put(self._edges[request.device], self._resolutions(request))
 
@@ -161,7 +160,6 @@ class _Builder:
     # Links.
 
     def links(self, direction: str) -> None:
-        """The links of one direction."""
         spans = self._spans
         names = [each.link for each in spans.airings] + [each.station for each in spans.unserved]
         for link in dict.fromkeys(name for name in names if name.endswith(direction)):
@@ -264,7 +262,6 @@ class _Builder:
             self.tracks.instant(row, "first token", at_ticks, args)
 
     def _progress(self, process: int) -> None:
-        """Counters over all requests, which move as rounds are answered."""
         answered = sorted((ticks(each.ended_s), each.record) for _, each in self._rounds() if each.answered)
         committed = ((at, int(record.committed)) for at, record in answered)
         self.tracks.values(process, "tokens committed", "tokens", _sums(committed))
@@ -430,7 +427,6 @@ def _one_by_one(work: Sequence[Slice]) -> list[Slice]:
 
 
 def _waits(work: Sequence[Slice], open_ticks: Sequence[tuple[int, int]]) -> Iterator[Slice]:
-    """Where a request is open and the processor idle."""
     never_ticks = max(to_ticks for _, to_ticks in open_ticks) + 1
     busy = iter([*((each.began_ticks, each.ended_ticks) for each in work), (never_ticks, never_ticks)])
     began_ticks, ended_ticks = next(busy)

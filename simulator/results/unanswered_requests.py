@@ -1,7 +1,5 @@
 """Requests that were not answered: their time is in no mean, so a mean beside them flatters whoever answered fewest.
-
-A setting in which any request went unanswered keeps its number, stands beside its share, and is compared with nothing.
-"""
+Such a setting keeps its number, stands beside its share, and is compared with nothing."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Analysis of variance of a full factorial: how much of a metric's variance each factor and interaction accounts for.
 
-The seeds are blocks: every setting meets the same ones, so what a seed shifts everywhere is no noise (the randomized
-complete block design; Montgomery, Design and Analysis of Experiments, sections 4.1 and 5.6). The residual is what
-settings and seeds do together. All settings have equally many seeds, so that every type of sums of squares is the same.
+The seeds are blocks (the randomized complete block design; Montgomery, Design and Analysis of Experiments, sections 4.1
+and 5.6); the residual is what settings and seeds do together. All settings have equally many seeds.
 """
 
 from __future__ import annotations
@@ -22,11 +21,8 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Effect:
-    """One row of the table. `factors`: one is a main effect, several an interaction; BLOCK, and last RESIDUAL.
-
-    `share` is eta squared, the effect's part of the total sum of squares. F and p are nan of the residual, and of all
-    where there is none: with one seed.
-    """
+    """One row of the table. `factors`: one is a main effect, several an interaction; BLOCK, and last RESIDUAL. `share`
+    is eta squared. F and p are nan of the residual, and of all with one seed."""
 
     factors: tuple[str, ...]
     degrees: int
@@ -47,12 +43,9 @@ def factors_of(cells: pd.DataFrame, candidates: Sequence[str]) -> list[str]:
 
 
 def variance(cells: pd.DataFrame, factors: Sequence[str], metric: str) -> list[Effect]:
-    """The effects of `factors`, two values each at least, on `metric`: main effects first, then ever higher
-    interactions, seeds, residual.
-
-    `cells` has a row for each combination of values and each seed. Raises ValueError where one is missing, twice there,
-    or without a number.
-    """
+    """The effects of `factors`, two values each at least, on `metric`: main effects, ever higher interactions, seeds,
+    residual. Raises ValueError unless `cells` has one row with a number for each combination of values and each
+    seed."""
     levels = [cells[name].nunique() for name in (*factors, BLOCK)]
     design = cells.groupby([*factors, BLOCK], dropna=False).size()
     if math.prod(levels) != len(cells) or len(design) != len(cells) or cells[metric].isna().any():

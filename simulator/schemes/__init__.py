@@ -1,8 +1,5 @@
-"""Uplink schemes, presets of a few lines each, and the families that they are made of.
-
-A class with a `kind` is registered by being imported: a preset, or a kind of a family, in a file of its own is one line
-here; in a user's file it is none.
-"""
+"""Uplink schemes, presets of a few lines each, and the families that they are made of. A class with a `kind` is
+registered by being imported: one in a file of its own is one line here; in a user's file none."""
 
 from kinds.tunable import Tunable as Tunable
 from simulator.cell.scheme import Scheme as Scheme

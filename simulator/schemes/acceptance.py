@@ -1,9 +1,6 @@
-"""The rule by which the cloud judges drafts. It asks for the target distribution after a prefix of the round, so that a
-line of drafts, a coupled line and a tree are verified by the same call. Rules: `models.verification`.
-
-What a rule leaves of the verifier's distribution it states (`Acceptance.output_distribution`); where it does not, it is
-found by enumeration (`enumerated_output`) or not known.
-"""
+"""The rule by which the cloud judges drafts (`models.verification`). It asks for the target distribution after a prefix
+of the round, so that a line of drafts, a coupled line and a tree are the same call. What it leaves of the verifier's
+distribution it states, or that is found by enumeration, or not known."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
-"""A scheme whose drafts branch: a round is a tree of drafts, in one of the shapes that both ends know before it is
-drafted.
-
-What is drawn for a node's children is the draw's affair, how a tree is verified the acceptance's, and what crosses the
-air the scheme's packets'.
-"""
+"""A scheme whose drafts branch: a round is a tree of drafts, in one of the shapes that both ends know beforehand. How
+children are drawn is the draw's affair, how a tree is verified the acceptance's, what crosses the air the packets'."""
 
 from __future__ import annotations
 

@@ -268,10 +268,8 @@ class DraftScheme(Scheme):
         context: Sequence[int],
         room_bits: int | None = None,
     ) -> bool:
-        """Whether this proposal may be appended: with the dearest token it could draw, budget and room hold.
-
-        The budget is that of the whole payload; `room_bits`, of a scheme that sends partial rounds, that of one part.
-        """
+        """Whether this proposal may be appended: with the dearest token it could draw, the budget of the whole payload,
+        and `room_bits`, that of one part of a partial round, hold."""
         if not self.partial:
             return self.budget_bits is None or within(self.budget_bits, drafts, proposal, packets, context)
         if self.budget_bits is None and room_bits is None:

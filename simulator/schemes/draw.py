@@ -23,11 +23,8 @@ from simulator.schemes.sparsifier import State
 
 @dataclass(frozen=True)
 class RequestUniforms:
-    """The random numbers of one request, by purpose.
-
-    `draft` and `verdict` go by (round, draft), a round's correction or bonus by the number after its last draft;
-    `shared`, which both ends hold, by text position.
-    """
+    """The random numbers of one request, by purpose: `draft` and `verdict` go by (round, draft), a round's correction
+    or bonus by the number after its last draft; `shared`, which both ends hold, by text position."""
 
     draft: Uniforms
     verdict: Uniforms

@@ -53,10 +53,8 @@ class Unasked(Uniforms):
 
 
 class _Numbers(Unasked):
-    """The verification's numbers of a round: those of the drafts before one as they were, two others as they are given.
-
-    `own`: the number of the draft; `last`: the one other number that may be requested.
-    """
+    """The verification's numbers of a round: those of the drafts before one as they were, `own` of the draft, and
+    `last`, the one other number that may be requested."""
 
     __slots__ = ("at", "last", "other", "own", "was")
     at: int
@@ -111,7 +109,6 @@ class VerifiedRound:
         return shares
 
     def _add_drafts(self, shares: Floats, at: int, drawn: Floats) -> None:
-        """Adds to a distribution [V] what is made of each draft that could have been drawn."""
         there = self._outcome(at, int(self.received.drafts[at]), self._was(at), 0.5)
         if there.kept != (self.accepted > at):  # a round cut off here goes otherwise than the whole one did
             raise NotEnumerableError
@@ -131,7 +128,6 @@ class VerifiedRound:
         return tuple(verified(own, last) for last in PROBES)
 
     def _add(self, shares: Floats, weight: float, verified: Callable[[float], _Outcome]) -> None:
-        """Adds to a distribution [V] what the last number makes of it."""
         for begin, end, outcome in pieces(verified, self._cuts):
             shares[outcome.token] += weight * (end - begin)
             self._cuts.update((begin, end))

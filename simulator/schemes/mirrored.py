@@ -188,13 +188,11 @@ class Mirrored(DraftScheme):
         return replace(received(drafts, packets.format.vocabulary), worked_out=True) if same else None
 
     def _distribution(self, q: Floats) -> tuple[Ints, Ints]:
-        """Support and positive counts of q [V], as the edge works them out."""
         proposal = self.propose(q, self.entry(None))
         kept = proposal.counts > 0
         return proposal.ids[kept], proposal.counts[kept]
 
     def _id_packets(self, packets: Packets) -> Packets:
-        """What writes and reads ids that need no distribution to be read."""
         return (FlatIdPackets if self.ids == "flat" else CodedIdPackets)(packets.format)
 
     def _ids_fit(

@@ -1,8 +1,8 @@
 """Who decides what the edge does next: draft one more, send, wait, or let the cloud decode by itself.
 
 A policy sees what an edge can see (`EdgeView`): never p, the future, or the draft that it stops before. What it
-remembers is a tuple of its own that the device hands back to it; it lives on from request to request. The policies are
-in `policies`, a file each; but the one that never looks, which is here.
+remembers is a tuple of its own that lives on from request to request. Policies: `policies`, a file each; here the one
+that never looks.
 """
 
 from __future__ import annotations
@@ -77,12 +77,9 @@ class SeenDraft(NamedTuple):
 
 
 class SeenVerdict(NamedTuple):
-    """How an earlier round ended, and when: `answered_s - sent_s` is what the network and the cloud took of it. Of a
-    partial round `sent_s` is when its last packet was put on the link.
-
-    Of a token that the cloud decoded by itself `drafted` is 0, and `sent_s`, but of the first in a row, when the token
-    before it came: the difference is then the time between two tokens.
-    """
+    """How an earlier round ended, and when: `answered_s - sent_s` is what the network and the cloud took of it, from
+    when the last packet was put on the link. Of a token that the cloud decoded by itself `drafted` is 0, and `sent_s`,
+    but of the first in a row, when the token before it came."""
 
     drafted: int
     accepted: int

@@ -1,8 +1,6 @@
-"""How kept probabilities become the integer numerators that cross the air. Rules: `channels.codec.quantizers`.
-
-A quantizer of a user's own derives from `LatticeCounts`, whose counts sum to `resolution` by whatever rule: the codes
-of the type lattice carry all such counts. One that derives from `Quantizer` itself needs a code of its own.
-"""
+"""How kept probabilities become the integer numerators that cross the air (rules: `channels.codec.quantizers`). A
+user's own derives from `LatticeCounts`, whose counts sum to `resolution` and travel by all lattice codes; one that
+derives from `Quantizer` needs a code of its own."""
 
 from __future__ import annotations
 

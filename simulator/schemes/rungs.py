@@ -194,12 +194,10 @@ class RungPackets:
 
 
 def _joined(rung: float, states: Iterable[State]) -> State:
-    """A state of the scheme from those of its operating points."""
     return (float(rung), *(number for state in states for number in (float(len(state)), *state)))
 
 
 def _split(state: State) -> list[State]:
-    """The states of the operating points."""
     states, place = list[State](), 1
     while place < len(state):
         after = place + 1 + int(state[place])
@@ -209,12 +207,10 @@ def _split(state: State) -> list[State]:
 
 
 def _own(state: State) -> State:
-    """The state of the operating point that the scheme is under."""
     return _split(state)[int(state[0])]
 
 
 def _with_own(state: State, own: State) -> State:
-    """With another state of the operating point that it is under."""
     states = _split(state)
     states[int(state[0])] = own
     return _joined(state[0], states)

@@ -1,8 +1,6 @@
-"""Which token ids of a draft distribution are kept, X_n of K-SQS, C-SQS and relatives. Rules: `codec.sparsify`.
-
-A sparsifier is a frozen value: parameters and pure functions. What changes from draft to draft (a conformal threshold)
-is a `State`, handed in and handed back, so that a rejected draft's state can be dropped with the draft.
-"""
+"""Which token ids of a draft distribution are kept, X_n of K-SQS, C-SQS and relatives (rules: `codec.sparsify`). What
+changes from draft to draft (a conformal threshold) is a `State`, handed in and handed back, dropped with a rejected
+draft."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """A study of many sites: a graph of partitions on Dask, each written by the worker that simulates its sites, and a
 summary that the workers compute from them.
 
-The cluster is the one at an address, or one of this machine's processes for as long as the study lasts. What each
-partition is depends on its sites alone, so whole ones are kept: an interrupted study goes on from there, on any
-cluster, and ends with the same bytes. Neither scheduler nor client ever holds a row of a request.
+What a partition is depends on its sites alone: an interrupted study goes on from whole ones, on any cluster, and ends
+with the same bytes. Neither scheduler nor client ever holds a row of a request.
 """
 
 from __future__ import annotations
@@ -86,12 +85,11 @@ def sites(
         store = Store(out.resolve(), [given.cell], overwrite, asked=_asked(given, size, rounds))
         files = listed(store.out)
         if not (store.finished and all(intact(store.out, name, digest) for name, digest in files.items())):
-            _into(store, given, size, rounds, _cluster(workers, cluster), progress or _silent)
+            _into(store, given, size, rounds, _cluster(workers, cluster), progress or (lambda *_: None))
         return read_csv(store.out / SUMMARY)
 
 
 def _asked(given: Sites, size: int, rounds: bool) -> str:
-    """All that the partitions depend on beside the cell."""
     _, number, vary = given.sent()
     return f"{number} sites, {size} a partition, rounds {rounds}, {vary}"
 
@@ -128,7 +126,6 @@ def _cluster(workers: int, address: str | None) -> Iterator[Cluster]:
 def _into(
     store: Store, given: Sites, size: int, rounds: bool, opened: AbstractContextManager[Cluster], progress: OnProgress
 ) -> None:
-    """Makes what is missing in a directory."""
     folder = store.out / PARTITIONS
     for left in folder.glob(f"*{UNFINISHED}"):
         shutil.rmtree(left, ignore_errors=True)
@@ -158,7 +155,6 @@ def _into(
 
 
 def _simulated(ranges: Sequence[SiteRange], cluster: Cluster, meter: _Meter) -> dict[str, str]:
-    """Has every partition land; the files of all, by their names in the directory, with their checksums."""
     waiting = iter(ranges)
 
     def further(count: int) -> Arguments:
@@ -199,7 +195,6 @@ class _Meter:
         self._progress(self.done, self._total, label)
 
     def landed(self, note: Note) -> None:
-        """A partition is there."""
         self._sums = {name: value + note[name] for name, value in self._sums.items()}
         self._peak_mib = max(self._peak_mib, note["peak_mib"])
         self.done += note["sites"]
@@ -216,7 +211,3 @@ class _Meter:
             "worker_peak_mib": self._peak_mib,
             "client_peak_mib": round(peak_mib(), 1),
         }
-
-
-def _silent(*_: object) -> None:
-    return None

@@ -1,9 +1,6 @@
-"""What a worker does: it simulates a range of sites one after another, and writes their rows as one partition.
-
-A partition is a folder named by its sites, which lands whole or not at all: `cells.parquet` with a row a site,
-`requests.parquet` and, where they are asked for, `rounds.parquet`, and `files.json` with their checksums and what they
-took. Rows go to their files as sites end, so the memory of a worker holds one site, whatever the number of sites.
-"""
+"""What a worker does: it simulates a range of sites one after another, and writes their rows, as sites end, as one
+folder, which lands whole or not at all: `cells.parquet`, `requests.parquet`, `rounds.parquet` where asked for, and
+`files.json` with checksums and what they took."""
 
 from __future__ import annotations
 
@@ -104,7 +101,6 @@ def read_whole(place: Path) -> Note | None:
 
 
 def _write(task: SiteRange, folder: Path) -> None:
-    """Simulates the sites and writes their files."""
     started_s = time.thread_time()
     sites, rows, failures = Sites.received(task.sites), list[dict[str, object]](), list[tuple[int, Failure]]()
     folder.mkdir()
@@ -178,14 +174,12 @@ class _Table:
     @classmethod
     @contextmanager
     def to(cls, path: Path) -> Iterator[_Table]:
-        """The table of a file, whole when the block ends."""
         with ExitStack() as stack:
             table = cls(path, stack)
             yield table
             table._flush()
 
     def add(self, site: int, rows: pa.Table) -> None:
-        """More rows, of one site."""
         self._waiting.append(rows.add_column(0, SITE, pa.array([site] * len(rows), pa.int64())))
         if sum(map(len, self._waiting)) >= CHUNK_ROWS:
             self._flush()

@@ -1,9 +1,6 @@
-"""What the sites of a study are: a base cell, and the fields in which each site has a value of its own.
-
-Site i has the seed SITES_MOST * (the base's seed) + i, and of each varied field the value at a number drawn under the
-base's seed, the field's name and i. So a site is the same alone, in any order and on any cluster, and a study of more
-sites begins with those of fewer.
-"""
+"""What the sites of a study are: a base cell, and the fields in which each site has a value of its own, at a number
+drawn under the base's seed, the field's name and the site; its seed is SITES_MOST * (the base's) + i. So a site is the
+same alone, in any order and on any cluster."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """The summary of a study of sites, computed by the workers from the partitions (dask.dataframe), out of core.
 
-Of all answered requests, and of each metric over sites: number, mean, interval, lowest, quantiles, highest. Each pass
-reads a partition on a worker and passes on counts; no process ever holds all rows. A quantile is exact: the first pass
-counts values by their leading bits, the second fetches those few that share these bits with the quantile's neighbours.
-The interval of a mean is over sites, as clusters of their requests.
+Of all answered requests, and of each metric over sites: number, mean, interval (over sites, as clusters), lowest,
+quantiles, highest. A quantile is exact: the first pass counts values by their leading bits, the second fetches those
+few that share these bits with the quantile's neighbours.
 """
 
 from __future__ import annotations
@@ -46,7 +45,6 @@ class _Table:
     bits: int
 
     def read(self, partition: Path) -> pd.DataFrame:
-        """The quantities of a partition, float64, beside their site."""
         if self.over == OVER_SITES:
             table = pd.read_parquet(partition / CELLS)
             return table.select_dtypes("number").drop(columns="seed").astype({DEVICES: "float64"})
@@ -108,7 +106,6 @@ def _summary(table: _Table, partitions: Sequence[Path]) -> pd.DataFrame:
 
 
 def _sums(part: pd.DataFrame) -> pd.DataFrame:
-    """The _SUMS of a partition, of each quantity by its number."""
     grouped, values = part.groupby(SITE), part.drop(columns=SITE)
     n, totals = (getattr(grouped, how)().to_numpy("float64") for how in ("count", "sum"))  # [sites, quantities]
     found = {
@@ -144,13 +141,11 @@ def _bins(values: Floats, bits: int) -> Ints:
 
 
 def _counts(part: pd.DataFrame, bits: int) -> pd.DataFrame:
-    """How many values of a partition each bin has, by the number of the quantity."""
     found = [(number, np.unique(_bins(values, bits), return_counts=True)) for number, values in _columns(part)]
     return _rows(found, {"bin": "int64", "n": "int64"})
 
 
 def _rows(found: Sequence[tuple[int, Sequence[npt.NDArray[np.generic]]]], types: Mapping[str, str]) -> pd.DataFrame:
-    """A table of arrays side by side, each behind the number of its quantity."""
     numbers = np.repeat(np.array([number for number, _ in found], "int64"), [len(arrays[0]) for _, arrays in found])
     columns = {
         name: np.concatenate([np.empty(0, type_), *(arrays[place] for _, arrays in found)])
@@ -160,7 +155,6 @@ def _rows(found: Sequence[tuple[int, Sequence[npt.NDArray[np.generic]]]], types:
 
 
 def _quantiles(counts: pd.Series[int]) -> list[_Quantile]:
-    """Where the quantiles of a quantity are, by the number of its values in each bin."""
     counts = counts.sort_index()
     after = counts.cumsum().to_numpy()
     total = int(after[-1])
@@ -174,7 +168,6 @@ def _quantiles(counts: pd.Series[int]) -> list[_Quantile]:
 
 
 def _within(part: pd.DataFrame, bins: Mapping[int, Sequence[int]], bits: int) -> pd.DataFrame:
-    """The values of a partition that lie in these bins of their quantity."""
     found = [(number, [values[np.isin(_bins(values, bits), bins[number])]]) for number, values in _columns(part)]
     return _rows(found, {"value": "float64"})
 
@@ -186,7 +179,6 @@ def _columns(part: pd.DataFrame) -> list[tuple[int, Floats]]:
 
 
 def _by_bin(values: Floats, bits: int) -> dict[int, Floats]:
-    """The values of a quantity in order, by their bin."""
     bins = _bins(values, bits)
     return {int(each): np.sort(values[bins == each]) for each in np.unique(bins)}
 

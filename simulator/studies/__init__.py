@@ -1,7 +1,5 @@
-"""What can be asked of a run: a `Study` each. The first is to simulate it.
-
-A study of yours is one class here, and one line below; its numbers are declared in `results.study_columns`.
-"""
+"""What can be asked of a run: a `Study` each. One of yours is a class here, and a line below; its numbers are declared
+in `results.study_columns`."""
 
 from __future__ import annotations
 
@@ -43,6 +41,9 @@ _DECLARED = {
         "the same, where the link draws its own losses, delays and rates, and tells no sender when a packet has left",
     ),
     "real_alone": ("real_runs.RealAlone", "the same real processes, and no simulation beside them"),
+    "real_edge": (
+        "real_runs.RemoteEdgeRun", "the same real processes, the devices' on another machine (`sqsim real --edge`)"
+    ),
     "validation": (
         "real_runs.Validation",
         "the cell as real processes on this machine, and simulated under clocks measured there",

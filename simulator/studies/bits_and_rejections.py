@@ -1,9 +1,6 @@
-"""What a scheme sends, and how often it would be rejected, on the distributions along the verifier's own text.
-
-Every draft has a packet of its own, and all drafts before it are accepted: one number a draft, exact where a
-simulation counts events. P(reject | reached) = TV(qhat, p) is `tv_qhat`, the expected resampling rate. All schemes meet
-the same distributions, so what tells them apart is their own. No network, no budget, no draft length.
-"""
+"""What a scheme sends, and how often it would be rejected, on the distributions along the verifier's own text: every
+draft in a packet of its own, all drafts before it accepted. P(reject | reached) = TV(qhat, p) is `tv_qhat`. No network,
+no budget, no draft length."""
 
 from __future__ import annotations
 
@@ -75,7 +72,6 @@ def drafts_of(
 def _measured(
     scheme: DraftScheme, packets: Packets, proposal: Proposal, draft: Draft, text: VerifierText, place: int
 ) -> dict[str, float]:
-    """What is measured of the draft at one place of a text, by the names of the columns."""
     moved, bound, vocabulary = proposal.tv_quantization, proposal.covering_bound, packets.format.vocabulary
     bits, stated = packets.length_bits([draft], text.before(place)), _stated_bits(packets, draft)
     assert not bits - stated > _LONGER_BITS, "a packet is longer than it states"
@@ -114,7 +110,6 @@ def _stated_bits(packets: Packets, draft: Draft) -> float:
 
 
 def _paper_bits(scheme: DraftScheme, proposal: Proposal, vocabulary: int) -> float:
-    """nan of a quantizer without codewords (halves)."""
     families, size = scheme.families, proposal.ids.size
     if not isinstance(families.quantizer, OnWire):
         return math.nan

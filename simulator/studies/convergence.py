@@ -146,7 +146,6 @@ class Followed:
         }
 
     def _adversarial(self, rule: Conformal) -> float:
-        """What an adversary would have made runs as long as these drop."""
         longest = max(run.updates for run in self.runs)
         dropped = dropped_at_worst(rule, self.vocabulary, 1 << longest.bit_length())
         return float(sum(dropped[run.updates] for run in self.runs))
@@ -254,7 +253,6 @@ def against(rule: Conformal, beta: float, vocabulary: int) -> Floats:
 
 
 def _aim(rule: Conformal, beta: float, vocabulary: int) -> float:
-    """The mass that it wants dropped."""
     edge, everything = 1 / vocabulary, 1 - 1 / vocabulary
     fall = rule.step * (everything - rule.target)
     if beta <= 0:

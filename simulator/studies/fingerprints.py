@@ -128,7 +128,6 @@ def _heard(cell: Cell, memory: Memory) -> list[tuple[Prompt, Floats]]:
 
 
 def _table(traces: Sequence[tuple[Prompt, Floats]], prompts: Sequence[Prompt]) -> tuple[Floats, Ints]:
-    """The features of traces, a row each, and the places of their prompts."""
     places = {prompt: place for place, prompt in enumerate(prompts)}
     made = [features(sizes) for _, sizes in traces]
     return np.array(made), np.array([places[prompt] for prompt, _ in traces])

@@ -1,10 +1,6 @@
-"""How often a draft is rejected at each position of a round, beside its probability and the bound on it, term by term.
-
-The cell is simulated. P(reject | reached) = TV(qhat, p) is at most TV(q, p) + alpha + covering bound, for every draft;
-between the two lie TV(q, p) + TV(q, qhat), and the quantization that took place in place of its bound. Rejections less
-the sum of TV(qhat, p) over the drafts that were reached are a martingale: the cell's is asserted to lie within LIMIT
-standard deviations of 0.
-"""
+"""How often a draft is rejected at each position of a round, beside its probability TV(qhat, p) and the bound TV(q, p)
++ alpha + covering bound on it, term by term. Rejections less the sum of TV(qhat, p) over the drafts reached are a
+martingale: the cell's is asserted to lie within LIMIT standard deviations of 0."""
 
 from __future__ import annotations
 

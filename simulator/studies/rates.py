@@ -1,9 +1,6 @@
-"""Bits of a draft beside its rejection probability and beside lower bounds, along the verifier's own text.
-
-As in the study `laws` a draft has a packet of its own and all drafts before it are accepted; schemes of shared
-randomness are asked too. A row has what the shipped code takes, what no code can do without (`studies.rate_bounds`),
-and what the counts take under a context model that knew the verifier's distribution.
-"""
+"""Bits of a draft beside its rejection probability, along the verifier's own text as in the study `laws`, schemes of
+shared randomness too: what the code takes, lower bounds (`studies.rate_bounds`), and what a context model that knew p
+would."""
 
 from __future__ import annotations
 
@@ -92,7 +89,6 @@ def _drafts(seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]) -> It
 
 
 def _raced(bits: float, q: Floats, p: Floats) -> _Measured:
-    """An id whose draw both ends know."""
     both = q > 0
     apart = float((q[both] * np.log2(q[both] / _smooth(p)[both])).sum())
     counts = np.full(len(CONCENTRATIONS), apart)
@@ -100,7 +96,6 @@ def _raced(bits: float, q: Floats, p: Floats) -> _Measured:
 
 
 def _sent(bits: float, scheme: DraftScheme, proposal: Proposal, q: Floats, p: Floats) -> _Measured:
-    """A draft drawn from the qhat that is sent."""
     ids, counts = proposal.ids[proposal.counts > 0], proposal.counts[proposal.counts > 0]
     qhat = counts / counts.sum()
     summing = isinstance(scheme.families.quantizer, LatticeCounts)

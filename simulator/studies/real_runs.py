@@ -1,20 +1,19 @@
 """A cell as real processes on this machine (`simulator.testbed`), in real time: the answer differs from run to run, the
 tokens do not. Alone, or beside the same cell simulated under clocks that were measured on this machine.
 
-For the latter, one calibration is made just before the real run and one just after, since a machine is faster in one
-minute than in the next. Nothing of the simulation is fitted to the run it is compared with: passes, coding and judging
-are timed on texts of their own, without the network, and what the path adds by a small run of another cell. Seeds are
-the same, and so are drafts, verification results, losses and delays; what may differ is time. Both rows have the
-metrics of a simulation, or the real one's has the simulated one's times beside its own.
+One calibration is made just before the real run and one just after, on texts of their own; nothing of the simulation is
+fitted to the run. Seeds, drafts, verification results, losses and delays are the same; what may differ is time.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import ClassVar, Final, NamedTuple
 
+from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer, together
@@ -24,6 +23,7 @@ from simulator.run import CellResult, simulate
 from simulator.studies.study import Row, Study, StudyResult
 from simulator.testbed import journal
 from simulator.testbed.calibration.cell_calibration import calibrate, calibrated, merge
+from simulator.testbed.remote.secure_frames import RemoteEdge
 from simulator.testbed.supervisor import real
 
 BUDGET_S: Final = 20.0  # of each of the two calibrations
@@ -40,6 +40,21 @@ class RealAlone(Study):
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         result = real(cell, memory=memory, rounds_to=rounds_to, independent=self.independent)
+        return StudyResult([result.summary], result.request_table)
+
+
+EDGE: ContextVar[RemoteEdge | None] = ContextVar("edge", default=None)
+"""The machine of the devices in `RemoteEdgeRun`: who asks it says so."""
+
+
+class RemoteEdgeRun(RealAlone):
+    """`real`, its devices on another machine."""
+
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
+        edge = EDGE.get()
+        if edge is None:
+            raise ConfigError("real_edge: needs another machine's address; type `sqsim real CELL.yaml --edge HOST`")
+        result = real(cell, memory=memory, rounds_to=rounds_to, edge=edge)
         return StudyResult([result.summary], result.request_table)
 
 
@@ -81,7 +96,6 @@ class _Both(NamedTuple):
 def _both(
     cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None, *, independent: bool = False
 ) -> _Both:
-    """Calibrates, runs for real, calibrates again, and simulates."""
     with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
         folder = Path(name)
         calibrate(cell, folder / "before", _silent, BUDGET_S)
@@ -111,7 +125,6 @@ class _Texts(Observer):
 
 
 def _answered(folder: Path) -> Iterator[tuple[tuple[int, int], tuple[int, ...]]]:
-    """What was answered in a real run, by its journals."""
     for path in folder.glob("edge_*.jsonl"):
         for event in journal.read(path):
             if isinstance(event, journal.RequestEnded):

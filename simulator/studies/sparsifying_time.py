@@ -1,10 +1,5 @@
 """What sparsifying costs in wall time: choosing the support and moving the state, beside the softmax that made the
-distribution.
-
-Both are timed in turn on the same distributions of the pair's drafter, so that a busy machine slows both; their ratio
-is what carries over. A threshold that moves keeps more and more of the vocabulary, so what has a state is timed after
-ever more tokens, each of which was accepted. Real time: the answer differs from run to run.
-"""
+distribution, in turn on the same distributions. What has a state is timed after ever more accepted tokens."""
 
 from __future__ import annotations
 
@@ -46,7 +41,6 @@ class SparsifyingTime(Study):
 
 
 def _distributions(cell: Cell) -> Sequence[Floats]:
-    """Returns the drafter's distributions along the first of the pair's prompts."""
     pair = load(cell.models.pair)
     tokens = pair.prompts[0].tokens
     return list(pair.drafter.open(cell.models.temperature).distributions(tokens, min(DISTRIBUTIONS, len(tokens))))
@@ -75,7 +69,6 @@ def _row(scheme: DraftScheme, distributions: Sequence[Floats], state: State) -> 
 
 
 def _medians_s(scheme: DraftScheme, distributions: Sequence[Floats], state: State) -> tuple[float, float]:
-    """Seconds of a softmax, and of sparsifying its distribution."""
     with np.errstate(divide="ignore"):
         logits = [np.log(q).astype(np.float32) for q in distributions]
     softmax_s, sparsifying_s = [], []

@@ -52,10 +52,8 @@ class Study(ABC):
 
     @abstractmethod
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
-        """The answer. `memory` is that of the cells that share; `rounds_to` takes the rounds, if there are any.
-
-        Raises ConfigError where the cell is none that it can be asked of.
-        """
+        """The answer. `memory` is that of the cells that share; `rounds_to` takes the rounds, if there are any. Raises
+        ConfigError where the cell is none that it can be asked of."""
 
 
 class Simulation(Study):

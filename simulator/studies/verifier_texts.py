@@ -1,8 +1,5 @@
-"""Both models' distributions along texts that the verifier wrote itself: what a draft would meet where all before it
-were accepted.
-
-They cost forward passes and schemes do not, so they are made once for all schemes that are asked about the same texts.
-"""
+"""Both models' distributions along texts that the verifier wrote itself, as drafts meet them where all before were
+accepted; made once for all schemes that are asked about the same texts."""
 
 from __future__ import annotations
 

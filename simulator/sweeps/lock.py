@@ -1,8 +1,5 @@
-"""One run at a time writes to a result directory.
-
-The lock is the operating system's, on a file in the directory: it ends with the process that holds it, however that
-ends, and the file that a crash leaves behind locks nobody out.
-"""
+"""One run at a time writes to a result directory: the operating system's lock on a file in it, which ends with the
+process that holds it."""
 
 from __future__ import annotations
 
@@ -20,10 +17,8 @@ from simulator.results.result_directory import LOCK
 
 @contextmanager
 def only_writer(out: Path) -> Iterator[None]:
-    """Makes `out`, where it is not there, and holds it; again where this thread holds it already.
-
-    Raises ConfigError where it cannot be made, or another run holds it. A directory made here and left empty goes.
-    """
+    """Makes `out`, where it is not there, and holds it; again where this thread holds it already. Raises ConfigError
+    where it cannot be made, or another run holds it. A directory made here and left empty goes."""
     try:
         place = out.resolve()
         made = [folder for folder in (place, *place.parents) if not folder.exists()]

@@ -1,9 +1,5 @@
-"""How far a sweep is, cell by cell and within a cell, whoever works on it.
-
-A worker writes how far the cells of a task are to a small file, a few times a second, and who waits for the workers
-reads the files. So it is the same for processes of this machine and of a cluster, nobody waits for anybody, and where a
-file cannot be written nothing is lost but the look of it.
-"""
+"""How far a sweep is, cell by cell and within a cell: a worker writes how far the cells of a task are to a small file,
+a few times a second, and who waits reads the files, here and on a cluster alike."""
 
 from __future__ import annotations
 
@@ -151,12 +147,10 @@ class Meter:
         self._progress(self._cells(done), self.total, f"{label}, {rate:,.0f} rounds/s" if rate else label)
 
     def _cells(self, work: float) -> float:
-        """So much work in cells of mean work; a whole number where it is one but for rounding."""
         cells = min(work * self._scale, self.total)
         return round(cells) if abs(cells - round(cells)) < 1e-6 else cells
 
     def _rate(self, rounds: int) -> float:
-        """Rounds a second over the window that ends now; 0 where there is none to tell of."""
         now_s = time.monotonic()
         self._counted.append((now_s, rounds))
         while now_s - self._counted[0][0] > WINDOW_S:

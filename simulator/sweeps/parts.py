@@ -1,8 +1,7 @@
 """What an interrupted sweep keeps: a part for each cell that has ended, whole or not at all; and parts as one table.
 
 A part is a file under the cell's id: of a cell that was simulated its rounds and its requests, each an Arrow stream,
-then its rows as JSON, and the checksum of it all. It is made beside its place and moved there when it is whole, by
-whoever worked the cell out; a crash leaves what can be told from a part. Parquet is written once, of all parts.
+then its rows as JSON, and the checksum of it all. Parquet is written once, of all parts.
 """
 
 from __future__ import annotations
@@ -86,11 +85,8 @@ class Parts:
 
     @contextmanager
     def landing(self, cell: str) -> Iterator[Path]:
-        """A file for a part, which lands when the block ends well. Where two work on one cell, as a cluster that
-        believes a worker lost may have it, either stays: both are the same.
-
-        Raises PlaceError where it cannot be made or moved.
-        """
+        """A file for a part, which lands when the block ends well. Where two work on one cell, as on a cluster that
+        believes a worker lost, either stays. Raises PlaceError where it cannot be made or moved."""
         scratch = self.folder / f"{cell}.{secrets.token_hex(4)}{UNFINISHED}"
         try:
             with written(self.folder.parent):
@@ -155,11 +151,8 @@ def plain(value: Scalar | np.generic) -> Scalar:
 
 
 def in_order(cells: Sequence[Cell], parts: Sequence[Rows]) -> pd.DataFrame:
-    """The rows of `parts` as one table in the order of `cells`, whatever the order they came in.
-
-    Columns are those of the first part, then what later ones add. A whole number stays one where other cells have no
-    such field: what a cell's row says does not depend on the cells beside it (I6).
-    """
+    """The rows of `parts` as one table in the order of `cells`; columns are those of the first part, then what later
+    ones add. A whole number stays one where other cells have no such field: rows do not depend on others (I6)."""
     order = {cell.id: place for place, cell in enumerate(cells)}
     frames = _frames(sorted(parts, key=lambda part: min(order[str(row["cell"])] for row in part)))
     frame: pd.DataFrame = pd.concat(frames, ignore_index=True)

@@ -37,9 +37,7 @@ RELIEF_WITHIN = 0.1
 @dataclass(frozen=True)
 class SearchResult:
     """`value`: the largest number found to hold, low - 1 where not even `low` does. `tried`: (number, held), in order.
-
-    `bounded`: whether a larger one was seen to fail; otherwise `value` is the highest that was asked for.
-    """
+    `bounded`: whether a larger one was seen to fail; otherwise `value` is the highest that was asked for."""
 
     value: int
     tried: tuple[tuple[int, bool], ...]
@@ -50,12 +48,9 @@ class SearchResult:
 
 
 def largest(holds: Holds, low: int, high: int, within: float = 0.0, start: int | None = None) -> SearchResult:
-    """The largest n in low..high with holds(n), each number tried once.
-
-    The first is `start`, where the answer is expected (`low` where nothing is known); strides from there double. It
-    ends when the least failing number is n + 1, or at most (1 + within) n. Raises ValueError unless 1 <= low <= high,
-    low <= start <= high and within >= 0.
-    """
+    """The largest n in low..high with holds(n), each number tried once: first `start`, then doubling strides. It ends
+    when the least failing number is n + 1, or at most (1 + within) n. Raises ValueError unless 1 <= low <= high, low <=
+    start <= high and within >= 0."""
     first = low if start is None else start
     if not 1 <= low <= first <= high or not within >= 0:
         text = f"low = {low}, start = {first}, high = {high}, within = {within}"
@@ -82,10 +77,8 @@ def largest(holds: Holds, low: int, high: int, within: float = 0.0, start: int |
 
 @dataclass(frozen=True)
 class Objective:
-    """The most that each metric may be, as a mean over the seeds, while `field` grows from `low` to at most `high`.
-
-    A setting that does not answer every request fails. The answer is within `within` of the exact one, relatively.
-    """
+    """The most that each metric may be, as a mean over the seeds, while `field` grows from `low` to at most `high`; all
+    requests must be answered. The answer is within `within` of the exact one, relatively."""
 
     limits: Mapping[str, float]
     field: str = "workload.devices"
@@ -155,11 +148,8 @@ class Capacity:
 def capacities(
     searches: Mapping[int, Search], objective: Objective, pool: WorkerPool, landed: Path | None = None
 ) -> Iterator[tuple[int, Capacity | Failure]]:
-    """(key, capacity) of each place as it is finished, or which cell of it has failed.
-
-    `landed`: a folder, in the directory of the results, for what each cell on the way gave: what is there is not
-    simulated again. Raises PlaceError where it cannot be written.
-    """
+    """(key, capacity) of each place as it is finished, or which cell of it has failed. `landed`: a folder for what each
+    cell on the way gave, which is not simulated again. Raises PlaceError where it cannot be written."""
     tasks = [
         (
             place,
@@ -176,7 +166,6 @@ def capacities(
 def _capacity(
     place: int, alternatives: Sequence[Sequence[Sent]], search: Search, objective: Objective, landed: Path | None
 ) -> tuple[int, Capacity | Failure]:
-    """One place, in a worker."""
     try:
         return place, _best(alternatives, search, objective, landed)
     except CellsFailedError as error:

@@ -1,10 +1,8 @@
 """A result directory: what is in it, when it may be written, and how an interrupted sweep goes on.
 
-While a sweep runs, finished cells lie in `parts/`; the tables are written once, from all parts, at the end, and
-`manifest.json` says for which cells, models, code and library versions they hold, and which files are ours, with their
-checksums. A directory with the same identity is resumed, or read when it is whole; another is refused unless it may be
-overwritten; a file that is not what was written is made again. Cells that fail lie in `failed/`,
-each with the way to its failure: there are no tables while one does.
+Finished cells lie in `parts/`; the tables are written once, from all parts, and `manifest.json` says for which cells,
+models, code and library versions they hold. A directory with the same identity is resumed, or read when it is whole;
+another is refused unless it may be overwritten. Cells that fail lie in `failed/`: there are no tables while one does.
 """
 
 from __future__ import annotations
@@ -147,7 +145,6 @@ class Store:
         self._write_manifest(finished=True, files=files, about=about)
 
     def _write_copies(self, table: pd.DataFrame) -> list[Path]:
-        """Writes what follows from the table of cells; where."""
         write_csv(table, self.out / "cells.csv")
         lines = {cell.id: claims(cell) for cell in self._cells}
         write_csv(summarise(with_lossy(table, lines)), self.out / "summary.csv")
@@ -223,7 +220,6 @@ def _in_columns(schema: pa.Schema, batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _join(batches: Iterator[pa.RecordBatch], path: Path) -> None:
-    """Writes batches as one parquet file, in row groups of CHUNK_ROWS or the batch more that fills one."""
     waiting = [next(batches)]
     with pq.ParquetWriter(path, waiting[0].schema) as writer:
         rows = len(waiting[0])

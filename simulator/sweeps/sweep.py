@@ -1,9 +1,8 @@
 """Many cells: each distinct decoding once, in one of a few worker processes, then every timing of it.
 
-Cells that differ only in network, cloud or edge share their tokens (`Cell.decoding_id`). They go to one worker as a
-group, whose first cell pays for the forward passes; where there are fewer groups than workers, the others of a group go
-to any worker once the first has left its tokens on disk. Each cell lands as it ends, one that fails takes no other
-along, and results do not depend on how cells meet workers.
+Cells that share their tokens (`Cell.decoding_id`) go to one worker as a group, whose first cell pays for the forward
+passes; where there are fewer groups than workers, the others of a group go to any worker once the first has left its
+tokens on disk. Results do not depend on how cells meet workers.
 """
 
 from __future__ import annotations
@@ -110,7 +109,6 @@ def sweep(
 
 
 def _into(store: Store, cells: Sequence[Cell], growth: Growth | None, run: _Sweep) -> None:
-    """Makes the tables of a directory."""
     try:
         grown, table = _grown(cells, growth, run.rows)
         with written(store.out):
@@ -128,7 +126,6 @@ def _into(store: Store, cells: Sequence[Cell], growth: Growth | None, run: _Swee
 def _grown(
     cells: Sequence[Cell], growth: Growth | None, run: Callable[[Sequence[Cell]], Iterator[Rows]]
 ) -> tuple[Sequence[Cell], pd.DataFrame]:
-    """The cells, those added to them, and the table of all."""
     parts = list(run(cells))
     while True:
         table = in_order(cells, parts)
@@ -155,7 +152,6 @@ class _Sweep:
     alike: bool = True
 
     def rows(self, cells: Sequence[Cell]) -> Iterator[Rows]:
-        """The rows of each cell, of those that are done first, then as they end. Raises CellsFailedError at the end."""
         self.asked += len(cells)
         meter = Meter(works(cells), self.progress)
         meter.say("")
@@ -188,7 +184,6 @@ class _Sweep:
             raise self._all_failed(failures)
 
     def _outcomes(self, groups: Sequence[Sequence[Cell]], meter: Meter) -> Iterator[Outcome]:
-        """What comes of each cell, as the tasks end."""
         first, later = self._tasks(groups)
         kinds = {cell.id: cell.scheme.kind for group in groups for cell in group}
         here = not later and self.pool.here(len(first))
@@ -206,7 +201,6 @@ class _Sweep:
                 yield from outcomes
 
     def _tasks(self, groups: Sequence[Sequence[Cell]]) -> tuple[list[Task], dict[str, list[Task]]]:
-        """Those to begin with, and those that follow when the one of a name has ended."""
         parts = None if self.store is None else self.store.parts
 
         def task(*groups: Sequence[Cell]) -> Task:
@@ -235,7 +229,6 @@ class _Sweep:
         return [by_seed[start:end] for start, end in pairwise(ends)]
 
     def _notes(self) -> tempfile.TemporaryDirectory[str]:
-        """A folder for the progress of tasks, gone afterwards."""
         if self.store is None:
             return tempfile.TemporaryDirectory()
         with written(self.store.out):

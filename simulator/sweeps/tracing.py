@@ -1,8 +1,5 @@
-"""Traces of a sweep's cells, `cells/ID.trace.json` in its directory: made in a worker, while a cell is simulated.
-
-A sweep that goes on finds cells that were simulated without one. They are simulated once more for their trace alone;
-no table changes, since a run is the same with and without an observer.
-"""
+"""Traces of a sweep's cells, `cells/ID.trace.json` in its directory: made in a worker, while a cell is simulated. Cells
+that were simulated without one are simulated once more for it alone; no table changes."""
 
 from __future__ import annotations
 
@@ -110,7 +107,6 @@ def cut_traces(cells: Iterable[Cell], folder: Path) -> list[tuple[Path, float]]:
 
 
 def _trace_group(group: Sequence[Sent], folder: Path) -> int:
-    """Cells that share their decodings, in a worker; how many."""
     memory = Memory.here()
     for cell in map(received, group):
         with users_mistakes_told(cell.imports), traced(cell, None, folder) as observer:

@@ -1,8 +1,5 @@
-"""What a worker does: cells, group by group, each landed as it ends.
-
-Cells of a group share their tokens: the first pays for the forward passes, the others find them in the memory of the
-group. The groups of one task are decoded side by side, so that their passes meet.
-"""
+"""What a worker does: cells, group by group, each landed as it ends. Cells of a group share their tokens through its
+memory; the groups of one task are decoded side by side, so that their passes meet."""
 
 from __future__ import annotations
 
@@ -43,10 +40,8 @@ class Task:
 
 
 def work(task: Task, report: ReportProgress) -> tuple[str, list[Outcome]]:
-    """The task's name, and what came of each of its cells, in their order.
-
-    Raises PlaceError where nothing can be landed; whatever else a cell raises is its outcome.
-    """
+    """The task's name, and what came of each of its cells, in their order. Raises PlaceError where nothing can be
+    landed; whatever else a cell raises is its outcome."""
     outcomes: dict[int, list[Outcome]] = {}
 
     def group(cells: Sequence[Sent]) -> list[Outcome]:
@@ -83,7 +78,6 @@ def _outcome(task: Task, given: Sent, known: Memory, report: ReportProgress) -> 
 
 
 def _answered(task: Task, cell: Cell, known: Memory, meter: CellMeter) -> Rows:
-    """The cell's rows: landed, where there is a place for them."""
     if task.parts is None:
         return _asked(task, cell, known, meter, None)
     if (rows := task.parts.rows(cell.id)) is not None:  # of a task that was sent again
@@ -93,7 +87,6 @@ def _answered(task: Task, cell: Cell, known: Memory, meter: CellMeter) -> Rows:
 
 
 def _asked(task: Task, cell: Cell, known: Memory, meter: CellMeter, part: Path | None) -> Rows:
-    """The answer as rows; what is kept of it goes to `part`."""
     with users_mistakes_told(cell.imports), traced(cell, meter, task.traces) as observer:
         answer = study(task.asking).ask(cell, known, observer, part)
     fields = {"cell": cell.id, **flatten(cell)}

@@ -1,9 +1,6 @@
-"""Who does the work of a sweep or a search: processes of this machine, or the workers of a Dask cluster.
-
-Calls travel to them by pickle; what comes back does not depend on who did what, or when. Cells travel beside their
-ids, which a worker that sees other files than the sweep did does not find again; those with kinds of a user's own as
-plain fields, so that the kinds are imported where they are used.
-"""
+"""Who does the work of a sweep or a search: processes of this machine, or the workers of a Dask cluster. Cells travel
+by pickle beside their ids, which a worker that sees other files does not find again; those with kinds of a user's own
+as plain fields, so that the kinds are imported where they are used."""
 
 from __future__ import annotations
 
@@ -190,7 +187,6 @@ class Cluster:
 
 
 async def _kind_of(address: str) -> object:
-    """What answers at the address calls itself: Scheduler, Worker, ..."""
     from distributed.comm.core import CommClosedError
     from distributed.core import rpc
     from distributed.security import Security
@@ -204,7 +200,6 @@ async def _kind_of(address: str) -> object:
 
 
 def _one_by_one(work: Work[R]) -> Generator[R, None, None]:
-    """In this process."""
     waiting = deque(work.arguments)
     while waiting:
         result = work.call(*waiting.popleft())
@@ -213,7 +208,6 @@ def _one_by_one(work: Work[R]) -> Generator[R, None, None]:
 
 
 def _executor(processes: int) -> ProcessPoolExecutor:
-    """The processes that there are, made as many."""
     from joblib.externals.loky import get_reusable_executor
 
     return get_reusable_executor(

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TextIO
 
 from pydantic import TypeAdapter
 
@@ -173,8 +173,8 @@ def journal_path(folder: Path, process: str) -> Path:
 class Journal:
     """The journal of one process. What is noted before `start` is dropped: the warm-up is no part of the run."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("a", buffering=1, encoding="utf-8")
+    def __init__(self, to: Path | TextIO) -> None:
+        self._file = to.open("a", buffering=1, encoding="utf-8") if isinstance(to, Path) else to
         self._zero_s: float | None = None
 
     def start(self, zero_s: float) -> None:
@@ -204,6 +204,11 @@ def read(path: Path) -> Iterator[Event]:
     """The events of a journal, in the order in which they were noted; a last line that a kill has cut short is left
     out."""
     lines = path.read_text(encoding="utf-8").split("\n")
-    for line in lines[:-1]:  # a complete line ends
-        name, *fields = json.loads(line)
-        yield _EVENTS[name].validate_python(fields)
+    yield from map(parsed, lines[:-1])  # a complete line ends
+
+
+def parsed(line: str) -> Event:
+    """The event of a line. Raises ValueError, KeyError or TypeError where it is none."""
+    name, *fields = json.loads(line)
+    event: Event = _EVENTS[name].validate_python(fields)
+    return event

@@ -25,11 +25,15 @@ from typing import Final
 from kinds import ConfigError
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
+from simulator.results.study_columns import CLOCK_WITHIN
 from simulator.run import CellResult, memory_for
 from simulator.testbed.journal import CloudRestarted, Journal, journal_path
 from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces
 from simulator.testbed.plan import CELL, DIRECTIONS, INDEPENDENT, Side, check, cloud_downtimes, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, ControlLines
+from simulator.testbed.remote.edge_gateway import CLOCK
+from simulator.testbed.remote.remote_edge import taken
+from simulator.testbed.remote.secure_frames import RemoteEdge
 from simulator.testbed.replayed.real_tables import tables
 
 READY_S: Final = 300.0
@@ -52,28 +56,36 @@ def real(
     rounds_to: Path | None = None,
     journals: Path | None = None,
     independent: bool = False,
+    edge: RemoteEdge | None = None,
 ) -> CellResult:
     """Runs a cell as real processes on this machine, and answers the tables that `simulate` would.
 
     Its latency models are not asked: passes take the time that they take here. `memory` has what is decoded already
     when the tables are made; the run itself decodes everything. `journals`: a folder that keeps what each process has
     noted. `independent`: losses, delays and rates are drawn by the relay's own random numbers, which no seed tells, and
-    no sender hears of when a packet has left: its timers run from when it has handed the packet to the kernel.
+    no sender hears of when a packet has left: its timers run from when it has handed the packet to the kernel. `edge`:
+    the machine of the devices, in place of this one; `summary` says then how well its clock was known (CLOCK_WITHIN).
 
     Raises ConfigError, one line, for a cell that cannot be run so and on a machine that does not permit it.
     """
     check(cell)
     downtimes = cloud_downtimes(cell)
+    if edge is not None:
+        edge.identity.tls(serves=False)
+        taken(cell.to_fields("json"))
     prepare_pairs([cell])
     with _heeds_termination(), _folder(journals) as folder:
         (folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
         if independent:
             (folder / INDEPENDENT).touch()
         with ExitStack() as stack:
-            _Run(folder, cell, stack).serve(downtimes)
+            _Run(folder, cell, stack, edge).serve(downtimes)
         memory = memory_for(cell) if memory is None else memory
         try:
-            return tables(cell, folder, memory, rounds_to)
+            result = tables(cell, folder, memory, rounds_to)
+            if edge is not None:
+                result.summary[CLOCK_WITHIN] = max(float(path.read_text()) for path in folder.glob(f"*{CLOCK}"))
+            return result
         finally:
             memory.flush()
 
@@ -193,15 +205,18 @@ class _Process:
 class _Run:
     """One run under way."""
 
-    def __init__(self, folder: Path, cell: Cell, stack: ExitStack) -> None:
-        self._folder, self._cell, self._stack = folder, cell, stack
+    def __init__(self, folder: Path, cell: Cell, stack: ExitStack, edge: RemoteEdge | None) -> None:
+        self._folder, self._cell, self._stack, self._edge = folder, cell, stack, edge
+        devices = range(cell.workload.devices)
+        self._far = [] if edge is None else [stack.enter_context(edge.connection()) for _ in devices]
+        """A connection for each device to its machine: made here, since the edge's host has no way out."""
         self._selector = stack.enter_context(selectors.DefaultSelector())
         self._journal = stack.enter_context(closing(Journal(journal_path(folder, "supervisor"))))
         self._hosts = stack.enter_context(Namespaces(cell))
         tuns = tuple(self._hosts.tuns[side, net] for side in SIDES for net in NETS)
         self._relay = self._start("relay", _module("network.emulated_link", folder, *tuns), tuns)
         self._cloud = self._start_endpoint("cloud", 0)
-        self._devices = [self._start_endpoint("edge", number) for number in range(cell.workload.devices)]
+        self._devices = [self._start_endpoint("edge", number) for number in devices]
 
     def serve(self, cloud_down: Sequence[tuple[float, float]]) -> None:
         """From the start to the last answer; the cloud is down from when to when."""
@@ -228,6 +243,11 @@ class _Run:
             process.check_end()
 
     def _start_endpoint(self, side: Side, number: int) -> _Process:
+        if self._edge is not None and side == "edge":
+            with self._far[number] as connection:  # from now on the gateway's
+                descriptor = connection.fileno()
+                argv = _module("remote.edge_gateway", self._folder, number, descriptor, *self._edge.words)
+                return self._start(f"edge {number}", self._hosts.command(side, argv), (descriptor,))
         argv = _module("endpoints.program", side, self._folder, number)
         return self._start(f"{side} {number}", self._hosts.command(side, argv))
 

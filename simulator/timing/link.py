@@ -24,6 +24,7 @@ import simpy
 
 from channels.link.arq import Expiry
 from channels.link.link_config import LinkConfig
+from channels.link.mobility import HandOvers
 from channels.link.rates import MessageIndex
 from channels.link.sharing import Gate
 from channels.uniforms import Uniforms
@@ -63,9 +64,11 @@ class Link:
         observer: Observer | None = None,
         horizon_s: float = inf,
         places: Uniforms | None = None,
+        hand_overs: Callable[[int], HandOvers | None] = lambda _: None,
     ) -> None:
         """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends.
-        `places`: what decides where devices are, alike on all links; None: it is this link's own."""
+        `places`: what decides where devices are, alike on all links; None: it is this link's own. `hand_overs`: by
+        device."""
         self.env = env
         self.config = config
         self.name = name
@@ -78,6 +81,8 @@ class Link:
         self.dropped = 0
         self.reverse: Callable[[int], Link] | None = None
         """By device, the link that carries acknowledgements back where they cost bits."""
+        self.detour_s: Callable[[MessageIndex], float] | None = None
+        """How much longer what leaves now travels to a cloud that is not the nearest, where there are several."""
         self._bits_sent = 0
         self._travelling = 0
         self._observer = observer
@@ -91,7 +96,7 @@ class Link:
         self._grants = config.access_s > 0 or config.idle_access_s > 0
         """Whether a message may have to wait for one."""
         self._reassembly = Reassembly(env, config, self._deliver)
-        self.senders = DeviceSenders(self.station, config, uniforms, reverse_delay_s, horizon_s, places)
+        self.senders = DeviceSenders(self.station, config, uniforms, reverse_delay_s, horizon_s, places, hand_overs)
         """Where the packets of each device enter."""
         self._openings = Openings(self, config.arq.opening)
         if config.bulk is not None:
@@ -211,9 +216,11 @@ class Link:
             self.offer(packet)
 
     def offer(self, packet: Fragment) -> None:
-        """A packet goes if its sender lets it."""
+        """A packet goes if its sender lets it; it may wait for an alarm."""
         if packet.sender.arq.offer(packet):
             self._enqueue(packet)
+        else:
+            self._await_alarm(packet.sender)
 
     def _go(self, packets: Iterable[Fragment]) -> None:
         """Those that a sender lets go; a part that is sent once, and is lost, is given up."""
@@ -225,16 +232,20 @@ class Link:
 
     def _await_alarm(self, sender: DeviceSender) -> None:
         """Sees to it that its sender's alarm is looked at when it is due, or before."""
-        alarm_s = sender.arq.alarm_s
-        if alarm_s < sender.alarmed_s:
+        if self._follows and (alarm_s := sender.arq.alarm_s) < sender.alarmed_s:
             sender.alarmed_s = alarm_s
-            later(self.env, delay_until(self.env.now, alarm_s), partial(self._alarm, sender))
+            later(self.env, delay_until(self.env.now, alarm_s), partial(self._alarm, sender, alarm_s))
 
-    def _alarm(self, sender: DeviceSender, _: simpy.Event) -> None:
+    def _alarm(self, sender: DeviceSender, alarm_s: float, _: simpy.Event) -> None:
+        """It is due, unless it was moved forward since."""
+        if alarm_s != sender.alarmed_s:
+            return
         sender.alarmed_s = inf
         going = sender.arq.on_alarm(self.env.now)
         sender.timeouts += any(packet.attempt for packet in going)
         self._go(going)
+        if sender.refill is not None:
+            sender.refill()
         self._await_alarm(sender)
 
     def _offer_next(self, left: Fragment, _: simpy.Event | None = None) -> None:
@@ -333,7 +344,9 @@ class Link:
         on_air_s = now_s - began_s - self.config.overhead_s
         rate_bps = packet.bits / on_air_s if packet.bits and on_air_s > 0 else inf
         lost = transmitter.loss.lost(now_s, packet.bits, rate_bps, address) or transmitter.server.failed
-        travel_s = nan if lost else transmitter.delay.delay_s(now_s, address)
+        if (cuts := packet.sender.cuts) is not None:
+            lost = cuts.lose(packet.visited_s, began_s, now_s) or lost
+        travel_s = nan if lost else self._travel_s(transmitter, packet, now_s)
         restored = lost or packet.sender.flow is None or packet.acknowledges or self._is_restored(packet, travel_s)
         if not restored:
             lost, travel_s = True, nan
@@ -353,6 +366,18 @@ class Link:
         later(self.env, travel_s, partial(self._arrive, packet, returns))
         if not (free and returns) or travel_s + packet.sender.reverse_delay_s > timeout_s:
             self._set_timer(packet, timeout_s)
+
+    def _travel_s(self, transmitter: LinkTransmitter, packet: Fragment, now_s: float) -> float:
+        """How long a packet travels that leaves now. Where a detour ends, those behind do not overtake those on it."""
+        travel_s = transmitter.delay.delay_s(now_s, packet.address)
+        if self.detour_s is None:
+            return travel_s
+        travel_s += packet.message.detour_s + self.detour_s(packet.index)
+        if self.config.delay.keeps_order:
+            sender = packet.sender
+            travel_s = max(travel_s, delay_until(now_s, sender.latest_s))
+            sender.latest_s = now_s + travel_s
+        return travel_s
 
     def _is_restored(self, packet: Fragment, travel_s: float) -> bool:
         """Whether the far end can restore the header of a packet that comes through, as it may say in return."""
@@ -437,6 +462,7 @@ class Link:
         self._close(packet, sender.arq.on_ack(packet, now_s))
         if sender.refill is not None:
             sender.refill()
+        self._await_alarm(sender)
 
     def _miss(self, packet: Fragment, timeout_s: float) -> None:
         """The attempt under way will not arrive: its sender learns it by its timer; nobody awaits an acknowledgement
@@ -504,6 +530,7 @@ class Link:
             self._take_back(sender.transmitter, packets)
             sender.unacked_packets -= sum(not packet.acked for packet in packets)
             self._go(sender.arq.forget(packets))
+            self._await_alarm(sender)
             if sender.stream:
                 later(self.env, self.config.delay.mean_s, partial(self._hand_over, sender))
 

@@ -18,6 +18,7 @@ from channels.link.arq import Packet, Sender
 from channels.link.delays import DelayProcess
 from channels.link.headers import HeaderFlow
 from channels.link.losses import LossProcess, PacketIndex
+from channels.link.mobility import Cuts
 from channels.link.rates import Curve, MessageIndex, Position
 from channels.link.retransmission_timeout import TimerJitter
 from channels.link.sharing import Transmitter
@@ -53,7 +54,7 @@ class Message:
 
     __slots__ = (
         "arrived", "attempts", "bits", "bound_bits", "content", "delivered_attempts", "delivered_bits",
-        "delivered_s", "done", "in_parts", "index", "joins", "kind", "missing", "oldest", "open", "packets",
+        "delivered_s", "detour_s", "done", "in_parts", "index", "joins", "kind", "missing", "oldest", "open", "packets",
         "planned_s", "put_s", "report", "sent_bits", "sizes", "to", "unacked",
     )  # fmt: skip
 
@@ -97,6 +98,8 @@ class Message:
         self.sent_bits = self.attempts = 0
         self.bound_bits = 0
         """Bits of packets whose turn has come, and that begin after a silence, whether or not it is cancelled then."""
+        self.detour_s = 0.0
+        """How much longer it travels since it comes from a cloud that is not the nearest."""
         self.done = False
         self.packets: Sequence[Fragment] = ()
         """None before it is granted, and none after it is cancelled."""
@@ -280,6 +283,10 @@ class DeviceSender:
     """Where the far end keeps their order: those that it has not handed over, in the order in which they were made."""
     alarmed_s: float = inf
     """When the next look at its sender's alarm is due."""
+    cuts: Cuts | None = None
+    """Which packets a hand-over loses, of a device that moves."""
+    latest_s: float = 0.0
+    """When the latest of its packets arrives that has left, where their way may change."""
     refill: Callable[[], None] | None = None
     """Of a flow that never ends: hands its sender what it has room for."""
     acked_bits: int = 0

@@ -18,6 +18,7 @@ import simpy
 from channels.link.delays import ConstantDelay
 from channels.link.link_config import LinkConfig
 from channels.link.losses import NoLoss
+from channels.link.mobility import HandOvers
 from channels.link.rates import ROUNDING_S, Curve, MessageIndex, Position
 from channels.link.sharing import Fifo, Own
 from channels.uniforms import Uniforms
@@ -92,9 +93,10 @@ class PlannedLink(Link):
         observer: Observer | None = None,
         horizon_s: float = inf,
         places: Uniforms | None = None,
+        hand_overs: Callable[[int], HandOvers | None] = lambda _: None,
     ) -> None:
         """As `Link`."""
-        super().__init__(env, config, uniforms, name, reverse_delay_s, observer, horizon_s, places)
+        super().__init__(env, config, uniforms, name, reverse_delay_s, observer, horizon_s, places, hand_overs)
         self._delay_s = config.delay.mean_s
         self._watched = observer is not None and receives(observer, Observer.on_packet)
         self._under_way: dict[Fragment, None] = {}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from math import nan
 from typing import Final
 
+import simpy
+
 from channels.link.link_config import LinkConfig, answer_s
+from channels.link.mobility import HandOvers, Moving
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.cell.power_figures import connections_of, power_figures
@@ -31,7 +35,7 @@ from simulator.timing.conversation import NOTHING, Conversation
 from simulator.timing.decoded_request import DecodedRequest, can_be_decoded, finds_room
 from simulator.timing.device import Device, EdgePasses, Exchange
 from simulator.timing.driver import Driver, Network
-from simulator.timing.event_loop import EventLoop
+from simulator.timing.event_loop import EventLoop, delay_until, later
 from simulator.timing.invariants import check_link, check_station
 from simulator.timing.link import Link
 from simulator.timing.medium import share_media
@@ -63,6 +67,8 @@ class Plant:
     """The connections of radios that are known to keep one."""
     figures: PowerAndPrice
     """The power and price that the cell states."""
+    movers: Mapping[int, HandOvers]
+    """The devices that move."""
 
     @property
     def links(self) -> list[Link]:
@@ -106,7 +112,16 @@ class Plant:
             connected_j=self.connections.joules,
             open=self.arrivals.open,
             figures=self.figures,
+            hand_overs=self._hand_overs(self.movers),
+            relocated_bytes=self.cloud.relocated_bytes if self.cloud.has_several else nan,
         )
+
+    def _hand_overs(self, devices: Iterable[int]) -> float:
+        """How often these devices have been handed over by now; nan where none of them moves."""
+        movers = [self.movers[device] for device in devices if device in self.movers]
+        now_s = self.env.now
+        made = [takewhile(lambda at_s: at_s <= now_s, each.times_s()) for each in movers]
+        return sum(1.0 for times_s in made for _ in times_s) if movers else nan
 
     def class_totals(self, totals: PlantTotals, numbers: Sequence[int]) -> PlantTotals:
         """What the totals of all are for some of the devices. Stations that they share with others are the whole ones;
@@ -135,6 +150,8 @@ class Plant:
             dropped_packets=sum(nan if link in theirs else link.dropped for link in own),
             cloud_evictions=nan,
             connected_j=self.connections.joules_of(mine),
+            hand_overs=self._hand_overs(numbers),
+            relocated_bytes=nan,
             figures=PowerAndPrice(
                 [self.figures.edges[number] for number in numbers], whole_radios=self.figures.whole_radios
             ),
@@ -152,7 +169,8 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None
     connections = connections_of(cell)
     watching = together(windows, connections if connections.radios else None, observer)
-    uplinks, downlinks = (_Links(env, cell, way, watching) for way in ("uplink", "downlink"))
+    movers = _movers(cell)
+    uplinks, downlinks = (_Links(env, cell, way, watching, movers) for way in ("uplink", "downlink"))
     heard = watching is not None and any(receives(watching, call) for call in IN_ORDER)
     devices: list[Device] = []
     ways: list[tuple[Link, Link]] = []
@@ -186,11 +204,38 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         link.reverse = lambda device: ways[device][1]
     for link in downlinks.built:
         link.reverse = lambda device: ways[device][0]
+    if cell.cloud.clouds > 1:
+        for link in uplinks.built:
+            link.detour_s = lambda index: cloud.detour_s(index[:2])
+        for link in downlinks.built:
+            link.detour_s = lambda _: 0.0  # what comes down knows its own
+        for device, moves in movers.items():
+            _cross(env, cloud, device, moves.mobility.crossings_s(moves.uniforms))
     share_media(env, ways)
     arrivals.start(devices)
     sharers = {**uplinks.devices, **downlinks.devices}
     figures = power_figures(cell)
-    return Plant(env, cloud, uplinks.built, downlinks.built, devices, arrivals, sharers, ways, connections, figures)
+    stations = uplinks.built, downlinks.built, devices
+    return Plant(env, cloud, *stations, arrivals, sharers, ways, connections, figures, movers)
+
+
+def _movers(cell: Cell) -> dict[int, HandOvers]:
+    """The devices that move, and when."""
+    numbers = Uniforms.of(cell.seed, "hand-overs")
+    return {
+        device: HandOvers(each.edge.mobility, numbers.under(device))
+        for each in cell.classes
+        for device in each.devices
+        if isinstance(each.edge.mobility, Moving)
+    }
+
+
+def _cross(env: EventLoop, cloud: Cloud, device: int, coming_s: Iterator[float], _: simpy.Event | None = None) -> None:
+    """Has a device come to the next cloud when it is time."""
+    if _ is not None:
+        cloud.cross(device)
+    if (next_s := next(coming_s, None)) is not None:
+        later(env, delay_until(env.now, next_s), partial(_cross, env, cloud, device, coming_s))
 
 
 def _cloud_uniforms(cell: Cell) -> tuple[Uniforms, Uniforms]:
@@ -220,8 +265,11 @@ def _open_exchange(
 class _Links:
     """The links of one way: the cell's, shared by all classes of devices that have none of their own."""
 
-    def __init__(self, env: EventLoop, cell: Cell, way: str, observer: Observer | None) -> None:
+    def __init__(
+        self, env: EventLoop, cell: Cell, way: str, observer: Observer | None, movers: Mapping[int, HandOvers]
+    ) -> None:
         self._env = env
+        self._movers = movers
         self._cell = cell
         self._way = way
         self._observer = observer
@@ -235,6 +283,16 @@ class _Links:
     def built(self) -> list[Link]:
         return list(self._links.values())
 
+    def _hand_overs(self, device: int) -> HandOvers | None:
+        moves = self._movers.get(device)
+        return None if moves is None else moves._replace(down=self._way == "downlink")
+
+    @property
+    def _knows_its_ways(self) -> bool:
+        """Whether no hand-over loses a packet, or makes its way longer."""
+        forwarded = all(each.mobility.packets == "forwarded" for each in self._movers.values())
+        return forwarded and self._cell.cloud.clouds == 1
+
     def of_class(self, place: int) -> Link:
         """One of its own where the class says so, else the cell's; called once for each class."""
         cell, way = self._cell, self._way
@@ -245,7 +303,8 @@ class _Links:
             name, stream = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own else (way, way)
             reverse = "downlink" if way == "uplink" else "uplink"
             back_s = [answer_s(config, getattr(each, reverse)) for each in cell.classes for _ in range(each.count)]
-            self._links[key] = (PlannedLink if self._alone and plannable(config) else Link)(
+            planned = self._alone and plannable(config) and self._knows_its_ways
+            self._links[key] = (PlannedLink if planned else Link)(
                 self._env,
                 config,
                 Uniforms.of(cell.seed, stream),
@@ -254,6 +313,7 @@ class _Links:
                 self._observer,
                 cell.workload.horizon_s,
                 Uniforms.of(cell.seed, "places"),
+                self._hand_overs,
             )
         link = self._links[key]
         self.devices[link] = (

@@ -7,6 +7,7 @@ from math import inf
 from typing import Final
 
 from channels.link.link_config import LinkConfig
+from channels.link.mobility import HandOvers
 from channels.link.retransmission_timeout import TimerJitter
 from channels.link.sharing import Gate
 from channels.uniforms import Uniforms
@@ -28,20 +29,23 @@ class DeviceSenders(dict[int, DeviceSender]):
         reverse_delay_s: Callable[[int], float],
         horizon_s: float,
         places: Uniforms | None = None,
+        hand_overs: Callable[[int], HandOvers | None] = lambda _: None,
     ) -> None:
+        """`hand_overs`: by device; who moves has a transmitter to itself, or slots."""
         super().__init__()
         self.gate: Gate[Fragment] | None = None
         """The gate of each transmitter that is opened from now on."""
         self.serve: Callable[[LinkTransmitter, float], None] = _not_gated
         """Has one of them start what its gate lets go."""
-        self.opened: Callable[[LinkTransmitter, float], None] = _not_gated
-        """Called with a new one, and how long an acknowledgement travels back to it."""
+        self.opened: Callable[[LinkTransmitter, float, Uniforms], None] | None = None
+        """Called with a new one, how long an acknowledgement travels back to it, and random numbers of its own."""
         self._station = station
         self._config = config
         self._uniforms = uniforms
         self._reverse_delay_s = reverse_delay_s
         self._horizon_s = horizon_s
         self._places = places
+        self._hand_overs = hand_overs
         self._transmitters: dict[int, LinkTransmitter] = {}
         self._windows: dict[float, int] = {}
         """By how long an acknowledgement travels back."""
@@ -53,13 +57,16 @@ class DeviceSenders(dict[int, DeviceSender]):
         back_s = self._reverse_delay_s(device)
         transmitter = self._transmitters.get(key)
         if transmitter is None:
-            transmitter = self._open(key)
-            self.opened(transmitter, back_s)
+            transmitter = self._open(key, self._hand_overs(device))
+            if self.opened is not None:
+                self.opened(transmitter, back_s, self._uniforms.under(key + 1, 8))
         flow = self._config.headers.flow(self._config.header_bits)
-        arq = self._config.arq
-        sender = self[device] = DeviceSender(arq.sender(self.window(device)), transmitter, back_s, flow)
+        arq, uniforms = self._config.arq, self._uniforms.under(device + 1, 7)
+        sender = self[device] = DeviceSender(arq.sender(self.window(device), uniforms), transmitter, back_s, flow)
         if arq.in_order:
             sender.stream = []
+        if (hand_overs := self._hand_overs(device)) is not None:
+            sender.cuts = hand_overs.cuts()
         return sender
 
     def window(self, device: int) -> int:
@@ -85,13 +92,16 @@ class DeviceSenders(dict[int, DeviceSender]):
         now_s, left_s = self._station.clock.now, -inf if sender is None else sender.arq.left_s
         return self._access.wait_s(device, now_s, now_s if sender is not None and sender.unacked_packets else left_s)
 
-    def _open(self, key: int) -> LinkTransmitter:
+    def _open(self, key: int, hand_overs: HandOvers | None) -> LinkTransmitter:
         config = self._config
         rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
-        curve = config.sharing.curve(config.curve(rate), key)
+        silent = None
+        if hand_overs is not None and hand_overs.pause_s and not config.sharing.in_slots:
+            silent = hand_overs.pauses()
+        curve = config.sharing.curve(config.curve(rate, silent), key)
         curve.bound(f"{self._station.name}.rate", self._horizon_s)
         if self._places is not None:
-            curve.place(self._places)
+            curve.place(self._places, self._hand_overs)
         transmitter = self._transmitters[key] = LinkTransmitter(
             curve=curve,
             server=self._opener(curve, self._station.clock.now),

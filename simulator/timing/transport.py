@@ -10,6 +10,7 @@ import simpy
 
 from channels.link.arq import Opening
 from channels.link.transport import Bulk
+from channels.uniforms import Uniforms
 from simulator.results.observer import OPENING
 from simulator.timing.event_loop import later
 from simulator.timing.messages import DeviceSender, Fragment, LinkTransmitter, Message, unheard
@@ -71,13 +72,13 @@ class Openings:
         later(self._link.env, back_s, lambda _: self._knock(key, request, opening, made))
 
 
-def start_bulk(link: Carrier, bulk: Bulk, transmitter: LinkTransmitter, back_s: float) -> None:
+def start_bulk(link: Carrier, bulk: Bulk, transmitter: LinkTransmitter, back_s: float, uniforms: Uniforms) -> None:
     """Has background flows fill their windows on a transmitter from now on, after what happens at this instant."""
     for flow in range(bulk.flows):
         index = (-2 - flow, 0, 0)
         message = Message(index, (), unheard, open=True)
         message.done = True
-        sender = DeviceSender(bulk.arq.sender(), transmitter, back_s)
+        sender = DeviceSender(bulk.arq.sender(uniforms=uniforms.under(flow)), transmitter, back_s)
         sender.refill = partial(_fill, link, sender, message, bulk.packet_bits, count())
         later(link.env, 0.0, partial(_begin, sender))
 

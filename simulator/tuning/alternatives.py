@@ -1,8 +1,5 @@
-"""The settings that a scheme can be given: its own, a sample of all others, and those a step away from one.
-
-The fields and their values are those that the scheme's parts declare (`kinds.tunable`), and further fields of a cell
-that a question leaves open.
-"""
+"""The settings that a scheme can be given, of the fields and values that its parts declare (`kinds.tunable`) and
+further ones that a question leaves open: its own, a sample of all others, and those a step away from one."""
 
 from __future__ import annotations
 
@@ -34,7 +31,6 @@ def open_fields(
 
 
 def _has(cell: Cell, path: str) -> bool:
-    """Whether the cell has a field of that dotted name."""
     here: object = cell
     for step in path.split("."):
         if not isinstance(here, Part) or step not in type(here).model_fields:
@@ -147,7 +143,6 @@ class Alternatives:
 
 
 def _inserted(values: Sequence[object], own: object) -> Sequence[object]:
-    """In its place among numbers that rise or fall, else at the end."""
     numbers = [each for each in (*values, own) if isinstance(each, int | float)]
     if len(numbers) <= len(values):
         return [*values, own]

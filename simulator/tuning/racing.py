@@ -85,10 +85,8 @@ class Race:
         return (1 - self.confidence) / (self.looks * max(1, self.settings - 1))
 
     def look(self, costs: Floats) -> Standing:
-        """The standing of those still in the race, `costs` [n, seeds], the same seeds of all.
-
-        Raises ValueError where a cost is no positive number.
-        """
+        """The standing of those still in the race, `costs` [n, seeds], the same seeds of all. Raises ValueError where a
+        cost is no positive number."""
         if costs.ndim != 2 or not costs.size or not (np.isfinite(costs) & (costs > 0)).all():
             raise ValueError(f"costs {costs.shape}: [n, seeds] of positive numbers are needed")
         logs = np.log(costs)
@@ -296,10 +294,8 @@ class TimeLimit:
 
 
 def race(settings: Sequence[Cell], aim: Aim, budget: Budget, trying: Try, limit: TimeLimit) -> list[RaceGroup]:
-    """Returns the finished groups, lossless settings first.
-
-    Raises ConfigError where nobody in a group can be ranked.
-    """
+    """Returns the finished groups, lossless settings first. Raises ConfigError where nobody in a group can be
+    ranked."""
     apart = ([cell for cell in settings if bool(cell.scheme.lossless) is lossless] for lossless in (True, False))
     groups = [RaceGroup(cells, aim, budget) for cells in apart if cells]
     had = 0
@@ -405,6 +401,5 @@ def _time(places: Sequence[Alternatives], most_seeds: int, trying: Try, limit: T
 
 
 def _cells(places: Sequence[Alternatives], settings: Sequence[Sequence[Values]]) -> list[Cell]:
-    """The cells of the settings of each place; a place's sample has none that its parts refuse."""
     cells = (place.at(each) for place, mine in zip(places, settings, strict=True) for each in mine)
     return each_once(cell for cell in cells if cell is not None)

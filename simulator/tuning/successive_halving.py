@@ -1,9 +1,8 @@
-"""Chooses a setting for each of many places by racing, on seeds that are not shown.
+"""Chooses a setting for each of many places, a scheme somewhere on the grid, by racing on seeds that are not shown.
 
-A place is a scheme somewhere on the grid. Of each, so many settings are tried on a few common seeds, the same seeds at
-all places; then those a step away from the one in the lead, until it stays in the lead; then the best of them, ever
-fewer, on ever more seeds. Every place has the same budget, whatever it costs. A tuner is a `sweeps.Growth`: it asks for
-cells, sees the table of all that it has asked for, and asks for more, so that an interrupted race goes on.
+Of each, so many settings are tried on a few common seeds; then those a step away from the one in the lead, until it
+stays there; then the best, ever fewer, on ever more seeds. A tuner is a `sweeps.Growth`: it asks for cells, sees the
+table, and asks for more, so that an interrupted race goes on.
 """
 
 from __future__ import annotations

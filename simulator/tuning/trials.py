@@ -1,7 +1,4 @@
-"""Settings tried on common seeds: what is best, who cannot be ranked, who leads, and the search from there.
-
-A tuner and a recommendation try, rank and search alike; they differ in how the race goes on.
-"""
+"""Settings tried on common seeds: what is best, who cannot be ranked, who leads, and the search from there."""
 
 from __future__ import annotations
 

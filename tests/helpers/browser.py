@@ -10,6 +10,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from parsed_page import parsed
@@ -47,21 +48,26 @@ def shown(page: Path, fragment: str, scratch: Path, *, width: int = 1280, dark: 
     return Shown(ran.stdout, console)
 
 
-def driven(page: Path, script: str, scratch: Path, *, width: int = 1280, dark: bool = False) -> dict[str, object]:
-    """What a script finds in the page once its plots are drawn: `script` fills `found`, waiting by `await settled()`.
-    Nothing may be on the console."""
+def driven(
+    page: Path, script: str, scratch: Path, fragment: str = "", *, width: int = 1280, dark: bool = False
+) -> dict[str, Any]:
+    """What a script finds in the page once its plots are drawn: `script` fills `found`, waiting by `await settled()`,
+    pressing keys by `press(KEY)`. And its document in the end. Nothing may be on the console."""
+    text = page.read_text(encoding="utf-8")
     driver = f"""(async () => {{
       const settled = () => new Promise((done) => setTimeout(done, 300)), found = {{}};
-      for (let tries = 0; document.body.dataset.drawn !== "yes" && tries < 10; tries++) await settled();
+      const press = (key, at) => (at || document.body).dispatchEvent(
+        new KeyboardEvent("keydown", {{ key, bubbles: true, cancelable: true }}));
+      for (let tries = {0 if "Bokeh" in text else 10}; document.body.dataset.drawn !== "yes" && tries < 10; tries++)
+        await settled();
       {script}
       document.body.dataset.found = JSON.stringify(found);
     }})();"""
     digest = b64encode(sha256(driver.encode()).digest()).decode()
-    text = page.read_text(encoding="utf-8").replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
+    text = text.replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
     copy = scratch / "driven.html"
     copy.write_text(text.replace("</body>", f"<script>{driver}</script></body>"), encoding="utf-8")
-    after = shown(copy, "", scratch / "profile", width=width, dark=dark)
+    after = shown(copy, fragment, scratch / "profile", width=width, dark=dark)
     assert after.console == [], after.console
     (body,) = parsed(after.document).all("body")
-    made: dict[str, object] = json.loads(body.attributes["data-found"])
-    return made
+    return {**json.loads(body.attributes["data-found"]), "document": after.document}

@@ -43,13 +43,16 @@ def _rng(kind: str, rng: float, seed: int, seeds: int) -> float:
     return 1.0 if kind == "cloud_only" else 1 + rng * (seed - (seeds - 1) / 2)
 
 
+@cache
+def _closed_form(name: Any, prompt: int, answer: int, trip: float, kind: str) -> Any:
+    place, rounds = Deployment(*_CLOCKS, prompt, answer, trip / 2, trip / 2, 1e6, id_bits=10), _rounds(name)
+    if kind in BITS:
+        return at_the_edge(place, rounds, BITS[kind])
+    return cloud_only(place) if kind == "cloud_only" else colocated(place, rounds)
+
+
 def _row(name: Any, prompt: int, answer: int, trip: float, kind: str, seed: int, times: float) -> dict[str, object]:
-    place = Deployment(*_CLOCKS, prompt, answer, trip / 2, trip / 2, 1e6, id_bits=10)
-    rounds = _rounds(name)
-    found = (
-        cloud_only(place) if kind == "cloud_only"
-        else colocated(place, rounds) if kind == "colocated" else at_the_edge(place, rounds, BITS[kind])
-    )  # fmt: skip
+    found = _closed_form(name, prompt, answer, trip, kind)
     found = replace(found, latency_s=found.latency_s * times, ttft_s=found.ttft_s * times)
     return {
         "cell": f"{name} {prompt} {answer} {trip} {kind} {seed}", "seed": seed, "curve": f"{kind} {name}",

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from cells import busy, cell, link
+from plants import Watch
 
-from simulator import Cell
+from simulator import Cell, simulate
+from simulator.decoding.memory import Memory
+from simulator.results.observer import Together
+from simulator.results.spans import Spans
+from simulator.results.trace import tracer
+from simulator.run import CellResult
+from simulator.timing.plant import Plant
 
 LOSSY = link(2e4, loss={"kind": "bernoulli", "probability": 0.3}, arq={"kind": "stop_and_wait", "timer_jitter": 0})
 SHORT = {"kind": "closed", "requests": 2, "prompt_tokens": 8}
@@ -89,3 +97,19 @@ CELLS: dict[str, Cell] = {
     "joins": begun_by_the_cloud(CANDIDATES, headers={"kind": "rohc", "mode": "optimistic"}, pad_to_bits=64),
     "joins and parts": begun_by_the_cloud({"kind": "k_sqs", "partial": True}, part_header_bits=8, pad_to_bits=24),
 }
+
+
+class Watched(NamedTuple):
+    """A run, the plant as it was left, and all that was told of it; for tests that only read."""
+
+    result: CellResult
+    plant: Plant
+    spans: Spans
+
+
+@cache
+def watched(name: str) -> Watched:
+    """The run of one of the cells, made once for all tests of a process."""
+    spans, watch = tracer(), Watch()
+    result = simulate(CELLS[name], Together(spans, watch), memory=Memory())
+    return Watched(result, watch.plant, spans)

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import pandas as pd
+
+from scenarios.command.registry import scenario
+from scenarios.command.report.drawing import draw_all
+from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from simulator.results.result_directory import record
 
 SMALL = (
@@ -31,6 +38,19 @@ class Finished:
     out: Path
     stdout: str
     stderr: str
+
+
+@cache
+def whole_plan(name: str) -> RunPlan:
+    """The run that a scenario asks for, of one seed."""
+    return plan_of(scenario(name), Changes(seeds=1))
+
+
+def only_latency(
+    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path, cells: pd.DataFrame | None = None
+) -> Iterator[Path]:
+    """One figure of four: the others have tests of their own and cost a second each run."""
+    return draw_all(summary, axis, [name for name in figures if name == "latency"], folder, cells)
 
 
 def noted(folder: Path, **fields: object) -> None:

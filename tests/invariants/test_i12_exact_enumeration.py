@@ -53,9 +53,9 @@ from simulator.schemes import (
 from simulator.schemes.draw import FromUnquantized
 from simulator.schemes.foreseeing import GoodputTold
 from simulator.schemes.policies.disable_by_batch_size import DisableByBatchSize
-from simulator.schemes.policies.estimates import Estimates
 from simulator.schemes.policies.goodput import Goodput
 from simulator.schemes.policies.learned import Learned
+from simulator.schemes.policies.running_estimates import Estimates
 from simulator.schemes.policy import (
     DRAFT,
     SEND,

@@ -112,6 +112,15 @@ def test_i12_whatever_the_passes_take(each: Timed, period_s: float) -> None:
     assert bend(each.cell(period_s, 0.5)) < 1e-12
 
 
+def test_i12_whatever_a_hand_over_loses_of_a_round() -> None:
+    """A part is on the air for 2.4 or 3.2 ms, by the token before it, and a hand-over every 7 ms finds some there."""
+    moves = {"kind": "scheduled", "at_s": [0.004 + 0.007 * n for n in range(400)], "interruption_s": 0.001}
+    edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "encode_s_per_draft": 0.0}
+    edge["mobility"] = moves | {"packets": "lost"}
+    uplink = link(1e4, header_bits=8, mtu_bits=24, arq="selective_repeat")
+    assert bend(written_cell(PRESET, WIDE, (HALVES, HALVES, HALVES), 4, uplink=uplink, edge=edge)) < 1e-12
+
+
 @pytest.mark.parametrize("each", timed("c_sqs, the MTU binds"))
 def test_i12_parts_that_leave_together_after_the_last_pass_bend_the_distribution(each: Timed) -> None:
     """The control: when part 2 leaves then tells how many passes came after draft 2, or how long the edge waited."""
@@ -197,6 +206,8 @@ def test_i12_where_the_header_of_a_part_follows_from_its_place_or_from_the_packe
 
 QUIC = {"kind": "quic", "timeout_s": 0.3, "initial_window": 2}
 """A part that is lost is given up; one that waits for room in the window, which follows losses, is not."""
+PACED = QUIC | {"congestion": "bbr"}
+"""One that waits for its pace joins when rates that were measured before say so."""
 BESIDE_BULK = {"bulk": {"packet_bits": 48, "arq": "quic"}, "buffer_packets": 2, "edge": QUICK, "arq": QUIC}
 
 
@@ -204,12 +215,14 @@ BESIDE_BULK = {"bulk": {"packet_bits": 48, "arq": "quic"}, "buffer_packets": 2, 
     "uplink",
     [
         {"arq": QUIC, "sharing": "processor", "edge": QUICK},
+        {"arq": PACED, "sharing": "processor", "edge": QUICK},
         *(
             pytest.param(BESIDE_BULK | {"sharing": sharing}, marks=pytest.mark.slow)
             for sharing in ("fifo", "round_robin", "processor")
         ),
+        pytest.param(BESIDE_BULK | {"bulk": {"packet_bits": 48, "arq": PACED}, "arq": PACED}, marks=pytest.mark.slow),
     ],
-    ids=["quic", "fifo", "round robin", "at once"],
+    ids=["quic", "paced", "fifo", "round robin", "at once", "both paced"],
 )
 def test_i12_where_windows_follow_losses_and_a_bulk_flow_fills_the_buffer(uplink: dict[str, Any]) -> None:
     assert bend(late_cell(loss=Looking(period_s=0.13, share=0.5), **uplink)) < 1e-12

@@ -128,11 +128,6 @@ def check_sampled(name: str, samples: int) -> None:
     assert chi_square < len(common) + 5 * np.sqrt(2 * len(common)), name
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "k_sqs")) for name in SAMPLED])
-def test_i12_sampled_text_follows_the_verifiers_distribution(name: str) -> None:
-    check_sampled(name, 1_000)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLED)
 def test_i12_sampled_text_follows_the_verifiers_distribution_over_100_000_samples(name: str) -> None:

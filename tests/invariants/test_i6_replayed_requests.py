@@ -114,13 +114,12 @@ def test_a_replay_that_ends_anywhere_makes_the_calls_of_a_live_run(scheme: str) 
     bench = Bench({**SCHEMES, **TREES}[scheme])
     live = bench.run(bench.tree(), TOKENS, 99, remember=False)
     assert scheme != "full" or any(drafts < 8 for drafts, _ in live[0][:-1])  # type: ignore[misc]
-    for rounds in range(1, 8):
-        for tokens in (TOKENS, 13) if rounds % 2 else (7, 40):
-            tree = bench.tree()
-            bench.run(tree, tokens, rounds)
-            assert bench.run(tree, TOKENS, 99) == live, f"{rounds} rounds of {tokens} tokens remembered"
-            assert bench.run(tree, TOKENS, 99) == live, "all of it remembered"
-            assert bench.passes == 0
+    for rounds, tokens in ((1, TOKENS), (2, 7), (2, 40), (3, 13), (5, TOKENS), (6, 40)):
+        tree = bench.tree()
+        bench.run(tree, tokens, rounds)
+        assert bench.run(tree, TOKENS, 99) == live, f"{rounds} rounds of {tokens} tokens remembered"
+        assert bench.run(tree, TOKENS, 99) == live, "all of it remembered"
+        assert bench.passes == 0
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

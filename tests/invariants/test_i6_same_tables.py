@@ -21,7 +21,7 @@ def test_i6_same_cell_same_tables_whatever_the_workers_or_a_resume(tmp_path: Pat
     """A scheme without a payload, one of a line, one with a state, one of a tree; that each decodes alike, live and
     remembered, is below."""
     schemes = ("cloud_only", "k_sqs", "c_sqs", "tree")
-    cells = [cell(scheme, bps, seed=seed) for scheme in schemes for seed in (0, 1) for bps in (1e4, 1e6)]
+    cells = [cell(scheme, bps, seed=seed) for seed, scheme in enumerate(schemes) for bps in (1e4, 1e6)]
     sweep(cells, tmp_path / "one", 1)
     sweep(cells, tmp_path / "two", 2)
 

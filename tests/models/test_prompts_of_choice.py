@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
-import fnmatch
 import json
 import shutil
 from pathlib import Path
@@ -101,13 +99,3 @@ def test_every_prompt_is_long_enough_in_the_tokens_of_smollm2() -> None:
     tokenizer = tokenizers.Tokenizer.from_file(str(smollm2_wheel.verifier_folder() / "tokenizer.json"))
     lengths = [len(tokenizer.encode(line["text"]).ids) for path in FILES for line in lines(path)]
     assert min(lengths) >= TOKENS and max(lengths) <= 256
-
-
-def test_every_prompt_file_goes_into_the_package() -> None:
-    setup = configparser.ConfigParser()
-    setup.read(PROMPTS.parents[1] / "setup.cfg")
-    patterns = [each.strip() for each in setup["options.package_data"]["models"].split(",")]
-    for path in PROMPTS.rglob("*.jsonl"):
-        name = str(path.relative_to(PROMPTS.parent))
-        depth = name.count("/")
-        assert any(fnmatch.fnmatch(name, each) and each.count("/") == depth for each in patterns), name

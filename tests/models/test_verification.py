@@ -103,18 +103,6 @@ def test_without_drafts_a_token_is_sampled_from_the_target():
     assert drawn == [Verdict(0, 0), Verdict(0, 0), Verdict(0, 2), Verdict(0, 2)]
 
 
-def test_the_correction_may_lie_outside_the_draft_support():
-    p = np.array([[0.1, 0.0, 0.9], [1.0, 0.0, 0.0]])
-    qhat = np.array([[1.0, 0.0, 0.0]])
-    assert verify(p, np.array([0]), qhat, np.array([0.2, 0.0])) == Verdict(0, 2)
-
-
-def test_a_token_the_verifier_excludes_is_never_accepted():
-    p = np.array([[0.0, 1.0], [0.5, 0.5]])
-    qhat = np.array([[1.0, 0.0]])
-    assert verify(p, np.array([0]), qhat, np.array([0.0, 0.7])) == Verdict(0, 1)
-
-
 def test_equal_distributions_accept_even_at_the_largest_uniform():
     p = np.full((2, 3), 1 / 3)
     assert verify(p, np.array([2]), p[:1], np.array([LARGEST, LARGEST])) == Verdict(1, 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation
-from traced_cells import CELLS
+from traced_cells import CELLS, watched
 
 from plots import save
 from plots.page import Page
@@ -22,11 +21,8 @@ from simulator.decoding.memory import Memory
 from simulator.results.spans import Spans, Timeline, timeline
 
 
-@cache
 def made(name: str, device: int = 0) -> Timeline:
-    spans = Spans()
-    simulate(CELLS[name], spans, memory=Memory())
-    return timeline(spans, (device, 0))
+    return timeline(watched(name).spans, (device, 0))
 
 
 def drawn(of: Timeline, rounds: tuple[int, int] | None = None) -> tuple[Figure, Axes]:

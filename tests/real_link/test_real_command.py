@@ -8,22 +8,18 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from command_folder import CommandFolder, one_line, until
 
 from simulator import Cell
-from simulator.testbed.journal import MessageTaken, read
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("namespaces")]
 
-ROOT = Path(__file__).parents[2]
-WITHIN_S = 120.0
 PROGRAM = "simulator.testbed.endpoints.program"
 CELL = {
     "models.pair": {"kind": "synthetic", "size": 64}, "scheme": "k_sqs", "workload.requests": 3,
@@ -31,84 +27,10 @@ CELL = {
 }  # fmt: skip
 
 
-class CommandFolder:
-    """A folder in which commands run, with a folder for what is temporary; all their processes know it by that."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.out = folder, folder / "out"
-        self.temporary = folder / "temporary"
-        self.temporary.mkdir()
-        (folder / "cell.yaml").write_text(Cell().with_(CELL).to_yaml())
-        self.started: list[subprocess.Popen[str]] = []
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        env = os.environ | {"TMPDIR": str(self.temporary), "PYTHONPATH": str(ROOT)}
-        popen = subprocess.Popen(
-            [sys.executable, "-P", "-m", "scenarios.command", *words], cwd=self.folder, env=env, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=_heeds_interrupts,
-        )  # fmt: skip
-        self.started.append(popen)
-        return popen
-
-    def real(self, *more: str) -> subprocess.Popen[str]:
-        return self.start("real", "cell.yaml", "--out", "out", "--quiet", "--alone", *more)
-
-    def ran(self, *words: str) -> str:
-        popen = self.start(*words)
-        out, error = popen.communicate(timeout=WITHIN_S)
-        assert popen.returncode == 0, error
-        return out
-
-    def processes(self) -> dict[int, list[str]]:
-        """All that are alive, with their words."""
-        found = {}
-        for each in Path("/proc").glob("[0-9]*"):
-            try:
-                if str(self.temporary).encode() in (each / "environ").read_bytes():
-                    found[int(each.name)] = (each / "cmdline").read_text().split("\0")
-            except OSError:
-                continue
-        return found
-
-    def pids(self, *words: str) -> list[int]:
-        return [pid for pid, all_ in self.processes().items() if set(words) <= set(all_)]
-
-    def journals(self) -> list[Path]:
-        return list(self.temporary.glob("sqsim.real.*/*.jsonl"))
-
-    def has_taken_a_message(self) -> bool:
-        edges = [path for path in self.journals() if path.name.startswith("edge")]
-        return any(isinstance(event, MessageTaken) for path in edges for event in read(path))
-
-    def left(self) -> list[str]:
-        return sorted(path.name for path in self.temporary.glob("sqsim.*"))
-
-
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[CommandFolder]:
-    made = CommandFolder(tmp_path)
-    yield made
-    for popen in made.started:
-        if popen.poll() is None:
-            popen.kill()
-        popen.communicate()
-
-
-def _heeds_interrupts() -> None:
-    """A process that a shell started in the background does not, nor do its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def until(condition: Callable[[], object]) -> None:
-    until_s = time.monotonic() + WITHIN_S
-    while not condition():
-        assert time.monotonic() < until_s
-        time.sleep(0.01)
-
-
-def one_line(error: str) -> str:
-    (line,) = error.splitlines()
-    return line
+    with CommandFolder(tmp_path, Cell().with_(CELL)) as made:
+        yield made
 
 
 def test_a_result_folder_is_compared_drawn_and_reported_like_any_other(place: CommandFolder) -> None:

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 from filelock import FileLock
-from typed_command import RUN, SMALL, Finished
+from typed_command import RUN, SMALL, Finished, only_latency
 
 import simulator.cell  # noqa: F401 - all families are open from here on
 from kinds import Choice
@@ -116,6 +116,12 @@ def small():
 def untuned():
     """Those of `small`, and schemes that are told their settings: a third of the time of a run that chooses them."""
     return (*SMALL, "--set=scheme.max_drafts=4", "--set=scheme.resolution=100", "--set=scheme.k=8")
+
+
+@pytest.fixture
+def one_drawn(monkeypatch):
+    """For tests that look at one figure of a run."""
+    monkeypatch.setattr("scenarios.command.run.finished_run.draw_all", only_latency)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from scenarios.command.run.choosing import (
     Choosing,
     Chosen,
+    Precision,
     beside,
     changed,
     choices_table,
@@ -18,7 +19,6 @@ from scenarios.command.run.choosing import (
     fields_told,
     to_show,
 )
-from scenarios.command.run.precision import Precision
 from scenarios.command.scenario import Tune
 from simulator import Cell
 from simulator.cell.dotted_names import flatten

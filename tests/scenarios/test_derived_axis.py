@@ -2,8 +2,8 @@
 
 import pytest
 
-from scenarios.command.derived_axis import along, axes_of
 from scenarios.command.registry import scenario
+from scenarios.command.result_folder import along, axes_of
 from simulator import Cell
 
 LOSS = """
@@ -36,6 +36,7 @@ def test_loss_alone_and_in_bursts_stand_at_the_same_mean(done, untuned):
     assert [row[0] for row in rows] == ["0", "0.2"] and "-" not in {word for row in rows for word in row}
 
 
+@pytest.mark.usefixtures("one_drawn")
 def test_a_loss_of_the_users_own_stands_at_the_mean_it_gives_and_is_drawn_again_without_its_file(
     typed, done, untuned, tmp_path
 ):

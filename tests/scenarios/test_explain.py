@@ -7,14 +7,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from traced_cells import CELLS
+from traced_cells import CELLS, watched
 
 from models.bundled.sotu import Sotu
 from scenarios.command.inspect.timeline_text import story
-from simulator import Cell, simulate
-from simulator.decoding.memory import Memory
+from simulator import Cell
 from simulator.results.columns import BREAKDOWN
-from simulator.results.spans import RequestKey, Spans, Timeline, timeline
+from simulator.results.spans import RequestKey, Timeline, timeline
 
 ALL = (1, 10_000)
 
@@ -22,8 +21,8 @@ ALL = (1, 10_000)
 @cache
 def told(name: str) -> dict[RequestKey, tuple[Timeline, dict[str, float]]]:
     """Every request of a cell, with its row."""
-    spans = Spans()
-    rows = simulate(CELLS[name], spans, memory=Memory()).requests.to_dict("records")
+    result, _, spans = watched(name)
+    rows = result.requests.to_dict("records")
     return {(row["device"], row["request"]): (timeline(spans, (row["device"], row["request"])), row) for row in rows}
 
 
@@ -74,8 +73,7 @@ def test_each_round_is_told_with_what_became_of_it(name):
 
 @pytest.mark.parametrize("name", CELLS)
 def test_each_pass_and_packet_belongs_to_one_round_or_to_the_prompt(name):
-    spans = Spans()
-    simulate(CELLS[name], spans, memory=Memory())
+    spans = watched(name).spans
     for key in spans.requests:
         made = timeline(spans, key)
         passes = [*made.prefills, *made.late, *(each for round_ in made.rounds for each in round_.passes)]

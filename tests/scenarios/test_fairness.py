@@ -4,15 +4,14 @@ that: codes, baselines, fixed and undeclared fields."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 import pytest
+from typed_command import whole_plan
 
 from kinds.tunable import tunables
 from scenarios.command import registry
 from scenarios.command.fairness import BASELINES, codes, compared_alike, excused, lacking, schemes_of
 from scenarios.command.run.choosing import Choosing
-from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Tune
 from simulator.cell.cell import Cell
 from simulator.cell.imported_files import load_imports
@@ -82,22 +81,20 @@ DETERMINISTIC = {"conformal", "conformal_time", "validation"}
 """Scenarios of one scheme whose numbers are of long runs or of real time; none ranks schemes."""
 
 
-@lru_cache
-def plan(name: str) -> RunPlan:
-    return plan_of(registry.scenario(name), Changes(seeds=1))
-
-
 @pytest.fixture(params=registry.NAMES)
 def comparing(request):
     """The name of a scenario that ranks schemes by what a simulation gives."""
     name: str = request.param
-    if plan(name).scenario.study != "simulation" or len({scheme.kind for scheme in schemes_of(plan(name).cells)}) < 2:
+    if (
+        whole_plan(name).scenario.study != "simulation"
+        or len({scheme.kind for scheme in schemes_of(whole_plan(name).cells)}) < 2
+    ):
         pytest.skip("ranks no schemes by a simulation")
     return name
 
 
 def test_one_code_carries_all_distributions_that_are_compared(comparing):
-    found = codes(schemes_of(plan(comparing).cells))
+    found = codes(schemes_of(whole_plan(comparing).cells))
     if comparing in BOTH_CODES:
         assert set.intersection(*(set(kinds) for kinds in found.values())) & {"k_sqs"}
     else:
@@ -105,7 +102,7 @@ def test_one_code_carries_all_distributions_that_are_compared(comparing):
 
 
 def test_every_tunable_of_every_scheme_is_tuned_or_fixed_for_a_reason(comparing):
-    asked = plan(comparing)
+    asked = whole_plan(comparing)
     tune = asked.tune or Tune(asked.fixed)
     open_ones = {f"scheme.{field}" for scheme in schemes_of(asked.cells) for field in tunables(scheme)}
     assert all(reason.strip() for reason in asked.fixed.values())
@@ -118,7 +115,7 @@ def test_every_tunable_of_every_scheme_is_tuned_or_fixed_for_a_reason(comparing)
 
 def test_cloud_only_co_located_and_edge_only_are_there_or_excused_in_the_question(comparing):
     excused = registry.scenario(comparing).left_out
-    assert set(lacking(plan(comparing).cells)) == set(excused) <= set(BASELINES)
+    assert set(lacking(whole_plan(comparing).cells)) == set(excused) <= set(BASELINES)
     assert all(reason.strip() for reason in excused.values())
 
 
@@ -130,7 +127,7 @@ def test_every_scenario_has_at_least_eight_seeds(name):
 
 @pytest.mark.parametrize("name", registry.NAMES)
 def test_recordings_begin_at_an_offset_of_the_seeds_own(name):
-    for cell in plan(name).cells:
+    for cell in whole_plan(name).cells:
         for each in cell.classes:
             for part in (each.uplink.rate, each.uplink.loss, each.downlink.rate, each.downlink.loss):
                 assert getattr(part, "start_s", None) is None, part
@@ -138,13 +135,13 @@ def test_recordings_begin_at_an_offset_of_the_seeds_own(name):
 
 @pytest.mark.parametrize("name", registry.NAMES)
 def test_published_acceptance_is_used_at_its_temperature_or_scaled_by_a_stated_share(name):
-    for cell in plan(name).cells:
+    for cell in whole_plan(name).cells:
         pair = cell.models.pair
         measured = getattr(pair, "measured_at", None)
         assert measured is None or measured == cell.models.temperature or pair.kept is not None, pair
 
 
 def test_conformal_thresholds_are_carried_across_the_requests_of_a_device(comparing):
-    for scheme in schemes_of(plan(comparing).cells):
+    for scheme in schemes_of(whole_plan(comparing).cells):
         sparsifier = getattr(scheme, "sparsifier", scheme)
         assert getattr(sparsifier, "carry", True), scheme

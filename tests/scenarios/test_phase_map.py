@@ -137,3 +137,16 @@ def test_the_scenario_has_every_baseline_at_every_place_and_prompts_as_long_as_a
     assert all("is one token" in line for line in plan.warnings)
     assert len({cell.uplink.delay.delay_s for cell in plan.cells}) == 3
     assert RTT not in plan.told
+
+
+@pytest.mark.parametrize("name", ["phase_map", "cloud_first", "conversations"])
+def test_a_pair_whose_prompts_have_lengths_of_their_own_is_refused_by_what_was_typed(name: str) -> None:
+    told = (
+        r"^models\.pair = sotu: has no prompt_tokens, .*one of acceptance, published, "
+        r".* --grid workload\.prompt_tokens="
+    )
+    with pytest.raises(ConfigError, match=told):
+        plan_of(scenario(name), Changes(settings={"models.pair": "sotu"}, quick=True))
+    typed = Changes({"models.pair": "sotu"}, {"workload.prompt_tokens": [16, 64]}, quick=True, seeds=1)
+    if name != "conversations":
+        assert {cell.workload.prompt_tokens for cell in plan_of(scenario(name), typed).cells} == {16, 64}

@@ -3,7 +3,6 @@ else and plays in a real browser."""
 
 from __future__ import annotations
 
-import configparser
 import json
 import re
 from base64 import b64encode
@@ -13,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import shown
+from browser import driven, shown
 from cells import cell
-from driven_page import driven, noted
 from parsed_page import parsed
-from traced_cells import CELLS
+from traced_cells import CELLS, watched
 
 from kinds import ConfigError
 from scenarios.command.play.play_page import page, traces_of
@@ -29,6 +27,7 @@ from simulator.results.spans import Spans
 from simulator.sweeps.tracing import subject_of
 
 ROOT = Path(__file__).parents[2]
+NOTING = "found.noted = []; const note = (text) => found.noted.push(String(text));"
 SPELLED = {1: "</script><script>document.title='ran'</script>", 2: " <b>b"}
 
 
@@ -68,7 +67,8 @@ def lanes(pair: list[Path]) -> list[Lane]:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_a_lane_has_the_numbers_of_the_tables(name: str, tmp_path: Path) -> None:
-    result = traced(CELLS[name], tmp_path / "trace.json")
+    result, _, spans = watched(name)
+    trace.write_trace(spans, subject_of(CELLS[name]), tmp_path / "trace.json")
     file = TraceFile(tmp_path / "trace.json")
     assert sorted(file.keys) == sorted(zip(result.requests["device"], result.requests["request"], strict=True))
     for row in result.requests.to_dict("records"):
@@ -119,8 +119,8 @@ def test_a_browser_shows_each_lane_at_the_time_of_the_address(played: Path, lane
 
 def test_an_address_may_ask_the_page_to_play(played: Path, tmp_path: Path) -> None:
     """That time then advances with the frames is shown below; a slow machine may draw its first one late."""
-    script = "note(document.getElementById('play').textContent);"
-    assert noted(driven(played, script, tmp_path, "#play")) == ["Pause"]
+    script = "found.play = document.getElementById('play').textContent;"
+    assert driven(played, script, tmp_path, "#play")["play"] == "Pause"
 
 
 FRAMES = """
@@ -154,20 +154,20 @@ def test_keys_step_a_round_and_play_drafts_turn_and_time_never_runs_back(
       press(' '); note(document.getElementById('play').textContent); press(' ');
       note(document.getElementById('play').textContent); note(document.getElementById('status').textContent);
     """
-    found = driven(played, f"{script} {{ {FRAMES} }} {turning}", tmp_path)
-    asleep, *rest = noted(found)
+    found = driven(played, f"{NOTING} {script} {{ {FRAMES} }} {turning}", tmp_path)
+    asleep, *rest = found["noted"]
     times, (playing, paused, status), frames, turns = rest[:6], rest[6:9], rest[9:13], rest[13:]
     assert asleep == "Play", "unless it is asked to play"
     ends = sorted({each.ended for lane in lanes for each in lane.rounds if each.answered})
     assert [float(each) for each in times] == [*ends[:2], ends[0], max(x.end for x in lanes), 0.0, ends[0]]
-    assert (playing, paused) == ("Pause", "Play") and lanes[0].scheme in status and found.console == []
+    assert (playing, paused) == ("Pause", "Play") and lanes[0].scheme in status
     speed, began, *later = map(float, frames)
     assert began == 0.0 and later == pytest.approx([16 * speed, 32 * speed], abs=0.01)
     before, one, all_, after = (list(map(int, each.split(","))) for each in turns)
     assert [before[0], one[0], all_[0], after[0]] == [0, 1, first.drafted, 0]
     assert after[1] == all_[1] + first.accepted and after[2] == 1
     assert any(each == SPELLED[1] for lane in lanes for each in lane.tokens) or SPELLED[1] in str(lanes)
-    assert "<title>ran" not in found.document and "<b>b" not in found.document, "a name that is markup is text"
+    assert "<title>ran" not in found["document"] and "<b>b" not in found["document"], "a name that is markup is text"
 
 
 def test_what_is_on_the_air_is_found_among_many_packets(tmp_path: Path) -> None:
@@ -185,12 +185,12 @@ def test_what_is_on_the_air_is_found_among_many_packets(tmp_path: Path) -> None:
     delays = sorted(each.arrives - each.ended for each in lane.up if each.arrives is not None)
     usual = delays[len(delays) // 2]
     times = [lane.end * share / 23 + 0.0007 for share in range(1, 23)]
-    script = f"""
+    script = f"""{NOTING}
       const slider = document.getElementById('time');
       for (const at of {json.dumps(times)}) {{ slider.value = at; slider.dispatchEvent(new Event('input'));
         note(document.querySelectorAll('.packet').length); }}
     """
-    found = noted(driven(path, script, tmp_path))
+    found = driven(path, script, tmp_path)["noted"]
     expected = [
         sum(each.began <= at < (each.ended + usual if each.arrives is None else each.arrives) for each in lane.up)
         for at in times
@@ -250,13 +250,6 @@ def test_bad_input_is_answered_by_one_line(typed: Any, pair: list[Path], tmp_pat
     ):
         status, out, err = typed("play", *given)
         assert status == 2 and out == "" and len(err.splitlines()) == 1 and expected in err, (given, err)
-
-
-def test_its_templates_go_with_the_package() -> None:
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg")
-    assert setup["options.package_data"]["scenarios.command.play"] == "templates/*"
-    assert "recursive-include scenarios/command/play/templates *" in (ROOT / "MANIFEST.in").read_text()
 
 
 def test_a_request_too_long_for_a_page_is_cut_and_says_so(lanes: list[Lane]) -> None:

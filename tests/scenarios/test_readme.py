@@ -8,14 +8,13 @@ import re
 import runpy
 import sys
 import types
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from typed_blocks import commands, made_small
+from typed_command import only_latency
 
-from scenarios.command.report.drawing import draw_all
 from scenarios.command.run import finished_run
 from simulator.results.columns import BREAKDOWN
 from simulator.results.metrics import METRICS
@@ -31,13 +30,6 @@ def python_of(text: str, with_: str = "") -> str:
     """The one Python block of a text, or the one with a word in it."""
     (code,) = (block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if with_ in block)
     return code
-
-
-def only_latency(
-    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path, cells: pd.DataFrame | None = None
-) -> Iterator[Path]:
-    """One figure of four: the others have tests of their own and cost a second each run."""
-    return draw_all(summary, axis, [name for name in figures if name == "latency"], folder, cells)
 
 
 def run_tour(done, folder: Path, small: tuple[str, ...], *more: str) -> None:
@@ -95,10 +87,10 @@ def test_the_codec_commands_run_and_bytes_come_back(done, tmp_path):
     assert "V = 4" in said[0] and "0*" in said[2] and "0.63" in said[2]
 
 
-def test_the_loss_of_the_readers_own_loses_what_it_says(done, untuned, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("one_drawn")
+def test_the_loss_of_the_readers_own_loses_what_it_says(done, untuned, tmp_path):
     (command,) = (command for command in commands(OWN_PARTS) if "my_loss.py" in command)
     (tmp_path / "my_loss.py").write_text(python_of(OWN_PARTS, "class Oven"))
-    monkeypatch.setattr(finished_run, "draw_all", only_latency)
     out = done(*made_small(command, untuned), "--grid=uplink.rate.bps=1e4", "--seeds=1", "--quiet")
     assert "loss oven" in out
     cells = pd.read_csv(tmp_path / "results" / "oven" / "cells.csv").groupby("uplink.loss.kind")

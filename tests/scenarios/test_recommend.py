@@ -326,30 +326,6 @@ def test_a_race_that_was_cut_is_tentative_and_says_what_more_minutes_would_do(do
     assert "--minutes 1 would race all 3 on at least 6 seeds." in out and "TURNS not looked for, time was up" in out
 
 
-def test_the_answer_is_one_breath_with_the_margin_of_the_table_and_says_what_decides_and_where_it_turns(
-    done, monkeypatch
-):
-    monkeypatch.setattr(tried_schemes, "LOOKS", (3,))
-    text = " ".join(done("recommend", *TINY).split())
-    margin = pd.read_csv("results/recommend/chosen_and_fixed.csv")["margin"].iloc[1]
-    answer, rest = text.split("ANSWER ")[1].split(" DECIDES ")
-    rival = "K-SQS" if "Use cloud only" in answer else "cloud only"
-    assert len(answer.split()) <= 40 and rival in answer.split("; ")[1]
-    found = json.loads(done("recommend", *TINY, "--json"))
-    assert found["answer"] == answer and found["rival"].split()[0] in ("k_sqs", "cloud_only")
-    first, second = found["settings"]
-    assert first["against_recommended"] == 0 and second["against_recommended"] == pytest.approx(margin)
-    better = abs(1 / (1 + margin) - 1)  # the best against the other, as the answer has it
-    if second["low"] * second["high"] > 0:
-        assert re.search(rf"{100 * better:.1f}%|{100 * better:.0f}%", answer)
-    else:
-        assert "no difference seen from " in answer
-    assert sum(found["decides"].values()) == pytest.approx(1) and f"({max(found['decides'].values()):.0%}" in rest
-    assert [each["axis"] for each in found["turns"]] == [RATE, ROUND_TRIP, PROMPT, DEVICES]
-    assert "uplink rate 10 kbit/s to 1 Mbit/s" in rest
-    assert "delay there and back 4 ms to 120 ms" in rest, "ten times as much is longer than the default timeout"
-
-
 def test_it_turns_where_the_two_settings_take_the_same_time():
     """The costs are made up: one falls with the rate as the other does not, and both rise with the delay alike."""
     first, second = settings_of({"scheme": ["coupled", "cloud_only"], "scheme.max_drafts": [2]})
@@ -428,7 +404,9 @@ def test_it_turns_with_acceptance_prompt_and_load_where_there_is_time():
     assert not load.found.rising and load.found.at == pytest.approx((0.25 - 0.016 - 0.5 / 2.6) / 0.02, rel=0.2)
 
 
-def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(typed, done, monkeypatch):
+def test_a_recommendation_leaves_all_that_was_tried_and_says_in_one_breath_by_how_much_and_where_it_turns(
+    typed, done, monkeypatch
+):
     monkeypatch.setattr(tried_schemes, "LOOKS", (3, 5))
     text = done("recommend", *TINY, "--details")
     out = Path("results/recommend")
@@ -445,6 +423,22 @@ def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(type
     monkeypatch.setattr(simulator.sweeps.worker, "_outcome", None)  # nothing is simulated again
     monkeypatch.setattr(recommending, "draw_all", lambda *_: [])
     assert text == done("recommend", *TINY, "--details")
+    margin, (answer, rest) = shown["margin"].iloc[1], " ".join(text.split()).split("ANSWER ")[1].split(" DECIDES ")
+    rival = "K-SQS" if "Use cloud only" in answer else "cloud only"
+    assert len(answer.split()) <= 40 and rival in answer.split("; ")[1]
+    found = json.loads(done("recommend", *TINY, "--json"))
+    assert found["answer"] == answer and found["rival"].split()[0] in ("k_sqs", "cloud_only")
+    first, second = found["settings"]
+    assert first["against_recommended"] == 0 and second["against_recommended"] == pytest.approx(margin)
+    better = abs(1 / (1 + margin) - 1)  # the best against the other, as the answer has it
+    if second["low"] * second["high"] > 0:
+        assert re.search(rf"{100 * better:.1f}%|{100 * better:.0f}%", answer)
+    else:
+        assert "no difference seen from " in answer
+    assert sum(found["decides"].values()) == pytest.approx(1) and f"({max(found['decides'].values()):.0%}" in rest
+    assert [each["axis"] for each in found["turns"]] == [RATE, ROUND_TRIP, PROMPT, DEVICES]
+    assert "uplink rate 10 kbit/s to 1 Mbit/s" in rest
+    assert "delay there and back 4 ms to 120 ms" in rest, "ten times as much is longer than the default timeout"
     refused = typed("recommend", *TINY, "--metric=tokens_per_s")
     assert refused[0] == 2 and "holds other results" in refused[2]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import configparser
 import hashlib
 import json
 import math
@@ -15,7 +14,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from browser import driven, shown
+from browser import driven
 from parsed_page import Element, parsed
 from typed_command import noted
 
@@ -178,21 +177,6 @@ def test_text_stands_out_from_its_ground(dark):
             assert (high + 0.05) / (low + 0.05) >= 4.5, (text, ground)
 
 
-def test_a_browser_shows_it_without_complaint_and_sorts(report, tmp_path):
-    """The address asks for a column; the page answers by a click on its heading."""
-    found = shown(report, f"#sort=results/{LATENCY}/descending", tmp_path)
-    assert found.console == []
-    table = with_id(parsed(found.document), "results")
-    headings = table.all("thead")[0].all("th")
-    place = [heading.attributes["data-key"] for heading in headings].index(LATENCY)
-    assert [each.attributes["aria-sort"] for each in headings].count("none") == len(headings) - 1
-    assert headings[place].attributes["aria-sort"] == "descending" and headings[place].all("button")
-    values = [float(row.children[place].attributes["data-v"]) for row in table.all("tbody")[0].all("tr")]
-    assert values == sorted(values, reverse=True) and len({*values}) > 3
-    before = with_id(parsed(report.read_text(encoding="utf-8")), "results").all("tbody")[0].all("tr")
-    assert values != [float(row.children[place].attributes["data-v"]) for row in before]
-
-
 def test_the_answer_of_one_breath_stands_alone_and_the_printed_parts_are_behind_folds(typed, mine):
     found = json.loads((mine / "findings.json").read_text())
     printed = {"heading": "Where <b>it</b> goes", "text": "a  b\nc & d"}
@@ -261,8 +245,39 @@ PROBE = """
 """
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1440, False), (420, True)])
-def test_the_slider_redraws_and_the_legend_toggles(report, tmp_path, width, dark):
+PAPER = """
+  found.before = document.querySelectorAll("details.part[open]").length;
+  const rules = [...document.styleSheets].flatMap((each) => [...each.cssRules]);
+  const paper = rules.filter((each) => each.media?.mediaText === "print");
+  paper.forEach((each) => each.media.mediaText = "all");
+  dispatchEvent(new Event("beforeprint"));
+  await settled();
+  found.shut = document.querySelectorAll("details.part:not([open])").length;
+  found.right = Math.max(...[...document.querySelectorAll("#results th, #results td, .part table td")]
+    .map((each) => each.getBoundingClientRect().right));
+  dispatchEvent(new Event("afterprint"));
+  paper.forEach((each) => each.media.mediaText = "print");
+  await settled();
+  found.parts = document.querySelectorAll("details.part[open]").length;
+"""
+"""The rules for paper, on a screen as wide as a page across, with all parts open as printing opens them."""
+
+
+def sorted_by(table: Element) -> tuple[list[str], list[float]]:
+    """How each column of the results is sorted, and the latencies from the top down."""
+    headings = table.all("thead")[0].all("th")
+    place = [heading.attributes["data-key"] for heading in headings].index(LATENCY)
+    values = [float(row.children[place].attributes["data-v"]) for row in table.all("tbody")[0].all("tr")]
+    return [
+        headings.pop(place).attributes.get("aria-sort", ""),
+        *{each.attributes.get("aria-sort") for each in headings},
+    ], values
+
+
+@pytest.mark.parametrize(("width", "dark", "paper"), [(1030, False, PAPER), (420, True, "")])
+def test_the_address_sorts_print_loses_no_column_the_slider_redraws_and_the_legend_toggles(
+    report, page, tmp_path, width, dark, paper
+):
     act = """
       const slider = document.getElementById("at");
       slider.value = "1";
@@ -280,13 +295,20 @@ def test_the_slider_redraws_and_the_legend_toggles(report, tmp_path, width, dark
       found.ratio = seen();
     """
     link = """
-      found.closed = document.getElementById("tables-part").open;
+      const part = document.getElementById("tables-part");
+      part.open = false;
       document.querySelector('a[href="#tables"]').click();
       await settled();
-      found.open = document.getElementById("tables-part").open;
+      found.open = part.open;
     """
-    found = driven(report, PROBE + act + link, tmp_path, width=width, dark=dark)
-    assert (found["closed"], found["open"]) == (False, True), "a link opens the part that it leads to"
+    order = f"#sort=results/{LATENCY}/descending"  # by a click on the heading
+    found = driven(report, paper + PROBE + act + link, tmp_path, order, width=width, dark=dark)
+    how, values = sorted_by(with_id(parsed(found["document"]), "results"))
+    assert how == ["descending", "none"] and values == sorted(values, reverse=True) and len({*values}) > 3
+    assert values != sorted_by(with_id(page, "results"))[1]
+    if paper:
+        assert (found["shut"], found["parts"]) == (0, found["before"]) and 500 < found["right"] <= width
+    assert found["open"], "a link opens the part that it leads to"
     first, slid, toggled, ratio = (found[name] for name in ("first", "slid", "toggled", "ratio"))
     assert (first["value"], slid["value"], slid["output"]) == ("10 kbit/s", "1 Mbit/s", "1 Mbit/s")
     assert first["bars"] != slid["bars"] and first["at"] == 1e4 and slid["at"] == 1e6
@@ -296,26 +318,6 @@ def test_the_slider_redraws_and_the_legend_toggles(report, tmp_path, width, dark
     assert {*ratio["visible"]} == {*first["visible"]}
     assert (first["text"] == "#e7eaed") == dark
     assert first["wide"] <= first["inner"] == width
-
-
-def test_print_loses_no_column(report, tmp_path):
-    """The rules for paper, on a screen as wide as a page across, with all parts open as printing opens them."""
-    text = report.read_text(encoding="utf-8").replace("@media print", "@media all")
-    on_paper = tmp_path / "paper.html"
-    on_paper.write_text(text, encoding="utf-8")
-    act = """
-      dispatchEvent(new Event("beforeprint"));
-      await settled();
-      found.closed = document.querySelectorAll("details.part:not([open])").length;
-      found.inner = innerWidth;
-      found.right = Math.max(...[...document.querySelectorAll("#results th, #results td, .part table td")]
-        .map((each) => each.getBoundingClientRect().right));
-      dispatchEvent(new Event("afterprint"));
-      found.open = document.querySelectorAll("details.part[open]").length;
-    """
-    found = driven(on_paper, act, tmp_path, width=1030)
-    assert found["closed"] == 0 and found["open"] == 1
-    assert 500 < found["right"] <= found["inner"]
 
 
 def test_without_scripts_the_drawn_figure_and_the_middle_table_are_there(page, report, tmp_path):
@@ -475,16 +477,6 @@ def test_odd_values_in_a_strangers_notes_are_told_in_one_line(refused, finished,
     (tmp_path / "sent" / name).write_text(change if isinstance(change, str) else json.dumps({**known, **change}))
     assert f"sent/{name}" in refused("report", "sent")
     assert not (tmp_path / "sent" / "report.html").exists()
-
-
-def test_the_templates_go_into_the_package():
-    setup = configparser.ConfigParser()
-    setup.read(TEMPLATES.parents[3] / "setup.cfg")
-    assert setup["options.package_data"]["scenarios.command.report"] == "templates/*"
-    names = {path.name for path in TEMPLATES.iterdir()}
-    assert names == {
-        "report.html", "report_explorer.html", "report_tables.html", "report.css", "report.js", "report_plots.js",
-    }  # fmt: skip
 
 
 def test_a_figure_of_ones_own_is_left_out_with_a_line(typed, mine):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenarios.resampling import Rejections, beside_bound, how_often, loosest, martingale, slack
+from scenarios.resampling import Rejections, beside_bound, how_often, how_often_and_why, martingale, slack
 
 CURVES = ("dense", "k_sqs")
 COLUMNS = (
@@ -90,8 +90,6 @@ def test_an_answer_is_of_the_first_and_the_last_position_that_was_reached_and_of
     low, high = (round(100 * end(each.measured for each in last)) for end in (min, max))
     assert f"{low}% to {high}% at position 2" in line and "position 3" not in line
     loose = table().assign(covering_bound=122.0)
-    assert (
-        loosest.report(loose, None)
-        == "the bound is loose mostly because the covering bound is not used (dense lattice (Q-S), K-SQS)"
-    )
-    assert how_often.report(table().iloc[:0], None) == loosest.report(table().iloc[:0], None) == ""
+    because = "the bound is loose mostly because the covering bound is not used (2 of 2 schemes)"
+    assert how_often_and_why.report(loose, None) == f"{line}; {because}"
+    assert how_often.report(table().iloc[:0], None) == how_often_and_why.report(table().iloc[:0], None) == ""

@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typed_command import whole_plan
 
 import plots
 from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
 from models.prompt_files import LANGUAGES
-from scenarios.command.derived_axis import along
 from scenarios.command.registry import NAMES, outline, scenario
+from scenarios.command.result_folder import along
 from scenarios.command.run.choosing import Choosing
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.scenario import Quick, Scenario, Tune
@@ -133,7 +134,7 @@ def test_every_scenario_holds_together(name):
     pair: dict[str, object] = {"models.pair": "sotu" if "models.pair.prompts" in found.grid else "synthetic"}
     if any(",models.pair." in axis for axis in found.grid):
         pair = {}  # of fields that the base's pair has
-    plans = [plan_of(found, Changes(quick=quick, settings=pair, seeds=1 + quick)) for quick in (False, True)]
+    plans = [whole_plan(name), plan_of(found, Changes(quick=True, settings=pair, seeds=2))]
     cells = plans[0].cells
     assert (
         found.axis is None

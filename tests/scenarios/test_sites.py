@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pandas as pd
 import pytest
 from typed_command import SMALL
@@ -12,15 +10,6 @@ from scenarios.command.cell_file import read_cell
 
 SETTINGS = SMALL[:-1]
 VARY = ("--vary=workload.devices={kind: uniform, low: 1, high: 3}", "--vary=uplink.rate.bps=10k,1M")
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """The address of a cluster whose one worker is a thread of this process."""
-    distributed = pytest.importorskip("distributed", reason="needs the extra sqsim[cluster]")
-    alone = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "protocol": "tcp://"}
-    with distributed.LocalCluster(**alone, dashboard_address=None) as there:
-        yield there.scheduler_address
 
 
 def test_the_summary_is_printed_with_what_is_assumed_and_read_back(typed, tmp_path, cluster):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -35,6 +36,7 @@ def row(seed: int, at: float, **fields: object) -> dict[str, object]:
             "draw_bits_per_draft": 1.0, **fields}  # fmt: skip
 
 
+@cache
 def table(sparse_at_hot: float = 1.0, seeds: int = 8) -> pd.DataFrame:
     """Bits are factor x 4 / rejection: top_k a fifth below dense at temperature 0.5, and `sparse_at_hot` times as much
     as that at 1; ids are rejected .2 for 5 bits."""
@@ -77,7 +79,7 @@ def test_what_breaks_it_is_named_with_its_interval():
 
 
 def test_a_setting_that_some_seeds_cannot_compare_is_left_out_of_the_mean_and_named():
-    apart = table(sparse_at_hot=3.0, seeds=4)
+    apart = table(sparse_at_hot=3.0, seeds=4).copy()
     dense = (apart["scheme.sparsifier.kind"] == "all") & (apart["models.temperature"] == 1.0) & (apart["seed"] == 2)
     apart.loc[dense, REJECTED] += 0.5
     assert "20% fewer (the same in every seed)" in sparse_pays.report(apart, None)
@@ -110,7 +112,7 @@ def test_at_equal_bits_at_equal_distance_from_q_and_against_the_oracle():
 def test_shared_randomness_is_compared_where_distributions_are_rejected_as_seldom():
     line = shared_pays.report(table(), None)
     assert "V=1,000, T=0.5 68.8% fewer (the same in every seed)" in line  # 5 bits against top_k's 16
-    seldom = table()
+    seldom = table().copy()
     seldom.loc[seldom["scheme.kind"] == "coupled", REJECTED] = 0.05
     assert "5.18 bits where no setting of up to 33.1 is rejected as seldom" in shared_pays.report(seldom, None)
 
@@ -120,7 +122,7 @@ def test_a_bound_above_a_point_is_reported():
     assert (
         "below each of 192 measured points" in sound and "nearest sparse top_k at V=1,000, T=0.5, by 7.5 bit" in sound
     )
-    broken = table()
+    broken = table().copy()
     broken.loc[3, "least_bits_at_compression"] = 1000.0
     assert "is NOT below 1 of 192 measured points" in below_every_point.report(broken, None)
 

@@ -50,23 +50,19 @@ def test_each_cell_leaves_a_trace_also_where_it_was_simulated_before_without_one
         assert (later / name).read_bytes() == tables[name] == (at_once / name).read_bytes()
 
 
-@pytest.mark.parametrize(
-    "damaged",
-    [
+def test_a_trace_that_is_damaged_is_made_again(tmp_path, capsys):
+    sweep(CELLS, tmp_path, trace=True)
+    whole, options = traces(tmp_path), RunOptions(tmp_path, 1, trace=True)
+    for damaged in (
         "",
         '{"otherData":3,\n"traceEvents":[\n]}\n',
         '{"otherData":{"cut_at_s":null,"scheme":"K-SQS"},\n"traceEvents":[\n{}',
         '{"otherData":{"cut_at_s":null},\n"traceEvents":[\n\n]}\n',  # of an older version
-    ],
-)
-def test_a_trace_that_is_damaged_is_made_again(damaged, tmp_path, capsys):
-    sweep(CELLS, tmp_path, trace=True)
-    whole, done_of = traces(tmp_path), list[tuple[float, int]]()
-    (tmp_path / "cells" / f"{CELLS[1].id}.trace.json").write_text(damaged)
-    running.complete_traces(
-        CELLS, RunOptions(tmp_path, 1, trace=True), lambda done, total, _: done_of.append((done, total))
-    )
-    assert "1 of 3" in capsys.readouterr().err and traces(tmp_path) == whole and done_of == [(0, 1), (1, 1)]
+    ):
+        done_of = list[tuple[float, int]]()
+        (tmp_path / "cells" / f"{CELLS[1].id}.trace.json").write_text(damaged)
+        running.complete_traces(CELLS, options, lambda done, total, _, told=done_of: told.append((done, total)))
+        assert "1 of 3" in capsys.readouterr().err and traces(tmp_path) == whole and done_of == [(0, 1), (1, 1)]
 
 
 def test_a_trace_that_is_cut_is_told(monkeypatch, tmp_path, capsys):

@@ -15,7 +15,7 @@ from simulator import simulate
 from simulator.decoding.memory import Memory
 from simulator.schemes import TruncatedFp16
 from simulator.schemes.policies import RunningAcceptance
-from simulator.schemes.policies.estimates import Estimates
+from simulator.schemes.policies.running_estimates import Estimates
 
 BEST_LENGTHS = {0.01: 14, 0.1: 6, 0.2: 4, 0.4: 2, 0.6: 1}
 """By L, at a = .8: REFERENCE, "Rounds, latency, throughput"."""

@@ -14,9 +14,8 @@ from simulator.results.columns import BREAKDOWN
 from simulator.timing.link import Link
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_latency_falls_weakly_with_bandwidth(scheme: str, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "scheme"), [*enumerate(SCHEMES)])
+def test_latency_falls_weakly_with_bandwidth(seed: int, scheme: str) -> None:
     rates = [1e3, 3e3, 1e4, 3e4, 1e5, 1e6, 1e7, math.inf]
     lossy = {"kind": "bernoulli", "probability": 0.2}
     latency = [
@@ -66,38 +65,6 @@ def test_without_the_uplink_process_nothing_is_answered(scheme: str, monkeypatch
 def test_rate_zero_waits() -> None:
     result = simulate(cell("k_sqs", bps=0.0))
     assert (result.requests["outcome"] == "in_flight").all()
-
-
-def test_losses_cost_timers_and_second_transmissions() -> None:
-    quiet = simulate(cell("k_sqs")).summary
-    lossy = simulate(cell("k_sqs", uplink=link(1e5, loss={"kind": "bernoulli", "probability": 0.4}))).summary
-    assert quiet["timeout_wait_s"] == quiet["retransmit_s"] == 0.0
-    assert lossy["timeout_wait_s"] > 0 < lossy["retransmit_s"]
-    assert lossy["uplink_bits_per_token"] > quiet["uplink_bits_per_token"]
-    assert lossy["payload_bits_per_token"] == quiet["payload_bits_per_token"]
-
-
-def test_the_prompt_costs_bits_once() -> None:
-    charged = simulate(cell("k_sqs")).summary
-    free = simulate(
-        cell(
-            "k_sqs",
-            workload={
-                "kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 24, "prompt_at_cloud": True,
-            },
-        )
-    ).summary  # fmt: skip
-    prompt_bits = 8 * math.ceil((8 * 6 + 1) / 8) + HEADER_BITS
-    saved = (charged["uplink_bits_per_token"] - free["uplink_bits_per_token"]) * 24
-    assert saved == pytest.approx(prompt_bits, rel=1e-9)
-
-
-def test_devices_contend_for_the_cloud_and_the_uplink() -> None:
-    workload = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 24, "devices": 6}
-    alone, crowd = simulate(cell("k_sqs")).summary, simulate(cell("k_sqs", workload=workload)).summary
-    assert crowd["latency_per_token_s"] > alone["latency_per_token_s"]
-    assert crowd["cloud_busy"] > alone["cloud_busy"]
-    assert crowd["uplink_queue_s"] > 0 < crowd["cloud_queue_s"]
 
 
 @pytest.mark.parametrize("delay_s", [0.02, 0.2, 1.0])

@@ -91,15 +91,3 @@ def test_sd_by_replication_is_the_known_one() -> None:
     for distribution, mean, relative in (("exponential", 1.0, 0.012), ("constant", 0.5, 0.009)):
         sd = replicated_sd(distribution, 1, 0.5, 10_000) / mean
         assert sd == pytest.approx(relative * 20**0.5, rel=0.25)  # 5 sd of an sd from 200 replications
-
-
-def test_littles_identity_is_exact() -> None:
-    """Area under the number present equals the sum of sojourns, to the last tick, by the test's own notes too."""
-    rng = np.random.default_rng(3)
-    bench = Bench(servers=2, batching={"kind": "waiting", "cap": 3})
-    times = services("exponential", rng, (2_000,)).astype(int).tolist()
-    bench.feed(arrivals(0.9, 4, rng, (2_000,)).tolist(), times)
-    bench.run()
-    own = sum(visit.done_s[0] - visit.arrived_s for visit in bench.visits)
-    assert bench.cloud.station.area == bench.cloud.station.sojourn_s == own
-    assert bench.cloud.station.mean_present(bench.env.now) == own / bench.env.now

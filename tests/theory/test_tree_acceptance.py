@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trees import by_rank, child_acceptance, expected_tokens
+from trees import child_acceptance
 
-from models.interface import TokenTree
-from models.verification import draw_children, total_variation, verify_tree
+from models.verification import total_variation
 
 
 def orders(counts, width):
@@ -35,39 +34,6 @@ def acceptance_vector(p, q, width):
     for order, chance in orders(q, width):
         stands[: len(order)] += float(chance) * child_acceptance(np.array(p) / sum(p), np.array(q) / sum(q), order)
     return stands
-
-
-def full_tree(widths):
-    """The tree whose nodes all have as many children as their depth has width; tokens are ranks."""
-    tokens, parents, level = [], [], [-1]
-    for width in widths:
-        nodes = [(node, rank) for node in level for rank in range(width)]
-        level = list(range(len(tokens), len(tokens) + len(nodes)))
-        tokens += [rank for _, rank in nodes]
-        parents += [node for node, _ in nodes]
-    return TokenTree(tuple(tokens), tuple(parents))
-
-
-def test_mean_tokens_of_drawn_trees_are_those_of_the_recursion():
-    """Monte Carlo: trees drawn and verified, 5 sd of their own mean (5.7e-7)."""
-    rng = np.random.default_rng(11)
-    q = np.array([9, 5, 3, 2, 1, 0])
-    p, qhat = np.array([3, 3, 3, 3, 3, 5]) / 20, q / q.sum()
-    shape = full_tree((3, 2))
-    expected = expected_tokens(shape, by_rank(shape, acceptance_vector([3, 3, 3, 3, 3, 5], q.tolist(), 3)))
-    inner = [node for node in range(-1, len(shape.tokens)) if shape.children(node)]
-    lengths = []
-    for _ in range(2000):
-        tokens = [
-            token
-            for node in inner
-            for token in draw_children(q, len(shape.children(node)), rng.random(len(shape.children(node))))
-        ]
-        drawn = TokenTree(tuple(tokens), shape.parents)
-        result = verify_tree(lambda _: p, drawn, lambda _: qhat, rng.random(len(tokens) + 1))
-        lengths.append(len(result.path) + 1)
-    assert abs(np.mean(lengths) - expected) <= 5 * np.std(lengths) / np.sqrt(len(lengths))
-    assert np.std(lengths) > 0.5
 
 
 counts = st.lists(st.integers(1, 9), min_size=4, max_size=4)

@@ -1,12 +1,5 @@
-"""`sqsim compare A B`: what changed from one result directory to another beyond noise.
-
-    sqsim compare results/before results/after
-    sqsim compare results/before results/after --control holm --all
-    sqsim compare results/before results/after --json
-
-Settings that only one of them has are named. Of those in both, a metric is reported where it differs by more than noise
-(`simulator.results.changes`). Versions, commits and dates come from the manifests.
-"""
+"""`sqsim compare A B`: what changed from one result directory to another beyond noise (`simulator.results.changes`),
+and the settings that only one of them has. Versions, commits and dates come from the manifests."""
 
 from __future__ import annotations
 
@@ -192,7 +185,6 @@ def _heading(letter: str, folder: ResultFolder) -> str:
 
 
 def _versions(a: ResultFolder, b: ResultFolder) -> str:
-    """What is another in the two manifests."""
     names = [name for name in ("sqsim", "commit", "python", "host") if a.manifest.get(name) != b.manifest.get(name)]
     lines = [f"{name} {str(a.manifest.get(name))[:40]} -> {str(b.manifest.get(name))[:40]}" for name in names]
     if a.libraries and b.libraries:
@@ -205,7 +197,6 @@ def _versions(a: ResultFolder, b: ResultFolder) -> str:
 
 
 def _alone(found: Comparison, most: int) -> Iterator[str]:
-    """What one directory has and the other has not."""
     counts = f"{found.both} in both, {len(found.a.settings)} in A only, {len(found.b.settings)} in B only"
     yield f"Settings: {counts}."
     sides = [("A", found.a), ("B", found.b)]
@@ -221,7 +212,6 @@ def _alone(found: Comparison, most: int) -> Iterator[str]:
 
 
 def _found(found: Comparison) -> Iterator[str]:
-    """What a search found in both, where it is another number."""
     if found.searched is None:
         return
     if not found.found:

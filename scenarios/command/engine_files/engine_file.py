@@ -1,9 +1,6 @@
-"""What a file of an engine, a benchmark or a data set tells, in one form for all formats.
-
-A format is a `Reader`: a function that answers None for a file of another format, in a module of its own, and its line
-in READERS (`known_formats`). What a reader leaves None the file does not tell, and `unknown` says what its numbers
-cannot.
-"""
+"""What a file of an engine, a benchmark or a data set tells, in one form for all formats. A format is a `Reader`, a
+function that answers None for a file of another format, in a module of its own, and a line in READERS
+(`known_formats`)."""
 
 from __future__ import annotations
 

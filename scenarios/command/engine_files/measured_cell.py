@@ -1,13 +1,12 @@
 """The fields of a cell from what files tell: acceptance as a pair, steps as a latency model, lengths as a workload.
 
-Of a server, k = L + 1 tokens of a request are verified in a step that takes T_s seconds, and P tokens of a prompt are
-read in T_r: base + k per_token = T_s and base + P per_token = T_r give the latency model `affine`, per_token at least 0
-and base too. Without T_r a prompt is read in a step.
+Of a server, k = L + 1 tokens of a request are verified in a step of T_s seconds, and P tokens of a prompt are read in
+T_r: base + k per_token = T_s and base + P per_token = T_r give the latency model `affine`, both at least 0. Without T_r
+a prompt is read in a step.
 
-What was measured is a server that drafts for itself: its step holds its drafter's passes. The rival `colocated` is
-therefore that server as it is, L drafts a round by a drafter that takes no time of its own, and a verify pass of an
-edge's drafts takes as long as the whole step, which is too long by those passes; where the file tells how long they
-take they are subtracted, and `colocated` drafts by such passes.
+A step of a server that drafts for itself holds its drafter's passes. `colocated` is therefore that server, L drafts a
+round by a drafter that takes no time, and a verify pass takes the whole step, too long by those passes; where the file
+tells how long they take they are subtracted, and `colocated` drafts by such passes.
 """
 
 from __future__ import annotations

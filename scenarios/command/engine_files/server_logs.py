@@ -84,7 +84,6 @@ def read_sglang_log(file: EngineFile) -> Told | None:
 
 
 def _pace(file: EngineFile, loads: list[tuple[int, str]]) -> tuple[float | None, float | None]:
-    """Seconds a token of one request, and how many requests run: medians over the lines in which any does."""
     busy = [(running, file.number(speed, "throughput")) for running, speed in loads if running]
     paces = [running / speed for running, speed in busy if speed]
     return (median(paces), median(running for running, _ in busy)) if paces else (None, None)

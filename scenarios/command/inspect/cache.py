@@ -1,14 +1,5 @@
 """`sqsim cache`: the rounds that were decoded and are kept: shown, recorded, to another machine and back, cleared.
-
-    sqsim cache
-    sqsim cache record cell.yaml
-    sqsim cache export opt.sqr --pair opt
-    sqsim cache import opt.sqr
-    sqsim cache clear --pair 3f0c5a
-
-Rounds recorded where a pair's weights are can be imported where they are not, and every network that asks for no other
-round can be simulated there (`simulator.decoding.recording`).
-"""
+Rounds recorded where a pair's weights are can be imported where they are not (`simulator.decoding.recording`)."""
 
 from __future__ import annotations
 
@@ -141,13 +132,11 @@ def _shown(store: RoundStore) -> str:
 
 
 def _row(stored: Stored, names: Sequence[str]) -> str:
-    """A line about a pair; models on disk have long names, so these stand last."""
     used = datetime.fromtimestamp(stored.used).strftime("%Y-%m-%d %H:%M")
     return COLUMNS.format(stored.pair[:SHOWN], stored.entries, _mb(stored.bytes), used, " or ".join(names))
 
 
 def _names() -> dict[str, list[str]]:
-    """By fingerprint, the pairs whose cards are kept."""
     found: dict[str, list[str]] = {}
     for card in pair_cards.cards():
         found.setdefault(card.fingerprint, []).append(card.names + ("" if card.current else " (other code)"))
@@ -155,7 +144,6 @@ def _names() -> dict[str, list[str]]:
 
 
 def _counts(recorded: Recorded) -> list[str]:
-    """A line a pair."""
     names = {card.fingerprint: card.names for card in recorded.cards}
     lines = [
         f"{pair[:SHOWN]}  {names.get(pair, NAMELESS)}: {count} entries" for pair, count in recorded.entries.items()

@@ -76,7 +76,6 @@ def run(options: argparse.Namespace) -> str:
 
 
 def _measured_cell(options: argparse.Namespace) -> str:
-    """Measures, writes, and answers what to print. Raises ConfigError, one line."""
     for name in OF_A_PAIR:
         if (value := getattr(options, name)) is not None:
             raise ConfigError(f"{name} = {value}: is of a pair; leave it out beside --cell, which says it all")
@@ -95,7 +94,6 @@ def _measured_cell(options: argparse.Namespace) -> str:
 
 
 def _read_cell(options: argparse.Namespace) -> str:
-    """Reads what a server left, writes the cell, and answers what to print. Raises ConfigError, one line."""
     for name in ("cell", *OF_A_PAIR):
         if (value := getattr(options, name)) is not None:
             raise ConfigError(f"{name} = {value}: nothing is measured here beside --from; leave it out")
@@ -129,7 +127,6 @@ def _measured(model: LanguageModel, axes: Axes, rounds: int, threads: int, progr
 
 
 def _report(path: Path, name: str, role: Role, model: LanguageModel, rows: list[TimedPass]) -> Iterator[str]:
-    """What was written, how well two fitted clocks do on it, and how a cell takes each."""
     from models.pass_times import size_of_model
 
     alone, longest = rows[0], rows[-1]
@@ -173,7 +170,6 @@ def _axes(options: argparse.Namespace, role: Role) -> Axes:
 
 
 def _numbers(name: str, text: str | None, least: int) -> tuple[int, ...]:
-    """`1,2,4`, ascending; nothing where nothing was typed."""
     if text is None:
         return ()
     try:

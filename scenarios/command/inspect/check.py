@@ -1,11 +1,5 @@
-"""`sqsim check FILE.py`: what can be shown of the schemes, and of the parts of schemes, that a user's file registers.
-
-    sqsim check my_scheme.py
-
-Of each it is shown, a line for each thing: that its text follows the verifier's distribution, exactly, through the
-shipped edge, wire and cloud; that it answers as a pure function; that a rejection rolls its state back; that packets
-come back as they were; and what a draft costs. Exit status 1 where something failed.
-"""
+"""`sqsim check FILE.py`: what can be shown of the schemes, and of the parts of schemes, that a user's file registers, a
+line for each thing (`simulator.checking.checks`). Exit status 1 where something failed."""
 
 from __future__ import annotations
 

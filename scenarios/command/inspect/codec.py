@@ -1,8 +1,5 @@
-"""`sqsim codec`: one distribution on the wire, by the schemes and the codec that the simulator runs. Returns strings.
-
-`cost` compares what it takes under every scheme and code, `encode` gives the very bytes of a packet with this one
-draft, `decode` reads them back. No model is loaded.
-"""
+"""`sqsim codec`: one distribution on the wire, by the schemes and the codec that the simulator runs: `cost`, `encode`,
+`decode`. No model is loaded."""
 
 from __future__ import annotations
 
@@ -88,10 +85,8 @@ def _prior(options: argparse.Namespace) -> str:
 
 
 def cost(q: Floats, code: Code | None, context: tuple[int, ...], schemes: Sequence[DraftScheme]) -> str:
-    """A row a scheme: what it keeps of q, float64 [V], how far qhat is from it, and bits a draft.
-
-    The paper's count and the codes are without the drafted id; a packet holds one draft, its id, and whole bytes.
-    """
+    """A row a scheme: what it keeps of q, float64 [V], how far qhat is from it, and bits a draft: the paper's count and
+    the codes without the drafted id; a packet of one draft with its id, in whole bytes."""
     header = ["", "kept", "coded", "dropped", "TV(q, qhat)", "paper", *CODES, "packet"]
     body = [_costs(q, Wire(scheme, code, context)) for scheme in schemes]
     heading = f"V = {q.size:,}, entropy {entropy_bits(q):.2f} bit; bits of one draft, the drafted id only in `packet`"
@@ -237,7 +232,6 @@ def _without_id(vocabulary: int, scheme: DraftScheme, proposal: Proposal, how: W
 
 
 def _coded(scheme: LatticeScheme, code: wire.Code) -> LatticeScheme:
-    """The scheme under a code that need not be its own."""
     return type(scheme).model_validate(scheme.model_dump() | {"code": code})
 
 

@@ -1,11 +1,5 @@
-"""`sqsim explain cells/ID.yaml`: one request of a cell as a timeline, in the terminal and as a sequence diagram.
-
-    sqsim explain results/paper/cells/ID.yaml
-    sqsim explain results/paper/cells/ID.yaml --device 2 --request 3 --rounds 4-9
-
-The cell is simulated again, with an observer; what was decoded before is remembered. The figure goes beside the cell's
-file: ID.request_2_3.svg and .png.
-"""
+"""`sqsim explain cells/ID.yaml`: one request of a cell, simulated again with an observer, as a timeline in the terminal
+and as a sequence diagram beside the cell's file: ID.request_2_3.svg and .png."""
 
 from __future__ import annotations
 
@@ -65,7 +59,6 @@ def _simulated(cell: Cell, device: int, number: int) -> Timeline:
 
 
 def _heading(cell: Cell, each: Equipped) -> str:
-    """Scheme, class of devices and pair, and how large the cell is."""
     devices = cell.workload.devices
     alone = "alone" if devices == 1 else f"among {devices} devices"
     of = f"class {each.called}, " if each.called else ""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
+from channels.link.mobility import INTERRUPTIONS
 from channels.link.presets import PRESETS
 from channels.link.radio_power import RADIO_NEEDED, RADIOS, Radio
 from channels.link.rates import Rate
@@ -36,9 +37,7 @@ _NARROW = 40
 
 def page(scenario: Scenario, field: str | None = None) -> str:
     """The whole page, as wide as the terminal; of `field`, it and those below it alone, or all that it is a pattern of.
-
-    Raises ConfigError where there is no such field.
-    """
+    Raises ConfigError where there is no such field."""
     width = screen_width()
     cells = plan_of(scenario, Changes(seeds=1)).cells  # each has as many seeds: the rest need not be made to be counted
     if field is not None:
@@ -59,7 +58,6 @@ def page(scenario: Scenario, field: str | None = None) -> str:
 
 
 def _below(field: str, cells: Sequence[Cell]) -> list[FieldLine]:
-    """The fields of any of the cells that are `field` or in it."""
     known = dict.fromkeys(
         line for cell in {each.scheme.kind: each for each in cells}.values() for line in describe(cell)
     )
@@ -79,7 +77,6 @@ def _axis(path: str, values: Sequence[object]) -> str:
 
 
 def _beside(also: Also, width: int) -> str:
-    """A further grid, with what differs from the base."""
     base = [_wrapped(f"  {path} = {as_typed(value)}", width) for path, value in also.base.items()]
     grid = [_wrapped(_axis(path, values), width) for path, values in also.grid.items()]
     return "\n".join(["Beside it:", *base, *grid])
@@ -231,7 +228,12 @@ def links() -> str:
     rows = [(name, _rate(each.uplink.rate), _rate(each.downlink.rate), each.source) for name, each in PRESETS.items()]
     heading = ("link", "up", "down", "rate at most or on average; (U) from the source, (I) assumed")
     text = "A name for each way: --set uplink=NAME.uplink --set downlink=NAME.downlink; further fields change it:"
-    return f"{_table(heading, rows)}\n\n{text}\n--set uplink=nb_iot.uplink --set uplink.rate.bps=30k"
+    handed = [(name, f"{1e3 * each.seconds:g}", each.source) for name, each in INTERRUPTIONS.items()]
+    table = _table(("hand-over", "ms", "for which it interrupts a device"), handed)
+    return (
+        f"{_table(heading, rows)}\n\n{text}\n--set uplink=nb_iot.uplink --set uplink.rate.bps=30k\n\n{table}\n\n"
+        "A name or seconds: --set 'edge.mobility={kind: random, mean_stay_s: 30, interruption_s: NAME}'"
+    )
 
 
 def _rate(rate: Rate) -> str:

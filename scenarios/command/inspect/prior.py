@@ -1,9 +1,5 @@
-"""`sqsim codec prior`: tables of language for one pair, learned from its drafter's distributions, and what they save.
-
-The verifier writes texts that go on from the pair's prompts, as a served text does; the drafter's distributions along
-them are what `build_prior` learns from. Texts that start from the last tenth of the prompts are held out, and tell the
-bits.
-"""
+"""`sqsim codec prior`: tables of language for one pair, learned from its drafter's distributions along texts that the
+verifier writes from the pair's prompts, and what they save on texts from the last tenth of the prompts."""
 
 from __future__ import annotations
 
@@ -128,7 +124,6 @@ def savings(distributions: build_prior.TextDistributions, vocabulary: int, finge
 def _texts(
     loaded: LoadedPair, reading: ReadTexts, effort: Effort, progress: ProgressBar
 ) -> tuple[build_prior.TextDistributions, build_prior.TextDistributions]:
-    """The drafter's distributions along the texts to learn from, and along those held out."""
     if reading.texts is None:
         model = loaded.verifier if reading.writer == "verifier" else loaded.drafter
         length = min(effort.text_tokens, loaded.drafter.context_tokens, model.context_tokens)
@@ -156,7 +151,6 @@ def _texts(
 def _distributions(
     texts: Int32s, loaded: LoadedPair, reading: ReadTexts, on_text: OnText
 ) -> build_prior.TextDistributions:
-    """The drafter's along these texts."""
     top, probabilities = likeliest(loaded.drafter, texts, reading.temperature, on_text)
     vectors = distribution_vectors(texts, top, probabilities, loaded.vocabulary, reading.seed)
     return build_prior.TextDistributions(texts, top, probabilities, vectors)

@@ -99,7 +99,6 @@ class _Story:
         return ["", *self._breakdown(), "", *textwrap.wrap(f"Request: {line}.", self._width), *text]
 
     def _breakdown(self) -> list[str]:
-        """Where the request's time went, the largest part first."""
         parts = sorted(self._made.breakdown.items(), key=lambda item: -item[1])
         total_s = sum(self._made.breakdown.values())
         if not total_s:
@@ -215,7 +214,6 @@ class _Story:
         yield StoryLine(spans.ended_s, "", self._charged(each))
 
     def _edge(self, each: RoundTimeline) -> Iterator[StoryLine]:
-        """What the device does for a round."""
         spans = each.spans
         waits = [span for span in spans.doings if span.state == "edge_queue_s"]
         if waits:
@@ -314,7 +312,6 @@ class _Story:
         return f"{number:.3f}" if 0 < number < SMALL else f"{number:,.1f}"
 
     def duration(self, seconds: float) -> str:
-        """A duration with the unit."""
         return f"{self.time(seconds)}{TIED}{self.unit}"
 
     def spelled(self, tokens: Sequence[int], most: int = _MOST_SPELLED) -> str:
@@ -323,7 +320,6 @@ class _Story:
         return text if len(text) <= most else text[: most - 3] + "..."
 
     def drafts(self, spans: RoundSpans, number: int) -> str:
-        """So many drafts, and which."""
         drafts = spans.drafts
         if not drafts.tokens:
             return counted(number, "token")
@@ -331,7 +327,6 @@ class _Story:
         return f"{counted(number, 'token')}{shape} ({self.spelled(drafts.tokens)})"
 
     def _result(self, spans: RoundSpans) -> str:
-        """What became of the drafts, and which token came after those accepted."""
         drafts, record = spans.drafts, spans.record
         drafted, accepted = int(record.drafted), int(record.accepted)
         last = self.spelled(drafts.committed[-1:])
@@ -363,12 +358,10 @@ class _Story:
         return f"{text}, there {self.duration(sent.arrives_s - sent.left_s)} later"
 
     def part(self, state: str, seconds: float) -> str:
-        """A part of the breakdown."""
         return f"{state_name(state)} {self.duration(seconds)}"
 
 
 def _unserved(gone: Sequence[Unserved]) -> Iterator[StoryLine]:
-    """Packets that never had their turn."""
     full = [each for each in gone if each.left_s == each.joined_s]
     for each in full[:MOST_PACKETS]:
         yield StoryLine(each.left_s, each.station, "a packet finds the buffer full and is DROPPED")

@@ -1,12 +1,5 @@
-"""`sqsim play TRACE ...`: one request as a moving picture, in a page that needs nothing else.
-
-    sqsim play results/paper/cells/ID.trace.json results/paper/cells/OTHER.trace.json
-    sqsim play results/paper --request 2:0 --out paper.html
-
-Device, links and cloud of each scheme, with one clock: packets travel to scale of simulated time, drafts turn accepted
-or rejected, text appears. A result directory shows the cells of one seed that differ in scheme. The page loads nothing:
-style, script and traces are in it.
-"""
+"""`sqsim play TRACE ...`: one request as a moving picture, in a page that needs nothing else. Device, links and cloud
+of each scheme, with one clock; a result directory shows the cells of one seed that differ in scheme."""
 
 from __future__ import annotations
 
@@ -145,7 +138,6 @@ def _words(lane: Lane, names: Sequence[str]) -> str:
 
 
 def _remarks(lanes: Sequence[Lane]) -> list[str]:
-    """What is to be known when one looks at it."""
     remarks = ["One request shows and does not prove; the page that sqsim report makes has the intervals."]
     texts = {"".join(each.tokens) for each in lanes}
     if len({each.prompt for each in lanes}) > 1:

@@ -1,8 +1,5 @@
-"""One request as a trace has it, for the page: what device, links and cloud did when, and how its text came about.
-
-Times are milliseconds since the request came. What others did on the same links and in the same passes is kept beside
-it, as long as the request lasts: it explains the waiting.
-"""
+"""One request as a trace has it, for the page, in milliseconds since it came: what device, links and cloud did when,
+and how its text came about; what others did on the same links and in the same passes beside it."""
 
 from __future__ import annotations
 
@@ -220,7 +217,6 @@ SETTINGS: Final = ("uplink", "downlink", "pair", "temperature", "seed", "devices
 
 
 def _rounds(slices: Iterable[dict[str, Any]], began: float, output_tokens: int) -> list[PlayedRound]:
-    """The rounds in order of their end."""
     rounds, left = list[PlayedRound](), output_tokens
     for each in sorted(slices, key=lambda each: (each["ts"] + each["dur"], each["args"]["round"])):
         args = each["args"]

@@ -64,10 +64,8 @@ TRUST = (
 @dataclass(frozen=True)
 class Recommendation:
     """Who raced, the groups, what their cells gave, the best of each kind, and the table of those on the seeds shown.
-
     `whole_minutes`: about what a race of all settings would take. `turns`: where the best and its rival pass each
-    other, None where there was no time to look.
-    """
+    other, None where there was no time to look."""
 
     wish: Wish
     raced: Entrants
@@ -185,7 +183,7 @@ class Recommendation:
         link = f", uplink {quantity(rate.bps, 'bps')}" if isinstance(rate, ConstantRate) and not best.fleet else ""
         of = f"pair {self._names.word(best.models.pair.kind)}, {devices} device{'s' if devices > 1 else ''}{link}"
         asked = "Shall a device draft for this server, and which" if best.sources else "Which"
-        return f"{asked} setting has the {self._least} {called(self.metric)}? ({of})"
+        return f"{asked} setting has the {'most' if self.wish.aim.higher else 'least'} {called(self.metric)}? ({of})"
 
     def about(self) -> dict[str, Plain]:
         """What stands before the findings in their file."""
@@ -241,10 +239,6 @@ class Recommendation:
             "recommended": str(out / RECOMMENDED), "results": str(out),
         }  # fmt: skip
 
-    @property
-    def _least(self) -> str:
-        return "most" if self.wish.aim.higher else "least"
-
     def _remarks(self) -> list[str]:
         """What is overloaded, at an end of what was tried, and assumed; models and latency models last."""
         return [*overloads(self.summary, None), *self._ends(), *self._alike_schemes(), *self._left_out(),
@@ -257,7 +251,6 @@ class Recommendation:
         return [text] if text else []
 
     def _alike_schemes(self) -> list[str]:
-        """What the schemes have in common, so that they are compared alike."""
         cells = [place.cell for place in self.wish.places]
         return compared_alike(cells, Tune(fixed=self.wish.fixed), self.wish.without)
 
@@ -270,7 +263,6 @@ class Recommendation:
         return DisplayNames()
 
     def _shares(self) -> list[tuple[str, float]]:
-        """Of the recommended setting's time, the share of each of PARTS that has any, the largest first."""
         row = self.summary.iloc[0]
         times = {part: sum(float(row[state]) for state in states) for part, states in PARTS.items()}
         whole = sum(times.values())
@@ -278,7 +270,6 @@ class Recommendation:
         return sorted(shares, key=lambda each: -each[1])
 
     def _decides(self) -> str:
-        """The two parts that a token's time is spent with most."""
         text = ", then ".join(f"{part} ({share:.0%} of the time)" for part, share in self._shares()[:2])
         return text or "not known: no request was answered"
 
@@ -305,7 +296,6 @@ class Recommendation:
         )
 
     def _table(self) -> TextTable:
-        """A row for the best of each kind."""
         metric = self.metric
         factor, prefix = prefix_of_all([value for value in self.summary[metric] if value > 0])
         in_unit = f" ({prefix}{unit(metric)})" if unit(metric) else ""
@@ -327,7 +317,6 @@ class Recommendation:
         return TextTable.of(heading, ["", in_unit.strip(" ()"), "against the first", "bits/token"], body)
 
     def _cut(self) -> list[str]:
-        """What was not done for want of time, and what more of it would do."""
         raced, whole = self.raced.sampled, len(self.wish.settings)
         late = [group.seeds for group in self.groups if group.ended == TIME_IS_UP]
         cut = [f"{raced} of {whole} settings raced, evenly of each kind"] if raced < whole else []
@@ -343,7 +332,6 @@ class Recommendation:
         return [f"Tentative, time was up: {'; '.join(cut)}. {more}."]
 
     def _far(self) -> list[str]:
-        """The kinds whose margin is that of the race."""
         lines = [
             f"{self._short(self.names[group.settings[place].id])} {_signed(less.size, less.low, less.high)}"
             for group, shown in zip(self.groups, self.finalists, strict=True)

@@ -1,15 +1,8 @@
 """`sqsim recommend`: which scheme and parameters, for a link, a pair, hardware and a number of devices?
 
-    sqsim recommend --link nb_iot --devices 20
-    sqsim recommend --set uplink.rate.bps=64k --set models.pair=smollm2 --without colocated --minutes 20
-    sqsim recommend --config cell.yaml --grid scheme.k=4,8,16 --metric tokens_per_s
-
 Some two hundred settings, and those next to the best of them, race on the same seeds, those clearly worse are stopped
-early; the best of each kind are then measured on other seeds. It says what to do, what decides that and where it turns,
-and writes the cell, a figure and all that was tried.
-
-The race keeps what it has simulated in `search.json`: the same command, with more minutes too, goes on from there. The
-best of each kind are an ordinary sweep in the same directory, which `plot`, `report` and `compare` read.
+early; the best of each kind are then measured on other seeds, an ordinary sweep in the same directory. The race keeps
+what it has simulated in `search.json`: the same command, with more minutes too, goes on from there.
 """
 
 from __future__ import annotations
@@ -214,7 +207,6 @@ def _measured(
 
 
 def _written(made: Recommendation, options: RunOptions) -> Recommendation:
-    """Leaves everything in the result directory."""
     out = options.out
     write_csv(made.tried, out / TRIED)
     write_csv(made.summary, out / BESIDE)

@@ -1,9 +1,5 @@
-"""What `sqsim recommend` tries: the schemes to try, each at its own setting and others of the fields that it
-declares.
-
-A scheme is one line of SCHEMES; the fields, and the values worth trying of each, are those that its parts declare
-(`kinds.tunable`). What a user sets or gives an axis of takes their place.
-"""
+"""What `sqsim recommend` tries: the schemes of SCHEMES, each at its own setting and others of the fields that its parts
+declare (`kinds.tunable`). What a user sets or gives an axis of takes their place."""
 
 from __future__ import annotations
 
@@ -188,12 +184,10 @@ def candidates(
     served: int | None = None,
 ) -> list[Alternatives]:
     """The schemes to try over `base`, in the order of the table, each with the fields that it leaves open. An axis of
-    one number or word is such a field; of an axis of parts, or of several fields, each value is a place of its own.
-    `served`: the drafts of a round on a server that was measured, which drafts in the cloud by these alone.
-
-    Raises ConfigError for a field that no cell has, a value that a field refuses, a fleet in which each class has a
-    scheme of its own.
-    """
+    one number or word is such a field; of one of parts, or of several fields, each value is a place of its own.
+    `served`: the drafts of a round on a server that was measured, which drafts in the cloud by these alone. Raises
+    ConfigError for a field that no cell has, a value that it refuses, a fleet in which each class has a scheme of its
+    own."""
     axes, settings = dict(axes), dict(settings)
     schemes: list[object] = [*SCHEMES, *(LOSSY if lossy else ())]
     if served is not None:

@@ -1,14 +1,10 @@
 """Where a recommendation turns: the recommended setting and its rival once more, at other uplink rates, round trips,
-acceptances, prompts and numbers of devices; where dollars are asked for and a device's energy has a price, at other
-prices of a GPU, which no text depends on.
+acceptances, prompts, numbers of devices, and prices of a GPU, each changed by factors, all else kept and not tuned
+again.
 
-Each quantity is changed by the factors of FACTORS, all else kept, as far as retransmission timeout, context and memory
-allow it; settings are not tuned again there. What the models decode does not depend on the link, so no pass is made
-twice for its two; queues and retransmissions are simulated anew. For the others texts are decoded again, and they are
-looked at only while there is time.
-
-Acceptance is AL, tokens a verify pass of the pair's own draft length, of pairs that are known by it alone: AL - 1 is
-changed, and laid out along the text by a Beta distribution of the pair's spread. Devices share TEXTS texts.
+What the models decode does not depend on the link or on prices; for the others texts are decoded again, and they are
+looked at only while there is time. Acceptance is AL of pairs known by it alone: AL - 1 is changed, and laid out along
+the text by a Beta distribution of the pair's spread. Devices share TEXTS texts.
 """
 
 from __future__ import annotations

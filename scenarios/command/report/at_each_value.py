@@ -1,8 +1,5 @@
-"""What a report compares: the curves of a summary, in groups that share a set-up, at each value of the axis.
-
-Of each curve at a value it knows the mean, its interval, the settings chosen, and how it differs, paired by seed, from
-another curve there.
-"""
+"""What a report compares: the curves of a summary, in groups that share a set-up, at each value of the axis: mean,
+interval, settings chosen, and how each differs, paired by seed, from another curve there."""
 
 from __future__ import annotations
 
@@ -22,6 +19,7 @@ from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTIN
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import Difference, metrics_of, paired_values, settings_of, varying
 from simulator.results.lossy_schemes import limit_curves, lossy_curves, marks
+from simulator.results.plain_columns import is_missing
 from simulator.results.unanswered_requests import of_answered, share
 from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, unit
 
@@ -167,7 +165,7 @@ class Compared:
         """What a scheme has chosen, or what it was given: `L = 4, K = 8`."""
         told = set(words_of(str(row[CURVE]))[1])
         names = [*_CHOSEN_FIELDS, *(name for name in self._hidden if name.startswith("scheme."))]
-        known = [name for name in dict.fromkeys(names) if name in row.index and not _is_missing(row[name])]
+        known = [name for name in dict.fromkeys(names) if name in row.index and not is_missing(row[name])]
         words = [(name.rsplit(".", 1)[-1], row[name]) for name in known]
         return ", ".join(self.names.setting(name, str(value)) for name, value in words if name not in told)
 
@@ -258,15 +256,11 @@ def _percent(share_: float) -> str:
     return f"{value:+,.0f}%" if abs(value) >= 10 else f"{value:+.2g}%"
 
 
-def _is_missing(value: object) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
-
-
 def _plain(value: object) -> Hashable:
     """A value as both tables have it: numbers are floats, what is missing is None."""
     if hasattr(value, "item"):
         value = value.item() if getattr(value, "ndim", 0) == 0 else list(value)  # type: ignore[call-overload]
-    if _is_missing(value):
+    if is_missing(value):
         return None
     if isinstance(value, bool | str):
         return str(value)

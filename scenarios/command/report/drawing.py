@@ -46,11 +46,9 @@ def run(options: argparse.Namespace) -> Iterator[Path]:
 
 
 def redraw(folders: Sequence[Path], requested: PlotOptions, warn: Callable[[str], None]) -> Iterator[Path]:
-    """Draws the figures of a result directory again, or those of several in one; the files as they are written.
-
-    Labels of what is not there, as in a file for a whole paper, are warned of. Raises ConfigError where a directory
-    holds no summary, several have no axis in common, or there is nothing to draw.
-    """
+    """Draws the figures of a result directory again, or those of several in one; the files as they are written. Labels
+    of what is not there are warned of. Raises ConfigError where a directory holds no summary, several have no axis in
+    common, or there is nothing to draw."""
     plots.check(requested.figures)
     table, axis, figures = _together(folders) if len(folders) > 1 else read_summary(folders[0])
     cells = read_curved_cells(folders[0], table) if len(folders) == 1 else None
@@ -104,10 +102,8 @@ def drawn(
     page: Page | None = None,
     cells: pd.DataFrame | None = None,
 ) -> Iterator[tuple[str, Figure]]:
-    """`figures` of a summary with curves by their names, leaving out those that the table has nothing for.
-
-    Where schemes chose for themselves, figures show what they chose, and plots.BESIDE also what the grid gave them.
-    """
+    """`figures` of a summary with curves by their names, without those that the table has nothing for. Of schemes that
+    chose for themselves they show what was chosen, plots.BESIDE also what the grid gave."""
     plots.check(figures)
     chosen = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
     for name in figures:
@@ -125,7 +121,6 @@ def read_labels(path: Path) -> dict[str, str]:
 
 
 def _unknown(labels: Mapping[str, str], names: Sequence[object], table: pd.DataFrame) -> list[str]:
-    """The labels of nothing that these figures name."""
     curves = [str(curve) for curve in dict.fromkeys(table[CURVE])]
     known = {*curves, *map(str, names), *map(str, table.columns)}
     for scheme, fields in map(words_of, curves):

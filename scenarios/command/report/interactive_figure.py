@@ -1,8 +1,7 @@
 """The interactive figure of a report: curves along the axis, in Bokeh, whose script stands in the page.
 
-A view is one plot: a metric, or its ratio to a baseline, paired by seed. Names of curves reach the plot as data alone,
-and nothing that Bokeh would take for markup or a formula. What changes a plot (theme, toggled curves, the slider) is
-the page's own script.
+A view is one plot: a metric, or its ratio to a baseline, paired by seed. Names of curves reach it as data alone. What
+changes a plot (theme, toggled curves, the slider) is the page's own script.
 """
 
 from __future__ import annotations

@@ -170,7 +170,6 @@ def _note(compared: Compared, row: pd.Series[float]) -> str:
 
 
 def _longest(values: Sequence[float], medians: float) -> float:
-    """The value at which bars end: the largest within so many medians."""
     known = [value for value in values if math.isfinite(value) and value > 0]
     return max((value for value in known if value <= medians * float(np.median(known))), default=0.0)
 

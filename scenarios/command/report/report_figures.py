@@ -1,8 +1,5 @@
-"""Figures of a report: the svg files of a result directory, made fit to stand in one page together.
-
-A stranger may have made them: of each only shapes, text and their looks are taken, by the lists below, and nothing that
-runs, that leads out of the figure, or that is loaded from elsewhere.
-"""
+"""Figures of a report: the svg files of a result directory, made fit to stand in one page together. A stranger may have
+made them: only the shapes, text and looks listed below are taken, nothing that runs or leads elsewhere."""
 
 from __future__ import annotations
 
@@ -84,10 +81,8 @@ def timelines(folder: ResultFolder) -> Iterator[ReportFigure]:
 
 
 def inline(path: Path, name: str, caption: str) -> str:
-    """The svg of a file as an element: its ids begin with `name`, it scales, and it says what it shows.
-
-    Raises ConfigError where the file is no svg.
-    """
+    """The svg of a file as an element: its ids begin with `name`, it scales, and it says what it shows. Raises
+    ConfigError where the file is no svg."""
     try:
         root = ElementTree.fromstring(read_bytes(path, _MOST_BYTES))
     except (ElementTree.ParseError, RecursionError) as error:
@@ -117,7 +112,6 @@ def _rounded(path: str) -> str:
 
 
 def _renamed(key: str, value: str, name: str) -> str:
-    """An attribute's value with the ids in it renamed."""
     if key == "id":
         return f"{name}-{value}"
     if key in ("href", f"{{{XLINK}}}href") and value.startswith("#"):

@@ -1,13 +1,8 @@
 """`sqsim report DIR`: a result directory as one page that needs nothing else, to read, keep and send.
 
-    sqsim report results/paper
-    sqsim report results/paper --out paper.html
-
-The first screen has question, answer, what they hold for, the figure, and a ranked table at the middle of the axis; a
-slider moves both along it. Below are findings, figures, settings, one request, tables, parameters, downloads, and how
-to get the same again. The page loads nothing: style, scripts and figures are in it, and the library that draws the
-interactive figure. Without scripts the figure is the drawn one and the table stays at the middle; all else works. The
-words around what is reported are in `templates/`.
+The first screen has question, answer, what they hold for, the figure, and a ranked table; a slider moves both along the
+axis. Without scripts the figure is the drawn one and the table stays at the middle. The words around what is reported
+are in `templates/`.
 """
 
 from __future__ import annotations
@@ -16,6 +11,7 @@ import argparse
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -31,7 +27,6 @@ from scenarios.command.options import PAGE
 from scenarios.command.progress_bar import aside
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report.at_each_value import Compared
-from scenarios.command.report.downloads import MOST_BYTES, downloads
 from scenarios.command.report.interactive_figure import Plots, library, plain, plots_of, set_up_of, sign_of
 from scenarios.command.report.ranked_table import base_line, ranking, ranking_note, settings_chosen
 from scenarios.command.report.report_figures import ReportFigure, figures, timelines
@@ -48,7 +43,7 @@ from scenarios.findings import findings_file
 from scenarios.findings.question import PREFIX as ANSWER
 from scenarios.findings.wording import DISTINGUISHABLE
 from simulator.results.columns import SEARCHED
-from simulator.results.result_directory import record
+from simulator.results.result_directory import intact, listed, record
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _TOLD = ("command", "date", "sqsim", "commit", "python", "host", "wall_s", "deterministic", "identity")
@@ -72,9 +67,7 @@ def run(options: argparse.Namespace) -> Path:
 
 def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     """The report of a result directory, HTML; a line for each figure that is not in it though it is the scenario's.
-
-    Raises ConfigError where a file of it cannot be read.
-    """
+    Raises ConfigError where a file of it cannot be read."""
     found = findings_file.read(folder.path)
     numbers = cast("list[Mapping[str, object]]", found.get("findings") or [])
     name, (summary, axis) = folder.note.scenario, folder.curved_summary
@@ -90,7 +83,8 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     sentences = _sentences(folder.note.findings, [*([behind] if "answer" in found else []), *numbers])
     compared = Compared(folder, asked)
     ranked, plotted = ranking(compared), plots_of(compared)
-    scripts = [*([library()] if plotted else []), *map(_template_text, ("report_plots.js", "report.js"))]
+    written = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report_plots.js", "report.js"))
+    scripts = [*([library()] if plotted else []), *written]
     drawn = list(_fitting(figures(folder, warn), MOST_BYTES - _FOR_TABLES - sum(map(len, scripts)), warn))
     environment = Environment(
         loader=PackageLoader("scenarios.command.report", "templates"), autoescape=True, undefined=StrictUndefined,
@@ -146,7 +140,6 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
 def _fitting(
     given: Iterable[ReportFigure], room: int, warn: Callable[[str], None]
 ) -> Iterator[tuple[ReportFigure, Markup]]:
-    """The figures for which the page has room; a line for each other."""
     for each in given:
         room -= len(each.svg)
         if room > 0:
@@ -157,7 +150,6 @@ def _fitting(
 
 
 def _plots_data(compared: Compared, plotted: Plots) -> Mapping[str, object]:
-    """What the page's script draws."""
     curves = [
         {
             "name": f"{curve.name}{curve.mark}", "set_up": set_up_of(compared, curve), "lossy": curve.look.lossy,
@@ -181,12 +173,7 @@ def _in_a_script(data: Mapping[str, object]) -> Markup:
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
-def _template_text(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")
-
-
 def _sentences(lines: Sequence[str], found: Sequence[Mapping[str, object]]) -> list[tuple[str, ReportTable | None]]:
-    """Each sentence, with its numbers where there are some."""
     numbers = {str(each.get("line")): each.get("comparisons") for each in found}
     return [
         (line, comparisons(f"finding-{place}", given) if isinstance(given := numbers.get(line), list) else None)
@@ -226,3 +213,38 @@ def _commands(folder: ResultFolder) -> list[tuple[str, str]]:
         ("whether another run differs by more than noise", f"sqsim compare {folder.path} OTHER"),
     ]
     return [(what, typed) for what, typed in lines if typed]
+
+
+MOST_BYTES: Final = 2_900_000
+"""A page stays below this."""
+_MOST_EACH, _MOST_OF_ALL = 200_000, 400_000
+_KINDS: Final = {".csv": "text/csv", ".json": "application/json"}
+_BY_PATH: Final = (*_KINDS, ".parquet")
+_FIRST: Final = ("capacity.csv", "chosen_and_fixed.csv", "summary.csv", "findings.json", "cells.csv")
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file; `link` is a data URL, "" where the file is not in the page."""
+
+    name: str
+    path: str
+    size: str
+    link: str
+
+
+def downloads(folder: Path, room: int) -> Iterator[Download]:
+    """The tables that the directory lists, as they were written; in at most `room` bytes of links."""
+    room = min(room, _MOST_OF_ALL)
+    names = [name for name in listed(folder) if "/" not in name and name.endswith(_BY_PATH)]
+    names.sort(key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
+    for name in names:
+        path = folder / name
+        if not path.is_file() or not intact(folder, name, listed(folder)[name]):
+            continue
+        size = path.stat().st_size
+        link, kind = "", _KINDS.get(path.suffix)
+        if kind is not None and size <= min(_MOST_EACH, room * 3 // 4):
+            link = f"data:{kind};base64,{b64encode(path.read_bytes()).decode()}"
+            room -= len(link)
+        yield Download(name, str(path), f"{size / 1000:,.0f} kB", link)

@@ -19,6 +19,7 @@ from simulator.results.columns import BREAKDOWN_MEANINGS, CHOSEN, CI_SUFFIX, CUR
 from simulator.results.intervals import CONFIDENCE, metrics_of, settings_of
 from simulator.results.lossy_schemes import marked
 from simulator.results.metrics import METRICS, ON_REQUEST, known
+from simulator.results.plain_columns import is_missing
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import PREFIXED, prefix_of, quantity, title, unit
 
@@ -239,7 +240,7 @@ def parameters(cells: pd.DataFrame) -> tuple[list[Parameter], list[Parameter]]:
     defaults = flatten(Cell())
     varying, base = [_seeds(cells)], list[Parameter]()
     for field, name in _fields(settings_of(cells), known):
-        values = list(dict.fromkeys(_plain(value) for value in cells[name] if not _missing(value)))
+        values = list(dict.fromkeys(_plain(value) for value in cells[name] if not is_missing(value)))
         if values in ([], ["[]"]) or field in STUDY_KEYS:
             continue
         everywhere = bool(cells[name].notna().all())
@@ -278,10 +279,6 @@ def told_values(values: Sequence[object], field: str) -> str:
     if len(lines) > MOST_VALUES:
         return f"{len(lines)} values, {lines[0]} to {lines[-1]}"
     return ", ".join(dict.fromkeys(lines))
-
-
-def _missing(value: object) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
 
 
 def _plain(value: object) -> object:

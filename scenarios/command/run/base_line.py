@@ -89,7 +89,6 @@ def in_blocks(drafts_per_pass: int) -> str:
 
 
 def _part(part: object) -> str:
-    """A model or a device by its name."""
     return _NAMES.word(getattr(part, "name", None) or part)
 
 

@@ -1,8 +1,5 @@
-"""Each scheme at a setting of its own: what is tuned, what is chosen, and both shown beside the grid's own setting.
-
-The race is on seeds that are not shown (`simulator.tuning`), so that what is shown is no chance of the choice. Its
-trials are a result directory of their own, `tuning/`, inside the scenario's.
-"""
+"""Each scheme at a setting of its own: what is tuned, what is chosen, and both shown beside the grid's own setting. The
+race (`simulator.tuning`) is on seeds that are not shown, in a result directory of its own, `tuning/`."""
 
 from __future__ import annotations
 
@@ -20,10 +17,10 @@ from scenarios.findings.wording import joined, percent
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand, held_by
-from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
+from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, FIXED, SETTING
 from simulator.results.display_names import DisplayNames
-from simulator.results.intervals import Difference, of_all_devices, paired
-from simulator.results.units import quantity, symbol
+from simulator.results.intervals import Difference, of_all_devices, paired, summarise
+from simulator.results.units import quantity, symbol, title
 from simulator.sweeps.search import Capacity, Search
 from simulator.tuning.alternatives import Alternatives, Values, open_fields
 from simulator.tuning.successive_halving import Outcome, Tuner
@@ -209,11 +206,8 @@ def to_show(choices: Sequence[Chosen]) -> list[Cell]:
 def beside(
     table: pd.DataFrame, choices: Sequence[Chosen], named: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> pd.DataFrame:
-    """The rows of the settings chosen, then those of the grid's own, with CURVE and SETTING.
-
-    `named` gives curves to the grid's cells; a setting chosen has the name of the grid's, and the grid's own says what
-    it did not choose.
-    """
+    """The rows of the settings chosen, then those of the grid's own, with CURVE and SETTING. `named` gives curves to
+    the grid's cells; a setting chosen has the grid's name, and the grid's own says what it did not choose."""
     rows = table.set_index("cell", drop=False)
     grid = [cell.id for chosen in choices for cell in chosen.fixed()]
     curves = named(rows.loc[grid]).set_index("cell")[CURVE]  # one a cell, or one of each of its classes of devices
@@ -255,3 +249,48 @@ def changed(cell: Cell, values: Values) -> Cell:
 
 def _words(values: Values) -> str:
     return " ".join(f"{symbol(path)}={value}" for path, value in values.items())
+
+
+MOST_SEEDS = 200
+"""Where it ends, however wide the intervals are."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Adds seeds to all settings alike until no half-width of `metric` exceeds `within` of its mean: each time so many
+    as the widest interval asks for, at most as many as there are."""
+
+    cells: Sequence[Cell]
+    metric: str
+    within: float
+
+    @property
+    def rule(self) -> str:
+        return f"{self.metric} within {self.within:g}"
+
+    def more(self, table: pd.DataFrame) -> list[Cell]:
+        """The cells of the seeds to add; [] where the table is precise enough, or has MOST_SEEDS."""
+        seeds, widest = table["seed"].nunique(), self.widest(table)
+        if widest <= self.within or seeds >= MOST_SEEDS:
+            return []
+        wanted = math.ceil(seeds * (widest / self.within) ** 2) if math.isfinite(widest) else 2 * seeds
+        return self.at(range(seeds, min(wanted, 2 * seeds, MOST_SEEDS)), self.cells)
+
+    def at(self, places: Sequence[int], cells: Sequence[Cell]) -> list[Cell]:
+        """The settings of `cells` at their first seed + each of `places`."""
+        groups = by_setting(cells)
+        return [changed(group[0], {"seed": group[0].seed + place}) for group in groups for place in places]
+
+    def widest(self, table: pd.DataFrame) -> float:
+        """The largest half-width as a share of its mean; inf where one seed gives none, 0 of what varies with none."""
+        summary = summarise(table)
+        known = summary[summary[self.metric].notna()]
+        none = known["n"].map(lambda seeds: math.inf if seeds == 1 else 0.0)
+        shares = (known[self.metric + CI_SUFFIX] / known[self.metric].abs()).fillna(none)
+        return float(shares.max()) if len(shares) else 0.0
+
+    def text(self, table: pd.DataFrame) -> str:
+        """What came of it, one line."""
+        seeds, widest = table["seed"].nunique(), self.widest(table)
+        reached = "reached" if widest <= self.within else "not reached"
+        return f"Precision: {title(self.metric)} within {self.within:.2%}, {reached} with {seeds} seeds ({widest:.2%})"

@@ -11,8 +11,7 @@ import pandas as pd
 from kinds import ConfigError
 from kinds.files import read_note
 from scenarios.command.options import RunOptions
-from scenarios.command.run.choosing import Choosing, by_setting, fields_told, to_show
-from scenarios.command.run.precision import Precision
+from scenarios.command.run.choosing import Choosing, Precision, by_setting, fields_told, to_show
 from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
 from scenarios.findings.wording import counted
@@ -111,7 +110,6 @@ def _of_search(out: Path) -> str:
 
 
 def _time(plan: RunPlan, tuning: _Tuning | None, workers: int, scenario: Scenario | None) -> str:
-    """From the minutes that the scenario states, by the tokens that are to be decoded."""
     if scenario is None:
         return "Time: of a cell from a file nothing is known beforehand"
     whole = plan_of(

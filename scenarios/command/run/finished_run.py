@@ -11,10 +11,9 @@ from typing import Self
 import pandas as pd
 import pyarrow.parquet as pq
 
-from scenarios.command.derived_axis import along, axes_of
 from scenarios.command.fairness import compared_alike, excused
 from scenarios.command.report.drawing import draw_all
-from scenarios.command.result_folder import BESIDE, CAPACITY, NOTE, Note
+from scenarios.command.result_folder import BESIDE, CAPACITY, NOTE, Note, along, axes_of
 from scenarios.command.run.base_line import base_line
 from scenarios.command.run.choosing import Chosen, behind_fixed, beside, choices_table, doubts, fields_told
 from scenarios.command.run.printed_tables import (
@@ -122,12 +121,10 @@ class FinishedRun:
 
     @cached_property
     def _chosen_by_name(self) -> pd.DataFrame:
-        """`chosen` with curves as a person reads them."""
         return _named(self.chosen)
 
     @cached_property
     def _table_by_name(self) -> pd.DataFrame:
-        """The table of cells, likewise."""
         return _named(self.table)
 
     @property
@@ -176,22 +173,17 @@ class FinishedRun:
 
     @cached_property
     def _base(self) -> str:
-        """Whose numbers they are, in one line."""
         if self.choices is None or self.plan.tune is None:
-            return base_line(self.cells, "one setting for each scheme" if self._compared else "", timed=self._timed)
+            several = self.table["scheme.kind"].nunique() > 1
+            return base_line(self.cells, "one setting for each scheme" if several else "", timed=self._timed)
         seeds = max(each.outcome.seeds for each in self.choices)
         settings = f"each scheme at a setting chosen on {counted(seeds, 'other seed')}"
         return base_line(self.cells, settings, timed=self._timed)
 
     @cached_property
     def _timed(self) -> bool:
-        """Whether the times of its table, if it has any, are simulated."""
         asked = study(self.plan.scenario.study)
         return asked.over_network and asked.deterministic
-
-    @property
-    def _compared(self) -> bool:
-        return int(self.table["scheme.kind"].nunique()) > 1
 
     def _table(self) -> TextTable | None:
         """The one table of the screen: what was searched for, the first headline, or the scenario's own."""
@@ -210,7 +202,6 @@ class FinishedRun:
         return cost_table(self.chosen, self.axis) if self.plan.scenario.headlines else None
 
     def _read_with_care(self) -> Iterator[str]:
-        """What changes how the table is read, in few words."""
         scenario, named = self.plan.scenario, self._chosen_by_name
         yield from self.assumed
         if self.plan.quick:
@@ -242,7 +233,6 @@ class FinishedRun:
         return behind_fixed(self.choices, self._table_by_name, tune.metric)
 
     def _details(self, found: Sequence[Answered], notes: Sequence[str], width: int) -> list[Detail]:
-        """The other blocks of text, in so many columns."""
         spent = self._cost_table()
         blocks = [*self._tables(width), ("What a token costs", "" if spent is None else spent.text(width))]
         lines = [wrapped(each.line, width) for each in found]
@@ -300,7 +290,6 @@ class FinishedRun:
         return [line] if line else []
 
     def _tables(self, width: int) -> Iterator[tuple[str, str]]:
-        """Each table of the run with its heading, in so many columns; "" of what there is none."""
         plan, headlines, chosen = self.plan, self.plan.scenario.headlines, self._chosen_by_name
         for text in self._measured(chosen, width):
             yield "Results", text
@@ -321,7 +310,6 @@ class FinishedRun:
             yield "Table", table.text(width)
 
     def _chosen_by(self, tune: Tune, choices: Sequence[Chosen], width: int) -> str:
-        """How the settings were chosen, and among what."""
         objective = self.plan.objective
         least = f"least {title(tune.metric)}" if objective is None else f"most {title(objective.field)}"
         tried = [each.outcome.tried for each in choices if each.values]
@@ -333,14 +321,12 @@ class FinishedRun:
         return _lines([heading, *fields_told([each.alternatives for each in choices])], width)
 
     def _measured(self, rows: pd.DataFrame, width: int) -> Iterator[str]:
-        """A table of what was searched for, or one a headline."""
         if self.plan.objective is not None:
             yield bearing(rows, self.axis, self.plan.objective, width)
         else:
             yield from (headline(rows, self.axis, metric, width) for metric in self.plan.scenario.headlines)
 
     def _places(self) -> list[str]:
-        """The directory and what is in it, then the figures if there are any."""
         out, plan = self.out, self.plan
         also = f"{CAPACITY}, tried.csv, " if plan.objective is not None else f"{BESIDE}, " if plan.tune else ""
         also += "".join(f"{each.name}.csv, " for each in plan.scenario.tables if (out / f"{each.name}.csv").is_file())

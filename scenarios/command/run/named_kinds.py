@@ -1,8 +1,7 @@
 """A kind that a user names alone, `--grid scheme=dense,k_sqs`, keeps what the scenario says of its parameters.
 
-A kind that the scenario has stands for the scenario's settings of it. Another scheme takes those parameters in which
-the scenario's schemes agree, as far as it has them: drafts, code, ... So does one typed as a mapping, for what it does
-not name. A mapping of another part, `{kind: bernoulli}`, is taken as it is.
+A kind that the scenario has stands for its settings of it. Another scheme, and one typed as a mapping, takes those
+parameters in which the scenario's schemes agree, as far as it has them. A mapping of another part is taken as it is.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class NamedKinds:
         varied = {field for axis in axes for field in axis.split(",")}
         found: dict[str, object] = {}
         for path, value in typed.items():
-            family, part = _family_at(self.schema, path), path.removesuffix(".kind")
+            family, part = family_at(self.schema, path), path.removesuffix(".kind")
             if family is not None and isinstance(value, str) and value in family.kinds:
                 own = self._one(family, part, value)
                 kept = {name: each for name, each in own.items() if f"{part}.{name}" not in varied}
@@ -46,7 +45,7 @@ class NamedKinds:
         """What `--grid` means: a kind's name stands for each setting of it."""
         found: dict[str, Sequence[object]] = {}
         for path, values in typed.items():
-            family, part = _family_at(self.schema, path), path.removesuffix(".kind")
+            family, part = family_at(self.schema, path), path.removesuffix(".kind")
             if family is None or not values or (path != part and not all(value in family.kinds for value in values)):
                 found[path] = values
                 continue
@@ -61,7 +60,7 @@ class NamedKinds:
 
     def labelled(self, schemes: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
         """What `--name` means: a scheme with what the scenario's schemes have in common and it does not name."""
-        filled = (self._filled(_family_at(self.schema, SHARING), SHARING, scheme) for scheme in schemes)
+        filled = (self._filled(family_at(self.schema, SHARING), SHARING, scheme) for scheme in schemes)
         return [scheme for scheme in filled if isinstance(scheme, Mapping)]
 
     def _one(self, family: type[Choice], part: str, kind: str) -> Setting:
@@ -114,7 +113,6 @@ class NamedKinds:
         return [setting for setting in self._said(part) if setting["kind"] == kind]
 
     def _said(self, part: str) -> list[Setting]:
-        """Each setting of the part that has a kind."""
         given = self.grid[part] if part in self.grid else [self.base[part]] if part in self.base else []
         settings = [{"kind": value} if isinstance(value, str) else value for value in given]
         return [dict(each) for each in settings if isinstance(each, Mapping) and isinstance(each.get("kind"), str)]
@@ -130,13 +128,12 @@ def _short(setting: object) -> object:
 
 
 def _agreed(settings: Sequence[Mapping[str, object]]) -> Setting:
-    """What has one value in all settings that give it."""
     names = dict.fromkeys(name for setting in settings for name in setting)
     values = {name: [setting[name] for setting in settings if name in setting] for name in names}
     return {name: found[0] for name, found in values.items() if all(value == found[0] for value in found)}
 
 
-def _family_at(schema: type[Part], path: str) -> type[Choice] | None:
+def family_at(schema: type[Part], path: str) -> type[Choice] | None:
     """The family of the field at a dotted name, whatever the kinds above it."""
     part: type[Part] | None = schema
     for step in path.removesuffix(".kind").split("."):

@@ -1,11 +1,5 @@
-"""`sqsim sites N`: many sites on Dask, each a radio cell with its share of the cloud.
-
-    sqsim sites 1000 --set workload.devices=100 --vary uplink.rate.bps=100k,1M
-    sqsim sites 1000 --config cell.yaml --vary 'workload.devices={kind: uniform, low: 50, high: 150}' --cluster tcp://HOST:8786
-    sqsim sites 1000 --config cell.yaml --cell 17 > site_17.yaml
-
-Prints what the summary in the result directory says; `site_17.yaml` is a cell for `sqsim run --config`, `explain`, ...
-"""
+"""`sqsim sites N`: many sites on Dask, each a radio cell with its share of the cloud. Prints what the summary in the
+result directory says, or the cell of one site (`--cell`)."""
 
 from __future__ import annotations
 
@@ -54,7 +48,6 @@ def run(options: argparse.Namespace) -> str:
 
 
 def _base(options: argparse.Namespace) -> Cell:
-    """The cell that every site begins with."""
     if options.config is not None:
         cell = read_cell(options.config, options.imports, trust=options.trust)
     else:
@@ -64,7 +57,6 @@ def _base(options: argparse.Namespace) -> Cell:
 
 
 def _screen(given: Sites, table: pd.DataFrame, out: Path) -> Screen:
-    """What is shown of a study that has ended."""
     groups = [
         TableGroup(f"over {over}", [_row(row) for _, row in table[table["over"] == over].iterrows()
                                     if row["quantity"] in (*names, *given.vary)])

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from channels.link.mobility import INTERRUPTIONS, Moving
 from models.interface import Pair
 from models.latency.empirical import Empirical
 from models.latency.latency import Latency
@@ -72,9 +73,7 @@ def fullest(row: pd.Series[float]) -> str:
 
 
 def costs(summary: pd.DataFrame, width: int = WIDTH) -> str:
-    """A row per curve: bits, draft length, acceptance, resampling, what is expected of it and its bound; a range where
-    the axis matters. "" of a study that has none of them.
-    """
+    """A row per curve: bits, draft length, acceptance, resampling and its bound; "" of a study that has none."""
     present = [(name, label) for name, label in COSTS if name in summary.columns]
     if COSTS[0] not in present:
         return ""
@@ -203,14 +202,13 @@ def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
     for part in ("rate", "loss"):
         links = dict.fromkeys(f"{way} {begins}" for way, link in ways if (begins := getattr(link, part).begins))
         recorded += f"\nRecorded {part}: {'; '.join(links)} ({part}.start_s)." if links else ""
-    adds = "".join(
-        f"\n{line}" for line in [*_blocks(cells), *_engine_steps(cells), *_precisions(cells), *_measured(cells)]
-    )
+    measured = dict.fromkeys(source for cell in cells for source in cell.sources)
+    more = [*_blocks(cells), *_engine_steps(cells), *_hand_overs(cells), *_precisions(cells), *measured]
+    adds = "".join(f"\n{line}" for line in more)
     return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}{inside}.{adds}{recorded}"
 
 
 def _blocks(cells: Sequence[Cell]) -> list[str]:
-    """What is assumed where a pass makes several drafts."""
     edge = any(each.drafts_per_pass > 1 for cell in cells for each in cell.classes if each.scheme.protocol != "stream")
     inside = any(
         cell.cloud.drafts_per_pass > 1 and each.scheme.drafts_in_cloud for cell in cells for each in cell.classes
@@ -225,11 +223,6 @@ def _blocks(cells: Sequence[Cell]) -> list[str]:
     ]
 
 
-def _measured(cells: Sequence[Cell]) -> list[str]:
-    """From which files numbers were read, and what these cannot tell."""
-    return list(dict.fromkeys(source for cell in cells for source in cell.sources))
-
-
 def _engine_steps(cells: Sequence[Cell]) -> list[str]:
     """What a serving engine adds to the passes of the cloud, a line for each clock that it is added to."""
     lines: list[str] = []
@@ -241,6 +234,14 @@ def _engine_steps(cells: Sequence[Cell]) -> list[str]:
         if step_s:
             lines.append(f"Engine: {step_s * 1e3:g} ms more a pass than {_computes(latency)}{twice} (cloud.step_s).")
     return list(dict.fromkeys(lines))
+
+
+def _hand_overs(cells: Sequence[Cell]) -> list[str]:
+    """How long hand-overs interrupt devices, and who says so, a line for each named figure."""
+    mobilities = [each.edge.mobility for cell in cells for each in cell.classes]
+    names = dict.fromkeys(each.interruption_s for each in mobilities if isinstance(each, Moving))
+    found = [INTERRUPTIONS[name] for name in names if isinstance(name, str)]
+    return [f"Hand-overs: {1e3 * each.seconds:g} ms of interruption, {each.source}." for each in found]
 
 
 def _precisions(cells: Sequence[Cell]) -> list[str]:
@@ -259,7 +260,6 @@ def _precisions(cells: Sequence[Cell]) -> list[str]:
 
 
 def _clocks(cell: Cell) -> Iterator[tuple[str, Latency]]:
-    """Those that the schemes of the cell need, each with what it times."""
     for each in cell.classes:
         if each.scheme.protocol != "stream":
             yield "drafting", each.edge.latency
@@ -332,9 +332,8 @@ def limits_of(objective: Objective) -> str:
 
 
 def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective, width: int = WIDTH) -> str:
-    """Two tables, a row per value of the axis, a column per curve: devices at the objective, with the range of what
-    each seed supports by itself; and the limit that is met first, with the station whose relief would serve most
-    more."""
+    """Two tables, a row per value of the axis, a column per curve: devices at the objective with the range over seeds,
+    and the limit that is met first with the station whose relief would serve most more."""
     alone = summary["n"].max() > 1
     heading = f"{title(objective.field)} at {limits_of(objective)}, to {100 * objective.within:g}%"
     heading += " (what a seed bears by itself, of the numbers tried)" if alone else ""

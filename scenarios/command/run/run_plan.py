@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,7 +10,8 @@ import plots
 from kinds import ConfigError, kinds_of_file, registered_by
 from models.interface import Pair
 from scenarios.command.cell_file import read_cell
-from scenarios.command.run.named_kinds import NamedKinds
+from scenarios.command.run.named_kinds import NamedKinds, family_at
+from scenarios.command.run.typed_settings import as_typed
 from scenarios.command.scenario import Quick, Scenario, Tune
 from scenarios.findings.sentences.lowest import Lowest
 from scenarios.findings.sentences.one_breath import FastestOfAll
@@ -20,7 +21,7 @@ from simulator.cell.imported_files import load_imports
 from simulator.cell.power_figures import lacking
 from simulator.cell.quantities import number
 from simulator.cell.scheme import Scheme
-from simulator.cell.settings import changed, pin, replaced, spread, widen
+from simulator.cell.settings import changed, fields_of, pin, replaced, spread, widen, write
 from simulator.checking.subjects import Subject
 from simulator.results.display_names import NAMES
 from simulator.results.intervals import Labels, text_of
@@ -57,10 +58,8 @@ class Changes:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """A scenario under a user's changes: the cells to run, and what is left to search and to tune.
-
-    `notes` tell the user what became of the changes, `warnings` what this machine lacks.
-    """
+    """A scenario under a user's changes: the cells to run, and what is left to search and to tune. `notes` tell the
+    user what became of the changes, `warnings` what this machine lacks."""
 
     scenario: Scenario
     cells: Sequence[Cell]
@@ -94,11 +93,8 @@ class RunPlan:
 
 
 def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
-    """The scenario under a user's changes.
-
-    Raises ConfigError for a figure that is not there, a field no cell has, a value a field refuses, and changes that
-    contradict each other.
-    """
+    """The scenario under a user's changes. Raises ConfigError for a figure that is not there, a field no cell has, a
+    value a field refuses, and changes that contradict each other."""
     plots.check(scenario.figures)
     _check_precision(changes.precision)
     load_imports(changes.imports)
@@ -201,7 +197,6 @@ def _joined(
 
 
 def _labelled(cells: Sequence[Cell]) -> dict[str, list[Scheme]]:
-    """The schemes of the cells that have a label, by it."""
     found: dict[str, list[Scheme]] = {}
     for scheme in {cell.scheme.model_dump_json(): cell.scheme for cell in cells}.values():
         if scheme.label is not None:
@@ -362,7 +357,6 @@ def _also(
 
 
 def _lack_of(kind: str) -> str | None:
-    """Why this kind of pair cannot run here; None where it can."""
     available = getattr(Pair.kinds[kind], "available", None)
     reason: str | None = available() if available is not None else None
     return reason
@@ -401,6 +395,7 @@ def _spread(
     axes, pinned = pin(widen(grid, changes.grid), settings, changes.grid)
     axes.setdefault("seed", [first + i for i in range(changes.seeds or seeds)])
     notes = [f"--set pins the axis {axis} of the grid" for axis in pinned]
+    _require_held(base, [axis for axis in axes if axis not in changes.grid], settings)
     for axis, path in replaced(Cell, base, axes, settings).items():
         if axis not in changes.grid and path in {*settings, *changes.grid}:
             del axes[axis]
@@ -411,13 +406,24 @@ def _spread(
     return cells, notes
 
 
-def told_fields(cells: Sequence[Cell], changes: Changes | None = None) -> list[str]:
-    """Returns the scheme's fields with one value in each kind, not the same in all, and not always the kind's default;
-    one that the user typed in a scheme of a grid also where only one kind has it.
+def _require_held(base: dict[str, object], axes: Iterable[str], settings: Mapping[str, object]) -> None:
+    """Raises ConfigError where a part that `settings` give lacks some, and not all, of the fields of an axis."""
+    for axis, path in ((axis, path) for axis in axes for path in settings):
+        part, fields = path.removesuffix(".kind"), fields_of(axis)
+        below = [field for field in fields if field.startswith(f"{part}.")]
+        lost = [field for field in below if field not in write(Cell, dict(base), {**settings, field: None})]
+        if lost and len(lost) < len(fields):
+            name, family = lost[0].removeprefix(f"{part}."), family_at(Cell, part)
+            fit = [kind for kind, each in (family.kinds if family else {}).items() if name in each.model_fields]
+            other = ",".join(field for field in fields if field not in lost)
+            text = f"has no {name}, which the scenario's axis {axis} moves; must be one of {', '.join(sorted(fit))}"
+            raise ConfigError(f"{part} = {as_typed(settings[path])}: {text}, or type --grid {other}=... in its place")
 
-    The names of curves must show them: `dense` with 4 drafts beside `k_sqs` with 8 is no comparison of the two, where
-    the scenario or the user made them so. Fields that vary within a kind are in its curves' names anyway.
-    """
+
+def told_fields(cells: Sequence[Cell], changes: Changes | None = None) -> list[str]:
+    """The scheme's fields with one value in each kind, not the same in all, and not always the kind's default; one that
+    the user typed in a scheme of a grid also where only one kind has it. Curves' names must show them: `dense` with 4
+    drafts beside `k_sqs` with 8 is no comparison of the two."""
     grid = changes.grid.get("scheme", ()) if changes is not None else ()
     typed = {name for each in grid if isinstance(each, Mapping) and "label" not in each for name in each}
     schemes = list({cell.scheme.model_dump_json(): cell.scheme for cell in cells}.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,15 +15,14 @@ from kinds.files import read_note
 from kinds.mistakes import Escaped
 from scenarios.command.options import RunOptions
 from scenarios.command.progress_bar import ProgressBar, aside
-from scenarios.command.run.choosing import Choosing, Chosen, to_show
+from scenarios.command.run.choosing import Choosing, Chosen, Precision, to_show
 from scenarios.command.run.finished_run import FinishedRun
-from scenarios.command.run.precision import Precision
 from scenarios.command.run.run_plan import Changes, RunPlan, plan_around
 from scenarios.command.run.screen import Screen
 from scenarios.command.run.searching import CapacitySearch, settings_of_search
 from scenarios.command.run.typed_settings import parse_settings
 from scenarios.findings.question import Table
-from scenarios.validation import comparison, printed_comparison
+from scenarios.validation import comparison, printed_comparison, printed_remote_edge, remote_edge
 from simulator import sweep
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.columns import SEARCHED
@@ -30,14 +30,17 @@ from simulator.results.intervals import of_all_devices
 from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, claim, make_way, record, release
 from simulator.results.trace import MOST_EVENTS
 from simulator.studies import SIMULATION
+from simulator.studies.real_runs import EDGE
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.meter import OnProgress, works
 from simulator.sweeps.store import CELL_FILES, begin_again, holds
 from simulator.sweeps.tracing import cut_traces, trace_again, without_trace
 from simulator.testbed.calibration.cell_calibration import require_constant_delays
 from simulator.testbed.plan import check
+from simulator.testbed.remote.remote_edge import taken
+from simulator.testbed.remote.secure_frames import Identity, RemoteEdge
 
-REAL, REAL_INDEPENDENT, REAL_ALONE = "real", "real_independent", "real_alone"
+REAL, REAL_INDEPENDENT, REAL_ALONE, REAL_EDGE = "real", "real_independent", "real_alone", "real_edge"
 WRITING = "tables and figures"
 """The last stage of a run."""
 REAL_ASSUMED = (
@@ -46,15 +49,17 @@ REAL_ASSUMED = (
 )
 """What a reader of a real run's table must know."""
 OWN_LINK_ASSUMED = "; losses, delays and rates are the link's own draws, which --seeds averages"
+REMOTE_ASSUMED = (
+    "; the devices are at {edge}, and the way there and back is in their times: up in the uplink's queue, down in "
+    "propagation"
+)
+REMOTE = Table("real_remote_edge", remote_edge, printed_remote_edge)
 COMPARISON = Table("real_beside_simulated", comparison, printed_comparison)
 
 
 def run(plan: RunPlan, options: RunOptions) -> Escaped:
-    """Sweeps the plan's cells into `out` and draws its figures there; returns the summary for a person.
-
-    With choices the cells swept are those that each scheme chose and those of the grid; with an objective each is at
-    the largest number of devices that meets it.
-    """
+    """Sweeps the plan's cells, those that each scheme chose beside the grid's, or each at the most devices that meet an
+    objective, into `out` and draws its figures there; returns the summary for a person."""
     if options.trace and plan.scenario.study != SIMULATION:
         text = f"this scenario asks the study {plan.scenario.study!r}, in which no request is served in time"
         raise ConfigError(f"trace: {text}")
@@ -76,9 +81,12 @@ def real(options: argparse.Namespace) -> Escaped:
     settings = parse_settings(options.set)
     changes = Changes(settings, seeds=options.seeds, imports=tuple(options.imports), trust=options.trust)
     plan = plan_around(options.cell, changes)
+    edge = _remote_edge(options)
     for cell in plan.cells:
         check(cell)
-    alone, notes = options.alone, list(plan.notes)
+        if edge is not None:
+            taken(cell.to_fields("json"))
+    alone, notes = options.alone or edge is not None, list(plan.notes)
     try:
         for cell in () if alone else plan.cells:
             require_constant_delays(cell)
@@ -86,12 +94,29 @@ def real(options: argparse.Namespace) -> Escaped:
         alone = True
         notes.append(f"not compared with a simulation: {error}")
     scenario = replace(plan.scenario, name=f"{plan.scenario.name}_real", study=REAL_ALONE, assumed=REAL_ASSUMED)
-    if not alone:
+    if edge is not None:
+        assumed = REAL_ASSUMED + REMOTE_ASSUMED.format(edge=edge.words[0])
+        scenario = replace(scenario, study=REAL_EDGE, tables=(REMOTE,), headlines=(), assumed=assumed)
+    elif not alone:
         study = REAL_INDEPENDENT if options.independent else REAL
         scenario = replace(scenario, study=study, tables=(COMPARISON,), headlines=())
         if options.independent:
             scenario = replace(scenario, assumed=REAL_ASSUMED + OWN_LINK_ASSUMED)
-    return run(replace(plan, scenario=scenario, notes=notes), RunOptions.typed(options, scenario.name))
+    context = copy_context()
+    context.run(EDGE.set, edge)
+    return context.run(run, replace(plan, scenario=scenario, notes=notes), RunOptions.typed(options, scenario.name))
+
+
+def _remote_edge(options: argparse.Namespace) -> RemoteEdge | None:
+    """Where the devices are, if that is another machine."""
+    if options.edge is None:
+        if options.certificate or options.peer:
+            raise ConfigError("certificate, peer: are for --edge HOST")
+        return None
+    if options.certificate is None or options.peer is None:
+        raise ConfigError("edge: needs --certificate OWN.pem and --peer EDGE.crt; see docs/real_system.md")
+    host, port = options.edge
+    return RemoteEdge(host, port, Identity(options.certificate, options.peer))
 
 
 def _ran(plan: RunPlan, options: RunOptions) -> Screen:
@@ -124,7 +149,6 @@ def _swept(
 
 
 def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[Chosen]:
-    """What each setting chooses, by a race in a directory of its own."""
     assert plan.tune is not None
     if not read_note(options.out / TUNING / MANIFEST).get("finished"):
         options.pool().prepare()
@@ -145,7 +169,6 @@ def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[C
 
 
 def _tuning(options: RunOptions) -> Path:
-    """The folder of the trials."""
     folder = options.out / TUNING
     if not folder.is_dir():
         make_way(options.out, options.overwrite)
@@ -154,7 +177,6 @@ def _tuning(options: RunOptions) -> Path:
 
 
 def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> Screen:
-    """`run` with an objective."""
     assert plan.objective is not None
     choices, starts = (None, dict[str, int]()) if plan.tune is None else _chosen_by_search(plan, options, progress)
     cells = plan.cells if choices is None else to_show(choices)

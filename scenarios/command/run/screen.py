@@ -1,9 +1,5 @@
-"""What a finished run shows on a terminal: question, answer, one table as wide as it is, what changes how the table is
-read, whose numbers they are, and where the rest is.
-
-A table is folded by columns and never inside a number: of values of the axis that do not fit, the first, the last and
-some between them stay, and a line says how many more there are. Elsewhere than on a terminal it is plain text.
-"""
+"""What a finished run shows on a terminal. A table is folded by columns and never inside a number: of values of the
+axis that do not fit, the first, the last and some between them stay. Elsewhere than on a terminal it is plain text."""
 
 from __future__ import annotations
 
@@ -149,7 +145,6 @@ def folded(table: TextTable, width: int) -> tuple[Table, list[str]]:
 
 
 def _packed(clauses: Sequence[str], width: int) -> list[str]:
-    """The clauses in as few lines as take them whole."""
     lines: list[str] = []
     for each in clauses:
         if lines and len(lines[-1]) + 3 + len(each) <= width:
@@ -162,13 +157,11 @@ def _packed(clauses: Sequence[str], width: int) -> list[str]:
 def _rows_kept(
     rows: Sequence[tuple[str, Sequence[TableEntry]]],
 ) -> tuple[list[tuple[str, Sequence[TableEntry]]], int]:
-    """The first of many rows and every marked one; and how many there are besides."""
     kept = [row for at, row in enumerate(rows) if at < MOST_ROWS or any(each.marks for each in row[1])]
     return kept, len(rows) - len(kept)
 
 
 def _columns_kept(sizes: Sequence[int], width: int) -> list[int]:
-    """The columns that fit: all, or the first, the last and some evenly between them."""
     many = len(sizes)
     for number in range(many, 1, -1):
         kept = sorted({round(float(at)) for at in np.linspace(0, many - 1, number)})
@@ -178,7 +171,6 @@ def _columns_kept(sizes: Sequence[int], width: int) -> list[int]:
 
 
 def _aligned(head: str, column: Sequence[TableEntry]) -> list[str]:
-    """A column's head and entries: numbers to the right, marks behind them."""
     room = max(map(len, [head, *(each.text for each in column)]))
     marks = max((len(each.marks) for each in column), default=0)
     return [

@@ -1,7 +1,5 @@
-"""A scenario's search for the most devices: from its cells to the same cells at what each setting supports.
-
-It keeps what it has found so far in `search.json` in the result directory: the same command goes on from there.
-"""
+"""A scenario's search for the most devices: from its cells to the same cells at what each setting supports. It keeps
+what it has found in `search.json` in the result directory: the same command goes on from there."""
 
 from __future__ import annotations
 
@@ -49,11 +47,9 @@ class CapacitySearch:
     def found(
         self, pool: WorkerPool, *, overwrite: bool, progress: OnProgress, failed: OnFailure | None = None
     ) -> list[Capacity]:
-        """Returns what each place supports, found now or read back. Each that fails is `failed` in a line.
-
-        Raises ConfigError where `out` is taken, and where a place fails, once all others are found; Interrupted on
-        Ctrl-C. What was found is kept, and what was simulated for places under way: the same command goes on there.
-        """
+        """What each place supports, found now or read back; each that fails is `failed` in a line. Raises ConfigError
+        where `out` is taken, and where a place fails, once all others are found; Interrupted on Ctrl-C: what was found
+        and simulated is kept."""
         if not self._remembered():
             # A note that is none any more, of whatever search it was, is made again.
             damaged = SEARCH in listed(self._out) and (self._out / SEARCH).is_file() and self._note() is None
@@ -141,7 +137,6 @@ class CapacitySearch:
         write_note(self._out / SEARCH, {"identity": self._identity, "found": found, "tried": tried})
 
     def _remembered(self) -> bool:
-        """Reads back what an earlier search of this identity has found here; False where there was none."""
         note = self._note()
         if note is None or note["identity"] != self._identity:
             return False

@@ -163,11 +163,8 @@ def below_where(cells: pd.DataFrame, axis: str, first: str, second: str, metric:
 
 
 def in_groups(cells: pd.DataFrame, by: str, first: str, second: str, metric: str) -> list[tuple[str, Difference]]:
-    """The kind `first` against `second` in each group of a column.
-
-    Groups differ in more than their name (other texts, other links), so nothing is compared across them. Where a kind
-    has several curves in a group, those are compared that come in the same order.
-    """
+    """The kind `first` against `second` in each group of a column, which differ in more than their name; of several
+    curves of a kind those are compared that come in the same order."""
     found = []
     for name, rows in groups(cells[cells[metric].notna()], by):
         for mine, theirs in zip(curves_of(rows, first), curves_of(rows, second), strict=False):

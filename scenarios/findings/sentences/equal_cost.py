@@ -51,7 +51,6 @@ class AtEqual(Named):
         return Table(f"{self.metric}_at_equal_{self.cost}", self.compared, self._printed)
 
     def _printed(self, cells: pd.DataFrame) -> TextTable | None:
-        """A column per value of `by`, a row per family: the mean over the range of costs."""
         equal = self.compared(cells)
         if equal.empty:
             return None
@@ -68,7 +67,6 @@ class AtEqual(Named):
         return equal if self.choosing is None else with_chosen(equal, self.metric, self.by, self.choosing)
 
     def _heading(self, equal: pd.DataFrame) -> str:
-        """`At equal bits (8 to 100 bit)`, a mean over seeds for each value of `by`."""
         ranges = equal.groupby(self.by, sort=True)[[LOW, HIGH]].mean().itertuples(index=False)
         words = ", ".join(f"{quantity(low, '')} to {quantity(high, '')}" for low, high in ranges)
         return f"At equal {title(self.cost)} ({f'{words} {unit(self.cost)}'.rstrip()})"

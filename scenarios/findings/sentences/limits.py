@@ -1,9 +1,6 @@
-"""What a search for the most devices found: which curve supports most, and which limit each meets first.
-
-Two curves are distinguished where what their seeds support, each by itself, does not overlap, the search's tolerance
-added: the range of a few seeds is narrower than an interval, so curves that are distinguished may still be alike. A
-seed that by itself meets the objective at no number tried says nothing of how many, and is not in the range.
-"""
+"""What a search for the most devices found: which curve supports most, and which limit each meets first. Two curves are
+distinguished where what their seeds support, each by itself, does not overlap, the search's tolerance added: a range of
+a few seeds, narrower than an interval. Seeds that support none are not in it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
-"""Which curve is lowest where on the swept axis, by how much, and where that cannot be distinguished.
-
-At each value of the axis every curve is compared with the one of least geometric mean, seed by seed; those whose
-interval of the mean ln ratio covers 0 are not distinguishable from it. Neighbouring values with the same outcome make
-one clause. Lossy curves and limits are ranked apart.
-"""
+"""Which curve is lowest where on the swept axis, by how much, and where that cannot be distinguished: each is compared,
+seed by seed, with the one of least geometric mean. Neighbouring values with the same outcome make one clause."""
 
 from __future__ import annotations
 
@@ -81,10 +77,8 @@ class Versus(Named):
 
 @dataclass(frozen=True)
 class LowestAt:
-    """One value of the axis: the lowest curve, those not distinguishable from it, and the best of the others.
-
-    `margin` is the lowest against the next, paired over seeds; None where every curve is in `tied` or alone.
-    """
+    """One value of the axis: the lowest curve, those not distinguishable from it, and the best of the others. `margin`:
+    the lowest against the next, paired over seeds; None where every curve is in `tied` or alone."""
 
     at: float
     lowest: str
@@ -98,10 +92,8 @@ class LowestAt:
 
 
 def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> list[LowestAt]:
-    """An outcome for each value of `axis`, ascending, from a cells table with `curve`, `seed` and `metric`.
-
-    Without an axis there is one, at nan.
-    """
+    """An outcome for each value of `axis`, ascending, from a table of cells with curves; without an axis one, at
+    nan."""
     found = []
     for at in [math.nan] if axis is None else sorted(cells[axis].dropna().unique()):
         here = cells[cells[metric].notna() & (True if axis is None else cells[axis] == at)]
@@ -178,11 +170,7 @@ def _clause(stretch: list[LowestAt]) -> str:
 
 def lowest_of_kinds(cells: pd.DataFrame, axis: str | None, metric: str) -> pd.DataFrame:
     """At each value of `axis` the rows of that curve of each kind of scheme whose geometric mean is least, under the
-    kind's name.
-
-    Of several curves of a kind the lowest is taken by chance too, so that a kind with more of them is a little
-    favoured.
-    """
+    kind's name. Of several curves it is taken by chance too: a kind with more of them is a little favoured."""
     where = ["scheme.kind"] if axis is None else [axis, "scheme.kind"]
     kept = []
     for _, rows in cells[cells[metric].notna()].groupby(where, sort=False):
@@ -209,7 +197,6 @@ def lossy_apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> st
 
 
 def _gains(cells: pd.DataFrame, axis: str | None, metric: str, curve: str) -> Iterator[Difference]:
-    """At each value of the axis the curve against the lowest lossless one, paired by seed."""
     lossy = lossy_curves(cells)
     for _, here in along(cells[cells[metric].notna()], axis):
         means = geometric_means(here[~here[CURVE].isin(lossy)], CURVE, metric)

@@ -1,10 +1,6 @@
-"""Answers of one breath, which several scenarios give: which scheme is fastest of all and what edge drafting
-takes at best, what the worse end of an axis costs, which scheme supports most devices, from where on drafting pays.
-
-An answer is clauses separated by `; `, what matters most first: where they are more than `wording.MOST_WORDS` together,
-the last are dropped. Of many places or curves the best is chosen on the seeds that it is shown on, so a number at best
-is a little too good.
-"""
+"""Answers of one breath, which several scenarios give: clauses separated by `; `, what matters most first; the last are
+dropped where they are more than `wording.MOST_WORDS` together. Of many places or curves the best is chosen on the seeds
+that it is shown on, so a number at best is a little too good."""
 
 from __future__ import annotations
 
@@ -319,7 +315,6 @@ def _most_often(found: Sequence[LowestAt]) -> str:
 
 
 def _end_over_start(cells: pd.DataFrame, axis: str, curve: str, start: float, end: float, metric: str) -> Difference:
-    """The metric of a curve at `end` over that at `start`, paired by seed."""
     rows = cells[cells[CURVE] == curve]
     one, other = (rows[np.isclose(rows[axis].astype(float), value)].set_index("seed")[metric] for value in (end, start))
     common = one.index.intersection(other.index)

@@ -84,7 +84,6 @@ class Instead(Named):
 
 
 def _ends(cells: pd.DataFrame, axis: str, start: float, end: float, metric: str) -> list[tuple[str, Difference]]:
-    """The metric of each curve at the value `end` of the axis against that at `start`, paired by seed."""
     found = []
     for curve, rows in cells[cells[metric].notna()].groupby(CURVE, sort=False):
         one, other = (

@@ -174,7 +174,6 @@ _PARTS: Final = {
 
 
 def _numbers(value: Any, found: list[float]) -> list[float]:
-    """Adds the floats of a list or a dataclass, in the order of its fields."""
     for each in value if isinstance(value, list) else _PARTS[type(value)](value):
         if type(each) is float:
             found.append(each)

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from kinds.tunable import Tunable
-from simulator.schemes.policies.estimates import Estimates
+from simulator.schemes.policies.running_estimates import Estimates
 from simulator.schemes.policy import Action, DraftRound, EdgeView, Policy, PolicyState, SeenVerdict
 
 AS_LONG = 0.05

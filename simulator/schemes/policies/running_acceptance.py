@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from simulator.schemes.policies.estimates import Estimates
+from simulator.schemes.policies.running_estimates import Estimates
 from simulator.schemes.policy import Action, DraftRound, EdgeView, Policy, PolicyState, SeenVerdict
 
 _PLACES = len(Estimates())

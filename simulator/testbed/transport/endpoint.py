@@ -27,7 +27,7 @@ from simulator.testbed.packet_header import (
 )
 from simulator.testbed.plan import CLOUD_PORT, EDGE_PORT, FREE, SHAPED, Side, link
 from simulator.testbed.transport.outbox import Outbox, OutgoingFragment
-from simulator.testbed.transport.sockets import HostPort, UdpSocket
+from simulator.testbed.transport.sockets import DatagramReceiver, DatagramSocket, HostPort, UdpSocket
 
 
 class HostSockets(NamedTuple):
@@ -112,9 +112,11 @@ class Endpoint:
         addresses: EndpointAddresses | None = None,
         *,
         notices: bool = True,
+        sockets: Callable[[HostPort, DatagramReceiver], DatagramSocket] = UdpSocket,
     ) -> None:
         """`device`: 0 for the cloud. `receive` is called in the event loop with each complete message, once.
-        `addresses`: null for those of a real run. `notices`: whether the relay tells when a packet has left."""
+        `addresses`: null for those of a real run. `notices`: whether the relay tells when a packet has left.
+        `sockets`: makes what sends and receives at an address."""
         self._sends: Direction = "uplink" if side == "edge" else "downlink"
         self._side = side
         self._journal = journal
@@ -126,6 +128,7 @@ class Endpoint:
         self._ack_padding = bytes(max(0, ack_bits - link(cell, self._sends).header_bits) // 8) if ack_bits else None
         """Behind an acknowledgement; None: they go over the free network."""
         self._padded = link(cell, OPPOSITE[self._sends]).pad_to_bits is not None
+        self._sockets = sockets
         self.epoch = epoch
         self.strange = 0
         """Datagrams that were no packets for this host, or came from elsewhere than its far ends, and were dropped."""
@@ -135,8 +138,8 @@ class Endpoint:
 
     def open(self) -> None:
         """Binds both sockets and receives from now on. Raises OSError where they cannot be bound."""
-        self._shaped = UdpSocket(self._addresses.own.shaped, self._datagram_received)
-        self._free = UdpSocket(self._addresses.own.free, self._datagram_received)
+        self._shaped = self._sockets(self._addresses.own.shaped, self._datagram_received)
+        self._free = self._sockets(self._addresses.own.free, self._datagram_received)
 
     def close(self) -> None:
         """Sends and receives nothing more."""

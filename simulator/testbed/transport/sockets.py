@@ -8,13 +8,15 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from simulator.testbed.host import MTU_BYTES
 from simulator.testbed.packet_header import IP_UDP_BYTES
 
 HostPort = tuple[str, int]
 """An IPv4 address and a port."""
+DatagramReceiver = Callable[[bytes, HostPort], None]
+"""Called with each datagram and its sender's address."""
 BUFFER_BYTES: Final = 1 << 26
 """What the kernel may hold of one socket in either direction: a wide window before a slow link."""
 LARGEST_BYTES: Final = MTU_BYTES - IP_UDP_BYTES
@@ -25,11 +27,23 @@ _AT_ONCE: Final = 64
 _BUFFERS: Final = ((socket.SO_SNDBUF, 32), (socket.SO_RCVBUF, 33))
 
 
+class DatagramSocket(Protocol):
+    """What an endpoint sends its datagrams by."""
+
+    def send(self, datagram: bytes, to: HostPort, failed: Callable[[], None]) -> None:
+        """Takes on a datagram; `failed` is called where it is refused."""
+        ...
+
+    def close(self) -> None:
+        """Receives and sends nothing more."""
+        ...
+
+
 class UdpSocket:
     """One socket in the running loop. `receive` is called with each datagram, whoever sent it, and with its sender's
     address."""
 
-    def __init__(self, at: HostPort, receive: Callable[[bytes, HostPort], None]) -> None:
+    def __init__(self, at: HostPort, receive: DatagramReceiver) -> None:
         """Binds it, and receives from now on. Raises OSError where there is no such interface, or the port is taken."""
         self._receive = receive
         self._waiting: deque[Callable[[], bool]] = deque()

@@ -5,6 +5,7 @@ A free server never waits beside a job that it may take (I5); a batching window 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -45,34 +46,54 @@ class Cloud:
     ) -> None:
         self.env = env
         self._observer = observer
-        self.station = Station(env, "cloud", config.servers + config.prefill_servers)
+        self.station = Station(env, "cloud", config.all_servers + config.prefill_servers)
         self.passes = 0
         self.round_passes = 0
         """Shares of passes that verify a round, or bring a session to its next token; not those that only read.
         One that a crash cuts short counts."""
         self.crashes = 0
+        self.relocated_bytes = 0.0
+        """Keys and values, or text, that one cloud has sent to another."""
         self.ranks = config.order.ranks
         """Whether it looks at when jobs are due, and at their priority."""
         self._config = config
         self._times = PassTimes(config, pass_uniforms, spell_uniforms)
         swap_bytes_per_s = config.admission.moved_bytes_per_s
         self._swap_s_per_token = token_bytes / swap_bytes_per_s if token_bytes and swap_bytes_per_s else 0.0
-        self._pooled = config.routing.pooled
+        self._pooled = config.routing.pooled and config.clouds == 1
+        """Whether there is one pool for all."""
         self._served_s = 0.0
         self._turn = 0
         self._homes: dict[SessionKey, list[ServerPool]] = {}
         """Where jobs of a session went, the latest first; of use only where each server is a pool of its own."""
         self._stranded: dict[Job, None] = {}
         self._over: set[SessionKey] = set()
-        self._servers = [Server(number) for number in range(config.servers)]
-        groups = [self._servers] if config.routing.pooled else [[server] for server in self._servers]
+        self._servers = [Server(number) for number in range(config.all_servers)]
+        step = config.servers if config.routing.pooled else 1
+        groups = [self._servers[first : first + step] for first in range(0, len(self._servers), step)]
         self._pools = [self._pool(group, kv_tokens) for group in groups]
-        prefilling = [Server(config.servers + number) for number in range(config.prefill_servers)]
+        """Those of one cloud after those of another."""
+        self._crossed: Counter[int] = Counter()
+        """How often each device has come to another cloud's area."""
+        self._at: dict[SessionKey, int] = {}
+        """The cloud that has a session's cache, or to which that is under way; of use where there are several."""
+        self._serving: set[SessionKey] = set()
+        """Sessions with a job, likewise."""
+        self._relocation = config.relocation
+        self._token_bytes = token_bytes or 0.0
+        self._sends_until_s = [0.0] * config.clouds
+        """When each cloud has sent what it sends to others."""
+        prefilling = [Server(config.all_servers + number) for number in range(config.prefill_servers)]
         self._prefill_pool = self._pool(prefilling, None) if prefilling else None
         self._all_servers = [*self._servers, *prefilling]
         self._transfer_s_per_token = (token_bytes or 0.0) / config.kv_transfer_bytes_per_s
         self._transfers: dict[SessionKey, CacheTransfer] = {}
         self._start_failures(failure_uniforms)
+
+    @property
+    def has_several(self) -> bool:
+        """Whether there are several clouds."""
+        return self._relocation is not None
 
     @property
     def service_s(self) -> float:
@@ -82,13 +103,17 @@ class Cloud:
     @property
     def evictions(self) -> int:
         """Sessions whose cache was thrown out for another's."""
-        return sum(pool.kv.evicted for pool in self._pools)
+        return sum(pool.kv.evicted + pool.kv.dropped for pool in self._pools)
 
     def submit(self, job: Job) -> None:
         """Takes on a job; never blocks."""
         assert job.text_tokens <= job.request_tokens, "a session's text outgrows its request"
         visit = job.visit = self.station.arrive()
         job.waits_since_s = self.env.now
+        if self._relocation is not None:
+            self._at.setdefault(job.session, self._nearest(job.session[0]))
+            self._relocate(job.session)
+            self._serving.add(job.session)
         self._route(job)
         if visit.began_s is None:
             job.report("queue")
@@ -122,6 +147,43 @@ class Cloud:
                 self._vacate(pool, session)
         self._homes.pop(session, None)
         self._transfers.pop(session, None)
+        self._at.pop(session, None)
+
+    def cross(self, device: int) -> None:
+        """The device comes to the area of the next cloud."""
+        self._crossed[device] += 1
+        for session in [each for each in self._at if each[0] == device]:
+            self._relocate(session)
+
+    def detour_s(self, session: SessionKey) -> float:
+        """How much longer a message of this session travels, either way, since its cloud is not its device's."""
+        if self._relocation is None or session not in self._at:
+            return 0.0
+        return self._relocation.backhaul_s if self._at[session] != self._nearest(session[0]) else 0.0
+
+    def _nearest(self, device: int) -> int:
+        return (device + self._crossed[device]) % self._config.clouds
+
+    def _relocate(self, session: SessionKey) -> None:
+        """Sends on what there is of a session that is to follow its device, unless it is served or under way."""
+        here, to = self._at.get(session), self._nearest(session[0])
+        if here is None or here == to or session in self._serving or session in self._transfers:
+            return
+        pools = self._reached(session)
+        cached = max((pool.kv.cached(session) for pool in pools), default=0)
+        relocation = self._relocation
+        sent = None if relocation is None else relocation.sends(cached, self._token_bytes)
+        if relocation is None or sent is None:
+            return
+        self._homes.pop(session, None)
+        for pool in pools:
+            self._vacate(pool, session)
+        self._at[session] = to
+        self.relocated_bytes += sent.sent_bytes
+        until_s = max(self.env.now, self._sends_until_s[here]) + 8 * sent.sent_bytes / relocation.backhaul_bps
+        self._sends_until_s[here] = until_s
+        self._transfers[session] = transfer = CacheTransfer(session, sent.cached_tokens)
+        later(self.env, until_s + relocation.backhaul_s - self.env.now, partial(self._received, transfer))
 
     def keep(self, session: SessionKey) -> None:
         """The session is over, and another turn of its conversation may adopt its cache, if nobody needs the room."""
@@ -136,6 +198,9 @@ class Cloud:
             pool.adopt(session, turn, tokens)
         if session in self._homes:
             self._homes[turn] = self._homes.pop(session)
+        if transfer := self._transfers.pop(session, None):
+            transfer.session, transfer.tokens = turn, min(transfer.tokens, tokens)
+            self._transfers[turn] = transfer
 
     def _pool(self, servers: list[Server], kv_tokens: int | None) -> ServerPool:
         """A pool whose memory evicts sessions for others, or admits whole requests; never both."""
@@ -162,14 +227,14 @@ class Cloud:
         return pools if self._prefill_pool is None else (*pools, self._prefill_pool)
 
     def _route(self, job: Job) -> None:
-        if self._prefill_pool is not None and (transfer := self._transfers.get(job.session)):
+        if self._transfers and (transfer := self._transfers.get(job.session)):
             transfer.waiting = job
             return
         if self._prefill_pool is not None and self._has_no_cache(job):
             self._prefill_pool.add(job)
             self._dispatch(self._prefill_pool)
             return
-        pool = self._pools[0] if self._pooled else self._choose(job)
+        pool = self._pools[0] if self._pooled else self._choose(job.session)
         if pool is None or not pool.servers_up:
             self._stranded[job] = None
         elif pool.add(job):
@@ -185,19 +250,21 @@ class Cloud:
     def _send(self, server: Server, job: Job) -> None:
         """A server that prefills sends what it has made, after what it sends already."""
         server.sends_until_s = max(self.env.now, server.sends_until_s) + job.text_tokens * self._transfer_s_per_token
-        self._transfers[job.session] = transfer = CacheTransfer(job, job.text_tokens)
+        self._transfers[job.session] = transfer = CacheTransfer(job.session, job.text_tokens)
         later(self.env, server.sends_until_s - self.env.now, partial(self._received, transfer))
 
     def _received(self, transfer: CacheTransfer, _: simpy.Event) -> None:
-        session = transfer.sent.session
+        session = transfer.session
         if self._transfers.get(session) is not transfer:
             return
         del self._transfers[session]
-        pool = self._pools[0] if self._pooled else self._choose(transfer.sent)
-        if pool is not None and pool.servers_up:
+        pool = self._pools[0] if self._pooled else self._choose(session)
+        if pool is not None and pool.servers_up and transfer.tokens:
             pool.kv.receive(session, transfer.tokens)
         if transfer.waiting is not None:
             self._route(transfer.waiting)
+        else:
+            self._relocate(session)
 
     def _move_to(self, pool: ServerPool, session: SessionKey) -> None:
         """A session that waits for admission to a pool has nothing elsewhere, or two could wait for each other for
@@ -207,12 +274,14 @@ class Cloud:
             self._homes[session].remove(other)
             self._vacate(other, session)
 
-    def _choose(self, job: Job) -> ServerPool | None:
-        """The pool for a job among those that are up, if any is."""
-        pools = [pool for pool in self._pools if pool.servers_up]
+    def _choose(self, session: SessionKey) -> ServerPool | None:
+        """The pool for a session's job among those of its cloud that are up, if any is."""
+        of_each = len(self._pools) // self._config.clouds
+        first = of_each * self._at.get(session, 0)
+        pools = [pool for pool in self._pools[first : first + of_each] if pool.servers_up]
         if not pools:
             return None
-        homes = self._homes.setdefault(job.session, [])
+        homes = self._homes.setdefault(session, [])
         place = pools.index(homes[0]) if homes and homes[0].servers_up else None
         pool = pools[self._config.routing.choose([pool.load for pool in pools], place, self._turn)]
         self._turn += 1
@@ -268,6 +337,7 @@ class Cloud:
             if share.completes or job.withdrawn:
                 assert job.visit is not None
                 self.station.leave(job.visit)
+                self._serving.discard(job.session)
             else:
                 self._wait_again(job)
                 cut.append(job)
@@ -282,6 +352,9 @@ class Cloud:
         for share in shares:  # before the server is free: what they submit next may share its next pass
             if share.completes and not share.job.withdrawn:
                 share.job.done()
+        if self._at:
+            for share in shares:
+                self._relocate(share.job.session)
         pool.release(server)
         if pool.jobs or pool.prefills:
             self._dispatch(pool)
@@ -317,6 +390,7 @@ class Cloud:
 
     def _leave(self, job: Job) -> None:
         assert job.visit is not None
+        self._serving.discard(job.session)
         if job.visit.began_s is None and self._observer is not None:
             self._observer.on_unserved(Unserved(self.station.name, job.session, job.waits_since_s, self.env.now))
         self.station.leave(job.visit)
@@ -328,10 +402,10 @@ class Cloud:
         job.report("queue")
 
     def _start_failures(self, uniforms: Uniforms) -> None:
-        for number, server in enumerate(self._servers):
-            times = self._config.failures.times(number, uniforms)
-            pool = self._pools[0 if self._pooled else number]
-            self.env.process(self._fail(server, pool, times))
+        for pool in self._pools:
+            for server in pool.servers:
+                times = self._config.failures.times(server.number, uniforms)
+                self.env.process(self._fail(server, pool, times))
 
     def _fail(self, server: Server, pool: ServerPool, times: Iterator[tuple[float, float]]) -> Process:
         for from_s, to_s in times:
@@ -359,7 +433,7 @@ class Cloud:
             else:
                 self._wait_again(share.job)
                 moving.append(share.job)
-        if not self._pooled:
+        if not self._config.routing.pooled:
             pool.clear()
         for job in (*moving, *(() if pool.servers_up else list(pool.drain()))):
             self._route(job)
@@ -368,9 +442,9 @@ class Cloud:
 
 @dataclass(slots=True)
 class CacheTransfer:
-    """Keys and values on their way from a server that prefills."""
+    """Keys and values on their way from a server that prefills, or from cloud to cloud."""
 
-    sent: Job
+    session: SessionKey
     tokens: int
     waiting: Job | None = None
     """The session's next job, which needs them."""

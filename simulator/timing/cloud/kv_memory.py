@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 
 from simulator.cell.cloud_config import QueueOrder, whole_blocks
 from simulator.timing.cloud.job import Job, SessionKey
 
 
 class KvMemory:
-    """Tokens held per session, in whole blocks; `evicted` counts sessions thrown out.
+    """Tokens held per session, in whole blocks; `evicted` counts sessions thrown out, `dropped` caches between turns.
 
-    Of those that may go the least recently used goes first, or, where it `preempts`, the latest to arrive, and only for
-    a session that came before it and is in. Where it `swaps`, what is thrown out waits in the host's memory and comes
-    back with its session.
+    Caches that are kept for another turn go first, the oldest first. Of the others that may go the least recently used
+    goes first, or, where it `preempts`, the latest to arrive, and only for a session that came before it and is in.
+    Where it `swaps`, what is thrown out waits in the host's memory and comes back with its session.
     """
 
     def __init__(
         self, capacity_tokens: int | None, block_tokens: int = 1, *, preempts: bool = False, swaps: bool = False
     ) -> None:
         self.capacity_tokens = capacity_tokens
-        self.evicted = 0
+        self.evicted = self.dropped = 0
         self._moved_tokens = 0
         self.preempts = preempts
         self._swaps = swaps
@@ -34,11 +35,23 @@ class KvMemory:
         """The number of each session by arrival, where that decides."""
         self._arrivals = 0
         self._total = 0
+        self._kept: dict[SessionKey, None] = {}
+        """Sessions that are over, or go on and are not in yet, of whom something is held; the oldest first."""
+        self._kept_tokens = 0
 
     @property
     def held_tokens(self) -> int:
         """Tokens held for all sessions, with what is empty in their last blocks."""
         return self._total
+
+    @property
+    def kept_tokens(self) -> int:
+        """Those of them that are held between two turns, for whoever needs the room."""
+        return self._kept_tokens
+
+    def is_in(self, session: SessionKey) -> bool:
+        """Whether tokens are held for this session, and not only kept from the turn before."""
+        return session in self._held and session not in self._kept
 
     def held(self, session: SessionKey) -> int:
         """Tokens held for this session, 0 where none are."""
@@ -59,7 +72,7 @@ class KvMemory:
 
     def turn(self, session: SessionKey) -> tuple[bool, int]:
         """Sorts sessions that have arrived: those that are in, then the others, each in order of arrival."""
-        return session not in self._held, self._arrived[session]
+        return not self.is_in(session), self._arrived[session]
 
     def admit(self, session: SessionKey, tokens: int, pinned: Collection[SessionKey]) -> bool:
         """Makes the session hold `tokens`, throwing out others but the pinned ones; False, and no change of what is
@@ -71,6 +84,8 @@ class KvMemory:
                 return False
             if session in self._held:
                 self._held.move_to_end(session)
+        if self._kept:
+            self.take_back(session)
         if self._swapped and session in self._swapped:
             back = self._swapped.pop(session)
             self._moved_tokens += 0 if session in self._received else back
@@ -90,19 +105,25 @@ class KvMemory:
         return moved
 
     def has_room(self, tokens: int) -> bool:
-        """Whether so many more tokens are free."""
-        return self.capacity_tokens is None or self._total + self._blocks(tokens) <= self.capacity_tokens
+        """Whether a session that is not in finds free room for so many tokens, or room that is only kept."""
+        if self.capacity_tokens is None:
+            return True
+        return self._total - self._kept_tokens + self._blocks(tokens) <= self.capacity_tokens
 
     def crop(self, session: SessionKey, tokens: int) -> None:
         """At most the first `tokens` of what is held for a session stay."""
         if self._held.get(session, 0) > tokens:
-            self._total -= self._blocks(self._held[session]) - self._blocks(tokens)
+            freed = self._blocks(self._held[session]) - self._blocks(tokens)
             self._held[session] = tokens
+            self._total -= freed
+            self._kept_tokens -= freed if session in self._kept else 0
         elif self._swapped.get(session, 0) > tokens:
             self._swapped[session] = tokens
 
     def forget(self, session: SessionKey) -> None:
         """Frees what is held for a session."""
+        if self._kept:
+            self.take_back(session)
         self._total -= self._blocks(self._held.pop(session, 0))
         self._swapped.pop(session, None)
         self._received.discard(session)
@@ -112,19 +133,44 @@ class KvMemory:
         self.forget(session)
         self._arrived.pop(session, None)
 
+    def keep(self, session: SessionKey) -> None:
+        """The session is over, and what is held for it stays as long as nobody needs the room."""
+        self._arrived.pop(session, None)
+        if session in self._held and session not in self._kept:
+            self._kept[session] = None
+            self._kept_tokens += self._blocks(self._held[session])
+
+    def take_back(self, session: SessionKey) -> None:
+        """What is held for the session is its own again, if it was kept."""
+        if session in self._kept:
+            del self._kept[session]
+            self._kept_tokens -= self._blocks(self._held[session])
+
+    def free_kept(self, most_tokens: int) -> None:
+        """Throws out the oldest that are kept, until they are so few."""
+        while self._kept_tokens > most_tokens:
+            self._throw_out(next(iter(self._kept)))
+
     def rename(self, session: SessionKey, to: SessionKey, tokens: int) -> None:
-        """The first `tokens` of what is held for a session are another's from now on, the rest is freed."""
-        held = self._held.pop(session, 0)
-        if kept := min(held, tokens):
-            self._held[to] = kept
-        self._total -= held - kept
+        """The first `tokens` of what was kept of a session are another's, who is not in yet; the rest is freed."""
+        cached, swapped, received = self.cached(session), session in self._swapped, session in self._received
+        self.forget(session)
+        if kept := min(cached, tokens):
+            if swapped:
+                self._swapped[to] = kept
+                self._received |= {to} if received else set()
+            else:
+                self._held[to] = kept
+                self._total += self._blocks(kept)
+                self.keep(to)
 
     def clear(self) -> None:
         """Loses everything."""
         self._held.clear()
         self._swapped.clear()
         self._received.clear()
-        self._total = 0
+        self._kept.clear()
+        self._total = self._kept_tokens = 0
 
     def _blocks(self, tokens: int) -> int:
         return tokens if self._block_tokens == 1 else whole_blocks(tokens, self._block_tokens)
@@ -134,17 +180,21 @@ class KvMemory:
         excess = self._total + need - self.capacity_tokens
         if excess <= 0:
             return True
-        victims = [session for session in self._held if session != guest and session not in pinned]
+        others = [session for session in self._held if session not in self._kept]
+        victims = [each for each in chain(self._kept, others) if each != guest and each not in pinned]
         if excess > sum(self._blocks(self._held[session]) for session in victims):
             return False
-        self._evict(victims, need)
-        return True
+        return self._evict(victims, need)
 
     def _preempt(self, need: int, guest: SessionKey, pinned: Collection[SessionKey]) -> bool:
         assert self.capacity_tokens is not None
-        if guest not in self._held or self._total + need <= self.capacity_tokens:
-            return self._total + need <= self.capacity_tokens
-        later = [session for session in self._held if self._arrived[session] > self._arrived[guest]]
+        if self._total + need <= self.capacity_tokens:
+            return True
+        if self._evict([each for each in self._kept if each != guest and each not in pinned], need):
+            return True
+        if not self.is_in(guest):
+            return False
+        later = [each for each in self._held if each not in self._kept and self._arrived[each] > self._arrived[guest]]
         later.sort(key=self._arrived.__getitem__, reverse=True)
         victims = [session for session in later if session not in pinned]
         if self._evict(victims, need):
@@ -159,13 +209,17 @@ class KvMemory:
         for victim in victims:
             if self._total + need <= self.capacity_tokens:
                 break
-            tokens = self._held[victim]
-            self.forget(victim)
-            if self._swaps:
-                self._swapped[victim] = tokens
-                self._moved_tokens += tokens
-            self.evicted += 1
+            self._throw_out(victim)
         return self._total + need <= self.capacity_tokens
+
+    def _throw_out(self, victim: SessionKey) -> None:
+        tokens, kept = self._held[victim], victim in self._kept
+        self.forget(victim)
+        if self._swaps:
+            self._swapped[victim] = tokens
+            self._moved_tokens += tokens
+        self.evicted += not kept
+        self.dropped += kept
 
 
 class KvReservations:

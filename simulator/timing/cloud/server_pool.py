@@ -59,11 +59,6 @@ class ServerPool:
         self.prefills: dict[Job, None] = {}
         """And behind them, where prefills are cut."""
         self._running: set[SessionKey] = set()
-        self._between: dict[SessionKey, int] = {}
-        """Sessions that have ended and whose caches of so many tokens are kept for another turn, the first to be thrown
-        out first."""
-        self._between_tokens = 0
-        """All of theirs; of use where reservations decide who is thrown out."""
         self.servers_up = len(servers)
         self._idle = list(range(len(servers)))  # a heap of places in `servers`; some may have become stale
 
@@ -86,7 +81,7 @@ class ServerPool:
     def may_wait(self) -> bool:
         """Whether jobs may wait beside a free server: for those in passes to give up memory, or, where none is thrown
         out for newcomers, for those that are in."""
-        return self.running or (self.kv.preempts and self.kv.held_tokens > 0)
+        return self.running or (self.kv.preempts and self.kv.held_tokens > self.kv.kept_tokens)
 
     def free(self) -> Server | None:
         """The first server that could take what waits: it is up and runs no pass."""
@@ -123,7 +118,7 @@ class ServerPool:
         """The job waits: for a pass, or, where the answer is False, for its session to be admitted first."""
         if self.reservations.limited and not self.reservations.admit(job):
             return False
-        self._resume(job)
+        self._make_room_for(job)
         if self._batching.chunked:
             self._queue(job)
         else:
@@ -131,7 +126,7 @@ class ServerPool:
         if not self.kv.preempts:
             return True
         self.kv.arrive(job.session)
-        return self.kv.held(job.session) > 0
+        return self.kv.is_in(job.session)
 
     def remove(self, job: Job) -> bool:
         """Takes the job out of the queue, or from those that wait for admission; False where it was in neither."""
@@ -149,32 +144,24 @@ class ServerPool:
     def forget(self, session: SessionKey) -> None:
         """The session's cache and its reservation are freed; others may be admitted."""
         self.kv.depart(session)
-        self._between_tokens -= self._between.pop(session, 0)
         self.reservations.release(session)
         self._admit_waiting()
 
     def keep(self, session: SessionKey) -> None:
         """The session is over. Its cache stays until another turn adopts it, or somebody needs the room: whatever the
         admission, no reservation is left."""
-        self._between[session] = held = self.kv.held(session)
-        self._between_tokens += held
+        self.kv.keep(session)
         self.reservations.release(session)
         self._admit_waiting()
-        self._make_room()
+        self._free_kept()
 
     def adopt(self, session: SessionKey, turn: SessionKey, tokens: int) -> None:
         """The first `tokens` of a cache that was kept are the next turn's from now on, and may be thrown out until
         that is admitted."""
         self.kv.rename(session, turn, tokens)
-        if session in self._between:
-            held = self.kv.held(turn)
-            self._between_tokens += held - self._between.pop(session)
-            self._between[turn] = held
 
     def clear(self) -> None:
         """The memory has lost everything."""
-        self._between.clear()
-        self._between_tokens = 0
         self.kv.clear()
         self.reservations.clear()
 
@@ -215,7 +202,7 @@ class ServerPool:
             share = self._share(job, budget, alone=not shares)
             if share is None:
                 break
-            out = self.kv.preempts and not self.kv.held(job.session)
+            out = self.kv.preempts and not self.kv.is_in(job.session)
             if out and (self.kv.evicted > evicted or not self.kv.has_room(job.text_tokens)):
                 break  # it lets nobody by that is not in
             if not self.kv.admit(job.session, share.cached_tokens + share.new_tokens, self._running):
@@ -279,24 +266,19 @@ class ServerPool:
 
     def _admit_waiting(self) -> None:
         for job in self.reservations.admit_waiting():
-            self._resume(job)
+            self._make_room_for(job)
             self._queue(job)
 
-    def _resume(self, job: Job) -> None:
-        """The job's session is admitted: its cache is its own, and others' that were kept may have to go."""
-        if self._between:
-            self._between_tokens -= self._between.pop(job.session, 0)
-            self._make_room()
+    def _make_room_for(self, job: Job) -> None:
+        """The job's session has a reservation: what was kept for it is its own, and what others keep may have to go."""
+        if self.reservations.limited and self.kv.kept_tokens:
+            self.kv.take_back(job.session)
+            self._free_kept()
 
-    def _make_room(self) -> None:
-        """Caches that are kept find room beside the reservations. Without these the memory itself throws them out."""
-        if not self.reservations.limited:
-            return
-        while self._between and self._between_tokens > self.reservations.room_tokens:
-            session = next(iter(self._between))
-            self._between_tokens -= self._between.pop(session)
-            self.kv.forget(session)
-            self.kv.evicted += 1
+    def _free_kept(self) -> None:
+        """What is kept finds room beside the reservations. Without these the memory itself throws it out."""
+        if self.reservations.limited:
+            self.kv.free_kept(self.reservations.room_tokens)
 
     def _share(self, job: Job, budget: int | None, alone: bool) -> Share | None:
         cached = min(self.kv.cached(job.session), job.text_tokens - 1)

@@ -472,18 +472,6 @@ def test_a_distribution_comes_back_as_near_as_its_precision_states(distribution,
     assert max(apart[apart > 0].sum(), -apart[apart < 0].sum()) <= bound
 
 
-@given(st.integers(1, 2000), st.integers(0, 2**32), st.sampled_from([0.001, 0.05, 1.0]))
-def test_halves_stay_within_the_covering_bound(size, seed, concentration):
-    distribution = np.random.default_rng(seed).dirichlet(np.full(size, concentration))
-    units = fp16.quantize(distribution)
-    assert np.abs(distribution - units / units.sum()).sum() / 2 <= fp16.covering_bound(size) + 1e-12
-
-
-def test_a_packet_of_halves_is_as_long_as_a_reader_expects():
-    assert fp16.Fp16Format(49_152, 49_152, 8).length_bytes(1) == 2 + 2 * 49_152
-    assert fp16.Fp16Format(49_152, 8, 8).length_bytes(1) == 18 + 16
-
-
 @pytest.mark.parametrize("distribution", [[0.0, 0.0], [-0.1, 1.1], [np.nan, 1.0], [1.5], [[0.5, 0.5]]])
 def test_what_is_no_distribution_has_no_halves(distribution):
     with pytest.raises(ValueError, match="probabilities"):

@@ -81,19 +81,6 @@ def first_arrivals(seed: int, number: int) -> list[int]:
     return np.argsort(Uniforms.of(seed, "race").exponentials(60, 0))[:number].tolist()
 
 
-def test_a_set_saves_most_of_the_bits_of_its_order() -> None:
-    """Four first arrivals of a flat race as a set, and rank by rank, as where each rank has another tree below: of
-    log2 24 = 4.6 bits a set saves 3 at least, though the race itself tells much of the order here."""
-    ranked = TreeShape((4, 3, 2, 1, 0, *[0] * 6))
-    assert ranked.alike[0] == (1, 1, 1, 1) and TreeShape.full((4,)).alike[0] == (4,)
-    ordered = unordered = 0.0
-    for seed in range(60):
-        ids = first_arrivals(seed, 4)
-        unordered += bits_of(sorted(ids), TreeShape.full((4,)), seed)
-        ordered += bits_of(ids, ranked, seed) - math.log2(4 / (1 / 3))  # one of four numbers of distributions
-    assert 3 < (ordered - unordered) / 60 < math.log2(24) + 1
-
-
 def test_siblings_are_alike_where_the_tree_below_them_is() -> None:
     assert TreeShape.full((3, 2)).alike == ((3,), (2,), (2,), (2,), *[()] * 6)
     assert TreeShape.comb(3, 2).alike == ((1, 2), (3,), *[()] * 5)

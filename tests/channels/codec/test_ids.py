@@ -99,11 +99,6 @@ def test_the_token_of_a_coded_reply_costs_what_the_prior_states_and_less_than_a_
     assert whole / len(texts) < 1.7
 
 
-def test_a_full_packet_costs_the_least_for_its_number():
-    format = Format(1 << 10, 100, 8, prior="")
-    assert [ids_bits([1] * number, format) for number in (1, 2, 7, 8)] == [15, 25, 75, 81]
-
-
 def race(seed, format):
     words = Uniforms.of(seed, "race")
     return lambda place: words.words(format.vocabulary, place)

@@ -44,15 +44,6 @@ def test_counts_equal_the_slow_rule_bit_for_bit(number):
         assert counts.tolist() == slow_quantize(p, resolution), (p, resolution)
 
 
-@given(distributions(max_size=60), st.integers(1, 5_000))
-def test_total_variation_is_within_the_covering_bound(p, resolution):
-    counts = quantize(p, resolution)
-    assert counts.tolist() == slow_quantize(p, resolution)
-    tv = np.abs(p / p.sum() - counts / resolution).sum() / 2
-    assert tv <= covering_bound(p.size, resolution) + 1e-9
-    assert covering_bound(p.size, resolution) <= p.size / (4 * resolution)
-
-
 def test_covering_bound_is_met_at_the_deep_hole_of_even_size():
     p = np.array([1.5, 0.5, 1.5, 0.5]) / 4
     counts = quantize(p, 4)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.link.arq import Arq, Packet
-from channels.link.transport import Congestion, TransportSender
+from channels.link.transport import Congestion, Delivery, HyStart, TransportSender
 
 
 def sender(kind: str = "quic", **fields: Any) -> TransportSender[Packet]:
@@ -75,6 +75,36 @@ def test_slow_start_doubles_a_round_trip_and_reno_adds_one() -> None:
     for _ in range(40):
         window.on_ack(0.0, 1.0)
     assert window.packets == pytest.approx(41, abs=0.02)
+
+
+def heard(hystart: HyStart, number: int, rtt_s: float, rounds: int) -> bool:
+    """The acknowledgement of a packet, in rounds of so many."""
+    return hystart.ends(Delivery(0.0, 0.0, rtt_s, number, number // rounds * rounds + rounds, 0, False, None))
+
+
+@pytest.mark.parametrize(("least_s", "grows_s"), [(0.02, 0.004), (0.08, 0.01), (0.4, 0.016)])
+def test_slow_start_slows_where_the_round_trip_grows_by_an_eighth_from_4_to_16_ms(
+    least_s: float, grows_s: float
+) -> None:
+    """RFC 9406, 4.2, after eight samples; 4.3: a quarter as fast for five rounds, unless round trips were shorter."""
+    for more_s, growth in ((-1e-6, 1.0), (1e-6, 0.25)):
+        hystart = HyStart()
+        assert not any(heard(hystart, number, least_s, 10) for number in range(10))
+        for number in range(10, 17):
+            assert not heard(hystart, number, least_s + grows_s + more_s, 10) and hystart.growth == 1.0
+        assert not heard(hystart, 17, least_s + grows_s + more_s, 10) and hystart.growth == growth
+    ended = [heard(hystart, number, least_s + 0.1, 10) for number in range(18, 80)]
+    assert ended.index(True) == 60 - 18, "the rest of the round is the first of the five"
+
+
+def test_slow_start_goes_on_after_a_false_alarm() -> None:
+    hystart = HyStart()
+    rtts_s = [0.1] * 10 + [0.2] * 10 + [0.15] * 10 + [0.15] * 60
+    ended, growths = [], []
+    for number, rtt_s in enumerate(rtts_s):
+        ended.append(heard(hystart, number, rtt_s, 10))
+        growths.append(hystart.growth)
+    assert not any(ended) and growths == [1.0] * 17 + [0.25] * 10 + [1.0] * 63
 
 
 def test_a_packet_is_lost_once_one_sent_three_later_is_acknowledged_and_goes_first() -> None:

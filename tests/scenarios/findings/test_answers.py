@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from scenarios.command.derived_axis import along, axes_of
 from scenarios.command.registry import NAMES, scenario
-from scenarios.command.result_folder import Note
+from scenarios.command.result_folder import Note, along, axes_of
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.findings.findings_file import answered
 from scenarios.findings.sentences.one_breath import CostsAtWorst, FastestOfAll, PaysAtTheEdge, SupportsMost
@@ -46,15 +44,16 @@ def made_up(name: str, noise: float, draw: int) -> tuple[pd.DataFrame, str | Non
     found = scenario(name)
     cells, fields, computed = planned(name)
     rng = np.random.default_rng(draw)
-    levels: dict[str, dict[str, float]] = {}
+    levels: dict[str, np.ndarray] = {}
     rows = []
     for cell, flat in zip(cells, fields, strict=True):
         names = [each.called for each in cell.classes if each.called]
         for of in [{CLASS: name} for name in (ALL_CLASSES, *names)] if names else [dict[str, str]()]:
             setting = str({name: value for name, value in (flat | of).items() if name != "seed"})
             metrics = (*COLUMNS, *cell.percentiles)
-            level = levels.setdefault(setting, {metric: float(rng.lognormal()) for metric in metrics})
-            row = {metric: mean * math.exp(noise * rng.normal()) for metric, mean in level.items()}
+            level = levels.setdefault(setting, rng.lognormal(size=len(metrics)))
+            values = (level * np.exp(noise * rng.normal(size=len(metrics)))).tolist()
+            row = dict(zip(metrics, values, strict=True))
             rows.append({"cell": cell.id, **flat, **of, **row, "answered": 1.0, "tv_output": 0.0})
     table = pd.DataFrame(rows)
     table = with_lossy(table.assign(**computed), {cell.id: cell.scheme.lossless for cell in cells})

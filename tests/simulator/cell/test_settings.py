@@ -101,11 +101,6 @@ def test_a_field_of_one_kind_applies_where_that_kind_is() -> None:
     assert expand(BASE, {"tray.drink": ["tea", "coffee"]}, {"tray.drink.shots": 4})[1].tray.drink == Coffee(shots=4)
 
 
-def test_the_grid_is_the_product_first_axis_outermost() -> None:
-    cells = expand(BASE, {"guests": [1, 2], "price_s": [0.0, 1.0, math.inf]})
-    assert [(cell.guests, cell.price_s) for cell in cells] == [(g, p) for g in (1, 2) for p in (0.0, 1.0, math.inf)]
-
-
 def test_what_cells_of_a_grid_have_in_common_is_made_once_and_each_is_as_if_it_were_made_alone() -> None:
     """Axes that write into one field, one within the other, and one of two fields at once."""
     axes = {
@@ -154,11 +149,6 @@ def test_a_list_of_parts_is_given_whole() -> None:
     assert [line.field for line in describe(BASE) if line.field.startswith("others")] == ["others"]
     with pytest.raises(ConfigError, match="no cell has such a field"):
         set_in({"others.hot": False})
-
-
-def test_an_axis_without_values_is_refused() -> None:
-    with pytest.raises(ConfigError, match="guests"):
-        expand(BASE, {"guests": []})
 
 
 @pytest.mark.parametrize(

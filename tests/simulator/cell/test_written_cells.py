@@ -65,28 +65,6 @@ def test_a_cell_shows_itself_as_the_call_that_makes_it() -> None:
         assert eval(repr(cell)) == cell
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"uplink.rate.bps": "10 s"}, "uplink.rate.bps = '10 s': must be a number of bit/s, such as 10k or 10 kbit/s"),
-        ({"fleet": [{"uplink": {"access_s": "1 bit"}}]}, "fleet.0.uplink.access_s = '1 bit': must be a number of s"),
-        ({"uplink.rate.bsp": 3}, "uplink.rate.bsp: no cell has such a field; did you mean uplink.rate.bps"),
-        ({"uplink": {"rate.bsp": 3}}, "uplink.rate.bsp: no cell has such a field; did you mean uplink.rate.bps"),
-        ({"uplinc": {}}, "uplinc: no such field; did you mean uplink?"),
-        ({"uplink": {"mtu_bit": 3}}, "uplink.mtu_bit = 3: no such field; did you mean mtu_bits?"),
-        (
-            {"scheme": {"kind": "k_sqs", "maxdrafts": 3}},
-            "scheme.maxdrafts = 3: no such field; did you mean max_drafts?",
-        ),
-        ({"uplink": {"rate": {"kind": "constnt"}}}, "did you mean constant?"),
-    ],
-)
-def test_a_mistake_names_the_field_and_what_was_probably_meant(fields: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        Cell.from_fields(fields)
-    assert message in str(caught.value) and "\n" not in str(caught.value)
-
-
 def test_the_links_of_a_cell_hold_no_streamed_token_back() -> None:
     assert Cell().uplink.arq.kind == Cell().downlink.arq.kind == "selective_repeat"
     assert Cell.from_fields({"uplink": {"header_bits": 0}}).uplink.arq.kind == "selective_repeat"

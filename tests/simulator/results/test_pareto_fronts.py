@@ -38,20 +38,6 @@ def line(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
     return dict(zip(found["curve"], zip(found[VERDICT], found[BY], strict=True), strict=True))
 
 
-def test_who_is_lower_in_all_dominates_and_who_is_lower_in_one_does_not() -> None:
-    costs = {"fast": (1.0, 3.0, 3.0), "frugal": (3.0, 1.0, 1.0), "worse": (3.0, 3.0, 3.5), "between": (2.0, 2.0, 2.0)}
-    assert line(cells(costs)) == {
-        "fast": ("front", ""), "frugal": ("front", ""), "between": ("front", ""), "worse": ("dominated", "fast"),
-    }  # fmt: skip
-
-
-def test_equals_do_not_dominate_each_other() -> None:
-    assert line(cells({"one": (1.0, 2.0, 3.0), "other": (1.0, 2.0, 3.0)})) == {
-        "one": ("front", ""),
-        "other": ("front", ""),
-    }
-
-
 def test_what_the_seeds_cannot_tell_is_not_dominated() -> None:
     costs = {"one": (1.0, 1.0, 1.0), "other": (1.05, 2.0, 2.0)}
     assert line(cells(costs))["other"] == ("dominated", "one")

@@ -128,13 +128,13 @@ def _judged(decoder: Decoder, device: int) -> Iterator[tuple[Floats, Floats, int
 
 
 @pytest.mark.parametrize(
-    "scheme", [pytest.param(name, marks=[pytest.mark.slow] * (name not in ("k_sqs", "c_sqs"))) for name in SCHEMES]
+    "scheme", [pytest.param(name, marks=[pytest.mark.slow] * (name != "k_sqs")) for name in SCHEMES]
 )
 def test_rejections_are_as_many_as_their_probabilities_say(scheme: str) -> None:
     assert not play(Decoder(cell(scheme), Memory())).seen
 
 
-@pytest.mark.parametrize("scheme", ["k_sqs", pytest.param("dense", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scheme", [pytest.param(name, marks=pytest.mark.slow) for name in ("k_sqs", "dense")])
 def test_one_stream_for_drafts_and_verdicts_is_seen(scheme: str) -> None:
     decoder = Decoder(cell(scheme), Memory())
     decoder._streams["verdict"] = decoder._streams["draft"]
@@ -164,7 +164,7 @@ def judged_by(
     [
         ("k_sqs", lambda a: 0.9 * a, False, "drawn"),
         pytest.param("half_top_k", lambda a: a + 0.1 * (1 - a), False, "drawn", marks=pytest.mark.slow),
-        ("k_sqs", lambda a: a, True, "output"),
+        pytest.param("k_sqs", lambda a: a, True, "output", marks=pytest.mark.slow),
     ],
     ids=["too strict", "too lenient", "corrected from p itself, which leaves the rejections as they are"],
 )

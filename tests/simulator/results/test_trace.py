@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import shutil
 from collections import Counter
 from functools import cache
 from itertools import pairwise
@@ -13,9 +10,8 @@ from typing import Any
 
 import pytest
 from cells import busy, cell
-from plants import Watch
 from trace_reader import Reading, read_trace
-from traced_cells import CELLS
+from traced_cells import CELLS, watched
 
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
@@ -29,28 +25,25 @@ from simulator.sweeps.tracing import subject_of
 US = 1e6
 
 
-class Both(Together):
-    """Collects spans, and keeps the plant."""
-
-    def __init__(self) -> None:
-        self.spans, self.watch = tracer(), Watch()
-        super().__init__(self.spans, self.watch)
-
-
 class TracedRun:
     """A run and its trace."""
 
-    def __init__(self, made: Cell, path: Path) -> None:
-        both = Both()
-        self.result = simulate(made, both, memory=Memory())
-        self.plant, self.spans = both.watch.plant, both.spans
-        write_trace(self.spans, subject_of(made), path)
+    def __init__(self, name: str, path: Path) -> None:
+        self.result, self.plant, self.spans = watched(name)
+        write_trace(self.spans, subject_of(CELLS[name]), path)
         self.read: Reading = read_trace(path)
 
 
 @cache
 def traced(name: str, folder: Path) -> TracedRun:
-    return TracedRun(CELLS[name], folder / f"{name}.trace.json")
+    return TracedRun(name, folder / f"{name}.trace.json")
+
+
+def trace_of(made: Cell, path: Path) -> Reading:
+    spans = tracer()
+    simulate(made, spans, memory=Memory())
+    write_trace(spans, subject_of(made), path)
+    return read_trace(path)
 
 
 @pytest.fixture(params=CELLS)
@@ -134,7 +127,7 @@ def test_a_flow_ties_each_round_that_was_answered(run: TracedRun) -> None:
 
 
 def test_a_round_goes_from_the_draft_over_uplink_pass_and_downlink_to_its_resolution(tmp_path: Path) -> None:
-    last = TracedRun(cell(), tmp_path / "trace.json").read.flows[3]
+    last = trace_of(cell(), tmp_path / "trace.json").flows[3]
     assert [(process, each["name"]) for (process, _), each in last] == [
         ("edge", "draft 8 tokens of round 3"),
         ("uplink", "round 3 payload, 600 + 320 bits"),
@@ -188,7 +181,7 @@ def test_the_first_token_of_each_request_is_an_instant(run: TracedRun) -> None:
 
 
 def test_the_file_says_what_it_is_of(tmp_path: Path) -> None:
-    made = TracedRun(cell(), tmp_path / "trace.json").read
+    made = trace_of(cell(), tmp_path / "trace.json")
     assert made.processes == [
         "requests: pair synthetic, seed 0",
         "edge: K-SQS, L = 8",
@@ -298,21 +291,3 @@ def test_a_trace_that_is_cut_says_when_and_tells_all_until_then(tmp_path: Path) 
     ended = {key: [r for r in each.rounds if r.ended_s < cut_s] for key, each in whole.requests.items()}
     for key, request in part.requests.items():
         assert [each.number for each in request.rounds][: len(ended[key])] == [each.number for each in ended[key]]
-
-
-def test_perfetto_s_own_trace_processor_reads_it(run: TracedRun, tmp_path: Path) -> None:
-    """Needs the package `perfetto` and the program that it would download: $TRACE_PROCESSOR_SHELL, or on the path."""
-    shell = os.environ.get("TRACE_PROCESSOR_SHELL") or shutil.which("trace_processor_shell")
-    if shell is None or importlib.util.find_spec("perfetto") is None:
-        pytest.skip("no trace_processor_shell here: the package `perfetto` downloads it, and ships none")
-    from perfetto.trace_processor import TraceProcessor, TraceProcessorConfig
-
-    path = tmp_path / "trace.json"
-    write_trace(run.spans, TraceSubject("cell"), path)
-    with TraceProcessor(trace=str(path), config=TraceProcessorConfig(bin_path=shell)) as processor:
-        (slices,) = processor.query("select count(*) as n from slice")
-        (flows,) = processor.query("select count(*) as n from flow")
-        (failed,) = processor.query("select sum(value) as n from stats where severity = 'error'")
-    assert slices.n == sum(map(len, run.read.slices.values()))
-    assert flows.n == sum(len(steps) - 1 for steps in run.read.flows.values())
-    assert not failed.n

@@ -6,7 +6,6 @@ import pytest
 from cells import cell
 
 from channels.codec import wire
-from kinds import ConfigError
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
 from simulator.schemes import Composed, Coupled, IdsOnlyGreedy, KSqs
@@ -128,11 +127,3 @@ def test_coded_replies_commit_the_same_text_in_fewer_bits() -> None:
     )
     assert flat.rounds[TOKENS].equals(coded.rounds[TOKENS])
     assert 0 < coded.summary["downlink_bits_per_token"] < flat.summary["downlink_bits_per_token"]
-
-
-def test_a_round_ahead_needs_replies_that_their_length_tells_from_all_accepted() -> None:
-    composed = {"kind": "composed", "reply": {"kind": "token", "token": "coded"}}
-    for scheme in ({"kind": "k_sqs", "reply_token": "coded"}, composed):
-        cell(scheme)
-        with pytest.raises(ConfigError, match="depth = 1: must be 0 where the token of a reply is coded"):
-            cell({**scheme, "depth": 1})

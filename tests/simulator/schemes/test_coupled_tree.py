@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from plants import ran
 
 from channels.codec.wire import CodecError
-from kinds import ConfigError
 from models.interface import TokenTree
 from models.verification import total_variation
 from simulator import simulate
@@ -109,38 +108,6 @@ def test_i12_a_tree_has_the_drafters_first_arrivals_and_the_text_is_the_verifier
             break
 
 
-FAULTS: dict[str, dict[str, object]] = {
-    "losses by index": {"uplink": link(5e3, loss={"kind": "gilbert_elliott", "to_bad": 0.3, "to_good": 0.4})},
-    "losses by length": {"uplink": link(5e3, loss={"kind": "bit_errors", "bit_error_rate": 1e-3})},
-    "losses by time": {
-        "uplink": link(
-            5e3,
-            rate={
-                "kind": "scheduled_outages",
-                "rate": {"kind": "constant", "bps": 5e3},
-                "outages_s": [[0.2, 0.7], [1.0, 1.4]],
-            },
-        )
-    },
-    "crashes": {
-        "cloud": {
-            "batching": "none",
-            "latency": {"kind": "constant", "per_pass_s": 0.02},
-            "failures": {"kind": "scheduled", "away": [[0, 0.3, 0.6], [0, 0.9, 1.0]]},
-        }
-    },
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_i12_the_text_is_the_verifiers_own_race_whatever_goes_wrong(fault: str) -> None:
-    """Losses that look at index, length and time, and crashes, change when tokens come and never which."""
-    scheme = {"kind": "coupled_tree", "nodes": 5}
-    quiet, troubled = ran(cell(scheme, 5e3)), ran(cell(scheme, 5e3, **FAULTS[fault]))
-    assert [each.tokens for each in quiet.requests] == [each.tokens for each in troubled.requests]
-    assert quiet.requests[0].rounds[-1].answered_s != troubled.requests[0].rounds[-1].answered_s
-
-
 def test_a_token_that_the_verifier_never_says_and_one_that_the_drafter_never_drafts() -> None:
     """Over a pair with such tokens, all of its ids are children of each node: every round commits its levels and one
     more. With two, those of no weight are children where nothing else is left."""
@@ -219,10 +186,3 @@ def test_a_good_uplink_has_the_last_shape_and_a_bad_one_the_first() -> None:
     rate = {"kind": "markov", "bps": [1e3, 5e4], "transition": [[0.7, 0.3], [0.3, 0.7]], "step_s": 1.0}
     found = drafted(scheme, 1e4, uplink=link(1e4, rate=rate))
     assert found[3] and found[12]
-
-
-def test_a_policy_that_decides_draft_by_draft_is_refused() -> None:
-    with pytest.raises(ConfigError, match="'confidence_stop': decides draft by draft, and a tree needs one"):
-        cell({"kind": "coupled_tree", "policy": "confidence_stop"})
-    with pytest.raises(ConfigError, match="must be null where `nodes` has several shapes"):
-        cell({"kind": "coupled_tree", "nodes": [2, 3], "widths": [2]})

@@ -18,8 +18,7 @@ def texts(made: Cell) -> dict[tuple[int, int], tuple[int, ...]]:
     return {(each.device, each.number): tuple(each.tokens) for each in ran(made).requests}
 
 
-@pytest.mark.parametrize("pair", PAIRS)
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(("pair", "seed"), [*zip(PAIRS, range(3), strict=True)])
 def test_in_single_precision_the_text_is_that_of_k_sqs(pair: object, seed: int) -> None:
     same = {"k": 4, "resolution": 50, "max_drafts": 5}
     known = {"models": {"pair": pair}, "seed": seed}

@@ -185,27 +185,14 @@ def view(most: int = LONGEST, distribution: Floats | None = None) -> EdgeView:
     return EdgeView(0.0, (), most, 64, (), SeenLink(), distribution)
 
 
+@pytest.mark.parametrize("block", [1, 2, 3, LONGEST])
 @pytest.mark.parametrize("a", [0.2, 0.5, 0.8, 0.9, 0.97])
 @pytest.mark.parametrize("bps", [1e3, 1e4, 1e5, 1e7])
-def test_the_length_is_the_one_of_largest_goodput_and_the_marginal_rule_stops_there(a: float, bps: float) -> None:
-    """Both against brute force over the closed form: the ratio's argmax, and stopping where a draft stops to pay."""
-    now = Now.of(view(), known(a, bps))
-    chosen = best_round(now, 0)
-    reached = {length: tokens_per_s(a, bps, length) for length in range(1, LONGEST + 1)}
-    best = max(reached, key=lambda length: reached[length])
-    assert chosen.length == best and chosen.goodput == pytest.approx(reached[best], rel=1e-6)
-    now.learned.price, drafted = chosen.goodput, 1
-    now.learned.survival = a
-    while drafted < LONGEST and goes_on(now, a):
-        drafted, now.learned.survival = drafted + 1, now.learned.survival * a
-    assert drafted == best
-
-
-@pytest.mark.parametrize("block", [2, 3, LONGEST])
-@pytest.mark.parametrize("a", [0.2, 0.5, 0.8, 0.9, 0.97])
-@pytest.mark.parametrize("bps", [1e3, 1e4, 1e5, 1e7])
-def test_where_a_pass_makes_several_drafts_both_count_its_passes(a: float, bps: float, block: int) -> None:
-    """The same by brute force, over ceil(L / n) passes: a pass is worth it by all of the drafts that it makes."""
+def test_the_length_is_the_one_of_largest_goodput_and_the_marginal_rule_stops_there(
+    a: float, bps: float, block: int
+) -> None:
+    """Both against brute force over the closed form: the ratio's argmax, and stopping where a draft stops to pay; over
+    ceil(L / n) passes of n drafts, a pass being worth it by all of the drafts that it makes."""
     seen = view()._replace(drafts_per_pass=block)
     now = Now.of(seen, known(a, bps))
     chosen = best_round(now, 0)
@@ -256,11 +243,11 @@ def test_a_slower_cloud_moves_work_to_the_edge_and_a_nearer_one_back() -> None:
 
 
 def test_one_long_request_is_served_as_by_the_best_length_known_beforehand() -> None:
-    """Four percent: five sd of the tokens of some 3,000 rounds, and what learning and trials cost."""
-    world = World(answer=8_000)
+    """Six percent: five sd of the tokens of some 1,500 rounds, and what learning and trials cost."""
+    world = World(answer=4_000)
     world.play(Goodput(), (), 1)
     best = max(tokens_per_s(0.8, 1e5, length) for length in range(1, LONGEST + 1))
-    assert world.goodput(len(world.tokens)) == pytest.approx(best, rel=0.04)
+    assert world.goodput(len(world.tokens)) == pytest.approx(best, rel=0.06)
 
 
 def test_the_rung_of_largest_goodput_is_found() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from channels.codec import wire
 from simulator.schemes import ConfidenceStop, DualThreshold, QsHeuristic, RunningAcceptance
-from simulator.schemes.policies.estimates import Estimates
+from simulator.schemes.policies.running_estimates import Estimates
 from simulator.schemes.policy import DRAFT, SEND, DraftRound, EdgeView, PolicyState, SeenDraft, SeenLink, SeenVerdict
 
 ONE = SeenDraft(wire.Draft(0, np.array([0]), np.array([1])), 1.0, 0.0)

@@ -146,14 +146,6 @@ def test_tokens_per_round_are_those_of_the_recursion(scheme: TreeDrafts | Likely
     assert expected > expected_tokens(TokenTree.line((0, 0, 0)), [0.65] * 3) + 0.2, "siblings are worth something"
 
 
-def test_siblings_are_rejected_at_no_more_than_the_first_ones_rejection() -> None:
-    wide = simulate(cell({"kind": "multi_candidate", "k": 16, "candidates": 4}, workload=ASKED)).summary
-    line = simulate(cell({"kind": "k_sqs", "k": 16, "max_drafts": 4}, workload=ASKED)).summary
-    assert wide["resampling_per_draft"] < wide["tv_qhat"] <= wide["rejection_bound"]
-    assert wide["acceptance_rate"] > line["acceptance_rate"]
-    assert wide["tv_output"] == 0
-
-
 def test_a_drafter_runs_once_a_level_and_a_verifier_once_over_all_nodes() -> None:
     """Affine clocks tell the tokens of each pass: 1 s a pass, 1 ms a new token, 1 us a cached one."""
     affine = {"kind": "affine", "base_s": 1.0, "per_token_s": 1e-3, "per_cached_token_s": 1e-6}

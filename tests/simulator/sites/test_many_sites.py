@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -52,15 +51,6 @@ def tables(out: Path) -> dict[str, bytes]:
 
 def rows(out: Path, name: str) -> pd.DataFrame:
     return pd.concat([pd.read_parquet(path) for path in sorted(out.glob(f"{PARTITIONS}/*/{name}.parquet"))])
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """The address of a cluster of one process."""
-    import distributed
-
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as there:
-        yield there.scheduler_address
 
 
 @pytest.fixture(scope="module")

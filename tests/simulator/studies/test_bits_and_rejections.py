@@ -193,20 +193,13 @@ def test_every_column_is_declared_and_none_can_be_taken_for_another() -> None:
     assert not alike(columns) and not idle(columns)
 
 
-def test_a_window_of_the_same_distributions_is_carried_along_a_devices_requests() -> None:
-    """Without it each request begins at the first threshold; the twin above checks the values."""
-    plain, carried = (row(cell(SCHEMES[name])) for name in ("conformal", "conformal, carried"))
-    assert plain["support_size"] != carried["support_size"]
-
-
 def test_i6_rows_do_not_depend_on_the_cells_beside_them(tmp_path: Path) -> None:
     """Whatever the order, the groups and the workers; each cell alone says the same."""
     pair = {"kind": "synthetic", "size": 48, "entropy_bits": 3.0}
     cells = [
-        cell(SCHEMES[name], seed, models={"pair": pair, "temperature": temperature})
+        cell(SCHEMES[name], seed, models={"pair": pair, "temperature": 0.7 + 0.3 * seed})
         for name in ("k_sqs", "conformal, carried", "dual")
         for seed in (0, 1)
-        for temperature in (0.7, 1.0)
     ]
     table = sweep(cells, tmp_path / "one", asking="laws").set_index("cell")
     alone = pd.DataFrame([{"cell": each.id, **row(each)} for each in (*cells[1::2], *cells[::2])]).set_index("cell")

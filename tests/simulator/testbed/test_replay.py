@@ -167,6 +167,27 @@ def test_a_run_that_is_not_what_is_decoded_again_is_named(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "by_s"), [("dense", -5.0), ("dense", -0.001), ("dense", 0.05), ("dense", 5.0), ("ahead", 0.001)]
+)
+def test_a_device_whose_clock_is_off_is_replayed_or_refused_on_one_line(name: str, by_s: float, tmp_path: Path) -> None:
+    """By less than a packet travels no effect comes before its cause."""
+    expected, lines = ran(name)
+    moved = [
+        event._replace(**{of: getattr(event, of) + by_s for of in ("at_s", "began_s", "ended_s") if hasattr(event, of)})
+        for event in lines["edge_0"]
+    ]
+    write(tmp_path, lines | {"edge_0": moved})
+    try:
+        real = tables(CELLS[name], tmp_path, Memory())
+    except RealRunError as error:
+        assert abs(by_s) > 0.01 and "\n" not in str(error)
+    else:
+        same_decoding(expected.rounds, real.rounds)
+        charged_once(real)
+        assert abs(by_s) < 1
+
+
 def test_a_line_that_a_kill_has_cut_short_is_left_out(tmp_path: Path) -> None:
     expected, lines = ran("dense")
     write(tmp_path, lines)

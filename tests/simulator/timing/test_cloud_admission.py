@@ -240,16 +240,6 @@ def test_blocks_of_16_let_in_as_many_as_have_whole_ones() -> None:
         assert 40 - bench.cloud._pools[0].reservations.waiting == room // block // -(-tokens // block)
 
 
-def test_without_a_limit_and_with_room_for_all_passes_are_the_same() -> None:
-    requests = asked(4, 60, 10.0)
-    runs = []
-    for kv_tokens in (None, sum(each.room_tokens for each in requests)):
-        made = Sessions(requests, servers=2, routing="round_robin", kv_tokens=kv_tokens)
-        made.run()
-        runs.append(made.done_s())
-    assert runs[0] == runs[1]
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10_000),

@@ -128,13 +128,6 @@ def test_whole_jobs_are_done_when_the_twin_says(
     assert shared == 0 if cap == 1 else shared > 50
 
 
-@pytest.mark.parametrize("mean_gap", [30, 100])
-@pytest.mark.parametrize(("cap", "budget"), [(64, 16), (3, 16), (64, 5)])
-def test_cut_prefills_are_done_when_the_twin_says(cap: int, budget: int, mean_gap: int) -> None:
-    jobs = asks(2, 400, mean_gap)
-    assert served(jobs, batching={"kind": "continuous", "cap": cap}, token_budget=budget) == cut_jobs(jobs, cap, budget)
-
-
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 1000),

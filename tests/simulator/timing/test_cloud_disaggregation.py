@@ -9,7 +9,6 @@ from cells import cell, link
 from plants import Ran, Watch, ran
 from servers import Bench, Visit
 
-from simulator import ConfigError
 from simulator.decoding.memory import Memory
 from simulator.results.observer import ServerPass
 
@@ -95,30 +94,6 @@ def test_no_stream_waits_for_another_s_prompt() -> None:
     sends = {**TWO, "kv_transfer_bytes_per_s": 1e6}
     apart, together = (served(cloud, memory)[0].result.requests for cloud in (sends, {"servers": 2}))
     assert apart["tpot_s"].max() < 0.6 * together["tpot_s"].max()
-
-
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
-        ({"prefill_servers": -1}, "cloud.prefill_servers"),
-        ({"prefill_servers": 1, "routing": "round_robin"}, "must be shared or affinity where prefill_servers"),
-        ({"prefill_servers": 1, "latency": "constant"}, r"cloud\.kv_token_bytes = null: must be bytes where caches"),
-        ({"prefill_servers": 1, "kv_transfer_bytes_per_s": 0}, r"cloud\.kv_transfer_bytes_per_s"),
-    ],
-)
-def test_what_does_not_fit_is_refused(fields: dict[str, object], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        cell("k_sqs", cloud=fields)
-
-
-@pytest.mark.parametrize(
-    "fields", [{"prefill_servers": 1}, {"kv_block_tokens": 16}, {"admission": "preempt"},
-               {"admission": {"kind": "evict", "swap_bytes_per_s": 1e9}}],
-)  # fmt: skip
-def test_what_knows_of_no_caches_between_turns_is_refused_where_devices_talk(fields: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match=rf"cloud\.{next(iter(fields))} = .*: must be left out where devices talk"):
-        cell("k_sqs", workload={"kind": "conversations", "devices": 1}, cloud=fields)
-    assert cell("k_sqs", workload={"kind": "conversations", "devices": 1}, cloud={})
 
 
 def test_bytes_of_a_token_are_those_of_the_model() -> None:

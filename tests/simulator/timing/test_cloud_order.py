@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import permutations
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from cells import cell, link
 from plants import ran
 from servers import Bench
 
-from simulator import ConfigError
 from simulator.decoding.memory import Memory
 from simulator.timing.cloud import Cloud, Job
 
@@ -126,11 +124,3 @@ def test_the_order_decides_no_token_and_who_waits() -> None:
         for order, run in runs.items()
     }  # fmt: skip
     assert took["priority"][0] < 0.9 * took["arrival"][0] and took["priority"][1] > took["arrival"][1]
-
-
-def test_a_deadline_needs_a_limit() -> None:
-    with pytest.raises(
-        ConfigError, match=r"cloud\.order = earliest_deadline: needs workload\.slo_ttft_s or slo_tpot_s of each"
-    ):
-        cell("k_sqs", workload=ASKED, cloud={"order": "earliest_deadline"})
-    assert inf == Job.__dataclass_fields__["due_s"].default

@@ -20,6 +20,7 @@ from kinds import ConfigError
 from models.latency.roofline import Roofline
 from simulator import Cell
 from simulator.cell.amounts import Exponential, Fixed, LogNormal
+from simulator.cell.cloud_config import whole_blocks
 from simulator.decoding import decoder
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
@@ -27,6 +28,7 @@ from simulator.protocols.accounts import Terms
 from simulator.protocols.decoded_answer import decode_at_once
 from simulator.protocols.machine import CloseRound, Command
 from simulator.results.metrics import METRICS
+from simulator.timing.cloud.kv_memory import KvMemory
 
 TALK: Final[dict[str, Any]] = {
     "kind": "conversations", "conversations": 1, "turns": 3, "prompt_tokens": 7, "text_tokens": 4, "output_tokens": 9,
@@ -141,23 +143,63 @@ def test_a_device_that_has_read_reads_the_new_text_alone() -> None:
         assert request.spent.prefill_s == pytest.approx(0.0051 + 0.1 * (length - cached) + 0.013 * cached)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("admission", ["whole_request", "evict"])
-@pytest.mark.parametrize("routing", ["shared", "affinity", "round_robin"])
-def test_whoever_needs_the_memory_takes_it_from_those_who_think(admission: str, routing: str) -> None:
+SWAPPED: Final = {"swap_bytes_per_s": 1e9}
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [
+        *({"admission": kind, "routing": routing} for kind in ("whole_request", "evict", "preempt")
+          for routing in ("shared", "affinity", "round_robin")),
+        {"admission": {"kind": "evict"} | SWAPPED}, {"admission": {"kind": "preempt"} | SWAPPED, "routing": "affinity"},
+        {"kv_block_tokens": 16}, {"kv_block_tokens": 16, "admission": "preempt", "routing": "affinity"},
+        {"prefill_servers": 1, "kv_transfer_bytes_per_s": 1e5}, {"prefill_servers": 1, "routing": "affinity"},
+        {"prefill_servers": 1, "admission": {"kind": "preempt"} | SWAPPED},
+        {"admission": "preempt", "batching": "continuous"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_whoever_needs_the_memory_takes_it_from_those_who_think(memory: dict[str, Any]) -> None:
     work = TALK | {"devices": 4, "turns": 4, "think_s": 1.0}
-    tight = {"admission": admission, "routing": routing, "servers": 2, "kv_tokens": 70, "latency": clock(0.2, 0.01, 0)}
-    made = cell("k_sqs", workload=work, cloud=tight)
+    tight = {"servers": 2, "kv_tokens": 80, "kv_token_bytes": 1e3, "latency": clock(0.2, 0.01, 0)}
+    made = cell("k_sqs", workload=work, cloud=tight | memory)
     run = ran(made)
     roomy = ran(made.with_({"cloud.kv_tokens": None}))
     assert (run.result.requests["outcome"] == "answered").all()
     assert {each.number: each.tokens for each in run.requests if not each.device} == {
         each.number: each.tokens for each in roomy.requests if not each.device
     }
-    assert run.plant.cloud.evictions > 0 == roomy.plant.cloud.evictions
-    for pool in run.plant.cloud._pools:
-        assert pool.kv.held_tokens == sum(pool.kv._held.values()) and not pool.reservations.taken_tokens
-        assert pool.kv.held_tokens <= 70 * len(pool.servers)
-        assert admission == "evict" or pool._between_tokens == pool.kv.held_tokens
+    cloud = run.plant.cloud
+    assert cloud.evictions > 0 == roomy.plant.cloud.evictions
+    assert made.cloud.admission.evicts or not sum(pool.kv.evicted for pool in cloud._pools)
+    for pool in cloud._pools:
+        size = made.cloud.kv_block_tokens
+        blocks = {session: whole_blocks(tokens, size) for session, tokens in pool.kv._held.items()}
+        assert pool.kv.held_tokens == sum(blocks.values()) <= 80 * len(pool.servers)
+        assert pool.kv.kept_tokens == sum(blocks[session] for session in pool.kv._kept) == pool.kv.held_tokens
+        assert not pool.reservations.taken_tokens and not cloud._transfers
+
+
+@pytest.mark.parametrize("admission", ["evict", "preempt"])
+def test_caches_between_turns_go_first_and_the_oldest_of_them(admission: str) -> None:
+    """Five sessions of 10 tokens in a memory for 50: three that are kept, in the order 2, 0, 1, and two that are in."""
+    memory = KvMemory(50, preempts=admission == "preempt")
+    for number in range(5):
+        memory.arrive((number, 0))
+        assert memory.admit((number, 0), 10, ())
+    for number in (2, 0, 1):
+        memory.keep((number, 0))
+    memory.rename((0, 0), (0, 1), 8)  # its next turn is here, and not in: the youngest now
+    assert (memory.held_tokens, memory.kept_tokens) == (48, 28)
+    memory.arrive((5, 0))
+    assert memory.has_room(30) and not memory.has_room(31)
+    assert memory.admit((5, 0), 12, ())
+    assert [memory.held((number, 0)) for number in range(6)] == [0, 10, 0, 10, 10, 12]
+    assert memory.admit((3, 0), 16, ()) and [memory.held((number, 0)) for number in (1, 3)] == [0, 16]
+    assert (memory.kept_tokens, memory.dropped, memory.evicted) == (8, 2, 0)
+    memory.arrive((0, 1))
+    assert memory.admit((0, 1), 12, ()) and (memory.held_tokens, memory.kept_tokens) == (50, 0)
+    assert memory.is_in((0, 1)) and memory.evicted == 0
 
 
 def test_a_crash_loses_the_cache_and_not_the_text() -> None:

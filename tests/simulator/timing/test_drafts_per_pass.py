@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from plants import AirWatch, Ran, ran
 from simulated import bend, written_cell
 
-from kinds import ConfigError
 from models.latency.latency import block_passes
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
@@ -209,9 +208,3 @@ def test_requests_that_are_decoded_first_count_the_passes_of_their_edge(monkeypa
         tables.append([simulate(blocks(WAYS["whole"], drafts, uplink=own, downlink=own), memory=memory).rounds
                        for drafts in (1, 4, 2)])  # fmt: skip
     assert all(one.equals(other) for one, other in zip(*tables, strict=True))
-
-
-@pytest.mark.parametrize("drafts", [0, 1_025, 1.5])
-def test_what_is_no_number_of_drafts_is_refused_on_one_line(drafts: float) -> None:
-    with pytest.raises(ConfigError, match=r"^edge\.drafts_per_pass = .*[^\n]*$"):
-        Cell.from_fields({"edge": {"drafts_per_pass": drafts}})

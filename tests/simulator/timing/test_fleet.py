@@ -9,7 +9,7 @@ import pytest
 from cells import cell, link
 from plants import AirWatch, Ran, ran
 
-from simulator import Cell, ConfigError
+from simulator import Cell
 
 FAST = {"latency": {"kind": "constant", "per_pass_s": 0.001}}
 ASKED = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 8}
@@ -72,29 +72,6 @@ def test_classes_of_one_name_have_rng_of_their_own() -> None:
     assert len(run.plant.downlinks) == 3 and min(each.lost for each in run.plant.downlinks) > 0
     charged = run.result.rounds.sort_values(["request", "round"]).groupby("device")["downlink_bits"].apply(tuple)
     assert len(set(charged)) == 3
-
-
-@pytest.mark.parametrize(
-    ("classes", "devices", "message"),
-    [
-        ([{"count": 2}], 3, r"workload\.devices = 3: must be the fleet's total, 2$"),
-        ([{"count": 0}], 1, r"^fleet\.0\.count = 0: "),
-        ([{"name": ""}], 1, r"^fleet\.0\.name = '': "),
-        ([{}, {"scheme": "nonsense"}], 2, r"^fleet\.1\.scheme\.kind = 'nonsense': "),
-        ([{"scheme": {"kind": "k_sqs", "k": 65}}], 1, r"fleet\.0\.scheme\.k = 65: must be at most the vocabulary, 64$"),
-        ([{"edge": {"encode_s_per_draft": -1}}], 1, r"^fleet\.0\.edge\.encode_s_per_draft = -1: "),
-        (
-            [{"downlink": link(1e5, 0.3)}],
-            1,
-            r"fleet\.0\.uplink\.arq\.timeout_s = 0\.2: must be at least one round trip",
-        ),
-        ([{"colour": "red"}], 1, r"^fleet\.0\.colour = 'red': no such field; a class may hold name, count, "),
-    ],
-)
-def test_nonsense_is_refused_in_one_line(classes: list[dict[str, Any]], devices: int, message: str) -> None:
-    with pytest.raises(ConfigError, match=message) as caught:
-        cell(fleet=classes, workload=ASKED | {"devices": devices})
-    assert "\n" not in str(caught.value)
 
 
 def test_on_a_shared_uplink_acknowledgements_take_each_class_its_own_way_back() -> None:

@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from two_ways import TwoWays
 
 from channels.link.link_config import LinkConfig
-from kinds import ConfigError
 from simulator.results.observer import Airing
 
 WINDOW = {"kind": "selective_repeat", "window": 8, "timeout_s": 9, "timer_jitter": 0}
@@ -181,9 +180,3 @@ def test_a_medium_is_one_queue_that_is_served_in_the_order_of_joining(bits: list
 def test_what_makes_no_sense_together_is_refused(fields: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         LinkConfig.model_validate(fields)
-
-
-def test_half_duplex_on_one_way_only_is_refused() -> None:
-    told = r"uplink\.half_duplex = device: must be that of downlink, null, since both ways use one medium: set both$"
-    with pytest.raises(ConfigError, match=told):
-        cell(uplink=link(1e5, half_duplex="device"))

@@ -75,7 +75,7 @@ TRANSPORTS = st.fixed_dictionaries(
         "timeout_s": st.sampled_from([1.0, 4.0]),
         "ack_loss": LOSSES,
         "ack_bits": st.sampled_from([0, 0, 104]),
-        "congestion": st.sampled_from(["cubic", "new_reno"]),
+        "congestion": st.sampled_from(["cubic", {"kind": "new_reno", "hystart": True}, "bbr_in_tests"]),
         "opening_rtts": st.sampled_from([0, 0, 2]),
         "opening_bits": st.just(160),
         "opening_each": st.sampled_from(["device", "request"]),

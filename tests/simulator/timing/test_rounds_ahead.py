@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,13 +11,11 @@ import pytest
 from cells import cell, link
 from plants import Watch, ran
 
-from kinds import ConfigError
 from simulator import Cell, simulate
 from simulator.decoding.lookahead import Lookahead
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Airing
 from simulator.results.requests import Request
-from simulator.schemes.policy import DRAFT, Action, EdgeView, Policy, PolicyState
 
 Text = tuple[tuple[int, ...], tuple[tuple[float, ...], ...]]
 ASKED = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14}
@@ -209,28 +207,3 @@ def test_a_payload_acknowledges_the_replies_to_all_but_the_d_rounds_before_it() 
 
     assert all(began_s <= known_s(number) for number, began_s in watch.attempts)
     assert len(watch.attempts) > len({number for number, _ in watch.attempts}), "none was sent again"
-
-
-@pytest.mark.parametrize(
-    ("scheme", "message"),
-    [
-        ({"kind": "k_sqs", "depth": 1, "partial": True}, "depth = 1: must be 0 with partial rounds, "),
-        ({"kind": "k_sqs", "depth": 17}, "depth = 17: "),
-        ({"kind": "composed", "depth": 2, "policy": "asked_in_tests"}, "depth = 2: must be 0 with policy 'asked_in"),
-        ({"kind": "rungs", "depth": 1, "partial": True}, "depth = 1: must be 0 with partial rounds, "),
-        ({"kind": "rungs", "depth": 1, "policy": "goodput"}, "depth = 1: must be 0 with policy 'goodput'"),
-        ({"kind": "oracle", "depth": 1}, "depth = 1: must be 0 with policy 'goodput_told'"),
-    ],
-)
-def test_what_does_not_go_with_rounds_ahead_is_told_in_one_line(scheme: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match="^scheme\\." + message):
-        cell(scheme)
-
-
-class AskedInTests(Policy):
-    """Decides draft by draft."""
-
-    kind: Literal["asked_in_tests"] = "asked_in_tests"
-
-    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
-        return DRAFT, state
