@@ -3,7 +3,7 @@
 sqsim run languages --grid models.pair.prompts=mine.jsonl,others.jsonl
 
 Five languages hold the same passages, Python eight openings of files. The bundled drafter was distilled on English,
-with one window in twenty of code and one in forty of five other languages. Schemes are compared within a language.
+with one window in nine of code and one in forty of five other languages. Schemes are compared within a language.
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ from models.bundled.smollm2_wheel import verifier_folder
 from tools.smollm2_openings import chat, opening
 from tools.smollm2_teacher import Teacher, Windows, write
 
-SEED = 20261126
+SEED = 20261129
 LENGTH = 160
-ROWS = {"address text": 20, "address": 52, "opening": 136, "chat": 48}  # of each shard, 256 in all
+ROWS = {"address text": 12, "address": 36, "opening": 136, "chat": 72}  # of each shard, 256 in all
 KINDS = tuple(ROWS)
 HELD_OUT = 5  # every fifth address in the package's order: among them all that any bundled prompt comes from
 

@@ -33,7 +33,7 @@ from tools.smollm2_data import SEED, generate, keep_freed_memory, provenance, re
 from tools.smollm2_evaluate import NEW_TOKENS, SAMPLES, evaluate
 from tools.smollm2_teacher import Windows
 
-SHAPE, CUT = Shape(layers=6, width=256, feed_forward=680), 16_384
+SHAPE, CUT = Shape(layers=6, width=320, feed_forward=864), 20_480
 WINDOWS = 16  # a step, over all processes
 MEETING_PLACE = "tcp://127.0.0.1:29517"  # of the workers
 MUON_RATE, ADAM_RATE, WARMUP = 0.02, 2e-3, 20
@@ -88,7 +88,7 @@ class Student(nn.Module):
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """hidden [..., width] -> logits over the cut vocabulary [..., cut]."""
-        return hidden @ (self.cut @ self.head).T
+        return (hidden @ self.head.T) @ self.cut.T
 
     def factored(self) -> Weights:
         """What is shipped, fp16 (token ids int32)."""
@@ -126,12 +126,24 @@ def initialise(student: Student, shard: Path, mass: torch.Tensor) -> None:
 
 
 def go_on_from(student: Student, start: Path) -> None:
-    """Takes the weights of a shipped drafter; the cut vocabulary stays the student's own."""
+    """Takes the weights of a shipped drafter, which may have fewer layers, a smaller width and fewer feed-forward
+    units: the student's first logits are that drafter's. What is added reads everything and writes nothing yet. The cut
+    vocabulary stays the student's own."""
     given = {name: tensor.float() for name, tensor in load_file(start).items() if name != "vocabulary"}
+    width = given["input"].shape[1]
+    into_residual = ("o_proj.weight", "down_proj.weight", "input", "head")
+    own = dict(student.body.named_parameters()) | {"input": student.input, "head": student.head}
     with torch.no_grad():
-        student.input.copy_(given.pop("input"))
-        student.head.copy_(given.pop("head"))
-    student.body.load_state_dict(given, strict=False)
+        for name, old in given.items():
+            if old.ndim == 1:
+                # A norm is over the mean square of all, of which those that are added are 0.
+                own[name].fill_(1.0)
+                own[name][:width] = old
+                own[name] *= (width / len(own[name])) ** 0.5
+                continue
+            if name.endswith(into_residual):
+                own[name].zero_()
+            own[name][: old.shape[0], : old.shape[1]] = old
 
 
 def loss(logits: torch.Tensor, batch: Windows, place: torch.Tensor, overlap: float) -> tuple[torch.Tensor, float]:
@@ -189,12 +201,12 @@ def _start(options: Options) -> str:
     """Where training began, for the card."""
     if options.start is None:
         return "anew"
-    return f"the drafter with sha256 {sha256(options.start)}, further layers the identity; rates times {GOING_ON:g}"
+    return f"the drafter with sha256 {sha256(options.start)}, what is added mute at first; rates times {GOING_ON:g}"
 
 
 def _loop(student: Student, windows: Windows, place: torch.Tensor, options: Options) -> tuple[int, float]:
     """Takes `steps`, or ends by `minutes`, on this worker's windows; (steps, acceptance on the last ones)."""
-    optimizers = _optimizers(student)
+    optimizers = _optimizers(student, options.worker, options.workers)
     rates = [entry["lr"] for optimizer in optimizers for entry in optimizer.param_groups]
     generator = torch.Generator().manual_seed(SEED)
     order: list[int] = []
@@ -215,7 +227,8 @@ def _loop(student: Student, windows: Windows, place: torch.Tensor, options: Opti
             entry["lr"] = rate * scale * (1.0 if options.start is None else GOING_ON)
         for optimizer in optimizers:
             optimizer.step()
-            optimizer.zero_grad()
+        student.zero_grad()
+        _share_matrices(student, options.workers)
         step, mean = step + 1, mean * 0.98 + 0.02 * torch.tensor([float(value.detach()), accepted])
         if options.worker == 0 and step % 50 == 0:
             seen = mean / (1 - 0.98**step)
@@ -223,13 +236,28 @@ def _loop(student: Student, windows: Windows, place: torch.Tensor, options: Opti
     return step, float(mean[1] / (1 - 0.98**step))
 
 
-def _optimizers(student: Student) -> list[torch.optim.Optimizer]:
-    matrices = [p for name, p in student.named_parameters() if p.ndim == 2 and "layers" in name]
+def _matrices(student: Student) -> list[nn.Parameter]:
+    """What Muon trains: worker n takes every `workers`-th from the n-th on and shares them after each step."""
+    return [p for name, p in student.named_parameters() if p.ndim == 2 and "layers" in name]
+
+
+def _optimizers(student: Student, worker: int, workers: int) -> list[torch.optim.Optimizer]:
+    matrices = _matrices(student)
     others = [p for p in student.parameters() if p.requires_grad and not any(p is matrix for matrix in matrices)]
     return [
-        torch.optim.Muon(matrices, lr=MUON_RATE, momentum=0.95, weight_decay=0.1),
+        torch.optim.Muon(matrices[worker::workers], lr=MUON_RATE, momentum=0.95, weight_decay=0.1),
         torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.0),
     ]
+
+
+@torch.no_grad()
+def _share_matrices(student: Student, workers: int) -> None:
+    for worker in range(workers):
+        own = _matrices(student)[worker::workers]
+        flat = torch.cat([matrix.flatten() for matrix in own])
+        group.broadcast(flat, worker)
+        for matrix, part in zip(own, torch.split(flat, [matrix.numel() for matrix in own]), strict=True):
+            matrix.copy_(part.view_as(matrix))
 
 
 def _average(student: Student, progress: float) -> float:

@@ -3,8 +3,9 @@
     pytest -s tests/benchmarks/bench_codec_bits.py
 
 After the same texts, which the bundled pair wrote by speculative decoding of prompts that nothing was fitted to, each
-drafter drafts ROUND tokens from its own qhat. Left out of the prior's distributions: the drafter shipped before the
-bundled one (git, FORMER_DRAFTER), as it was and with a head for all of V; and the verifier without two of its layers.
+drafter drafts ROUND tokens from its own qhat. The prior was made from the verifier and the second drafter that was
+shipped (git, SECOND_DRAFTER). Left out of it: the bundled one, which is the third; the first, as it was and with a head
+for all of V; and the verifier without two of its layers.
 All numbers are bits a draft without the drafted id's own -log2 qhat; `paper` is log2 C(V, K) + log2 C(ell + K - 1, K -
 1) (+ ceil(log2 V) for thresholds) at the K before zero counts are dropped. `one`: packets of one draft, of up to 8.
 Other random numbers move a ratio by some 5% of it.
@@ -35,14 +36,17 @@ R = TypeVar("R")
 ROUND, ROUNDS = 5, 84
 BARS = dict(zip(build_prior.POINTS, ((0.48, 0.45), (0.27, 0.26), (0.47, 0.45), (0.55, 0.52)), strict=True))
 """What is asked and what is aimed at, of the paper's count, on drafters left out."""
-FORMER_DRAFTER = "37d3c4e:models/weights/smollm2/drafter.safetensors"
+FIRST_DRAFTER = "37d3c4e:models/weights/smollm2/drafter.safetensors"
+SECOND_DRAFTER = "e3a7ef3:models/weights/smollm2/drafter.safetensors"
 ROOT = Path(__file__).parents[2]
 Point = tuple[int, float, int]
 Packet = tuple[tuple[int, ...], tuple[Draft, ...], tuple[int, ...]]
 """Context, drafts, and the sizes of their supports before zero counts are dropped."""
 
 
-@pytest.mark.parametrize("name", ["bundled", "former", "former, all of V", "verifier", "verifier, 28 of 30 layers"])
+@pytest.mark.parametrize(
+    "name", ["bundled", "first", "first, all of V", "second", "verifier", "verifier, 28 of 30 layers"]
+)
 def test_bits_of_a_drafters_distributions(name, ratio):
     drafter = drafters().get(name)
     if drafter is None:
@@ -98,11 +102,13 @@ def drafters():
         "verifier": lambda: pair().verifier,
         "verifier, 28 of 30 layers": lambda: without(pair().verifier, (10, 20)),
     }
-    if former := from_git("show", FORMER_DRAFTER):
+    if first := from_git("show", FIRST_DRAFTER):
         found |= {
-            "former": lambda: former_drafter(former, True),
-            "former, all of V": lambda: former_drafter(former, False),
+            "first": lambda: former_drafter(first, True),
+            "first, all of V": lambda: former_drafter(first, False),
         }
+    if second := from_git("show", SECOND_DRAFTER):
+        found["second"] = lambda: former_drafter(second, True)
     return found
 
 
@@ -120,7 +126,7 @@ def without(model: LanguageModel, layers: tuple[int, ...]) -> LanguageModel:
 
 
 def former_drafter(weights: bytes, cut: bool) -> LanguageModel:
-    """The drafter that was shipped before; `cut`: to its own 12,288 tokens."""
+    """A drafter that was shipped before; `cut`: to its own vocabulary."""
     import torch
     from safetensors.torch import load, load_file
 

@@ -174,15 +174,21 @@ def test_kinds_left_out_of_the_targets_are_told_apart_from_those_written_for():
     assert row["languages"] == pytest.approx(0.1)
 
 
-def test_training_goes_on_where_a_shipped_drafter_stands():
+@pytest.mark.parametrize(
+    "more",
+    [{"layers": 1}, {"width": 64}, {"feed_forward": 40}, {"layers": 1, "width": 64, "feed_forward": 40}],
+    ids=str,
+)
+def test_training_goes_on_where_a_shipped_drafter_stands(more):
     shipped = load_file(SmolLM2.home / SmolLM2.weights)
-    shape = replace(Shape.of(shipped), layers=Shape.of(shipped).layers + 1)
+    stands = Shape.of(shipped)
+    shape = replace(stands, **{name: getattr(stands, name) + added for name, added in more.items()})
     generator = torch.Generator().manual_seed(2)
     embedding = torch.randn(V, 576, generator=generator)
     student = Student(shape, embedding, shipped["vocabulary"].long())
-    new = student.body.layers[-1]
-    torch.nn.init.zeros_(new.self_attn.o_proj.weight)
-    torch.nn.init.zeros_(new.mlp.down_proj.weight)
+    for new in student.body.layers[stands.layers :]:
+        torch.nn.init.zeros_(new.self_attn.o_proj.weight)
+        torch.nn.init.zeros_(new.mlp.down_proj.weight)
     go_on_from(student, SmolLM2.home / SmolLM2.weights)
     tokens = torch.randint(V, (1, 12), generator=generator)
     with torch.inference_mode():
