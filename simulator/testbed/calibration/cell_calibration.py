@@ -24,6 +24,7 @@ from models.interface import LanguageModel
 from models.latency.pass_table import TimedPass, csv_text, read_rows
 from models.pair_cards import load
 from models.pass_times import TextPasses, sampled
+from models.shared_passes import each_alone
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.cell.cloud_config import request_tokens
 from simulator.schemes.draft_scheme import DraftScheme
@@ -74,6 +75,7 @@ class Calibration:
         return cls(**content)
 
 
+@each_alone()
 def calibrate(cell: Cell, folder: Path, progress: Progress, budget_s: float = BUDGET_S) -> None:
     """Measures for about so long, and writes the folder. Raises ConfigError where the cell cannot be run for real."""
     plan.check(cell)

@@ -12,7 +12,9 @@ from kinds import ConfigError
 from models.calibration import PassTimer
 from models.latency.empirical import Empirical
 from models.latency.pass_table import TimedPass, csv_text, read_rows
+from models.packed_passes import ForwardPass
 from models.pass_times import LEAST_ROUNDS, RARE_EVERY, TextPasses, sampled
+from models.shared_passes import KnownPasses, knowing
 from simulator import Cell, simulate
 from simulator.testbed.calibration import cell_calibration as calibration
 from simulator.testbed.calibration import process_times as times
@@ -110,6 +112,19 @@ def test_each_round_visits_all_points_and_some_the_rare_ones() -> None:
     assert by_point == {near[0]: 10, near[1]: 10, rare[0]: 2}
     assert sorted(row.spell for row in rows if row[:3] == near[0]) == list(range(10))
     assert [row.spell for row in rows if row[:3] == rare[0]] == [0, RARE_EVERY]
+
+
+@pytest.mark.usefixtures("quick")
+def test_passes_that_a_sweep_knows_are_made_again_where_their_time_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a sweep's worker a pass that was made before is found, in no time."""
+    made, own, keys = [], ForwardPass.alone, []
+    monkeypatch.setattr(ForwardPass, "alone", lambda wanted: made.append(wanted.key) or own(wanted))
+    monkeypatch.setattr(KnownPasses, "find", lambda known, wanted: keys.append(wanted.key))
+    with knowing(KnownPasses()):
+        calibrate(asked(**{"models.pair": "sotu"}), tmp_path, lambda *_: None, budget_s=0.1)
+    assert len(made) > len(set(made)) and not keys
 
 
 def test_sampling_stops_early_where_there_is_no_time() -> None:
