@@ -28,7 +28,7 @@ BLOG: Final = "[vLLM's blog](https://vllm.ai/blog/2024-10-17-spec-decode), Octob
 NO_LINK: Final = {"rate": {"kind": "constant", "bps": "inf"}, "delay": {"kind": "constant", "delay_s": 0.0}}
 
 
-class Task(NamedTuple):
+class Benchmark(NamedTuple):
     """Texts of SpecDecode-Bench (github.com/SpecDecode-Bench/simulator, 2fdccbd), and gains of USERS at once."""
 
     prompt_tokens: int
@@ -54,13 +54,13 @@ class Task(NamedTuple):
 
 
 TASKS: Final = {
-    "GSM8K": Task(94, 166, (0.675, 0.442, 0.284), (1.75, 1.70, 1.48, 1.22), (1.81, 1.65, 1.36, 1.18),
+    "GSM8K": Benchmark(94, 166, (0.675, 0.442, 0.284), (1.75, 1.70, 1.48, 1.22), (1.81, 1.65, 1.36, 1.18),
                   (2.35, 2.12, 1.70, 1.26), False),
-    "CNN/DailyMail": Task(838, 323, (0.646, 0.411, 0.268), (1.69, 1.58, 1.40, 1.23), (1.76, 1.56, 1.31, 1.21),
+    "CNN/DailyMail": Benchmark(838, 323, (0.646, 0.411, 0.268), (1.69, 1.58, 1.40, 1.23), (1.76, 1.56, 1.31, 1.21),
                           (2.10, 1.70, 1.34, 1.11), False),
-    "ShareGPT": Task(355, 728, (0.618, 0.397, 0.263), (1.72, 1.68, 1.55, 1.30), (1.74, 1.60, 1.37, 1.23),
+    "ShareGPT": Benchmark(355, 728, (0.618, 0.397, 0.263), (1.72, 1.68, 1.55, 1.30), (1.74, 1.60, 1.37, 1.23),
                      (2.15, 1.97, 1.66, 1.25), False),
-    "InstructCoder": Task(171, 262, (0.737, 0.567, 0.429), (2.02, 1.92, 1.57, 1.31), (2.03, 1.80, 1.46, 1.28),
+    "InstructCoder": Benchmark(171, 262, (0.737, 0.567, 0.429), (2.02, 1.92, 1.57, 1.31), (2.03, 1.80, 1.46, 1.28),
                           (2.55, 2.18, 1.69, 1.27), True),
 }  # fmt: skip
 OTHERS_SURVIVAL: Final = (0.83, 0.74, 0.64, 0.58, 0.54, 0.49, 0.47, 0.44)
@@ -109,7 +109,7 @@ def latency_s(pair: Fields, workload: Fields, cloud: Fields, drafts: int = 0) ->
     return float(simulate(cell, memory=_memory()).summary["latency_s"])
 
 
-def gain(task: Task, users: int, cloud: Fields, acceptance: Fields) -> float:
+def gain(task: Benchmark, users: int, cloud: Fields, acceptance: Fields) -> float:
     """Tokens a second with drafts over those without, of users who all begin at once: one answer each, of a user alone
     one after another."""
     pair: Fields = {"prompt_tokens": task.prompt_tokens, **acceptance}
@@ -121,17 +121,17 @@ def gain(task: Task, users: int, cloud: Fields, acceptance: Fields) -> float:
     return latency_s(pair, workload, served) / latency_s(pair, workload, served, DRAFTS)
 
 
-def small_gains(task: Task, users: Sequence[int] = USERS) -> list[float]:
+def small_gains(task: Benchmark, users: Sequence[int] = USERS) -> list[float]:
     """Of the 8B: latency and acceptance of the source, nothing free."""
     return [gain(task, each, SMALL_CLOUD, {"survival": task.survival}) for each in users]
 
 
-def large_gains(task: Task, users: Sequence[int] = USERS) -> list[float]:
+def large_gains(task: Benchmark, users: Sequence[int] = USERS) -> list[float]:
     """Of the 70B: a latency model of another source, and acceptance of a third or fitted to the gain of one user."""
     return [gain(task, each, LARGE_CLOUD, task.large_acceptance) for each in users]
 
 
-def paid_up_to(task: Task, most: int = 2 * USERS[-1]) -> str:
+def paid_up_to(task: Benchmark, most: int = 2 * USERS[-1]) -> str:
     """Users at once at which drafts no longer gain, of the 70B, in a straight line from USERS' last to `most`."""
     last, beyond = large_gains(task, (USERS[-1], most))
     if beyond >= 1:
@@ -139,7 +139,7 @@ def paid_up_to(task: Task, most: int = 2 * USERS[-1]) -> str:
     return f"{USERS[-1] + (most - USERS[-1]) * (last - 1) / (last - beyond):.0f}"
 
 
-class Curve(NamedTuple):
+class LoadCurve(NamedTuple):
     """A curve of vLLM's blog, Llama-3-70B on four H100, four drafts a round."""
 
     per_s: tuple[int, ...]
@@ -163,18 +163,18 @@ class Curve(NamedTuple):
 
 
 CURVES: Final = {
-    "ShareGPT, Qwama-0.5B": Curve(
+    "ShareGPT, Qwama-0.5B": LoadCurve(
         (1, 2, 4, 8, 10), (2.55, 2.59, 2.93, 3.47, 3.41), (1.65, 1.73, 2.25, 3.39, 4.77), 220, 173, LARGE_DRAFTER,
         {0.0: 2.35, 1.6e-4: 2.5},
     ),
-    "CNN/DailyMail, n-grams": Curve(
+    "CNN/DailyMail, n-grams": LoadCurve(
         (1, 2, 4, 8), (2.74, 2.93, 3.77, 5.69), (0.98, 1.23, 1.81, 10.69), 838, 180,
         {"kind": "constant", "per_pass_s": 0.0}, {0.0: 2.9, 1.6e-4: 3.1},
     ),
 }  # fmt: skip
 
 
-def loaded_s(curve: Curve, per_s: int, drafts: int = 0, per_draft_s: float = 0.0, requests: int = 160) -> float:
+def loaded_s(curve: LoadCurve, per_s: int, drafts: int = 0, per_draft_s: float = 0.0, requests: int = 160) -> float:
     """Mean seconds of a request where they come at random, so many a second."""
     pair: Fields = {"accepted_length": curve.lengths[per_draft_s], "drafts": 4, "prompt_tokens": curve.prompt_tokens}
     cloud: Fields = {

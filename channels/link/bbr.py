@@ -56,7 +56,7 @@ class Bbr(Congestion):
         return BbrWindow(self, initial, uniforms)
 
 
-class Sent(NamedTuple):
+class SendState(NamedTuple):
     """What a packet keeps of the moment at which it was sent."""
 
     delivered: int
@@ -75,17 +75,17 @@ class DeliveryRate:
         self._limited_until = 0
         """Once so many are delivered, what was sent while there was too little is (C.app_limited); 0: it is."""
 
-    def on_send(self, now_s: float, under_way: int) -> Sent:
+    def on_send(self, now_s: float, under_way: int) -> SendState:
         """A packet goes."""
         if not under_way:
             self._delivered_s = self._first_sent_s = now_s
-        return Sent(self.delivered, self._delivered_s, self._first_sent_s, bool(self._limited_until))
+        return SendState(self.delivered, self._delivered_s, self._first_sent_s, bool(self._limited_until))
 
     def on_limited(self, under_way: int) -> None:
         """There is too little to send."""
         self._limited_until = max(self.delivered + under_way, 1)
 
-    def on_delivery(self, sent: Sent, sent_s: float, now_s: float) -> tuple[int, float]:
+    def on_delivery(self, sent: SendState, sent_s: float, now_s: float) -> tuple[int, float]:
         """A packet is acknowledged. Returns how many were since it was sent, and in how long, seconds: what it took to
         send them or to hear of them, whichever is longer."""
         self.delivered += 1
@@ -160,7 +160,7 @@ class BbrWindow(CongestionWindow):
     def _window_gain(self) -> float:
         return {Phase.PROBE_RATE: 2.0, Phase.PROBE_ROUND_TRIP: 1.0}.get(self.phase, HIGH_GAIN)
 
-    def on_send(self, now_s: float, under_way: int) -> Sent:
+    def on_send(self, now_s: float, under_way: int) -> SendState:
         sent = self._sampler.on_send(now_s, under_way)
         if not under_way and sent.is_limited:
             self._restarts = True
@@ -189,7 +189,7 @@ class BbrWindow(CongestionWindow):
 
     def on_delivery(self, delivery: Delivery) -> None:
         now_s, sent = delivery.now_s, delivery.mark
-        assert isinstance(sent, Sent)
+        assert isinstance(sent, SendState)
         delivered, interval_s = self._sampler.on_delivery(sent, delivery.sent_s, now_s)
         begins = sent.delivered >= self._round_ends
         if begins:

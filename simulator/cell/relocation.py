@@ -19,7 +19,7 @@ ID_BYTES: Final = 4
 """Of a token of the text that is sent, to be read again."""
 
 
-class Sent(NamedTuple):
+class Relocated(NamedTuple):
     """What goes to the next cloud."""
 
     sent_bytes: float
@@ -39,7 +39,7 @@ class Relocation(Choice, family=True):
     )
 
     @abstractmethod
-    def sends(self, cached_tokens: int, token_bytes: float) -> Sent | None:
+    def sends(self, cached_tokens: int, token_bytes: float) -> Relocated | None:
         """What is sent of a request with so many tokens cached, keys and values of `token_bytes` each; None: nothing,
         and the request stays where it is."""
 
@@ -49,7 +49,7 @@ class Kept(Relocation):
 
     kind: Literal["kept"] = "kept"
 
-    def sends(self, cached_tokens: int, token_bytes: float) -> Sent | None:
+    def sends(self, cached_tokens: int, token_bytes: float) -> Relocated | None:
         return None
 
 
@@ -59,8 +59,8 @@ class Moved(Relocation):
     sends_caches: ClassVar[bool] = True
     kind: Literal["moved"] = "moved"
 
-    def sends(self, cached_tokens: int, token_bytes: float) -> Sent:
-        return Sent(cached_tokens * token_bytes, cached_tokens)
+    def sends(self, cached_tokens: int, token_bytes: float) -> Relocated:
+        return Relocated(cached_tokens * token_bytes, cached_tokens)
 
 
 class ReadAgain(Relocation):
@@ -68,5 +68,5 @@ class ReadAgain(Relocation):
 
     kind: Literal["read_again"] = "read_again"
 
-    def sends(self, cached_tokens: int, token_bytes: float) -> Sent:
-        return Sent(cached_tokens * ID_BYTES, 0)
+    def sends(self, cached_tokens: int, token_bytes: float) -> Relocated:
+        return Relocated(cached_tokens * ID_BYTES, 0)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.link.bbr import CYCLE, Bbr, DeliveryRate, MaxFilter, Phase, Sent
+from channels.link.bbr import CYCLE, Bbr, DeliveryRate, MaxFilter, Phase, SendState
 from channels.link.transport import Delivery
 from channels.uniforms import Uniforms
 
@@ -36,7 +36,7 @@ def test_a_rate_sample_is_what_a_twin_counts_in_the_whole_history(steps: list[tu
     acknowledgement before that sending, and since what that one acknowledged was sent. A packet counts as limited until
     more is delivered than was under way when the flow last had too little."""
     sampler, now_s, mark = DeliveryRate(), 0.0, 0
-    flying: list[tuple[float, int, Sent]] = []
+    flying: list[tuple[float, int, SendState]] = []
     history: list[tuple[str, float, float]] = []
     """Starts after a rest and acknowledgements: when, and when the packet was sent."""
     for later_s, step, place in steps:

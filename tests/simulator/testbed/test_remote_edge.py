@@ -197,7 +197,7 @@ def _asking(fields: dict[str, Any] | None = None, **given: object) -> bytes:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (_asking({"imports": ["/tmp/theirs.py"]}), "imports: must be none"),
+        (_asking({"imports": ["theirs.py"]}), "imports: must be none"),
         (_asking(cell=None), "imports: must be none"),
         (_asking({"models": {"pair": {"kind": "huggingface", "verifier": "/etc", "drafter": "/etc"}}}), "takes sotu"),
         (_asking({"models.pair": "replay"} | {"models": {}}), "takes sotu"),
