@@ -4,8 +4,8 @@
 loop, without a link, on a text that the cell itself does not see; each waits before its work, as it does in a run.
 
 `stream_times`: a server that makes one pass after another hands over between them: what a pass has found goes out, and
-its jobs come back. A small real run of devices that stream measures it. Where the cloud waits for drafts this is part
-of the path.
+its jobs come back; what then goes on beside the next pass in the same process slows it. A small real run of the cell's
+devices and pair that streams over a free link measures both. Where the cloud waits for drafts this is part of the path.
 
 `path_times`: what kernel, interfaces, relay, event loops and threads add to a message beside rate, loss and delay. A
 small real run measures it, over a link of a constant delay alone, with a pair whose passes take next to no time.
@@ -16,10 +16,11 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import count, islice, pairwise
+from math import inf
 from pathlib import Path
 from statistics import fmean
 from typing import Final, NamedTuple, Self
@@ -28,6 +29,8 @@ import numpy as np
 from scipy.optimize import nnls
 
 from channels.uniforms import Uniforms
+from models.latency.empirical import Empirical
+from models.latency.latency import Latency
 from simulator.cell.cell import Cell
 from simulator.decoding.decoder import Decoder, RequestDecoding
 from simulator.decoding.divergences import Measurer
@@ -35,7 +38,8 @@ from simulator.decoding.memory import Memory
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed.journal import MessageReceived, MessageTaken, PassMade, RoundComputed, journal_path, read
 from simulator.testbed.packet_header import PacketKind
-from simulator.testbed.supervisor import real
+from simulator.testbed.plan import DIRECTIONS
+from simulator.testbed.supervisor import PassTiming, real
 from simulator.testbed.timed_text import TimedText
 
 WARM_ROUNDS = 6
@@ -43,15 +47,22 @@ WARM_ROUNDS = 6
 LEAST_ROUNDS, ROUNDS = 12, 80
 DELAY_S: Final = 0.01
 """In each direction: processes sleep meanwhile, and must be woken, as in a run."""
+_FREE: Final = {
+    f"{direction}.{name}": value
+    for direction in DIRECTIONS
+    for name, value in {
+        "rate": {"kind": "constant", "bps": inf},
+        "loss": "none",
+        "delay": {"kind": "constant", "delay_s": DELAY_S},
+    }.items()
+}
+"""A link of a constant delay alone."""
 _SMALL: Final = {
+    **_FREE,
     "models.pair": {"kind": "synthetic", "size": 64},
     "scheme": {"kind": "dense", "max_drafts": 2},
     "workload.requests": 4,
     "workload.output_tokens": 48,
-    "uplink.rate.bps": float("inf"),
-    "downlink.rate.bps": float("inf"),
-    "uplink.delay": {"kind": "constant", "delay_s": DELAY_S},
-    "downlink.delay": {"kind": "constant", "delay_s": DELAY_S},
 }
 
 
@@ -73,7 +84,7 @@ class PathTimes(NamedTuple):
 
 
 class StreamTimes(NamedTuple):
-    """Seconds from the end of a pass of n jobs that come back at once to the beginning of the next: a + b n, neither
+    """Seconds from the end of a pass to that of the next one, of n jobs, beside networks and judging: a + b n, neither
     below 0."""
 
     pass_s: float
@@ -205,34 +216,44 @@ def _leave_out_passes(decoding: RequestDecoding, at_edge: _Watch, in_cloud: _Wat
 
 def path_times() -> PathTimes:
     """Takes some ten seconds. Raises ConfigError where nothing can be run for real."""
-    with _small_run({}) as folder:
+    with _small_run(Cell().with_(_SMALL)) as folder:
         return _path_times(folder)
 
 
-def stream_times(devices: int) -> StreamTimes:
-    """Of so many devices that stream at a time. Takes and raises as `path_times`."""
-    with _small_run({"scheme": "cloud_only", "workload.devices": devices}) as folder:
-        made = [event for event in read(journal_path(folder, "cloud 0")) if isinstance(event, PassMade)]
-    return _stream_times(sorted(made))
+def stream_times(cell: Cell, budget_s: float, pause_s: float) -> StreamTimes:
+    """Of the cell's devices and its pair where the cloud decodes alone, over a free link. Raises as `path_times`.
+
+    What lies between the ends of two passes, beside networks and judging: the hand-over itself, and what the pass loses
+    to the same process's sending and receiving, which goes on beside it."""
+    streams = cell.with_({**_FREE, "seed": cell.seed ^ 1, "scheme": "cloud_only", "workload.requests": 3})
+    judge_s = session_times(streams, budget_s, pause_s).judge_s
+    with tempfile.TemporaryDirectory(prefix="sqsim.streams.") as tables:
+        into = Path(tables)
+        with _small_run(streams, [PassTiming(into, budget_s)]) as folder:
+            made = [event for event in read(journal_path(folder, "cloud 0")) if isinstance(event, PassMade)]
+        latency = Empirical(file=into / "cloud.csv", beyond="extend")
+        return _stream_times(sorted(made), latency, judge_s)
 
 
 @contextmanager
-def _small_run(fields: Mapping[str, object]) -> Iterator[Path]:
+def _small_run(cell: Cell, timings: Sequence[PassTiming] = ()) -> Iterator[Path]:
     """The journals of a small real run, while they are there."""
     with tempfile.TemporaryDirectory(prefix="sqsim.path.") as name:
         folder = Path(name) / "journals"
-        real(Cell().with_({**_SMALL, **fields}), memory=Memory(), journals=folder)
+        real(cell, memory=Memory(), journals=folder, timings=timings)
         yield folder
 
 
-def _stream_times(passes: Sequence[PassMade]) -> StreamTimes:
-    """By passes in their order."""
-    jobs, gaps_s = list[int](), list[float]()
+def _stream_times(passes: Sequence[PassMade], latency: Latency, judge_s: float) -> StreamTimes:
+    """By passes in their order, those that read a prompt left out."""
+    jobs, left_s = list[int](), list[float]()
     for before, after in pairwise(passes):
-        if {share[:2] for share in before.shares} & {share[:2] for share in after.shares}:
-            jobs.append(len(before.shares))
-            gaps_s.append(max(0.0, after.began_s - before.ended_s))
-    pass_s, job_s = nnls(np.column_stack([np.ones(len(jobs)), jobs]), np.array(gaps_s))[0]
+        goes_on = {share[:2] for share in before.shares} & {share[:2] for share in after.shares}
+        if goes_on and not any(only_reads for *_, only_reads in after.shares):
+            jobs.append(len(after.shares))
+            networks_s = latency.pass_s([(new, cached) for _, _, _, new, cached, _ in after.shares])
+            left_s.append(after.ended_s - before.ended_s - networks_s - judge_s * len(after.shares))
+    pass_s, job_s = nnls(np.column_stack([np.ones(len(jobs)), jobs]), np.array(left_s))[0]
     return StreamTimes(float(pass_s), float(job_s))
 
 
