@@ -24,7 +24,7 @@ from models.shared_passes import each_alone
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed import plan
-from simulator.testbed.calibration.process_times import path_times, session_times, stream_times
+from simulator.testbed.calibration.process_times import crowd_times, path_times, session_times, stream_times
 from simulator.testbed.endpoints.timed_passes import PAUSE_S, timed_models
 from simulator.testbed.supervisor import PassTiming, time_passes
 
@@ -80,13 +80,15 @@ def calibrate_beside_passes(cell: Cell, folder: Path) -> None:
     plan.check(cell)
     prepare_pairs([cell])
     folder.mkdir(parents=True, exist_ok=True)
-    path, times = path_times(), session_times(cell, SESSIONS_S, PAUSE_S)
+    path, drafting = path_times(), isinstance(cell.scheme, DraftScheme)
+    crowd = drafting and cell.workload.devices > 1
+    times = crowd_times(cell, SESSIONS_S) if crowd else session_times(cell, SESSIONS_S, PAUSE_S)
     settings: dict[str, object] = {
         each.field: {"kind": "empirical", "file": str((folder / each.file).resolve()), "beyond": "extend"}
         for each in timed_models(cell)
     }
     settings["cloud.judge_s"], settings["cloud.decode_s_per_draft"] = times.judge_s, times.decode_s_per_draft
-    if isinstance(cell.scheme, DraftScheme):
+    if drafting:
         settings["edge.encode_s_per_draft"] = times.encode_s_per_draft
     else:
         streams = stream_times(cell, SESSIONS_S, PAUSE_S)

@@ -7,6 +7,9 @@ loop, without a link, on a text that the cell itself does not see; each waits be
 its jobs come back; what then goes on beside the next pass in the same process slows it. A small real run of the cell's
 devices and pair that streams over a free link measures both. Where the cloud waits for drafts this is part of the path.
 
+`crowd_times`: where several devices draft, their processes want the few cores of this machine at one time; a small run
+of theirs measures it.
+
 `path_times`: what kernel, interfaces, relay, event loops and threads add to a message beside rate, loss and delay. A
 small real run measures it, over a link of a constant delay alone, with a pair whose passes take next to no time.
 """
@@ -38,7 +41,7 @@ from simulator.decoding.memory import Memory
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed.journal import MessageReceived, MessageTaken, PassMade, RoundComputed, journal_path, read
 from simulator.testbed.packet_header import PacketKind
-from simulator.testbed.plan import DIRECTIONS
+from simulator.testbed.plan import DIRECTIONS, Side
 from simulator.testbed.supervisor import PassTiming, real
 from simulator.testbed.timed_text import TimedText
 
@@ -225,14 +228,65 @@ def stream_times(cell: Cell, budget_s: float, pause_s: float) -> StreamTimes:
 
     What lies between the ends of two passes, beside networks and judging: the hand-over itself, and what the pass loses
     to the same process's sending and receiving, which goes on beside it."""
-    streams = cell.with_({**_FREE, "seed": cell.seed ^ 1, "scheme": "cloud_only", "workload.requests": 3})
+    streams = _over_a_free_link(cell).with_({"scheme": "cloud_only"})
     judge_s = session_times(streams, budget_s, pause_s).judge_s
-    with tempfile.TemporaryDirectory(prefix="sqsim.streams.") as tables:
-        into = Path(tables)
-        with _small_run(streams, [PassTiming(into, budget_s)]) as folder:
-            made = [event for event in read(journal_path(folder, "cloud 0")) if isinstance(event, PassMade)]
-        latency = Empirical(file=into / "cloud.csv", beyond="extend")
-        return _stream_times(sorted(made), latency, judge_s)
+    with _timed_run(streams, budget_s) as run:
+        return _stream_times(run.passes, run.latency("cloud"), judge_s)
+
+
+def crowd_times(cell: Cell, budget_s: float) -> SessionTimes:
+    """As `session_times`, where several devices draft: their processes want this machine's few cores at one time, so
+    that passes take longer than when they were timed. A small run over a free link measures all that rounds take
+    beyond passes as they were timed in it. Raises as `path_times`."""
+    with _timed_run(_over_a_free_link(cell), budget_s) as run:
+        return _crowd_times(cell, run)
+
+
+def _crowd_times(cell: Cell, run: TimedRun) -> SessionTimes:
+    edge, cloud = run.latency("edge"), run.latency("cloud")
+    text = cell.workload.longest[0]
+    rounds = [each for each in run.rounds if each.round > 1 and not each.cut]
+    edge_s = sum(each.ended_s - each.began_s - len(each.passes_s) * edge.pass_s([(1, text)]) for each in rounds)
+    drafts = sum(len(each.passes_s) for each in rounds) * cell.scheme.drafts_a_pass
+    verified = [each for each in run.passes if not any(only_reads for *_, only_reads in each.shares)]
+    jobs = sum(len(each.shares) for each in verified)
+    cloud_s = sum(each.ended_s - each.began_s - cloud.pass_s(_work(each)) for each in verified)
+    return SessionTimes(max(0.0, edge_s / drafts), max(0.0, cloud_s / jobs), 0.0)
+
+
+def _over_a_free_link(cell: Cell) -> Cell:
+    """A small run of other texts of the cell."""
+    return cell.with_({**_FREE, "seed": cell.seed ^ 1, "workload.requests": 3})
+
+
+class TimedRun(NamedTuple):
+    """A small run whose processes have timed their passes."""
+
+    journals: Path
+    tables: Path
+
+    def latency(self, side: Side) -> Latency:
+        """Of the passes of one end."""
+        return Empirical(file=self.tables / f"{side}.csv", beyond="extend")
+
+    @property
+    def passes(self) -> list[PassMade]:
+        """The server's, in their order."""
+        return sorted(each for each in read(journal_path(self.journals, "cloud 0")) if isinstance(each, PassMade))
+
+    @property
+    def rounds(self) -> list[RoundComputed]:
+        """Of all devices."""
+        events = (event for path in self.journals.glob("edge_*.jsonl") for event in read(path))
+        return [event for event in events if isinstance(event, RoundComputed)]
+
+
+@contextmanager
+def _timed_run(cell: Cell, budget_s: float) -> Iterator[TimedRun]:
+    with tempfile.TemporaryDirectory(prefix="sqsim.tables.") as name:
+        tables = Path(name)
+        with _small_run(cell, [PassTiming(tables, budget_s)]) as journals:
+            yield TimedRun(journals, tables)
 
 
 @contextmanager
@@ -251,10 +305,14 @@ def _stream_times(passes: Sequence[PassMade], latency: Latency, judge_s: float) 
         goes_on = {share[:2] for share in before.shares} & {share[:2] for share in after.shares}
         if goes_on and not any(only_reads for *_, only_reads in after.shares):
             jobs.append(len(after.shares))
-            networks_s = latency.pass_s([(new, cached) for _, _, _, new, cached, _ in after.shares])
-            left_s.append(after.ended_s - before.ended_s - networks_s - judge_s * len(after.shares))
+            left_s.append(after.ended_s - before.ended_s - latency.pass_s(_work(after)) - judge_s * len(after.shares))
     pass_s, job_s = nnls(np.column_stack([np.ones(len(jobs)), jobs]), np.array(left_s))[0]
     return StreamTimes(float(pass_s), float(job_s))
+
+
+def _work(made: PassMade) -> list[tuple[int, int]]:
+    """New and cached tokens of each share."""
+    return [(new, cached) for _, _, _, new, cached, _ in made.shares]
 
 
 def _path_times(folder: Path) -> PathTimes:

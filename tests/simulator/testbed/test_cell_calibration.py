@@ -27,10 +27,17 @@ from simulator.testbed.calibration.cell_calibration import (
     calibrated,
     merge,
 )
-from simulator.testbed.calibration.process_times import PathTimes, StreamTimes, path_times, session_times
+from simulator.testbed.calibration.process_times import (
+    PathTimes,
+    SessionTimes,
+    StreamTimes,
+    TimedRun,
+    path_times,
+    session_times,
+)
 from simulator.testbed.endpoints import timed_passes
 from simulator.testbed.endpoints.timed_passes import cloud_points, drafter_points, edge_points
-from simulator.testbed.journal import PassMade
+from simulator.testbed.journal import Journal, PassMade, RoundComputed
 from simulator.testbed.plan import Side
 from simulator.testbed.supervisor import PassTiming
 
@@ -54,6 +61,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "SESSIONS_S", 0.2)
     monkeypatch.setattr(calibration, "time_passes", made_here)
     monkeypatch.setattr(calibration, "path_times", lambda: PathTimes(1e-3, 2e-3))
+    monkeypatch.setattr(calibration, "crowd_times", lambda *_: SessionTimes(1e-3, 2e-3, 0.0))
     monkeypatch.setattr(calibration, "stream_times", lambda cell, *_: StreamTimes(1e-3 * cell.workload.devices, 1.0))
 
 
@@ -134,7 +142,7 @@ def test_passes_that_a_sweep_knows_are_made_again_where_their_time_is_taken(
     monkeypatch.setattr(ForwardPass, "alone", lambda wanted: made.append(wanted.key) or own(wanted))
     monkeypatch.setattr(KnownPasses, "find", lambda known, wanted: keys.append(wanted.key))
     with knowing(KnownPasses()):
-        calibrate_beside_passes(asked(**{"models.pair": "sotu"}), tmp_path)
+        calibrate_beside_passes(asked(**{"models.pair": "sotu", "workload.devices": 1}), tmp_path)
     assert made and not keys
 
 
@@ -270,6 +278,26 @@ def test_what_a_server_takes_beside_networks_is_a_constant_and_a_slope_over_jobs
         now_s = began_s + 0.01 + 0.001 * len(devices) + slower_s + (1.0 if number == 6 else 0.0)
         passes.append(PassMade(began_s, now_s, tuple((device, 0, number, 1, 8, number == 6) for device in devices)))
     assert times._stream_times(passes, ConstantLatency(per_pass_s=0.01), 0.001) == pytest.approx((0.003, 0.002))
+
+
+def test_what_rounds_of_a_crowd_take_beyond_timed_passes_is_measured_in_a_run_of_theirs(tmp_path: Path) -> None:
+    """3 passes of 2 ms and 4.5 ms more: 1.5 ms a draft. Passes of 10 ms that take 14 for 2 jobs and 12 for one, and a
+    prompt's, which does not count: 2 ms a job. A round that is cut says nothing, nor does a first one."""
+    axes = [(batch, new, cached) for batch in (1, 2) for new in (1, 8) for cached in (0, 40)]
+    for side, pass_s in (("edge", 0.002), ("cloud", 0.01)):
+        (tmp_path / f"{side}.csv").write_text(csv_text([TimedPass(*point, pass_s, "measured", 0) for point in axes]))
+    journal = Journal(tmp_path / "edge_0.jsonl")
+    journal.start(0.0)
+    for number, (taken_s, cut) in enumerate([(9.0, False), (0.0105, False), (9.0, True), (0.0105, False)]):
+        journal.note(RoundComputed(0, 0, number + 1, 0.0, taken_s, (0.003,) * 3, cut))
+    journal.close()
+    cloud = Journal(tmp_path / "cloud_0.jsonl")
+    cloud.start(0.0)
+    for taken_s, jobs, reads in ((0.014, 2, False), (0.012, 1, False), (9.0, 1, True)):
+        cloud.note(PassMade(0.0, taken_s, tuple((job, 0, 1, 4, 20, reads) for job in range(jobs))))
+    cloud.close()
+    found = times._crowd_times(asked(), TimedRun(tmp_path, tmp_path))
+    assert found == pytest.approx((0.0015, 0.002, 0.0))
 
 
 @pytest.mark.slow
