@@ -172,6 +172,8 @@ def test_the_station_that_limits_is_the_searchs_and_the_one_overloaded_is_the_fu
     ]  # fmt: skip
     (told,) = [line for line in overloads(table, AXIS) if "scheme_0" in line]
     assert f"at 1 kbit/s ({named[0]})" in told
+    nearly = {"uplink_busy": 0.79, "uplink_queue": 20, "cloud_busy": 0.94, "cloud_queue": 19}
+    assert fullest(pd.Series(nearly | {"downlink_busy": 0.1, "downlink_queue": 1})) == "cloud"  # busy in some seeds
 
 
 def test_a_bound_above_one_is_shown_as_one_beside_what_it_bounds():
