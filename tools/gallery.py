@@ -224,7 +224,7 @@ def _cells(found: ResultFolder) -> Iterator[Cell]:
 def _settings(cells: Sequence[Cell], asked: str) -> dict[str, str]:
     unread = f"not read by the study {asked}"
     given = {"temperature": told_values([*{cell.models.temperature for cell in cells}], "temperature")}
-    longest = [cell.workload.longest for cell in cells]
+    longest = [each.workload.longest for cell in cells for each in cell.classes]
     for place, field in enumerate(("prompts", "answers")):
         text = told_values([*{lengths[place] for lengths in longest}], "tokens")
         given[field] = text if study(asked).of_requests else unread
