@@ -15,7 +15,7 @@ import pandas as pd
 
 from scenarios import Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import of_setting
-from scenarios.findings.wording import joined
+from scenarios.findings.wording import change, joined
 from scenarios.set_ups import GREEDY, NEAR, PROMPTS, SELECTIVE_REPEAT, speed_bench
 from simulator.results import phase_regions as regions
 from simulator.results.break_even_plane import OPPONENT
@@ -34,11 +34,6 @@ def _saved(rows: pd.DataFrame) -> Difference:
     return paired(rows, WHOLE, kinds == DRAFTING, kinds == OPPONENT)
 
 
-def _sign(found: Difference) -> str:
-    """`-12%`; `~` before it where seeds do not tell which is faster."""
-    return f"{'' if found.separable else '~'}{found.size:+.0%}"
-
-
 @asks(WHOLE)
 def fourth_turn(table: pd.DataFrame, axis: str | None) -> str:
     """How much time does a token take at the edge against cloud-only decoding: at the fourth turn where both ends keep
@@ -52,10 +47,9 @@ def fourth_turn(table: pd.DataFrame, axis: str | None) -> str:
         place = rows[(rows[TURN] == turn) & (rows[f"workload.{KEEPS}"] == keeps)]
         found = [part for part in (place[place[PROMPT] == prompt] for prompt in prompts) if not part.empty]
         if found:
-            clauses.append(f"{words} {joined([_sign(_saved(part)) for part in found])}")
+            clauses.append(f"{words} {joined([change(_saved(part)) for part in found])}")
     said, told = joined([f"{prompt:,g}" for prompt in prompts]), "; ".join(clauses)
-    unseen = " (~: no difference seen)" if "~" in told else ""
-    return f"turn 4, first prompts of {said} tokens: {DRAFTING} against cloud only, time a token: {told}{unseen}"
+    return f"turn 4, first prompts of {said} tokens: {DRAFTING} against cloud only, time a token (± 95%): {told}"
 
 
 SCENARIO = Scenario(
