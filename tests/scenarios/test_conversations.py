@@ -35,7 +35,9 @@ def test_the_answer_has_the_difference_of_each_turn_by_prompt_in_forty_words() -
                     })  # fmt: skip
     text = fourth_turn.report(pd.DataFrame(rows), SCENARIO.axis)
     assert len(text.split()) <= 40 and "1,024 and 8,192 tokens" in text
-    assert re.search(r": kept -(51|50|49)±\d% and -(51|50|49)±\d%; read anew \+\d+±\d% and \+\d+±\d%; turn 1 .*±", text)
+    assert re.search(
+        r": coupled kept -(51|50|49)±\d%, -(51|50|49)±\d%; read anew \+\d+±\d%, \+\d+±\d%; turn 1 .*±", text
+    )
 
 
 @pytest.mark.slow
@@ -44,7 +46,7 @@ def test_the_fourth_turn_is_compared_where_the_text_is_kept_and_where_it_is_not(
     found = json.loads((tmp_path / "a" / "findings.json").read_text())
     (answer,) = [each for each in found["findings"] if each.get("answer")] or [found["answer"]]
     text = answer if isinstance(answer, str) else answer["text"]
-    assert "turn 4, first prompts of 8 and 64 tokens" in text.lower() and len(text.split()) <= 40
+    assert "turn 4 after 8 and 64 tokens" in text.lower() and len(text.split()) <= 40
     assert all(part in text for part in ("kept", "read anew", "turn 1")) and "(± 95%)" in out
     requests = pd.read_parquet(tmp_path / "a" / "requests.parquet")
     assert requests["turn"].max() == 4 and requests["held_in_cloud_tokens"].max() == 64 + 3 * 14 - 8
