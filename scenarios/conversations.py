@@ -71,9 +71,13 @@ def fastest_by_turn(table: pd.DataFrame, axis: str | None) -> str:
     rows = of_setting(table)
     if not {WHOLE, TURN} <= {*rows.columns} or rows["scheme.kind"].nunique() < 2:
         return ""
-    places = [(words, place.assign(**{CURVE: place["scheme.kind"]})) for words, place in _places(rows)]
-    clauses = [f"{words}: {lowest_where(place, axis, WHOLE)}" for words, place in places]
-    return listed("fastest by latency per token at turn 4", clauses)
+    places = [
+        (words if words == "turn 1" else f"turn 4 {words}", place.assign(**{CURVE: place["scheme.kind"]}))
+        for words, place in _places(rows)
+    ]
+    return listed(
+        "fastest by latency per token", [f"{words}, {lowest_where(place, axis, WHOLE)}" for words, place in places]
+    )
 
 
 SCENARIO = Scenario(
