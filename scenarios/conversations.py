@@ -106,7 +106,7 @@ SCENARIO = Scenario(
     axis=PROMPTS,
     hidden=("models.pair.prompt_tokens", "workload.edge_keeps_s"),
     seeds=8,
-    tune=Tune(base=SHORT, metric="tpot_s", settings=8, looks=(1, 2), steps=1),
+    tune=Tune(base=SHORT, metric="tpot_s", settings=8, looks=(1, 2, 8), steps=1),
     left_out={"edge_only": "its text is not the verifier's"},
     quick=Quick(
         base={"workload.conversations": 1, "workload.output_tokens": 48},
