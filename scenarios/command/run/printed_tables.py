@@ -97,7 +97,7 @@ def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
     if "overloaded" not in summary.columns:
         return []
     table = marked(summary).assign(fullest=[fullest(row) for _, row in summary.iterrows()])
-    full = (table["overloaded"] > 0) | (table[[f"{name}_busy" for name in STATIONS]] >= OVERLOAD).any(axis=1)
+    full = (table["overloaded"] > 0.5) | (table[[f"{name}_busy" for name in STATIONS]] >= OVERLOAD).any(axis=1)
     over = overloaded(table)
     lines = [f"Overloaded: {each}" for each in _where(table, over, axis)]
     busy = "; ".join(_where(table, full & ~over, axis))
