@@ -264,6 +264,11 @@ class Cell(Part):
             for name, first, each in zip(names, firsts, fleet, strict=False)
         )
 
+    @property
+    def class_names(self) -> list[str]:
+        """The name of each device's class; [] where classes have none."""
+        return [each.called for each in self.classes for _ in each.devices if each.called]
+
     @cached_property
     def kv_tokens(self) -> int | None:
         """Tokens that the memory of a server of the cloud holds, None for no limit."""

@@ -280,11 +280,13 @@ def test_text_is_the_same_whatever_becomes_of_packets_and_caches(scheme: object)
 
 def test_a_class_moves_and_another_does_not() -> None:
     class_ = {"count": 1, "uplink": link(1e5, sharing="own"), "downlink": link(1e7, sharing="own")}
-    made = moved(workload=ASKED | {"devices": 2}, fleet={
+    made = moved(cloud={"clouds": 2, "relocation": "read_again"}, workload=ASKED | {"devices": 2}, fleet={
         "phones": class_ | {"edge": {"mobility": {"kind": "periodic", "every_s": 0.2}}}, "meters": class_,
     })  # fmt: skip
     run = ran(made, MEMORY)
     assert run.result.by_class["phones"]["hand_overs"] > 3 and "hand_overs" not in run.result.by_class["meters"]
+    moved_bytes = [each["relocated_bytes_per_token"] for each in run.result.by_class.values()]
+    assert moved_bytes == [2 * run.result.summary["relocated_bytes_per_token"], 0.0] and moved_bytes[0] > 0
     assert run.result.by_class["phones"]["latency_s"] > run.result.by_class["meters"]["latency_s"]
 
 
