@@ -86,6 +86,8 @@ class Cloud:
         """The cloud that has a session's cache, or to which that is under way; of use where there are several."""
         self._serving: set[SessionKey] = set()
         """Sessions with a job, likewise."""
+        self._goes_on: dict[SessionKey, SessionKey] = {}
+        """By a turn under way to its conversation's cloud: the session before, of which that holds the text."""
         self._relocation = config.relocation
         self._token_bytes = token_bytes or 0.0
         self._sends_until_s = [0.0] * config.clouds
@@ -162,6 +164,7 @@ class Cloud:
         self._homes.pop(session, None)
         self._transfers.pop(session, None)
         self._at.pop(session, None)
+        self._goes_on.pop(session, None)
 
     def cross(self, device: int) -> None:
         """The device comes to the area of the next cloud."""
@@ -171,9 +174,10 @@ class Cloud:
 
     def detour_s(self, session: SessionKey) -> float:
         """How much longer a message of this session travels, either way, since its cloud is not its device's."""
-        if self._relocation is None or session not in self._at:
+        at = self._at.get(self._goes_on.get(session, session))
+        if self._relocation is None or at is None or at == self._nearest(session[0]):
             return 0.0
-        return self._relocation.backhaul_s if self._at[session] != self._nearest(session[0]) else 0.0
+        return self._relocation.backhaul_s
 
     def _nearest(self, device: int) -> int:
         return (device + self._crossed[device]) % self._config.clouds
@@ -208,8 +212,16 @@ class Cloud:
                 pool.keep(session)
                 self._dispatch(pool)
 
+    def expect(self, session: SessionKey, turn: SessionKey) -> None:
+        """The next turn of a session's conversation is on its way, to the cloud that has that."""
+        self._goes_on[turn] = session
+
     def adopt(self, session: SessionKey, turn: SessionKey, tokens: int) -> None:
-        """The first `tokens` of what was kept of a session are the next turn's from now on."""
+        """The first `tokens` of what was kept of a session are the next turn's from now on, in the cloud where they
+        are, or to which they are under way."""
+        self._goes_on.pop(turn, None)
+        if session in self._at:
+            self._at[turn] = self._at.pop(session)
         for pool in self._reached(session):
             pool.adopt(session, turn, tokens)
         if session in self._homes:
