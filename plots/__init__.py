@@ -27,6 +27,7 @@ FIGURES: dict[str, str] = {
     "latency": "latency per token along the swept axis, a curve a scheme",
     "tails": "median and 99th percentile of the latency per token",
     "first_token": "time to first token along the swept axis, the highest percentile asked for or the mean",
+    "pace": "time per token after the first along the swept axis, a curve a scheme",
     "pairs": "latency per token along the swept axis, a panel a model pair",
     "capacity": "devices that a cell bears, a curve a scheme",
     "breakdown": "where the time goes, at up to four values of the swept axis",
@@ -55,7 +56,7 @@ FIGURES: dict[str, str] = {
 }
 """Name of the figure and what it shows. It is `draw` of the module `NAME_figure`, or `draw_NAME` of another's."""
 _WITH = {
-    "pairs": "latency", "first_token": "latency", "both_ways": "rivals", "best_setting": "heatmap",
+    "pairs": "latency", "first_token": "latency", "pace": "latency", "both_ways": "rivals", "best_setting": "heatmap",
     "validation": "breakdown", "pareto": "tradeoff", "rates": "tradeoff",
 }  # fmt: skip
 """Figures that are in the module of another, with which they share what they read."""

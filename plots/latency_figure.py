@@ -1,4 +1,5 @@
-"""Along the swept axis: latency per output token, also in a panel a model pair, and time to first token."""
+"""Along the swept axis: latency per output token, also in a panel a model pair, time to the first token and time per
+token after it."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from simulator.results.columns import CURVE, SPEEDUP
 from simulator.results.display_names import words_of
 
 METRIC, LABEL = "latency_per_token_s", "latency per output token"
+PACE = "tpot_s"
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None) -> Figure | None:
@@ -77,3 +79,12 @@ def draw_first_token(summary: pd.DataFrame, axis: str | None, page: Page) -> Fig
     label = f"time to first token, {words[there]}"
     title = f"Time to first token ({words[there]}){'' if axis is None else f' against {page.axis(axis)}'}"
     return along(summary, axis, Along(title, there, label, [Series(there, "")]), page)
+
+
+def draw_pace(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Curves of the mean time per token after the first, with their intervals; None without a swept axis."""
+    if axis is None or PACE not in summary.columns:
+        return None
+    label = "time per token after the first"
+    title = f"{label[0].upper()}{label[1:]} against {page.axis(axis)}"
+    return along(summary, axis, Along(title, PACE, label, [Series(PACE, "")]), page)

@@ -9,17 +9,20 @@ sqsim run conversations --set workload.text_tokens='{kind: log_normal, median: 9
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import pandas as pd
 
 from scenarios import Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import of_setting
-from scenarios.findings.wording import joined
+from scenarios.findings.sentences.lowest import lowest_where
+from scenarios.findings.wording import change, joined, listed
 from scenarios.set_ups import GREEDY, NEAR, PROMPTS, SELECTIVE_REPEAT, speed_bench
 from simulator.results import phase_regions as regions
 from simulator.results.break_even_plane import OPPONENT
-from simulator.results.intervals import Difference, paired
+from simulator.results.columns import CURVE
+from simulator.results.intervals import paired
 
 WHOLE, PROMPT, TURN, KEEPS = "latency_per_token_s", "workload.prompt_tokens", "workload.counted_turn", "cloud_keeps_s"
 DRAFTING: Final = "coupled"
@@ -29,33 +32,52 @@ ROOFLINE = {"kind": "roofline", "device": "a100_80gb_sxm"}
 SHORT = {PROMPT: 64, "models.pair.prompt_tokens": 64, "workload.text_tokens": 16}
 
 
-def _saved(rows: pd.DataFrame) -> Difference:
-    kinds = rows["scheme.kind"]
-    return paired(rows, WHOLE, kinds == DRAFTING, kinds == OPPONENT)
+def _places(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of the fourth turn where both ends keep the conversation, where neither does, and of the first, each
+    with its words."""
+    for words, (turn, keeps, _) in (("kept", KEPT), ("read anew", FORGOTTEN), ("turn 1", FIRST)):
+        place = rows[(rows[TURN] == turn) & (rows[f"workload.{KEEPS}"] == keeps)]
+        if not place.empty:
+            yield words, place
 
 
-def _sign(found: Difference) -> str:
-    """`-12%`; `~` before it where seeds do not tell which is faster."""
-    return f"{'' if found.separable else '~'}{found.size:+.0%}"
+def _changes(rows: pd.DataFrame, kind: str) -> str:
+    """The time a token of a kind of scheme against cloud-only decoding's, by prompt."""
+    found = [rows[rows[PROMPT] == prompt] for prompt in regions.order(rows, PROMPT)]
+    kinds = [(part, part["scheme.kind"]) for part in found]
+    return ", ".join(change(paired(part, WHOLE, of == kind, of == OPPONENT)) for part, of in kinds)
 
 
 @asks(WHOLE)
 def fourth_turn(table: pd.DataFrame, axis: str | None) -> str:
     """How much time does a token take at the edge against cloud-only decoding: at the fourth turn where both ends keep
-    the conversation, where neither does, and at the first?"""
+    the conversation, where neither does, and at the first? And co-located speculation, where they keep it?"""
     rows = of_setting(table)
     here, kinds = {*rows.columns}, {*rows.get("scheme.kind", ())}
     if not {WHOLE, PROMPT, TURN} <= here or not {DRAFTING, OPPONENT} <= kinds:
         return ""
-    prompts, clauses = regions.order(rows, PROMPT), []
-    for words, (turn, keeps, _) in (("kept", KEPT), ("read anew", FORGOTTEN), ("turn 1", FIRST)):
-        place = rows[(rows[TURN] == turn) & (rows[f"workload.{KEEPS}"] == keeps)]
-        found = [part for part in (place[place[PROMPT] == prompt] for prompt in prompts) if not part.empty]
-        if found:
-            clauses.append(f"{words} {joined([_sign(_saved(part)) for part in found])}")
-    said, told = joined([f"{prompt:,g}" for prompt in prompts]), "; ".join(clauses)
-    unseen = " (~: no difference seen)" if "~" in told else ""
-    return f"turn 4, first prompts of {said} tokens: {DRAFTING} against cloud only, time a token: {told}{unseen}"
+    clauses = [f"{words} {_changes(place, DRAFTING)}" for words, place in _places(rows)]
+    if "colocated" in kinds:
+        clauses += [f"co-located {words} {_changes(place, 'colocated')}" for words, place in _places(rows)][:1]
+    said = joined([f"{prompt:,g}" for prompt in regions.order(rows, PROMPT)])
+    heading = f"turn 4 after {said} tokens, time a token against cloud only (± 95%): {DRAFTING}"
+    return f"{heading} {'; '.join(clauses)}"
+
+
+@asks(WHOLE)
+def fastest_by_turn(table: pd.DataFrame, axis: str | None) -> str:
+    """Which scheme is fastest at the fourth turn where both ends keep the conversation, where neither does, and at the
+    first?"""
+    rows = of_setting(table)
+    if not {WHOLE, TURN} <= {*rows.columns} or rows["scheme.kind"].nunique() < 2:
+        return ""
+    places = [
+        (words if words == "turn 1" else f"turn 4 {words}", place.assign(**{CURVE: place["scheme.kind"]}))
+        for words, place in _places(rows)
+    ]
+    return listed(
+        "fastest by latency per token", [f"{words}, {lowest_where(place, axis, WHOLE)}" for words, place in places]
+    )
 
 
 SCENARIO = Scenario(
@@ -84,7 +106,7 @@ SCENARIO = Scenario(
     axis=PROMPTS,
     hidden=("models.pair.prompt_tokens", "workload.edge_keeps_s"),
     seeds=8,
-    tune=Tune(base=SHORT, metric="tpot_s", settings=8, looks=(1, 2), steps=1),
+    tune=Tune(base=SHORT, metric="tpot_s", settings=8, looks=(1, 2, 8), steps=1),
     left_out={"edge_only": "its text is not the verifier's"},
     quick=Quick(
         base={"workload.conversations": 1, "workload.output_tokens": 48},
@@ -95,6 +117,7 @@ SCENARIO = Scenario(
     headlines=(WHOLE, "ttft_s"),
     figures=("latency", "breakdown"),
     answer=fourth_turn,
+    findings=(fastest_by_turn,),
     assumed="unless models.pair.size is set, an id has 13 bits, where the pair's own takes 17; acceptance is the same "
     "at every turn",
 )  # fmt: skip

@@ -17,7 +17,7 @@ import pyarrow as pa
 import simpy
 from simpy.core import StopSimulation
 
-from kinds.arrays import Floats, Ints
+from kinds.arrays import Floats
 from kinds.mistakes import ImpureError, global_random_numbers_unused
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.cell.workload import Workload
@@ -90,8 +90,8 @@ class CellResult:
 
     summary: dict[str, float]
     by_class: Mapping[str, dict[str, float]]
-    """The summary of each class of devices of a fleet, by its name; {} where there is no fleet. What was carried by a
-    link that other classes share, and what the cloud did, is nan there."""
+    """The summary of each class of devices of a fleet, by its name; {} where there is no fleet. What classes share
+    is divided among them, as docs/fleets.md says."""
     request_table: pa.Table
     """The requests as they are written to a file."""
     round_table: pa.Table
@@ -180,7 +180,7 @@ def recorder_of(cell: Cell, rounds_to: Path | None) -> Recorder:
         rounds_to,
         learning if cell.fleet else learning[0],
         thresholds,
-        _class_names(cell),
+        cell.class_names,
         (only if cell.fleet else only[0]) if _talks(cell) else None,
     )
 
@@ -189,23 +189,20 @@ def _talks(cell: Cell) -> bool:
     return any(each.workload.talks for each in cell.classes)
 
 
-def _class_names(cell: Cell) -> list[str]:
-    return [each.called for each in cell.classes for _ in each.devices if each.called]
-
-
 def result_of(cell: Cell, recorder: Recorder, totals: PlantTotals, plant: Plant | None = None) -> CellResult:
     """The tables of a run that has ended, and its metrics; of each class too where the `plant` of a fleet is given."""
     requests, rounds = recorder.close()
     works = [each.workload for each in cell.classes for _ in each.devices]
 
-    def summary(rows: Columns, tally: Tally, of: PlantTotals, learning: int | Ints, slo: Slo) -> dict[str, float]:
-        return summarise(Run(rows, tally.sums, of, learning, only, np.array(tally.gaps_s), slo), cell.percentiles)
+    def run_of(rows: Columns, tally: Tally, of: PlantTotals) -> Run:
+        return Run(rows, tally.sums, of, learning, only, np.array(tally.gaps_s), slo)
 
     only = np.array([work.only_turn for work in works]) if cell.fleet else works[0].only_turn
     learning = np.array([work.learning_requests for work in works]) if cell.fleet else works[0].learning_requests
     slo = _slo(works if cell.fleet else works[:1])
-    of_all = summary(requests, recorder.of_all, totals, learning, slo)
-    names = np.array([] if plant is None else _class_names(cell))
+    whole = run_of(requests, recorder.of_all, totals)
+    of_all = summarise(whole, cell.percentiles)
+    names = np.array([] if plant is None else cell.class_names)
     schema = requests_schema(talks=_talks(cell), classes=bool(names.size))
     columns = {name: requests[name] for name in schema.names if name != CLASS}
     if plant is None or not names.size:
@@ -213,8 +210,8 @@ def result_of(cell: Cell, recorder: Recorder, totals: PlantTotals, plant: Plant 
     by_class: dict[str, dict[str, float]] = {}
     columns[CLASS] = names[requests["device"]]
     for name, tally in recorder.by_class.items():
-        of_class = plant.class_totals(totals, np.flatnonzero(names == name).tolist())
-        by_class[name] = summary(requests.where(columns[CLASS] == name), tally, of_class, learning, slo)
+        of_class = plant.class_totals(name, totals, whole.served_span_s(), np.flatnonzero(names == name).tolist())
+        by_class[name] = summarise(run_of(requests.where(columns[CLASS] == name), tally, of_class), cell.percentiles)
     return CellResult(of_all, by_class, pa.table(columns, schema=schema), rounds)
 
 

@@ -224,10 +224,12 @@ def _cells(found: ResultFolder) -> Iterator[Cell]:
 def _settings(cells: Sequence[Cell], asked: str) -> dict[str, str]:
     unread = f"not read by the study {asked}"
     given = {"temperature": told_values([*{cell.models.temperature for cell in cells}], "temperature")}
-    longest = [cell.workload.longest for cell in cells]
+    asking = [each.workload for cell in cells for each in cell.classes]
+    longest = [each.longest for each in asking]
     for place, field in enumerate(("prompts", "answers")):
         text = told_values([*{lengths[place] for lengths in longest}], "tokens")
-        given[field] = text if study(asked).of_requests else unread
+        up_to = "up to " if not place and any(each.talks for each in asking) else ""  # turns have all that was said
+        given[field] = up_to + text if study(asked).of_requests else unread
     ways = [(each.uplink, each.downlink) for cell in cells for each in cell.classes]
     trips = [*{round(up.delay.mean_s + answer_s(up, down), 9) for up, down in ways}]
     waits = [*{up.access_s + down.access_s for up, down in ways}]

@@ -105,7 +105,8 @@ def _commands(parser: argparse.ArgumentParser, summary: str = "") -> Iterator[st
         action for action in parser._actions if action not in groups and action.dest not in ("help", "version")
     ]
     if summary:
-        yield f"## {parser.prog}\n\n{summary[0].upper()}{_escaped(summary[1:])}.\n"
+        end = "" if summary.endswith("?") else "."
+        yield f"## {parser.prog}\n\n{summary[0].upper()}{_escaped(summary[1:])}{end}\n"
     if arguments:
         yield "| argument | what it is |\n|---|---|"
         yield from (f"| `{_typed(action)}` | {_escaped(_help(parser, action))} |" for action in arguments)
@@ -120,7 +121,7 @@ def _typed(action: argparse.Action) -> str:
     value = action.metavar or (
         "{" + ",".join(map(str, action.choices)) + "}" if action.choices else action.dest.upper()
     )
-    shown = " ".join(value) if isinstance(value, tuple) else str(value)
+    shown = (" ".join(value) if isinstance(value, tuple) else str(value)).replace("|", "\\|")
     spelt = ", ".join(action.option_strings)
     if not spelt:
         return f"[{shown}]" if action.nargs == "?" else f"{shown} ..." if action.nargs == "+" else shown

@@ -75,6 +75,12 @@ def percent(less: Difference) -> str:
     return f"{size} {way} ({near} to {far})"
 
 
+def change(less: Difference) -> str:
+    """`-12±3%`, with half the width of its interval, where it has one."""
+    half = 50 * (less.high - less.low)
+    return f"{100 * less.size:+.0f}{'' if math.isnan(half) else f'±{half:.0f}'}%"
+
+
 def briefly(less: Difference) -> str:
     """`percent`, without an interval where no difference is seen."""
     return percent(less) if less.separable or less.n == 1 else no_difference([less])

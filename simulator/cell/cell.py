@@ -156,9 +156,6 @@ class Cell(Part):
             self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output)
         self.cloud.check_gpus()
         self.cloud.moved_token_bytes(self._drafts_in_cloud)
-        if self.cloud.clouds > 1 and any(each.workload.talks for each in self.classes):
-            message = "must be left out where devices talk (workload conversations)"
-            raise ValueError(f"cloud.clouds = {self.cloud.clouds}: {message}")
         limits = {(each.workload.slo_ttft_s, each.workload.slo_tpot_s) for each in self.classes}
         if isinstance(self.cloud.order, EarliestDeadline) and (None, None) in limits:
             raise ValueError("cloud.order = earliest_deadline: needs workload.slo_ttft_s or slo_tpot_s of each device")
@@ -263,6 +260,11 @@ class Cell(Part):
             )
             for name, first, each in zip(names, firsts, fleet, strict=False)
         )
+
+    @property
+    def class_names(self) -> list[str]:
+        """The name of each device's class; [] where classes have none."""
+        return [each.called for each in self.classes for _ in each.devices if each.called]
 
     @cached_property
     def kv_tokens(self) -> int | None:

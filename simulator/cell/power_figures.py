@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import nan
-
 from models.power import Power
 from simulator.cell.cell import Cell
 from simulator.results.energy import Connections
@@ -16,11 +14,10 @@ def power_figures(cell: Cell) -> PowerAndPrice:
     cell says nothing."""
     edges = [_watts(each.edge.power) for each in cell.classes for _ in range(each.count)]
     server = _watts(cell.cloud.power, cell.cloud.server_gpus)
-    prices = {each.edge.usd_per_kwh for each in cell.classes}
-    edge_usd_per_kwh = prices.pop() if len(prices) == 1 else nan
+    edges_usd_per_kwh = [each.edge.usd_per_kwh for each in cell.classes for _ in range(each.count)]
     whole = all(each.uplink.radio is not None and each.downlink.radio is not None for each in cell.classes)
     cloud = cell.cloud
-    return PowerAndPrice(edges, server, cloud.server_usd_per_hour, edge_usd_per_kwh, whole, cloud.charged)
+    return PowerAndPrice(edges, server, cloud.server_usd_per_hour, edges_usd_per_kwh, whole, cloud.charged)
 
 
 def lacking(cell: Cell, metric: str) -> list[str]:

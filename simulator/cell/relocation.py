@@ -3,7 +3,8 @@
 A job that has come to a cloud is served there. Once the cloud has nothing to do for a request whose device is
 elsewhere, it sends on what the next cloud needs, one request after another: at `backhaul_bps`, and `backhaul_s` on the
 way. The request's next job waits for it there, which counts as `cloud_queue_s`; what it reads again is `prefill_s`, and
-what a message takes to a cloud that is not the nearest, or back, `propagation_s`.
+what a message takes to a cloud that is not the nearest, or back, `propagation_s`. What a cloud keeps of a
+conversation between two turns is sent in the same way.
 """
 
 from __future__ import annotations

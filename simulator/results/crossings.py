@@ -57,8 +57,8 @@ def crossing(cells: pd.DataFrame, axis: str, first: str, second: str, metric: st
     ratios = (mine.dropna().unstack() / other.dropna().unstack()).dropna()
     if ratios.shape[0] == 0 or ratios.shape[1] < 2:
         return None
-    x = np.log10(ratios.columns.to_numpy(dtype=float))
-    with np.errstate(divide="ignore"):  # the logarithm of 0 is below that of anything
+    with np.errstate(divide="ignore", invalid="ignore"):  # the logarithm of 0 is below that of anything
+        x = np.log10(ratios.columns.to_numpy(dtype=float))
         found = [_crossed(x, row) for row in np.log(ratios.to_numpy(dtype=float))]
     ways = [way for way, _ in found if way in ("rising", "falling")]
     rising = ways.count("rising") >= ways.count("falling")

@@ -18,7 +18,7 @@ from kinds.arrays import Floats
 from models.power import JOULES_PER_KWH
 from simulator.results.columns import Columns
 from simulator.results.observer import Airing, Observer
-from simulator.results.run_totals import Charged, Run, end_s
+from simulator.results.run_totals import Charged, Run, end_s, ratio
 
 HOUR_S: Final = 3600.0
 
@@ -102,20 +102,28 @@ def cloud_j(run: Run, charged: Charged) -> float:
 
 def usd(run: Run, charged: Charged) -> float:
     """Price of all servers in the time that is charged for, and of the devices' joules where they have one; nan without
-    a price of servers, without a figure of joules that cost, or where other time is charged for."""
+    a price of servers, without a figure of joules that cost, where other time is charged for, or where devices pay
+    differently."""
     figures = run.plant.figures
     if figures.server_usd_per_hour is None:
         return np.nan
     rent = figures.server_usd_per_hour / HOUR_S * charged_s(run, charged)
-    own = figures.edge_usd_per_kwh
+    prices = {*figures.edges_usd_per_kwh}
+    own = prices.pop() if len(prices) == 1 else np.nan
     return rent + own / JOULES_PER_KWH * battery_j(run) if own else rent
 
 
 def charged_s(run: Run, charged: Charged) -> float:
-    """Server-seconds that cost, nan where the cell has others charged for."""
-    if run.plant.figures.charged not in (charged, "both"):
+    """Server-seconds that cost, nan where the cell has others charged for. A class of devices has the part of those in
+    which servers are held that it has of the passes; nan where there are none."""
+    plant = run.plant
+    if plant.figures.charged not in (charged, "both"):
         return np.nan
-    return run.plant.cloud_service_s if charged == "busy" else run.plant.cloud.servers * run.served_span_s()
+    if charged == "busy":
+        return plant.cloud_service_s
+    if plant.others is None:
+        return plant.cloud.servers * run.served_span_s()
+    return plant.cloud.servers * plant.others.span_s * ratio(plant.cloud_service_s, plant.others.cloud_service_s)
 
 
 def open_s(requests: Columns, over_s: float) -> dict[int, float]:

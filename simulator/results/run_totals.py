@@ -35,8 +35,8 @@ class PowerAndPrice:
     server: Watts | None = None
     """All GPUs of one."""
     server_usd_per_hour: float | None = None
-    edge_usd_per_kwh: float | None = None
-    """What a device's joules cost; nan where devices pay differently."""
+    edges_usd_per_kwh: Sequence[float | None] = ()
+    """What the joules of each device cost."""
     whole_radios: bool = False
     """Whether the radio of each device is stated in all of its states."""
     charged: Charged = "both"
@@ -100,7 +100,7 @@ class PlantTotals:
 
 
 class SharedWith(NamedTuple):
-    """The whole of which a class of devices has a part. What the class alone takes of a shared station is not known."""
+    """The whole of which a class of devices has a part."""
 
     numbers: Sequence[int]
     """Those of the class's own devices."""
@@ -108,6 +108,8 @@ class SharedWith(NamedTuple):
     """Of all classes."""
     cloud_service_s: float
     """For all of them."""
+    span_s: float
+    """The time in which servers are held for all of them."""
 
 
 class Slo(NamedTuple):

@@ -15,7 +15,7 @@ under way, and the far end may keep the order of messages (`transport`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from math import inf, nan
 from typing import Final
@@ -83,7 +83,6 @@ class Link:
         """By device, the link that carries acknowledgements back where they cost bits."""
         self.detour_s: Callable[[MessageIndex], float] | None = None
         """How much longer what leaves now travels to a cloud that is not the nearest, where there are several."""
-        self._bits_sent = 0
         self._travelling = 0
         self._observer = observer
         alike = config.mtu_bits is None and config.headers.kind == "plain" and config.pad_to_bits is None
@@ -114,7 +113,22 @@ class Link:
     @property
     def bits_sent(self) -> int:
         """Bits put on the air so far, headers and retransmissions included."""
-        return self._bits_sent
+        return self.bits_of(self.senders)
+
+    def bits_of(self, devices: Collection[int]) -> int:
+        """Those of them that were put for some devices."""
+        return sum(sender.sent_bits for sender in self._senders_of(devices))
+
+    def air_of_s(self, devices: Collection[int]) -> float:
+        """What these devices have of `air_s`; a time that several packets share is divided equally among them."""
+        return sum(sender.air_s(self.env.now) for sender in self._senders_of(devices))
+
+    def dropped_of(self, devices: Collection[int]) -> int:
+        """What these devices have of `dropped`."""
+        return sum(sender.dropped for sender in self._senders_of(devices))
+
+    def _senders_of(self, devices: Collection[int]) -> Collection[DeviceSender]:
+        return {sender: None for device, sender in self.senders.items() if device in devices}
 
     @property
     def air_s(self) -> float:
@@ -317,8 +331,7 @@ class Link:
         message.sent_bits += bits
         message.attempts += 1
         if not packet.is_bulk:
-            self._bits_sent += bits
-            packet.sender.transmitter.take_air(self.env.now)
+            packet.sender.take_air(bits, self.env.now)
         packet.enter(RETRANSMIT if packet.attempt else TRANSMIT, self.env.now)
 
     def _depart(self, transmitter: LinkTransmitter, version: int, _: simpy.Event) -> None:
@@ -329,7 +342,7 @@ class Link:
         packet = transmitter.server.leave(now_s)
         if packet is not None:
             if not packet.is_bulk:
-                transmitter.free_air(now_s)
+                packet.sender.free_air(now_s)
             self._end_visit(packet)
             self._launch(transmitter, packet, now_s)
             if not self.config.sharing.first_come:
@@ -541,6 +554,7 @@ class Link:
     def _drop(self, packets: Iterable[Fragment]) -> None:
         for packet in packets:
             self.dropped += 1
+            packet.sender.dropped += 1
             if self._observer is not None and not packet.is_bulk:
                 self._observer.on_unserved(Unserved(self.name, packet.index, packet.visited_s, self.env.now))
             self._end_visit(packet)

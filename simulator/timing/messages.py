@@ -250,18 +250,30 @@ class LinkTransmitter:
     """When the first of them began."""
     was_on_air_s: float = 0.0
     """For how long there had been one before."""
+    changed_s: float = 0.0
+    """When one last began or left."""
+    had_each_s: float = 0.0
+    """What `each_s` was then."""
 
-    def take_air(self, now_s: float) -> None:
-        """A packet's first bit goes out."""
+    def each_s(self, now_s: float) -> float:
+        """How much air a packet would have had that was there all the time; several at once divide it equally."""
+        return self.had_each_s + ((now_s - self.changed_s) / self.on_air if self.on_air else 0.0)
+
+    def take_air(self, now_s: float) -> float:
+        """A packet's first bit goes out. Returns `each_s`."""
+        self.had_each_s, self.changed_s = self.each_s(now_s), now_s
         if not self.on_air:
             self.on_air_since_s = now_s
         self.on_air += 1
+        return self.had_each_s
 
-    def free_air(self, now_s: float) -> None:
-        """A packet's last bit has left."""
+    def free_air(self, now_s: float) -> float:
+        """A packet's last bit has left. Returns `each_s`."""
+        self.had_each_s, self.changed_s = self.each_s(now_s), now_s
         self.on_air -= 1
         if not self.on_air:
             self.was_on_air_s += now_s - self.on_air_since_s
+        return self.had_each_s
 
     def air_s(self, now_s: float) -> float:
         """For how long there has been a packet on the air; several at once, which share it, count once."""
@@ -289,7 +301,29 @@ class DeviceSender:
     """When the latest of its packets arrives that has left, where their way may change."""
     refill: Callable[[], None] | None = None
     """Of a flow that never ends: hands its sender what it has room for."""
+    sent_bits: int = 0
+    """Put on the air for it, headers and retransmissions included."""
+    dropped: int = 0
+    """Packets that a full buffer or a cancelled message has dropped."""
+    had_air_s: float = 0.0
+    """How long its packets were on the air, less, for each that is there, what `each_s` was when it began."""
+    on_air: int = 0
     acked_bits: int = 0
     unacked_packets: int = 0
     round_trip_s: float = nan
     timeouts: int = 0
+
+    def take_air(self, bits: int, now_s: float) -> None:
+        """A packet's first bit goes out."""
+        self.sent_bits += bits
+        self.had_air_s -= self.transmitter.take_air(now_s)
+        self.on_air += 1
+
+    def free_air(self, now_s: float) -> None:
+        """A packet's last bit has left."""
+        self.had_air_s += self.transmitter.free_air(now_s)
+        self.on_air -= 1
+
+    def air_s(self, now_s: float) -> float:
+        """How long its packets have been on the air so far; of a time that several share, each has an equal part."""
+        return self.had_air_s + self.on_air * self.transmitter.each_s(now_s)

@@ -8,7 +8,7 @@ those of `Link`. A packet whose turn comes at the very instant of its withdrawal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf, isnan, nan
@@ -62,6 +62,7 @@ class Carried:
     """How long it takes until it is in, by a clock that waits from when it is put."""
     doings: Course
     """The column of each of its states, until it is in."""
+    sender: DeviceSender
     cut: Sequence[tuple[float, float, int]] = ()
     """Of a message that may be cut, its `packets`."""
     delivered_s: float = nan
@@ -113,22 +114,32 @@ class PlannedLink(Link):
         """Packets queued, on the air, travelling, or in before the rest of their message."""
         return len(self._under_way) + sum(len(each.packets) for each in self._carried)
 
-    @property
-    def bits_sent(self) -> int:
+    def bits_of(self, devices: Collection[int]) -> int:
         """Bits of the packets whose first bit has gone out, headers included."""
-        now_s = self.env.now
-        waiting = sum(packet.bits for packet in self._under_way if packet.begin_s > now_s)
+        now_s, senders = self.env.now, self._senders_of(devices)
+        waiting = sum(packet.bits for packet in self._under_way if packet.begin_s > now_s and packet.sender in senders)
         for each in self._carried:
-            waiting += sum(bits for begin_s, _, bits in each.packets if begin_s > now_s)
-        return self._bits_sent - waiting
+            if each.sender in senders:
+                waiting += sum(bits for begin_s, _, bits in each.packets if begin_s > now_s)
+        return super().bits_of(devices) - waiting
 
     @property
     def air_s(self) -> float:
         """How long packets have been on the air so far, first bit to last."""
+        return self._air_s + self._air_here_s(self._senders_of(self.senders))
+
+    def air_of_s(self, devices: Collection[int]) -> float:
+        """What these devices have of it: one packet is on a transmitter's air at a time."""
+        return super().air_of_s(devices) + self._air_here_s(self._senders_of(devices))
+
+    def _air_here_s(self, senders: Collection[DeviceSender]) -> float:
+        """How long those packets of some senders have been on the air that are not in."""
         now_s = self.env.now
-        here = [(packet.visited_s, packet.begin_s, packet.left_s) for packet in self._under_way]
-        here += [(each.put_s, begin_s, left_s) for each in self._carried for begin_s, left_s, _ in each.packets]
-        return self._air_s + sum(max(0.0, min(now_s, left_s) - begin_s) for _, begin_s, left_s in sorted(here))
+        here = [(each.visited_s, each.begin_s, each.left_s) for each in self._under_way if each.sender in senders]
+        for each in self._carried:
+            if each.sender in senders:
+                here += [(each.put_s, begin_s, left_s) for begin_s, left_s, _ in each.packets]
+        return sum(max(0.0, min(now_s, left_s) - begin_s) for _, begin_s, left_s in sorted(here))
 
     @property
     def acked_bits(self) -> int:
@@ -157,8 +168,8 @@ class PlannedLink(Link):
         if header is None:
             carried = self._carry_cut(index, bits, now_s, columns)
         else:
-            size, (waits, transmits, travels) = bits + header, columns
-            planner = self._planner(self.senders[index[0]].transmitter, now_s)
+            size, sender, (waits, transmits, travels) = bits + header, self.senders[index[0]], columns
+            planner = self._planner(sender.transmitter, now_s)
             turn, begin_s, left_s = planner.place(index, size, now_s)
             planner.busy_until_s = left_s
             self.station.book((now_s, turn[0], left_s))
@@ -167,8 +178,8 @@ class PlannedLink(Link):
             doings = (now_s, waits), (begin_s, transmits), (left_s, travels)
             if left_s > (in_s := now_s + takes_s):  # the clock rounds it to an instant before
                 doings = (now_s, waits), (min(begin_s, in_s), transmits), (in_s, travels)
-            carried = Carried(bits, now_s, begin_s, left_s, size, takes_s, doings)
-        self._bits_sent += carried.packet_bits
+            carried = Carried(bits, now_s, begin_s, left_s, size, takes_s, doings, sender)
+        carried.sender.sent_bits += carried.packet_bits
         self._carried[carried] = None
         return carried
 
@@ -191,17 +202,19 @@ class PlannedLink(Link):
         takes_s = delay_until(now_s, left_s + self._delay_s)
         doings = [(min(time_s, now_s + takes_s), column) for time_s, column in doings]
         packet_bits = sum(size for _, _, size in cut)
-        return Carried(bits, now_s, cut[0][0], left_s, packet_bits, takes_s, doings, cut)
+        return Carried(bits, now_s, cut[0][0], left_s, packet_bits, takes_s, doings, sender, cut)
 
     def carried_in(self, carried: Carried, now_s: float) -> None:
         """It is in."""
         del self._carried[carried]
         if carried.cut:
             self.delivered += len(carried.cut)
-            self._air_s += sum(left_s - begin_s for begin_s, left_s, _ in carried.cut)
+            air_s = sum(left_s - begin_s for begin_s, left_s, _ in carried.cut)
         else:
             self.delivered += 1
-            self._air_s += carried.left_s - carried.begin_s
+            air_s = carried.left_s - carried.begin_s
+        self._air_s += air_s
+        carried.sender.had_air_s += air_s
         self._heard_bits += carried.packet_bits
         carried.delivered_s = now_s
 
@@ -213,7 +226,7 @@ class PlannedLink(Link):
         packet.state = TRANSMIT
         self._planner(transmitter, now_s).join(packet, now_s)
         self.sent += 1
-        self._bits_sent += packet.bits
+        packet.sender.sent_bits += packet.bits
         self._under_way[packet] = None
         self.station.book((now_s, packet.turn[0], packet.left_s))
         self._promise(packet, now_s)
@@ -265,6 +278,7 @@ class PlannedLink(Link):
             air_s += packet.left_s - packet.begin_s
             del self._under_way[packet]
         self._air_s += air_s
+        packet.sender.had_air_s += air_s
         message.attempts = len(message.packets)
         self.delivered += message.attempts
         if message.in_parts:
@@ -359,12 +373,14 @@ class PlannedLink(Link):
     def _come_in_vain(self, packet: Fragment, _: simpy.Event) -> None:
         """A packet of a cancelled message arrives."""
         del self._under_way[packet]
-        self._air_s += packet.left_s - packet.begin_s
+        air_s = packet.left_s - packet.begin_s
+        self._air_s += air_s
+        packet.sender.had_air_s += air_s
         self.delivered += 1
 
     def _end_visit(self, packet: Fragment) -> None:
         self.station.cancel(packet.booked)
-        self._bits_sent -= packet.bits
+        packet.sender.sent_bits -= packet.bits
         del self._under_way[packet]
         packet.left_s = inf
 

@@ -123,18 +123,19 @@ class Plant:
         made = [takewhile(lambda at_s: at_s <= now_s, each.times_s()) for each in movers]
         return sum(1.0 for times_s in made for _ in times_s) if movers else nan
 
-    def class_totals(self, totals: PlantTotals, numbers: Sequence[int]) -> PlantTotals:
-        """What the totals of all are for some of the devices. Stations that they share with others are the whole ones;
-        what went over them, and what the cloud did, is not known by device, and nan."""
+    def class_totals(self, name: str, totals: PlantTotals, span_s: float, numbers: Sequence[int]) -> PlantTotals:
+        """What the totals of all are for a class of devices. `span_s`: the time in which servers are held for all.
+        Stations that they share with others are the whole ones; whose caches were thrown out is not counted by class,
+        and nan."""
         mine = frozenset(numbers)
         links = [dict.fromkeys(self.ways[device][way] for device in numbers) for way in (0, 1)]
         theirs = {link for device, both in enumerate(self.ways) if device not in mine for link in both}
         ways = [
             LinkTotals(
                 [link.station for link in own],
-                [nan if link in theirs else link.bits_sent for link in own],
+                [link.bits_of(mine) for link in own],
                 [self.sharers[link] for link in own],
-                [nan if link in theirs else link.air_s for link in own],
+                [link.air_of_s(mine) if link in theirs else link.air_s for link in own],
                 [link.config.on_air(sends=way == 0) for link in own],
             )
             for way, own in enumerate(links)
@@ -145,17 +146,19 @@ class Plant:
             uplink=ways[0],
             downlink=ways[1],
             edges=[self.devices[number].station for number in numbers],
-            cloud_service_s=nan,
-            round_passes=nan,
-            dropped_packets=sum(nan if link in theirs else link.dropped for link in own),
+            cloud_service_s=self.cloud.service_of_s(name),
+            round_passes=self.cloud.round_passes_by_class[name],
+            dropped_packets=sum(link.dropped_of(mine) if link in theirs else link.dropped for link in own),
             cloud_evictions=nan,
             connected_j=self.connections.joules_of(mine),
             hand_overs=self._hand_overs(numbers),
-            relocated_bytes=nan,
-            figures=PowerAndPrice(
-                [self.figures.edges[number] for number in numbers], whole_radios=self.figures.whole_radios
+            relocated_bytes=self.cloud.relocated_bytes_by_class[name] if self.cloud.has_several else nan,
+            figures=replace(
+                self.figures,
+                edges=[self.figures.edges[number] for number in numbers],
+                edges_usd_per_kwh=[self.figures.edges_usd_per_kwh[number] for number in numbers],
             ),
-            others=SharedWith(numbers, len(self.devices), totals.cloud_service_s),
+            others=SharedWith(numbers, len(self.devices), totals.cloud_service_s, span_s),
         )
 
 
@@ -163,7 +166,8 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     """The plant of a cell, at time 0."""
     env = EventLoop()
     spells = Uniforms.of(cell.seed, "spells")
-    cloud = Cloud(env, cell.cloud, cell.kv_tokens, *_cloud_uniforms(cell), spells, observer, cell.moved_token_bytes)
+    streams, names = _cloud_uniforms(cell), cell.class_names
+    cloud = Cloud(env, cell.cloud, cell.kv_tokens, *streams, spells, observer, cell.moved_token_bytes, names)
     decoder = Decoder(cell, memory)
     arrivals = RequestArrivals(env, cell, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None

@@ -181,5 +181,8 @@ def test_a_choice_that_is_behind_the_grids_own_or_that_the_race_cannot_tell_from
     one = Difference("latency_per_token_s", Interval(0.01, math.nan, 1), relative=True)
     doubtful = [replace(each, outcome=replace(each.outcome, behind=one)) for each in choices]
     (text,) = doubts(doubtful, shown, AXIS, "latency_per_token_s")
-    assert text.endswith("On one seed nothing tells by how much the next best may be better there.")
+    assert text.endswith(
+        "in the race: every curve at each value. On one seed nothing tells by how much the next best may be better "
+        "there."
+    )
     assert doubts(choices, shown, AXIS, "latency_per_token_s") == []

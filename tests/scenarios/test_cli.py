@@ -218,8 +218,8 @@ LIKE_OTHERS = (
     "latency_at_70b", "bandwidth_by_temperature", "capacity_at_70b", "codes", "lossy_uplink", "fading", "traces",
     "batching", "base_station", "outage", "cloud_first", "capacity", "interactions",
 )  # fmt: skip
-"""Each figure and each kind of finding of theirs is another scenario's too; those of capacity and interactions are of
-test_searching, test_interactions, test_answers and the figures' own tests."""
+"""Each figure and each kind of finding of theirs is another scenario's too; those of capacity, interactions and
+base_station are of test_searching, test_interactions, test_answers, test_own_answers and the figures' own tests."""
 IN_REAL_TIME = ("validation",)
 """A minute or more; its figure, tables and questions have tests of their own."""
 TWO_KINDS = "--grid=scheme=cloud_only,k_sqs"

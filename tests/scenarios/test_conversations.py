@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,9 @@ def test_the_answer_has_the_difference_of_each_turn_by_prompt_in_forty_words() -
                     })  # fmt: skip
     text = fourth_turn.report(pd.DataFrame(rows), SCENARIO.axis)
     assert len(text.split()) <= 40 and "1,024 and 8,192 tokens" in text
-    assert [part.count("-5") + part.count("-49") for part in text.split(";")] == [2, 0, 0]
-    assert text.split(";")[1].count("+") == 2 and "~" in text.split(";")[2]
+    assert re.search(
+        r": coupled kept -(51|50|49)±\d%, -(51|50|49)±\d%; read anew \+\d+±\d%, \+\d+±\d%; turn 1 .*±", text
+    )
 
 
 @pytest.mark.slow
@@ -44,8 +46,8 @@ def test_the_fourth_turn_is_compared_where_the_text_is_kept_and_where_it_is_not(
     found = json.loads((tmp_path / "a" / "findings.json").read_text())
     (answer,) = [each for each in found["findings"] if each.get("answer")] or [found["answer"]]
     text = answer if isinstance(answer, str) else answer["text"]
-    assert "turn 4, first prompts of 8 and 64 tokens" in text.lower() and len(text.split()) <= 40
-    assert all(part in text for part in ("kept", "read anew", "turn 1")) and "~: no difference seen" in out
+    assert "turn 4 after 8 and 64 tokens" in text.lower() and len(text.split()) <= 40
+    assert all(part in text for part in ("kept", "read anew", "turn 1")) and "(± 95%)" in out
     requests = pd.read_parquet(tmp_path / "a" / "requests.parquet")
     assert requests["turn"].max() == 4 and requests["held_in_cloud_tokens"].max() == 64 + 3 * 14 - 8
     summary = pd.read_csv(tmp_path / "a" / "summary.csv")

@@ -226,7 +226,7 @@ def _tail(radio: Radio) -> tuple[str, ...]:
 def links() -> str:
     """A line a link with its rates and delay, and where they are from."""
     rows = [(name, _rate(each.uplink.rate), _rate(each.downlink.rate), each.source) for name, each in PRESETS.items()]
-    heading = ("link", "up", "down", "rate at most or on average; (U) from the source, (I) assumed")
+    heading = ("link", "up", "down", "rate at most or on average; (U) not read at its source, (I) assumed")
     text = "A name for each way: --set uplink=NAME.uplink --set downlink=NAME.downlink; further fields change it:"
     handed = [(name, f"{1e3 * each.seconds:g}", each.source) for name, each in INTERRUPTIONS.items()]
     table = _table(("hand-over", "ms", "for which it interrupts a device"), handed)

@@ -141,7 +141,12 @@ def _alike_next(choices: Sequence[Chosen], shown: pd.DataFrame) -> list[str]:
                 alike.setdefault(curve, []).append(most)
     if not alike:
         return []
-    text = joined([f"{curve} at {len(found)} of {raced[curve]}" for curve, found in alike.items()])
+    at = dict[str, list[str]]()
+    for curve, behinds in alike.items():
+        at.setdefault(f"at {len(behinds)} of {raced[curve]}", []).append(curve)
+    text = "; ".join(f"{joined(names)} {where}{' each' * (len(names) > 1)}" for where, names in at.items())
+    if 1 < len(alike) == len(raced) and {curve: len(behinds) for curve, behinds in alike.items()} == raced:
+        text = "every curve at each value"
     known = [each for found in alike.values() for each in found if not math.isnan(each)]
     extent = (
         f"The next best may be better there by {median(known):.0%} (the median), and {max(known):.0%} at most."

@@ -151,7 +151,7 @@ class FinishedRun:
         about = {
             "scenario": scenario.name, "question": scenario.summary, "axis": self.axis,
             "seeds": int(self.table["seed"].nunique()), "base": self._base,
-            "remarks": [*self._remarks, *self.assumed, *self.stands_for],
+            "remarks": [*self._of_classes, *self._remarks, *self._left_out, *self.assumed, *self.stands_for],
             "details": [vars(each) for each in details(WIDTH)],
         }  # fmt: skip
         findings_file.write(out, about, [*found, *answer])
@@ -206,14 +206,8 @@ class FinishedRun:
         yield from self.assumed
         if self.plan.quick:
             yield "--quick: a small version; an answer for a paper takes the whole run"
-        yield from own_schemes(self.cells)
-        if self.plan.objective is None:
-            yield from too_few(self.cells, [*scenario.headlines, *self.plan.cells[0].percentiles])
-        else:  # of a class where it says so, else of all devices together
-            limits = self.plan.objective.limits
-            yield from too_few(self.cells, [name if "." in name else f"{ALL_CLASSES}.{name}" for name in limits])
-        if scenario.left_out:
-            yield excused(scenario.left_out)
+        yield from self._of_classes
+        yield from self._left_out
         yield from (line for line in self._remarks if line.startswith(TOLD_WITH_THE_TABLE))
         if not scenario.headlines:
             yield from (line for line in overloads(named, self.axis) if line.startswith("Overloaded"))
@@ -223,6 +217,19 @@ class FinishedRun:
             yield f"Not the best setting known: {'; '.join(self._behind)} (--details)"
         if any(line.startswith("Precision") for line in self.stands_for):
             yield "Acceptance was measured at another weight precision than the times (--details)"
+
+    @cached_property
+    def _of_classes(self) -> list[str]:
+        """Whose scheme a row of a class does not name, and which percentiles are of too few requests."""
+        names = [*self.plan.scenario.headlines, *self.plan.cells[0].percentiles]
+        if self.plan.objective is not None:  # of a class where it says so, else of all devices together
+            names = [name if "." in name else f"{ALL_CLASSES}.{name}" for name in self.plan.objective.limits]
+        return [*own_schemes(self.cells), *too_few(self.cells, names)]
+
+    @property
+    def _left_out(self) -> list[str]:
+        left_out = self.plan.scenario.left_out
+        return [excused(left_out)] if left_out else []
 
     @cached_property
     def _behind(self) -> list[str]:

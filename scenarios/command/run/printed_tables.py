@@ -66,10 +66,10 @@ OUTPUT_HEADING = "; TV output: how far the text's distribution is from the verif
 
 
 def fullest(row: pd.Series[float]) -> str:
-    """The station that a row of a summary is reported with: of those that are busy for OVERLOAD of the time or more, of
-    all where none is, the one with the longest queue."""
+    """The station that a row of a summary is reported with: of those that are busy for OVERLOAD of the time or more the
+    one with the longest queue; where on average of the seeds none is, the busiest."""
     busy = [name for name in STATIONS if float(row[f"{name}_busy"]) >= OVERLOAD]
-    return max(busy or STATIONS, key=lambda name: float(row[f"{name}_queue"]))
+    return max(busy or STATIONS, key=lambda name: float(row[f"{name}_{'queue' if busy else 'busy'}"]))
 
 
 def costs(summary: pd.DataFrame, width: int = WIDTH) -> str:
@@ -97,7 +97,7 @@ def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
     if "overloaded" not in summary.columns:
         return []
     table = marked(summary).assign(fullest=[fullest(row) for _, row in summary.iterrows()])
-    full = (table["overloaded"] > 0) | (table[[f"{name}_busy" for name in STATIONS]] >= OVERLOAD).any(axis=1)
+    full = (table["overloaded"] > 0.5) | (table[[f"{name}_busy" for name in STATIONS]] >= OVERLOAD).any(axis=1)
     over = overloaded(table)
     lines = [f"Overloaded: {each}" for each in _where(table, over, axis)]
     busy = "; ".join(_where(table, full & ~over, axis))

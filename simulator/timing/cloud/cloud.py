@@ -5,7 +5,7 @@ A free server never waits beside a job that it may take (I5); a batching window 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +30,7 @@ class Cloud:
     """Serves jobs. Callbacks carry them; the only processes are those of servers that may fail.
 
     `kv_tokens`: what a server's memory holds, None for no limit. `token_bytes`: keys and values of a token, where they
-    are moved.
+    are moved. `classes`: the class of each device, where there are any.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Cloud:
         spell_uniforms: Uniforms,
         observer: Observer | None = None,
         token_bytes: float | None = None,
+        classes: Sequence[str] = (),
     ) -> None:
         self.env = env
         self._observer = observer
@@ -63,6 +64,12 @@ class Cloud:
         self._pooled = config.routing.pooled and config.clouds == 1
         """Whether there is one pool for all."""
         self._served_s = 0.0
+        self._classes = classes
+        self._served_by_class_s: dict[str, float] = defaultdict(float)
+        self.round_passes_by_class: Counter[str] = Counter()
+        """The `round_passes` of each class of devices."""
+        self.relocated_bytes_by_class: dict[str, float] = defaultdict(float)
+        """The `relocated_bytes` likewise."""
         self._turn = 0
         self._homes: dict[SessionKey, list[ServerPool]] = {}
         """Where jobs of a session went, the latest first; of use only where each server is a pool of its own."""
@@ -79,6 +86,8 @@ class Cloud:
         """The cloud that has a session's cache, or to which that is under way; of use where there are several."""
         self._serving: set[SessionKey] = set()
         """Sessions with a job, likewise."""
+        self._goes_on: dict[SessionKey, SessionKey] = {}
+        """By a turn under way to its conversation's cloud: the session before, of which that holds the text."""
         self._relocation = config.relocation
         self._token_bytes = token_bytes or 0.0
         self._sends_until_s = [0.0] * config.clouds
@@ -99,6 +108,13 @@ class Cloud:
     def service_s(self) -> float:
         """Server-seconds of passes so far, those lost or under way included."""
         return self._served_s + sum(self.env.now - server.since_s for server in self._all_servers if server.busy)
+
+    def service_of_s(self, name: str) -> float:
+        """What a class of devices has of `service_s`: of each pass the part that its sequences would take, each alone
+        in a pass, of what all would."""
+        busy = (server for server in self._all_servers if server.busy)
+        under_way_s = sum((self.env.now - server.since_s) * server.parts.get(name, 0.0) for server in busy)
+        return self._served_by_class_s[name] + under_way_s
 
     @property
     def evictions(self) -> int:
@@ -148,6 +164,7 @@ class Cloud:
         self._homes.pop(session, None)
         self._transfers.pop(session, None)
         self._at.pop(session, None)
+        self._goes_on.pop(session, None)
 
     def cross(self, device: int) -> None:
         """The device comes to the area of the next cloud."""
@@ -157,9 +174,10 @@ class Cloud:
 
     def detour_s(self, session: SessionKey) -> float:
         """How much longer a message of this session travels, either way, since its cloud is not its device's."""
-        if self._relocation is None or session not in self._at:
+        at = self._at.get(self._goes_on.get(session, session))
+        if self._relocation is None or at is None or at == self._nearest(session[0]):
             return 0.0
-        return self._relocation.backhaul_s if self._at[session] != self._nearest(session[0]) else 0.0
+        return self._relocation.backhaul_s
 
     def _nearest(self, device: int) -> int:
         return (device + self._crossed[device]) % self._config.clouds
@@ -180,6 +198,8 @@ class Cloud:
             self._vacate(pool, session)
         self._at[session] = to
         self.relocated_bytes += sent.sent_bytes
+        if self._classes:
+            self.relocated_bytes_by_class[self._classes[session[0]]] += sent.sent_bytes
         until_s = max(self.env.now, self._sends_until_s[here]) + 8 * sent.sent_bytes / relocation.backhaul_bps
         self._sends_until_s[here] = until_s
         self._transfers[session] = transfer = CacheTransfer(session, sent.cached_tokens)
@@ -192,8 +212,16 @@ class Cloud:
                 pool.keep(session)
                 self._dispatch(pool)
 
+    def expect(self, session: SessionKey, turn: SessionKey) -> None:
+        """The next turn of a session's conversation is on its way, to the cloud that has that."""
+        self._goes_on[turn] = session
+
     def adopt(self, session: SessionKey, turn: SessionKey, tokens: int) -> None:
-        """The first `tokens` of what was kept of a session are the next turn's from now on."""
+        """The first `tokens` of what was kept of a session are the next turn's from now on, in the cloud where they
+        are, or to which they are under way."""
+        self._goes_on.pop(turn, None)
+        if session in self._at:
+            self._at[turn] = self._at.pop(session)
         for pool in self._reached(session):
             pool.adopt(session, turn, tokens)
         if session in self._homes:
@@ -314,6 +342,8 @@ class Cloud:
         duration_s = self._times.of_s(server.shares)
         if self._swap_s_per_token:
             duration_s += self._swap_s_per_token * pool.kv.take_moved_tokens()
+        if self._classes:
+            server.parts = self._parts(server.shares)
         for share in server.shares:
             job = share.job
             assert job.visit is not None
@@ -321,10 +351,27 @@ class Cloud:
             job.queue_s += server.since_s - job.waits_since_s
             job.batch = len(server.shares)
             job.passes += 1
-            self.round_passes += share.completes and job.verified_drafts is not None
+            verifies = share.completes and job.verified_drafts is not None
+            self.round_passes += verifies
+            if self._classes:
+                self.round_passes_by_class[self._classes[job.session[0]]] += verifies
             job.report(share.state)
         later(self.env, duration_s, partial(self._finish, pool, server, server.version))
         return True
+
+    def _parts(self, shares: Sequence[Share]) -> dict[str, float]:
+        """What each class has of a pass over these shares, together 1: passes are split as `service_of_s` says. Where
+        none would take any time, all sequences count alike."""
+        names = [self._classes[share.job.session[0]] for share in shares]
+        if len({*names}) == 1:
+            return {names[0]: 1.0}
+        alone_s = [self._times.of_s([share]) for share in shares]
+        if not (whole_s := sum(alone_s)):
+            alone_s, whole_s = [1.0] * len(shares), len(shares)
+        parts: dict[str, float] = defaultdict(float)
+        for name, its_s in zip(names, alone_s, strict=True):
+            parts[name] += its_s / whole_s
+        return parts
 
     def _finish(self, pool: ServerPool, server: Server, version: int, _: simpy.Event) -> None:
         if version != server.version:
@@ -365,6 +412,8 @@ class Cloud:
         """A pass has ended, or been lost."""
         now_s = self.env.now
         self._served_s += now_s - server.since_s
+        for name, part in server.parts.items():
+            self._served_by_class_s[name] += part * (now_s - server.since_s)
         for share in server.shares:
             share.job.serve_s += now_s - server.since_s
         began_s, server.since_s = server.since_s, now_s

@@ -25,6 +25,8 @@ class Server:
         self.busy = False
         self.shares: list[Share] = []
         self.since_s = 0.0
+        self.parts: dict[str, float] = {}
+        """What each class of devices has of its pass, together 1; {} where devices have no classes."""
         self.sends_until_s = 0.0
         """When the last cache that it sends to another server is there."""
         self.version = 0

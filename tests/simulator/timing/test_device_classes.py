@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,7 @@ from cells import cell, link
 from plants import AirWatch, Ran, ran
 from tables_pair import Tables
 
+from channels.link.radio_power import OnAir
 from channels.uniforms import Uniforms
 from simulator import Cell, ConfigError, sweep
 from simulator.cell.dotted_names import flatten
@@ -19,6 +21,7 @@ from simulator.decoding.memory import Memory
 from simulator.results.columns import ALL_CLASSES, CLASS
 from simulator.results.metrics import METRICS, ON_REQUEST
 
+MEMORY = Memory()
 LOSSY = {"kind": "bernoulli", "probability": 0.2}
 PHONES: dict[str, Any] = {
     "count": 3,
@@ -134,10 +137,159 @@ def test_each_class_is_summed_up_by_itself_and_all_of_them_together(watched: tup
         met = (done[CLASS] != "phones") | (done["ttft_s"] <= 0.6)
         assert of["slo_attainment"] == pytest.approx(met.sum() / len(rows))
     phones, meters = result.by_class["phones"], result.by_class["meters"]
-    assert phones["uplink_bits_per_token"] > 0 and np.isnan(phones["cloud_s_per_token"])
-    assert np.isnan(phones["downlink_bits_per_token"]) and np.isnan(meters["uplink_bits_per_token"]), "of shared links"
     assert phones["cloud_busy"] == meters["cloud_busy"] == result.summary["cloud_busy"]
     assert phones["uplink_busy"] != meters["uplink_busy"] and meters["edge_busy"] == 0 < phones["edge_busy"]
+
+
+TWO_SERVERS = {"servers": 2, "failures": {"kind": "scheduled", "away": [[0, 0.3, 0.5], [1, 0.9, 1.4]]}}
+PAGED = {"batching": {"kind": "continuous", "cap": 4}, "kv_tokens": 30, "kv_token_bytes": 1}
+WINDOW = {"kind": "selective_repeat", "timeout_s": 0.3}
+ACKS = {"half_duplex": "device", "sharing": "own", "arq": WINDOW | {"ack_bits": 40}}
+AT_ONCE = {way: link(2e4, loss=LOSSY, sharing="processor") for way in ("uplink", "downlink")}
+SHARED: dict[str, dict[str, Any]] = {
+    "planned": {"uplink": link(4e4, mtu_bits=600), "downlink": link(8e4)},
+    "planned, calm": {"uplink": link(4e4, mtu_bits=600, arq=WINDOW), "downlink": link(8e4, arq=WINDOW)},
+    "planned, cut off": {"uplink": link(8e3, mtu_bits=600, arq=WINDOW), "horizon_s": 2.6},
+    "own lanes, calm": {
+        "uplink": link(1e4, sharing="own", arq=WINDOW),
+        "downlink": link(3e4, sharing="own", arq=WINDOW),
+    },
+    "in turn, chunks": {
+        "uplink": link(4e4, sharing="round_robin"),
+        "cloud": {"batching": "continuous", "token_budget": 12},
+    },
+    "preempted": {"cloud": PAGED | {"admission": "preempt"}},
+    "swapped": {"cloud": PAGED | {"admission": {"kind": "preempt", "swap_bytes_per_s": 2e3}}},
+    "at once, crashes": AT_ONCE | {"cloud": TWO_SERVERS | {"batching": "waiting"}},
+    "at once, cut off": AT_ONCE | {"horizon_s": 2.6},
+    "half duplex": {"uplink": link(1e4, **ACKS), "downlink": link(1e4, loss=LOSSY, **ACKS)},
+    "small buffer, crashes": {"uplink": link(5e3, buffer_packets=1), "cloud": TWO_SERVERS},
+}
+"""Cells whose classes share links and servers."""
+RADIO = {
+    "transmit_w": 2.0, "receive_w": 1.5, "transmit_j_per_bit": 1e-5, "promotion_s": 0.1, "promotion_w": 1.2,
+    "tail": [[1.0, 0.05], [0.4, 0.3]], "idle_w": 0.1,
+}  # fmt: skip
+NO_RADIO = OnAir(0.0)
+SUMS = (
+    "uplink_bits", "downlink_bits", "cloud_s", "edge_j", "radio_j", "battery_j", "cloud_busy_j", "cloud_held_j",
+    "busy_usd", "held_usd",
+)  # fmt: skip
+
+
+def sharing_cell(name: str, seed: int) -> Cell:
+    fields = dict(SHARED[name])
+    calm = {"deadline_s": None, "absences": "none"} if "calm" in name else {"deadline_s": 2.2}
+    phones = {**PHONES, "uplink": None, "workload": {**PHONES["workload"], "gap_s": 0.02, **calm}}
+    meters = {**METERS, "workload": {**METERS["workload"], "period_s": 0.25, "requests": 8}}
+    work = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 6}
+    cloud = {
+        "latency": {"kind": "affine", "base_s": 0.03, "per_token_s": 0.004, "per_cached_token_s": 1e-4},
+        "usd_per_gpu_hour": 2.0,
+    }
+    cloud |= {"power": {"busy_w": 90.0, "idle_w": 20.0}, **fields.pop("cloud", {"batching": "waiting"})}
+    radio = None if "calm" in name else RADIO  # requests may be timed after they are decoded then
+    ways = {way: fields.pop(way, link(8e4)) | {"radio": radio} for way in ("uplink", "downlink")}
+    return fleet(
+        fleet={"phones": phones, "meters": meters, "others": {"count": 3}},
+        workload=work | fields,
+        edge={"latency": {"kind": "constant", "per_pass_s": 0.005}, "power": {"busy_w": 5.0, "idle_w": 1.0}},
+        cloud=cloud,
+        seed=seed,
+        **ways,
+    )
+
+
+def sums_of(summary: dict[str, float], tokens: float) -> dict[str, float]:
+    """What the metrics of one row are of, in all."""
+    units = {name: f"{name}_per_million_tokens" if "usd" in name else f"{name}_per_token" for name in SUMS}
+    per_token = {name: summary[unit] for name, unit in units.items() if not np.isnan(summary.get(unit, np.nan))}
+    return {name: value * tokens for name, value in per_token.items()} | {
+        "passes": tokens / summary["block_efficiency"],
+        "dropped": summary["dropped_packets"],
+    }
+
+
+def alone_on_air(watch: AirWatch, of: Cell, name: str, over_s: float) -> dict[int, float]:
+    """By device, its packets' seconds on the air of a link until `over_s`: the equal part of each at each instant."""
+    lanes = defaultdict[int, list[tuple[float, float, int]]](list)
+    for each in watch.airings:
+        if each.link == name and each.began_s <= over_s:
+            own = getattr(of, name).sharing.transmitter_per_device
+            lanes[each.address[0] if own else -1].append((each.began_s, min(over_s, each.left_s), each.address[0]))
+    found = defaultdict[int, float](float)
+    for spans in lanes.values():
+        for from_s, to_s in pairwise(sorted({s for span in spans for s in span[:2]})):
+            here = [device for began_s, left_s, device in spans if began_s <= from_s and left_s >= to_s]
+            for device in here:
+                found[device] += (to_s - from_s) / len(here)
+    return found
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_classes_together_have_all_that_they_share_and_each_what_an_observer_adds_up(name: str) -> None:
+    """Bits and airtime from every attempt, seconds from every pass, split by what each share would take alone."""
+    of, watch = sharing_cell(name, 1), AirWatch()
+    result = ran(of, MEMORY, watch).result
+    tokens = result.requests.groupby(CLASS)["output_tokens"].sum()
+    rows = {each: sums_of(result.by_class[each], tokens[each]) for each in result.by_class}
+    for what, all_of_them in sums_of(result.summary, tokens.sum()).items():
+        assert all_of_them > 0 or what == "dropped", what
+        assert sum(row[what] for row in rows.values()) == pytest.approx(all_of_them, rel=1e-9), what
+    unwatched = ran(of, MEMORY)
+    for each, row in unwatched.result.by_class.items():
+        assert sums_of(row, tokens[each]) == pytest.approx(rows[each], rel=1e-9)
+    for built in unwatched.plant.links:
+        assert sum(built.air_of_s([device]) for device in range(8)) == pytest.approx(built.air_s, rel=1e-9)
+    if of.workload.horizon_s < 1e3:
+        return  # nobody hears how what is under way goes on
+    over_s, connections = watch.plant.env.now, watch.plant.connections
+    classes = [each.called for each in of.classes for _ in each.devices]
+    devices = {each.called: list(each.devices) for each in of.classes}
+    connected_j = {each: connections.joules_of(mine) for each, mine in devices.items()}
+    watch.plant.env.run(until=over_s + 600.0)
+    seconds, way = defaultdict[str, float](float), {"uplink": of.uplink, "downlink": of.downlink}
+    for served in watch.passes:
+        alone_s = [of.cloud.latency.pass_s([work]) for work in served.work]
+        for (device, _), part_s in zip(served.sessions, alone_s, strict=True):
+            took_s = max(0.0, min(over_s, served.ended_s) - served.began_s)
+            seconds[classes[device]] += took_s * part_s / sum(alone_s)
+    cloud = watch.plant.cloud
+    assert cloud.crashes or "crashes" not in name
+    assert cloud.evictions or name not in ("preempted", "swapped")
+    assert any(len({classes[device] for device, _ in each.sessions}) > 1 for each in watch.passes)
+    assert "chunks" not in name or any(new < 8 and not cached for each in watch.passes for new, cached in each.work)
+    for each, row in rows.items():
+        assert row["cloud_s"] == pytest.approx(seconds[each], rel=1e-9)
+        mine, joules = devices[each], connected_j[each]
+        for link_ in way:
+            radio, air_s = (
+                way[link_].on_air(sends=link_ == "uplink") or NO_RADIO,
+                alone_on_air(watch, of, link_, over_s),
+            )
+            bits = sum(
+                air.bits for air in watch.airings
+                if air.link == link_ and air.address[0] in mine and air.began_s <= over_s
+            )  # fmt: skip
+            assert row[f"{link_}_bits"] == pytest.approx(bits, rel=1e-12)
+            joules += radio.watts * sum(air_s[device] for device in mine) + radio.j_per_bit * bits
+        assert "calm" in name or row["radio_j"] == pytest.approx(joules, rel=1e-9)
+
+
+def test_what_classes_pay_for_energy_is_theirs_and_held_servers_without_a_pass_are_nobodys() -> None:
+    edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "power": {"busy_w": 5.0, "idle_w": 1.0}}
+    classes = {"a": {"edge": {"usd_per_kwh": 0.3}}, "b": {"scheme": "cloud_only", "edge": {"usd_per_kwh": 3.0}}}
+    cloud = {"usd_per_gpu_hour": 2.0, "latency": {"kind": "constant", "per_pass_s": 0.02}}
+    ways: dict[str, Any] = {way: link(8e4, radio=RADIO) for way in ("uplink", "downlink")}
+    result = ran(fleet(fleet=classes, edge=edge, cloud=cloud, **ways), MEMORY).result
+    assert np.isnan(result.summary["busy_usd_per_million_tokens"])
+    for name, price in (("a", 0.3), ("b", 3.0)):
+        row = result.by_class[name]
+        usd = 2 / 3600 * row["cloud_s_per_token"] + price / 3.6e6 * row["battery_j_per_token"]
+        assert row["busy_usd_per_million_tokens"] == pytest.approx(1e6 * usd)
+    local = ran(fleet(fleet={"a": SENSOR, "b": SENSOR}, cloud=cloud), MEMORY).result
+    assert local.summary["held_usd_per_million_tokens"] > 0 == local.by_class["a"]["busy_usd_per_million_tokens"]
+    assert np.isnan(local.by_class["a"]["held_usd_per_million_tokens"])
 
 
 def test_a_class_says_what_a_cell_of_its_workload_would_say() -> None:

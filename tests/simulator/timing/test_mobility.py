@@ -278,13 +278,71 @@ def test_text_is_the_same_whatever_becomes_of_packets_and_caches(scheme: object)
         assert (run.result.summary["relocated_bytes_per_token"] > 0) == (kind != "kept")
 
 
+TALK: dict[str, Any] = {
+    "kind": "conversations", "conversations": 2, "turns": 3, "prompt_tokens": 7, "text_tokens": 4, "output_tokens": 9,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["kept", "moved", "read_again"])
+def test_a_conversation_whose_user_moves_while_thinking_goes_on_where_its_text_is(kind: str) -> None:
+    """One hand-over, between the first turn and the second. Against a device that stands still: the bytes sent, what
+    the second turn reads, how much later its first token comes; of the first turn nothing changes."""
+    relocation = {"kind": kind, "backhaul_bps": 1e6, "backhaul_s": 0.03}
+    cloud = {"clouds": 2, "relocation": relocation, "kv_token_bytes": 1e3}
+    work, watches = TALK | {"conversations": 1, "turns": 2, "think_s": 5.0}, [AirWatch(), AirWatch()]
+    moves = {"kind": "scheduled", "at_s": [4.0], **INSTANT}
+    runs = [
+        ran(moved(each, cloud, "cloud_only", **OWN, workload=work), MEMORY, watch)
+        for each, watch in zip(("still", moves), watches, strict=True)
+    ]
+    assert texts(runs[0]) == texts(runs[1])
+    (still, gone), cached = ([each.requests[1] for each in runs], 16 - 1)
+    assert runs[0].requests[0].latency_s == runs[1].requests[0].latency_s < 4.0 < gone.arrival_s == still.arrival_s
+    reads = [[work for each in watch.passes for work, read in zip(each.work, each.reads, strict=True) if read]
+             for watch in watches]  # fmt: skip
+    assert reads[0][1:] == [(20 - cached, cached)]
+    assert reads[1][1:] == [(20, 0) if kind == "read_again" else (20 - cached, cached)]
+    assert runs[1].plant.cloud.relocated_bytes == cached * {"kept": 0, "moved": 1e3, "read_again": 4}[kind]
+    assert {each.server for each in watches[1].passes[-2:]} == {0 if kind == "kept" else 1}
+    assert gone.held == still.held and gone.held[0] == 16
+    later_s = 2 * 0.03 if kind == "kept" else 0.001 * cached if kind == "read_again" else 0.0
+    assert gone.ttft_s == pytest.approx(still.ttft_s + later_s, abs=1e-9)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=str)
+def test_conversations_say_the_same_however_they_move_and_no_cache_is_lost_or_doubled(scheme: object) -> None:
+    work = TALK | {"devices": 3, "think_s": 0.4, "cloud_keeps_s": 2.0}
+    watches = [AirWatch() for _ in range(4)]
+    still = ran(moved(scheme=scheme, **OWN, workload=work), MEMORY, watches[-1])
+    for number, kind in enumerate(("kept", "moved", "read_again")):
+        moves = {"kind": "random", "mean_stay_s": 0.3, "packets": "lost"}
+        relocation = {"kind": kind, "backhaul_bps": 1e6}
+        cloud = {"clouds": 2 + number % 2, "relocation": relocation, "kv_token_bytes": 1e3}
+        cloud |= {"kv_tokens": 90 if kind == "read_again" else None}
+        run = ran(moved(moves, cloud, scheme, **OWN, workload=work), MEMORY, watches[number])
+        assert texts(run) == texts(still) and {each.outcome for each in run.requests} == {"answered"}
+        plant = run.plant
+        if isinstance(scheme, str):  # where no round is verified that comes too late
+            computed, alone = (
+                sum(new for made in watches[place].passes for new, _ in made.work) for place in (number, -1)
+            )
+            assert computed > alone if kind == "read_again" else computed == alone
+        assert (plant.cloud.relocated_bytes > 0) == (kind != "kept")
+        plant.env.run(until=plant.env.now + 60.0)
+        for pool in plant.cloud._pools:
+            assert pool.kv.held_tokens == 0 and not pool.kv._swapped and not pool.reservations.taken_tokens
+        assert not (plant.cloud._at or plant.cloud._transfers or plant.cloud._goes_on or plant.cloud._homes)
+
+
 def test_a_class_moves_and_another_does_not() -> None:
     class_ = {"count": 1, "uplink": link(1e5, sharing="own"), "downlink": link(1e7, sharing="own")}
-    made = moved(workload=ASKED | {"devices": 2}, fleet={
+    made = moved(cloud={"clouds": 2, "relocation": "read_again"}, workload=ASKED | {"devices": 2}, fleet={
         "phones": class_ | {"edge": {"mobility": {"kind": "periodic", "every_s": 0.2}}}, "meters": class_,
     })  # fmt: skip
     run = ran(made, MEMORY)
     assert run.result.by_class["phones"]["hand_overs"] > 3 and "hand_overs" not in run.result.by_class["meters"]
+    moved_bytes = [each["relocated_bytes_per_token"] for each in run.result.by_class.values()]
+    assert moved_bytes == [2 * run.result.summary["relocated_bytes_per_token"], 0.0] and moved_bytes[0] > 0
     assert run.result.by_class["phones"]["latency_s"] > run.result.by_class["meters"]["latency_s"]
 
 
@@ -327,7 +385,6 @@ def clouds(**fields: object) -> dict[str, Any]:
         (clouds(prefill_servers=1), "prefill_servers = 1: must be 0 where clouds is more than 1"),
         (clouds(routing="round_robin"), "routing = round_robin: must be shared or affinity"),
         (clouds(relocation="moved", latency="constant"), r"cloud\.kv_token_bytes = null"),
-        (clouds() | {"workload": {"kind": "conversations"}}, r"cloud\.clouds = 2: must be left out where"),
         ({"edge": {"mobility": "random"}, "cloud": {"clouds": 2, "relocation": {"kind": "kept", "backhaul_s": 1}}},
          r"uplink\.arq\.timeout_s = .*: must be at least one round trip, 1\.04 s"),
     ],
