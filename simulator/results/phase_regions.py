@@ -71,12 +71,15 @@ def begun_by_the_cloud(rows: pd.DataFrame) -> pd.Series[bool]:
 
 
 def foreseen(rows: pd.DataFrame) -> pd.DataFrame:
-    """The `mapped` rows that the closed forms know all of: a pair by its acceptance, and constant rates."""
+    """The `mapped` rows that the closed forms know all of: a pair by its acceptance, constant rates, and single
+    requests of one device, which waits for no other and reads each prompt whole."""
     if rows.empty:
         return rows
     given = rows.reindex(columns=["uplink.rate.bps", "downlink.rate.bps"]).notna().all(axis=1)
     known = [kind for kind, made in Pair.kinds.items() if issubclass(made, OfAcceptance)]
-    return rows[given & rows["models.pair.kind"].isin(known)]
+    asked = rows.reindex(columns=["workload.kind", "workload.devices"])
+    single = ~(asked["workload.kind"].eq("conversations") | asked["workload.devices"].gt(1))
+    return rows[given & rows["models.pair.kind"].isin(known) & single]
 
 
 def _named(name: object, accepted_length: float, temperature: float) -> str:

@@ -23,6 +23,7 @@ from simulator.results.phase_regions import (
     WAY,
     WHO,
     border,
+    foreseen,
     mapped,
     place_of,
     predicted,
@@ -115,6 +116,15 @@ def test_packets_of_other_lengths_are_none_of_the_closed_form_s(exact, field, va
     assert place_of(row) == place_of(pd.concat([row, pd.Series({"uplink.pad_to_bits": None})]))
     with pytest.raises(ConfigError, match=f"downlink.{told}: the closed form needs"):
         place_of(pd.concat([row, pd.Series({f"downlink.{field}": value})]))
+
+
+@pytest.mark.parametrize("asked", [{"workload.kind": "conversations"}, {"workload.devices": 8}])
+def test_the_closed_forms_say_nothing_of_conversations_and_of_devices_that_share(exact, asked):
+    rows = mapped(exact.assign(**asked))
+    assert foreseen(rows).empty and sign_agreement(rows, "latency_s") is None
+    assert predictor_holds.report(rows, AXIS) == outside_checks.report(rows, AXIS) == ""
+    *_, last, end = printed_borders(rows).text().splitlines()
+    assert NAMES[0] in last and NAMES[1] in end and ";" not in last + end
 
 
 def test_a_summary_s_interval_is_that_of_the_edge_since_cloud_only_takes_one_time():
