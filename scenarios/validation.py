@@ -188,7 +188,7 @@ def _parts(row: pd.Series) -> str:
 SCENARIO = Scenario(
     name="validation",
     summary="How far is the simulator from two real processes over a shaped link? Real time, not deterministic.",
-    minutes=20,
+    minutes=55,
     pairs=("smollm2", "sotu"),
     study="validation",
     base={
@@ -198,7 +198,7 @@ SCENARIO = Scenario(
     grid={FIELDS: ALONE},
     also=[Also({FIELDS: FOUR}, {"models.pair": "sotu", "workload.devices": 4}, quick={FIELDS: FOUR[2:]})],
     axis=CELL,
-    seeds=1,
+    seeds=3,
     quick=Quick(base={"workload.requests": 2, "workload.output_tokens": 12}, grid={FIELDS: ALONE[4:6]}, seeds=1),
     headlines=(),
     hidden=("models", "workload", "uplink"),

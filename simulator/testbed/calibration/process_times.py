@@ -21,7 +21,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from itertools import count, islice, pairwise
 from math import inf
 from pathlib import Path
@@ -217,8 +217,10 @@ def _leave_out_passes(decoding: RequestDecoding, at_edge: _Watch, in_cloud: _Wat
     decoding.verifier = TimedText(lambda: setting.pair().verifier.open(setting.temperature), in_cloud.leave_out)
 
 
+@cache
 def path_times() -> PathTimes:
-    """Takes some ten seconds. Raises ConfigError where nothing can be run for real."""
+    """Takes some ten seconds, once a process: it is of this machine and of no cell. Raises ConfigError where nothing can
+    be run for real."""
     with _small_run(Cell().with_(_SMALL)) as folder:
         return _path_times(folder)
 
