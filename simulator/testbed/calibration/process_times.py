@@ -219,7 +219,7 @@ def _leave_out_passes(decoding: RequestDecoding, at_edge: _Watch, in_cloud: _Wat
 
 @cache
 def path_times() -> PathTimes:
-    """Takes some ten seconds, once a process: it is of this machine and of no cell. Raises ConfigError where nothing can
+    """Takes some ten seconds, once a process: it is of the machine and of no cell. Raises ConfigError where nothing can
     be run for real."""
     with _small_run(Cell().with_(_SMALL)) as folder:
         return _path_times(folder)
