@@ -181,12 +181,11 @@ def sampled(
     rare: Sequence[Point3],
     rounds: int,
     budget_s: float,
-    note: Callable[[int, int], object],
 ) -> list[TimedPass]:
     """Up to `rounds` passes at each of `points`, a few at each of `rare`: fewer where they would take longer than
     `budget_s`. A round visits all points, each time in another order, so that other work on the machine hits some
     passes of many points, and none comes always behind the same one; its passes are of one spell, of the round's
-    number. `note(done, total)` hears of each round."""
+    number."""
     found: list[TimedPass] = []
     for batch in sorted({point[0] for point in points}):
         timer.pass_s(*next(point for point in points if point[0] == batch))  # a first one is unlike the others
@@ -195,9 +194,7 @@ def sampled(
         visited = [*points, *rare] if number % RARE_EVERY == 0 else list(points)
         random.Random(number).shuffle(visited)
         found += [TimedPass(*point, timer.pass_s(*point), provenance="measured", spell=number) for point in visited]
-        note(number + 1, rounds)
         spent_s = time.perf_counter() - began_s
         if number + 1 >= LEAST_ROUNDS and spent_s * (number + 2) / (number + 1) > budget_s:
             break
-    note(rounds, rounds)
     return sorted(found)

@@ -1,8 +1,9 @@
 """A cell as real processes on this machine (`simulator.testbed`), in real time: the answer differs from run to run, the
 tokens do not. Alone, or beside the same cell simulated under clocks that were measured on this machine.
 
-One calibration is made just before the real run and one just after, on texts of their own; nothing of the simulation is
-fitted to the run. Seeds, drafts, verification results, losses and delays are the same; what may differ is time.
+One calibration is made just before the real run and one just after, on texts of their own, of passes by the very
+processes of the run; nothing of the simulation is fitted to the run. Seeds, drafts, verification results, losses and
+delays are the same; what may differ is time.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from simulator.results.study_columns import COMPARED
 from simulator.run import CellResult, simulate
 from simulator.studies.study import Row, Study, StudyResult
 from simulator.testbed import journal
-from simulator.testbed.calibration.cell_calibration import calibrate, calibrated, merge
+from simulator.testbed.calibration.cell_calibration import calibrate_beside_passes, calibrated, merge
 from simulator.testbed.remote.secure_frames import RemoteEdge
-from simulator.testbed.supervisor import real
+from simulator.testbed.supervisor import PassTiming, real
 
-BUDGET_S: Final = 20.0  # of each of the two calibrations
+BUDGET_S: Final = 14.0  # of each of the two timings of passes
 Texts = Mapping[tuple[int, int], tuple[int, ...]]  # output tokens by device and request
 
 
@@ -98,20 +99,19 @@ def _both(
 ) -> _Both:
     with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
         folder = Path(name)
-        calibrate(cell, folder / "before", _silent, BUDGET_S)
-        calibrated(cell, folder / "before")  # refused now, if at all
-        journals = folder / "journals"
-        done = real(cell, memory=memory, rounds_to=rounds_to, journals=journals, independent=independent)
-        calibrate(cell, folder / "after", _silent, BUDGET_S)
-        merge(folder / "before", folder / "after", folder / "clocks")
+        before, after, journals = (folder / each for each in ("before", "after", "journals"))
+        calibrate_beside_passes(cell, before)
+        after.mkdir()
+        timings = [PassTiming(each, BUDGET_S) for each in (before, after)]
+        done = real(
+            cell, memory=memory, rounds_to=rounds_to, journals=journals, independent=independent, timings=timings
+        )
+        calibrate_beside_passes(cell, after)
+        merge(before, after, folder / "clocks")
         answered, seen = dict(_answered(journals)), _Texts()
         made = simulate(calibrated(cell, folder / "clocks"), together(observer, seen), memory=memory)
     others = sum(seen.texts.get(key) != answered.get(key) for key in seen.texts.keys() | answered.keys())
     return _Both(done, made, others)
-
-
-def _silent(_done: float, _of: int, _what: str) -> None:
-    """Ignores a calibration's progress: only the run's own is reported."""
 
 
 class _Texts(Observer):

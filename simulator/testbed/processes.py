@@ -1,7 +1,8 @@
 """What the processes of a real run share: lines of control, an event loop that is on time, and how they end.
 
 A process prints `ready`, reads `start ZERO`, may print `done`, and ends at `stop`, when its standard input or its
-parent does, or as soon as anything in it fails, in whatever task or callback that is.
+parent does, or as soon as anything in it fails, in whatever task or callback that is. Before its start and after it is
+done, `time FOLDER SECONDS` has it time its models' passes, and print `timed FOLDER`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ READY: Final = "ready"
 START: Final = "start"
 """With the run's zero, seconds by `time.monotonic`."""
 DONE: Final = "done"
+TIME: Final = "time"
+"""With a folder within that of the run, and for how many seconds."""
+TIMED: Final = "timed"
 STOP: Final = "stop"
 _LONGEST_BYTES: Final = 4096
 _SWITCH_INTERVAL_S: Final = 1e-4
@@ -73,16 +77,16 @@ def _end_process(loop: asyncio.AbstractEventLoop, context: dict[str, object]) ->
     os._exit(1)
 
 
-async def obey(start: Callable[[float], Coroutine[None, None, None]]) -> None:
-    """Runs `start` with the run's zero, by `time.monotonic`, when that is read from standard input; returns at `stop`,
-    or when nobody is left who could write it."""
+async def obey(**commands: Callable[..., Coroutine[None, None, None]]) -> None:
+    """Runs what the lines of standard input command, by their first word, with their other words, each beside the rest;
+    returns at `stop`, or when nobody is left who could write it."""
     loop, lines, running = asyncio.get_running_loop(), asyncio.StreamReader(), list[asyncio.Task[None]]()
     stdin, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     async for line in lines:
         word, *values = line.decode().split()
         if word == STOP:
             break
-        running.append(loop.create_task(start(float(values[0]))))
+        running.append(loop.create_task(commands[word](*values)))
         running[-1].add_done_callback(_report_failure)
     stdin.close()
     for task in running:

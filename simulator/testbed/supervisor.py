@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, NamedTuple
 
 from kinds import ConfigError
 from simulator.cell.cell import Cell, prepare_pairs
@@ -30,7 +30,7 @@ from simulator.run import CellResult, memory_for
 from simulator.testbed.journal import CloudRestarted, Journal, journal_path
 from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces
 from simulator.testbed.plan import CELL, DIRECTIONS, INDEPENDENT, Side, check, cloud_downtimes, filled_s, link
-from simulator.testbed.processes import DONE, READY, START, STOP, ControlLines
+from simulator.testbed.processes import DONE, READY, START, STOP, TIME, TIMED, ControlLines
 from simulator.testbed.remote.edge_gateway import CLOCK
 from simulator.testbed.remote.remote_edge import taken
 from simulator.testbed.remote.secure_frames import RemoteEdge
@@ -44,9 +44,20 @@ END_S: Final = 30.0
 """In which a process must end that was asked to, or that has closed its output."""
 LEAD_S: Final = 1.0
 """From when the last process is ready to the run's zero, at least; more where buckets take longer to fill."""
+MOST_TIMES_OVER: Final = 10.0
+"""How many times its budget a timing of passes may take, and READY_S, before it is given up."""
 FOLDER: Final = "sqsim.real."
 """How the name begins of a run's temporary folder."""
 _ROOT: Final = Path(__file__).parents[2]
+
+
+class PassTiming(NamedTuple):
+    """Passes to be timed (`endpoints.timed_passes`)."""
+
+    into: Path
+    """A folder that is there, for the tables."""
+    budget_s: float
+    """About how long all of them may take."""
 
 
 def real(
@@ -57,6 +68,7 @@ def real(
     journals: Path | None = None,
     independent: bool = False,
     edge: RemoteEdge | None = None,
+    timings: Sequence[PassTiming] = (),
 ) -> CellResult:
     """Runs a cell as real processes on this machine, and answers the tables that `simulate` would.
 
@@ -65,6 +77,7 @@ def real(
     noted. `independent`: losses, delays and rates are drawn by the relay's own random numbers, which no seed tells, and
     no sender hears of when a packet has left: its timers run from when it has handed the packet to the kernel. `edge`:
     the machine of the devices, in place of this one; `summary` says then how well its clock was known (CLOCK_WITHIN).
+    `timings`: the first is made just before the run, the second just after, by the run's own processes.
 
     Raises ConfigError, one line, for a cell that cannot be run so and on a machine that does not permit it.
     """
@@ -79,7 +92,14 @@ def real(
         if independent:
             (folder / INDEPENDENT).touch()
         with ExitStack() as stack:
-            _Run(folder, cell, stack, edge).serve(downtimes)
+            run = _Run(folder, cell, stack, edge)
+            run.make_ready()
+            for each in timings[:1]:
+                run.time_passes(each)
+            run.serve(downtimes)
+            for each in timings[1:]:
+                run.time_passes(each)
+            run.end()
         memory = memory_for(cell) if memory is None else memory
         try:
             result = tables(cell, folder, memory, rounds_to)
@@ -88,6 +108,18 @@ def real(
             return result
         finally:
             memory.flush()
+
+
+def time_passes(cell: Cell, timing: PassTiming) -> None:
+    """Has the processes of a run time their models' passes, and nothing else. Raises ConfigError as `real` does."""
+    check(cell)
+    with _heeds_termination(), _temporary() as folder:
+        (folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
+        with ExitStack() as stack:
+            run = _Run(folder, cell, stack, None)
+            run.make_ready()
+            run.time_passes(timing)
+            run.end()
 
 
 def _folder(journals: Path | None) -> AbstractContextManager[Path]:
@@ -218,9 +250,22 @@ class _Run:
         self._cloud = self._start_endpoint("cloud", 0)
         self._devices = [self._start_endpoint("edge", number) for number in devices]
 
+    def make_ready(self) -> None:
+        """Waits until all have loaded, and have served a request to warm up."""
+        self._await(READY, time.monotonic() + READY_S, [self._relay, *self._devices, self._cloud])
+
+    def time_passes(self, timing: PassTiming) -> None:
+        """One end after the other, of devices, which are all alike, the first. Nothing else happens meanwhile."""
+        made = Path(tempfile.mkdtemp(dir=self._folder))
+        until_s = time.monotonic() + READY_S + MOST_TIMES_OVER * timing.budget_s
+        for process in (self._devices[0], self._cloud):
+            process.write(f"{TIME} {made.name} {timing.budget_s!r}")
+            self._await(f"{TIMED} {made.name}", until_s, [process])
+        shutil.copytree(made, timing.into, dirs_exist_ok=True)
+        shutil.rmtree(made)
+
     def serve(self, cloud_down: Sequence[tuple[float, float]]) -> None:
         """From the start to the last answer; the cloud is down from when to when."""
-        self._await(READY, time.monotonic() + READY_S, [self._relay, *self._devices, self._cloud])
         zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, each)) for each in DIRECTIONS))
         self._journal.start(zero_s)
         for process in (self._relay, *self._devices, self._cloud):
@@ -236,6 +281,9 @@ class _Run:
             self._await(READY, time.monotonic() + READY_S, [self._cloud])
             self._cloud.write(f"{START} {zero_s!r}")
         self._await(DONE, time.monotonic() + RUN_S, self._devices)
+
+    def end(self) -> None:
+        """Ends all processes. Raises ConfigError where one has failed."""
         processes = *self._devices, self._cloud, self._relay
         for process in processes:
             process.write(STOP)

@@ -13,10 +13,11 @@ import pytest
 from plants import ran
 from process_world import Texts
 
+from models.latency.empirical import read_samples
 from simulator import Cell
 from simulator.results.columns import BREAKDOWN
 from simulator.testbed.journal import CloudRestarted, RequestEnded, read
-from simulator.testbed.supervisor import real
+from simulator.testbed.supervisor import PassTiming, real
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("namespaces")]
 
@@ -107,3 +108,17 @@ def test_a_cloud_that_is_killed_and_begun_anew_changes_no_token(
     clouds = [event for path in (tmp_path / "journals").glob("*.jsonl") for event in read(path)
               if isinstance(event, CloudRestarted) and event.down]  # fmt: skip
     assert len(clouds) == 1 and (tmp_path / "journals" / "cloud_1.jsonl").stat().st_size > 0
+
+
+def test_the_processes_of_a_run_time_their_passes_just_before_it_and_just_after(tmp_path: Path) -> None:
+    cell = of(CELLS["k_sqs"] | SYNTHETIC)
+    before, after = (PassTiming(tmp_path / name, 0.2) for name in ("before", "after"))
+    for each in (before, after):
+        each.into.mkdir()
+    result = real(cell, journals=tmp_path / "journals", timings=[before, after])
+    assert answers(tmp_path / "journals") == expected(cell)
+    complete(cell, result.requests)
+    for each in (before, after):
+        assert {path.name for path in each.into.iterdir()} == {"edge.csv", "cloud.csv"}
+        assert read_samples(each.into / "edge.csv").levels[0].at((1, 1, 40)) > 0
+    assert not [path for path in (tmp_path / "journals").iterdir() if path.is_dir()]

@@ -1,51 +1,40 @@
 """Measures what a cell's processes take on this machine: a folder of measured passes, and settings that go with them.
 
-calibrate(cell, folder, progress)        some ten seconds: FOLDER/edge.csv, cloud.csv, calibrated.yaml
+calibrate(cell, folder, progress)        about a minute: FOLDER/edge.csv, cloud.csv, calibrated.yaml
+calibrate_beside_passes(cell, folder)    calibrated.yaml alone, where a run times its own processes' passes
 calibrated(cell, folder)                 the cell with what was measured
 merge(first, second, into)               two calibrations of one cell as one
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 import yaml
 
 from channels.link.delays import ConstantDelay
-from channels.uniforms import Uniforms
 from kinds import ConfigError
 from kinds.files import atomically
 from kinds.yaml_file import read_yaml
-from models.interface import LanguageModel
 from models.latency.pass_table import TimedPass, csv_text, read_rows
-from models.pair_cards import load
-from models.pass_times import TextPasses, sampled
 from models.shared_passes import each_alone
 from simulator.cell.cell import Cell, prepare_pairs
-from simulator.cell.cloud_config import request_tokens
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed import plan
-from simulator.testbed.calibration.process_times import path_times, session_times, stream_times
+from simulator.testbed.calibration.process_times import crowd_times, path_times, session_times, stream_times
+from simulator.testbed.endpoints.timed_passes import PAUSE_S, timed_models
+from simulator.testbed.supervisor import PassTiming, time_passes
 
 CALIBRATED: Final = "calibrated.yaml"
-SAMPLES: Final = 25
-"""Samples of each pass."""
-PAUSE_S: Final = 0.02
-"""A processor waits for so long before a pass that is timed, as it does for a reply or a payload."""
-BUDGET_S: Final = 36.0
-"""What a calibration may take, models' loading aside."""
-SESSIONS_SHARE: Final = 0.2
-BATCHES = (1, 2, 4, 8, 16)
-ROUNDS = (1, 4, 16)
-"""New tokens of a round. Of both, up to the most there are."""
+BUDGET_S: Final = 30.0
+"""What the timing of passes may take, models' loading aside."""
+SESSIONS_S: Final = 4.0
+"""What may take the measuring of each end's work beside passes."""
 Progress = Callable[[float, int, str], object]
 """Called with how far it is: (done, of so many, what)."""
-Point = tuple[int, int, int]
-"""Sequences, new and cached tokens of each."""
 
 
 @dataclass(frozen=True)
@@ -75,28 +64,35 @@ class Calibration:
         return cls(**content)
 
 
-@each_alone()
 def calibrate(cell: Cell, folder: Path, progress: Progress, budget_s: float = BUDGET_S) -> None:
     """Measures for about so long, and writes the folder. Raises ConfigError where the cell cannot be run for real."""
+    folder.mkdir(parents=True, exist_ok=True)
+    progress(0, 2, "passes")
+    time_passes(cell, PassTiming(folder, budget_s))
+    progress(1, 2, "all else")
+    calibrate_beside_passes(cell, folder)
+    progress(2, 2, "all else")
+
+
+@each_alone()
+def calibrate_beside_passes(cell: Cell, folder: Path) -> None:
+    """The same where the passes' tables are made by others. Makes the folder where there is none."""
     plan.check(cell)
     prepare_pairs([cell])
     folder.mkdir(parents=True, exist_ok=True)
-    progress(0, 1, "path")
-    path = path_times()
-    streams = None if isinstance(cell.scheme, DraftScheme) else stream_times(cell.workload.devices)
-    progress(1, 1, "path")
-    settings: dict[str, object] = {}
-    for each in _timed_models(cell):
-        settings[each.field] = _measured(cell, each, folder, progress, (1 - SESSIONS_SHARE) * budget_s * each.share)
-    progress(0, 1, "rounds")
-    times = session_times(cell, SESSIONS_SHARE * budget_s, PAUSE_S)
-    progress(1, 1, "rounds")
-    if isinstance(cell.scheme, DraftScheme):
+    path, drafting = path_times(), isinstance(cell.scheme, DraftScheme)
+    crowd = drafting and cell.workload.devices > 1
+    times = crowd_times(cell, SESSIONS_S) if crowd else session_times(cell, SESSIONS_S, PAUSE_S)
+    settings: dict[str, object] = {
+        each.field: {"kind": "empirical", "file": str((folder / each.file).resolve()), "beyond": "extend"}
+        for each in timed_models(cell)
+    }
+    settings["cloud.judge_s"], settings["cloud.decode_s_per_draft"] = times.judge_s, times.decode_s_per_draft
+    if drafting:
         settings["edge.encode_s_per_draft"] = times.encode_s_per_draft
-    settings["cloud.judge_s"] = times.judge_s
-    if streams is not None:
+    else:
+        streams = stream_times(cell, SESSIONS_S, PAUSE_S)
         settings["cloud.step_s"], settings["cloud.judge_s"] = streams.pass_s, times.judge_s + streams.job_s
-    settings["cloud.decode_s_per_draft"] = times.decode_s_per_draft
     Calibration(settings, {"uplink": path.up_s, "downlink": path.down_s}).write(folder)
 
 
@@ -121,114 +117,6 @@ def _delays(cell: Cell, added_s: Mapping[str, float]) -> Iterator[tuple[str, obj
         delay = plan.link(cell, direction).delay
         assert isinstance(delay, ConstantDelay)
         yield f"{direction}.delay", {"kind": delay.kind, "delay_s": delay.delay_s + added_s.get(direction, 0.0)}
-
-
-# The passes.
-
-
-class PassPoints(NamedTuple):
-    """The passes of a model that are worth timing: a full grid that the cell's workload reaches, in two parts."""
-
-    near: list[Point]
-    """The points between which the cell's passes lie, where each pass holds rounds alone or prompts alone."""
-    rare: list[Point]
-
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest text of any."""
-        return max(new + cached for _, new, cached in (*self.near, *self.rare))
-
-
-class _TimedModel(NamedTuple):
-    """One model whose passes are to be timed."""
-
-    file: str
-    field: str
-    """The cell's field that its latency model goes to."""
-    model: LanguageModel
-    points: PassPoints
-    share: float
-    """Its share of the time that all passes have."""
-    in_a_row: int
-    """Passes over one new token between two waits; 0: it never waits (`TextPasses`)."""
-
-
-def _timed_models(cell: Cell) -> list[_TimedModel]:
-    pair = load(cell.models.pair)
-    cloud = _TimedModel("cloud.csv", "cloud.latency", pair.verifier, cloud_points(cell), 0.7, in_a_row=1)
-    if isinstance(cell.scheme, DraftScheme):
-        drafts = cell.scheme.drafts
-        return [_TimedModel("edge.csv", "edge.latency", pair.drafter, edge_points(cell), 0.3, in_a_row=drafts), cloud]
-    alone = cloud._replace(in_a_row=0)
-    if not cell.scheme.drafts_in_cloud:
-        return [alone._replace(share=1.0)]
-    points = drafter_points(cell)
-    return [_TimedModel("drafter_in_cloud.csv", "cloud.drafter_latency", pair.drafter, points, 0.3, in_a_row=0), alone]
-
-
-def _measured(cell: Cell, each: _TimedModel, folder: Path, progress: Progress, budget_s: float) -> dict[str, str]:
-    """Leaves the passes in the folder; answers the latency model that draws from them."""
-    text = load(cell.models.pair).prompts[-1].tokens
-    longest = each.points.longest
-    repeated = (text * (longest // len(text) + 1))[:longest]
-    timer = TextPasses(each.model, repeated, cell.models.temperature, PAUSE_S, each.in_a_row)
-    rows = sampled(
-        timer, each.points.near, each.points.rare, SAMPLES, budget_s, lambda done, of: progress(done, of, each.file)
-    )
-    path = (folder / each.file).resolve()
-    _write(path, csv_text(rows))
-    return {"kind": "empirical", "file": str(path), "beyond": "extend"}
-
-
-def edge_points(cell: Cell) -> PassPoints:
-    """Passes of the drafter on a device: a draft, which may have to read one token more, a tree's, and a prompt."""
-    shortest, longest = _prompts(cell)
-    rounds = {1, 2, cell.scheme.drafts_a_pass, cell.scheme.drafts_a_pass + 1}
-    return _grid((1,), rounds, (shortest, longest), _texts(cell))
-
-
-def cloud_points(cell: Cell) -> PassPoints:
-    """Passes of the verifier: a round's drafts and the token before them, or a prompt."""
-    shortest, longest = _prompts(cell)
-    prompts = (shortest - 1, longest - 1) if isinstance(cell.scheme, DraftScheme) else (shortest, longest)
-    return _grid(_batches(cell), _up_to(cell.scheme.drafts + 1, ROUNDS), prompts, _texts(cell))
-
-
-def drafter_points(cell: Cell) -> PassPoints:
-    """Passes of a drafter in the cloud."""
-    return _grid(_batches(cell), {1, 2}, _prompts(cell), _texts(cell))
-
-
-def _grid(batches: Iterable[int], rounds: Iterable[int], prompts: Iterable[int], texts: Iterable[int]) -> PassPoints:
-    verified = set(rounds)
-    read = {each for each in prompts if each > max(verified)}
-    points = list(product(batches, sorted(verified | read), (0, *texts)))
-    near = [point for point in points if (point[1] in read) == (point[2] == 0)]
-    return PassPoints(near, [point for point in points if point not in set(near)])
-
-
-def _up_to(most: int, counts: Iterable[int]) -> list[int]:
-    return sorted({each for each in counts if 1.5 * each <= most} | {most})
-
-
-def _batches(cell: Cell) -> list[int]:
-    return _up_to(min(cell.cloud.batching.cap, cell.most_requests), BATCHES)
-
-
-def _prompts(cell: Cell) -> tuple[int, int]:
-    """The shortest prompt and the longest."""
-    users = Uniforms.of(cell.seed, "users")
-    lengths = [
-        ask.prompt_tokens for device in range(cell.workload.devices) for ask in cell.workload.asks(device, users)
-    ]
-    return min(lengths), max(lengths)
-
-
-def _texts(cell: Cell) -> list[int]:
-    """Lengths of text behind which rounds run, the least and the most: a pass grows evenly with them."""
-    shortest, (prompt, output) = _prompts(cell)[0], cell.workload.longest
-    longest = request_tokens(prompt, output, cell.scheme.drafts)
-    return sorted({max(shortest - 1, 1), longest})
 
 
 # Two calibrations of one cell.

@@ -4,8 +4,11 @@
 loop, without a link, on a text that the cell itself does not see; each waits before its work, as it does in a run.
 
 `stream_times`: a server that makes one pass after another hands over between them: what a pass has found goes out, and
-its jobs come back. A small real run of devices that stream measures it. Where the cloud waits for drafts this is part
-of the path.
+its jobs come back; what then goes on beside the next pass in the same process slows it. A small real run of the cell's
+devices and pair that streams over a free link measures both. Where the cloud waits for drafts this is part of the path.
+
+`crowd_times`: where several devices draft, their processes want the few cores of this machine at one time; a small run
+of theirs measures it.
 
 `path_times`: what kernel, interfaces, relay, event loops and threads add to a message beside rate, loss and delay. A
 small real run measures it, over a link of a constant delay alone, with a pair whose passes take next to no time.
@@ -16,10 +19,11 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from itertools import count, islice, pairwise
+from math import inf
 from pathlib import Path
 from statistics import fmean
 from typing import Final, NamedTuple, Self
@@ -28,6 +32,8 @@ import numpy as np
 from scipy.optimize import nnls
 
 from channels.uniforms import Uniforms
+from models.latency.empirical import Empirical
+from models.latency.latency import Latency
 from simulator.cell.cell import Cell
 from simulator.decoding.decoder import Decoder, RequestDecoding
 from simulator.decoding.divergences import Measurer
@@ -35,7 +41,8 @@ from simulator.decoding.memory import Memory
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed.journal import MessageReceived, MessageTaken, PassMade, RoundComputed, journal_path, read
 from simulator.testbed.packet_header import PacketKind
-from simulator.testbed.supervisor import real
+from simulator.testbed.plan import DIRECTIONS, Side
+from simulator.testbed.supervisor import PassTiming, real
 from simulator.testbed.timed_text import TimedText
 
 WARM_ROUNDS = 6
@@ -43,15 +50,22 @@ WARM_ROUNDS = 6
 LEAST_ROUNDS, ROUNDS = 12, 80
 DELAY_S: Final = 0.01
 """In each direction: processes sleep meanwhile, and must be woken, as in a run."""
+_FREE: Final = {
+    f"{direction}.{name}": value
+    for direction in DIRECTIONS
+    for name, value in {
+        "rate": {"kind": "constant", "bps": inf},
+        "loss": "none",
+        "delay": {"kind": "constant", "delay_s": DELAY_S},
+    }.items()
+}
+"""A link of a constant delay alone."""
 _SMALL: Final = {
+    **_FREE,
     "models.pair": {"kind": "synthetic", "size": 64},
     "scheme": {"kind": "dense", "max_drafts": 2},
     "workload.requests": 4,
     "workload.output_tokens": 48,
-    "uplink.rate.bps": float("inf"),
-    "downlink.rate.bps": float("inf"),
-    "uplink.delay": {"kind": "constant", "delay_s": DELAY_S},
-    "downlink.delay": {"kind": "constant", "delay_s": DELAY_S},
 }
 
 
@@ -73,7 +87,7 @@ class PathTimes(NamedTuple):
 
 
 class StreamTimes(NamedTuple):
-    """Seconds from the end of a pass of n jobs that come back at once to the beginning of the next: a + b n, neither
+    """Seconds from the end of a pass to that of the next one, of n jobs, beside networks and judging: a + b n, neither
     below 0."""
 
     pass_s: float
@@ -203,37 +217,104 @@ def _leave_out_passes(decoding: RequestDecoding, at_edge: _Watch, in_cloud: _Wat
     decoding.verifier = TimedText(lambda: setting.pair().verifier.open(setting.temperature), in_cloud.leave_out)
 
 
+@cache
 def path_times() -> PathTimes:
-    """Takes some ten seconds. Raises ConfigError where nothing can be run for real."""
-    with _small_run({}) as folder:
+    """Takes some ten seconds, once a process: it is of the machine and of no cell. Raises ConfigError where nothing can
+    be run for real."""
+    with _small_run(Cell().with_(_SMALL)) as folder:
         return _path_times(folder)
 
 
-def stream_times(devices: int) -> StreamTimes:
-    """Of so many devices that stream at a time. Takes and raises as `path_times`."""
-    with _small_run({"scheme": "cloud_only", "workload.devices": devices}) as folder:
-        made = [event for event in read(journal_path(folder, "cloud 0")) if isinstance(event, PassMade)]
-    return _stream_times(sorted(made))
+def stream_times(cell: Cell, budget_s: float, pause_s: float) -> StreamTimes:
+    """Of the cell's devices and its pair where the cloud decodes alone, over a free link. Raises as `path_times`.
+
+    What lies between the ends of two passes, beside networks and judging: the hand-over itself, and what the pass loses
+    to the same process's sending and receiving, which goes on beside it."""
+    streams = _over_a_free_link(cell).with_({"scheme": "cloud_only"})
+    judge_s = session_times(streams, budget_s, pause_s).judge_s
+    with _timed_run(streams, budget_s) as run:
+        return _stream_times(run.passes, run.latency("cloud"), judge_s)
+
+
+def crowd_times(cell: Cell, budget_s: float) -> SessionTimes:
+    """As `session_times`, where several devices draft: their processes want this machine's few cores at one time, so
+    that passes take longer than when they were timed. A small run over a free link measures all that rounds take
+    beyond passes as they were timed in it. Raises as `path_times`."""
+    with _timed_run(_over_a_free_link(cell), budget_s) as run:
+        return _crowd_times(cell, run)
+
+
+def _crowd_times(cell: Cell, run: TimedRun) -> SessionTimes:
+    edge, cloud = run.latency("edge"), run.latency("cloud")
+    text = cell.workload.longest[0]
+    rounds = [each for each in run.rounds if each.round > 1 and not each.cut]
+    edge_s = sum(each.ended_s - each.began_s - len(each.passes_s) * edge.pass_s([(1, text)]) for each in rounds)
+    drafts = sum(len(each.passes_s) for each in rounds) * cell.scheme.drafts_a_pass
+    verified = [each for each in run.passes if not any(only_reads for *_, only_reads in each.shares)]
+    jobs = sum(len(each.shares) for each in verified)
+    cloud_s = sum(each.ended_s - each.began_s - cloud.pass_s(_work(each)) for each in verified)
+    return SessionTimes(max(0.0, edge_s / drafts), max(0.0, cloud_s / jobs), 0.0)
+
+
+def _over_a_free_link(cell: Cell) -> Cell:
+    """A small run of other texts of the cell."""
+    return cell.with_({**_FREE, "seed": cell.seed ^ 1, "workload.requests": 3})
+
+
+class TimedRun(NamedTuple):
+    """A small run whose processes have timed their passes."""
+
+    journals: Path
+    tables: Path
+
+    def latency(self, side: Side) -> Latency:
+        """Of the passes of one end."""
+        return Empirical(file=self.tables / f"{side}.csv", beyond="extend")
+
+    @property
+    def passes(self) -> list[PassMade]:
+        """The server's, in their order."""
+        return sorted(each for each in read(journal_path(self.journals, "cloud 0")) if isinstance(each, PassMade))
+
+    @property
+    def rounds(self) -> list[RoundComputed]:
+        """Of all devices."""
+        events = (event for path in self.journals.glob("edge_*.jsonl") for event in read(path))
+        return [event for event in events if isinstance(event, RoundComputed)]
 
 
 @contextmanager
-def _small_run(fields: Mapping[str, object]) -> Iterator[Path]:
+def _timed_run(cell: Cell, budget_s: float) -> Iterator[TimedRun]:
+    with tempfile.TemporaryDirectory(prefix="sqsim.tables.") as name:
+        tables = Path(name)
+        with _small_run(cell, [PassTiming(tables, budget_s)]) as journals:
+            yield TimedRun(journals, tables)
+
+
+@contextmanager
+def _small_run(cell: Cell, timings: Sequence[PassTiming] = ()) -> Iterator[Path]:
     """The journals of a small real run, while they are there."""
     with tempfile.TemporaryDirectory(prefix="sqsim.path.") as name:
         folder = Path(name) / "journals"
-        real(Cell().with_({**_SMALL, **fields}), memory=Memory(), journals=folder)
+        real(cell, memory=Memory(), journals=folder, timings=timings)
         yield folder
 
 
-def _stream_times(passes: Sequence[PassMade]) -> StreamTimes:
-    """By passes in their order."""
-    jobs, gaps_s = list[int](), list[float]()
+def _stream_times(passes: Sequence[PassMade], latency: Latency, judge_s: float) -> StreamTimes:
+    """By passes in their order, those that read a prompt left out."""
+    jobs, left_s = list[int](), list[float]()
     for before, after in pairwise(passes):
-        if {share[:2] for share in before.shares} & {share[:2] for share in after.shares}:
-            jobs.append(len(before.shares))
-            gaps_s.append(max(0.0, after.began_s - before.ended_s))
-    pass_s, job_s = nnls(np.column_stack([np.ones(len(jobs)), jobs]), np.array(gaps_s))[0]
+        goes_on = {share[:2] for share in before.shares} & {share[:2] for share in after.shares}
+        if goes_on and not any(only_reads for *_, only_reads in after.shares):
+            jobs.append(len(after.shares))
+            left_s.append(after.ended_s - before.ended_s - latency.pass_s(_work(after)) - judge_s * len(after.shares))
+    pass_s, job_s = nnls(np.column_stack([np.ones(len(jobs)), jobs]), np.array(left_s))[0]
     return StreamTimes(float(pass_s), float(job_s))
+
+
+def _work(made: PassMade) -> list[tuple[int, int]]:
+    """New and cached tokens of each share."""
+    return [(new, cached) for _, _, _, new, cached, _ in made.shares]
 
 
 def _path_times(folder: Path) -> PathTimes:

@@ -34,8 +34,8 @@ class CloudServer:
         self.decoder = Decoder(cell, Memory())
         self.transport = transport
         self.journal = journal
-        self._worker = ThreadPoolExecutor(1)
-        self.passes = RealPasses(cell.cloud.batching, journal, self._worker)
+        self.worker = ThreadPoolExecutor(1)
+        self.passes = RealPasses(cell.cloud.batching, journal, self.worker)
         self._epoch = epoch
         users = Uniforms.of(cell.seed, "users")
         self._output_tokens = [
@@ -56,7 +56,7 @@ class CloudServer:
                 calls = [partial(network.open(temperature).distributions, text, 1) for text in (first[0], first[-1])]
                 make_together(calls)
 
-        self._worker.submit(warm).result()
+        self.worker.submit(warm).result()
 
     def start(self) -> None:
         """The run has begun, or goes on: a cloud that has restarted says so to every device."""
@@ -81,7 +81,7 @@ class CloudServer:
     def close(self) -> None:
         """Ends the worker; a pass that is under way is made to its end."""
         self.passes.close()
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        self.worker.shutdown(wait=False, cancel_futures=True)
 
 
 def _order(number: int) -> int:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from simulator.cell.cell import Cell
 from simulator.run import COLLECTOR
 from simulator.testbed.endpoints.cloud_server import CloudServer
 from simulator.testbed.endpoints.edge_device import EdgeDevice
+from simulator.testbed.endpoints.timed_passes import time_passes
 from simulator.testbed.host import dies_with_parent
 from simulator.testbed.journal import Journal, journal_path
 from simulator.testbed.packet_header import RealMessage
 from simulator.testbed.plan import CELL, INDEPENDENT, Side
-from simulator.testbed.processes import DONE, READY, obey, play
+from simulator.testbed.processes import DONE, READY, TIMED, obey, play
 from simulator.testbed.transport.endpoint import Endpoint
 
 
@@ -36,14 +38,19 @@ async def _run(folder: Path, side: Side, number: int) -> None:
     def receive(message: RealMessage) -> None:
         end.receive(message)
 
-    async def start(zero_s: float) -> None:
-        journal.start(zero_s)
+    async def start(zero_s: str) -> None:
+        journal.start(float(zero_s))
         if isinstance(end, CloudServer):
             end.start()
         else:
-            await asyncio.sleep(zero_s - time.monotonic())
+            await asyncio.sleep(float(zero_s) - time.monotonic())
             await end.work()
             print(DONE, flush=True)
+
+    async def timed(name: str, budget_s: str) -> None:
+        made = partial(time_passes, cell, side, folder / name, float(budget_s))
+        await asyncio.get_running_loop().run_in_executor(end.worker, made)
+        print(TIMED, name, flush=True)
 
     device, epoch = (number, 0) if side == "edge" else (0, number)
     endpoint = Endpoint(cell, side, device, journal, receive, epoch, notices=not (folder / INDEPENDENT).exists())
@@ -58,7 +65,7 @@ async def _run(folder: Path, side: Side, number: int) -> None:
         endpoint.open()
     with COLLECTOR.seldom():
         print(READY, flush=True)
-        await obey(start)
+        await obey(start=start, time=timed)
     end.close()
     endpoint.close()
     journal.close()

@@ -72,13 +72,13 @@ async def _serve(folder: Path, device: int, peer: Peer) -> None:
         await peer.expect(Frame.READY)
         before = await peer.clock()
 
-        async def start(zero_s: float) -> None:
-            peer.send_seconds(Frame.START, zero_s + before.ahead_s)
+        async def start(zero_s: str) -> None:
+            peer.send_seconds(Frame.START, float(zero_s) + before.ahead_s)
             await peer.expect(Frame.DONE)
             print(DONE, flush=True)
 
         print(READY, flush=True)
-        await obey(start)
+        await obey(start=start)
     finally:
         gateways.close()
     after = await peer.clock()

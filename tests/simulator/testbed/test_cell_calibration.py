@@ -11,6 +11,7 @@ from cells import cell
 from kinds import ConfigError
 from models.calibration import PassTimer
 from models.latency.empirical import Empirical
+from models.latency.latency import ConstantLatency
 from models.latency.pass_table import TimedPass, csv_text, read_rows
 from models.packed_passes import ForwardPass
 from models.pass_times import LEAST_ROUNDS, RARE_EVERY, TextPasses, sampled
@@ -22,14 +23,23 @@ from simulator.testbed.calibration.cell_calibration import (
     CALIBRATED,
     Calibration,
     calibrate,
+    calibrate_beside_passes,
     calibrated,
-    cloud_points,
-    drafter_points,
-    edge_points,
     merge,
 )
-from simulator.testbed.calibration.process_times import PathTimes, StreamTimes, path_times, session_times
-from simulator.testbed.journal import PassMade
+from simulator.testbed.calibration.process_times import (
+    PathTimes,
+    SessionTimes,
+    StreamTimes,
+    TimedRun,
+    path_times,
+    session_times,
+)
+from simulator.testbed.endpoints import timed_passes
+from simulator.testbed.endpoints.timed_passes import cloud_points, drafter_points, edge_points
+from simulator.testbed.journal import Journal, PassMade, RoundComputed
+from simulator.testbed.plan import Side
+from simulator.testbed.supervisor import PassTiming
 
 WORKLOAD = {"kind": "closed", "devices": 3, "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
 
@@ -40,10 +50,19 @@ def asked(scheme: object = "k_sqs", **fields: object) -> Cell:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "SAMPLES", 6)
+    def made_here(cell: Cell, timing: PassTiming) -> None:
+        sides: tuple[Side, ...] = ("edge", "cloud")
+        for side in sides:
+            timed_passes.time_passes(cell, side, timing.into, timing.budget_s)
+
+    monkeypatch.setattr(timed_passes, "SAMPLES", 6)
+    monkeypatch.setattr(timed_passes, "PAUSE_S", 1e-4)
     monkeypatch.setattr(calibration, "PAUSE_S", 1e-4)
+    monkeypatch.setattr(calibration, "SESSIONS_S", 0.2)
+    monkeypatch.setattr(calibration, "time_passes", made_here)
     monkeypatch.setattr(calibration, "path_times", lambda: PathTimes(1e-3, 2e-3))
-    monkeypatch.setattr(calibration, "stream_times", lambda devices: StreamTimes(1e-3 * devices, 1.0))
+    monkeypatch.setattr(calibration, "crowd_times", lambda *_: SessionTimes(1e-3, 2e-3, 0.0))
+    monkeypatch.setattr(calibration, "stream_times", lambda cell, *_: StreamTimes(1e-3 * cell.workload.devices, 1.0))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +126,7 @@ class CountingTimer:
 def test_each_round_visits_all_points_and_some_the_rare_ones() -> None:
     timer: PassTimer = CountingTimer()
     near, rare = [(1, 1, 0), (1, 2, 0)], [(1, 1, 9)]
-    rows = sampled(timer, near, rare, 2 * RARE_EVERY, 60.0, lambda *_: None)
+    rows = sampled(timer, near, rare, 2 * RARE_EVERY, 60.0)
     by_point = {point: sum(row[:3] == point for row in rows) for point in (*near, *rare)}
     assert by_point == {near[0]: 10, near[1]: 10, rare[0]: 2}
     assert sorted(row.spell for row in rows if row[:3] == near[0]) == list(range(10))
@@ -123,14 +142,12 @@ def test_passes_that_a_sweep_knows_are_made_again_where_their_time_is_taken(
     monkeypatch.setattr(ForwardPass, "alone", lambda wanted: made.append(wanted.key) or own(wanted))
     monkeypatch.setattr(KnownPasses, "find", lambda known, wanted: keys.append(wanted.key))
     with knowing(KnownPasses()):
-        calibrate(asked(**{"models.pair": "sotu"}), tmp_path, lambda *_: None, budget_s=0.1)
-    assert len(made) > len(set(made)) and not keys
+        calibrate_beside_passes(asked(**{"models.pair": "sotu", "workload.devices": 1}), tmp_path)
+    assert made and not keys
 
 
 def test_sampling_stops_early_where_there_is_no_time() -> None:
-    reported: list[tuple[int, int]] = []
-    rows = sampled(CountingTimer(), [(1, 1, 0)], [], 1000, 0.0, lambda *done: reported.append(done))
-    assert len(rows) == RARE_EVERY and reported[-1] == (1000, 1000)
+    assert len(sampled(CountingTimer(), [(1, 1, 0)], [], 1000, 0.0)) == RARE_EVERY
 
 
 def test_passes_are_made_over_texts_of_their_own_and_leave_the_caches_as_they_were() -> None:
@@ -250,14 +267,37 @@ def test_calibrations_of_different_cells_are_refused_on_one_line(
     assert "\n" not in str(error.value) and not (tmp_path / "both").exists()
 
 
-def test_what_a_server_takes_between_passes_is_a_constant_and_a_slope_over_jobs_that_come_back() -> None:
-    """3 ms and 2 ms a job; what a device that thinks waits for is no hand-over."""
-    shares = [[(0, 0)], [(0, 0), (1, 0)], [(0, 0), (1, 0), (2, 0)], [(0, 0), (2, 0)], [(3, 0)], [(3, 0)]]
+def test_what_a_server_takes_beside_networks_is_a_constant_and_a_slope_over_jobs_that_come_back() -> None:
+    """3 ms and 2 ms a job beside 10 ms of the networks and 1 ms a job of judging, whether it is between passes or slows
+    them; what a device that thinks waits for is no hand-over, nor is a prompt that is read."""
+    jobs = [[0], [0, 1], [0, 1, 2], [0, 2], [3], [3], [3]]
     passes, now_s = [], 0.0
-    for number, sessions in enumerate(shares):
-        passes.append(PassMade(now_s, now_s + 0.01, tuple((*each, number, 1, 8, False) for each in sessions)))
-        now_s += 0.01 + 0.003 + 0.002 * len(sessions) + (5.0 if number == 3 else 0.0)
-    assert times._stream_times(passes) == pytest.approx((0.003, 0.002))
+    for number, devices in enumerate(jobs):
+        gap_s, slower_s = 0.001, 0.002 + 0.002 * len(devices)
+        began_s = now_s + gap_s + (5.0 if number == 4 else 0.0)
+        now_s = began_s + 0.01 + 0.001 * len(devices) + slower_s + (1.0 if number == 6 else 0.0)
+        passes.append(PassMade(began_s, now_s, tuple((device, 0, number, 1, 8, number == 6) for device in devices)))
+    assert times._stream_times(passes, ConstantLatency(per_pass_s=0.01), 0.001) == pytest.approx((0.003, 0.002))
+
+
+def test_what_rounds_of_a_crowd_take_beyond_timed_passes_is_measured_in_a_run_of_theirs(tmp_path: Path) -> None:
+    """3 passes of 2 ms and 4.5 ms more: 1.5 ms a draft. Passes of 10 ms that take 14 for 2 jobs and 12 for one, and a
+    prompt's, which does not count: 2 ms a job. A round that is cut says nothing, nor does a first one."""
+    axes = [(batch, new, cached) for batch in (1, 2) for new in (1, 8) for cached in (0, 40)]
+    for side, pass_s in (("edge", 0.002), ("cloud", 0.01)):
+        (tmp_path / f"{side}.csv").write_text(csv_text([TimedPass(*point, pass_s, "measured", 0) for point in axes]))
+    journal = Journal(tmp_path / "edge_0.jsonl")
+    journal.start(0.0)
+    for number, (taken_s, cut) in enumerate([(9.0, False), (0.0105, False), (9.0, True), (0.0105, False)]):
+        journal.note(RoundComputed(0, 0, number + 1, 0.0, taken_s, (0.003,) * 3, cut))
+    journal.close()
+    cloud = Journal(tmp_path / "cloud_0.jsonl")
+    cloud.start(0.0)
+    for taken_s, jobs, reads in ((0.014, 2, False), (0.012, 1, False), (9.0, 1, True)):
+        cloud.note(PassMade(0.0, taken_s, tuple((job, 0, 1, 4, 20, reads) for job in range(jobs))))
+    cloud.close()
+    found = times._crowd_times(asked(), TimedRun(tmp_path, tmp_path))
+    assert found == pytest.approx((0.0015, 0.002, 0.0))
 
 
 @pytest.mark.slow

@@ -68,24 +68,27 @@ def test_control_lines_may_come_in_pieces_and_several_at_once() -> None:
 
 
 @pytest.mark.parametrize("last", [b"stop\n", b""], ids=["stop", "nobody left"])
-def test_a_program_is_started_with_its_zero_and_ends_at_a_stop_or_alone(
+def test_a_program_does_what_it_is_told_and_ends_at_a_stop_or_alone(
     last: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    zeros_s: list[float] = []
+    heard: list[tuple[str, ...]] = []
 
-    async def start(zero_s: float) -> None:
-        zeros_s.append(zero_s)
+    async def timed(name: str, budget_s: str) -> None:
+        heard.append((name, budget_s))
+
+    async def start(zero_s: str) -> None:
+        heard.append((zero_s,))
         os.write(into, last)
         os.close(into)
         await asyncio.sleep(60)
 
     source, into = os.pipe()
-    os.write(into, b"start 12.5\n")
+    os.write(into, b"time before 3.5\nstart 12.5\n")
     with os.fdopen(source) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
         monkeypatch.setattr(sys, "setswitchinterval", lambda _: None)  # of the tests' own process
-        play(obey(start))
-    assert zeros_s == [12.5]
+        play(obey(start=start, time=timed))
+    assert heard == [("before", "3.5"), ("12.5",)]
 
 
 def test_timers_run_out_to_less_than_a_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
