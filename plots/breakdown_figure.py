@@ -234,7 +234,7 @@ def draw_validation(summary: pd.DataFrame, axis: str | None, page: Page) -> Figu
     handles, labels = ax.get_legend_handles_labels()
     first = {label: handle for handle, label in reversed(list(zip(handles, labels, strict=True)))}
     order = [state_name(name) for name in looks_of(BREAKDOWN) if state_name(name) in first]
-    text = caption(summary, page, "", [SYSTEMS_NOTE], clock=False)
+    text = caption(summary, page, "", [SYSTEMS_NOTE], clock=False, intervals=False)
     wording = Wording("The real system and the simulated one", text, LABEL)
     finish(figure, page, wording, [first[name] for name in order], order)
     return figure
