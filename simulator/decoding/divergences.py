@@ -67,8 +67,10 @@ class DivergenceMeter(Measurer):
         self._uniforms = uniforms
         self._sent: dict[int, EdgeNode] = {}
         """By round: those that may still be verified."""
+        self._again = False
 
     def sent(self, node: EdgeNode) -> None:
+        self._again |= node.round in self._sent
         self._sent[node.round] = node
 
     def correction(self, round_number: int, replies: Sequence[bytes]) -> int | None:
@@ -94,7 +96,7 @@ class DivergenceMeter(Measurer):
         check_received(arrived, decoded, self._scheme.families.code)
         arrived = arrived[: verdict.accepted + 1]
         text = sent.context()[: len(sent.committed) + len(arrived)]
-        q = [self._drafter.known(text[: len(text) - len(arrived) + n])[0] for n in range(len(arrived))]
+        q = self._drafted_from(text, len(arrived))
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in arrived])
         if acceptance.races:
             states = [sent.state, *(drafted.state for drafted in arrived)]
@@ -145,6 +147,18 @@ class DivergenceMeter(Measurer):
             each = zip(q, states, judged, strict=True)
             qhat = [raced_distribution(self._scheme, *one) for one in each]
         return diverge(along, q, qhat, slack, acceptance, line, committed, np.zeros(len(along)))
+
+    def _drafted_from(self, text: Tokens, drafts: int) -> list[Floats]:
+        """What each of so many drafts at the end of a text was drawn from. Where a round is sent again, to a cloud that
+        has restarted, the drafter may have gone on; the text is then read anew, to the last bits but a few."""
+        start = len(text) - drafts
+        try:
+            return [self._drafter.known(text[: start + n])[0] for n in range(drafts)]
+        except KeyError:
+            if not self._again:
+                raise
+        fresh = self._setting.pair().drafter.open(self._setting.temperature)
+        return list(fresh.distributions(text[:-1], drafts))
 
     def _as_sent(self, round_number: int) -> EdgeNode:
         """The open round as it was sent; all passes that drafted it are made."""

@@ -16,8 +16,10 @@ from journal_files import Lines, lines_of, slowed, write
 from process_world import ProcessWorld
 from twin_journals import simulated
 
+from models.interface import Distributions
 from simulator import Cell, CellResult, simulate
-from simulator.decoding.memory import Memory
+from simulator.decoding.divergences import DivergenceMeter
+from simulator.decoding.memory import Memory, ReplayedText
 from simulator.protocols import PROTOCOLS
 from simulator.results.columns import BREAKDOWN
 from simulator.testbed.journal import CloudRestarted, MessagePut, RequestEnded
@@ -213,6 +215,23 @@ def test_what_killed_clouds_have_lost_is_verified_again_and_each_instant_is_char
         up = real.rounds["uplink_attempts"]
         assert (real.rounds["uplink_bits"] == up * (real.rounds["payload_bits"] + 320)).all()
         assert (up[real.rounds["round"] == 3] >= 2 * (scheme is K_SQS)).all()
+
+
+def test_a_round_that_is_sent_again_is_measured_as_before_where_the_drafter_has_gone_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The drafter holds nothing of any round, and all of them count as sent again."""
+
+    def gone(text: ReplayedText, tokens: tuple[int, ...]) -> Distributions:
+        raise KeyError(tokens)
+
+    here = crowded(K_SQS, workload=ASKED, uplink=link(2e4), downlink=link(1e5))
+    expected = simulate(here, memory=Memory()).rounds
+    monkeypatch.setattr(ReplayedText, "known", gone)
+    with pytest.raises(KeyError):
+        simulate(here, memory=Memory())
+    monkeypatch.setattr(DivergenceMeter, "_again", property(lambda _: True, lambda *_: None), raising=False)
+    same_decoding(expected, simulate(here, memory=Memory()).rounds)
 
 
 @pytest.mark.parametrize("name", ["candidates", "cloud first"])
