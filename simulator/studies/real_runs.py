@@ -23,7 +23,12 @@ from simulator.results.study_columns import COMPARED
 from simulator.run import CellResult, simulate
 from simulator.studies.study import Row, Study, StudyResult
 from simulator.testbed import journal
-from simulator.testbed.calibration.cell_calibration import calibrate_beside_passes, calibrated, merge
+from simulator.testbed.calibration.cell_calibration import (
+    calibrate_beside_passes,
+    calibrated,
+    merge,
+    require_constant_delays,
+)
 from simulator.testbed.remote.secure_frames import RemoteEdge
 from simulator.testbed.supervisor import PassTiming, real
 
@@ -97,6 +102,7 @@ class _Both(NamedTuple):
 def _both(
     cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None, *, independent: bool = False
 ) -> _Both:
+    require_constant_delays(cell)
     with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
         folder = Path(name)
         before, after, journals = (folder / each for each in ("before", "after", "journals"))

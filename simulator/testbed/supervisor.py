@@ -88,18 +88,14 @@ def real(
         taken(cell.to_fields("json"))
     prepare_pairs([cell])
     with _heeds_termination(), _folder(journals) as folder:
-        (folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
         if independent:
             (folder / INDEPENDENT).touch()
-        with ExitStack() as stack:
-            run = _Run(folder, cell, stack, edge)
-            run.make_ready()
+        with _processes(folder, cell, edge) as run:
             for each in timings[:1]:
                 run.time_passes(each)
             run.serve(downtimes)
             for each in timings[1:]:
                 run.time_passes(each)
-            run.end()
         memory = memory_for(cell) if memory is None else memory
         try:
             result = tables(cell, folder, memory, rounds_to)
@@ -113,13 +109,19 @@ def real(
 def time_passes(cell: Cell, timing: PassTiming) -> None:
     """Has the processes of a run time their models' passes, and nothing else. Raises ConfigError as `real` does."""
     check(cell)
-    with _heeds_termination(), _temporary() as folder:
-        (folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
-        with ExitStack() as stack:
-            run = _Run(folder, cell, stack, None)
-            run.make_ready()
-            run.time_passes(timing)
-            run.end()
+    with _heeds_termination(), _temporary() as folder, _processes(folder, cell, None) as run:
+        run.time_passes(timing)
+
+
+@contextmanager
+def _processes(folder: Path, cell: Cell, edge: RemoteEdge | None) -> Iterator[_Run]:
+    """Those of a run, ready; they are ended with it. Raises ConfigError where one fails."""
+    (folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
+    with ExitStack() as stack:
+        run = _Run(folder, cell, stack, edge)
+        run.make_ready()
+        yield run
+        run.end()
 
 
 def _folder(journals: Path | None) -> AbstractContextManager[Path]:
