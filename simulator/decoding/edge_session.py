@@ -89,14 +89,12 @@ class EdgeSession:
         return after, drafted
 
     def compose(self, node: EdgeNode, drafts: int) -> EdgeNode:
-        """A whole round at once: that many drafts, fewer where the budget is full."""
+        """A whole round at once: that many drafts, in a tree levels of them, fewer where the budget is full."""
         for known_drafts, known in node.then_compose:
             if known_drafts == drafts:
                 self._drafter.skip(known)
                 return known
-        after = node
-        while len(after.drafts) < drafts and not after.full:
-            after, _ = self.draft(after)
+        after = self._composed(node, drafts)
         if self._remember:
             node.then_compose += ((drafts, after),)
         return after
@@ -174,6 +172,11 @@ class EdgeSession:
             after, tokens = self.resolve(after, more(asked))
             asked += 1
         return after, tokens
+
+    def _composed(self, node: EdgeNode, drafts: int) -> EdgeNode:
+        while len(node.drafts) < drafts and not node.full:
+            node, _ = self.draft(node)
+        return node
 
     def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
         self._drafter.crop(after.cached)

@@ -26,8 +26,8 @@ Root = tuple[str, tuple[int, ...], State, Tokens]
 Parts = tuple[bytes, ...]
 """The packets of a payload, in order; one, unless the scheme sends partial rounds."""
 Beginnings = tuple[tuple[int, int], ...]
-"""Of a payload, by level of its drafts but the last: how many distributions were drawn from by then, and how many
-leading bits follow from those drafts."""
+"""How a payload begins, by level of its drafts but the last: how many distributions were drawn from by then, and how
+many leading bits follow from those drafts."""
 Pass = tuple[Tokens, int | TokenTree]
 """A forward pass: its text, and what it is to yield: so many trailing distributions, or those of a tree after it."""
 K = TypeVar("K")
