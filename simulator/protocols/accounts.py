@@ -14,7 +14,7 @@ from simulator.results.requests import holds_any, within
 from simulator.results.rounds import OpenRound
 
 HELD_BYTES: Final = 4
-"""Of the number of tokens that stay of a conversation."""
+"""The size of the number of tokens that stay of a conversation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -50,7 +50,7 @@ class DecodedRound:
     verified: Verified
     reply_bits: int
     more: Sequence[tuple[int, int]]
-    """Of each request for another reply, its bits and those of that reply."""
+    """The bits of each request for another reply, and those of that reply."""
     # At the edge again.
     tokens: Tokens
     """The tokens that it commits, up to the end of the answer."""

@@ -153,10 +153,10 @@ class Recorder:
         self._texts: list[tuple[str, ...]] = []
         self._requests = Rows(_REQUEST_TYPES)
         self._rounds: list[Sequence[Round]] = []
-        """By request, those that are in no piece yet."""
+        """The rounds of each request that are in no piece yet."""
         self._rounds_of: list[tuple[int, int, int, bool, float]] = []
-        """By request, its device, its number, how many rounds it has, whether they count, and how many tokens they
-        commit; nan: any."""
+        """The device of each of these requests, its number, how many rounds it has, whether they count, and how many
+        tokens they commit; nan: any."""
         self._kept_rounds = 0
         self._pieces: list[pa.Table] = []
 

@@ -38,7 +38,7 @@ class Request:
     """Opens the round under way with what it has come to, where whoever serves the request takes no notes of it before
     it closes."""
     turn: int = 1
-    """Of its conversation, from 1."""
+    """Its number in its conversation, from 1."""
     held: tuple[int, int] = (0, 0)
     """Leading tokens of the prompt that were held as the conversation so far: by the cloud, and in the drafter's
     cache."""

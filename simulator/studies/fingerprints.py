@@ -115,7 +115,7 @@ def nearest(known: Floats, labels: Ints, heard: Floats) -> Ints:
 
 
 _HEARD: WeakKeyDictionary[Memory, dict[str, list[tuple[Prompt, Floats]]]] = WeakKeyDictionary()
-"""By cell, the traces of the runs that share a memory; they go with it."""
+"""The traces of the runs that share a memory, by cell; they go with it."""
 
 
 def _heard(cell: Cell, memory: Memory) -> list[tuple[Prompt, Floats]]:
