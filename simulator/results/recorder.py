@@ -132,20 +132,20 @@ class Recorder:
     def __init__(
         self,
         cell: str,
-        rounds_to: Path | None = None,
-        learning_requests: int | Sequence[int] = 0,
-        thresholds: Mapping[int, Settling] | None = None,
-        classes: Sequence[str] = (),
-        only_turn: int | Sequence[int] | None = None,
+        rounds_to: Path | None,
+        learning_requests: int | Ints,
+        thresholds: Mapping[int, Settling],
+        classes: Sequence[str],
+        only_turn: int | Ints | None,
     ) -> None:
         self.of_all = Tally()
         self.by_class = {name: Tally() for name in classes}
         self._classes = np.array(classes)
-        self._thresholds = thresholds or {}
+        self._thresholds = thresholds
         self._cell = cell
         self._learning_requests = np.asarray(learning_requests)
         self._talks = only_turn is not None
-        self._only_turn = np.asarray(only_turn or 0)
+        self._only_turn = np.asarray(0 if only_turn is None else only_turn)
         self._turns = Rows(_TURN_TYPES)
         self._path = rounds_to
         self._file: pa.OSFile | None = None
