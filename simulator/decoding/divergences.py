@@ -74,8 +74,8 @@ class DivergenceMeter(Measurer):
         self._sent[node.round] = node
 
     def correction(self, round_number: int, replies: Sequence[bytes]) -> int | None:
-        *heard, reply = replies
-        sent = self._sent[round_number].sent(self._uniforms)._replace(heard=tuple(heard))
+        *earlier, reply = replies
+        sent = self._sent[round_number].sent(self._uniforms)._replace(replies=tuple(earlier))
         found = self._scheme.families.reply.decode(reply, sent, self._setting.packets)
         return found.token if found.drawn else None
 

@@ -188,7 +188,7 @@ class EdgeSession:
         reply_of = self._scheme.families.reply
         verdict = reply_of.decode(reply, node.sent(self._uniforms), self._setting.packets)
         if not verdict.drawn:
-            return replace(node, heard=(*node.heard, reply)), ()
+            return replace(node, replies=(*node.replies, reply)), ()
         if successor is not None and verdict.accepted >= len(node.drafts):
             raise CodecError(
                 f"reply to round {node.round}: has a token, though all drafts are accepted and a round follows"
@@ -199,7 +199,7 @@ class EdgeSession:
         owes, offered = reply_of.edge_corrects and verdict.accepted < len(node.drafts), Tokens()
         if owes:
             judged = JudgedRound(node.round, node.context()[len(node.committed) :], node.committed, self._uniforms)
-            offered = reply_of.offered((*node.heard, reply)[0], judged, self._setting.packets)
+            offered = reply_of.offered((*node.replies, reply)[0], judged, self._setting.packets)
         number = node.round + self._lookahead.step
         after = EdgeNode(number, committed, state, cached=cached, owes=owes, offered=offered)
         return after, (*accepted, verdict.token)
