@@ -176,6 +176,8 @@ class HandOvers(NamedTuple):
     """The device's, alike for both ways."""
     down: bool = False
     """Whether the link leads to the device."""
+    leaves: bool = False
+    """Whether the device leaves a queue that others share; else the hand-over interrupts what serves it alone."""
 
     def times_s(self) -> Iterator[float]:
         """When each begins."""

@@ -91,6 +91,10 @@ class Curve(ABC):
     def served_bits(self, t0_s: float, t1_s: float) -> float:
         """The bits that a link, fresh at t0_s and busy since, has carried at t1_s >= t0_s."""
 
+    def carried_bits(self, position: Position, now_s: float) -> float:
+        """Of a packet that has been sent since `position`, at a rate of time alone, the bits that have gone out."""
+        return position.credit_bits + self.served_bits(position.time_s, max(position.time_s, now_s))
+
     @abstractmethod
     def finish(self, position: Position, bits: float) -> Position:
         """Where the link stands when `bits` more have gone through without a pause; time inf when they never do, or
@@ -300,3 +304,7 @@ class _WithOverhead(WrappedCurve):
         if self.over(payload_s):
             return Position(inf, 0.0, position.message)
         return self._curve.finish(self._curve.idle(position, payload_s, position.message), bits)
+
+    def carried_bits(self, position: Position, now_s: float) -> float:
+        payload_s = self.ready_s(position, 0.0) + self._overhead_s
+        return self._curve.carried_bits(self._curve.idle(position, payload_s, position.message), now_s)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
-from heapq import heappop, heappush
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from math import inf
+from operator import itemgetter
 from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 from pydantic import Field, model_validator
@@ -104,7 +106,21 @@ class Transmitter(ABC, Generic[Q]):
 
     @abstractmethod
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
-        """Takes those of these packets that have not started out of the queue and returns them."""
+        """Takes those of these packets that have not started out of the queue and returns them; one that `take_out` has
+        stopped has started."""
+
+    def take_out(self, device: int, now_s: float) -> list[Q]:
+        """A device leaves: takes all of its packets out and returns them in order, those on the air first, which stop.
+        None is due now. What is left of such a packet is sent when it joins again."""
+        raise NotImplementedError  # only where `Sharing.lets_leave`, and devices share a transmitter
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A packet that was on the air when its device left."""
+
+    unsent_bits: float
+    began_s: float
 
 
 Waiting = deque[tuple[Q, float]]
@@ -125,6 +141,9 @@ class Sharing(Choice, family=True):
     """Whether the rate must be a function of time alone."""
     in_slots: ClassVar[bool] = False
     """Whether it gives out the slots of a rate that has them."""
+    lets_leave: ClassVar[bool] = False
+    """Whether a device may leave it for another cell: it has a transmitter of its own, or slots, or there is
+    `Transmitter.take_out`."""
     alone: ClassVar[bool] = True
     """Whether a packet is on its sender's air alone, from its first bit to its last: its airtime is known, and a gate
     may hold it back."""
@@ -152,6 +171,7 @@ class Fifo(Sharing):
 
     kind: Literal["fifo"] = "fifo"
     first_come: ClassVar[bool] = True
+    lets_leave: ClassVar[bool] = True
 
     def opener(self, uniforms: Uniforms) -> Opener:
         return FifoTransmitter
@@ -161,6 +181,7 @@ class RoundRobinSharing(Sharing):
     """A queue per device; the devices that have something take turns, a packet each."""
 
     kind: Literal["round_robin"] = "round_robin"
+    lets_leave: ClassVar[bool] = True
 
     def opener(self, uniforms: Uniforms) -> Opener:
         return RoundRobinTransmitter
@@ -173,6 +194,7 @@ class ProcessorSharing(Sharing):
     fluid: ClassVar[bool] = True
     alone: ClassVar[bool] = False
     by_time: ClassVar[bool] = True
+    lets_leave: ClassVar[bool] = True
 
     def opener(self, uniforms: Uniforms) -> Opener:
         return ProcessorTransmitter
@@ -184,6 +206,7 @@ class Own(Sharing):
     kind: Literal["own"] = "own"
     first_come: ClassVar[bool] = True
     transmitter_per_device: ClassVar[bool] = True
+    lets_leave: ClassVar[bool] = True
 
     def opener(self, uniforms: Uniforms) -> Opener:
         return FifoTransmitter
@@ -197,6 +220,7 @@ class Bands(Sharing):
     first_come: ClassVar[bool] = True
     transmitter_per_device: ClassVar[bool] = True
     by_time: ClassVar[bool] = True
+    lets_leave: ClassVar[bool] = True
     shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (1.0,),
         min_length=1,
@@ -251,6 +275,9 @@ class FifoTransmitter(Transmitter[Q]):
         super().__init__(curve, now_s)
         self._queue: Waiting[Q] = deque()
         self._sent: Q | None = None
+        self._since = Position(now_s)
+        """Where the link stood when it began to send that one."""
+        self._stopped: dict[Q, Stopped] = {}
 
     @property
     def free(self) -> bool:
@@ -281,28 +308,52 @@ class FifoTransmitter(Transmitter[Q]):
             before = self._curve.idle(before, now_s, packet.index)
         else:
             before = Position(before[0], before[1], packet.index)
-        self._sent = packet
+        self._sent, self._since = packet, before
         if self.gate is not None:
             self.gate.started(packet)
+        bits = self._stopped[packet].unsent_bits if packet in self._stopped else packet.bits
         self._curve.forget(before[0])
-        self.begin_s = self._curve.ready_s(before, packet.bits)
-        self._position = self._curve.finish(before, packet.bits)
+        self.begin_s = self._curve.ready_s(before, bits)
+        self._position = self._curve.finish(before, bits)
         self.due_s = self._position[0]
         self.version += 1
         return packet
 
     def leave(self, now_s: float) -> Q:
         packet, self._sent = self._sent, None
-        self.began_s = self.begin_s
         self.due_s = inf
         assert packet is not None, "I5: a departure from an idle link"
+        self.began_s = self._stopped.pop(packet).began_s if packet in self._stopped else self.begin_s
         if self.gate is not None:
             self.gate.left(packet)
         return packet
 
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
-        self._queue, gone = _part(self._queue, unwanted)
+        self._queue, gone = _part(self._queue, self._not_started(unwanted))
         return self._discarded(gone)
+
+    def take_out(self, device: int, now_s: float) -> list[Q]:
+        waiting = self._discarded(self._take_waiting(device))
+        sent = self._sent
+        if sent is None or sent.index[0] != device:
+            return waiting
+        if self.begin_s < now_s:
+            before = self._stopped.get(sent, Stopped(sent.bits, self.begin_s))
+            unsent_bits = before.unsent_bits - self._curve.carried_bits(self._since, now_s)
+            self._stopped[sent] = Stopped(max(0.0, unsent_bits), before.began_s)
+        self._sent, self._position, self.due_s = None, Position(now_s), inf
+        self.version += 1
+        if self.gate is not None:
+            self.gate.left(sent)
+        return [sent, *waiting]
+
+    def _take_waiting(self, device: int) -> list[Q]:
+        """Takes the packets of a device out of the queue."""
+        self._queue, waiting = _part(self._queue, {each for each, _ in self._queue if each.index[0] == device})
+        return waiting
+
+    def _not_started(self, packets: Collection[Q]) -> Collection[Q]:
+        return [each for each in packets if each not in self._stopped] if self._stopped else packets
 
     def _next(self) -> tuple[Q, float] | None:
         if self.gate is None:
@@ -348,6 +399,7 @@ class RoundRobinTransmitter(FifoTransmitter[Q]):
 
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
         gone: list[Q] = []
+        unwanted = self._not_started(unwanted)
         for device in {packet.index[0] for packet in unwanted} & self._queues.keys():
             self._queues[device], left = _part(self._queues[device], unwanted)
             gone += left
@@ -355,6 +407,13 @@ class RoundRobinTransmitter(FifoTransmitter[Q]):
                 self._turns.remove(device)
         self._waiting -= len(gone)
         return self._discarded(gone)
+
+    def _take_waiting(self, device: int) -> list[Q]:
+        waiting = [packet for packet, _ in self._queues.pop(device, ())]
+        if waiting:
+            self._turns.remove(device)
+        self._waiting -= len(waiting)
+        return waiting
 
     def _next(self) -> tuple[Q, float] | None:
         first = self._admitted(self._queues[device][0] for device in self._turns)
@@ -383,6 +442,7 @@ class ProcessorTransmitter(Transmitter[Q]):
         self._order = 0
         self._active: list[tuple[float, int, float, Q]] = []
         self._joined: Waiting[Q] = deque()
+        self._stopped: dict[Q, Stopped] = {}
 
     @property
     def present(self) -> int:
@@ -401,8 +461,9 @@ class ProcessorTransmitter(Transmitter[Q]):
         self._advance(now_s)
         self.begin_s = now_s
         packet, _ = self._joined.popleft()
+        stopped = self._stopped.pop(packet, None) or Stopped(packet.bits, now_s)
         self._order += 1
-        heappush(self._active, (self._virtual_bits + packet.bits, self._order, now_s, packet))
+        heappush(self._active, (self._virtual_bits + stopped.unsent_bits, self._order, stopped.began_s, packet))
         self._plan()
         return packet
 
@@ -413,8 +474,22 @@ class ProcessorTransmitter(Transmitter[Q]):
         return packet
 
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
+        if self._stopped:
+            unwanted = [each for each in unwanted if each not in self._stopped]
         self._joined, gone = _part(self._joined, unwanted)
         return gone
+
+    def take_out(self, device: int, now_s: float) -> list[Q]:
+        self._joined, waiting = _part(self._joined, {each for each, _ in self._joined if each.index[0] == device})
+        sent = sorted((each for each in self._active if each[3].index[0] == device), key=itemgetter(1))
+        if sent:
+            self._advance(now_s)
+            for goal_bits, _, began_s, packet in sent:
+                self._stopped[packet] = Stopped(goal_bits - self._virtual_bits, began_s)
+            self._active = [each for each in self._active if each[3].index[0] != device]
+            heapify(self._active)
+            self._plan()
+        return [*(packet for *_, packet in sent), *waiting]
 
     def _advance(self, now_s: float) -> None:
         before = self._position

@@ -8,7 +8,7 @@ those of `Link`. A packet whose turn comes at the very instant of its withdrawal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf, isnan, nan
@@ -29,6 +29,7 @@ from simulator.schemes.policy import SeenLink
 from simulator.timing.event_loop import EventLoop, delay_until, later
 from simulator.timing.link import Link
 from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, DeviceSender, Fragment, LinkTransmitter, Message
+from simulator.timing.transmitters import NOBODY_MOVES
 
 
 def plannable(config: LinkConfig) -> bool:
@@ -94,7 +95,7 @@ class PlannedLink(Link):
         observer: Observer | None = None,
         horizon_s: float = inf,
         places: Uniforms | None = None,
-        hand_overs: Callable[[int], HandOvers | None] = lambda _: None,
+        hand_overs: Mapping[int, HandOvers] = NOBODY_MOVES,
     ) -> None:
         """As `Link`."""
         super().__init__(env, config, uniforms, name, reverse_delay_s, observer, horizon_s, places, hand_overs)
