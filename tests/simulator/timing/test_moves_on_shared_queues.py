@@ -49,8 +49,9 @@ def carried(
         device: HandOvers(each, Uniforms.of(0, "tests").under(device), down, leaves) for device, each in moves.items()
     }
     carrier = Link(env, config, Uniforms.of(0, "tests"), "link", lambda _: 0.0, watch, hand_overs=hand_overs)
-    for number, (put_s, device, bits) in enumerate(puts):
-        message = Message((device, 0, number), (bytes(bits // 8),), unheard)
+    messages = [Message((device, 0, number), (bytes(bits // 8),), unheard)
+                for number, (_, device, bits) in enumerate(puts)]  # fmt: skip
+    for message, (put_s, _, _) in zip(messages, puts, strict=True):
         later(env, put_s, lambda _, message=message: carrier.put(message))  # type: ignore[misc]
     while env.peek() < 5e5:
         env.step()
@@ -59,7 +60,10 @@ def carried(
             check_station(carrier.station)
             servers = [each.server for each in carrier.senders._transmitters.values()]
             assert not any(each.present and each.due_s == inf for each in servers), "I5"
-    assert not carrier.in_flight and carrier.station.busy_s <= carrier.station.area
+            in_service = [each.present if config.sharing.fluid else not each.free for each in servers]
+            assert carrier.station._in_service == sum(in_service)
+    assert not carrier.in_flight and not any(each.bound_bits for each in messages)
+    assert carrier.bits_sent == sum(each.bits for each in watch.airings)
     return sorted((each.address[0], each.address[2], each.began_s, each.left_s, isnan(each.arrives_s))
                   for each in watch.airings)  # fmt: skip
 
@@ -217,6 +221,31 @@ def test_who_goes_on_pays_the_airtime_beside_its_bits_again() -> None:
     assert carried([(0.0, 0, 8)], moves, overhead_s=2.5) == [(0, 0, 0.0, 17.5 + 2.5 + 3.0, False)]
     moves = {0: ScheduledMoves(at_s=(1.5,), interruption_s=10.0)}
     assert carried([(0.0, 0, 8)], moves, overhead_s=2.5) == [(0, 0, 0.0, 11.5 + 2.5 + 8.0, False)]
+
+
+def test_parts_of_a_round_join_one_by_one_where_devices_leave() -> None:
+    """What joins later may leave before: a part waits for the one before it to leave, as behind devices in turn."""
+    here = {0: HandOvers(ScheduledMoves(), Uniforms.of(0, "tests"), leaves=True)}
+    for hand_overs, joined in (({}, 3), (here, 1)):
+        env = simpy.Environment()
+        config = LinkConfig(**link(1.0, 0.0, header_bits=8, arq={"kind": "selective_repeat", "timeout_s": 1e3}))
+        carrier = Link(env, config, Uniforms.of(0, "tests"), "link", lambda _: 0.0, hand_overs=hand_overs)
+        carrier.put(Message((0, 0, 1), (b"a", b"b", b"c"), unheard))
+        assert carrier.sent == joined
+        env.run(50.0)
+        assert carrier.sent == carrier.delivered == 3
+
+
+def test_a_packet_that_stops_is_on_the_air_until_it_waits_for_its_next_turn() -> None:
+    """16 bits from 0 s on, away from 4 s to 14 s, behind 8 bits that began at 10 s."""
+    env, log = simpy.Environment(), list[tuple[float, str]]()
+    moves = {0: HandOvers(ScheduledMoves(at_s=(4.0,), interruption_s=10.0), Uniforms.of(0, "tests"), leaves=True)}
+    config = LinkConfig(**link(1.0, 0.0, header_bits=0, arq="selective_repeat"))
+    carrier = Link(env, config, Uniforms.of(0, "tests"), "link", lambda _: 0.0, hand_overs=moves)
+    carrier.put(Message((0, 0, 0), (b"ab",), unheard, lambda _, course: log.extend(course)))
+    later(env, 10.0, lambda _: carrier.put(Message((1, 0, 0), (b"c",), unheard)))
+    env.run(50.0)
+    assert log[:3] == [(0.0, "transmit"), (14.0, "queue"), (18.0, "transmit")] and log[3][0] == 30.0
 
 
 def test_what_waits_for_a_device_takes_no_room_from_others() -> None:
