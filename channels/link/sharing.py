@@ -70,10 +70,10 @@ class Transmitter(ABC, Generic[Q]):
     version: int = 0
     failed: bool = False
     """Whether the far end cannot read the packet that `leave` has just answered, whatever the loss of the link."""
-    gate: Gate[Q] | None = None
-    """The gate of a transmitter that sends one packet at a time."""
 
     def __init__(self, curve: Curve, now_s: float) -> None:
+        self.gate: Gate[Q] = Gate()
+        """The gate of a transmitter that sends one packet at a time."""
         self._curve = curve
         self._position = Position(now_s)
 
@@ -116,10 +116,10 @@ class Transmitter(ABC, Generic[Q]):
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
-    """A packet that was on the air when its device left."""
+class Unsent:
+    """What is left of a packet that was on the air when its device left, and when it began."""
 
-    unsent_bits: float
+    bits: float
     began_s: float
 
 
@@ -277,7 +277,7 @@ class FifoTransmitter(Transmitter[Q]):
         self._sent: Q | None = None
         self._since = Position(now_s)
         """Where the link stood when it began to send that one."""
-        self._stopped: dict[Q, Stopped] = {}
+        self._stopped: dict[Q, Unsent] = {}
 
     @property
     def free(self) -> bool:
@@ -293,8 +293,7 @@ class FifoTransmitter(Transmitter[Q]):
 
     def join(self, packet: Q, now_s: float) -> None:
         self._queue.append((packet, now_s))
-        if self.gate is not None:
-            self.gate.joined(packet)
+        self.gate.joined(packet)
 
     def start(self, now_s: float) -> Q | None:
         if self._sent is not None:
@@ -309,9 +308,8 @@ class FifoTransmitter(Transmitter[Q]):
         else:
             before = Position(before[0], before[1], packet.index)
         self._sent, self._since = packet, before
-        if self.gate is not None:
-            self.gate.started(packet)
-        bits = self._stopped[packet].unsent_bits if packet in self._stopped else packet.bits
+        self.gate.started(packet)
+        bits = self._stopped[packet].bits if packet in self._stopped else packet.bits
         self._curve.forget(before[0])
         self.begin_s = self._curve.ready_s(before, bits)
         self._position = self._curve.finish(before, bits)
@@ -324,8 +322,7 @@ class FifoTransmitter(Transmitter[Q]):
         self.due_s = inf
         assert packet is not None, "I5: a departure from an idle link"
         self.began_s = self._stopped.pop(packet).began_s if packet in self._stopped else self.begin_s
-        if self.gate is not None:
-            self.gate.left(packet)
+        self.gate.left(packet)
         return packet
 
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
@@ -338,13 +335,12 @@ class FifoTransmitter(Transmitter[Q]):
         if sent is None or sent.index[0] != device:
             return waiting
         if self.begin_s < now_s:
-            before = self._stopped.get(sent, Stopped(sent.bits, self.begin_s))
-            unsent_bits = before.unsent_bits - self._curve.carried_bits(self._since, now_s)
-            self._stopped[sent] = Stopped(max(0.0, unsent_bits), before.began_s)
+            before = self._stopped.get(sent, Unsent(sent.bits, self.begin_s))
+            left_bits = before.bits - self._curve.carried_bits(self._since, now_s)
+            self._stopped[sent] = Unsent(max(0.0, left_bits), before.began_s)
         self._sent, self._position, self.due_s = None, Position(now_s), inf
         self.version += 1
-        if self.gate is not None:
-            self.gate.left(sent)
+        self.gate.left(sent)
         return [sent, *waiting]
 
     def _take_waiting(self, device: int) -> list[Q]:
@@ -356,21 +352,18 @@ class FifoTransmitter(Transmitter[Q]):
         return [each for each in packets if each not in self._stopped] if self._stopped else packets
 
     def _next(self) -> tuple[Q, float] | None:
-        if self.gate is None:
-            return self._queue.popleft() if self._queue else None
         first = self._admitted(self._queue)
         if first is not None:
             self._queue.remove(first)
         return first
 
     def _admitted(self, waiting: Iterable[tuple[Q, float]]) -> tuple[Q, float] | None:
-        """The first of these that the gate, if any, lets go."""
-        return next((each for each in waiting if self.gate is None or self.gate.admits(each[0])), None)
+        """The first of these that the gate lets go."""
+        return next((each for each in waiting if self.gate.admits(each[0])), None)
 
     def _discarded(self, gone: list[Q]) -> list[Q]:
-        if self.gate is not None:
-            for packet in gone:
-                self.gate.discarded(packet)
+        for packet in gone:
+            self.gate.discarded(packet)
         return gone
 
 
@@ -394,8 +387,7 @@ class RoundRobinTransmitter(FifoTransmitter[Q]):
             self._turns.append(device)
         queue.append((packet, now_s))
         self._waiting += 1
-        if self.gate is not None:
-            self.gate.joined(packet)
+        self.gate.joined(packet)
 
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
         gone: list[Q] = []
@@ -442,7 +434,7 @@ class ProcessorTransmitter(Transmitter[Q]):
         self._order = 0
         self._active: list[tuple[float, int, float, Q]] = []
         self._joined: Waiting[Q] = deque()
-        self._stopped: dict[Q, Stopped] = {}
+        self._stopped: dict[Q, Unsent] = {}
 
     @property
     def present(self) -> int:
@@ -461,9 +453,9 @@ class ProcessorTransmitter(Transmitter[Q]):
         self._advance(now_s)
         self.begin_s = now_s
         packet, _ = self._joined.popleft()
-        stopped = self._stopped.pop(packet, None) or Stopped(packet.bits, now_s)
+        unsent = self._stopped.pop(packet, None) or Unsent(packet.bits, now_s)
         self._order += 1
-        heappush(self._active, (self._virtual_bits + stopped.unsent_bits, self._order, stopped.began_s, packet))
+        heappush(self._active, (self._virtual_bits + unsent.bits, self._order, unsent.began_s, packet))
         self._plan()
         return packet
 
@@ -485,7 +477,7 @@ class ProcessorTransmitter(Transmitter[Q]):
         if sent:
             self._advance(now_s)
             for goal_bits, _, began_s, packet in sent:
-                self._stopped[packet] = Stopped(goal_bits - self._virtual_bits, began_s)
+                self._stopped[packet] = Unsent(goal_bits - self._virtual_bits, began_s)
             self._active = [each for each in self._active if each[3].index[0] != device]
             heapify(self._active)
             self._plan()

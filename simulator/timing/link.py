@@ -104,6 +104,10 @@ class Link:
         self._openings = Openings(self, config.arq.opening)
         if config.bulk is not None:
             self.senders.opened = partial(start_bulk, self, config.bulk)
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """Sets what a kind of link keeps beside all that."""
 
     def guard(self, gate: Gate[Fragment]) -> None:
         """Sets what each transmitter obeys; before the first packet."""

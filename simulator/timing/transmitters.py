@@ -35,7 +35,7 @@ class DeviceSenders(dict[int, DeviceSender]):
     ) -> None:
         """`hand_overs`: by device that moves."""
         super().__init__()
-        self.gate: Gate[Fragment] | None = None
+        self.gate: Gate[Fragment] = Gate()
         """The gate of each transmitter that is opened from now on."""
         self.serve: Callable[[LinkTransmitter, float], None] = _not_gated
         """Has one of them start what its gate lets go."""
