@@ -197,6 +197,10 @@ class HandOvers(NamedTuple):
         return Cuts(self.times_s(), self.down) if self.mobility.packets == "lost" else None
 
 
+NOBODY_MOVES: Final[Mapping[int, HandOvers]] = {}
+"""By device that moves."""
+
+
 class Cuts:
     """The packets that hand-overs lose: asked in order of time."""
 

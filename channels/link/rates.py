@@ -8,13 +8,13 @@ many bits a busy link carries between two instants, and where it stands after a 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Annotated, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from channels.link.mobility import HandOvers
+from channels.link.mobility import NOBODY_MOVES, HandOvers
 from channels.uniforms import Uniforms
 from kinds import Choice, ConfigError
 from kinds.mistakes import Rule, broken_rule, is_number
@@ -70,11 +70,11 @@ class Curve(ABC):
         self.horizon_s = horizon_s
 
     def place(  # noqa: B027 - most curves are the same wherever a device is
-        self, uniforms: Uniforms, hand_overs: Callable[[int], HandOvers | None] = lambda _: None
+        self, uniforms: Uniforms, hand_overs: Mapping[int, HandOvers] = NOBODY_MOVES
     ) -> None:
-        """Sets what decides where each device is, and when it moves, for a curve that depends on it: alike for both
-        ways of a device. Whoever builds links does so before the first question; else it follows from the curve's own
-        numbers, and nobody moves."""
+        """Sets what decides where each device is, and when those that move do, for a curve that depends on it: alike
+        for both ways of a device. Whoever builds links does so before the first question; else it follows from the
+        curve's own numbers, and nobody moves."""
 
     def over(self, time_s: float) -> bool:
         """Whether this is past the horizon."""

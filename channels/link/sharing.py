@@ -59,6 +59,14 @@ class Gate(Generic[Q]):
         """A packet that waited will not start."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """What is left of a packet that was on the air when its device left, and when it began."""
+
+    bits: float
+    began_s: float
+
+
 class Transmitter(ABC, Generic[Q]):
     """Sends packets. `due_s` is when the next packet leaves, inf if none; `version` changes whenever `due_s` does."""
 
@@ -74,6 +82,8 @@ class Transmitter(ABC, Generic[Q]):
     def __init__(self, curve: Curve, now_s: float) -> None:
         self.gate: Gate[Q] = Gate()
         """The gate of a transmitter that sends one packet at a time."""
+        self._stopped: dict[Q, Unsent] = {}
+        """The packets that were on the air when their device left, and have not left."""
         self._curve = curve
         self._position = Position(now_s)
 
@@ -114,13 +124,8 @@ class Transmitter(ABC, Generic[Q]):
         None is due now. What is left of such a packet is sent when it joins again."""
         raise NotImplementedError  # only where `Sharing.lets_leave`, and devices share a transmitter
 
-
-@dataclass(frozen=True, slots=True)
-class Unsent:
-    """What is left of a packet that was on the air when its device left, and when it began."""
-
-    bits: float
-    began_s: float
+    def _not_started(self, packets: Collection[Q]) -> Collection[Q]:
+        return [each for each in packets if each not in self._stopped] if self._stopped else packets
 
 
 Waiting = deque[tuple[Q, float]]
@@ -277,7 +282,6 @@ class FifoTransmitter(Transmitter[Q]):
         self._sent: Q | None = None
         self._since = Position(now_s)
         """Where the link stood when it began to send that one."""
-        self._stopped: dict[Q, Unsent] = {}
 
     @property
     def free(self) -> bool:
@@ -347,9 +351,6 @@ class FifoTransmitter(Transmitter[Q]):
         """Takes the packets of a device out of the queue."""
         self._queue, waiting = _part(self._queue, {each for each, _ in self._queue if each.index[0] == device})
         return waiting
-
-    def _not_started(self, packets: Collection[Q]) -> Collection[Q]:
-        return [each for each in packets if each not in self._stopped] if self._stopped else packets
 
     def _next(self) -> tuple[Q, float] | None:
         first = self._admitted(self._queue)
@@ -434,7 +435,6 @@ class ProcessorTransmitter(Transmitter[Q]):
         self._order = 0
         self._active: list[tuple[float, int, float, Q]] = []
         self._joined: Waiting[Q] = deque()
-        self._stopped: dict[Q, Unsent] = {}
 
     @property
     def present(self) -> int:
@@ -466,9 +466,7 @@ class ProcessorTransmitter(Transmitter[Q]):
         return packet
 
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
-        if self._stopped:
-            unwanted = [each for each in unwanted if each not in self._stopped]
-        self._joined, gone = _part(self._joined, unwanted)
+        self._joined, gone = _part(self._joined, self._not_started(unwanted))
         return gone
 
     def take_out(self, device: int, now_s: float) -> list[Q]:

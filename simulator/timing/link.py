@@ -24,7 +24,7 @@ import simpy
 
 from channels.link.arq import Expiry
 from channels.link.link_config import LinkConfig
-from channels.link.mobility import HandOvers
+from channels.link.mobility import NOBODY_MOVES, HandOvers
 from channels.link.rates import MessageIndex
 from channels.link.sharing import Gate, Transmitter
 from channels.on_off import Window
@@ -45,7 +45,7 @@ from simulator.timing.messages import (
     Message,
 )
 from simulator.timing.reassembly import Reassembly
-from simulator.timing.transmitters import NOBODY_MOVES, DeviceSenders
+from simulator.timing.transmitters import DeviceSenders
 from simulator.timing.transport import Openings, start_bulk
 
 _END: Final = -(1 << 20)

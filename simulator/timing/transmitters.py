@@ -7,7 +7,7 @@ from math import inf
 from typing import Final
 
 from channels.link.link_config import LinkConfig
-from channels.link.mobility import HandOvers
+from channels.link.mobility import NOBODY_MOVES, HandOvers
 from channels.link.retransmission_timeout import TimerJitter
 from channels.link.sharing import Gate
 from channels.on_off import Window
@@ -17,7 +17,6 @@ from simulator.timing.messages import DeviceSender, Fragment, LinkTransmitter
 
 SHARED: Final = -1
 """The key of the one transmitter of a link that all devices share."""
-NOBODY_MOVES: Final[Mapping[int, HandOvers]] = {}
 
 
 class DeviceSenders(dict[int, DeviceSender]):
@@ -108,7 +107,7 @@ class DeviceSenders(dict[int, DeviceSender]):
         curve = config.sharing.curve(config.curve(rate, silent), key)
         curve.bound(f"{self._station.name}.rate", self._horizon_s)
         if self._places is not None:
-            curve.place(self._places, self._hand_overs.get)
+            curve.place(self._places, self._hand_overs)
         transmitter = self._transmitters[key] = LinkTransmitter(
             curve=curve,
             server=self._opener(curve, self._station.clock.now),
