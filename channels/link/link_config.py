@@ -313,8 +313,10 @@ class LinkConfig(Part):
         return curve.with_overhead(self.overhead_s) if self.overhead_s else curve
 
     def has_shared_queue(self, devices: int) -> bool:
-        """Whether a device of a cell of so many shares a queue, with others or background flows."""
+        """Whether a device of a cell of so many shares a queue, or a medium, with others or background flows."""
         sharing = self.sharing
+        if self.half_duplex == "medium" and devices > 1:
+            return True
         apart = sharing.transmitter_per_device or sharing.in_slots
         return not apart and (devices > 1 or self.bulk is not None or not sharing.first_come)
 

@@ -177,7 +177,8 @@ class HandOvers(NamedTuple):
     down: bool = False
     """Whether the link leads to the device."""
     leaves: bool = False
-    """Whether the device leaves a queue that others share; else the hand-over interrupts what serves it alone."""
+    """Whether the device leaves a queue or a medium that others share; else the hand-over interrupts what serves it
+    alone."""
 
     def times_s(self) -> Iterator[float]:
         """When each begins."""

@@ -122,7 +122,7 @@ class Transmitter(ABC, Generic[Q]):
     def take_out(self, device: int, now_s: float) -> list[Q]:
         """A device leaves: takes all of its packets out and returns them in order, those on the air first, which stop.
         None is due now. What is left of such a packet is sent when it joins again."""
-        raise NotImplementedError  # only where `Sharing.lets_leave`, and devices share a transmitter
+        raise NotImplementedError  # only where `Sharing.lets_leave`
 
     def _not_started(self, packets: Collection[Q]) -> Collection[Q]:
         return [each for each in packets if each not in self._stopped] if self._stopped else packets
@@ -147,8 +147,7 @@ class Sharing(Choice, family=True):
     in_slots: ClassVar[bool] = False
     """Whether it gives out the slots of a rate that has them."""
     lets_leave: ClassVar[bool] = False
-    """Whether a device may leave it for another cell: it has a transmitter of its own, or slots, or there is
-    `Transmitter.take_out`."""
+    """Whether a device may leave it for another cell: it has slots, or there is `Transmitter.take_out`."""
     alone: ClassVar[bool] = True
     """Whether a packet is on its sender's air alone, from its first bit to its last: its airtime is known, and a gate
     may hold it back."""
@@ -265,6 +264,9 @@ class _Band(WrappedCurve):
 
     def ready_s(self, position: Position, bits: float) -> float:
         return super().ready_s(position, bits / self._share)
+
+    def carried_bits(self, position: Position, now_s: float) -> float:
+        return self._share * self._curve.carried_bits(position, now_s)
 
     def fades(self, t0_s: float, t1_s: float) -> Iterable[Fade]:
         return (Fade(self._share * fade.uses, fade.snr) for fade in super().fades(t0_s, t1_s))

@@ -275,19 +275,17 @@ class Equipped:
             raise ConfigError(f"{field}.cells_per_cloud = {mobility.cells_per_cloud}: {message}")
         ways = {"uplink": self.uplink, "downlink": self.downlink}
         for (way, link), back in zip(ways.items(), reversed(ways.values()), strict=True):
-            apart, ack_loss = not link.has_shared_queue(devices), link.arq.ack_loss
+            apart, sharing, listens, ack_loss = (
+                not link.has_shared_queue(devices), link.sharing, link.listens, link.arq.ack_loss,
+            )  # fmt: skip
+            leaves = "that lets a device leave, such as fifo, round_robin, processor, own, bands or scheduled"
             no_airtime = "that needs no airtime, since a packet that stops has several"
             for part, given, fits, needs in (
-                ("sharing", link.sharing, link.sharing.lets_leave, "of a kind that lets a device leave"),
+                ("sharing", sharing, sharing.lets_leave, leaves),
                 ("rate", link.rate, link.rate.time_alone, "of a kind that depends on time alone"),
                 ("loss", link.loss, apart or not link.loss.by_airtime, no_airtime),
                 ("arq.ack_loss", ack_loss, apart or not ack_loss.by_airtime, no_airtime),
-                (
-                    "listens",
-                    link.listens,
-                    apart or not link.listens.windows_s,
-                    "always, or what stops has no window",
-                ),
+                ("listens", listens, apart or not listens.windows_s, "always, or what stops has no window"),
             ):
                 if not fits:
                     message = f"needs {self.name}{way}.{part} {needs}, not {given.kind}"

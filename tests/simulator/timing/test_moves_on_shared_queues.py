@@ -342,12 +342,16 @@ def test_a_cell_of_one_device_is_the_same_on_a_shared_queue_and_on_its_own(schem
         assert own.drop(columns="cell").equals(alone.drop(columns="cell"))
 
 
-def test_a_class_moves_and_those_who_stay_wait_for_nobody() -> None:
+@pytest.mark.parametrize("ways", [("fifo", None), ("own", "medium")], ids=["one queue", "one medium"])
+def test_a_class_moves_and_those_who_stay_wait_for_nobody(ways: tuple[str, str | None]) -> None:
     """Meters share their uplink with phones that are away most of the time, and are served meanwhile."""
+    sharing, half_duplex = ways
+    both = {name: link(bps, sharing=sharing, half_duplex=half_duplex)
+            for name, bps in (("uplink", 4e4), ("downlink", 4e5))}  # fmt: skip
     meters = {"workload": {"kind": "closed", "requests": 3, "prompt_tokens": 8, "output_tokens": 16}, "count": 1}
     phones = {"count": 2, "edge": {"mobility": {"kind": "periodic", "every_s": 1.0, "interruption_s": 0.9}}}
-    made = {moves: shared("fifo", fleet={"phones": phones if moves else {"count": 2}, "meters": meters},
-                          workload=ASKED | {"devices": 3}) for moves in (False, True)}  # fmt: skip
+    made = {moves: shared(sharing, fleet={"phones": phones if moves else {"count": 2}, "meters": meters},
+                          workload=ASKED | {"devices": 3}, **both) for moves in (False, True)}  # fmt: skip
     runs = {moves: ran(each, MEMORY).result.by_class for moves, each in made.items()}
     assert runs[True]["meters"]["latency_s"] < runs[False]["meters"]["latency_s"]
     assert runs[True]["phones"]["latency_s"] > 3 * runs[False]["phones"]["latency_s"]
