@@ -257,6 +257,7 @@ class DecodedRequest:
                 self._request.ledger.enter(1, column)
 
     def _prefilled(self) -> None:
+        self._env.take_ticket()
         self._ready = True
         if self._due:
             self._submit(self._round.job)
