@@ -215,6 +215,37 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
             {"rate": "base_station", "sharing": "scheduled", "loss": "block_errors"},
             "loss = block_errors: needs packets sent one at a time",
         ),
+        # one packet at a time, and media that are shared
+        (
+            LinkConfig,
+            {"half_duplex": "device", "sharing": "processor"},
+            "half_duplex needs packets that are sent one at",
+        ),
+        (
+            LinkConfig,
+            {"half_duplex": "medium", "rate": "duty_cycle"},
+            "half_duplex needs a rate that depends on time al",
+        ),
+        (LinkConfig, {"half_duplex": "device", "listens": "after_sending"}, "half_duplex is implied"),
+        (
+            LinkConfig,
+            {"overhead_s": 0.1, "sharing": "processor"},
+            "overhead_s needs packets that are sent one at a time",
+        ),
+        (LinkConfig, {"overhead_s": 0.1, "rate": "token_bucket"}, "overhead_s needs a rate that depends on time alone"),
+        (LinkConfig, {"half_duplex": "tuesday"}, "half_duplex"),
+        # transports
+        (LinkConfig, {"bulk": {}}, "bulk needs buffer_packets"),
+        (LinkConfig, {"bulk": {}, "buffer_packets": 0}, "a number from 1: without an end its queue has none"),
+        (LinkConfig, {"bulk": {"arq": "stop_and_wait"}, "buffer_packets": 4}, "must be a transport"),
+        (LinkConfig, {"bulk": {}, "buffer_packets": 4, "half_duplex": "device"}, "bulk needs half_duplex"),
+        (LinkConfig, {"arq": {"kind": "tcp", "max_attempts": 3}}, "max_attempts"),
+        (LinkConfig, {"arq": {"kind": "quic", "timer_jitter": 0.1}}, "timer_jitter"),
+        # windows come after the frame, and one after the other
+        *(
+            (LinkConfig, {"listens": {"kind": "after_sending", "delays_s": each}}, "delays_s")
+            for each in ((), (0.0, 1.0), (2.0, 1.0), (1.0, math.inf))
+        ),
         (Loss, {"kind": "bernoulli", "probability": 1}, "probability"),
         (Loss, {"kind": "bernoulli", "probability": -0.1}, "probability"),
         (Loss, {"kind": "gilbert_elliott", "to_bad": 1.5}, "at most 1"),

@@ -11,8 +11,6 @@ from links import TIMER_S, Bench, Given, Scripted
 from plants import Ran, ran
 from two_ways import TwoWays
 
-from channels.link.link_config import LinkConfig
-
 DEAF = Looking(places=(0,))
 """No first acknowledgement of a message of one packet gets through."""
 PATIENT = {"kind": "stop_and_wait", "timeout_s": 5.0, "timer_jitter": 0}
@@ -162,12 +160,3 @@ def test_whether_an_acknowledgement_is_lost_depends_on_its_own_size() -> None:
     bench.put(0.0, device=0, bits=8_000)
     bench.run()
     assert sizes == [320]
-    errors = {"kind": "bit_errors", "bit_error_rate": 2e-3}
-    assert (
-        LinkConfig.model_validate(
-            {"mtu_bits": 12_000, "arq": {"kind": "stop_and_wait", "ack_loss": errors}}
-        ).arq.ack_loss.mean_loss
-        is None
-    )
-    with pytest.raises(ValueError, match=r"loss.bit_error_rate"):
-        LinkConfig.model_validate({"mtu_bits": 12_000, "loss": errors})

@@ -180,6 +180,9 @@ def test_prompts_shorter_than_asked_for_are_refused_in_one_line() -> None:
     asked = {"kind": "closed", "prompt_tokens": 17, "output_tokens": 4}
     with pytest.raises(ConfigError, match=r"^workload\.prompt_tokens = 17: .*16 tokens$"):
         simulate(cell("k_sqs", workload=asked, models={"pair": PAIR | {"prompt_tokens": 16}}))
+    talk = asked | {"kind": "conversations", "prompt_tokens": 8, "text_tokens": 500}
+    with pytest.raises(ConfigError, match=r"^workload\.text_tokens = 500: must be at most the length of the pair's sh"):
+        simulate(cell("k_sqs", workload=talk))
 
 
 @pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only", "colocated"])

@@ -106,14 +106,10 @@ def made(policy: object, scheme: str = "composed", **fields: Any) -> Cell:
     return cell({"kind": scheme, "policy": policy}, **({"workload": ONE} | fields))
 
 
-def texts(run: Ran) -> dict[tuple[int, int], list[int]]:
-    return {(request.device, request.number): request.tokens for request in run.requests}
-
-
 @pytest.mark.parametrize("at_a_time", [1, 5, 1000])
 def test_the_text_is_that_of_the_cloud_alone_token_by_token(at_a_time: int) -> None:
     alone = ran(made({"kind": "cloud_alone_in_tests", "at_a_time": at_a_time}))
-    assert texts(alone) == texts(ran(cell("cloud_only", workload=ONE)))
+    assert alone.texts == ran(cell("cloud_only", workload=ONE)).texts
     assert (alone.result.rounds["drafted"] == 0).all() and (alone.result.rounds["committed"] == 1).all()
     assert alone.result.summary["tv_output"] == 0
 
@@ -167,7 +163,7 @@ def test_it_works_for_devices_that_hear_only_after_sending() -> None:
     down = link(1e5, arq={"kind": "stop_and_wait", "timeout_s": 9.0}, **listening)
     up = link(2e4, arq={"kind": "stop_and_wait", "timeout_s": 9.0})
     deaf = ran(made("cloud_alone_in_tests", downlink=down, uplink=up))
-    assert texts(deaf) == texts(ran(made("cloud_alone_in_tests")))
+    assert deaf.texts == ran(made("cloud_alone_in_tests")).texts
 
 
 @pytest.mark.parametrize("scheme", ["composed", "rungs"])
@@ -196,7 +192,7 @@ def test_time_adds_up_where_all_actions_take_turns(scheme: str) -> None:
     assert (rounds["committed"] == rounds["accepted"] + 1).all()
     assert set(rounds["drafted"]) > {0, 3} and (rounds["edge_passes"] > rounds["drafted"]).any()
     if scheme == "coupled":
-        assert texts(run) == texts(ran(busy(fields | {"policy": "fixed_length"})))
+        assert run.texts == ran(busy(fields | {"policy": "fixed_length"})).texts
 
 
 def test_it_ends_with_the_answer() -> None:
@@ -205,8 +201,8 @@ def test_it_ends_with_the_answer() -> None:
         "workload": ONE | {"requests": 8, "stop_at_eos": True},
     }
     alone, streamed = ran(made("cloud_alone_in_tests", **fields)), ran(cell("cloud_only", **fields))
-    assert texts(alone) == texts(streamed)
-    assert any(len(text) < 24 for text in texts(alone).values())
+    assert alone.texts == streamed.texts
+    assert any(len(text) < 24 for text in alone.texts.values())
 
 
 @pytest.mark.parametrize(
@@ -238,7 +234,7 @@ def test_above_a_batch_the_cloud_streams_and_below_it_nothing_changes() -> None:
     if all went on, fewer than if the cloud had streamed from the start."""
     memory, limit = Memory(), {"kind": "disable_by_batch_size", "batch": 3, "tokens": 8}
     few = {name: under_load(policy, 1, memory) for name, policy in (("limit", limit), ("fixed", "fixed_length"))}
-    assert (few["limit"].result.rounds["drafted"] > 0).all() and texts(few["limit"]) == texts(few["fixed"])
+    assert (few["limit"].result.rounds["drafted"] > 0).all() and few["limit"].texts == few["fixed"].texts
     many = {
         name: under_load(policy, 12, memory)
         for name, policy in (("limit", limit), ("fixed", "fixed_length"), ("cloud", "cloud_only"))

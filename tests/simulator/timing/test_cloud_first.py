@@ -71,7 +71,7 @@ def test_an_answer_that_ends_before_the_edge_has_read_is_cloud_only_in_all_but_n
         }
         fields |= {"models": {"pair": tables_pair.Tables().kind}} if more else {}
         first, alone = (ran(cell(scheme, **fields)) for scheme in (K_SQS, "cloud_only"))
-        assert [each.tokens for each in first.requests] == [each.tokens for each in alone.requests]
+        assert first.texts == alone.texts
         assert [each.latency_s for each in first.requests] == [each.latency_s for each in alone.requests]
         assert first.result.summary["edge_busy"] == pytest.approx(1.0, rel=0.1), "it reads as long as the answer comes"
         assert not (first.result.rounds["drafted"] > 0).any()
@@ -98,7 +98,7 @@ def test_requests_side_by_side_take_turns_at_reading_and_drafting(cloud_s: float
         for places in (1, 2, 6)
     ]
     for run in runs:
-        assert [each.tokens for each in run.requests] == [each.tokens for each in runs[0].requests]
+        assert run.texts == runs[0].texts
         busy_s = run.result.summary["edge_busy"] * max(each.finish_s for each in run.requests)
         requests = run.result.requests
         worked_s = requests["draft_s"].sum() + requests["encode_s"].sum() + requests["hidden_draft_s"].sum()
@@ -164,7 +164,7 @@ def test_no_fault_changes_an_answer(fault: str, scheme: dict[str, Any]) -> None:
     came, and those that nobody gave up came to their end."""
     scheme = scheme if "policy" not in scheme else _composed(scheme["policy"])
     asked = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 12}
-    quiet = {(each.device, each.number): each.tokens for each in ran(cell(COUPLED, workload=asked)).requests}
+    quiet = ran(cell(COUPLED, workload=asked)).texts
     made = cell(scheme, workload=asked, edge=READING)
     made = made.with_(
         {f"{part}.{name}": value for part, fields in FAULTS[fault].items() for name, value in fields.items()}

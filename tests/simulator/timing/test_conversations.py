@@ -16,7 +16,6 @@ from cells import HEADER_BITS, cell, link
 from plants import AirWatch, Ran, ran
 
 from channels.uniforms import Uniforms
-from kinds import ConfigError
 from models.latency.roofline import Roofline
 from simulator import Cell
 from simulator.cell.amounts import Exponential, Fixed, LogNormal
@@ -311,27 +310,3 @@ def test_turns_and_lengths_that_are_drawn_are_the_users_of_every_scheme() -> Non
     )  # fmt: skip
     assert one == other and len(one) == talk("k_sqs", work).workload.total
     assert len({after[3] - before[3] - 9 for before, after in pairwise(one) if after[2] > 1}) > 2
-
-
-@pytest.mark.parametrize(
-    ("fields", "says"),
-    [
-        ({"turns": 0}, "turns = 0: must be at least 1"),
-        ({"turns": {"kind": "exponential", "mean": 3}}, "give turns, text_tokens a smaller value or most"),
-        ({"counted_turn": 4}, "counted_turn = 4: must be a turn that some conversation has, at most 3"),
-        (
-            {"counted_turn": 1, "conversations": 1, "learning_requests": 2},
-            "learning_requests = 2: must leave some turn 1 to count",
-        ),
-        ({"text_tokens": 500}, "text_tokens = 500: must be at most the length of the pair's shortest prompt"),
-        ({"turns": 2000}, "must be at most the pair's context"),
-        ({"think_s": {"kind": "log_normal", "median": 9, "most": 3}}, "median = 9: must be at most most = 3"),
-        ({"think_s": -1}, "greater than or equal to 0"),
-        ({"cloud_keeps_s": -1}, "greater than or equal to 0"),
-        ({"learning_requests": 3}, "must leave some to count"),
-    ],
-)
-def test_what_cannot_be_is_one_line(fields: dict[str, Any], says: str) -> None:
-    with pytest.raises(ConfigError, match=says) as error:
-        ran(talk("k_sqs", fields))
-    assert "\n" not in str(error.value)

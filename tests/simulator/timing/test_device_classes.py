@@ -299,13 +299,11 @@ def test_a_class_says_what_a_cell_of_its_workload_would_say() -> None:
     calm = {**PHONES["workload"], "deadline_s": None, "absences": "none"}
     memory = Memory()
     mixed = ran(fleet(fleet={**classes, "phones": {**classes["phones"], "workload": calm}}), memory)
-    said = {(each.device, each.number): each.tokens for each in mixed.requests}
     for scheme, output_tokens, devices, numbers in (("c_sqs", 9, (0, 1, 2), range(6)), ("dense", 3, (3, 4), range(4))):
         work = {"kind": "closed", "devices": 5, "requests": len(numbers), "prompt_tokens": 8}
         work["output_tokens"] = output_tokens
         alone = ran(cell(scheme, workload=work), Memory())
-        own = {(each.device, each.number): each.tokens for each in alone.requests}
-        assert all(said[device, number] == own[device, number] for device in devices for number in numbers)
+        assert all(mixed.texts[device, n] == alone.texts[device, n] for device in devices for n in numbers)
     live = ran(fleet(), Memory()).result.requests
     pd.testing.assert_frame_equal(ran(fleet(), memory).result.requests, live)  # remembered, or decoded now
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cells import cell, link
-from plants import AirWatch, Ran, ran
+from plants import AirWatch, ran
 
 from simulator import Cell
 
@@ -21,10 +21,6 @@ def fleet(*classes: dict[str, Any], **fields: Any) -> Cell:
     return cell(**{"fleet": classes, "workload": ASKED | {"devices": devices}, **fields})
 
 
-def tokens(run: Ran) -> dict[tuple[int, int], list[int]]:
-    return {(each.device, each.number): each.tokens for each in run.requests}
-
-
 def test_devices_are_numbered_class_by_class_and_use_their_own_scheme() -> None:
     made = fleet({"name": "thin", "count": 2, "scheme": "cloud_only"}, {"name": "smart"}, {"scheme": "edge_only"})
     rounds = ran(made).result.rounds
@@ -36,9 +32,9 @@ def test_devices_are_numbered_class_by_class_and_use_their_own_scheme() -> None:
 
 def test_a_class_decodes_as_a_cell_of_its_scheme_would() -> None:
     """Its place in the fleet decides when, not what: device 0 says the same alone."""
-    mixed = tokens(ran(fleet({"scheme": "k_sqs"}, {"scheme": "cloud_only"})))
+    mixed = ran(fleet({"scheme": "k_sqs"}, {"scheme": "cloud_only"})).texts
     for scheme, device in (("k_sqs", 0), ("cloud_only", 1)):
-        alone = tokens(ran(cell(scheme, workload=ASKED | {"devices": 2})))
+        alone = ran(cell(scheme, workload=ASKED | {"devices": 2})).texts
         for number in (0, 1):
             assert mixed[device, number] == alone[device, number]
 
