@@ -49,19 +49,6 @@ def test_without_an_mtu_a_message_is_one_packet() -> None:
 
 
 def test_what_few_links_have_is_written_only_where_they_have_it() -> None:
-    """A link without is written, and its cell named, as it ever was."""
-    rare = {
-        "idle_access_s",
-        "idle_after_s",
-        "overhead_s",
-        "half_duplex",
-        "listens",
-        "label",
-        "headers",
-        "part_header_bits",
-        "cut_through",
-    }
-    assert not rare & set(LinkConfig().model_dump())
     written = PRESETS["lora_sf7"].downlink.model_dump()
     assert written["listens"] == {"kind": "after_sending", "delays_s": (1.0, 2.0)} and "overhead_s" not in written
     assert PRESETS["wifi"].uplink.model_dump()["half_duplex"] == "medium"

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from links import TIMER_S, Bench, Scripted
 
+from channels.link.link_config import LinkConfig
 from simulator.timing.messages import Message
+from simulator.timing.transmitters import Access
 
 FIRST_LOST, SECOND_LOST = Scripted((0, 0, 0, 0)), Scripted((0, 0, 1, 0))
 """The first attempt of the first packet of device 0, or of the second packet of its message."""
@@ -44,6 +48,9 @@ class Timeline:
     withdrawn_s: float | None = None
 
 
+IDLING: dict[str, Any] = {"access_s": 0.25, "idle_access_s": 2.0, "idle_after_s": 10.0}
+AT_ONCE = IDLING | {"arq": {"kind": "selective_repeat", "timeout_s": 99}}
+CONNECTED = "0 queue, 2 transmit, 3 propagation, 3.1 deliver"
 ONE, TWO = (0, 0, 1000), (0, 1, 1000)
 TIMELINES = {
     "it is transmitted, travels and is delivered": Timeline({}, [ONE], {(0, 0): STRAIGHT}, {(0, 0): (1, 1000)}),
@@ -78,6 +85,39 @@ TIMELINES = {
         {"access_s": 0.25}, [ONE, (0.5, 1, 1000)],
         {(0, 0): "0 queue, 0.25 transmit, 1.25 propagation, 1.35 deliver",
          (1, 0): "0.5 queue, 1.25 transmit, 2.25 propagation, 2.35 deliver"},
+    ),
+    "a connection first, then a grant for each message; 10 s after its last bit a device idles": Timeline(
+        IDLING, [ONE, (5, 0, 1000), (16.25, 0, 1000)],
+        {(0, 0): CONNECTED, (0, 1): "5 queue, 5.25 transmit, 6.25 propagation, 6.35 deliver",
+         (0, 2): "16.25 queue, 18.25 transmit, 19.25 propagation, 19.35 deliver"},
+    ),
+    "just before the connection ends it is still there": Timeline(
+        IDLING, [ONE, (12.75, 0, 1000)], {(0, 1): "12.75 queue, 13 transmit, 14 propagation, 14.1 deliver"}
+    ),
+    "messages put while a device connects wait for the same connection, in order": Timeline(
+        AT_ONCE, [(0, 0, 8), (0.5, 0, 8), (1.9, 0, 8)],
+        {(0, 0): "0 queue, 2 transmit, 2.008 propagation, 2.108 deliver",
+         (0, 1): "0.5 queue, 2.008 transmit, 2.016 propagation, 2.116 deliver",
+         (0, 2): "1.9 queue, 2.15 transmit, 2.158 propagation, 2.258 deliver"},
+    ),
+    "each device has a connection of its own": Timeline(
+        IDLING, [ONE, (3, 1, 8)], {(1, 0): "3 queue, 5 transmit, 5.008 propagation, 5.108 deliver"}
+    ),
+    "11 s on the air, longer than it may be silent: it does not idle meanwhile": Timeline(
+        AT_ONCE, [(0, 0, 11_000), (13.5, 0, 8)],
+        {(0, 1): "13.5 queue, 13.75 transmit, 13.758 propagation, 13.858 deliver"},
+    ),
+    "a device whose packets still wait is not idle: the first is on the air from 2 s to 22 s": Timeline(
+        AT_ONCE, [(0, 0, 20_000), (14, 0, 1000)], {(0, 1): "14 queue, 22 transmit, 23 propagation, 23.1 deliver"}
+    ),
+    "without a time to idle each message waits as long": Timeline(
+        {"access_s": 0.25, "idle_access_s": 2.0}, [(0, 0, 8), (100, 0, 8)],
+        {(0, 0): "0 queue, 0.25 transmit, 0.258 propagation, 0.358 deliver",
+         (0, 1): "100 queue, 100.25 transmit, 100.258 propagation, 100.358 deliver"},
+    ),
+    "a connected device with no wait says once that it queues": Timeline(
+        IDLING | {"access_s": 0}, [ONE, (2.5, 0, 1000)],
+        {(0, 0): CONNECTED, (0, 1): "2.5 queue, 3.2 transmit, 4.2 propagation, 4.3 deliver"},
     ),
     "airtime beside the bits holds the link": Timeline(
         {"overhead_s": 0.25}, [ONE, (0.5, 1, 1000)],
@@ -225,3 +265,22 @@ def test_a_round_trip_is_shown_of_packets_that_were_sent_once(arq: str) -> None:
     trips_s = [trip_s for trip_s, _ in seen]
     assert math.isnan(trips_s[0]) and trips_s[1:] == pytest.approx([0.16 + 0.2, 0.16 + 0.2, 0.32 + 0.2])
     assert [timeouts for _, timeouts in seen] == [1, 1, 2, 2]
+
+
+@given(
+    gaps_s=st.lists(st.floats(0, 30), min_size=1, max_size=12),
+    access_s=st.floats(0, 5),
+    idle_access_s=st.floats(0, 5),
+    idle_after_s=st.floats(0, 20),
+)
+def test_grants_keep_the_order_of_messages_and_no_wait_is_longer_than_the_longest(
+    gaps_s: list[float], access_s: float, idle_access_s: float, idle_after_s: float
+) -> None:
+    fields: dict[str, Any] = {"access_s": access_s, "idle_access_s": idle_access_s, "idle_after_s": idle_after_s}
+    access, now_s, granted_s = Access(LinkConfig(**fields)), 0.0, -float("inf")
+    for gap_s in gaps_s:
+        now_s += gap_s
+        wait_s = access.wait_s(0, now_s, granted_s)
+        assert 0 <= wait_s <= max(access_s, idle_access_s) + 1e-9
+        assert now_s + wait_s >= granted_s - 1e-9
+        granted_s = now_s + wait_s
