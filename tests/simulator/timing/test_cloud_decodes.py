@@ -27,6 +27,7 @@ from simulator.schemes.policy import (
     PolicyState,
     SeenCloud,
     SeenVerdict,
+    Wait,
 )
 
 ONE: dict[str, Any] = {"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
@@ -98,6 +99,8 @@ class Once(Policy):
             "late": CloudDecodes(1),
             "a rung": DraftOne(1),
             "long": DraftRound(view.most_drafts + 1),
+            "empty": SEND,
+            "the past": Wait(view.now_s),
         }
         return (DRAFT if len(view.drafts) < self.after_drafts else actions[self.action]), state
 
@@ -213,6 +216,8 @@ def test_it_ends_with_the_answer() -> None:
         ("late", 1, "in a round that has drafts"),
         ("a rung", 0, r"rung = 1: must be 0\.\.0"),
         ("long", 0, r"length = 9: must be 1\.\.8"),
+        ("empty", 0, "without a draft"),
+        ("the past", 0, "must be later than now"),
     ],
 )
 def test_what_is_out_of_place_is_told_in_one_line(action: str, after_drafts: int, told: str) -> None:

@@ -17,7 +17,6 @@ from simulated import bend, written_cell
 from models.latency.latency import block_passes
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
-from simulator.timing import plant
 
 PASS_S, ENCODE_S, VERIFY_S = 0.005, 1e-4, 0.02
 MEMORY = Memory()
@@ -196,14 +195,3 @@ def test_i12_of_parts_that_are_drafted_in_blocks(drafts: int) -> None:
 def test_it_decides_time_alone_so_remembered_rounds_are_the_same() -> None:
     one, many = blocks("k_sqs", 1), blocks("k_sqs", 15, cloud={"drafts_per_pass": 3})
     assert one.decoding_id == many.decoding_id and one.id != many.id
-
-
-def test_requests_that_are_decoded_first_count_the_passes_of_their_edge(monkeypatch: pytest.MonkeyPatch) -> None:
-    own, memory = link(1e5, sharing="own", arq="selective_repeat"), Memory()
-    tables = []
-    for first in (True, False):
-        if not first:
-            monkeypatch.setattr(plant, "can_be_decoded", lambda *_: False)
-        tables.append([simulate(blocks(WAYS["whole"], drafts, uplink=own, downlink=own), memory=memory).rounds
-                       for drafts in (1, 4, 2)])  # fmt: skip
-    assert all(one.equals(other) for one, other in zip(*tables, strict=True))
