@@ -6,6 +6,7 @@ import gc
 import math
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from plants import ran
 from simulator import Cell, ConfigError, simulate, sweep
 from simulator.decoding.memory import Memory
 from simulator.run import COLLECTOR
+from simulator.timing.decoded_request import DecodedRequest
 from simulator.timing.driver import Driver
 
 FREE = link(inf, delay_s=0.0)
@@ -230,14 +232,18 @@ def test_a_cell_without_rounds_has_empty_columns_of_the_same_types(tmp_path: Pat
     assert simulate(late).rounds.dtypes.equals(simulate(usual).rounds.dtypes)
 
 
+OWN = {way: link(1e5, sharing="own", arq="selective_repeat") for way in ("uplink", "downlink")}
+
+
+@pytest.mark.parametrize("links", [{}, OWN], ids=["in events", "timed when it is decoded"])
 @pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only", "edge_only", {"kind": "k_sqs", "depth": 1}], ids=str)
-def test_a_run_leaves_nothing_to_the_garbage_collector(scheme: object) -> None:
+def test_a_run_leaves_nothing_to_the_garbage_collector(scheme: object, links: dict[str, Any]) -> None:
     """What a request held goes when it ends, or a large run would keep all of it until a collection."""
     with COLLECTOR.seldom():  # what other tests left is not looked through
         gc.disable()
         try:
-            run = ran(cell(scheme))
-            left = [each for each in gc.get_objects() if type(each) is Driver]
+            run = ran(cell(scheme, **links))
+            left = [each for each in gc.get_objects() if type(each) in (Driver, DecodedRequest)]
         finally:
             gc.enable()
     assert run.requests and not left, "a request that has ended holds itself"

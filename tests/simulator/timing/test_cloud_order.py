@@ -3,7 +3,6 @@ cost."""
 
 from __future__ import annotations
 
-from itertools import permutations
 from math import expm1
 from typing import Any
 
@@ -56,25 +55,6 @@ def test_jobs_are_done_when_the_twin_says_that_takes_who_is_due_first() -> None:
     jobs = asked(1, 400, 0.9)
     assert served(jobs, order="earliest_deadline") == pytest.approx(by_deadline(jobs), rel=1e-12)
     assert served(jobs) != served(jobs, order="earliest_deadline")
-
-
-def test_no_other_order_has_a_smaller_largest_lateness() -> None:
-    """Jackson's rule (1955): of jobs that are all there, the order of deadlines minimizes the largest lateness."""
-    for seed in range(20):
-        jobs = [(0.5, tokens, due_s) for _, tokens, due_s in asked(seed, 5, 1.0)]
-        first = (0.0, 1, 0.0)  # they come during its pass
-        done = served([first, *jobs], order="earliest_deadline")[1:]
-        lateness = [
-            max(1 + sum(jobs[each][1] for each in order[: n + 1]) - jobs[number][2] for n, number in enumerate(order))
-            for order in permutations(range(len(jobs)))
-        ]
-        assert max(at_s - due_s for at_s, (_, _, due_s) in zip(done, jobs, strict=True)) == pytest.approx(min(lateness))
-
-
-def test_of_equal_jobs_the_same_number_is_done_at_each_time_in_any_order() -> None:
-    jobs = [(at_s, 3, due_s) for at_s, _, due_s in asked(2, 300, 0.8)]
-    ends = [sorted(served(jobs, order=order)) for order in ("arrival", "earliest_deadline", "priority")]
-    assert ends[1] == pytest.approx(ends[0]) and ends[2] == pytest.approx(ends[0])
 
 
 def test_mean_waits_of_two_classes_are_cobham_s() -> None:

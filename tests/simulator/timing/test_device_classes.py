@@ -99,17 +99,6 @@ def test_requests_and_packets_of_each_class_are_all_accounted_for(watched: tuple
     assert set(by_link["uplink"]) == {"meters"}, "the sensor sends nothing"
 
 
-def test_little_s_law_holds_for_each_class(watched: tuple[Ran, AirWatch]) -> None:
-    """I4 by class: the integral of the number present, event by event, is the sum of the times spent."""
-    for name, rows in watched[0].result.requests.groupby(CLASS):
-        events = sorted([(s, 1) for s in rows["arrival_s"]] + [(s, -1) for s in rows["finish_s"]])
-        present, area = 0, 0.0
-        for (at_s, change), (next_s, _) in pairwise([*events, events[-1]]):
-            present += change
-            area += present * (next_s - at_s)
-        assert area == pytest.approx((rows["finish_s"] - rows["arrival_s"]).sum(), rel=1e-9), name
-
-
 def quantile(values: pd.Series, share: float) -> float:
     """By the definition: linear between order statistics."""
     ordered = sorted(values)
