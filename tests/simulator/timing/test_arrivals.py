@@ -213,9 +213,10 @@ def test_queues_add_up_whenever_the_clock_starts(tmp_path: Path) -> None:
     start_s = 1.7e9
     lines = ["arrival_s,prompt_tokens,output_tokens", *(f"{start_s + 0.013 * k},4,8" for k in range(60))]
     (tmp_path / "asks.csv").write_text("\n".join(lines))
-    asked = {"kind": "arrivals", "path": str(tmp_path / "asks.csv"), "devices": 30}
+    asked, memory = {"kind": "arrivals", "path": str(tmp_path / "asks.csv"), "devices": 30}, Memory()
     for tenths in (1, 3, 7, 9, 15, 25):
-        requests = simulate(cell("k_sqs", workload=asked | {"horizon_s": start_s + 0.1 * tenths})).requests
+        made = cell("k_sqs", workload=asked | {"horizon_s": start_s + 0.1 * tenths})
+        requests = simulate(made, memory=memory).requests
         assert len(requests) == min(60, math.floor(0.1 * tenths / 0.013) + 1)
         assert (requests["outcome"] == "in_flight").any()
 

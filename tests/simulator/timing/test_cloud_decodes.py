@@ -169,15 +169,14 @@ def test_it_works_for_devices_that_hear_only_after_sending() -> None:
     assert deaf.texts == ran(made("cloud_alone_in_tests")).texts
 
 
-@pytest.mark.parametrize("scheme", ["composed", "rungs"])
-def test_a_run_that_is_remembered_is_the_run_that_was_decoded(scheme: str) -> None:
+def test_a_run_that_is_remembered_is_the_run_that_was_decoded() -> None:
     """In whichever order policies that stop elsewhere fill the memory, and half of it from others' rounds."""
     policies: list[object] = [
         "alternating_in_tests",
         {"kind": "alternating_in_tests", "least": 0.3, "alone": 0},
         "fixed_length",
     ]
-    cells = [busy({"kind": scheme, "policy": policy}) for policy in policies]
+    cells = [busy({"kind": "rungs", "policy": policy}) for policy in policies]
     assert_remembered_as_decoded(cells)
 
 

@@ -9,7 +9,7 @@ import pytest
 import tables_pair
 from cells import HEADER_BITS, busy, cell, link
 from decodings import resolved
-from plants import AirWatch, ran
+from plants import AirWatch, ran, ran_once
 from remembered import assert_remembered_as_decoded
 
 from kinds import ConfigError
@@ -162,7 +162,7 @@ def test_no_fault_changes_an_answer(fault: str) -> None:
     """A coupled answer is the verifier's own, however many tokens the cloud began with: so it is here, as far as it
     came, and those that nobody gave up came to their end. Of plain rounds the fault schedules show it."""
     asked = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 12}
-    quiet = ran(cell(COUPLED, workload=asked)).texts
+    quiet = ran_once(cell(COUPLED, workload=asked)).texts
     made = cell(_composed(GOODPUT["policy"]), workload=asked, edge=READING).with_(
         {f"{part}.{name}": value for part, fields in FAULTS[fault].items() for name, value in fields.items()}
     )

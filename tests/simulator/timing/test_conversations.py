@@ -35,6 +35,8 @@ TALK: Final[dict[str, Any]] = {
 }  # fmt: skip
 FORGETFUL: Final = {"cloud_keeps_s": 0.0, "edge_keeps_s": 0.0}
 LOSSY: Final = {"kind": "bernoulli", "probability": 0.25}
+MEMORY: Final = Memory()
+"""The texts of cells that differ in when they are decoded alone."""
 
 
 def talk(scheme: object = "k_sqs", work: dict[str, Any] | None = None, **fields: Any) -> Cell:
@@ -162,8 +164,8 @@ def test_whoever_needs_the_memory_takes_it_from_those_who_think(memory: dict[str
     work = TALK | {"devices": 4, "turns": 4, "think_s": 1.0}
     tight = {"servers": 2, "kv_tokens": 80, "kv_token_bytes": 1e3, "latency": clock(0.2, 0.01, 0)}
     made = cell("k_sqs", workload=work, cloud=tight | memory)
-    run = ran(made)
-    roomy = ran(made.with_({"cloud.kv_tokens": None}))
+    run = ran(made, MEMORY)
+    roomy = ran(made.with_({"cloud.kv_tokens": None}), MEMORY)
     assert (run.result.requests["outcome"] == "answered").all()
     assert {each.number: each.tokens for each in run.requests if not each.device} == {
         each.number: each.tokens for each in roomy.requests if not each.device
@@ -268,7 +270,7 @@ def test_a_prompt_of_32k_is_answered_and_its_second_turn_reads_what_is_new() -> 
 def test_metrics_may_count_one_turn_alone() -> None:
     work = TALK | {"conversations": 2, "devices": 2}
     made = cell("k_sqs", workload=work)
-    whole, third = ran(made), ran(made.with_({"workload.counted_turn": 3}))
+    whole, third = (ran(each, MEMORY) for each in (made, made.with_({"workload.counted_turn": 3})))
     rows = whole.result.requests
     rows = rows[rows["turn"] == 3]
     assert third.result.summary["latency_s"] == pytest.approx(rows["latency_s"].mean())

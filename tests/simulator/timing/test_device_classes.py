@@ -49,7 +49,7 @@ def fleet(**fields: Any) -> Cell:
 @pytest.fixture(scope="module")
 def watched() -> tuple[Ran, AirWatch]:
     watch = AirWatch()
-    return ran(fleet(), watch=watch), watch
+    return ran(fleet(), MEMORY, watch), watch
 
 
 def rows_of(run: Ran, name: str) -> pd.DataFrame:
@@ -62,7 +62,7 @@ def test_each_class_asks_by_its_own_workload_whoever_else_is_there(watched: tupl
     meters = asked[asked[CLASS] == "meters"].groupby("device")["arrival_s"].apply(list)
     assert [round(b - a, 9) for each in meters for a, b in pairwise(each)] == [0.7] * 6
     assert meters.map(lambda each: 0 <= each[0] < 0.7).all() and meters[3][0] != meters[4][0]
-    more = ran(fleet(fleet={"phones": {**PHONES, "count": 5}, "meters": METERS})).result.requests
+    more = ran(fleet(fleet={"phones": {**PHONES, "count": 5}, "meters": METERS}), MEMORY).result.requests
     again = more[more[CLASS] == "meters"].sort_values(["device", "request"])["arrival_s"]
     assert again.tolist() == asked[asked[CLASS] == "meters"]["arrival_s"].tolist()
 
