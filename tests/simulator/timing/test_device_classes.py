@@ -17,6 +17,7 @@ from channels.link.radio_power import OnAir
 from channels.uniforms import Uniforms
 from simulator import Cell, ConfigError, sweep
 from simulator.cell.dotted_names import flatten
+from simulator.cell.settings import changed, spread
 from simulator.decoding.memory import Memory
 from simulator.results.columns import ALL_CLASSES, CLASS
 from simulator.results.metrics import METRICS, ON_REQUEST
@@ -352,8 +353,6 @@ def test_a_class_is_laid_over_its_cell() -> None:
 
 def test_a_grid_over_the_cell_reaches_its_classes() -> None:
     base = {"models.pair": "synthetic", "fleet": {"a": {"workload": {"think_s": 1}}, "b": {"count": 2}}}
-    from simulator.cell.settings import changed, spread
-
     axes = {"workload.output_tokens": [8, 16], "fleet.a.count": [1, 4]}
     made = spread(Cell, changed(Cell, base), axes, {"fleet.b.workload.requests": 3})
     found = [[(each.workload.output_tokens, each.count, each.requests) for each in one.classes] for one in made]

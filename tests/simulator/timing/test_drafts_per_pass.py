@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cells import cell, link
+from heard import Looking
 from hypothesis import given
 from hypothesis import strategies as st
 from plants import AirWatch, Ran, ran
@@ -178,8 +179,6 @@ def test_a_round_that_is_cut_has_the_drafts_of_the_passes_that_had_ended() -> No
 @pytest.mark.parametrize("drafts", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_i12_of_parts_that_are_drafted_in_blocks(drafts: int) -> None:
     """Losses look at when a part leaves, which is set by how many drafts came before it, never by which."""
-    from heard import Looking
-
     halves, even = (0.5, 0.5, 0.0), (1 / 3, 1 / 3, 1 / 3)
     scheme = {"kind": "c_sqs", "partial": True, "resolution": 240, "max_drafts": 3}
     uplink = link(1e6, loss=Looking(period_s=0.0067, share=0.5), header_bits=8, mtu_bits=24, arq="selective_repeat")
