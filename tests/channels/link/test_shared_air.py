@@ -83,6 +83,15 @@ def test_configured_grants_need_no_request_and_are_blocks_that_no_other_gets() -
     Scheduled(configured_period_s=0.005, configured_blocks=10).check(20, BaseStation())
 
 
+def test_proportional_fairness_serves_who_has_had_less() -> None:
+    """Fades for ever: one that comes later with half as much is through first, which in its turn it would not be."""
+    curve = steady()
+    bits = int(50 * curve.block_bits(0, 0))
+    packets = [Sent(0.0, 10 * bits, 0), Sent(0.0045, 5 * bits, 1)]
+    left = gone([opened(AT_ONCE, curve)], packets)
+    assert left[packets[1]].left_s < left[packets[0]].left_s
+
+
 def test_a_back_off_counts_down_by_one_over_a_busy_period() -> None:
     """Who draws a sends in slot a; b - a - 1 are left to who drew b, from the gap behind the frame on."""
     server = opened({"kind": "csma", "slot_s": 0.001, "gap_s": 0.01}, ConstantCurve(1e4))
