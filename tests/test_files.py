@@ -102,17 +102,15 @@ READERS = {
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_every_reader_of_lines_names_file_and_line_and_refuses_what_is_no_text(tmp_path: Path, name: str) -> None:
+def test_every_reader_of_lines_names_file_and_line_and_refuses_what_is_no_text_and_a_pipe(
+    tmp_path: Path, name: str
+) -> None:
     path = tmp_path / "binary"
     path.write_bytes(b"\n\xff\n")
     with pytest.raises(ValueError, match="binary, line 2: must be UTF-8 text"):
         READERS[name](path)
     with pytest.raises(ValueError, match=r"absent: cannot be read \(No such file or directory\)"):
         READERS[name](tmp_path / "absent")
-
-
-@pytest.mark.parametrize("name", READERS)
-def test_every_reader_refuses_a_pipe_at_once(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ValueError, match=r"pipe: cannot be read \(must be a regular file"):
         READERS[name](tmp_path / "pipe")

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from timed_cells import CLOCKS, narrow, uplink
 
 from channels.codec.coder.arithmetic import MEASURE, cost, machine
 from channels.codec.draft import Format, latest
@@ -25,7 +26,7 @@ from channels.uniforms import Uniforms
 from kinds.arrays import Ints
 from models.interface import Pair
 from models.verification import arrivals, race
-from simulator import Cell, simulate
+from simulator import simulate
 from simulator.decoding.memory import Memory
 
 PAIRS = ("sotu", "smollm2") if os.environ.get("SQSIM_SCALE") == "full" else ("sotu",)
@@ -118,21 +119,8 @@ def test_coupled_trees_beside_coupled_and_k_sqs(kind: str) -> None:
 
 def run(kind: str, scheme: dict[str, object], bps: float, header_bits: int, memory: Memory) -> tuple[float, ...]:
     """ms a token, tokens a round, payload bits a round."""
-    result = simulate(
-        Cell.from_fields(
-            {
-                "models": {"pair": kind},
-                "workload": {"kind": "closed", "requests": 6, "prompt_tokens": 32, "output_tokens": 40,
-                             "prompt_at_cloud": True},
-                "scheme": scheme,
-                "edge": {"latency": {"kind": "constant", "per_pass_s": 0.006}},
-                "cloud": {"batching": "none", "latency": {"kind": "constant", "per_pass_s": 0.043}},
-                "uplink": {"rate": {"kind": "constant", "bps": bps}, "header_bits": header_bits},
-                "downlink": {"rate": {"kind": "constant", "bps": 10e6}, "header_bits": header_bits},
-            }
-        ),
-        memory=memory,
-    )  # fmt: skip
+    made = narrow(kind, scheme, uplink(bps, header_bits), 6, **CLOCKS)
+    result = simulate(made, memory=memory)
     summary = result.summary
     tokens, payload_bits = 1 + summary["accepted_per_round"], float(result.rounds["payload_bits"].mean())
     return 1e3 * summary["latency_per_token_s"], tokens, payload_bits

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator import Cell, simulate
+from timed_cells import CLOCKS, narrow, uplink
+
+from simulator import simulate
 from simulator.decoding.memory import Memory
 
 RATES_BPS = (1e3, 3e3, 10e3, 100e3, 1e6)
@@ -39,13 +41,10 @@ def test_packets_that_begin_before_their_round_is_drafted() -> None:
     for name, lengths in SCHEMES.items():
         for header_bits, devices in PLACES:
             whole_ms = list[float]()
-            for way, (fields, uplink) in WAYS.items():
+            for way, (fields, more) in WAYS.items():
                 if "partial" in fields and name == "coupled_tree":
                     continue
-                links = [
-                    {"rate": {"kind": "constant", "bps": bps}, "header_bits": header_bits, **uplink}
-                    for bps in RATES_BPS
-                ]
+                links = [uplink(bps, header_bits, **more) for bps in RATES_BPS]
                 best_ms = [min(run_ms(each | fields, link, devices, memory) for each in lengths) for link in links]
                 shown = [f"{one:10.1f}" for one in best_ms]
                 if whole_ms:
@@ -54,19 +53,9 @@ def test_packets_that_begin_before_their_round_is_drafted() -> None:
                 print(f"{name:14}{header_bits:7}{devices:9}  {way:12}{''.join(shown)}", flush=True)
 
 
-def run_ms(scheme: dict[str, Any], uplink: dict[str, Any], devices: int, memory: Memory) -> float:
+def run_ms(scheme: dict[str, Any], link: dict[str, Any], devices: int, memory: Memory) -> float:
     """Milliseconds a token."""
-    cell = Cell.from_fields(
-        {
-            "models": {"pair": "sotu"},
-            "workload": {"kind": "closed", "requests": 3, "prompt_tokens": 32, "output_tokens": 40,
-                         "prompt_at_cloud": True, "devices": devices},
-            "scheme": scheme,
-            "edge": {"latency": {"kind": "constant", "per_pass_s": 0.006}},
-            "cloud": {"batching": "waiting", "latency": {"kind": "constant", "per_pass_s": 0.043}},
-            "uplink": uplink,
-            "downlink": {"rate": {"kind": "constant", "bps": 10e6}, "header_bits": uplink["header_bits"]},
-        }
-    )  # fmt: skip
+    waiting = CLOCKS | {"cloud": CLOCKS["cloud"] | {"batching": "waiting"}}
+    cell = narrow("sotu", scheme, link, devices=devices, **waiting)
     found = [simulate(cell.with_({"seed": seed}), memory=memory).summary["latency_per_token_s"] for seed in (1, 2)]
     return 1e3 * sum(found) / len(found)

@@ -3,11 +3,11 @@ by one: what comes after the cells must not grow with the width of their table."
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from timed_cells import seconds
 
 from simulator.results.comparison_log import recording
 from simulator.results.intervals import interval, metrics_of, paired, summarise
@@ -30,13 +30,6 @@ def cells(settings: int, seeds: int, fields: int) -> pd.DataFrame:
     }
     given |= {f"uplink.field_{n}": (["word"] * rows if n % 2 else np.ones(rows)) for n in range(fields)}
     return in_plain_columns(pd.DataFrame({**given, **{name: rng.lognormal(size=rows) for name in METRICS}}))
-
-
-def seconds(work: Callable[[], object], times: int = 1) -> float:
-    start = time.process_time()
-    for _ in range(times):
-        work()
-    return time.process_time() - start
 
 
 def test_a_comparison_costs_the_same_however_wide_the_table_is(ratio):

@@ -6,8 +6,9 @@ taken in turn, so that a busy machine counts for little.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
+
+from timed_cells import replayed, seconds
 
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
@@ -17,45 +18,26 @@ SESSIONS = 20
 Curves = Callable[..., None]
 
 
-def cell(devices: int = 10, requests: int = 5) -> Cell:
-    """Devices with links of their own and a quarter as many servers: more of both is more of the same."""
-    own = {"sharing": "own"}
-    return Cell.from_fields(
-        {
-            "models": {"pair": {"kind": "synthetic", "size": 256}},
-            "workload": {
-                "kind": "closed", "devices": devices, "requests": requests, "distinct": SESSIONS,
-                "prompt_tokens": 16, "output_tokens": 32,
-            },
-            "uplink": {"rate": {"kind": "constant", "bps": 1e5}, **own},
-            "downlink": {"rate": {"kind": "constant", "bps": 1e7}, **own},
-            "cloud": {"servers": max(1, devices // 4)},
-        }
-    )  # fmt: skip
-
-
 def least_s(works: Mapping[int, Callable[[], object]]) -> dict[int, float]:
     """By size, the least CPU seconds of the work for it."""
     found: dict[int, list[float]] = {size: [] for size in works}
     for _ in range(REPEATS):
         for size, work in works.items():
-            start = time.process_time()
-            work()
-            found[size].append(time.process_time() - start)
+            found[size].append(seconds(work))
     return {size: min(cpu_s) for size, cpu_s in found.items()}
 
 
 def remembered(cells: Mapping[int, Cell]) -> dict[int, Callable[[], object]]:
     memory = Memory()
-    simulate(cell(1, SESSIONS), memory=memory)
+    simulate(replayed(1, SESSIONS, SESSIONS), memory=memory)
     return {size: lambda one=one: simulate(one, memory=memory) for size, one in cells.items()}  # type: ignore[misc]
 
 
 def test_devices(curve: Curves) -> None:
-    cells = {devices: cell(devices) for devices in (30, 100, 300, 1_000)}
+    cells = {devices: replayed(devices, 5, SESSIONS) for devices in (30, 100, 300, 1_000)}
     curve("simulation, rounds remembered", "devices", least_s(remembered(cells)), at_most=1.1)
 
 
 def test_horizon(curve: Curves) -> None:
-    cells = {requests: cell(requests=requests) for requests in (15, 50, 150, 500)}
+    cells = {requests: replayed(10, requests, SESSIONS) for requests in (15, 50, 150, 500)}
     curve("simulation, rounds remembered", "requests a device", least_s(remembered(cells)), at_most=1.1)

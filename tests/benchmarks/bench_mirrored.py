@@ -16,12 +16,13 @@ import os
 
 import numpy as np
 import pytest
+from timed_cells import narrow, uplink
 
 from channels.codec import prior_files
 from channels.codec.lattice import quantize
 from channels.codec.sparsify import TopK
 from models.interface import Pair
-from simulator import Cell, simulate
+from simulator import simulate
 from simulator.decoding.memory import Memory
 
 PAIRS = ("sotu", "smollm2") if os.environ.get("SQSIM_SCALE") == "full" else ("sotu",)
@@ -57,7 +58,7 @@ def test_mirrored_beside_k_sqs(pair: str) -> None:
     for name, scheme in SCHEMES.items():
         best: dict[tuple[int, float], float] = {}
         for drafts, bits, bps in itertools.product(DRAFTS, HEADERS_BITS, RATES_BPS):
-            summary = simulate(cell(pair, {**scheme, "max_drafts": drafts}, bps, bits), memory=memory).summary
+            summary = simulate(narrow(pair, {**scheme, "max_drafts": drafts}, uplink(bps, bits)), memory=memory).summary
             at = bits, bps
             best[at] = min(best.get(at, 1e9), 1e3 * summary["latency_per_token_s"])
             if drafts == 4:
@@ -109,16 +110,3 @@ def counts(q: np.ndarray, k: int, resolution: int) -> bytes:
     support = TopK(k).support(q)
     numbers = quantize(q[support], resolution)
     return support[numbers > 0].tobytes() + numbers[numbers > 0].tobytes()
-
-
-def cell(pair: str, scheme: dict[str, object], bps: float, header_bits: int) -> Cell:
-    return Cell.from_fields(
-        {
-            "models": {"pair": pair},
-            "workload": {"kind": "closed", "requests": 3, "prompt_tokens": 32, "output_tokens": 40,
-                         "prompt_at_cloud": True},
-            "scheme": scheme,
-            "uplink": {"rate": {"kind": "constant", "bps": bps}, "header_bits": header_bits},
-            "downlink": {"rate": {"kind": "constant", "bps": 10e6}, "header_bits": header_bits},
-        }
-    )  # fmt: skip

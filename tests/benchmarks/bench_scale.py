@@ -23,9 +23,10 @@ from pathlib import Path
 
 import pytest
 import simpy
+from timed_cells import replayed
 
 from scenarios.command.progress_bar import ProgressBar
-from simulator import Cell, CellResult, simulate
+from simulator import CellResult, simulate
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.results.requests import Request
@@ -35,24 +36,7 @@ FULL = os.environ.get("SQSIM_SCALE") == "full"
 SESSIONS = 1_000 if FULL else 100
 ROUNDS = 1_000_000 if FULL else 20_000
 ROUNDS_A_REQUEST = 10  # about, at 32 output tokens
-OUTPUT_TOKENS = 32
 MEMORY = Memory()
-
-
-def cell(devices: int, requests: int) -> Cell:
-    own = {"sharing": "own"}
-    return Cell.from_fields(
-        {
-            "models": {"pair": {"kind": "synthetic", "size": 256}},
-            "workload": {
-                "kind": "closed", "devices": devices, "requests": requests, "distinct": SESSIONS,
-                "prompt_tokens": 16, "output_tokens": OUTPUT_TOKENS,
-            },
-            "uplink": {"rate": {"kind": "constant", "bps": 1e5}, **own},
-            "downlink": {"rate": {"kind": "constant", "bps": 1e7}, **own},
-            "cloud": {"servers": max(1, devices // 4)},
-        }
-    )  # fmt: skip
 
 
 def nothing(_: simpy.Event) -> None:
@@ -138,7 +122,7 @@ def counted() -> Iterator[dict[str, int]]:
 def shape() -> tuple[int, float, float, float]:
     """(drafter passes, SimPy events, process resumptions) per round of a small run, and events of `plant` for it."""
     with counted() as events:
-        result = simulate(cell(20, 5), memory=MEMORY)
+        result = simulate(replayed(20, 5, SESSIONS), memory=MEMORY)
     rounds = len(result.rounds)
     drafts = round(float(result.rounds["edge_passes"].sum()) / rounds)
     with counted() as bare:
@@ -162,13 +146,13 @@ def replay(devices: int, requests: int, path: Path) -> tuple[float, CellResult]:
     with ProgressBar(quiet=not FULL) as progress:
         observer = Telling(progress, f"{devices} devices") if FULL else None
         start = time.process_time()
-        result = simulate(cell(devices, requests), observer, memory=MEMORY, rounds_to=path)
+        result = simulate(replayed(devices, requests, SESSIONS), observer, memory=MEMORY, rounds_to=path)
         return time.process_time() - start, result
 
 
 @pytest.mark.parametrize("devices", [100, 10_000] if FULL else [100, 1_000])
 def test_rounds_a_second_beside_bare_simpy(devices, tmp_path, capsys, ratio):
-    simulate(cell(1, SESSIONS), memory=MEMORY)
+    simulate(replayed(1, SESSIONS, SESSIONS), memory=MEMORY)
     drafts, all_events, waits, plant_events = shape()
     with capsys.disabled():
         run_s, result = replay(devices, max(1, ROUNDS // ROUNDS_A_REQUEST // devices), tmp_path / "rounds.parquet")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from timed_cells import seconds
 from watched_texts import WatchedModel
 
 from models.interface import CachedText, LoadedPair
@@ -44,12 +45,6 @@ def cell(scheme: str, bps: float, requests: int = 2, output: int = 64, pair: str
             "uplink": {"rate": {"kind": "constant", "bps": bps}},
         }
     )
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def replay(calls: list[Call]) -> None:

@@ -162,40 +162,6 @@ def test_a_long_queue_is_cleared_away_as_it_goes() -> None:
     assert machine.under_way == machine.held == []
 
 
-FATES = st.sampled_from(["lost", "unacknowledged", "acknowledged", "late"])
-
-
-@settings(max_examples=3 * settings.default.max_examples)
-@given(window=st.integers(1, 5), count=st.integers(1, 12), data=st.data())
-def test_each_packet_is_delivered_once_and_the_window_holds(window: int, count: int, data: st.DataObject) -> None:
-    """Any interleaving of losses, lost and late acknowledgements; from the 60th event on the network is kind."""
-    machine = sender("selective_repeat", window=window)
-    packets = [Packet(bits=k) for k in range(count)]
-    air = [packet for packet in packets if machine.offer(packet)]
-    delivered: list[Packet] = []
-    late: list[Packet] = []
-    events = 0
-    while not all(packet.acked for packet in packets):
-        events += 1
-        unacked = [packet.bits for packet in packets if not packet.acked]
-        assert all(packet.bits < unacked[0] + window for packet in air)
-        if late and (not air or data.draw(st.booleans())):
-            air += machine.on_ack(late.pop(), float(events))
-            continue
-        packet = air.pop(data.draw(st.integers(0, len(air) - 1)))
-        machine.on_send(packet, float(events))
-        fate = data.draw(FATES) if events < 60 else "acknowledged"
-        if fate != "lost" and not packet.arrived:
-            packet.arrived = True
-            delivered.append(packet)
-        if fate == "acknowledged":
-            air += machine.on_ack(packet, float(events))
-        elif machine.on_timeout(packet, packet.attempt) is Expiry.RESEND:
-            air.append(packet)
-        late += [packet] * (fate == "late")
-    assert sorted(packet.bits for packet in delivered) == list(range(count))
-
-
 def test_a_packet_that_pauses_lets_others_go_and_comes_back_in_turn() -> None:
     machine = sender(max_attempts=1)
     first, second, third = (Packet(1) for _ in range(3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.link.mahimahi import MahimahiCurve
@@ -44,38 +44,36 @@ def curve_of_time(request: pytest.FixtureRequest, uniforms: Uniforms) -> Curve:
 
 
 @given(start_s=TIMES, sizes=st.lists(SIZES, min_size=2, max_size=6))
-def test_time_does_not_run_back_and_more_bits_end_later(curve: Curve, start_s: float, sizes: list[int]) -> None:
+def test_time_does_not_run_back_more_bits_end_later_and_none_goes_out_before_the_link_is_ready(
+    curve: Curve, start_s: float, sizes: list[int]
+) -> None:
+    """And no bits take no time once the link carries something."""
+    assert curve.finish(Position(start_s), 0).time_s == curve.ready_s(Position(start_s), 0)
+    position = curve.finish(Position(start_s), 5000)
+    if not isinstance(curve, MahimahiCurve) and position.credit_bits == 0:
+        assert curve.served_bits(position.time_s, curve.ready_s(position, sizes[0])) <= 1e-3
     position = Position(start_s, 0.0, (0, 0, 0))
     for bits in sizes:
-        after = curve.finish(position, bits)
-        assert after.time_s >= position.time_s
+        ready_s, after = curve.ready_s(position, bits), curve.finish(position, bits)
+        assert position.time_s - 1e-9 <= ready_s <= after.time_s + 1e-9 and after.time_s >= position.time_s
         assert curve.finish(position, bits + 1000).time_s >= after.time_s
         position = after
 
 
-@given(start_s=TIMES, bits=SIZES)
-def test_finish_is_the_first_instant_at_which_the_bits_are_served(
-    curve_of_time: Curve, start_s: float, bits: int
+@given(start_s=TIMES, first=SIZES, second=SIZES, parts=st.tuples(st.floats(0, 5), st.floats(0, 5)))
+def test_a_curve_of_time_alone_serves_each_bit_once_at_the_first_instant_that_it_can(
+    curve_of_time: Curve, start_s: float, first: int, second: int, parts: tuple[float, float]
 ) -> None:
-    end_s = curve_of_time.finish(Position(start_s), bits).time_s
-    assert curve_of_time.served_bits(start_s, end_s + 1e-8) >= bits - 1e-3
-    assert curve_of_time.served_bits(start_s, end_s - 1e-5) < bits + 1e-3
-
-
-@given(start_s=TIMES, first=SIZES, second=SIZES)
-def test_nothing_is_lost_between_two_packets(curve_of_time: Curve, start_s: float, first: int, second: int) -> None:
-    """Two packets back to back end when one of both sizes does: a half-used opportunity is kept."""
-    start = Position(start_s)
-    apart = curve_of_time.finish(curve_of_time.finish(start, first), second)
-    assert apart.time_s == pytest.approx(curve_of_time.finish(start, first + second).time_s, abs=1e-7)
-
-
-@given(start_s=TIMES, parts=st.tuples(st.floats(0, 5), st.floats(0, 5)))
-def test_service_adds_up_over_time(curve_of_time: Curve, start_s: float, parts: tuple[float, float]) -> None:
-    middle_s, end_s = start_s + parts[0], start_s + parts[0] + parts[1]
-    whole = curve_of_time.served_bits(start_s, end_s)
-    split = curve_of_time.served_bits(start_s, middle_s) + curve_of_time.served_bits(middle_s, end_s)
-    assert split == pytest.approx(whole, abs=1e-3)
+    """Service adds up over time; two packets back to back end when one of both sizes does: a half-used opportunity is
+    kept."""
+    curve, start, middle_s, until_s = curve_of_time, Position(start_s), start_s + parts[0], start_s + sum(parts)
+    end = curve.finish(start, first)
+    assert curve.served_bits(start_s, end.time_s + 1e-8) >= first - 1e-3
+    assert curve.served_bits(start_s, end.time_s - 1e-5) < first + 1e-3
+    both_s = curve.finish(start, first + second).time_s
+    assert curve.finish(end, second).time_s == pytest.approx(both_s, abs=1e-7)
+    split = curve.served_bits(start_s, middle_s) + curve.served_bits(middle_s, until_s)
+    assert split == pytest.approx(curve.served_bits(start_s, until_s), abs=1e-3)
 
 
 @pytest.mark.parametrize("name", RATES)
@@ -85,12 +83,6 @@ def test_a_curve_is_a_pure_function_of_its_uniforms(name: str, uniforms: Uniform
     one, other = Rate.of(RATES[name]).curve(uniforms), Rate.of(RATES[name]).curve(uniforms)
     forward = [one.finish(question, 30_000) for question in questions]
     assert forward == [other.finish(question, 30_000) for question in reversed(questions)][::-1]
-
-
-@settings(max_examples=30, deadline=None)
-@given(start_s=TIMES)
-def test_no_bits_take_no_time_once_the_link_carries_something(curve: Curve, start_s: float) -> None:
-    assert curve.finish(Position(start_s), 0).time_s == curve.ready_s(Position(start_s), 0)
 
 
 def test_a_rate_of_0_does_not_even_let_an_empty_packet_through(uniforms: Uniforms) -> None:
@@ -122,15 +114,6 @@ def test_a_long_fade_is_forgotten_and_goes_on_as_it_would_have(uniforms: Uniform
             assert len(lean._rates_bps) < 350 < len(whole._rates_bps)
             with pytest.raises(AssertionError, match="I2"):
                 lean.served_bits(0.0, 1.0)
-
-
-@given(start_s=TIMES, bits=SIZES)
-def test_nothing_is_served_before_the_first_bit_goes_out(curve: Curve, start_s: float, bits: int) -> None:
-    position = curve.finish(Position(start_s), 5000)
-    ready_s, end_s = curve.ready_s(position, bits), curve.finish(position, bits).time_s
-    assert position.time_s - 1e-9 <= ready_s <= end_s + 1e-9
-    if not isinstance(curve, MahimahiCurve) and position.credit_bits == 0:
-        assert curve.served_bits(position.time_s, ready_s) <= 1e-3
 
 
 SILENT = {"kind": "constant", "bps": 1e-3}
@@ -170,7 +153,7 @@ def test_a_packet_through_too_many_changes_is_told_and_not_waited_for(name: str,
         curve.finish(Position(0.0), 1e9)
 
 
-@pytest.mark.parametrize(("name", "long_bits"), [("markov", 1e6), ("random", 1e7)])
+@pytest.mark.parametrize(("name", "long_bits"), [("markov", 1e5), ("random", 1e7)])
 @pytest.mark.usefixtures("few_changes")
 def test_packets_that_nobody_acknowledges_add_up_to_too_many_changes(
     name: str, long_bits: float, uniforms: Uniforms
@@ -206,13 +189,13 @@ def test_a_horizon_changes_nothing_that_ends_before_it(uniforms: Uniforms) -> No
             )
 
 
-def test_an_idle_year_is_passed_over_without_being_kept(uniforms: Uniforms) -> None:
+def test_idle_time_is_passed_over_without_being_kept(uniforms: Uniforms) -> None:
     for name in ("markov", "rayleigh", "trace", "random"):
         whole, lean = Rate.of(RATES[name]).curve(uniforms), Rate.of(RATES[name]).curve(uniforms)
-        lean.forget(2_000.0)
+        lean.forget(400.0)
         known = lean._known if name == "random" else lean._rates_bps  # type: ignore[attr-defined]
         assert len(known) < 350
-        assert lean.finish(Position(2_000.0), 20_000) == whole.finish(Position(2_000.0), 20_000)
+        assert lean.finish(Position(400.0), 20_000) == whole.finish(Position(400.0), 20_000)
 
 
 def test_points_that_coincide_from_the_second_lap_on_carry_nothing_there(uniforms: Uniforms) -> None:

@@ -49,19 +49,6 @@ def test_without_an_mtu_a_message_is_one_packet() -> None:
 
 
 def test_what_few_links_have_is_written_only_where_they_have_it() -> None:
-    """A link without is written, and its cell named, as it ever was."""
-    rare = {
-        "idle_access_s",
-        "idle_after_s",
-        "overhead_s",
-        "half_duplex",
-        "listens",
-        "label",
-        "headers",
-        "part_header_bits",
-        "cut_through",
-    }
-    assert not rare & set(LinkConfig().model_dump())
     written = PRESETS["lora_sf7"].downlink.model_dump()
     assert written["listens"] == {"kind": "after_sending", "delays_s": (1.0, 2.0)} and "overhead_s" not in written
     assert PRESETS["wifi"].uplink.model_dump()["half_duplex"] == "medium"
@@ -214,6 +201,37 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
             LinkConfig,
             {"rate": "base_station", "sharing": "scheduled", "loss": "block_errors"},
             "loss = block_errors: needs packets sent one at a time",
+        ),
+        # one packet at a time, and media that are shared
+        (
+            LinkConfig,
+            {"half_duplex": "device", "sharing": "processor"},
+            "half_duplex needs packets that are sent one at",
+        ),
+        (
+            LinkConfig,
+            {"half_duplex": "medium", "rate": "duty_cycle"},
+            "half_duplex needs a rate that depends on time al",
+        ),
+        (LinkConfig, {"half_duplex": "device", "listens": "after_sending"}, "half_duplex is implied"),
+        (
+            LinkConfig,
+            {"overhead_s": 0.1, "sharing": "processor"},
+            "overhead_s needs packets that are sent one at a time",
+        ),
+        (LinkConfig, {"overhead_s": 0.1, "rate": "token_bucket"}, "overhead_s needs a rate that depends on time alone"),
+        (LinkConfig, {"half_duplex": "tuesday"}, "half_duplex"),
+        # transports
+        (LinkConfig, {"bulk": {}}, "bulk needs buffer_packets"),
+        (LinkConfig, {"bulk": {}, "buffer_packets": 0}, "a number from 1: without an end its queue has none"),
+        (LinkConfig, {"bulk": {"arq": "stop_and_wait"}, "buffer_packets": 4}, "must be a transport"),
+        (LinkConfig, {"bulk": {}, "buffer_packets": 4, "half_duplex": "device"}, "bulk needs half_duplex"),
+        (LinkConfig, {"arq": {"kind": "tcp", "max_attempts": 3}}, "max_attempts"),
+        (LinkConfig, {"arq": {"kind": "quic", "timer_jitter": 0.1}}, "timer_jitter"),
+        # windows come after the frame, and one after the other
+        *(
+            (LinkConfig, {"listens": {"kind": "after_sending", "delays_s": each}}, "delays_s")
+            for each in ((), (0.0, 1.0), (2.0, 1.0), (1.0, math.inf))
         ),
         (Loss, {"kind": "bernoulli", "probability": 1}, "probability"),
         (Loss, {"kind": "bernoulli", "probability": -0.1}, "probability"),

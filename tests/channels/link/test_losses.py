@@ -223,8 +223,10 @@ def test_the_mean_loss_is_that_of_a_packet_of_reference_or_none() -> None:
 
 
 def test_a_link_over_which_hardly_a_full_packet_gets_is_refused() -> None:
-    """(1 - 1e-3)^12000 is 6e-6: a message would wait for ever."""
+    """(1 - 1e-3)^12000 is 6e-6: a message would wait for ever; an acknowledgement is a bare header."""
     loss = {"kind": "bit_errors", "bit_error_rate": 1e-3}
     with pytest.raises(ValidationError, match=r"loss.bit_error_rate = 0.001: fewer than 0.1% .* 12000 bits"):
         LinkConfig.model_validate({"loss": loss, "mtu_bits": 12_000})
     assert LinkConfig.model_validate({"loss": loss, "mtu_bits": 1500}).loss.kind == "bit_errors"
+    deaf = {"mtu_bits": 12_000, "arq": {"kind": "stop_and_wait", "ack_loss": loss}}
+    assert LinkConfig.model_validate(deaf).arq.ack_loss.mean_loss is None

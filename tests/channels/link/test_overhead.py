@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from links import Bench
 
 from channels.link.link_config import LinkConfig
 from channels.link.outages import ScheduledOutages
@@ -32,15 +31,6 @@ def test_overhead_runs_while_the_link_is_up_and_bits_wait_out_an_outage() -> Non
     curve = LinkConfig(rate=rate, overhead_s=0.5).curve(CURVES)
     assert curve.finish(Position(1.0), 1000).time_s == 4.5
     assert curve.ready_s(Position(3.0), 1000) == 4.0 and curve.finish(Position(3.0), 1000).time_s == 5.5
-
-
-def test_packets_that_follow_each_other_pay_one_by_one_and_nothing_else_starts_meanwhile() -> None:
-    bench = Bench(overhead_s=0.25)
-    bench.put(0.0, device=0, bits=1000)
-    bench.put(0.5, device=1, bits=1000)
-    bench.run()
-    assert bench.log[0, 0] == [(0, "transmit"), (1.25, "propagation"), (1.35, "deliver")]
-    assert bench.log[1, 0] == [(0.5, "queue"), (1.25, "transmit"), (2.5, "propagation"), (2.6, "deliver")]
 
 
 def test_a_wifi_frame_of_1500_bytes_takes_some_650_us_and_an_empty_one_over_200() -> None:

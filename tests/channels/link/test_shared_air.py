@@ -46,28 +46,6 @@ def test_a_request_gets_a_blind_grant_whose_report_gets_the_rest() -> None:
     ]
 
 
-def test_a_report_that_was_served_before_it_came_is_no_reason_not_to_ask() -> None:
-    """Of a grant of two blocks, one a slot, the first reports a block that the second one carries: what comes before
-    the base station has read that in slot 9 asks in slot 8 and is sent in slot 12."""
-    curve = steady(blocks=1)
-    block = int(curve.block_bits(0, 0))
-    packets = [Sent(0.0005, 2 * block), Sent(0.0075, block)]
-    left = gone([opened({**OFTEN, "blind_bits": 2 * block}, curve)], packets)
-    assert [left[packet].left_s for packet in packets] == [pytest.approx(0.007), pytest.approx(0.013)]
-
-
-def test_devices_take_turns_and_share_a_slot_that_one_does_not_fill() -> None:
-    """Two packets of 40 blocks and one of 10: the first fills 40 of slot 1's 50 and the second the rest; the third,
-    which has not had a turn, is first in slot 2, with what the second lacks behind it."""
-    curve = steady()
-    bits = [int(blocks * curve.block_bits(device, 0)) for device, blocks in enumerate((40, 40, 10))]
-    packets = [Sent(0.0005, each, device) for device, each in enumerate(bits)]
-    left = gone([opened({**AT_ONCE, "order": "round_robin"}, curve)], packets)
-    began = [round(left[packet].began_s, 6) for packet in packets]
-    ends = [round(left[packet].left_s, 6) for packet in packets]
-    assert (began, ends) == ([0.001, 0.001, 0.002], [0.002, 0.003, 0.003])
-
-
 def test_slots_of_the_other_way_are_passed_over() -> None:
     """Time division DDDSU at 30 kHz: the uplink has slot 4 of 5, from 2 ms, 4.5 ms, ... on."""
     curve = steady(pattern="00001", subcarrier_hz=30_000)

@@ -126,14 +126,6 @@ def test_a_packet_is_lost_that_is_older_than_nine_eighths_of_a_round_trip() -> N
     assert machine.window == 7
 
 
-def test_losses_of_one_round_trip_shrink_the_window_once() -> None:
-    machine = sender(initial_window=20)
-    packets = offered(machine, 20)
-    for number in (9, 19):
-        machine.on_ack(packets[number], 1.0)
-    assert machine.window == pytest.approx(0.7 * 21)
-
-
 def test_a_window_that_holds_nothing_back_does_not_grow_and_rests() -> None:
     machine = sender()
     for turn in range(50):

@@ -23,73 +23,64 @@ def cloud(**fields: object) -> Cell:
     return cell(fields.pop("scheme", "k_sqs"), cloud=fields)
 
 
-def test_opt_13b_leaves_some_60_000_tokens_of_an_a100() -> None:
-    """By hand: 90% of 79.15 GiB, less 1.4 GB for passes and 2 bytes a weight, over 2 bytes x (keys, values) x 40 layers
-    x 5,120 a token."""
-    assert cloud().kv_tokens == int((ROOM - 2 * OPT_13B) // (2 * 2 * 40 * 5120)) == 60_279
+def clock(**fields: object) -> dict[str, object]:
+    return {"latency": {"kind": "roofline", **fields}}
 
 
-def test_a_70b_on_two_gpus_of_80_gb_leaves_27_700_tokens_and_36_200_without_what_passes_take() -> None:
-    """As 80e9 bytes each they would leave 8,800."""
-    two = {"latency": {"kind": "roofline", "size": "llama_3.1_70b", "device": "h100_80gb_sxm", "gpus": 2}}
-    by_hand = [int((1.8 * A100 - 2 * spent - 2 * 70_553_706_496) // (2 * 2 * 80 * 1024)) for spent in (1.4e9, 0)]
-    assert [cloud(**two).kv_tokens, cloud(**two, activation_bytes=0).kv_tokens] == by_hand == [27_675, 36_220]
+TWO = clock(size="llama_3.1_70b", device="h100_80gb_sxm", gpus=2)
+MINE = {"name": "mine", "flops_per_s": "300T", "bytes_per_s": "2 TB/s"}
+ROOMS: dict[str, tuple[dict[str, object], float | None]] = {
+    "OPT-13B on an A100: 2 bytes x (keys, values) x 40 layers x 5,120 a token": ({}, (ROOM - 2 * OPT_13B) // 819_200),
+    "so some 60,000 tokens": ({}, 60_279),
+    "a 70B on two GPUs of 80 GB, which as 80e9 bytes each would leave 8,800": (TWO, 27_675),
+    "the same": (TWO, (1.8 * A100 - 2.8e9 - 2 * 70_553_706_496) // (2 * 2 * 80 * 1024)),
+    "without what passes take": (TWO | {"activation_bytes": 0}, 36_220),
+    "with a drafter in the cloud, its weights and its share of each token": (
+        {"scheme": "colocated"}, (ROOM - 2 * OPT_13B - 2 * OPT_125M) // (2 * 2 * (40 * 5120 + 12 * 768)),
+    ),
+    "a scheme that drafts nowhere": ({"scheme": "cloud_only"}, 60_279),
+    "a drafter of no hardware": (
+        {"scheme": "colocated", "drafter_latency": {"kind": "constant", "per_pass_s": 0.002}}, 60_279,
+    ),
+    "a drafter on another device": (
+        {"scheme": "colocated", "drafter_latency": {"kind": "roofline", "size": "opt_125m", "device": "l4"}}, 60_279,
+    ),
+    "a smaller device": (clock(device="a100_40gb_sxm"), (0.9 * 39.49 * GIB - 1.4e9 - 2 * OPT_13B) // 819_200),
+    "weights of a byte": (clock(bytes_per_parameter=1), (ROOM - OPT_13B) // 819_200),
+    "keys and values of a byte": (clock(bytes_per_kv=1), (ROOM - 2 * OPT_13B) // 409_600),
+    "another model": (clock(size="llama_3.1_8b"), (ROOM - 2 * 8_030_261_248) // (4 * 32 * 1024)),
+    "a device of which no memory is known": (clock(device=MINE), None),
+    "a device of the user's": (clock(device=MINE | {"memory_bytes": "80G"}), 54_801),
+    "a clock that names no hardware": ({"latency": "constant"}, None),
+    "an affine one": ({"latency": "affine"}, None),
+    "all of what a process finds": ({"memory_utilization": 1.0}, (A100 - 1.4e9 - 2 * OPT_13B) // 819_200),
+    **{
+        f"a number stands, and no limit is null or inf: {written}": ({"kv_tokens": written}, tokens)
+        for written, tokens in ((100, 100), ("100k", 100_000), ("2 k", 2000), (inf, None), ("inf", None), (None, None))
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_a_server_holds_so_many_tokens(name: str) -> None:
+    """90% of what a process finds there, less 1.4 GB for passes and the weights, over the bytes of a token."""
+    fields, tokens = ROOMS[name]
+    made = cloud(**fields)
+    assert made.kv_tokens == tokens and Cell.from_fields(made.model_dump()) == made
+    assert "kv_tokens" not in fields or made.cloud.kv_tokens == tokens
 
 
 def test_an_8b_model_leaves_what_vllm_reports_of_a_gpu_of_80_gb() -> None:
     """Its log for Llama-3.1-8B at 0.90 of 79.14 GiB: weights 14.99 GiB, 0.12 and 1.19 beside, 54.93 for the cache."""
-    tokens = cloud(latency={"kind": "roofline", "size": "llama_3.1_8b"}).kv_tokens
+    tokens = cloud(**clock(size="llama_3.1_8b")).kv_tokens
     assert tokens is not None
     assert tokens * 2 * 2 * 32 * 1024 / GIB == pytest.approx(54.93, rel=0.002)
 
 
-def test_a_drafter_in_the_cloud_takes_its_weights_and_its_share_of_each_token() -> None:
-    by_hand = (ROOM - 2 * OPT_13B - 2 * OPT_125M) // (2 * 2 * (40 * 5120 + 12 * 768))
-    assert cloud(scheme="colocated").kv_tokens == int(by_hand) == 57_391
-    assert cloud(scheme="cloud_only").kv_tokens == 60_279
+def test_a_class_that_drafts_in_the_cloud_takes_room_from_all() -> None:
     fleet = [{"name": "one", "count": 1}, {"name": "two", "count": 1, "scheme": "colocated"}]
     mixed = {"kind": "closed", "devices": 2, "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
     assert cell(cloud={}, fleet=fleet, workload=mixed).kv_tokens == 57_391
-
-
-@pytest.mark.parametrize(
-    "drafter", [{"kind": "constant", "per_pass_s": 0.002}, {"kind": "roofline", "size": "opt_125m", "device": "l4"}]
-)
-def test_a_drafter_on_another_device_takes_nothing(drafter: dict[str, object]) -> None:
-    assert cloud(scheme="colocated", drafter_latency=drafter).kv_tokens == 60_279
-
-
-@pytest.mark.parametrize(
-    ("clock", "tokens"),
-    [
-        ({"device": "a100_40gb_sxm"}, int((0.9 * 39.49 * GIB - 1.4e9 - 2 * OPT_13B) // 819_200)),
-        ({"bytes_per_parameter": 1}, int((ROOM - OPT_13B) // 819_200)),
-        ({"bytes_per_kv": 1}, int((ROOM - 2 * OPT_13B) // 409_600)),
-        ({"size": "llama_3.1_8b"}, int((ROOM - 2 * 8_030_261_248) // (4 * 32 * 1024))),
-        ({"device": {"name": "mine", "flops_per_s": "300T", "bytes_per_s": "2 TB/s"}}, None),
-        ({"device": {"name": "mine", "flops_per_s": "300T", "bytes_per_s": "2 TB/s", "memory_bytes": "80G"}}, 54_801),
-    ],
-)
-def test_the_room_follows_the_clock(clock: dict[str, object], tokens: int | None) -> None:
-    assert cloud(latency={"kind": "roofline", **clock}).kv_tokens == tokens
-
-
-@pytest.mark.parametrize("kind", ["constant", "affine"])
-def test_a_clock_that_names_no_hardware_sets_no_limit(kind: str) -> None:
-    assert cloud(latency=kind).kv_tokens is None
-
-
-def test_the_reserve_is_a_field() -> None:
-    assert cloud(memory_utilization=1.0).kv_tokens == int((A100 - 1.4e9 - 2 * OPT_13B) // 819_200)
-
-
-@pytest.mark.parametrize(
-    ("written", "tokens"), [(100, 100), ("100k", 100_000), ("2 k", 2000), (inf, None), ("inf", None), (None, None)]
-)
-def test_a_number_stands_and_no_limit_is_null_or_inf(written: object, tokens: int | None) -> None:
-    made = cloud(kv_tokens=written)
-    assert made.kv_tokens == made.cloud.kv_tokens == tokens
-    assert Cell.from_fields(made.model_dump()) == made
 
 
 def test_a_model_that_does_not_fit_is_refused_with_both_sizes() -> None:

@@ -81,6 +81,9 @@ def ahead(scheme: str, told: str, **fields: object) -> tuple[dict[str, object], 
 
 REPLIES = {"kind": "token", "token": "coded"}
 TAIL: dict[str, object] = {"transmit_w": 1, "receive_w": 1}
+TALK: dict[str, object] = {"kind": "conversations", "conversations": 1, "turns": 3, "prompt_tokens": 7,
+                           "text_tokens": 4, "output_tokens": 9}  # fmt: skip
+SIDE_BY_SIDE: dict[str, object] = {"edge.concurrency": 2, "workload.kind": "poisson"}
 TOLD: list[tuple[dict[str, Any], str]] = [
     # what was probably meant
     ({"uplink.rate.bps": "10 s"}, "uplink.rate.bps = '10 s': must be a number of bit/s, such as 10k or 10 kbit/s"),
@@ -140,6 +143,66 @@ TOLD: list[tuple[dict[str, Any], str]] = [
     ({"uplink.half_duplex": "device"}, "uplink.half_duplex = device: must be that of downlink, null, since both ways"),
     ({"models.pair.prompt_tokens": 9, "workload.prompt_tokens": 8},
      "models.pair.prompt_tokens = 9: must be at most workload.prompt_tokens = 8, which decides"),
+    # both ways of a link
+    ({"uplink.listens": "after_sending"}, "uplink.listens = after_sending: must be always; "),
+    *[({"downlink.listens": "after_sending", **fields}, told) for fields, told in (
+        ({"uplink.sharing": "processor"}, "uplink.sharing = processor: must send one packet at a time"),
+        ({"uplink": link(1e5, 2.5, arq={"kind": "stop_and_wait", "timeout_s": 9})},
+         "downlink.listens.delays_s = (1.0, 2.0): must last until a frame is up, 2.5 s"),
+        ({"uplink": link(1e5)}, "uplink.arq.timeout_s = 0.2: must be at least one round trip, 1."),
+        ({"edge.concurrency": 2, "uplink": link(1e5, arq={"kind": "stop_and_wait", "timeout_s": 9}),
+          "workload.kind": "poisson"}, "edge.concurrency = 2: must be 1 where a device hears only after sending"),
+    )],
+    ({"downlink.cut_through": True}, "downlink.cut_through = True: must be False, a reply is made at once"),
+    ({"downlink.arq": {"kind": "quic", "opening_rtts": 1}}, "downlink.arq.opening_rtts = 1: must be 0"),
+    # requests side by side: the other one, which has the processor when a round has ended, delays parts that wait
+    ({"scheme": {"kind": "k_sqs", "depth": 1}, **SIDE_BY_SIDE},
+     "edge.concurrency = 2: must be 1 where rounds are drafted ahead"),
+    *[({"scheme": {"kind": "k_sqs", "partial": True}, **SIDE_BY_SIDE, "uplink": link(1e5, sharing=sharing)},
+       "edge.concurrency = 2: must be 1 where parts of a round leave in turn")
+      for sharing in ("round_robin", "processor")],
+    # conversations
+    *[({"workload": TALK | fields}, told) for fields, told in (
+        ({"turns": 0}, "turns = 0: must be at least 1"),
+        ({"turns": {"kind": "exponential", "mean": 3}}, "give turns, text_tokens a smaller value or most"),
+        ({"counted_turn": 4}, "counted_turn = 4: must be a turn that some conversation has, at most 3"),
+        ({"counted_turn": 1, "learning_requests": 2}, "learning_requests = 2: must leave some turn 1 to count"),
+        ({"turns": 2000}, "must be at most the pair's context"),
+        ({"think_s": {"kind": "log_normal", "median": 9, "most": 3}}, "median = 9: must be at most most = 3"),
+        ({"think_s": -1}, "greater than or equal to 0"),
+        ({"cloud_keeps_s": -1}, "greater than or equal to 0"),
+        ({"learning_requests": 3}, "must leave some to count"),
+    )],
+    # devices that move, and several clouds
+    *[({"edge.mobility": {"kind": kind, **fields}}, told) for kind, fields, told in (
+        ("random", {"interruption_s": "lts"}, "edge.mobility.interruption_s = 'lts'"),
+        ("random", {"interruption_s": 61}, "edge.mobility.interruption_s"),
+        ("random", {"mean_stay_s": 0.01}, "edge.mobility.mean_stay_s"),
+        ("scheduled", {"at_s": [1, 1.04]}, "at_s must be in order, further apart"),
+        ("periodic", {"every_s": 1, "forwarding_s": 1}, "must be more than a hand-over"),
+        ("periodic", {"cells_per_cloud": 2}, "cells_per_cloud = 2: must be left out where cloud.clouds is 1"),
+    )],
+    ({"edge.mobility": "random", "uplink": link(1e5, sharing="csma"), "downlink": link(1e7)},
+     "edge.mobility = random: needs uplink.sharing that lets a device leave, such as fifo, "),
+    ({"edge.mobility": "random", "uplink": link(1e5, sharing="aloha"), "downlink": link(1e7)}, "scheduled, not aloha"),
+    *[({"edge.mobility": "random", "workload.devices": 2, "uplink": link(1e3), "downlink": link(1e7), **fields}, told)
+      for fields, told in (
+        ({"uplink.loss": {"kind": "block_errors", "snr_db": 10.0, "bandwidth_hz": 1e4}},
+         "needs uplink.loss that needs no airtime, since a packet that stops has several, not block_errors"),
+        ({"uplink.arq": {"kind": "stop_and_wait", "timeout_s": 3}, "downlink.listens": "after_sending"},
+         "needs downlink.listens always, or what stops has no window, not after_sending"),
+    )],
+    ({"edge.mobility": "random", "uplink": link(1e5) | {"rate": {"kind": "lora"}}},
+     "needs uplink.rate of a kind that depends on time alone, not lora"),
+    ({"edge.mobility": "random", "uplink": link(1e5), "cloud": {"clouds": 2, "relocation": {"kind": "kept",
+     "backhaul_s": 1}}}, "uplink.arq.timeout_s = 0.2: must be at least one round trip, 2.04 s"),
+    ({"cloud.clouds": 2}, "relocation = null: must be one of kept, moved, read_again where clouds is more"),
+    ({"cloud.relocation": "moved"}, "relocation = moved: must be left out where clouds is 1"),
+    *[({"cloud": {"clouds": 2, "relocation": "kept", **fields}}, told) for fields, told in (
+        ({"prefill_servers": 1}, "prefill_servers = 1: must be 0 where clouds is more than 1"),
+        ({"routing": "round_robin"}, "routing = round_robin: must be shared or affinity"),
+        ({"relocation": "moved", "latency": "constant"}, "cloud.kv_token_bytes = null"),
+    )],
     # rounds under way
     ahead("k_sqs", "scheme.depth = 1: must be 0 with partial rounds, ", partial=True),
     ahead("k_sqs", "scheme.depth = 17: ", depth=17),
@@ -157,6 +220,11 @@ def test_what_does_not_go_together_is_told_in_one_line(fields: dict[str, Any], t
     with pytest.raises(ConfigError) as caught:
         Cell.from_fields({"models.pair": {"kind": "synthetic", "size": 64}, **fields})
     assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_parts_that_are_served_first_come_go_beside_other_requests() -> None:
+    scheme, edge = {"kind": "k_sqs", "partial": True}, {"concurrency": 2}
+    assert cell(scheme, edge=edge, workload={"kind": "poisson"}, uplink=link(1e5, sharing="fifo"))
 
 
 @pytest.mark.parametrize(("field", "given"), NONSENSE)

@@ -108,11 +108,27 @@ def test_a_path_in_a_cells_file_begins_at_the_file_and_not_where_the_command_is_
         Cell().with_(given)
 
 
-def test_an_objective_is_part_of_a_cell_only_where_there_is_one() -> None:
-    """So that the ids of cells without one are what they were."""
-    given = Cell().with_({"workload.slo_tpot_s": "50 ms"})
-    assert given.workload.slo_tpot_s == 0.05 and given.id != Cell().id and "slo_ttft_s" not in given.to_yaml()
-    assert "slo" not in Cell().to_yaml() and given.with_({"workload.slo_tpot_s": None}).id == Cell().id
+RARE: dict[str, tuple[object, object]] = {
+    "workload.slo_tpot_s": (None, "50 ms"), "workload.slo_ttft_s": (None, 1.0), "scheme.cloud_first": (False, True),
+    "edge.drafts_per_pass": (1, 15), "cloud.drafts_per_pass": (1, 3),
+    "cloud.step_s": (0.0, 0.1), "cloud.judge_s": (0.0, 0.1), "cloud.decode_s_per_draft": (0.0, 0.1),
+    "uplink.idle_access_s": (0.0, 1.0), "uplink.idle_after_s": (None, 1.0), "uplink.overhead_s": (0.0, 0.1),
+    "uplink.label": (None, "LoRa"), "uplink.pad_to_bits": (None, 64), "uplink.part_header_bits": (None, 16),
+    "uplink.cut_through": (False, True), "downlink.headers": ("plain", "schc"), "downlink.listens": ("always", None),
+    "uplink.half_duplex": (None, None),
+}  # fmt: skip
+"""Fields with what they are in a cell that has none of it, and what else they may be alone."""
+
+
+@pytest.mark.parametrize("field", RARE)
+def test_what_few_cells_have_is_part_of_a_cell_only_where_it_is(field: str) -> None:
+    """So that the ids, tables and remembered rounds of cells without it are what they were."""
+    (part, name), (usual, other) = field.split("."), RARE[field]
+    assert name not in Cell().model_dump()[part] and Cell().with_({field: usual}).id == Cell().id
+    if other is not None:
+        given = Cell().with_({field: other})
+        assert given.id != Cell().id and name in given.model_dump()[part]
+        assert given.with_({field: usual}).id == Cell().id
 
 
 def traced(path: Path) -> Cell:

@@ -11,8 +11,6 @@ from links import TIMER_S, Bench, Given, Scripted
 from plants import Ran, ran
 from two_ways import TwoWays
 
-from channels.link.link_config import LinkConfig
-
 DEAF = Looking(places=(0,))
 """No first acknowledgement of a message of one packet gets through."""
 PATIENT = {"kind": "stop_and_wait", "timeout_s": 5.0, "timer_jitter": 0}
@@ -147,27 +145,3 @@ def test_i1_and_i7_hold_with_acknowledgements_that_cost_bits() -> None:
         assert ways[here].bits_sent == bare[here].bits_sent + 112 * acknowledgements
         assert bare[there].sent - 1 <= acknowledgements <= bare[there].sent, "the last is under way at the end"
     assert run.result.rounds["payload_bits"].equals(free.result.rounds["payload_bits"])
-
-
-def test_whether_an_acknowledgement_is_lost_depends_on_its_own_size() -> None:
-    """A bare header of 320 bits, whatever the packet that it is for."""
-    sizes: list[int] = []
-
-    class Sizes:
-        def lost(self, now_s: float, bits: int, rate_bps: float, index: tuple[int, int, int, int, int]) -> bool:
-            sizes.append(bits)
-            return False
-
-    bench = Bench(deaf=Sizes(), header_bits=320)
-    bench.put(0.0, device=0, bits=8_000)
-    bench.run()
-    assert sizes == [320]
-    errors = {"kind": "bit_errors", "bit_error_rate": 2e-3}
-    assert (
-        LinkConfig.model_validate(
-            {"mtu_bits": 12_000, "arq": {"kind": "stop_and_wait", "ack_loss": errors}}
-        ).arq.ack_loss.mean_loss
-        is None
-    )
-    with pytest.raises(ValueError, match=r"loss.bit_error_rate"):
-        LinkConfig.model_validate({"mtu_bits": 12_000, "loss": errors})

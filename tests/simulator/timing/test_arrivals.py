@@ -6,6 +6,7 @@ import gc
 import math
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from plants import ran
 from simulator import Cell, ConfigError, simulate, sweep
 from simulator.decoding.memory import Memory
 from simulator.run import COLLECTOR
+from simulator.timing.decoded_request import DecodedRequest
 from simulator.timing.driver import Driver
 
 FREE = link(inf, delay_s=0.0)
@@ -180,6 +182,9 @@ def test_prompts_shorter_than_asked_for_are_refused_in_one_line() -> None:
     asked = {"kind": "closed", "prompt_tokens": 17, "output_tokens": 4}
     with pytest.raises(ConfigError, match=r"^workload\.prompt_tokens = 17: .*16 tokens$"):
         simulate(cell("k_sqs", workload=asked, models={"pair": PAIR | {"prompt_tokens": 16}}))
+    talk = asked | {"kind": "conversations", "prompt_tokens": 8, "text_tokens": 500}
+    with pytest.raises(ConfigError, match=r"^workload\.text_tokens = 500: must be at most the length of the pair's sh"):
+        simulate(cell("k_sqs", workload=talk))
 
 
 @pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only", "colocated"])
@@ -208,9 +213,10 @@ def test_queues_add_up_whenever_the_clock_starts(tmp_path: Path) -> None:
     start_s = 1.7e9
     lines = ["arrival_s,prompt_tokens,output_tokens", *(f"{start_s + 0.013 * k},4,8" for k in range(60))]
     (tmp_path / "asks.csv").write_text("\n".join(lines))
-    asked = {"kind": "arrivals", "path": str(tmp_path / "asks.csv"), "devices": 30}
+    asked, memory = {"kind": "arrivals", "path": str(tmp_path / "asks.csv"), "devices": 30}, Memory()
     for tenths in (1, 3, 7, 9, 15, 25):
-        requests = simulate(cell("k_sqs", workload=asked | {"horizon_s": start_s + 0.1 * tenths})).requests
+        made = cell("k_sqs", workload=asked | {"horizon_s": start_s + 0.1 * tenths})
+        requests = simulate(made, memory=memory).requests
         assert len(requests) == min(60, math.floor(0.1 * tenths / 0.013) + 1)
         assert (requests["outcome"] == "in_flight").any()
 
@@ -227,14 +233,18 @@ def test_a_cell_without_rounds_has_empty_columns_of_the_same_types(tmp_path: Pat
     assert simulate(late).rounds.dtypes.equals(simulate(usual).rounds.dtypes)
 
 
+OWN = {way: link(1e5, sharing="own", arq="selective_repeat") for way in ("uplink", "downlink")}
+
+
+@pytest.mark.parametrize("links", [{}, OWN], ids=["in events", "timed when it is decoded"])
 @pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only", "edge_only", {"kind": "k_sqs", "depth": 1}], ids=str)
-def test_a_run_leaves_nothing_to_the_garbage_collector(scheme: object) -> None:
+def test_a_run_leaves_nothing_to_the_garbage_collector(scheme: object, links: dict[str, Any]) -> None:
     """What a request held goes when it ends, or a large run would keep all of it until a collection."""
     with COLLECTOR.seldom():  # what other tests left is not looked through
         gc.disable()
         try:
-            run = ran(cell(scheme))
-            left = [each for each in gc.get_objects() if type(each) is Driver]
+            run = ran(cell(scheme, **links))
+            left = [each for each in gc.get_objects() if type(each) in (Driver, DecodedRequest)]
         finally:
             gc.enable()
     assert run.requests and not left, "a request that has ended holds itself"

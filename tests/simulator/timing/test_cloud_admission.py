@@ -3,7 +3,7 @@ sessions are thrown out instead."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import inf
 from pathlib import Path
@@ -13,12 +13,11 @@ import pytest
 from cells import cell, link
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plants import Watch, ran
+from plants import AirWatch, ran
 from servers import Bench, Visit
 from tables_pair import Tables
 
 from simulator.decoding.memory import Memory
-from simulator.results.observer import ServerPass
 
 pytestmark = pytest.mark.usefixtures("called_once")
 
@@ -58,6 +57,9 @@ def asked(seed: int, requests: int, mean_gap_s: float) -> list[Asked]:
 class Sessions(Bench):
     """Plays requests, each pass after the one before; a request that is over is forgotten."""
 
+    reads_first = True
+    """Whether the first pass is a prefill."""
+
     def __init__(self, requests: list[Asked], **fields: object) -> None:
         super().__init__(**fields)
         self.requests = requests
@@ -73,7 +75,7 @@ class Sessions(Bench):
         texts = list(accumulate(request.tokens))
         self.ran[number].append(
             self.submit(
-                (number, 0), texts[turn], prefill=not turn, read=texts[turn - 1] if turn else 0,
+                (number, 0), texts[turn], prefill=self.reads_first and not turn, read=texts[turn - 1] if turn else 0,
                 request=request.room_tokens, priority=number % 3,
             )
         )  # fmt: skip
@@ -240,7 +242,7 @@ def test_blocks_of_16_let_in_as_many_as_have_whole_ones() -> None:
         assert 40 - bench.cloud._pools[0].reservations.waiting == room // block // -(-tokens // block)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     routing=st.sampled_from(["shared", "round_robin", "shortest_queue", "affinity"]),
@@ -249,47 +251,69 @@ def test_blocks_of_16_let_in_as_many_as_have_whole_ones() -> None:
     crashes=st.booleans(),
     budget=st.sampled_from([None, 12]),
     block=st.sampled_from([1, 16]),
-    preempt=st.sampled_from([None, "preempt", {"kind": "preempt", "swap_bytes_per_s": 4}]),
+    room_tokens=st.sampled_from([None, 96, 96]),
+    admission=st.sampled_from(["whole_request", "evict", "preempt", {"kind": "preempt", "swap_bytes_per_s": 4}]),
     order=st.sampled_from(["arrival", "priority"]),
     prefill_servers=st.sampled_from([0, 1, 2]),
+    ties=st.booleans(),
+    reads_first=st.booleans(),
 )
 def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_but_by_those_before_it(
     seed: int, routing: str, batching: object, servers: int, crashes: bool, budget: int | None, block: int,
-    preempt: object, order: str, prefill_servers: int,
+    room_tokens: int | None, admission: object, order: str, prefill_servers: int, ties: bool, reads_first: bool,
 ) -> None:  # fmt: skip
+    """Crashes, and requests that are given up; with `ties` all in whole seconds, so that events coincide all the
+    time."""
     if routing not in ("shared", "affinity"):
         prefill_servers = 0
-    requests, room_tokens = asked(seed, 12, 5.0), 96
+    requests = asked(seed, 12, 5.0)
+    if ties:
+        requests = [
+            replace(each, arrival_s=float(int(each.arrival_s)), pauses_s=[float(int(s)) for s in each.pauses_s])
+            for each in requests
+        ]
     made = Sessions(
         requests, seed=seed, servers=servers, routing=routing, batching=batching, kv_tokens=room_tokens,
-        token_budget=budget, kv_block_tokens=block, kv_token_bytes=1, admission=preempt or "whole_request", order=order,
+        token_budget=budget, kv_block_tokens=block, kv_token_bytes=1, admission=admission, order=order,
         prefill_servers=prefill_servers, kv_transfer_bytes_per_s=2.0,
-        failures={"kind": "random", "mean_there_s": 60, "mean_away_s": 10} if crashes else "none",
+        failures={"kind": "random", "mean_there_s": 15, "mean_away_s": 3} if crashes else "none",
     )  # fmt: skip
-    rng = np.random.default_rng(seed)
+    made.reads_first = reads_first
+    rng, given_up = np.random.default_rng(seed), set[int]()
     for number, request in enumerate(requests):
         if rng.random() < 0.3:
-            made.call(request.arrival_s + float(rng.exponential(40.0)), lambda number=number: made.end(number))
+            given_up.add(number)
+            after_s = float(rng.integers(40) if ties else rng.exponential(40.0))
+            made.call(request.arrival_s + after_s, lambda number=number: made.end(number))
+    held = admission == "whole_request" or room_tokens is None
     while len(made.ended) < len(requests):
         made.env.step()
         assert made.env.now < 1e5, "a request never ends"
         for pool in made.cloud._pools:
-            assert pool.kv.held_tokens <= room_tokens * len(pool.servers)
-            assert preempt or pool.kv.held_tokens <= pool.reservations.taken_tokens <= room_tokens * len(pool.servers)
+            most_tokens = inf if room_tokens is None else room_tokens * len(pool.servers)
+            assert pool.kv.held_tokens <= most_tokens
+            if admission == "whole_request" and room_tokens is not None:
+                assert pool.kv.held_tokens <= pool.reservations.taken_tokens <= most_tokens
             idle = pool.free() and pool.waiting and pool.ready_s() < made.env.now
-            if idle and preempt:  # nobody that waits is in, and the first of them has no room
+            if idle and admission == "evict":
+                idle = held or not pool.may_wait
+            elif idle and not held:  # nobody that waits is in, and the first of them has no room
                 first = min((*pool.jobs, *pool.prefills), key=pool._turn)
                 idle = pool.kv.held(first.session) or pool.kv.has_room(first.text_tokens)
             assert not idle, "I5"
         prefills = made.cloud._prefill_pool
         assert not (prefills and prefills.free() and prefills.waiting and prefills.ready_s() < made.env.now), "I5"
     assert made.cloud.station.area == pytest.approx(made.cloud.station.sojourn_s, rel=1e-9), "I4"
-    if preempt:
+    for number, request in enumerate(requests):
+        done = [len(visit.done_s) for visit in made.ran[number]]
+        assert done == [1] * len(request.tokens) or (number in given_up and done[:-1] == [1] * (len(done) - 1))
+        assert max(done, default=0) <= 1
+    if admission != "whole_request":
         return
-    if not crashes and (routing in ("shared", "affinity") or servers == 1):
+    if reads_first and not crashes and (routing in ("shared", "affinity") or servers == 1):
         later = [visit for visits in made.ran.values() for visit in visits[1:]]
         assert all(state != "prefill" for visit in later for _, state in visit.states)
-    if routing == "shared" and order == "arrival":
+    if routing == "shared" and order == "arrival" and room_tokens is not None:
         firsts = [visit.began_s[0] for visits in made.ran.values() for visit in visits[:1] if visit.began_s]
         assert firsts == sorted(firsts), "somebody has overtaken"
 
@@ -338,17 +362,6 @@ FAR_S = 0.3
 PATIENT = {"kind": "selective_repeat", "timeout_s": 1.0}
 
 
-class Held(Watch):
-    """The passes of the cloud."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.passes: list[ServerPass] = []
-
-    def on_pass(self, served: ServerPass) -> None:
-        self.passes.append(served)
-
-
 @pytest.mark.parametrize("scheme", ["cloud_only", "colocated", {"kind": "k_sqs", "max_drafts": 4}, "coupled"])
 @pytest.mark.parametrize("batching", ["none", "waiting"])
 def test_the_next_request_is_let_in_when_the_cloud_has_made_the_answer_and_not_when_it_is_here(
@@ -362,7 +375,7 @@ def test_the_next_request_is_let_in_when_the_cloud_has_made_the_answer_and_not_w
         scheme, workload=asked, uplink=link(inf, arq=PATIENT), downlink=link(inf, FAR_S, arq=PATIENT),
         cloud={"kv_tokens": 8 + 12 + 9, "batching": batching, "latency": latency, "drafter_latency": latency},
     )  # fmt: skip
-    watch = Held()
+    watch = AirWatch()
     run = ran(made, watch=watch)
     by_session = {key: [each for each in watch.passes if key in each.sessions] for key in (A, B)}
     (first, last), (begun, _) = ((of[0], of[-1]) for of in by_session.values())
@@ -374,7 +387,7 @@ def test_who_is_let_in_shares_the_very_next_pass(tmp_path: Path) -> None:
     """Room for two of three, nothing takes time but passes: the third joins the second as soon as the first is done."""
     (tmp_path / "asks.csv").write_text("arrival_s,prompt_tokens,output_tokens\n0,8,4\n0,8,12\n0,8,4\n")
     asked = {"kind": "arrivals", "path": str(tmp_path / "asks.csv"), "devices": 3, "prompt_at_cloud": True}
-    watch = Held()
+    watch = AirWatch()
     free = link(inf, delay_s=0.0)
     ran(cell("cloud_only", workload=asked, uplink=free, downlink=free, cloud={
         "kv_tokens": 13 + 21, "batching": "waiting", "latency": {"kind": "constant", "per_pass_s": 1.0},
@@ -399,7 +412,7 @@ def test_a_device_that_draws_its_corrections_ends_a_request_whose_end_the_cloud_
 def test_the_cloud_works_on_for_a_request_given_up_until_the_word_of_it_has_come(scheme: object) -> None:
     """The device gives up at 1 s; its word is one bare header, 0.3 s on the way; no pass begins after that."""
     asked = {"kind": "closed", "devices": 1, "requests": 1, "prompt_tokens": 8, "output_tokens": 200, "deadline_s": 1.0}
-    watch = Held()
+    watch = AirWatch()
     made = cell(
         scheme, workload=asked | {"prompt_at_cloud": True},
         uplink=link(1e5, FAR_S, arq=PATIENT), downlink=link(1e7, arq=PATIENT),

@@ -27,6 +27,7 @@ from simulator.schemes.policy import (
     PolicyState,
     SeenCloud,
     SeenVerdict,
+    Wait,
 )
 
 ONE: dict[str, Any] = {"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
@@ -98,6 +99,8 @@ class Once(Policy):
             "late": CloudDecodes(1),
             "a rung": DraftOne(1),
             "long": DraftRound(view.most_drafts + 1),
+            "empty": SEND,
+            "the past": Wait(view.now_s),
         }
         return (DRAFT if len(view.drafts) < self.after_drafts else actions[self.action]), state
 
@@ -106,14 +109,10 @@ def made(policy: object, scheme: str = "composed", **fields: Any) -> Cell:
     return cell({"kind": scheme, "policy": policy}, **({"workload": ONE} | fields))
 
 
-def texts(run: Ran) -> dict[tuple[int, int], list[int]]:
-    return {(request.device, request.number): request.tokens for request in run.requests}
-
-
 @pytest.mark.parametrize("at_a_time", [1, 5, 1000])
 def test_the_text_is_that_of_the_cloud_alone_token_by_token(at_a_time: int) -> None:
     alone = ran(made({"kind": "cloud_alone_in_tests", "at_a_time": at_a_time}))
-    assert texts(alone) == texts(ran(cell("cloud_only", workload=ONE)))
+    assert alone.texts == ran(cell("cloud_only", workload=ONE)).texts
     assert (alone.result.rounds["drafted"] == 0).all() and (alone.result.rounds["committed"] == 1).all()
     assert alone.result.summary["tv_output"] == 0
 
@@ -167,18 +166,17 @@ def test_it_works_for_devices_that_hear_only_after_sending() -> None:
     down = link(1e5, arq={"kind": "stop_and_wait", "timeout_s": 9.0}, **listening)
     up = link(2e4, arq={"kind": "stop_and_wait", "timeout_s": 9.0})
     deaf = ran(made("cloud_alone_in_tests", downlink=down, uplink=up))
-    assert texts(deaf) == texts(ran(made("cloud_alone_in_tests")))
+    assert deaf.texts == ran(made("cloud_alone_in_tests")).texts
 
 
-@pytest.mark.parametrize("scheme", ["composed", "rungs"])
-def test_a_run_that_is_remembered_is_the_run_that_was_decoded(scheme: str) -> None:
+def test_a_run_that_is_remembered_is_the_run_that_was_decoded() -> None:
     """In whichever order policies that stop elsewhere fill the memory, and half of it from others' rounds."""
     policies: list[object] = [
         "alternating_in_tests",
         {"kind": "alternating_in_tests", "least": 0.3, "alone": 0},
         "fixed_length",
     ]
-    cells = [busy({"kind": scheme, "policy": policy}) for policy in policies]
+    cells = [busy({"kind": "rungs", "policy": policy}) for policy in policies]
     assert_remembered_as_decoded(cells)
 
 
@@ -196,7 +194,7 @@ def test_time_adds_up_where_all_actions_take_turns(scheme: str) -> None:
     assert (rounds["committed"] == rounds["accepted"] + 1).all()
     assert set(rounds["drafted"]) > {0, 3} and (rounds["edge_passes"] > rounds["drafted"]).any()
     if scheme == "coupled":
-        assert texts(run) == texts(ran(busy(fields | {"policy": "fixed_length"})))
+        assert run.texts == ran(busy(fields | {"policy": "fixed_length"})).texts
 
 
 def test_it_ends_with_the_answer() -> None:
@@ -205,8 +203,8 @@ def test_it_ends_with_the_answer() -> None:
         "workload": ONE | {"requests": 8, "stop_at_eos": True},
     }
     alone, streamed = ran(made("cloud_alone_in_tests", **fields)), ran(cell("cloud_only", **fields))
-    assert texts(alone) == texts(streamed)
-    assert any(len(text) < 24 for text in texts(alone).values())
+    assert alone.texts == streamed.texts
+    assert any(len(text) < 24 for text in alone.texts.values())
 
 
 @pytest.mark.parametrize(
@@ -217,6 +215,8 @@ def test_it_ends_with_the_answer() -> None:
         ("late", 1, "in a round that has drafts"),
         ("a rung", 0, r"rung = 1: must be 0\.\.0"),
         ("long", 0, r"length = 9: must be 1\.\.8"),
+        ("empty", 0, "without a draft"),
+        ("the past", 0, "must be later than now"),
     ],
 )
 def test_what_is_out_of_place_is_told_in_one_line(action: str, after_drafts: int, told: str) -> None:
@@ -238,7 +238,7 @@ def test_above_a_batch_the_cloud_streams_and_below_it_nothing_changes() -> None:
     if all went on, fewer than if the cloud had streamed from the start."""
     memory, limit = Memory(), {"kind": "disable_by_batch_size", "batch": 3, "tokens": 8}
     few = {name: under_load(policy, 1, memory) for name, policy in (("limit", limit), ("fixed", "fixed_length"))}
-    assert (few["limit"].result.rounds["drafted"] > 0).all() and texts(few["limit"]) == texts(few["fixed"])
+    assert (few["limit"].result.rounds["drafted"] > 0).all() and few["limit"].texts == few["fixed"].texts
     many = {
         name: under_load(policy, 12, memory)
         for name, policy in (("limit", limit), ("fixed", "fixed_length"), ("cloud", "cloud_only"))

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 from cells import cell, link
-from plants import Ran, Watch, ran
+from plants import AirWatch, Ran, ran
 from servers import Bench, Visit
 
 from simulator.decoding.memory import Memory
-from simulator.results.observer import ServerPass
 
 pytestmark = pytest.mark.usefixtures("called_once")
 
@@ -54,22 +53,13 @@ def test_a_request_that_is_given_up_on_the_way_leaves_nothing() -> None:
     assert not waiting.done_s and not bench.cloud.station.present and not bench.cloud._pools[0].kv.cached((0, 0))
 
 
-class Passes(Watch):
-    def __init__(self) -> None:
-        super().__init__()
-        self.passes: list[ServerPass] = []
-
-    def on_pass(self, served: ServerPass) -> None:
-        self.passes.append(served)
-
-
 def served(
     cloud: dict[str, Any], memory: Memory, scheme: object = "cloud_only", **fields: object
-) -> tuple[Ran, Passes]:
+) -> tuple[Ran, AirWatch]:
     asked = {"kind": "poisson", "rate_per_s": 1.0, "devices": 6, "requests": 3, "prompt_tokens": 60,
              "output_tokens": 16, "prompt_at_cloud": True, "distinct": 3}  # fmt: skip
     clock = {"kind": "affine", "base_s": 0.01, "per_token_s": 0.004}
-    watch = Passes()
+    watch = AirWatch()
     made = cell(scheme, workload=asked | fields, uplink=link(1e5), cloud={"latency": clock, **cloud})
     return ran(made, memory, watch=watch), watch
 
@@ -80,8 +70,7 @@ def test_each_server_does_its_own_and_the_text_is_the_same(scheme: object, routi
     memory, sends = Memory(), {**TWO, "kv_transfer_bytes_per_s": 1e4, "routing": routing, "servers": 2}
     apart, watch = served(sends, memory, scheme)
     together, _ = served({"servers": 3}, memory, scheme)
-    texts = [{(each.device, each.number): each.tokens for each in run.requests} for run in (apart, together)]
-    assert texts[0] == texts[1] and {each.outcome for each in apart.requests} == {"answered"}
+    assert apart.texts == together.texts and {each.outcome for each in apart.requests} == {"answered"}
     assert {each.server for each in watch.passes if any(each.reads)} == {2}
     assert all(new <= 16 for each in watch.passes if each.server < 2 for new, _ in each.work)
     assert apart.plant.cloud.station.servers == 3

@@ -1,15 +1,16 @@
-"""Who goes first of those that wait: by deadline and by class, against a slow twin and closed forms."""
+"""Who goes first of those that wait: by deadline and by class, against a slow twin and closed forms; what crashes
+cost."""
 
 from __future__ import annotations
 
-from itertools import permutations
+from math import expm1
 from typing import Any
 
 import numpy as np
 import pytest
 from cells import cell, link
 from plants import ran
-from servers import Bench
+from servers import Bench, Visit
 
 from simulator.decoding.memory import Memory
 from simulator.timing.cloud import Cloud, Job
@@ -56,25 +57,6 @@ def test_jobs_are_done_when_the_twin_says_that_takes_who_is_due_first() -> None:
     assert served(jobs) != served(jobs, order="earliest_deadline")
 
 
-def test_no_other_order_has_a_smaller_largest_lateness() -> None:
-    """Jackson's rule (1955): of jobs that are all there, the order of deadlines minimizes the largest lateness."""
-    for seed in range(20):
-        jobs = [(0.5, tokens, due_s) for _, tokens, due_s in asked(seed, 5, 1.0)]
-        first = (0.0, 1, 0.0)  # they come during its pass
-        done = served([first, *jobs], order="earliest_deadline")[1:]
-        lateness = [
-            max(1 + sum(jobs[each][1] for each in order[: n + 1]) - jobs[number][2] for n, number in enumerate(order))
-            for order in permutations(range(len(jobs)))
-        ]
-        assert max(at_s - due_s for at_s, (_, _, due_s) in zip(done, jobs, strict=True)) == pytest.approx(min(lateness))
-
-
-def test_of_equal_jobs_the_same_number_is_done_at_each_time_in_any_order() -> None:
-    jobs = [(at_s, 3, due_s) for at_s, _, due_s in asked(2, 300, 0.8)]
-    ends = [sorted(served(jobs, order=order)) for order in ("arrival", "earliest_deadline", "priority")]
-    assert ends[1] == pytest.approx(ends[0]) and ends[2] == pytest.approx(ends[0])
-
-
 def test_mean_waits_of_two_classes_are_cobham_s() -> None:
     """Non-preemptive priorities before one server (Cobham 1954): class k waits W0 / ((1 - s_k-1) (1 - s_k)), s_k the
     load of classes up to k, W0 = rate E[S^2] / 2; services uniform on 1..7. 30 means, 5 standard errors."""
@@ -87,6 +69,31 @@ def test_mean_waits_of_two_classes_are_cobham_s() -> None:
     for place, expected in enumerate((residual / (1 - load / 2), residual / (1 - load / 2) / (1 - load))):
         means = np.array([part.mean() for part in np.array_split(waits[classes == place], 30)])
         assert abs(means.mean() - expected) < 5 * means.std(ddof=1) / 30**0.5
+
+
+class Loop(Bench):
+    """Requests of one job each, one after the other, without a pause."""
+
+    most = 4_000
+
+    def on_done(self, visit: Visit) -> None:
+        super().on_done(visit)
+        self.cloud.forget(visit.job.session)
+        if len(self.visits) < self.most:
+            self.submit((0, len(self.visits)), visit.job.text_tokens)
+
+
+def test_random_crashes_cost_what_preempt_repeat_says() -> None:
+    """A pass of S with crashes at rate f and repairs of mean R, begun afresh each time: (e^(f S) - 1) (1/f + R)."""
+    service, there, away = 100, 80.0, 40.0
+    made = Loop(2, batching="none", failures={"kind": "random", "mean_there_s": there, "mean_away_s": away})
+    made.at(0, (0, 0), service)
+    while made.cloud.station.left < Loop.most:
+        made.env.step()
+    took_s = np.array([visit.done_s[0] - visit.arrived_s for visit in made.visits])
+    expected_s = expm1(service / there) * (there + away)
+    assert abs(took_s.mean() - expected_s) < 5 * took_s.std(ddof=1) / len(took_s) ** 0.5
+    assert made.cloud.crashes > 1_000
 
 
 ASKED = {"kind": "closed", "devices": 6, "requests": 2, "prompt_tokens": 8, "output_tokens": 12}
@@ -116,8 +123,7 @@ def run_in(order: str, memory: Memory, **workload: object) -> Any:
 def test_the_order_decides_no_token_and_who_waits() -> None:
     memory = Memory()
     runs = {order: run_in(order, memory) for order in ("arrival", "earliest_deadline", "priority")}
-    texts = [{(each.device, each.number): each.tokens for each in run.requests} for run in runs.values()]
-    assert texts[0] == texts[1] == texts[2]
+    assert runs["arrival"].texts == runs["earliest_deadline"].texts == runs["priority"].texts
     took = {
         order: [np.mean([each.finish_s - each.arrival_s for each in run.requests if each.device // 3 == place])
                 for place in (0, 1)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -182,6 +181,7 @@ def test_a_round_of_a_remembered_answer_takes_a_hundred_calls_and_two_events(mon
     counts = []
     for tokens in (20, 60):
         workload = {"kind": "closed", "devices": 10, "requests": 2, "prompt_tokens": 8, "output_tokens": tokens}
+        workload["distinct"] = 4  # what is decoded first is not counted
         made, memory = cell(workload=workload, uplink=own, downlink=own, cloud={"servers": 3}), Memory()
         simulate(made, memory=memory)
         counted = Counter[str]()
@@ -193,18 +193,6 @@ def test_a_round_of_a_remembered_answer_takes_a_hundred_calls_and_two_events(mon
     assert rounds > 100
     assert (other["calls"] - one["calls"]) / rounds <= 100
     assert (other["events"] - one["events"]) / rounds <= 2.2
-
-
-def test_a_request_that_has_ended_leaves_nothing_to_the_garbage_collector() -> None:
-    own = link(1e5, sharing="own", arq="selective_repeat")
-    with run.COLLECTOR.seldom():  # what other tests left is not looked through
-        gc.disable()
-        try:
-            result = simulate(cell(uplink=own, downlink=own), memory=MEMORY)
-            left = [each for each in gc.get_objects() if type(each) is DecodedRequest]
-        finally:
-            gc.enable()
-    assert len(result.requests) == 2 and not left
 
 
 def profiled(counted: Counter[str], call: Callable[..., None]) -> Callable[..., None]:

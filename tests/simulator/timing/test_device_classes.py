@@ -17,6 +17,7 @@ from channels.link.radio_power import OnAir
 from channels.uniforms import Uniforms
 from simulator import Cell, ConfigError, sweep
 from simulator.cell.dotted_names import flatten
+from simulator.cell.settings import changed, spread
 from simulator.decoding.memory import Memory
 from simulator.results.columns import ALL_CLASSES, CLASS
 from simulator.results.metrics import METRICS, ON_REQUEST
@@ -49,7 +50,7 @@ def fleet(**fields: Any) -> Cell:
 @pytest.fixture(scope="module")
 def watched() -> tuple[Ran, AirWatch]:
     watch = AirWatch()
-    return ran(fleet(), watch=watch), watch
+    return ran(fleet(), MEMORY, watch), watch
 
 
 def rows_of(run: Ran, name: str) -> pd.DataFrame:
@@ -62,7 +63,7 @@ def test_each_class_asks_by_its_own_workload_whoever_else_is_there(watched: tupl
     meters = asked[asked[CLASS] == "meters"].groupby("device")["arrival_s"].apply(list)
     assert [round(b - a, 9) for each in meters for a, b in pairwise(each)] == [0.7] * 6
     assert meters.map(lambda each: 0 <= each[0] < 0.7).all() and meters[3][0] != meters[4][0]
-    more = ran(fleet(fleet={"phones": {**PHONES, "count": 5}, "meters": METERS})).result.requests
+    more = ran(fleet(fleet={"phones": {**PHONES, "count": 5}, "meters": METERS}), MEMORY).result.requests
     again = more[more[CLASS] == "meters"].sort_values(["device", "request"])["arrival_s"]
     assert again.tolist() == asked[asked[CLASS] == "meters"]["arrival_s"].tolist()
 
@@ -97,17 +98,6 @@ def test_requests_and_packets_of_each_class_are_all_accounted_for(watched: tuple
         name: sum(bits.values()) for name, bits in by_link.items()
     }
     assert set(by_link["uplink"]) == {"meters"}, "the sensor sends nothing"
-
-
-def test_little_s_law_holds_for_each_class(watched: tuple[Ran, AirWatch]) -> None:
-    """I4 by class: the integral of the number present, event by event, is the sum of the times spent."""
-    for name, rows in watched[0].result.requests.groupby(CLASS):
-        events = sorted([(s, 1) for s in rows["arrival_s"]] + [(s, -1) for s in rows["finish_s"]])
-        present, area = 0, 0.0
-        for (at_s, change), (next_s, _) in pairwise([*events, events[-1]]):
-            present += change
-            area += present * (next_s - at_s)
-        assert area == pytest.approx((rows["finish_s"] - rows["arrival_s"]).sum(), rel=1e-9), name
 
 
 def quantile(values: pd.Series, share: float) -> float:
@@ -299,13 +289,11 @@ def test_a_class_says_what_a_cell_of_its_workload_would_say() -> None:
     calm = {**PHONES["workload"], "deadline_s": None, "absences": "none"}
     memory = Memory()
     mixed = ran(fleet(fleet={**classes, "phones": {**classes["phones"], "workload": calm}}), memory)
-    said = {(each.device, each.number): each.tokens for each in mixed.requests}
     for scheme, output_tokens, devices, numbers in (("c_sqs", 9, (0, 1, 2), range(6)), ("dense", 3, (3, 4), range(4))):
         work = {"kind": "closed", "devices": 5, "requests": len(numbers), "prompt_tokens": 8}
         work["output_tokens"] = output_tokens
         alone = ran(cell(scheme, workload=work), Memory())
-        own = {(each.device, each.number): each.tokens for each in alone.requests}
-        assert all(said[device, number] == own[device, number] for device in devices for number in numbers)
+        assert all(mixed.texts[device, n] == alone.texts[device, n] for device in devices for n in numbers)
     live = ran(fleet(), Memory()).result.requests
     pd.testing.assert_frame_equal(ran(fleet(), memory).result.requests, live)  # remembered, or decoded now
 
@@ -365,8 +353,6 @@ def test_a_class_is_laid_over_its_cell() -> None:
 
 def test_a_grid_over_the_cell_reaches_its_classes() -> None:
     base = {"models.pair": "synthetic", "fleet": {"a": {"workload": {"think_s": 1}}, "b": {"count": 2}}}
-    from simulator.cell.settings import changed, spread
-
     axes = {"workload.output_tokens": [8, 16], "fleet.a.count": [1, 4]}
     made = spread(Cell, changed(Cell, base), axes, {"fleet.b.workload.requests": 3})
     found = [[(each.workload.output_tokens, each.count, each.requests) for each in one.classes] for one in made]

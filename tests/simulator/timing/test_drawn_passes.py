@@ -185,13 +185,6 @@ def test_a_judgement_takes_longer_by_what_a_cell_says() -> None:
     assert longer_s == pytest.approx(0.003 * rounds + 0.001 * drafts, rel=1e-9)
 
 
-def test_what_takes_no_time_is_in_no_dump() -> None:
-    """So that a cell keeps the id that it had."""
-    assert not {"step_s", "judge_s", "decode_s_per_draft"} & set(Cell().model_dump()["cloud"])
-    for field in ("cloud.step_s", "cloud.judge_s"):
-        assert Cell().with_({field: 0.0}).id == Cell().id != Cell().with_({field: 0.1}).id
-
-
 def test_a_pass_takes_the_engines_step_once_whoever_shares_it() -> None:
     """A pass of 1 s with a step of .1 s: two rounds that share it wait for one."""
     bench = Bench(latency={"kind": "constant", "per_pass_s": 1.0}, step_s=0.1)

@@ -15,7 +15,7 @@ from slow_link import SlowLink
 
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
-from simulator import simulate
+from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
 from simulator.results.ledger import Course, Ledger
 from simulator.timing import plant, progress
@@ -162,6 +162,14 @@ def test_a_first_come_link_does_what_its_slow_twin_does(
 MEMORY = Memory()
 
 
+def planned_and_followed(made: Cell, *watches: AirWatch) -> list[CellResult]:
+    """Runs of a cell whose links are planned, and whose links are followed from event to event."""
+    planned = simulate(made, *watches[:1], memory=MEMORY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plant, "plannable", lambda config: False)
+        return [planned, simulate(made, *watches[1:], memory=MEMORY)]
+
+
 @pytest.mark.parametrize("window", [1, 2])
 def test_a_loss_that_never_comes_changes_nothing_where_rounds_are_drafted_ahead_through_a_window(window: int) -> None:
     """A voided round whose payload is in, and not acknowledged yet, holds up no packet behind it."""
@@ -181,10 +189,7 @@ def test_what_a_reply_was_still_to_do_does_not_outlive_its_round() -> None:
     """Its second packet is in before the first is acknowledged: from then on its time is the next round's."""
     patient = {"kind": "selective_repeat", "timeout_s": 2.0}
     made = cell(uplink=link(1e5, 0.3, arq=patient), downlink=link(2e3, 0.05, mtu_bits=328, arq=patient))
-    planned = simulate(made, memory=MEMORY)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plant, "plannable", lambda config: False)
-        followed = simulate(made, memory=MEMORY)
+    planned, followed = planned_and_followed(made)
     for state in ("downlink_s", "propagation_s"):
         assert planned.summary[state] == pytest.approx(followed.summary[state], rel=1e-9)
 
@@ -223,10 +228,7 @@ def test_an_observer_hears_the_same_packets_of_both() -> None:
         workload={"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8},
     )
     planned, followed = AirWatch(), AirWatch()
-    simulate(made, planned, memory=MEMORY)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plant, "plannable", lambda config: False)
-        simulate(made, followed, memory=MEMORY)
+    planned_and_followed(made, planned, followed)
     assert len(planned.airings) > 50
     assert sorted(planned.airings) == sorted(followed.airings)
 

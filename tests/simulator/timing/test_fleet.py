@@ -1,13 +1,12 @@
-"""Classes of devices: each with its own scheme, processor and links, or those of the cell."""
+"""Classes of devices on their own processors and links, or those of the cell: what that decides of time."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
 import pytest
 from cells import cell, link
-from plants import AirWatch, Ran, ran
+from plants import ran
 
 from simulator import Cell
 
@@ -19,39 +18,6 @@ BURSTS = {"kind": "gilbert_elliott", "to_bad": 0.3, "to_good": 0.3}
 def fleet(*classes: dict[str, Any], **fields: Any) -> Cell:
     devices = sum(each.get("count", 1) for each in classes)
     return cell(**{"fleet": classes, "workload": ASKED | {"devices": devices}, **fields})
-
-
-def tokens(run: Ran) -> dict[tuple[int, int], list[int]]:
-    return {(each.device, each.number): each.tokens for each in run.requests}
-
-
-def test_devices_are_numbered_class_by_class_and_use_their_own_scheme() -> None:
-    made = fleet({"name": "thin", "count": 2, "scheme": "cloud_only"}, {"name": "smart"}, {"scheme": "edge_only"})
-    rounds = ran(made).result.rounds
-    sent = rounds.groupby("device")[["drafted", "payload_bits", "uplink_bits"]].sum()
-    assert (sent.loc[[0, 1], "drafted"] == 0).all() and (sent.loc[[0, 1, 3], "payload_bits"] == 0).all()
-    assert sent.loc[2, "payload_bits"] > 0
-    assert (rounds[rounds["device"] == 3]["edge_passes"] == 1).all()
-
-
-def test_a_class_decodes_as_a_cell_of_its_scheme_would() -> None:
-    """Its place in the fleet decides when, not what: device 0 says the same alone."""
-    mixed = tokens(ran(fleet({"scheme": "k_sqs"}, {"scheme": "cloud_only"})))
-    for scheme, device in (("k_sqs", 0), ("cloud_only", 1)):
-        alone = tokens(ran(cell(scheme, workload=ASKED | {"devices": 2})))
-        for number in (0, 1):
-            assert mixed[device, number] == alone[device, number]
-
-
-def test_links_are_shared_within_a_class_and_by_those_without_their_own() -> None:
-    made = fleet(
-        {"name": "lora", "count": 2, "uplink": link(1e4)}, {"name": "b", "count": 2}, {"name": "c", "edge": FAST}
-    )
-    watch, devices = AirWatch(), defaultdict[str, set[int]](set)
-    assert len(ran(made, watch=watch).plant.links) == 3
-    for airing in watch.airings:
-        devices[airing.link].add(airing.address[0])
-    assert devices == {"lora uplink": {0, 1}, "uplink": {2, 3, 4}, "downlink": {0, 1, 2, 3, 4}}
 
 
 def test_an_own_uplink_and_processor_set_the_pace_of_their_class_alone() -> None:

@@ -10,65 +10,47 @@ from cells import cell, link
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plants import AirWatch, ran
-from pydantic import ValidationError
 from two_ways import TwoWays
 
-from channels.link.link_config import LinkConfig
 from simulator.results.observer import Airing
 
 WINDOW = {"kind": "selective_repeat", "window": 8, "timeout_s": 9, "timer_jitter": 0}
 
 
-def test_a_device_sends_or_receives_and_the_first_to_join_goes_first() -> None:
-    """Up from 0 to 2 s; a packet down joins at 0.5 s, two more up at 1 s: one way after the other."""
-    ways = TwoWays(half_duplex="device", arq=WINDOW)
-    ways.put(ways.up, 0, 0, 2000)
-    ways.put(ways.down, 0.5, 0, 1000)
-    ways.put(ways.up, 1, 0, 1000, number=1)
-    ways.put(ways.down, 1.5, 0, 1000, number=1)
-    assert ways.run() == [
-        ("uplink", 0, 0, 0, 2),
-        ("downlink", 0, 0, 2, 3),
-        ("uplink", 0, 1, 3, 4),
-        ("downlink", 0, 1, 4, 5),
-    ]
+Frame = tuple[str, int, int, float, float]
+TIMELINES: dict[str, tuple[dict[str, Any], list[tuple[str, float, int, int]], list[Frame]]] = {
+    "a device sends or receives, and the first to join goes first": (
+        {"half_duplex": "device"},
+        [("up", 0, 0, 2000), ("down", 0.5, 0, 1000), ("up", 1, 0, 1000), ("down", 1.5, 0, 1000)],
+        [("uplink", 0, 0, 0, 2), ("downlink", 0, 1, 2, 3), ("uplink", 0, 2, 3, 4), ("downlink", 0, 3, 4, 5)],
+    ),
+    "full duplex sends both ways at once": (
+        {}, [("up", 0, 0, 2000), ("down", 0.5, 0, 1000)], [("uplink", 0, 0, 0, 2), ("downlink", 0, 1, 0.5, 1.5)],
+    ),
+    "what one device sends another may receive meanwhile, before what has joined earlier for the first": (
+        {"half_duplex": "device"}, [("up", 0, 0, 2000), ("down", 0.5, 0, 1000), ("down", 0.75, 1, 1000)],
+        [("uplink", 0, 0, 0, 2), ("downlink", 1, 2, 0.75, 1.75), ("downlink", 0, 1, 2, 3)],
+    ),
+    "on one medium all stations wait for each other": (
+        {"half_duplex": "medium"},
+        [("up", 0, 0, 2000), ("down", 0.5, 0, 1000), ("up", 0.6, 2, 1000), ("down", 0.75, 1, 1000)],
+        [("uplink", 0, 0, 0, 2), ("downlink", 0, 1, 2, 3), ("uplink", 2, 2, 3, 4), ("downlink", 1, 3, 4, 5)],
+    ),
+    "devices with lanes of their own share the medium": (
+        {"half_duplex": "medium", "sharing": "own"}, [("up", 0.1 * device, device, 1000) for device in range(3)],
+        [("uplink", device, device, device, device + 1) for device in range(3)],
+    ),
+}  # fmt: skip
 
 
-def test_full_duplex_sends_both_ways_at_once() -> None:
-    ways = TwoWays(arq=WINDOW)
-    ways.put(ways.up, 0, 0, 2000)
-    ways.put(ways.down, 0.5, 0, 1000)
-    assert ways.run() == [("uplink", 0, 0, 0, 2), ("downlink", 0, 0, 0.5, 1.5)]
-
-
-def test_what_one_device_sends_another_may_receive_meanwhile() -> None:
-    """Down for device 0 waits for what it sends; what joined later, for device 1, goes before it."""
-    ways = TwoWays(half_duplex="device", arq=WINDOW)
-    ways.put(ways.up, 0, 0, 2000)
-    ways.put(ways.down, 0.5, 0, 1000)
-    ways.put(ways.down, 0.75, 1, 1000)
-    assert ways.run() == [("uplink", 0, 0, 0, 2), ("downlink", 1, 0, 0.75, 1.75), ("downlink", 0, 0, 2, 3)]
-
-
-def test_on_one_medium_all_stations_wait_for_each_other() -> None:
-    ways = TwoWays(half_duplex="medium", arq=WINDOW)
-    ways.put(ways.up, 0, 0, 2000)
-    ways.put(ways.down, 0.5, 0, 1000)
-    ways.put(ways.down, 0.75, 1, 1000)
-    ways.put(ways.up, 0.6, 2, 1000)
-    assert ways.run() == [
-        ("uplink", 0, 0, 0, 2),
-        ("downlink", 0, 0, 2, 3),
-        ("uplink", 2, 0, 3, 4),
-        ("downlink", 1, 0, 4, 5),
-    ]
-
-
-def test_devices_with_lanes_of_their_own_share_the_medium() -> None:
-    ways = TwoWays(half_duplex="medium", sharing="own")
-    for device in range(3):
-        ways.put(ways.up, 0.1 * device, device, 1000)
-    assert [began_s for *_, began_s, _ in ways.run()] == [0, 1, 2]
+@pytest.mark.parametrize("name", TIMELINES)
+def test_packets_go_as_the_timeline_says(name: str) -> None:
+    """Messages are numbered in order; of each attempt its link, device, message, first and last bit."""
+    fields, puts, frames = TIMELINES[name]
+    ways = TwoWays(arq=WINDOW, **fields)
+    for number, (way, at_s, device, bits) in enumerate(puts):
+        ways.put(getattr(ways, way), at_s, device, bits, number)
+    assert ways.run() == frames
 
 
 def test_a_withdrawn_packet_frees_those_that_wait_behind_it() -> None:
@@ -164,19 +146,3 @@ def test_a_medium_is_one_queue_that_is_served_in_the_order_of_joining(bits: list
         expected.append((number, pytest.approx(free_s)))
     served: list[object] = [(number, left_s) for _, _, number, _, left_s in ways.run()]
     assert served == expected
-
-
-@pytest.mark.parametrize(
-    ("fields", "told"),
-    [
-        ({"half_duplex": "device", "sharing": "processor"}, "half_duplex needs packets that are sent one at a time"),
-        ({"half_duplex": "medium", "rate": "duty_cycle"}, "half_duplex needs a rate that depends on time alone"),
-        ({"half_duplex": "device", "listens": "after_sending"}, "half_duplex is implied"),
-        ({"overhead_s": 0.1, "sharing": "processor"}, "overhead_s needs packets that are sent one at a time"),
-        ({"overhead_s": 0.1, "rate": "token_bucket"}, "overhead_s needs a rate that depends on time alone"),
-        ({"half_duplex": "tuesday"}, "half_duplex"),
-    ],
-)
-def test_what_makes_no_sense_together_is_refused(fields: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
-        LinkConfig.model_validate(fields)

@@ -3,6 +3,7 @@ grow while their first parts are under way."""
 
 from __future__ import annotations
 
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -55,40 +56,41 @@ def linked(
     return env, link
 
 
-def test_without_loss_all_parts_are_delivered_together() -> None:
-    ends, message, _ = send()
-    assert ends == [(4.5, 4), (5.5, 1)]
-    assert message.attempts == 4
+SENT: dict[str, tuple[list[tuple[int, int]], dict[str, Any], list[tuple[float, int]], int]] = {
+    "without loss all parts are delivered together": ([], {}, [(4.5, 4), (5.5, 1)], 4),
+    **{
+        f"part {part}, lost, shows when the next one comes": ([(part, 0)], {}, [(part + 2.5, part), (5.5, 1)], 4)
+        for part in (1, 2)
+    },
+    "a lost last part, lost at 4 s and due at 6 s, is sent again": ([(3, 0)], {}, [(5.5, 1), (7.5, 4)], 5),
+    "all later parts lost show when the last one comes again": (
+        [(1, 0), (2, 0), (3, 0)], {}, [(5.5, 1), (7.5, 1)], 5,
+    ),
+    "a lost first part, due at 3 s, goes out at 5 s behind the parts and the message behind it": (
+        [(0, 0)], {}, [(5.5, 1), (6.5, 4)], 5,
+    ),
+    "a later part is never sent again, even while the first is awaited: part 3 has shown that 2 is lost": (
+        [(0, 0), (2, 0)], {}, [(5.5, 1), (6.5, 2)], 5,
+    ),
+    "part 2 shows at 3.5 s that 1 is lost, the sender hears at 3.9 s: 3 goes through, 4 and 5 are not sent": (
+        [(1, 0)], {"parts": 6}, [(3.5, 1), (5.5, 1)], 4,
+    ),
+    "where packets overtake each other a gap proves nothing: part 2 is in at 3.5 s, and 1 may come for 1.5 s more": (
+        [(1, 0)], {"parts": 3, "delay": REORDERING, "reassembly_s": 1.5}, [(4.5, 1), (4.5, 1)], 3,
+    ),
+    "where packets overtake each other a part may travel as long as the sender waits, unless told": (
+        [(1, 0)], {"parts": 3, "delay": REORDERING}, [(4.5, 1), (5.0, 1)], 3,
+    ),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("part", "at_s"), [(1, 3.5), (2, 4.5)])
-def test_a_lost_part_shows_when_the_next_one_comes(part: int, at_s: float) -> None:
-    ends, message, link = send((part, 0))
-    assert ends[0] == (at_s, part)
-    assert (message.attempts, link.lost) == (4, 1)
-
-
-def test_a_lost_last_part_is_sent_again() -> None:
-    """Lost at 4 s, due at 6 s, all in at 7.5 s."""
-    ends, message, _ = send((3, 0))
-    assert ends == [(5.5, 1), (7.5, 4)]
-    assert message.attempts == 5
-
-
-def test_all_later_parts_lost_show_when_the_last_one_comes_again() -> None:
-    ends, _, _ = send((1, 0), (2, 0), (3, 0))
-    assert ends == [(5.5, 1), (7.5, 1)]
-
-
-def test_where_packets_overtake_each_other_a_gap_proves_nothing() -> None:
-    """Part 2, the last of three, leaves at 3 s and is in at 3.5 s without part 1, which may come for 1.5 s more."""
-    ends, _, _ = send((1, 0), parts=3, delay=REORDERING, reassembly_s=1.5)
-    assert (4.5, 1) in ends and len(ends) == 2
-
-
-def test_where_packets_overtake_each_other_a_part_may_travel_as_long_as_the_sender_waits_unless_told() -> None:
-    ends, _, _ = send((1, 0), parts=3, delay=REORDERING)
-    assert ends[-1] == (5.0, 1)
+@pytest.mark.parametrize("name", SENT)
+def test_parts_are_delivered_as_the_timeline_says(name: str) -> None:
+    """The parts that are lost; when how many leading parts are in, and the message behind them; attempts."""
+    lost, fields, expected, attempts = SENT[name]
+    ends, message, link = send(*lost, **fields)
+    assert (ends, message.attempts, link.lost) == (expected, attempts, len(lost))
+    assert link.dropped == (2 if "parts" in fields and fields["parts"] == 6 else 0)
 
 
 class Slow:
@@ -108,27 +110,6 @@ def test_where_packets_overtake_each_other_one_that_travels_for_too_long_is_lost
     """Part 1 leaves at 2 s. Part 2, the last, leaves at 3 s: 2.5 s later what has not come is lost."""
     with patch.object(Jitter, "process", lambda self, uniforms: Slow(1, travel_s)):
         assert send(parts=3, delay=REORDERING, reassembly_s=2.5)[0] == ends
-
-
-def test_what_a_loss_made_useless_is_not_sent_once_the_sender_knows() -> None:
-    """Part 2 shows at 3.5 s that part 1 is lost, the sender hears at 3.9 s: part 3 goes through, 4 and 5 make room."""
-    ends, message, link = send((1, 0), parts=6)
-    assert ends == [(3.5, 1), (5.5, 1)]
-    assert (message.attempts, link.dropped, link.delivered) == (4, 2, 4)
-
-
-def test_a_lost_first_part_is_sent_again() -> None:
-    """Lost at 1 s, due at 3 s, on the air from 5 s (parts and the message behind it go first): all in at 6.5 s."""
-    ends, message, _ = send((0, 0))
-    assert ends == [(5.5, 1), (6.5, 4)]
-    assert message.attempts == 5
-
-
-def test_a_later_part_is_never_sent_again_even_while_the_first_is_awaited() -> None:
-    """Part 3 has shown already that part 2 is lost."""
-    ends, message, _ = send((0, 0), (2, 0))
-    assert ends == [(5.5, 1), (6.5, 2)]
-    assert message.attempts == 5
 
 
 @pytest.mark.parametrize(("part", "arrived"), [(1, 1), (2, 2), (3, 4)])
@@ -179,32 +160,31 @@ def grow(
     return ends, states, message, link
 
 
-def test_a_part_goes_out_while_the_next_is_made() -> None:
-    """1.1 s each, header included: the first is in at 1.6 s, the second, put at 1.3 s, at 2.9 s."""
-    ends, states, message, _ = grow(growth=((1.3, 1000, True),))
-    assert ends == [(pytest.approx(2.9), 2)]
-    assert (message.bits, message.sent_bits) == (2000, 2200)
-    assert states[0] == (1.3, "propagation"), "while its sender works on it, it reports nothing"
+GROWN: dict[str, tuple[list[tuple[int, int]], list[Growth], tuple[float, int], int, tuple[float, str]]] = {
+    "a part goes out while the next is made: 1.1 s each, header included, the second from 1.3 s": (
+        [], [(1.3, 1000, True)], (2.9, 2), 2, (1.3, "propagation"),
+    ),
+    "that none follows is a bare header": ([], [(1.3, 1000, False), (4.0, 0, True)], (4.6, 2), 3, (4.0, "transmit")),
+    "the word that none follows is sent again until it is in: lost at 4.1 s and 6.2 s, it goes out at 8.2 s": (
+        [(2, 0), (2, 1)], [(1.3, 1000, False), (4.0, 0, True)], (8.8, 2), 5, (4.0, "transmit"),
+    ),
+    "a part between is sent once though nothing follows it, which was not known when it was put": (
+        [(1, 0)], [(1.3, 1000, False), (2.0, 0, True)], (3.0, 1), 3, (2.0, "propagation"),
+    ),
+}  # fmt: skip
 
 
-def test_that_none_follows_is_a_bare_header() -> None:
-    ends, _, message, _ = grow(growth=((1.3, 1000, False), (4.0, 0, True)))
-    assert ends == [(pytest.approx(4.6), 2)]
-    assert (message.bits, message.sent_bits, len(message.content)) == (2000, 2300, 2)
-
-
-def test_the_word_that_none_follows_is_sent_again_until_it_is_in() -> None:
-    """Lost at 4.1 s and at 6.2 s, it goes out at 8.2 s; the word before it that none follows was the second part's."""
-    ends, _, message, _ = grow((2, 0), (2, 1), growth=((1.3, 1000, False), (4.0, 0, True)))
-    assert ends == [(pytest.approx(8.8), 2)]
-    assert message.attempts == 5
-
-
-def test_a_part_between_is_sent_once_though_nothing_follows_it() -> None:
-    """Whether it is the last was not known when it was put: the word that none follows shows that it is lost."""
-    ends, _, message, _ = grow((1, 0), growth=((1.3, 1000, False), (2.0, 0, True)))
-    assert ends == [(pytest.approx(3.0), 1)]
-    assert message.attempts == 3
+@pytest.mark.parametrize("name", GROWN)
+def test_a_message_that_grows_is_in_when_the_timeline_says(name: str) -> None:
+    """When how many parts are in, attempts, and what it reports first: nothing while its sender works on it."""
+    lost, growth, expected, attempts, first = GROWN[name]
+    ends, states, message, link = grow(*lost, growth=tuple(growth))
+    assert ends == [(pytest.approx(expected[0]), expected[1])] and message.attempts == attempts
+    parts = 1 + sum(bits > 0 for _, bits, _ in growth)
+    bare = attempts - parts
+    assert (message.bits, len(message.content)) == (1000 * parts, parts)
+    assert message.sent_bits == 1100 * parts + 100 * bare and link.lost == len(lost)
+    assert states[0] == first
 
 
 def test_a_lost_part_shows_before_the_message_has_ended() -> None:

@@ -3,278 +3,253 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from links import TIMER_S, Bench, Scripted
 
-from simulator.timing.messages import STATES
+from channels.link.link_config import LinkConfig
+from simulator.timing.messages import Message
+from simulator.timing.transmitters import Access
+
+FIRST_LOST, SECOND_LOST = Scripted((0, 0, 0, 0)), Scripted((0, 0, 1, 0))
+"""The first attempt of the first packet of device 0, or of the second packet of its message."""
+PAIR = {"kind": "selective_repeat", "window": 2, "timeout_s": 3.0}
+STRAIGHT, BEHIND = "0 transmit, 1 propagation, 1.1 deliver", "0 queue, 1 transmit, 2 propagation, 2.1 deliver"
 
 
-def test_a_message_queues_transmits_travels_and_is_delivered() -> None:
-    bench = Bench()
-    bench.put(0.0, device=0, bits=1000)
+def patient(delay_s: float, timeout_s: float) -> dict[str, Any]:
+    return {"delay": {"kind": "constant", "delay_s": delay_s}, "arq": {"kind": "stop_and_wait", "timeout_s": timeout_s}}
+
+
+def limited(attempts: int, pause_s: float) -> dict[str, Any]:
+    """So many attempts in a row, then a pause."""
+    limits = {"max_attempts": attempts, "timeout_max_s": pause_s}
+    return {"arq": {"kind": "stop_and_wait", "timeout_s": TIMER_S, **limits}}
+
+
+def outages(bps: float, *spans_s: tuple[float, float]) -> dict[str, Any]:
+    return {"rate": {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": bps}, "outages_s": spans_s}}
+
+
+@dataclass
+class Timeline:
+    """`puts`: (at_s, device, bits); a device's messages are numbered in order. `logs`: by device and number, what the
+    message does from which instant on, s. `sent`: its attempts, and their bits. `withdrawn_s`: when the first one
+    is."""
+
+    link: dict[str, Any]
+    puts: list[tuple[float, int, int]]
+    logs: dict[tuple[int, int], str]
+    sent: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    withdrawn_s: float | None = None
+
+
+IDLING: dict[str, Any] = {"access_s": 0.25, "idle_access_s": 2.0, "idle_after_s": 10.0}
+AT_ONCE = IDLING | {"arq": {"kind": "selective_repeat", "timeout_s": 99}}
+CONNECTED = "0 queue, 2 transmit, 3 propagation, 3.1 deliver"
+ONE, TWO = (0, 0, 1000), (0, 1, 1000)
+TIMELINES = {
+    "it is transmitted, travels and is delivered": Timeline({}, [ONE], {(0, 0): STRAIGHT}, {(0, 0): (1, 1000)}),
+    "propagation does not hold the link: the next starts when the last bit has left, not when it is in": Timeline(
+        patient(5.0, 10.2), [ONE, TWO], {(1, 0): "0 queue, 1 transmit, 2 propagation, 7 deliver"}
+    ),
+    "a loss waits for its timer and lets the others pass": Timeline(
+        {"lost": FIRST_LOST}, [ONE, (0, 1, 2000)],
+        {(0, 0): "0 transmit, 1 timeout_wait, 1.5 queue, 3 retransmit, 4 propagation, 4.1 deliver",
+         (1, 0): "0 queue, 1 transmit, 3 propagation, 3.1 deliver"},
+    ),
+    "a lost acknowledgement costs a repeat and delivers once": Timeline(
+        {"deaf": FIRST_LOST}, [ONE, ONE],
+        {(0, 0): STRAIGHT, (0, 1): "0 queue, 2.7 transmit, 3.7 propagation, 3.8 deliver"},
+        {(0, 0): (2, 2000), (0, 1): (1, 1000)},
+    ),
+    "a packet that comes twice, at 1.1 s and at 2.6 s, does not stand for another, which comes at 3.8 s": Timeline(
+        {"deaf": FIRST_LOST, "mtu_bits": 1000}, [(0, 0, 2000)],
+        {(0, 0): "0 transmit, 1 propagation, 1.1 timeout_wait, 1.5 queue, 1.5 retransmit, 2.5 propagation, "
+                 "2.7 transmit, 3.7 propagation, 3.8 deliver"},
+    ),
+    "it does what its oldest unacknowledged packet does: the second is in and acknowledged long before": Timeline(
+        {"lost": FIRST_LOST, "mtu_bits": 1000, "arq": PAIR}, [(0, 0, 2000)],
+        {(0, 0): "0 transmit, 1 timeout_wait, 4 queue, 4 retransmit, 5 propagation, 5.1 deliver"}, {(0, 0): (3, 3000)},
+    ),
+    "after an acknowledgement it follows its next packet": Timeline(
+        {"lost": SECOND_LOST, "mtu_bits": 1000, "arq": PAIR}, [(0, 0, 2000)],
+        {(0, 0): "0 transmit, 1 propagation, 1.2 transmit, 2 timeout_wait, 5 queue, 5 retransmit, 6 propagation, "
+                 "6.1 deliver"},
+    ),
+    "a grant comes before the queue and counts as waiting": Timeline(
+        {"access_s": 0.25}, [ONE, (0.5, 1, 1000)],
+        {(0, 0): "0 queue, 0.25 transmit, 1.25 propagation, 1.35 deliver",
+         (1, 0): "0.5 queue, 1.25 transmit, 2.25 propagation, 2.35 deliver"},
+    ),
+    "a connection first, then a grant for each message; 10 s after its last bit a device idles": Timeline(
+        IDLING, [ONE, (5, 0, 1000), (16.25, 0, 1000)],
+        {(0, 0): CONNECTED, (0, 1): "5 queue, 5.25 transmit, 6.25 propagation, 6.35 deliver",
+         (0, 2): "16.25 queue, 18.25 transmit, 19.25 propagation, 19.35 deliver"},
+    ),
+    "just before the connection ends it is still there": Timeline(
+        IDLING, [ONE, (12.75, 0, 1000)], {(0, 1): "12.75 queue, 13 transmit, 14 propagation, 14.1 deliver"}
+    ),
+    "messages put while a device connects wait for the same connection, in order": Timeline(
+        AT_ONCE, [(0, 0, 8), (0.5, 0, 8), (1.9, 0, 8)],
+        {(0, 0): "0 queue, 2 transmit, 2.008 propagation, 2.108 deliver",
+         (0, 1): "0.5 queue, 2.008 transmit, 2.016 propagation, 2.116 deliver",
+         (0, 2): "1.9 queue, 2.15 transmit, 2.158 propagation, 2.258 deliver"},
+    ),
+    "each device has a connection of its own": Timeline(
+        IDLING, [ONE, (3, 1, 8)], {(1, 0): "3 queue, 5 transmit, 5.008 propagation, 5.108 deliver"}
+    ),
+    "11 s on the air, longer than it may be silent: it does not idle meanwhile": Timeline(
+        AT_ONCE, [(0, 0, 11_000), (13.5, 0, 8)],
+        {(0, 1): "13.5 queue, 13.75 transmit, 13.758 propagation, 13.858 deliver"},
+    ),
+    "a device whose packets still wait is not idle: the first is on the air from 2 s to 22 s": Timeline(
+        AT_ONCE, [(0, 0, 20_000), (14, 0, 1000)], {(0, 1): "14 queue, 22 transmit, 23 propagation, 23.1 deliver"}
+    ),
+    "without a time to idle each message waits as long": Timeline(
+        {"access_s": 0.25, "idle_access_s": 2.0}, [(0, 0, 8), (100, 0, 8)],
+        {(0, 0): "0 queue, 0.25 transmit, 0.258 propagation, 0.358 deliver",
+         (0, 1): "100 queue, 100.25 transmit, 100.258 propagation, 100.358 deliver"},
+    ),
+    "a connected device with no wait says once that it queues": Timeline(
+        IDLING | {"access_s": 0}, [ONE, (2.5, 0, 1000)],
+        {(0, 0): CONNECTED, (0, 1): "2.5 queue, 3.2 transmit, 4.2 propagation, 4.3 deliver"},
+    ),
+    "airtime beside the bits holds the link": Timeline(
+        {"overhead_s": 0.25}, [ONE, (0.5, 1, 1000)],
+        {(0, 0): "0 transmit, 1.25 propagation, 1.35 deliver",
+         (1, 0): "0.5 queue, 1.25 transmit, 2.5 propagation, 2.6 deliver"},
+    ),
+    "an acknowledgement at the very instant of the timer wins": Timeline(
+        patient(2.0, 4.0) | {"back_s": {0: 2.0}}, [(number, 0, 1000) for number in range(5)],
+        {(0, 0): "0 transmit, 1 propagation, 3 deliver"} | {
+            (0, n): f"{n} queue, {5 * n} transmit, {5 * n + 1} propagation, {5 * n + 3} deliver" for n in range(1, 5)
+        },
+        {(0, number): (1, 1000) for number in range(5)},
+    ),
+    "a packet that arrives as its repeat is due is neither lost nor doubled": Timeline(
+        patient(2.0, 2.0), [ONE], {(0, 0): "0 transmit, 1 propagation, 3 deliver"}, {(0, 0): (2, 2000)}
+    ),
+    "each device hears after the delay of its own way back, device 1 after 3 s": Timeline(
+        {"back_s": {1: 3.0}, "arq": {"kind": "stop_and_wait", "timeout_s": 5.0}}, [ONE, ONE, TWO, TWO],
+        {(0, 0): STRAIGHT, (1, 0): BEHIND, (0, 1): "0 queue, 2 transmit, 3 propagation, 3.1 deliver",
+         (1, 1): "0 queue, 5.1 transmit, 6.1 propagation, 6.2 deliver"},
+    ),
+    "a full buffer drops the newest, which is not charged, and its timer brings it back": Timeline(
+        {"buffer_packets": 1}, [ONE, TWO, (0, 2, 1000)],
+        {(0, 0): STRAIGHT, (1, 0): BEHIND,
+         (2, 0): "0 timeout_wait, 1 queue, 2 retransmit, 3 propagation, 3.1 deliver"}, {(2, 0): (1, 1000)},
+    ),
+    "after two attempts in a row it pauses for 10 s, and lets the device's next message go first": Timeline(
+        {"lost": Scripted((0, 0, 0, 0), (0, 0, 0, 1)), **limited(2, 10)}, [ONE, ONE],
+        {(0, 0): "0 transmit, 1 timeout_wait, 1.5 queue, 1.5 retransmit, 2.5 timeout_wait, 13 queue, 13 retransmit, "
+                 "14 propagation, 14.1 deliver",
+         (0, 1): "0 queue, 3 transmit, 4 propagation, 4.1 deliver"},
+    ),
+    "a packet whose pause ends waits for its turn in the window": Timeline(
+        {"lost": FIRST_LOST, **limited(1, 2)}, [ONE, (3, 0, 1000)],
+        {(0, 0): "0 transmit, 1 timeout_wait, 4.2 queue, 4.2 retransmit, 5.2 propagation, 5.3 deliver",
+         (0, 1): "3 transmit, 4 propagation, 4.1 deliver"},
+    ),
+    "one that is in but unacknowledged holds up none after it": Timeline(
+        {"deaf": FIRST_LOST, **limited(1, 60)}, [ONE, ONE],
+        {(0, 0): STRAIGHT, (0, 1): "0 queue, 1.5 transmit, 2.5 propagation, 2.6 deliver"}, {(0, 0): (2, 2000)},
+    ),
+    "withdrawn in a pause it is not sent again": Timeline(
+        {"lost": FIRST_LOST, **limited(1, 10)}, [ONE, ONE],
+        {(0, 0): "0 transmit, 1 timeout_wait", (0, 1): "0 queue, 1.5 transmit, 2.5 propagation, 2.6 deliver"},
+        {(0, 0): (1, 1000)}, withdrawn_s=5.0,
+    ),
+    **{
+        f"withdrawn on the air it is heard of no more and frees the link ({sharing})": Timeline(
+            {"sharing": sharing, "mtu_bits": 1000, "arq": PAIR | {"window": 3, "timeout_s": TIMER_S}},
+            [(0, 0, 3000), ONE],
+            {(0, 0): "0 transmit",
+             (0, 1): "0 queue, 0.5 transmit, 4 propagation, 4.1 deliver" if sharing == "processor" else BEHIND},
+            withdrawn_s=0.5,
+        )
+        for sharing in ("fifo", "round_robin", "processor", "own")
+    },
+    "devices take turns by packet": Timeline(
+        {"sharing": "round_robin", "mtu_bits": 1000, "arq": PAIR | {"window": 8, "timeout_s": TIMER_S}},
+        [(0, 0, 4000), (0.5, 1, 1000), (0.6, 2, 2000)],
+        {(0, 0): "0 transmit, 1 propagation, 1.2 transmit, 2 propagation, 2.2 queue, 4 transmit, 5 propagation, "
+                 "5.2 queue, 6 transmit, 7 propagation, 7.1 deliver",
+         (1, 0): "0.5 queue, 2 transmit, 3 propagation, 3.1 deliver",
+         (2, 0): "0.6 queue, 3 transmit, 4 propagation, 4.2 queue, 5 transmit, 6 propagation, 6.1 deliver"},
+    ),
+    "a shared link serves all at once: the short one has half of it for .8 s": Timeline(
+        {"sharing": "processor"}, [(0, 0, 2000), (1, 1, 400)],
+        {(0, 0): "0 transmit, 2.4 propagation, 2.5 deliver", (1, 0): "1 transmit, 1.8 propagation, 1.9 deliver"},
+    ),
+    "links of their own keep devices apart": Timeline(
+        {"sharing": "own"}, [(0, device, 1000) for device in range(3)], {(device, 0): STRAIGHT for device in range(3)}
+    ),
+    "an infinite rate costs propagation alone": Timeline(
+        {"back_s": {0: 0.0}, "rate": {"kind": "constant", "bps": "inf"}, "mtu_bits": 500}, [(1, 0, 1000)],
+        {(0, 0): "1 transmit, 1 propagation, 1.1 transmit, 1.1 propagation, 1.2 deliver"},
+    ),
+    "owed silence is waiting: at a duty of 1/4, 1 s on the air, 3 s of silence, then the next": Timeline(
+        {"rate": {"kind": "duty_cycle", "bps": 1000, "duty": 0.25}}, [ONE, TWO],
+        {(0, 0): STRAIGHT, (1, 0): "0 queue, 4 transmit, 5 propagation, 5.1 deliver"},
+    ),
+    "an outage before a packet is waiting and within it is airtime": Timeline(
+        outages(1000, (0, 2), (2.5, 4)), [ONE], {(0, 0): "0 queue, 2 transmit, 4.5 propagation, 4.6 deliver"}
+    ),
+    "at an infinite rate what comes as an outage begins waits and is counted": Timeline(
+        outages(math.inf, (1, 3)), [(1, 0, 1000)], {(0, 0): "1 queue, 3 transmit, 3 propagation, 3.1 deliver"},
+        {(0, 0): (1, 1000)},
+    ),
+    "an empty packet that meets an outage is on the air for no time": Timeline(
+        outages(1000, (1, 3)), [(1.5, 0, 0)], {(0, 0): "1.5 queue, 3 transmit, 3 propagation, 3.1 deliver"}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TIMELINES)
+def test_a_message_does_what_its_timeline_says(name: str) -> None:
+    """What is dropped is not charged."""
+    line, bench = TIMELINES[name], Bench(**TIMELINES[name].link)
+    messages = dict[tuple[int, int], Message]()
+    for at_s, device, bits in line.puts:
+        key = device, sum(each == device for each, _ in messages)
+        messages[key] = bench.put(at_s, device, bits, key[1])
+    if line.withdrawn_s is not None:
+        bench.env.timeout(line.withdrawn_s).callbacks.append(lambda _: bench.link.withdraw(messages[0, 0]))
     bench.run()
-    assert bench.log[0, 0] == [(0, "transmit"), (1.0, "propagation"), (1.1, "deliver")]
+    logs = {key: ", ".join(f"{at_s:g} {state}" for at_s, state in bench.log[key]) for key in line.logs}
+    assert logs == line.logs
+    assert {key: (messages[key].attempts, messages[key].sent_bits) for key in line.sent} == line.sent
+    assert bench.link.bits_sent == sum(each.sent_bits for each in messages.values())
+    devices = {device for device, _ in messages}
+    assert bench.link.station.servers == (len(devices) if line.link.get("sharing") == "own" else 1)
 
 
-def test_propagation_does_not_hold_the_link() -> None:
-    """The second message starts when the last bit of the first has left, not when it has arrived."""
-    bench = Bench(delay={"kind": "constant", "delay_s": 5.0}, arq={"kind": "stop_and_wait", "timeout_s": 10.2})
-    bench.put(0.0, device=0, bits=1000)
-    bench.put(0.0, device=1, bits=1000)
-    bench.run()
-    assert bench.log[1, 0] == [(0, "queue"), (1.0, "transmit"), (2.0, "propagation"), (7.0, "deliver")]
-
-
-def test_a_loss_waits_for_its_timer_and_lets_the_others_pass() -> None:
-    bench = Bench(lost=Scripted((0, 0, 0, 0)))
-    bench.put(0.0, device=0, bits=1000)
-    bench.put(0.0, device=1, bits=2000)
-    bench.run()
-    first = [(0, "transmit"), (1.0, "timeout_wait"), (1.5, "queue"), (3.0, "retransmit")]
-    assert bench.log[0, 0] == [*first, (4.0, "propagation"), (4.1, "deliver")]
-    assert bench.log[1, 0] == [(0, "queue"), (1.0, "transmit"), (3.0, "propagation"), (3.1, "deliver")]
-
-
-def test_a_lost_acknowledgement_costs_a_repeat_and_delivers_once() -> None:
-    bench = Bench(deaf=Scripted((0, 0, 0, 0)))
-    message = bench.put(0.0, device=0, bits=1000)
-    bench.put(0.0, device=0, bits=1000, number=1)
-    bench.run()
-    assert bench.log[0, 0] == [(0, "transmit"), (1.0, "propagation"), (1.1, "deliver")]
-    assert bench.log[0, 1] == [(0, "queue"), (2.7, "transmit"), (3.7, "propagation"), (3.8, "deliver")]
-    assert (message.attempts, message.sent_bits, bench.link.delivered) == (2, 2000, 3)
-
-
-def test_a_packet_that_comes_twice_does_not_stand_for_another() -> None:
-    """Packet 0 is in at 1.1 s and, its acknowledgement lost, again at 2.6 s; packet 1 only at 3.8 s."""
-    bench = Bench(deaf=Scripted((0, 0, 0, 0)), mtu_bits=1000)
-    bench.put(0.0, device=0, bits=2000)
-    bench.run()
-    repeat = [(1.1, "timeout_wait"), (1.5, "queue"), (1.5, "retransmit"), (2.5, "propagation")]
-    tail = [(2.7, "transmit"), (3.7, "propagation"), (3.8, "deliver")]
-    assert bench.log[0, 0] == [(0, "transmit"), (1.0, "propagation"), *repeat, *tail]
-
-
-def test_a_message_does_what_its_oldest_unacknowledged_packet_does() -> None:
-    """Two packets under selective repeat; the first is lost, the second is in and acknowledged long before."""
-    bench = Bench(
-        lost=Scripted((0, 0, 0, 0)), mtu_bits=1000, arq={"kind": "selective_repeat", "window": 2, "timeout_s": 3.0}
-    )
-    message = bench.put(0.0, device=0, bits=2000)
-    bench.run()
-    first = [(0, "transmit"), (1.0, "timeout_wait"), (4.0, "queue"), (4.0, "retransmit")]
-    assert bench.log[0, 0] == [*first, (5.0, "propagation"), (5.1, "deliver")]
-    assert (message.attempts, message.sent_bits) == (3, 3000)
-
-
-def test_after_an_acknowledgement_the_message_follows_its_next_packet() -> None:
-    bench = Bench(
-        lost=Scripted((0, 0, 1, 0)), mtu_bits=1000, arq={"kind": "selective_repeat", "window": 2, "timeout_s": 3.0}
-    )
-    bench.put(0.0, device=0, bits=2000)
-    bench.run()
-    head = [(0, "transmit"), (1.0, "propagation"), (1.2, "transmit"), (2.0, "timeout_wait")]
-    tail = [(5.0, "queue"), (5.0, "retransmit"), (6.0, "propagation"), (6.1, "deliver")]
-    assert bench.log[0, 0] == head + tail
-
-
-def test_a_grant_comes_before_the_queue_and_counts_as_waiting() -> None:
-    bench = Bench(access_s=0.25)
-    bench.put(0.0, device=0, bits=1000)
-    bench.put(0.5, device=1, bits=1000)
-    bench.run()
-    assert bench.log[0, 0] == [(0, "queue"), (0.25, "transmit"), (1.25, "propagation"), (1.35, "deliver")]
-    assert bench.log[1, 0] == [(0.5, "queue"), (1.25, "transmit"), (2.25, "propagation"), (2.35, "deliver")]
-
-
-def test_an_acknowledgement_at_the_very_instant_of_the_timer_wins() -> None:
-    """Integer times: the round trip is exactly the timeout, and no packet is repeated."""
-    link = {"delay": {"kind": "constant", "delay_s": 2.0}, "arq": {"kind": "stop_and_wait", "timeout_s": 4.0}}
-    bench = Bench(back_s={0: 2.0}, **link)
-    messages = [bench.put(float(k), device=0, bits=1000, number=k) for k in range(5)]
-    bench.run()
-    assert [message.attempts for message in messages] == [1] * 5
-    assert [bench.log[0, k][-1] for k in range(5)] == [(5.0 * k + 3.0, "deliver") for k in range(5)]
-
-
-def test_each_device_hears_after_the_delay_of_its_own_way_back() -> None:
-    """On one link, the second packet of device 1 waits for an acknowledgement that takes 3 s."""
-    bench = Bench(back_s={1: 3.0}, arq={"kind": "stop_and_wait", "timeout_s": 5.0})
-    for device in (0, 1):
-        for number in (0, 1):
-            bench.put(0.0, device=device, bits=1000, number=number)
-    bench.run()
-    ends = {key: log[-1][0] for key, log in bench.log.items()}
-    assert ends == {(0, 0): 1.1, (1, 0): 2.1, (0, 1): 3.1, (1, 1): 6.2}
-
-
-def test_a_packet_that_arrives_as_its_repeat_is_due_is_neither_lost_nor_doubled() -> None:
-    """Integer times: the timer fires at the instant of arrival; the message is delivered once."""
-    bench = Bench(delay={"kind": "constant", "delay_s": 2.0}, arq={"kind": "stop_and_wait", "timeout_s": 2.0})
-    bench.put(0.0, device=0, bits=1000)
-    bench.run()
-    assert [entry for entry in bench.log[0, 0] if entry[1] == "deliver"] == [(3.0, "deliver")]
-    assert bench.link.delivered == 2
-
-
-def test_a_full_buffer_drops_the_newest_and_its_timer_brings_it_back() -> None:
-    bench = Bench(buffer_packets=1)
-    for device in range(3):
-        bench.put(0.0, device=device, bits=1000)
-    bench.run()
-    assert (bench.link.dropped, bench.link.bits_sent) == (2, 3000)  # what is dropped is not charged
-    head = [(0, "timeout_wait"), (1.0, "queue")]
-    assert bench.log[2, 0] == [*head, (2.0, "retransmit"), (3.0, "propagation"), (3.1, "deliver")]
-
-
-def test_a_sender_pauses_after_its_last_attempt_in_a_row() -> None:
-    """Attempts 0 and 1 are lost: attempt 2 waits for 10 s, and lets the device's next message go first."""
-    arq = {"kind": "stop_and_wait", "timeout_s": TIMER_S, "max_attempts": 2, "timeout_max_s": 10}
-    bench = Bench(lost=Scripted((0, 0, 0, 0), (0, 0, 0, 1)), arq=arq)
-    bench.put(0.0, device=0, bits=1000)
-    bench.put(0.0, device=0, bits=1000, number=1)
-    bench.run()
-    first = [(0, "transmit"), (1.0, "timeout_wait")]
-    second = [(1.5, "queue"), (1.5, "retransmit"), (2.5, "timeout_wait")]
-    third = [(13.0, "queue"), (13.0, "retransmit"), (14.0, "propagation"), (14.1, "deliver")]
-    assert bench.log[0, 0] == [*first, *second, *third]
-    assert bench.log[0, 1] == [(0, "queue"), (3.0, "transmit"), (4.0, "propagation"), (4.1, "deliver")]
-
-
-def test_a_packet_whose_pause_ends_waits_for_its_turn_in_the_window() -> None:
-    arq = {"kind": "stop_and_wait", "timeout_s": TIMER_S, "max_attempts": 1, "timeout_max_s": 2}
-    bench = Bench(lost=Scripted((0, 0, 0, 0)), arq=arq)
-    bench.put(0.0, device=0, bits=1000)
-    bench.put(3.0, device=0, bits=1000, number=1)
-    bench.run()
-    assert bench.log[0, 0][-3:] == [(4.2, "retransmit"), (5.2, "propagation"), (5.3, "deliver")]
-    assert bench.log[0, 1][-1] == (4.1, "deliver")
-
-
-def test_a_message_that_is_in_but_unacknowledged_holds_up_none_after_it() -> None:
-    arq = {"kind": "stop_and_wait", "timeout_s": TIMER_S, "max_attempts": 1, "timeout_max_s": 60}
-    bench = Bench(deaf=Scripted((0, 0, 0, 0)), arq=arq)
-    first = bench.put(0.0, device=0, bits=1000)
-    bench.put(0.0, device=0, bits=1000, number=1)
-    bench.run()
-    assert bench.log[0, 0][-1] == (1.1, "deliver") and first.attempts == 2
-    assert bench.log[0, 1][-1] == (2.6, "deliver")
-
-
-def test_a_message_withdrawn_in_a_pause_is_not_sent_again() -> None:
-    arq = {"kind": "stop_and_wait", "timeout_s": TIMER_S, "max_attempts": 1, "timeout_max_s": 10}
-    bench = Bench(lost=Scripted((0, 0, 0, 0)), arq=arq)
-    message = bench.put(0.0, device=0, bits=1000)
-    bench.put(0.0, device=0, bits=1000, number=1)
-    bench.env.timeout(5.0).callbacks.append(lambda _: bench.link.withdraw(message))
-    bench.run()
-    assert (message.attempts, bench.log[0, 1][-1]) == (1, (2.6, "deliver"))
-
-
-@pytest.mark.parametrize("sharing", ["fifo", "round_robin", "processor", "own"])
-def test_a_withdrawn_message_is_heard_of_no_more_and_frees_the_link(sharing: str) -> None:
-    bench = Bench(sharing=sharing, mtu_bits=1000, arq={"kind": "selective_repeat", "window": 3, "timeout_s": TIMER_S})
-    message = bench.put(0.0, device=0, bits=3000)
-    bench.put(0.0, device=0, bits=1000, number=1)
-    bench.env.timeout(0.5).callbacks.append(lambda _: bench.link.withdraw(message))
-    bench.run()
-    assert [state for _, state in bench.log[0, 0]] == ["transmit"]
-    assert bench.log[0, 1][-1] == (4.1 if sharing == "processor" else 2.1, "deliver")
-
-
-def test_devices_take_turns_by_packet() -> None:
-    arq = {"kind": "selective_repeat", "window": 8, "timeout_s": TIMER_S}
-    bench = Bench(sharing="round_robin", mtu_bits=1000, arq=arq)
-    bench.put(0.0, device=0, bits=4000)
-    bench.put(0.5, device=1, bits=1000)
-    bench.put(0.6, device=2, bits=2000)
-    bench.run()
-    assert bench.log[1, 0][1] == (2.0, "transmit")
-    ends = {device: bench.log[device, 0][-1][0] for device in range(3)}
-    assert ends == {0: 7.1, 1: 3.1, 2: 6.1}
-
-
-def test_a_shared_link_serves_all_at_once() -> None:
-    """2000 bits from 0 s, 400 from 1 s: the short one has half the link for .8 s, the long one ends at 2.4 s."""
-    bench = Bench(sharing="processor")
-    bench.put(0.0, device=0, bits=2000)
-    bench.put(1.0, device=1, bits=400)
-    bench.run()
-    assert bench.log[0, 0][-1] == (2.5, "deliver")
-    assert bench.log[1, 0][-1] == (1.9, "deliver")
-
-
-def test_a_link_of_their_own_keeps_devices_apart() -> None:
-    bench = Bench(sharing="own")
-    for device in range(3):
-        bench.put(0.0, device=device, bits=1000)
-    bench.run()
-    assert [bench.log[device, 0][-1] for device in range(3)] == [(1.1, "deliver")] * 3
-    assert bench.link.station.servers == 3
-
-
-def test_an_infinite_rate_costs_propagation_alone() -> None:
-    bench = Bench(back_s={0: 0.0}, rate={"kind": "constant", "bps": "inf"}, mtu_bits=100)
-    bench.put(1.0, device=0, bits=1000)
-    bench.run()
-    assert bench.log[0, 0][-1] == (2.0, "deliver")
-
-
-def test_a_rate_of_zero_waits_for_ever() -> None:
-    bench = Bench(rate={"kind": "constant", "bps": 0})
-    bench.put(0.0, device=0, bits=1000)
-    bench.env.run(until=1e6)
-    assert bench.log[0, 0] == [(0, "queue")]
-    assert bench.link.in_flight == 1
-    assert bench.link.station.busy_fraction(1e6) == pytest.approx(1.0)
-
-
-def test_owed_silence_is_waiting_and_not_airtime() -> None:
-    """A duty of 1/4 at 1 kbit/s: 1 s on the air, 3 s of silence, then the next; the link is taken all the time."""
-    bench = Bench(rate={"kind": "duty_cycle", "bps": 1000, "duty": 0.25})
-    for device in range(2):
-        bench.put(0.0, device=device, bits=1000)
-    bench.run()
-    assert bench.log[1, 0] == [(0, "queue"), (4.0, "transmit"), (5.0, "propagation"), (5.1, "deliver")]
-    assert bench.link.station.busy_fraction(5.0) == pytest.approx(1.0)
-
-
-def test_an_outage_before_a_packet_is_waiting_and_within_it_is_airtime() -> None:
-    outages = {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 1000}, "outages_s": ((0, 2), (2.5, 4))}
-    bench = Bench(rate=outages)
-    bench.put(0.0, device=0, bits=1000)
-    bench.run()
-    assert bench.log[0, 0] == [(0, "queue"), (2.0, "transmit"), (4.5, "propagation"), (4.6, "deliver")]
-
-
-def test_states_are_the_documented_ones() -> None:
-    assert STATES == ("queue", "transmit", "retransmit", "propagation", "timeout_wait")
-
-
-def test_at_an_infinite_rate_what_comes_as_an_outage_begins_waits_and_is_counted() -> None:
-    rate = {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": float("inf")}, "outages_s": [[1.0, 3.0]]}
-    bench = Bench(rate=rate)
-    message = bench.put(1.0, device=0, bits=1000)
-    bench.run()
-    assert bench.log[0, 0] == [(1.0, "queue"), (3.0, "transmit"), (3.0, "propagation"), (3.1, "deliver")]
-    assert (message.delivered_bits, bench.link.bits_sent) == (1000, 1000)
-
-
-def test_an_empty_packet_that_meets_an_outage_is_on_the_air_for_no_time() -> None:
-    rate = {"kind": "trace", "points": [[0.0, 1000.0], [1.0, 0.0], [3.0, 1000.0]]}
-    bench = Bench(rate=rate)
-    bench.put(1.5, device=0, bits=0)
-    bench.run()
-    assert bench.log[0, 0][-1] == (3.1, "deliver") and bench.link.air_s == 0.0
-
-
-def test_an_empty_packet_is_airtime_alone_and_block_errors_spare_it() -> None:
-    bench = Bench(overhead_s=0.3, loss={"kind": "block_errors", "snr_db": 3.0})
-    for at_s in (0.1, 0.7, 1.9):
-        bench.put(at_s, device=0, bits=0, number=int(10 * at_s))
-    bench.run()
-    assert (bench.link.delivered, bench.link.lost) == (3, 0) and bench.link.air_s == pytest.approx(0.9)
+def test_a_link_that_waits_is_taken_and_an_empty_packet_is_on_the_air_for_its_overhead_alone() -> None:
+    """A rate of 0 for ever; a silence that is owed. Block errors spare a packet without bits."""
+    for rate, until_s, log in (
+        ({"kind": "constant", "bps": 0}, 1e6, [(0, "queue")]),
+        (
+            {"kind": "duty_cycle", "bps": 1000, "duty": 0.25},
+            5.0,
+            [(0, "transmit"), (1.0, "propagation"), (1.1, "deliver")],
+        ),
+    ):
+        bench = Bench(rate=rate)
+        for device in range(2):
+            bench.put(0.0, device=device, bits=1000)
+        bench.env.run(until=until_s)
+        assert bench.log[0, 0] == log and bench.link.station.busy_fraction(until_s) == pytest.approx(1.0)
+    for fields, air_s in (({"overhead_s": 0.3}, 0.9), (outages(1000, (0, 3)), 0.0)):
+        bench = Bench(loss={"kind": "block_errors", "snr_db": 3.0}, **fields)
+        for at_s in (0.1, 0.7, 1.9):
+            bench.put(at_s, device=0, bits=0, number=int(10 * at_s))
+        bench.run()
+        assert (bench.link.delivered, bench.link.lost) == (3, 0) and bench.link.air_s == pytest.approx(air_s)
 
 
 @pytest.mark.parametrize("arq", ["stop_and_wait", "selective_repeat"])
@@ -290,3 +265,22 @@ def test_a_round_trip_is_shown_of_packets_that_were_sent_once(arq: str) -> None:
     trips_s = [trip_s for trip_s, _ in seen]
     assert math.isnan(trips_s[0]) and trips_s[1:] == pytest.approx([0.16 + 0.2, 0.16 + 0.2, 0.32 + 0.2])
     assert [timeouts for _, timeouts in seen] == [1, 1, 2, 2]
+
+
+@given(
+    gaps_s=st.lists(st.floats(0, 30), min_size=1, max_size=12),
+    access_s=st.floats(0, 5),
+    idle_access_s=st.floats(0, 5),
+    idle_after_s=st.floats(0, 20),
+)
+def test_grants_keep_the_order_of_messages_and_no_wait_is_longer_than_the_longest(
+    gaps_s: list[float], access_s: float, idle_access_s: float, idle_after_s: float
+) -> None:
+    fields: dict[str, Any] = {"access_s": access_s, "idle_access_s": idle_access_s, "idle_after_s": idle_after_s}
+    access, now_s, granted_s = Access(LinkConfig(**fields)), 0.0, -float("inf")
+    for gap_s in gaps_s:
+        now_s += gap_s
+        wait_s = access.wait_s(0, now_s, granted_s)
+        assert 0 <= wait_s <= max(access_s, idle_access_s) + 1e-9
+        assert now_s + wait_s >= granted_s - 1e-9
+        granted_s = now_s + wait_s

@@ -9,7 +9,6 @@ from cells import cell, link
 from heard import Looking
 from plants import AirWatch, Ran, ran
 
-from kinds import ConfigError
 from simulator.results.columns import BREAKDOWN
 
 PASS_S, ENCODE_S, DELAY_S, VERIFY_S = 0.005, 0.001, 0.02, 0.02
@@ -98,12 +97,3 @@ def test_that_a_round_ends_by_its_budget_is_said_in_a_bare_header() -> None:
     bare = rounds["uplink_attempts"] - rounds["drafted"]
     assert (rounds["edge_passes"] == rounds["drafted"] + bare).all() and (bare == 1).any()
     assert (rounds["uplink_bits"] == rounds["payload_bits"] + 320 * rounds["uplink_attempts"]).all(), "I7"
-
-
-@pytest.mark.parametrize("sharing", ["round_robin", "processor"])
-def test_side_by_side_parts_need_an_uplink_that_is_first_come_first_served(sharing: str) -> None:
-    """Else another request, which has the processor when a round has ended, delays the parts that wait to leave."""
-    edge = EDGE | {"concurrency": 2}
-    with pytest.raises(ConfigError, match=r"^edge.concurrency = 2: must be 1 where parts of a round leave in turn"):
-        cell(PARTS, edge=edge, uplink=link(1e5, sharing=sharing))
-    cell(PARTS, edge=edge, uplink=link(1e5, sharing="fifo"))

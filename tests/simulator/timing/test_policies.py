@@ -8,7 +8,6 @@ from typing import Literal
 import pytest
 from cells import cell, link
 
-from kinds import ConfigError
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 from simulator.schemes.policy import (
@@ -46,21 +45,11 @@ class Pausing(Policy):
     """Waits before each round, then drafts one."""
 
     kind: Literal["pausing_in_tests"] = "pausing_in_tests"
-    pause_s: float = 0.25
 
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
         if view.drafts:
             return SEND, ()
-        return (DRAFT, ()) if state else (Wait(view.now_s + self.pause_s), (1.0,))
-
-
-class Hasty(Policy):
-    """Sends at once, with nothing."""
-
-    kind: Literal["hasty_in_tests"] = "hasty_in_tests"
-
-    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
-        return SEND, state
+        return (DRAFT, ()) if state else (Wait(view.now_s + 0.25), (1.0,))
 
 
 class AtOnce(Policy):
@@ -137,17 +126,6 @@ def test_a_pause_is_charged_where_the_table_says_and_frees_the_processor() -> No
     assert request["edge_queue_s"] == pytest.approx(0.25 * rounds)
     assert result.summary["edge_busy"] * request["latency_s"] == pytest.approx(rounds * (0.005 + 1e-4))
     assert (result.rounds["drafted"] == 1).all()
-
-
-@pytest.mark.parametrize(
-    ("policy", "told"),
-    [("hasty_in_tests", "without a draft"), ({"kind": "pausing_in_tests", "pause_s": 0.0}, "must be later than now")],
-    ids=["sends nothing", "waits for the past"],
-)
-def test_what_a_policy_may_not_do_is_told_in_one_line(policy: object, told: str) -> None:
-    with pytest.raises(ConfigError, match=told) as caught:
-        simulate(made(policy), memory=Memory())
-    assert "\n" not in str(caught.value)
 
 
 def test_a_run_that_ends_within_a_round_counts_the_passes_that_had_ended() -> None:

@@ -28,7 +28,7 @@ def ms_per_token(name: str, scheme: str) -> float:
     return 1000 * float(run(name, scheme)[0].summary["latency_per_token_s"])
 
 
-@pytest.mark.parametrize("scheme", ["cloud_only", "k_sqs", "coupled"])
+@pytest.mark.parametrize("scheme", ["cloud_only", "k_sqs"])
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_answers_and_its_books_add_up(name: str, scheme: str) -> None:
     """I1 and I4 are checked at the end of the run; here I7 and I11."""

@@ -11,11 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from links import Given, Scripted
 from plants import AirWatch, ran
-from pydantic import ValidationError
 from two_ways import TwoWays
 
 from channels.link.link_config import LinkConfig, answer_s
-from kinds import ConfigError
 from simulator.results.observer import Airing
 
 POLL_BITS = 100
@@ -205,30 +203,6 @@ def test_no_empty_frame_begins_once_the_reply_is_here_that_it_would_ask_for() ->
             if reply is not None and frame.link == "uplink" and reply.link == "downlink":
                 assert frame.round >= 0 or frame.attempt or frame.began_s < reply.arrives_s - 1e-9
             last[frame.address[0]] = frame
-
-
-@pytest.mark.parametrize("delays_s", [(), (0.0, 1.0), (2.0, 1.0), (1.0, float("inf"))])
-def test_windows_come_after_the_frame_and_one_after_the_other(delays_s: tuple[float, ...]) -> None:
-    with pytest.raises(ValidationError, match="delays_s"):
-        LinkConfig.model_validate({"listens": {"kind": "after_sending", "delays_s": delays_s}})
-
-
-@pytest.mark.parametrize(
-    ("fields", "told"),
-    [
-        ({"uplink": {"listens": "after_sending"}}, r"^uplink\.listens = after_sending: must be always; "),
-        ({"uplink": {"sharing": "processor"}}, r"^uplink\.sharing = processor: must send one packet at a time"),
-        (
-            {"uplink": link(1e5, 2.5, arq={"kind": "stop_and_wait", "timeout_s": 9})},
-            r"^downlink\.listens\.delays_s = \(1\.0, 2\.0\): must last until a frame is up, 2\.5 s$",
-        ),
-        ({}, r"^uplink\.arq\.timeout_s = 0\.2: must be at least one round trip, 1\.02 s$"),
-    ],
-)
-def test_a_way_up_that_does_not_fit_is_refused_in_one_line(fields: dict[str, Any], told: str) -> None:
-    down = {"downlink": {"listens": "after_sending"}}
-    with pytest.raises(ConfigError, match=told):
-        cell(**(down | fields))
 
 
 def test_parts_that_wait_for_windows_are_waited_for() -> None:

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from cells import cell, link
-from plants import Watch, ran
+from plants import AirWatch, ran
 
 from simulator import Cell, simulate
 from simulator.decoding.lookahead import Lookahead
 from simulator.decoding.memory import Memory
-from simulator.results.observer import Airing
 from simulator.results.requests import Request
 
 Text = tuple[tuple[int, ...], tuple[tuple[float, ...], ...]]
@@ -180,30 +179,19 @@ def test_each_bit_on_the_uplink_is_of_a_round_that_was_judged_or_flushed(rate: o
     assert rounds["uplink_bits"].sum() + rounds["flushed_bits"].sum() == pytest.approx(on_air_bits, rel=1e-12)
 
 
-class Downlinked(Watch):
-    """When each attempt of a reply began, and its round."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.attempts: list[tuple[int, float]] = []
-
-    def on_packet(self, airing: Airing) -> None:
-        if airing.link == "downlink":
-            self.attempts.append((airing.address[2], airing.began_s))
-
-
 def test_a_payload_acknowledges_the_replies_to_all_but_the_d_rounds_before_it() -> None:
     """Nearly all acknowledgements are lost: replies are sent again until a payload reports that they have been
     received."""
     deaf = link(1e6, 0.005) | {"arq": {"kind": "selective_repeat", "timeout_s": 0.06, "ack_loss": LOST}}
     asked = ASKED | {"devices": 1, "requests": 1, "output_tokens": 40}
     made = cell(SCHEMES["k_sqs"] | {"depth": 2}, workload=asked, downlink=deaf)
-    run = ran(made, MEMORY, watch := Downlinked())
+    run = ran(made, MEMORY, watch := AirWatch())
     (request,) = run.requests
     received = [(each.round, each.received_s) for each in request.rounds if each.received_s > 0]
 
     def known_s(number: int) -> float:
         return min((at_s for later, at_s in received if later > number + 2), default=np.inf)
 
-    assert all(began_s <= known_s(number) for number, began_s in watch.attempts)
-    assert len(watch.attempts) > len({number for number, _ in watch.attempts}), "none was sent again"
+    replies = [each for each in watch.airings if each.link == "downlink"]
+    assert all(each.began_s <= known_s(each.address[2]) for each in replies)
+    assert len(replies) > len({each.address[2] for each in replies}), "none was sent again"

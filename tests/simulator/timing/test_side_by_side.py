@@ -9,14 +9,12 @@ import pytest
 from cells import cell, link
 from plants import Ran, ran
 
-from kinds import ConfigError
 from simulator import Cell
 from simulator.decoding.memory import Memory
 from simulator.schemes.policy import DRAFT, Action, EdgeView, Policy, PolicyState, Wait
 
 ASKED = {"kind": "poisson", "rate_per_s": 50, "requests": 6, "prompt_tokens": 8, "output_tokens": 12}
 PASS_S = 0.01
-WINDOWS = {"kind": "after_sending", "delays_s": (0.06, 0.12)}
 MEMORY = Memory()
 
 
@@ -106,15 +104,3 @@ def test_requests_that_are_given_up_leave_the_processor_to_the_others(number: in
     for request in run.requests:
         if request.device == 0 and request.outcome == "answered":
             assert (request.outcome, tuple(request.tokens)) == quiet[request.number]
-
-
-@pytest.mark.parametrize(
-    ("fields", "told"),
-    [
-        ({"scheme": {"kind": "k_sqs", "depth": 1}}, "must be 1 where rounds are drafted ahead"),
-        ({"downlink": link(2e4, listens=WINDOWS)}, "must be 1 where a device hears only after sending"),
-    ],
-)
-def test_what_does_not_go_with_it_is_told_in_one_line(fields: dict[str, Any], told: str) -> None:
-    with pytest.raises(ConfigError, match=r"^edge\.concurrency = 2: " + told):
-        made(2, **fields)

@@ -9,10 +9,7 @@ import pytest
 from cells import cell, link
 from links import Bench, Scripted, beside_bulk
 from plants import Watch
-from pydantic import ValidationError
 
-from channels.link.link_config import LinkConfig
-from kinds import ConfigError
 from simulator import simulate
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
@@ -133,24 +130,3 @@ def test_the_text_is_the_same_over_any_transport(scheme: Any) -> None:
         simulate(cell(scheme, uplink=link(1e6, arq=up, loss=LOSSY), downlink=link(1e6, arq=arq, loss=LOSSY)), watch)
         texts.append([tuple(request.tokens) for request in watch.ended])
     assert texts[0] and all(each == texts[0] for each in texts) and all(texts[0])
-
-
-@pytest.mark.parametrize(
-    ("fields", "says"),
-    [
-        ({"bulk": {}}, "bulk needs buffer_packets"),
-        ({"bulk": {}, "buffer_packets": 0}, "a number from 1: without an end its queue has none"),
-        ({"bulk": {"arq": "stop_and_wait"}, "buffer_packets": 4}, "must be a transport"),
-        ({"bulk": {}, "buffer_packets": 4, "half_duplex": "device"}, "bulk needs half_duplex"),
-        ({"arq": {"kind": "tcp", "max_attempts": 3}}, "max_attempts"),
-        ({"arq": {"kind": "quic", "timer_jitter": 0.1}}, "timer_jitter"),
-    ],
-)
-def test_what_does_not_fit_is_refused(fields: dict[str, Any], says: str) -> None:
-    with pytest.raises(ValidationError, match=says):
-        LinkConfig.model_validate(fields)
-
-
-def test_the_device_opens_and_not_the_cloud() -> None:
-    with pytest.raises(ConfigError, match=r"^downlink.arq.opening_rtts = 1: must be 0"):
-        cell(downlink=link(1e6, arq={"kind": "quic", "opening_rtts": 1}))
