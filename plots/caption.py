@@ -53,8 +53,8 @@ def marks(summary: pd.DataFrame, metric: str = "latency_per_token_s") -> list[st
     """What the marks of lossy curves stand for, and whose times a figure of `metric`, if it is one of time, shows
     where requests went unanswered."""
     lost = unit(metric) == "s" and bool(unanswered(summary).any())
-    said = [MEANT[mark] for mark in dict.fromkeys(lossy_curves(summary).values())]
-    return [*said, *([LEFT_OUT] if lost else [])]
+    meant = [MEANT[mark] for mark in dict.fromkeys(lossy_curves(summary).values())]
+    return [*meant, *([LEFT_OUT] if lost else [])]
 
 
 def coinciding(summary: pd.DataFrame, axis: str, metric: str, page: Page) -> list[str]:

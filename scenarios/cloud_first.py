@@ -15,7 +15,7 @@ from scenarios import Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import listed, with_ends
-from scenarios.set_ups import H100_1_7B, PHONE, PROMPTS, TRIP, TWO_GPUS_70B, round_trips
+from scenarios.set_ups import H100_1_7B, PATIENT, PHONE, PROMPTS, SHORT, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results import phase_regions as regions
 from simulator.results.break_even_plane import OPPONENT, RTT, round_trips_s
 from simulator.results.columns import CURVE
@@ -24,7 +24,6 @@ from simulator.results.intervals import Difference, paired
 from simulator.results.units import quantity
 
 PAIR = {"kind": "published", "name": "llama_1b_70b", "size": 8192}  # 13 bits an id for 17: decoded ten times quicker
-ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}
 COUPLED = [{"kind": "coupled", "cloud_first": first} for first in (False, True)]
 RACED = {
     "kind": "composed", "sparsifier": "all", "quantizer": "exact", "code": "ids", "draw": "shared_race",
@@ -33,9 +32,6 @@ RACED = {
 }  # fmt: skip
 """The parts of `coupled`, with the policy that may leave all to the cloud."""
 BEYOND = {"beyond": "extend"}  # a prompt of 2,048 tokens is what was measured at most, and drafts are read with it
-SHORT = {
-    "workload.prompt_tokens": 16, "models.pair.prompt_tokens": 16, "workload.output_tokens": 128,
-}  # fmt: skip
 
 WAY: Final = "way"
 """How answers come about: one of WAYS."""
@@ -199,7 +195,7 @@ SCENARIO = Scenario(
     base={
         "models.pair": PAIR, "models.temperature": 0.0, "workload.requests": 4, "workload.learning_requests": 2,
         "workload.output_tokens": 256,
-        "edge.latency": PHONE, "uplink.rate.bps": 1e6, "uplink.arq": ARQ, "downlink.arq": ARQ,
+        "edge.latency": PHONE, "uplink.rate.bps": 1e6, **PATIENT,
         "cloud.latency": TWO_GPUS_70B | BEYOND, "cloud.drafter_latency": H100_1_7B | BEYOND,
     },
     grid={

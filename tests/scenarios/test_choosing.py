@@ -16,8 +16,8 @@ from scenarios.command.run.choosing import (
     changed,
     choices_table,
     doubts,
-    fields_told,
     to_show,
+    tried_values,
 )
 from scenarios.command.scenario import Tune
 from simulator import Cell
@@ -69,7 +69,7 @@ def test_a_setting_tries_what_is_open_on_seeds_and_in_cells_of_their_own_and_not
     assert {cell.scheme.drafts for cell in tried["dense"]} == {1, 2, 4}, "the grid's own L too"
     choosing = Choosing(grid(), replace(TUNE, typed=frozenset({"scheme.k"})))
     assert [list(place.fields) for place in choosing.places[-1:]] == [["scheme.max_drafts"]]
-    assert fields_told(choosing.places) == ["dense lattice (Q-S): L in {1, 2, 4}", "K-SQS: L in {1, 2, 4}"]
+    assert tried_values(choosing.places) == ["dense lattice (Q-S): L in {1, 2, 4}", "K-SQS: L in {1, 2, 4}"]
 
 
 def test_the_least_mean_is_chosen_for_each_setting_and_shown_at_the_grids_own_seeds():

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from scenarios.findings.question import ask_in_one_breath
-from scenarios.leakage import alike, beyond_chance, fano_bits, leaks, printed, rows_of, told_most
+from scenarios.leakage import alike, beyond_chance, fano_bits, leaks, leaks_most, printed, rows_of
 
 CHANCE = 0.025
 TOLD = {("k_sqs", 8): 0.02, ("k_sqs", 1024): 0.03, ("c_sqs", 8): 0.2, ("c_sqs", 512): 0.1, ("c_sqs", 1024): 0.04,
@@ -31,14 +31,14 @@ def table() -> pd.DataFrame:
 
 
 def test_the_answer_names_who_tells_most_and_what_hiding_it_costs_in_forty_words():
-    line = ask_in_one_breath(told_most, table(), "padded_to_bits")
+    line = ask_in_one_breath(leaks_most, table(), "padded_to_bits")
     half = 3.182446 * np.std(0.01 * np.arange(4), ddof=1) / 2  # Student's t, 3 degrees of freedom
     ends = f"{100 * (0.2 - half):.2g}% to {100 * (0.2 + half):.2g}%"
     assert line == (
         f"C-SQS tells most: one of 40 prompts in 20% ({ends}) of requests, "
         "guessing 2.5%; at one size for all 4%, for 2 times the time a token"
     )
-    assert len(line.split()) <= 40 and told_most.report(table().head(0), None) == ""
+    assert len(line.split()) <= 40 and leaks_most.report(table().head(0), None) == ""
 
 
 def test_only_paddings_that_leave_one_size_count_as_hidden():

@@ -146,7 +146,7 @@ def test_the_scenario_has_every_baseline_at_every_place_and_prompts_as_long_as_a
     assert {"cloud_only", "colocated", "coupled", "k_sqs", "dense"} == kinds
     assert all("is one token" in line for line in plan.warnings)
     assert len({cell.uplink.delay.delay_s for cell in plan.cells}) == 3
-    assert RTT not in plan.told
+    assert RTT not in plan.distinguishing
 
 
 @pytest.mark.parametrize("name", ["phase_map", "cloud_first", "conversations"])

@@ -154,10 +154,10 @@ def _check(options: argparse.Namespace, seeds: int, minutes: float) -> None:
 def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str, object]:
     """The cell around the schemes, as nested mappings; `settings` get what the other options stand for."""
     if options.link is not None:
-        for way in ("uplink", "downlink"):
-            if way in settings:
-                raise ConfigError(f"{way}: both --link and --set give it; give one")
-            settings[way] = {"preset": f"{options.link}.{way}"}
+        for direction in ("uplink", "downlink"):
+            if direction in settings:
+                raise ConfigError(f"{direction}: both --link and --set give it; give one")
+            settings[direction] = {"preset": f"{options.link}.{direction}"}
         if options.link not in PRESETS:
             near = meant(options.link, PRESETS)
             raise ConfigError(f"link = {options.link!r}: must be one of {', '.join(PRESETS)}{near}")
