@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from swept_curves import swept
 
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.result_folder import Note, along, axes_of
@@ -83,12 +84,8 @@ def test_the_answer_of_every_scenario_is_one_breath(name, noise):
 
 def sweep(latency: dict[str, tuple[float, float]], noise: float = 0.0) -> pd.DataFrame:
     """Three seeds at 1 kbit/s and 1 Mbit/s; a seed shifts the second curve by `noise`."""
-    return pd.DataFrame(
-        {CURVE: kind, "scheme.kind": kind, AXIS: rate, "seed": seed, METRIC: value * (1 + noise * (seed - 1) * place)}
-        for place, (kind, values) in enumerate(latency.items())
-        for rate, value in zip((1e3, 1e6), values, strict=True)
-        for seed in range(3)
-    )
+    places = {kind: place for place, kind in enumerate(latency)}
+    return swept(latency, AXIS, (1e3, 1e6), lambda kind, value, seed: value * (1 + noise * (seed - 1) * places[kind]))
 
 
 FAST = {"colocated": (0.05, 0.02), "cloud_only": (0.06, 0.04), "k_sqs": (0.4, 0.05), "c_sqs": (0.5, 0.06)}

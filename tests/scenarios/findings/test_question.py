@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from swept_curves import swept
 
 from scenarios import Below, Lowest
 from scenarios.command.registry import NAMES, scenario
 from scenarios.findings.question import ask
 
-AXIS, METRIC = "models.temperature", "latency_per_token_s"
+AXIS = "models.temperature"
 
 
 def sweep(latency: dict[str, tuple[float, float]], answered: dict[str, float] | None = None) -> pd.DataFrame:
     """Two seeds at temperatures 0 and 1; `answered` is of the first seed at temperature 0."""
-    return pd.DataFrame(
-        [
-            {
-                "curve": kind, "scheme.kind": kind, AXIS: float(place), "seed": seed, METRIC: value,
-                "answered": (answered or {}).get(kind, 1.0) if not seed and not place else 1.0,
-            }
-            for kind, values in latency.items()
-            for place, value in enumerate(values)
-            for seed in (0, 1)
-        ]
-    )  # fmt: skip
+    table = swept(latency, AXIS, (0.0, 1.0), seeds=2)
+    shares = table["curve"].map(answered or {}).fillna(1.0)
+    return table.assign(answered=shares.where((table["seed"] == 0) & (table[AXIS] == 0), 1.0))
 
 
 THREE = {"k_sqs": (0.2, 0.4), "c_sqs": (0.3, 0.1), "dense": (0.5, 0.5)}
