@@ -152,10 +152,10 @@ def _lengths(summary: pd.DataFrame) -> str:
 
 
 def _round_trip(summary: pd.DataFrame) -> str:
-    ways = ("uplink.delay.delay_s", "downlink.delay.delay_s")
-    if not {*ways} <= {*summary.columns}:
+    delays = ("uplink.delay.delay_s", "downlink.delay.delay_s")
+    if not {*delays} <= {*summary.columns}:
         return ""
-    both = summary[list(ways)].astype(float).sum(axis=1, skipna=False)
+    both = summary[list(delays)].astype(float).sum(axis=1, skipna=False)
     values = sorted({float(f"{value:.6g}") for value in both.dropna()})
     if not values:
         return ""

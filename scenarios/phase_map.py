@@ -102,11 +102,11 @@ def sign_agreement(rows: pd.DataFrame, metric: str) -> SignAgreement | None:
         times = {kind: regions.value_of(regions.predicted(row, bits[kind]), metric) for kind, row in first.items()}
         errors += [abs(times[kind] / stand.means[kind] - 1) for kind in times]
         if stand.edge is not None:
-            foretold = math.log(min(times[kind] for kind in regions.AT_THE_EDGE if kind in times) / times[OPPONENT])
-            found.append((foretold, math.log(stand.means[stand.edge] / stand.means[OPPONENT])))
-    clear = [(foretold, was) for foretold, was in found if abs(foretold) > MARGIN]
-    agreeing = sum(foretold * was > 0 for foretold, was in clear)
-    faster = sum(was < 0 for _, was in clear)
+            predicted = math.log(min(times[kind] for kind in regions.AT_THE_EDGE if kind in times) / times[OPPONENT])
+            found.append((predicted, math.log(stand.means[stand.edge] / stand.means[OPPONENT])))
+    clear = [(predicted, measured) for predicted, measured in found if abs(predicted) > MARGIN]
+    agreeing = sum(predicted * measured > 0 for predicted, measured in clear)
+    faster = sum(measured < 0 for _, measured in clear)
     return SignAgreement(len(clear), agreeing, max(errors), faster) if found else None
 
 

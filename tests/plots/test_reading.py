@@ -143,7 +143,7 @@ def test_every_figure_names_pair_latency_models_lengths_round_trip_seeds_and_whi
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "words"),
     [
         ({"edge.latency.kind": "affine", "edge.latency.base_s": 0.0061, "edge.latency.per_token_s": 0.0,
           "cloud.latency.kind": "constant", "cloud.latency.per_pass_s": 0.043},
@@ -158,8 +158,8 @@ def test_every_figure_names_pair_latency_models_lengths_round_trip_seeds_and_whi
         ({"workload.output_tokens": [10, 20, 30, 40] * 4}, "Answers of 10 to 40 tokens."),
     ],
 )  # fmt: skip
-def test_a_set_up_is_captioned_in_words_and_numbers_with_units(fields: dict[str, object], said: str) -> None:
-    assert said in words_around(drawn("latency", summary().assign(**fields)))
+def test_a_set_up_is_captioned_in_words_and_numbers_with_units(fields: dict[str, object], words: str) -> None:
+    assert words in words_around(drawn("latency", summary().assign(**fields)))
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def shown_with(choices: list[Chosen], worse: float) -> pd.DataFrame:
     return beside(rows, choices, lambda part: with_curves(part, AXIS))
 
 
-def test_a_choice_that_is_behind_the_grids_own_or_that_the_race_cannot_tell_from_the_next_is_said():
+def test_a_choice_that_is_behind_the_grids_own_or_that_the_race_cannot_tell_from_the_next_is_reported():
     choices = raced(Choosing(grid(), TUNE))
     (text,) = doubts(choices, shown_with(choices, 1.5), AXIS, "latency_per_token_s")
     start = "Chosen, but behind the grid's own setting on the seeds shown: k_sqs at 1 kbit/s 51% higher"

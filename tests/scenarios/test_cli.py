@@ -17,7 +17,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from typed_command import Finished
 
 import plots
 import simulator
@@ -43,11 +42,7 @@ def test_a_run_writes_what_it_says(finished):
         assert (finished.out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     shown = pd.read_csv(finished.out / "chosen_and_fixed.csv")
     assert shown.groupby("setting")["curve"].nunique().to_dict() == {"chosen": 5, "fixed": 3} and len(shown) == 8 * 2
-    assert set(shown["n"]) == {2} and any("trials" in line for line in said(finished))
-
-
-def said(finished: Finished) -> list[str]:
-    return finished.stderr.splitlines()
+    assert set(shown["n"]) == {2} and any("trials" in line for line in finished.stderr.splitlines())
 
 
 def details(folder: Path) -> dict[str, str]:
@@ -319,12 +314,12 @@ def test_each_scenario_runs_and_draws_what_it_promises(name, typed, small, tmp_p
     if name == "leakage":  # each of its prompts is asked, by random numbers of its own
         options = [each for each in options if each not in ("--set=workload.requests=1", "--set=workload.distinct=1")]
     status, out, err = typed("run", name, "--quick", *options)
-    said = (
+    remarks = (
         "which no edge can: a limit",
         "ids say the same",
         "depend on the texts beside it",
     )  # the last by the machine
-    warned = [line for line in err.splitlines() if not line.endswith(said)]
+    warned = [line for line in err.splitlines() if not line.endswith(remarks)]
     assert (status, warned) == (0, [])
     assert "\n  ANSWER  " in out and f"more: sqsim report results/{name}_quick | --details" in out
     folder = tmp_path / "results" / f"{name}_quick"

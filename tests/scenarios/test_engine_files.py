@@ -277,8 +277,8 @@ def test_a_damaged_file_gets_one_line(
 ) -> None:
     file = sample(tmp_path, text)
     assert main(["calibrate", "--from", str(file), "--out", str(tmp_path / "cell.yaml")]) == 2
-    said = capsys.readouterr().err
-    assert complaint in said and str(file) in said and said.count("\n") == 1
+    error = capsys.readouterr().err
+    assert complaint in error and str(file) in error and error.count("\n") == 1
     assert not (tmp_path / "cell.yaml").exists()
 
 

@@ -164,7 +164,7 @@ MISTAKES = [
     (("codec", "decode", "0000", "--vocabulary=3", "--scheme={kind: k_sqs, k: 2}"), "decode: "),
     (("codec", "decode", "00", "--vocabulary=1", "--scheme=dense"), "vocabulary = 1"),
     (("codec", "decode", "0000000000", "--vocabulary=3", f"--scheme={MIRRORED}"), "mirrored: its payload holds"),
-    *((("codec", "prior", pair, *options, "--quick", "--quiet"), told) for pair, options, told in (
+    *((("codec", "prior", pair, *options, "--quick", "--quiet"), message) for pair, options, message in (
         ("published", (), "pair published: its distributions are made up"),
         ("nonsense", (), "nonsense"),
         (PAIR, ("--temperature=0",), "temperature = 0: must be above 0"),
@@ -266,16 +266,16 @@ FILES = {
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"), MISTAKES, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+    ("arguments", "message"), MISTAKES, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
 )
-def test_a_mistake_is_one_line_exit_2_and_leaves_nothing(arguments, told, refused, small, tmp_path):
+def test_a_mistake_is_one_line_exit_2_and_leaves_nothing(arguments, message, refused, small, tmp_path):
     for name, content in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     given = any(each.startswith("--set=models.pair") for each in arguments)
     quick = small[:1] if arguments[:1] == ("run",) and "--quick" in arguments and not given else ()
     err = refused(*arguments, *quick)
-    assert told in err and err.startswith("sqsim: ") and "Traceback" not in err
+    assert message in err and err.startswith("sqsim: ") and "Traceback" not in err
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == FILES.keys()
     assert {path.name for path in tmp_path.iterdir()} == {name.split("/")[0] for name in FILES}
 

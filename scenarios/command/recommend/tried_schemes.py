@@ -95,8 +95,8 @@ def wish(options: argparse.Namespace) -> Wish:
         base["percentiles"] = list(dict.fromkeys([*cast("list[str]", base.get("percentiles") or []), plain]))
     places = candidates(base, settings, axes, lossy=options.lossy, served=drafts)
     unasked = options.config is None and COLOCATED not in options.without
-    untold = untimed([place.cell for place in places], {*settings, *axes}) if unasked else ""
-    places = without(places, [*options.without, *([COLOCATED] if untold else [])])
+    no_clock = untimed([place.cell for place in places], {*settings, *axes}) if unasked else ""
+    places = without(places, [*options.without, *([COLOCATED] if no_clock else [])])
     for place in places:
         place.cell.check_served()
         _check_requests(place.cell, options.metric)
@@ -105,7 +105,7 @@ def wish(options: argparse.Namespace) -> Wish:
     if len(tried) < 2:
         raise ConfigError(f"scheme: {len(tried)} setting to try is no choice; set fewer fields, or give them a --grid")
     aim = Aim.of(options.metric, tried)
-    left_out = dict.fromkeys(options.without, "--without") | ({COLOCATED: untold} if untold else {})
+    left_out = dict.fromkeys(options.without, "--without") | ({COLOCATED: no_clock} if no_clock else {})
     left_out |= {} if options.lossy else {"edge_only": "lossy; --lossy tries it"}
     fixed = {path: "--set" for path in given if path.startswith("scheme.")}
     if drafts is not None and any(place.cell.scheme.kind == COLOCATED for place in places):

@@ -131,7 +131,7 @@ def test_what_the_worse_end_costs_is_of_the_fastest_at_the_edge_beside_cloud_onl
     assert "1 kbit/s: no difference seen for K-SQS (a difference above " in line
 
 
-def test_where_edge_drafting_pays_is_a_crossing_or_said_to_be_seen_nowhere():
+def test_where_edge_drafting_pays_is_a_crossing_or_reported_as_seen_nowhere():
     asked = PaysAtTheEdge(("k_sqs", "c_sqs"), "cloud_only", "places")
     crossing = asked.report(sweep({"cloud_only": (0.1, 0.1), "k_sqs": (0.2, 0.05), "c_sqs": (0.3, 0.09)}), AXIS)
     assert crossing.startswith("edge drafting is seen faster than cloud only at 1 of 2 places: from 32 kbit/s on with ")
@@ -149,7 +149,7 @@ def test_where_edge_drafting_pays_is_a_crossing_or_said_to_be_seen_nowhere():
     assert asked.report(sweep(FAST), None) == ""
 
 
-def test_the_scheme_that_supports_most_is_beside_the_best_at_the_edge_and_one_seed_is_said_to_be_one():
+def test_the_scheme_that_supports_most_is_beside_the_best_at_the_edge_and_of_one_seed_it_is_reported():
     many = {"cloud_only": (300, 280, 310), "k_sqs": (90, 80, 100)}
     cells = pd.DataFrame(
         {CURVE: kind, "scheme.kind": kind, "seed": seed, "capacity": found, "capacity_least": least,

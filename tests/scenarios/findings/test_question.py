@@ -29,7 +29,7 @@ def test_every_scenario_asks_a_question_and_has_one_that_answers_it(name):
     assert "?" in found.summary and found.answer is not None
 
 
-def test_a_setting_with_unanswered_requests_is_left_out_and_said_so_where_it_would_change_the_line():
+def test_a_setting_with_unanswered_requests_is_left_out_and_reported_where_it_would_change_the_line():
     table = sweep(THREE, {"k_sqs": 0.8})
     assert ask(Lowest(), table, AXIS) == (
         "latency per token over temperature: everywhere C-SQS is lowest, 40% to 75% below the next (dense "
