@@ -114,7 +114,7 @@ def small():
 
 @pytest.fixture
 def untuned():
-    """Those of `small`, and schemes that are told their settings: a third of the time of a run that chooses them."""
+    """Those of `small`, and schemes whose settings are given: a third of the time of a run that chooses them."""
     return (*SMALL, "--set=scheme.max_drafts=4", "--set=scheme.resolution=100", "--set=scheme.k=8")
 
 

@@ -224,13 +224,13 @@ CURVES = [
 ]  # fmt: skip
 """Families that overlap in bits, one of them with a step to choose."""
 UNTUNED = "--set=scheme.max_drafts=4"
-TOLD = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8")
-"""No trials: `finished` has them, and the searches of test_searching."""
+GIVEN = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8")
+"""No trials, every setting is given: `finished` has them, and the searches of test_searching."""
 RUNGS = "settings: [{sparsifier: {kind: top_k, k: 32}}, {sparsifier: {kind: top_k, k: 8}}]"
 FEWER = {
     "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4", UNTUNED],
     "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", UNTUNED],
-    "scaling": [TWO_KINDS, *TOLD],
+    "scaling": [TWO_KINDS, *GIVEN],
     "break_even": [TWO_KINDS],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
     "cloud_first": ["--grid=scheme=cloud_only,coupled", UNTUNED],
@@ -241,14 +241,14 @@ FEWER = {
         "--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]",
     ],
     "fleet": [TWO_KINDS, "--set=models.pair.size=512", "--grid=fleet.meters.count=1,9", "--set=fleet.phones.count=2"],
-    "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *TOLD],
+    "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *GIVEN],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
-    "trees": ["--grid=uplink.rate.bps=1e3,1e5", *TOLD],
+    "trees": ["--grid=uplink.rate.bps=1e3,1e5", *GIVEN],
     "interactions": ["--grid=scheme.k=2,32", UNTUNED],
     "languages": [
         TWO_KINDS,
         f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'},{LANGUAGES / 'python.jsonl'}",
-        *TOLD,
+        *GIVEN,
     ],
     "sparse_or_coded": [f"--grid=scheme={json.dumps(schemes(8))}"],
     "codes": ["--grid=uplink.rate.bps=1e3,1e5"],
@@ -267,7 +267,7 @@ FEWER = {
     "traces": [TWO_KINDS, "--grid=workload.devices=1,4"],
     "batching": ["--grid=workload.devices=1,8"],
     "outage": [TWO_KINDS, "--grid=uplink.rate.mean_out_s=0.01,3"],
-    "capacity": [TWO_KINDS, "--set=cloud.token_budget=512", *TOLD],
+    "capacity": [TWO_KINDS, "--set=cloud.token_budget=512", *GIVEN],
     "pareto": ["--grid=scheme=cloud_only,colocated,k_sqs", "--grid=workload.devices=1,2"],
 }
 """Two values of an axis and two schemes, one that chooses its drafts and one with none, meet every finding and figure

@@ -1,4 +1,4 @@
-"""`sqsim explain`: one request of a cell, told so that its numbers are those of the tables, and drawn."""
+"""`sqsim explain`: one request of a cell, in words and numbers that are those of the tables, and drawn."""
 
 from __future__ import annotations
 

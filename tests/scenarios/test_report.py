@@ -1,4 +1,4 @@
-"""A result directory as one page: all that is in it is told, it needs nothing else, and a real browser shows it."""
+"""A result directory as one page: all that is in it is shown, it needs nothing else, and a real browser shows it."""
 
 from __future__ import annotations
 

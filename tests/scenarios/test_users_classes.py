@@ -155,7 +155,7 @@ MEAN = "\n    @property\n    def mean_s(self):\n        return 0.1\n"
 
 
 def faults() -> Iterator[tuple[str, str, int, str]]:
-    """A file, the setting that uses its class, the line that is named, what is said of it."""
+    """A file, the setting that uses its class, the line that is named, what the message names."""
     for answer, message in SUPPORTS:
         yield SCHEME.format(answer=answer), "scheme=mine", 14 if "Error" in message else 13, message
     for family, method, answer, field, message in PARTS:

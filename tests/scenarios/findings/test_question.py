@@ -1,4 +1,4 @@
-"""Each scenario's question is answered, from what may be compared; what may not is said in the line."""
+"""Each scenario's question is answered, from what may be compared; what may not is named in the line."""
 
 from __future__ import annotations
 
