@@ -60,8 +60,8 @@ def main() -> None:
         rounds = run(split.lengths, split.shares).rounds
         end_s = rounds.groupby("device")["answered_s"].max().min()
         tokens_per_s = rounds.loc[rounds["answered_s"] <= end_s, "committed"].sum() / end_s
-        told = ", ".join(f"{n} at {share:.0%}" for n, share in zip(split.lengths, split.shares, strict=True))
-        print(f"{name:<24}{split.tokens_per_s:>10.1f}{tokens_per_s:>11.1f}  {told}")
+        lengths = ", ".join(f"{n} at {share:.0%}" for n, share in zip(split.lengths, split.shares, strict=True))
+        print(f"{name:<24}{split.tokens_per_s:>10.1f}{tokens_per_s:>11.1f}  {lengths}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,8 +16,18 @@ from matplotlib.lines import Line2D
 
 from plots.axes import place, scale, spans_far, swept, x_label
 from plots.caption import UNANSWERED, Better, caption, coinciding, marks, sentence, unanswered
-from plots.layout import Wording, finish
-from plots.lines_or_bars import Hollow, Series, bar_figure, curve_handles, hollow_mark, lines, reaches, unbounded_mark
+from plots.layout import Wording, finish, grid
+from plots.lines_or_bars import (
+    Hollow,
+    Series,
+    bar_figure,
+    curve_handles,
+    hollow_mark,
+    lines,
+    reaches,
+    room_for,
+    unbounded_mark,
+)
 from plots.over_cloud import LABEL, OverCloud
 from plots.page import Page
 from plots.style import GREY, Look, curves, looks
@@ -133,9 +143,9 @@ def along(summary: pd.DataFrame, axis: str | None, what: Along, page: Page) -> F
         notes.append(f"Not drawn, at one {page.axis(axis)} alone: {'; '.join(points)}.")
     for fields, members in facets:
         together = shown.best[shown.best[CURVE].isin(list(members))].replace({CURVE: members})
-        said = coinciding(together, axis, what.columns[0], page)
-        said += [above] if what.over is not None and (above := what.over.above(members, page)) else []
-        notes += [sentence(f"{panel_title(fields, page) + ': ' if fields else ''}{each}.") for each in said]
+        more = coinciding(together, axis, what.columns[0], page)
+        more += [above] if what.over is not None and (above := what.over.above(members, page)) else []
+        notes += [sentence(f"{panel_title(fields, page) + ': ' if fields else ''}{each}.") for each in more]
     intervals = any(column + CI_SUFFIX in shown.best.columns for column in what.columns)
     text = caption(shown.best, page, what.better, notes, clock=what.clock, intervals=intervals)
     label = page.metric(what.columns[0], what.label)
@@ -237,10 +247,21 @@ def in_panels(
     ]  # fmt: skip
 
 
+def row_panels(
+    page: Page, facets: Sequence[tuple[Mapping[str, str], pd.DataFrame, dict[str, Look]]]
+) -> tuple[Figure, list[Axes]]:
+    """A panel for each of `in_panels`, which has room for a row a curve, with its title."""
+    width_in, row_in = max((room_for(rows, page, 2) for _, rows, _ in facets), key=lambda size: size[1])
+    figure, axes, _ = grid(page, len(facets), 3, (0.5, width_in if len(facets) == 1 else 3.6), row_in, "x")
+    for ax, (fields, _, _) in zip(axes, facets, strict=True):
+        ax.set_title(panel_title(fields, page) if fields else "", loc="left", fontsize="small")
+    return figure, axes
+
+
 def panels(names: Sequence[str]) -> list[tuple[dict[str, str], dict[str, str]]]:
     """Panels in order of appearance: {field: value} that makes it, and {curve: its name without those fields}. One of
-    up to MOST curves; of more, one a value of the field that is common to most of them and has the fewest values, and
-    so on; in the end, of more than MOST_SCHEMES, one a scheme."""
+    up to MOST curves; of more, one a value of the field that is common to most of them and has the fewest values,
+    numbers before names, and so on; in the end, of more than MOST_SCHEMES, one a scheme."""
     parsed = {name: words_of(name) for name in names}
     fields: list[str] = []
     while True:
@@ -279,10 +300,17 @@ def _next(parsed: Mapping[str, tuple[str, Mapping[str, str]]], used: Sequence[st
             values.setdefault(field, set()).add(value)
             common[field] = common.get(field, 0) + 1
     open_ = [field for field in values if field not in used and len(values[field]) + (common[field] < len(parsed)) > 1]
-    best = min(open_, key=lambda field: (-common[field], len(values[field])), default=None)
+    best = min(open_, key=lambda field: (-common[field], len(values[field]), _are_names(values[field])), default=None)
     if best is None and SCHEME not in used and len({scheme for scheme, _ in parsed.values()}) > 1:
         best = SCHEME
     return best
+
+
+def _are_names(values: Iterable[str]) -> bool:
+    try:
+        return not [float(value) for value in values]
+    except ValueError:
+        return True
 
 
 def _rest(scheme: str, words: Mapping[str, str], used: Sequence[str]) -> str:

@@ -111,6 +111,12 @@ def tick_at(side: Axis, places: Sequence[float], labels: Sequence[str] | str = "
     side.set_major_formatter(StrMethodFormatter(labels) if isinstance(labels, str) else FixedFormatter([*labels]))
 
 
+def rows_of(ax: Axes, names: Sequence[str]) -> None:
+    """Sets a row a name, the first at the top."""
+    ax.set_yticks(range(len(names)), [*names])
+    ax.set_ylim(len(names) - 0.5, -0.5)
+
+
 def ticks(name: str) -> Formatter:
     """Values of a column with their unit, where that takes prefixes."""
     return FuncFormatter(lambda value, _: written(value, name))

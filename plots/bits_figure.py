@@ -11,10 +11,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plots.along_axis import Along, along, in_panels, panel_title
-from plots.axes import scale, spans_far
+from plots.along_axis import Along, along, in_panels, row_panels
+from plots.axes import rows_of, scale, spans_far
 from plots.caption import caption, marks
-from plots.layout import Wording, finish, grid
+from plots.layout import Wording, finish
 from plots.lines_or_bars import (
     CHOSE,
     Series,
@@ -25,7 +25,6 @@ from plots.lines_or_bars import (
     halves,
     no_factor,
     reaches,
-    room_for,
     whiskers,
 )
 from plots.page import Page
@@ -46,14 +45,14 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     if sent.empty:
         return None
     moved = {LENGTH, PER_DRAFT[0]} <= {*sent.columns} and changes(sent, axis, LENGTH)
-    metric, label, said = PER_DRAFT if moved else PER_TOKEN
+    metric, label, title = PER_DRAFT if moved else PER_TOKEN
     notes = [MOVED] if moved else []
     chose = axis is not None and changes(sent, axis, metric) and no_factor(sent, axis)
     if axis is not None and changes(sent, axis, metric) and not chose:
-        what = Along(f"{said} against {page.axis(axis)}", metric, label, [Series(metric, "")], notes=notes)
+        what = Along(f"{title} against {page.axis(axis)}", metric, label, [Series(metric, "")], notes=notes)
         return along(sent, axis, what, page)
     facets = in_panels(sent, looks(sent))
-    title = said + ("" if axis is None else f" ({page.axis(axis)} is no factor)")
+    title += "" if axis is None else f" ({page.axis(axis)} is no factor)"
     notes += [CHOSE.format(page.axis(str(axis)))] if chose else []
     text = caption(sent, page, "lower", [*notes, *marks(sent, metric)], clock=False)
     wording = Wording(title, text, page.metric(metric, label))
@@ -70,12 +69,11 @@ def _dots(
 ) -> Figure:  # fmt: skip
     """A row a curve with its mean and interval, several where it chose several settings along the axis; a panel a
     facet, all on one scale."""
-    width_in, row_in = max((room_for(rows, page, 2) for _, rows, _ in facets), key=lambda size: size[1])
-    figure, axes, _ = grid(page, len(facets), 3, (0.5, width_in if len(facets) == 1 else 3.6), row_in, "x")
+    figure, axes = row_panels(page, facets)
     given = pd.concat([rows for _, rows, _ in facets])
     means = given[metric].tolist()
     logarithmic = spans_far(means)
-    for ax, (fields, rows, look) in zip(axes, facets, strict=True):
+    for ax, (_, rows, look) in zip(axes, facets, strict=True):
         shown = curves(rows)
         for y, (name, part) in enumerate(shown):
             kept = distinct(part, axis, [metric])
@@ -85,9 +83,7 @@ def _dots(
                 xerr=whiskers(mean, halves(kept, metric), logarithmic), color=look[name].colour, linestyle="",
                 marker=look[name].marker, markerfacecolor=look[name].face, elinewidth=1.1, label=name,
             )  # fmt: skip
-        ax.set_yticks(range(len(shown)), [page.curve(name) + look[name].mark for name, _ in shown])
-        ax.set_ylim(len(shown) - 0.5, -0.5)
-        ax.set_title(panel_title(fields, page) if fields else "", loc="left", fontsize="small")
+        rows_of(ax, [page.curve(name) + look[name].mark for name, _ in shown])
     scale(axes[0].xaxis, metric, means, reaches(given, [metric], logarithmic), logarithmic)
     finish(figure, page, wording)
     return figure

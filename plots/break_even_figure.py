@@ -78,8 +78,8 @@ def _dots(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rates(rows: pd.DataFrame) -> pd.Series[float]:
-    told = rows[RATE] if RATE in rows.columns else pd.Series(np.nan, index=rows.index)
-    return told.astype(float).fillna(np.inf)
+    given = rows[RATE] if RATE in rows.columns else pd.Series(np.nan, index=rows.index)
+    return given.astype(float).fillna(np.inf)
 
 
 def _lines(rows: pd.DataFrame) -> list[tuple[str, float]]:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from plots.axes import ticks, with_unit, written
+from plots.axes import rows_of, ticks, with_unit, written
 from plots.caption import caption, marks
 from plots.layout import Wording, finish
 from plots.page import Page
@@ -68,8 +68,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     for line, (order, _), row in zip(axes, groups, panels, strict=True):
         for ax, (at, rows) in zip(line, row, strict=True):
             cut |= _panel(ax, rows, order, look)
-            ax.set_yticks(range(len(order)), [page.curve(name) + lossy.get(name, "") for name in order])
-            ax.set_ylim(len(order) - 0.5, -0.5)
+            rows_of(ax, [page.curve(name) + lossy.get(name, "") for name in order])
             if axis is not None and at is not None:
                 value = with_unit(at, axis) if isinstance(at, float) else page.word(at)
                 ax.set_title(f"{page.axis(axis)} {value}", loc="left")
@@ -226,8 +225,7 @@ def draw_validation(summary: pd.DataFrame, axis: str | None, page: Page) -> Figu
         both = [rows[rows[SYSTEM] == system] for system in ("real", "simulated")]
         if all(len(part) for part in both):
             _pair(ax, place, *both)
-    ax.set_yticks(range(len(cells)), [page.word(str(cell)) for cell in cells])
-    ax.set_ylim(len(cells) - 0.5, -0.5)
+    rows_of(ax, [page.word(str(cell)) for cell in cells])
     ax.set_xlim(0, 1.17 * float(summary[PER_TOKEN].max()))
     ax.xaxis.set_major_formatter(ticks("x_s"))
     ax.grid(axis="y", visible=False)

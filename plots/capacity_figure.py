@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from plots.along_axis import Along, along
+from plots.axes import rows_of
 from plots.caption import caption, marks
 from plots.layout import Wording, finish
 from plots.lines_or_bars import UNBOUNDED, Series, hollow_mark, room_for, unbounded_mark
@@ -68,8 +69,7 @@ def _rows(rows: pd.DataFrame, notes: list[str], page: Page, other: str) -> Figur
     for y, (name, part) in enumerate(shown):
         _row(ax, y, part.iloc[0], look[name].colour, look[name].marker, bool(_other_limit(part, rows).iloc[0]), top)
     labels = [f"{page.curve(name)}{look[name].mark}: {part[FOUND].iloc[0]:,.0f}" for name, part in shown]
-    ax.set_yticks(range(len(shown)), labels)
-    ax.set_ylim(len(shown) - 0.5, -0.5)
+    rows_of(ax, labels)
     ax.set_xlim(0, 1.2 * top)
     ax.grid(axis="y", visible=False)
     text = caption(rows, page, "higher", [*notes, *marks(rows, FOUND)], intervals=False)

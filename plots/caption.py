@@ -53,8 +53,8 @@ def marks(summary: pd.DataFrame, metric: str = "latency_per_token_s") -> list[st
     """What the marks of lossy curves stand for, and whose times a figure of `metric`, if it is one of time, shows
     where requests went unanswered."""
     lost = unit(metric) == "s" and bool(unanswered(summary).any())
-    said = [MEANT[mark] for mark in dict.fromkeys(lossy_curves(summary).values())]
-    return [*said, *([LEFT_OUT] if lost else [])]
+    meant = [MEANT[mark] for mark in dict.fromkeys(lossy_curves(summary).values())]
+    return [*meant, *([LEFT_OUT] if lost else [])]
 
 
 def coinciding(summary: pd.DataFrame, axis: str, metric: str, page: Page) -> list[str]:
@@ -152,10 +152,10 @@ def _lengths(summary: pd.DataFrame) -> str:
 
 
 def _round_trip(summary: pd.DataFrame) -> str:
-    ways = ("uplink.delay.delay_s", "downlink.delay.delay_s")
-    if not {*ways} <= {*summary.columns}:
+    delays = ("uplink.delay.delay_s", "downlink.delay.delay_s")
+    if not {*delays} <= {*summary.columns}:
         return ""
-    both = summary[list(ways)].astype(float).sum(axis=1, skipna=False)
+    both = summary[list(delays)].astype(float).sum(axis=1, skipna=False)
     values = sorted({float(f"{value:.6g}") for value in both.dropna()})
     if not values:
         return ""

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plots.axes import scale, spans_far
+from plots.axes import rows_of, scale, spans_far
 from plots.caption import caption, marks
 from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import curve_handles, halves, reaches, whiskers
@@ -45,8 +45,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     for ax, (name, label) in zip(axes, panels, strict=True):
         _panel(ax, summary, axis, names, name, look)
         ax.set_title(label, loc="left", fontsize="small")
-    axes[0].set_yticks(range(len(names)), [page.word(quantity(name, axis)) for name in names])
-    axes[0].set_ylim(len(names) - 0.5, -0.5)
+    rows_of(axes[0], [page.word(quantity(name, axis)) for name in names])
     by = page.labels.get(axis) or LANGUAGE.get(axis) or page.axis(axis)
     wording = Wording(f"Each scheme by {by}", caption(summary, page, "", [NOTE, *marks(summary)]))
     finish(figure, page, wording, *curve_handles(look, [name for name, _ in curves(summary)], page))

@@ -12,7 +12,7 @@ from plots.along_axis import Along, along
 from plots.lines_or_bars import Series
 from plots.page import Page
 
-TOLD, CHANCE = "prompt_accuracy", "prompt_chance"
+ACCURACY, CHANCE = "prompt_accuracy", "prompt_chance"
 LABEL: Final = "requests whose prompt is told"
 _CHANCE: Final = {"color": "black", "linestyle": ":", "linewidth": 1.0}
 _NOTE: Final = (
@@ -23,11 +23,11 @@ _NOTE: Final = (
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """Curves of the mean with their intervals, and chance; None where nobody listened."""
-    if TOLD not in summary.columns:
+    if ACCURACY not in summary.columns:
         return None
     title = "How often sizes tell the prompt" + (f", against {page.axis(axis)}" if axis else "")
     key = [(Line2D([], [], **_CHANCE), "guessing")]  # type: ignore[arg-type]
-    what = Along(title, TOLD, LABEL, [Series(TOLD, "")], notes=[_NOTE], key=key, clock=False, from_zero=True)
+    what = Along(title, ACCURACY, LABEL, [Series(ACCURACY, "")], notes=[_NOTE], key=key, clock=False, from_zero=True)
     figure = along(summary, axis, what, page)
     if figure is not None and axis is not None:
         for ax in figure.axes:

@@ -18,7 +18,7 @@ from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation, Transform
 
 from kinds.arrays import Floats
-from plots.axes import LOG_FROM, place, scale, spans_far
+from plots.axes import LOG_FROM, place, rows_of, scale, spans_far
 from plots.caption import unanswered
 from plots.layout import Wording, finish
 from plots.page import Page
@@ -168,8 +168,7 @@ def bars(
                 color=colours[j], marker=look[name].marker if logarithmic else "",
                 markerfacecolor=look[name].face if one.filled else "white",
             )  # fmt: skip
-    ax.set_yticks(range(len(groups)), [page.curve(name) + look[name].mark for name, _ in groups])
-    ax.set_ylim(len(groups) - 0.5, -0.5)
+    rows_of(ax, [page.curve(name) + look[name].mark for name, _ in groups])
     ax.grid(axis="y", visible=logarithmic)
 
 

@@ -80,8 +80,8 @@ def _panel(ax: Axes, part: pd.DataFrame, metric: str) -> Sequence[regions.Stand]
 
 
 def _look(stand: regions.Stand) -> tuple[str, str, str, str]:
-    way = stand.fastest_apart
-    return LOOKS[regions.DISTRIBUTIONS[0] if way in regions.DISTRIBUTIONS else way]
+    fastest = stand.fastest_apart
+    return LOOKS[regions.DISTRIBUTIONS[0] if fastest in regions.DISTRIBUTIONS else fastest]
 
 
 def _beats_all(stand: regions.Stand) -> bool:

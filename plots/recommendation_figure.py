@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from kinds.arrays import Floats
-from plots.axes import scale, spans_far
+from plots.axes import rows_of, scale, spans_far
 from plots.caption import Better, caption, marks
 from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import whiskers
@@ -51,9 +51,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     scale(reached.xaxis, metric, [*values], [*(values - arms[0]), *(values + arms[1])], far, TICKS)
     reached.set_xlabel(page.labels.get(metric) or called(metric))
     lossy = lossy_curves(summary)
-    names = [page.curve(curve) + lossy.get(curve, "") for curve in summary[CURVE].astype(str)]
-    reached.set_yticks(range(len(summary)), names)
-    reached.set_ylim(len(summary) - 0.5, -0.5)
+    rows_of(reached, [page.curve(curve) + lossy.get(curve, "") for curve in summary[CURVE].astype(str)])
     better: Better = "higher" if summary[BETTER].iloc[0] == "higher" else "lower"
     notes = ["The best setting of each kind, the recommended at the top; ratios are paired by seed.", *marks(summary)]
     text = caption(summary, page, better, notes)

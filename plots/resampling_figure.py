@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from plots.along_axis import in_panels, panel_title
-from plots.axes import place, swept, x_label
+from plots.along_axis import in_panels, row_panels
+from plots.axes import place, rows_of, swept, x_label
 from plots.caption import caption
 from plots.layout import Wording, finish, grid
-from plots.lines_or_bars import CHOSE, apart, changes, distinct, halves, no_factor, room_for, whiskers
+from plots.lines_or_bars import CHOSE, apart, changes, distinct, halves, no_factor, whiskers
 from plots.page import Page
 from plots.style import Look, curves, looks
 from simulator.results.columns import CURVE
@@ -50,14 +50,12 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     if axis is not None and moving and not chose:
         return _panels(drafted, axis, page) if pd.api.types.is_numeric_dtype(drafted[axis]) else None
     facets = in_panels(drafted, looks(drafted))
-    width_in, row_in = max((room_for(rows, page, 2) for _, rows, _ in facets), key=lambda size: size[1])
-    figure, axes, _ = grid(page, len(facets), 3, (0.5, width_in if len(facets) == 1 else 3.6), row_in, "x")
-    for ax, (fields, rows, look) in zip(axes, facets, strict=True):
+    figure, axes = row_panels(page, facets)
+    for ax, (_, rows, look) in zip(axes, facets, strict=True):
         _rows(ax, rows, look, axis if chose else None, page)
-        ax.set_title(panel_title(fields, page) if fields else "", loc="left", fontsize="small")
-    said = [NOTE, *([CHOSE.format(page.axis(str(axis)))] if chose else [])]
+    notes = [NOTE, *([CHOSE.format(page.axis(str(axis)))] if chose else [])]
     title = "Resampling rate beside its bound" + (f" ({page.axis(axis)} is no factor)" if axis else "")
-    wording = Wording(title, caption(drafted, page, "lower", said, clock=False), page.metric(MEASURED, LABEL))
+    wording = Wording(title, caption(drafted, page, "lower", notes, clock=False), page.metric(MEASURED, LABEL))
     finish(figure, page, wording, *_key(drafted, bars=True))
     return figure
 
@@ -80,8 +78,7 @@ def _rows(ax: Axes, drafted: pd.DataFrame, look: dict[str, Look], axis: str | No
         kept = distinct(rows, axis, [MEASURED, BOUND])
         for place_, (_, row) in enumerate(kept.groupby(np.arange(len(kept)))):
             _row(ax, row, y + (place_ - (len(kept) - 1) / 2) * 0.8 / len(kept), 0.66 / len(kept), look[name])
-    ax.set_yticks(range(len(shown)), [page.curve(name) for name, _ in shown])
-    ax.set_ylim(len(shown) - 0.5, -0.5)
+    rows_of(ax, [page.curve(name) for name, _ in shown])
     ax.set_xlim(0, _TOP)
     ax.grid(axis="y", visible=False)
 

@@ -22,7 +22,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from pandas.api.types import is_numeric_dtype
 
 from kinds.arrays import Floats
-from plots.axes import log_ticks, place, swept, tick_at, with_unit, x_label
+from plots.axes import log_ticks, place, rows_of, swept, tick_at, with_unit, x_label
 from plots.caption import caption, marks
 from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import APART, apart, curve_handles
@@ -181,8 +181,7 @@ def draw_both_ways(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
         ax.set_xlim(*_scale(ax.xaxis, rows[name].to_numpy(dtype=float), edge))
         ax.set_title(title, loc="left", fontsize="small")
         ax.grid(axis="y", visible=True)
-    axes[0].set_yticks(range(len(order)), [page.curve(name) + look[name].mark for name in order])
-    axes[0].set_ylim(len(order) - 0.5, -0.5)
+    rows_of(axes[0], [page.curve(name) + look[name].mark for name in order])
     notes = ["A mark: the geometric mean over links, each scheme at its best on each; broad lines: from the link that "
              "takes least to that which takes most, no intervals."]  # fmt: skip
     text = caption(rows, page, "lower", [*notes, *marks(rows)], clock=False, intervals=False)

@@ -54,9 +54,9 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFram
         sides(ax, [page.curve(tree) for tree in trees], [written(at, axis) for at in rates])
         ax.set_title(f"the chain's acceptance {acceptance:.2f}", fontsize="small", loc="left")
     colour_bar(figure, axes, scale, "times the chain's")
-    told = cells is not None and any(one.n > 1 for one in over.values())
+    several = cells is not None and any(one.n > 1 for one in over.values())
     notes = ["Latency per token over the chain's, each at its best; below 1 the tree is faster."
-             + (f" Bold: distinguishable from 1 at {CONFIDENCE:.0%}, paired by seed." if told else "")]  # fmt: skip
+             + (f" Bold: distinguishable from 1 at {CONFIDENCE:.0%}, paired by seed." if several else "")]  # fmt: skip
     text = caption(rows, page, "lower", notes, intervals=False)
     finish(figure, page, Wording("Where a tree is worth its bits", text, page.axis(axis)))
     return figure

@@ -57,7 +57,7 @@ def beside_better(table: pd.DataFrame, axis: str | None) -> str:
     found = [(name, each) for name, there in excesses(table, axis, FIXED) for each in there]
     if not found:
         return ""
-    lower, seen = (sum(getattr(each.found, way) for _, each in found) for way in ("lower", "separable"))
+    lower, seen = (sum(getattr(each.found, name) for _, each in found) for name in ("lower", "separable"))
     slower = [each for each in found if each[1].found.separable and not each[1].found.lower]
     name, worst = max(slower or found, key=lambda each: each[1].found.size)
     where = f"{name.removesuffix(': ').removeprefix('uplink ')}{worst.where}".strip()

@@ -28,8 +28,8 @@ def slowed(table: pd.DataFrame, axis: str | None) -> str:
     for curve, part in rows.groupby(CURVE, sort=False):
         means = part.groupby(axis)[LATENCY].mean()
         longer = times(paired(part, LATENCY, part[axis] == many, part[axis] == few))
-        way = words_of(str(curve))[1].get("label", str(curve))
-        clauses.append(f"{way} {between(means[few], means[many], LATENCY).replace(' ms to', ' to')}, {longer}")
+        shared = words_of(str(curve))[1].get("label", str(curve))
+        clauses.append(f"{shared} {between(means[few], means[many], LATENCY).replace(' ms to', ' to')}, {longer}")
     return listed(f"time a token, {few:g} to {many:g} devices", clauses)
 
 

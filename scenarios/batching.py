@@ -23,19 +23,19 @@ def fastest_of_many(table: pd.DataFrame, axis: str | None) -> str:
         return ""
     most, few = found[-1], found[0]
     alike = [name for name in most.tied if name != most.lowest]
-    line = f"with {place_in_words(most.at, axis)} {_way(most.lowest)} takes {amount(most.mean, LATENCY)} a token"
+    line = f"with {place_in_words(most.at, axis)} {_batching(most.lowest)} takes {amount(most.mean, LATENCY)} a token"
     if most.margin is not None:
-        line += f", {percent(most.margin)} than {_way(most.following)}"
-    line += f", no difference seen from {joined([_way(name) for name in alike])}" if alike else ""
-    ways = f"{len(few.tied)} of {of_setting(table)[CURVE].nunique()} ways"
-    return f"{line}; with {place_in_words(few.at, axis)} no difference is seen between {ways}"
+        line += f", {percent(most.margin)} than {_batching(most.following)}"
+    line += f", no difference seen from {joined([_batching(name) for name in alike])}" if alike else ""
+    of_all = f"{len(few.tied)} of {of_setting(table)[CURVE].nunique()} ways"
+    return f"{line}; with {place_in_words(few.at, axis)} no difference is seen between {of_all}"
 
 
-def _way(curve: str | None) -> str:
+def _batching(curve: str | None) -> str:
     """`continuous (cap 16)`: a way to batch, by its curve, whose fields are those of `cloud.batching`."""
     _, fields = words_of(str(curve))
-    way, cap = fields.get("batching"), fields.get("cap")
-    return called(curve) if way is None else called(way) + (f" (cap {cap})" if cap else "")
+    kind, cap = fields.get("batching"), fields.get("cap")
+    return called(curve) if kind is None else called(kind) + (f" (cap {cap})" if cap else "")
 
 
 SCENARIO = Scenario(

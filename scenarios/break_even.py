@@ -17,7 +17,7 @@ from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.lowest import lowest_of_kinds
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import called, passes, with_ends
-from scenarios.set_ups import H100_1_7B, NANO, PHONE, PI, TRIP, TWO_GPUS_70B, round_trips
+from scenarios.set_ups import H100_1_7B, NANO, PATIENT, PHONE, PI, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results import break_even_plane as plane
 from simulator.results.columns import CURVE
 from simulator.results.crossings import Crossing, crossing
@@ -31,7 +31,7 @@ SYNTHETIC = [[{"kind": "synthetic", "size": 1024, "distance": tv}, NANO, 1.0] fo
 PUBLISHED = [[{"kind": "published", "name": name}, edge, 0.0] for name, edge in ON.items()]
 PAIRS, RATE = "models.pair,edge.latency,models.temperature", "uplink.rate.bps"
 DELAYS = round_trips(0.005, 0.04, 0.08, 0.32)
-ARQ, K_SQS = {"kind": "selective_repeat", "timeout_s": 1.0}, {"kind": "k_sqs", "k": 8}
+K_SQS = {"kind": "k_sqs", "k": 8}
 NEAREST = {"uplink.delay.delay_s": 0.005, "downlink.delay.delay_s": 0.005, "workload.output_tokens": 48}
 LOAD = {**NEAREST, **dict(zip(PAIRS.split(","), PUBLISHED[0], strict=True)), "workload.distinct": 8}
 SHARED = {**LOAD, "workload.prompt_tokens": 4}
@@ -291,7 +291,7 @@ SCENARIO = Scenario(
     minutes=8,
     base={
         "workload.requests": 1, "workload.output_tokens": 256, "workload.prompt_at_cloud": True, "edge.latency": NANO,
-        "uplink.arq": ARQ, "downlink.arq": ARQ, "uplink.rate.bps": 1e6, "cloud.latency": TWO_GPUS_70B,
+        **PATIENT, "uplink.rate.bps": 1e6, "cloud.latency": TWO_GPUS_70B,
         "cloud.batching": {"kind": "continuous", "cap": 256}, "cloud.drafter_latency": H100_1_7B,
     },
     grid={"scheme": ["cloud_only", "colocated", "dense", K_SQS, "coupled"], PAIRS: [*SYNTHETIC, *PUBLISHED],

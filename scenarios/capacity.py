@@ -10,9 +10,9 @@ holds every cell of the search; `relieved` names the station that took no time t
 from __future__ import annotations
 
 from scenarios import BearsMost, LimitMetFirst, Quick, Scenario, SupportsMost, Tune, script
+from scenarios.set_ups import DRAFTING
 from simulator.sweeps.search import Objective
 
-DRAFTS = {"max_drafts": 4}
 LIMITS = {"tpot_p95_s": 0.1, "ttft_s": 1.0}
 
 SCENARIO = Scenario(
@@ -30,10 +30,7 @@ SCENARIO = Scenario(
         "cloud.token_budget": 512,
     },
     grid={
-        "scheme": [
-            "cloud_only",
-            *({"kind": kind, **DRAFTS} for kind in ("colocated", "dense", "k_sqs", "c_sqs", "coupled")),
-        ],
+        "scheme": ["cloud_only", {"kind": "colocated", "max_drafts": 4}, *DRAFTING],
         "uplink.rate.bps": [100e3, 1e6, float("inf")],
     },
     axis="uplink.rate.bps",

@@ -15,7 +15,7 @@ from scenarios import Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import listed, with_ends
-from scenarios.set_ups import H100_1_7B, PHONE, PROMPTS, TRIP, TWO_GPUS_70B, round_trips
+from scenarios.set_ups import H100_1_7B, PATIENT, PHONE, PROMPTS, SHORT, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results import phase_regions as regions
 from simulator.results.break_even_plane import OPPONENT, RTT, round_trips_s
 from simulator.results.columns import CURVE
@@ -24,7 +24,6 @@ from simulator.results.intervals import Difference, paired
 from simulator.results.units import quantity
 
 PAIR = {"kind": "published", "name": "llama_1b_70b", "size": 8192}  # 13 bits an id for 17: decoded ten times quicker
-ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}
 COUPLED = [{"kind": "coupled", "cloud_first": first} for first in (False, True)]
 RACED = {
     "kind": "composed", "sparsifier": "all", "quantizer": "exact", "code": "ids", "draw": "shared_race",
@@ -33,52 +32,49 @@ RACED = {
 }  # fmt: skip
 """The parts of `coupled`, with the policy that may leave all to the cloud."""
 BEYOND = {"beyond": "extend"}  # a prompt of 2,048 tokens is what was measured at most, and drafts are read with it
-SHORT = {
-    "workload.prompt_tokens": 16, "models.pair.prompt_tokens": 16, "workload.output_tokens": 128,
-}  # fmt: skip
 
-WAY: Final = "way"
-"""How answers come about: one of WAYS."""
+DECODING: Final = "way"
+"""How answers come about: one of DECODINGS."""
 PLAIN, FIRST, GOODPUT = "edge", "cloud first", "cloud first, goodput"
-WAYS: Final = (PLAIN, FIRST, GOODPUT)
+DECODINGS: Final = (PLAIN, FIRST, GOODPUT)
 WHOLE, TTFT, PROMPT = "latency_s", "ttft_s", "workload.prompt_tokens"
 
 
-def ways(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table of cells, each scheme at what it chose, with WAY and RTT: what drafts at the edge by who
-    begins, the cloud's own ways by their kind. Empty without cloud-only decoding."""
+def with_decodings(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table of cells, each scheme at what it chose, with DECODING and RTT: what drafts at the edge by who
+    begins, the cloud's own by their kind. Empty without cloud-only decoding."""
     rows = of_setting(table)
     if not {"scheme.kind", WHOLE, PROMPT} <= {*rows.columns} or OPPONENT not in {*rows["scheme.kind"]}:
-        return pd.DataFrame(columns=[WAY, RTT, PROMPT])
+        return pd.DataFrame(columns=[DECODING, RTT, PROMPT])
     kinds, begun = rows["scheme.kind"], regions.begun_by_the_cloud(rows)
     at_cloud = kinds.isin((OPPONENT, regions.COLOCATED))
-    way = kinds.where(at_cloud, begun.map({True: FIRST, False: PLAIN}))
-    return rows.assign(**{WAY: way.mask(kinds == "composed", GOODPUT), RTT: round_trips_s(rows)})
+    decoding = kinds.where(at_cloud, begun.map({True: FIRST, False: PLAIN}))
+    return rows.assign(**{DECODING: decoding.mask(kinds == "composed", GOODPUT), RTT: round_trips_s(rows)})
 
 
-def _less(here: pd.DataFrame, way: str) -> Difference:
-    return paired(here, WHOLE, here[WAY] == way, here[WAY] == OPPONENT)
+def _less(here: pd.DataFrame, decoding: str) -> Difference:
+    return paired(here, WHOLE, here[DECODING] == decoding, here[DECODING] == OPPONENT)
 
 
-def border(rows: pd.DataFrame, way: str) -> Crossing | None:
-    """Up to which round-trip time a way is faster end to end than cloud-only decoding, of `ways` rows of one prompt."""
-    return crossing(rows.assign(**{CURVE: rows[WAY]}), RTT, way, OPPONENT, WHOLE)
+def border(rows: pd.DataFrame, decoding: str) -> Crossing | None:
+    """Up to which round-trip time a decoding is faster end to end than cloud-only decoding, of one prompt."""
+    return crossing(rows.assign(**{CURVE: rows[DECODING]}), RTT, decoding, OPPONENT, WHOLE)
 
 
 @asks(WHOLE)
 def first_pays(table: pd.DataFrame, axis: str | None) -> str:
-    """At how many places is each way at the edge seen to beat cloud-only decoding, and up to which round-trip time at
-    a prompt in the middle?"""
-    rows = ways(table)
+    """At how many places is each decoding seen to beat cloud-only decoding, and up to which round-trip time at a
+    prompt in the middle?"""
+    rows = with_decodings(table)
     if rows.empty:
         return ""
     places, prompts = list(rows.groupby([PROMPT, RTT], sort=True)), regions.order(rows, PROMPT)
     prompt = prompts[len(prompts) // 2]
     here = rows[rows[PROMPT] == prompt]
-    shown = [way for way in (PLAIN, FIRST) if way in {*rows[WAY]}]
-    wins = {way: sum(_less(at, way).lower for _, at in places) for way in shown}
-    counts = ", ".join(f"{way} at {wins[way]}" for way in shown)
-    ends = ", ".join(f"{way} {limit(border(here, way), spread=True)}" for way in shown)
+    shown = [decoding for decoding in (PLAIN, FIRST) if decoding in {*rows[DECODING]}]
+    wins = {decoding: sum(_less(at, decoding).lower for _, at in places) for decoding in shown}
+    counts = ", ".join(f"{decoding} at {wins[decoding]}" for decoding in shown)
+    ends = ", ".join(f"{decoding} {limit(border(here, decoding), spread=True)}" for decoding in shown)
     return (
         f"seen faster than cloud only: {counts} of {len(places)} places. Means, prompt of {prompt:g}: up to round "
         f"trips of {ends}"
@@ -87,10 +83,11 @@ def first_pays(table: pd.DataFrame, axis: str | None) -> str:
 
 @asks(WHOLE)
 def borders(table: pd.DataFrame, axis: str | None) -> str:
-    """Up to which round-trip time is each way faster end to end than cloud-only decoding, by prompt?"""
-    rows, clauses = ways(table), []
+    """Up to which round-trip time is each decoding faster end to end than cloud-only decoding, by prompt?"""
+    rows, clauses = with_decodings(table), []
     for prompt, part in rows.groupby(PROMPT, sort=True):
-        found = [f"{way} {limit(border(part, way), spread=True)}" for way in (PLAIN, FIRST) if way in {*part[WAY]}]
+        seen = [decoding for decoding in (PLAIN, FIRST) if decoding in {*part[DECODING]}]
+        found = [f"{decoding} {limit(border(part, decoding), spread=True)}" for decoding in seen]
         clauses.append(f"prompt of {prompt:g}: {', '.join(found)}")
     return listed("faster end to end than cloud-only decoding up to a round trip of", clauses)
 
@@ -98,8 +95,8 @@ def borders(table: pd.DataFrame, axis: str | None) -> str:
 @asks(WHOLE)
 def never_far_behind(table: pd.DataFrame, axis: str | None) -> str:
     """How much is gained where the policy may leave all to the cloud, and how far is it behind at most?"""
-    rows = ways(table)
-    rows = rows[rows[WAY].isin((GOODPUT, OPPONENT))] if GOODPUT in {*rows[WAY]} else rows.iloc[:0]
+    rows = with_decodings(table)
+    rows = rows[rows[DECODING].isin((GOODPUT, OPPONENT))] if GOODPUT in {*rows[DECODING]} else rows.iloc[:0]
     found = [_less(here, GOODPUT) for _, here in rows.groupby([PROMPT, RTT], sort=True)]
     if not found:
         return ""
@@ -114,15 +111,15 @@ def never_far_behind(table: pd.DataFrame, axis: str | None) -> str:
 @asks(TTFT)
 def first_tokens(table: pd.DataFrame, axis: str | None) -> str:
     """When does the first token come, at the nearest and the farthest cloud?"""
-    rows, clauses = ways(table), []
+    rows, clauses = with_decodings(table), []
     trips = regions.order(rows, RTT) if len(rows) else []
     for prompt, part in rows.groupby(PROMPT, sort=True):
-        means = part.groupby([WAY, RTT])[TTFT].mean()
+        means = part.groupby([DECODING, RTT])[TTFT].mean()
         words = [
-            f"{'cloud only' if way == OPPONENT else way} "
-            + " / ".join(quantity(float(means[way, trip]), TTFT, 2) for trip in (trips[0], trips[-1]))
-            for way in (OPPONENT, FIRST, PLAIN)
-            if way in {*part[WAY]}
+            f"{'cloud only' if decoding == OPPONENT else decoding} "
+            + " / ".join(quantity(float(means[decoding, trip]), TTFT, 2) for trip in (trips[0], trips[-1]))
+            for decoding in (OPPONENT, FIRST, PLAIN)
+            if decoding in {*part[DECODING]}
         ]
         clauses.append(f"prompt of {prompt:g}: {', '.join(words)}")
     ends = " / ".join(quantity(trip, RTT) for trip in (trips[0], trips[-1])) if trips else ""
@@ -132,8 +129,8 @@ def first_tokens(table: pd.DataFrame, axis: str | None) -> str:
 @asks(WHOLE)
 def predictor_holds(table: pd.DataFrame, axis: str | None) -> str:
     """How far is the closed form of an answer that the cloud begins from its mean, at most, and in the middle?"""
-    rows = ways(table)
-    rows = regions.foreseen(rows[rows[WAY] == FIRST]) if len(rows) else rows
+    rows = with_decodings(table)
+    rows = regions.foreseen(rows[rows[DECODING] == FIRST]) if len(rows) else rows
     errors = []
     for _, part in rows.groupby([CURVE, PROMPT, RTT], sort=False) if len(rows) else ():
         expected = regions.predicted(part.iloc[0], float(part[regions.BITS].mean()))
@@ -148,26 +145,26 @@ def predictor_holds(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def gains(cells: pd.DataFrame) -> pd.DataFrame:
-    """A row a place and way: its mean end-to-end time and first token, and its time over cloud-only decoding's."""
-    rows, found = ways(cells), []
+    """A row a place and decoding: its mean end-to-end time and first token, and its time over cloud-only decoding's."""
+    rows, found = with_decodings(cells), []
     for (prompt, trip), here in rows.groupby([PROMPT, RTT], sort=True):
-        for way in [each for each in (OPPONENT, regions.COLOCATED, *WAYS) if each in {*here[WAY]}]:
-            mine, less = here[here[WAY] == way], _less(here, way)
+        for decoding in [each for each in (OPPONENT, regions.COLOCATED, *DECODINGS) if each in {*here[DECODING]}]:
+            mine, less = here[here[DECODING] == decoding], _less(here, decoding)
             means = {name: float(mine[name].mean()) for name in (TTFT, WHOLE)}
             over = {"over_alone": 1 + less.size, "over_alone_low": 1 + less.low, "over_alone_high": 1 + less.high}
-            found.append({PROMPT: prompt, RTT: trip, WAY: way, **means, **over})
+            found.append({PROMPT: prompt, RTT: trip, DECODING: decoding, **means, **over})
     return pd.DataFrame(found)
 
 
 def printed_gains(cells: pd.DataFrame) -> TextTable | None:
-    """A row per prompt and way, a column per round-trip time."""
+    """A row per prompt and decoding, a column per round-trip time."""
     found = gains(cells)
     if found.empty:
         return None
     trips, body = regions.order(found, RTT), []
-    for (prompt, way), part in found[found[WAY] != OPPONENT].groupby([PROMPT, WAY], sort=False):
+    for (prompt, decoding), part in found[found[DECODING] != OPPONENT].groupby([PROMPT, DECODING], sort=False):
         at = {row[RTT]: row for _, row in part.iterrows()}
-        body.append([f"{prompt:g}, {way}", *(_over(at[trip]) if trip in at else "-" for trip in trips)])
+        body.append([f"{prompt:g}, {decoding}", *(_over(at[trip]) if trip in at else "-" for trip in trips)])
     heading = (
         "End-to-end time over that of cloud-only decoding, each at its best; *: below, "
         "and a difference is seen; by prompt, and by round-trip time"
@@ -199,7 +196,7 @@ SCENARIO = Scenario(
     base={
         "models.pair": PAIR, "models.temperature": 0.0, "workload.requests": 4, "workload.learning_requests": 2,
         "workload.output_tokens": 256,
-        "edge.latency": PHONE, "uplink.rate.bps": 1e6, "uplink.arq": ARQ, "downlink.arq": ARQ,
+        "edge.latency": PHONE, "uplink.rate.bps": 1e6, **PATIENT,
         "cloud.latency": TWO_GPUS_70B | BEYOND, "cloud.drafter_latency": H100_1_7B | BEYOND,
     },
     grid={

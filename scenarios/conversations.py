@@ -18,7 +18,7 @@ from scenarios import Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.lowest import lowest_where
 from scenarios.findings.wording import change, joined, listed
-from scenarios.set_ups import GREEDY, NEAR, PROMPTS, SELECTIVE_REPEAT, speed_bench
+from scenarios.set_ups import A100, GREEDY, JETSON_1B, LONG_PROMPTS, NEAR, PROMPTS, SELECTIVE_REPEAT, speed_bench
 from simulator.results import phase_regions as regions
 from simulator.results.break_even_plane import OPPONENT
 from simulator.results.columns import CURVE
@@ -28,7 +28,6 @@ WHOLE, PROMPT, TURN, KEEPS = "latency_per_token_s", "workload.prompt_tokens", "w
 DRAFTING: Final = "coupled"
 TURNS: Final = f"{TURN},workload.{KEEPS},workload.edge_keeps_s"
 FIRST, KEPT, FORGOTTEN = [1, 300.0, float("inf")], [4, 300.0, float("inf")], [4, 0.0, 0.0]
-ROOFLINE = {"kind": "roofline", "device": "a100_80gb_sxm"}
 SHORT = {PROMPT: 64, "models.pair.prompt_tokens": 64, "workload.text_tokens": 16}
 
 
@@ -59,8 +58,8 @@ def fourth_turn(table: pd.DataFrame, axis: str | None) -> str:
     clauses = [f"{words} {_changes(place, DRAFTING)}" for words, place in _places(rows)]
     if "colocated" in kinds:
         clauses += [f"co-located {words} {_changes(place, 'colocated')}" for words, place in _places(rows)][:1]
-    said = joined([f"{prompt:,g}" for prompt in regions.order(rows, PROMPT)])
-    heading = f"turn 4 after {said} tokens, time a token against cloud only (± 95%): {DRAFTING}"
+    prompts = joined([f"{prompt:,g}" for prompt in regions.order(rows, PROMPT)])
+    heading = f"turn 4 after {prompts} tokens, time a token against cloud only (± 95%): {DRAFTING}"
     return f"{heading} {'; '.join(clauses)}"
 
 
@@ -87,16 +86,15 @@ SCENARIO = Scenario(
     base={
         **GREEDY,
         **SELECTIVE_REPEAT,
-        "models.pair": {**GREEDY["models.pair"], "size": 8192, "prompts": 32, "context": 65_536},  # type: ignore[dict-item]
+        "models.pair": LONG_PROMPTS,
         "workload": {"kind": "conversations", "conversations": 2, "turns": 4, "text_tokens": 64, "output_tokens": 146,
                      "think_s": 10.0},
         "uplink.rate.bps": 1e6,
         "uplink.delay": NEAR,
         "downlink.delay": NEAR,
-        "edge.latency": {"kind": "roofline", "size": "llama_3.2_1b", "device": "jetson_agx_orin_64gb",
-                         "bytes_per_parameter": 0.5},
-        "cloud.latency": ROOFLINE | {"size": "llama_3.1_70b", "gpus": 4},
-        "cloud.drafter_latency": ROOFLINE | {"size": "llama_3.2_1b"},
+        "edge.latency": JETSON_1B,
+        "cloud.latency": A100 | {"size": "llama_3.1_70b", "gpus": 4},
+        "cloud.drafter_latency": A100 | {"size": "llama_3.2_1b"},
     },
     grid={
         "scheme": ["cloud_only", "colocated", "coupled"],

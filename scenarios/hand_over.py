@@ -16,37 +16,38 @@ from scenarios import Lowest, Quick, Scenario, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.lowest import outcomes
 from scenarios.findings.wording import joined, percent
-from scenarios.set_ups import GREEDY, NEAR, PROMPTS, SELECTIVE_REPEAT, speed_bench
+from scenarios.set_ups import A100, GREEDY, JETSON_1B, LONG_PROMPTS, NEAR, PROMPTS, SELECTIVE_REPEAT, speed_bench
 from simulator.results.columns import CURVE
 from simulator.results.display_names import words_of
 from simulator.results.units import quantity
 
 KIND, BACKHAUL, PACE = "cloud.relocation", "cloud.relocation.backhaul_bps", "tpot_s"
-ROOFLINE = {"kind": "roofline", "device": "a100_80gb_sxm"}
 
 
 @asks(PACE)
-def fastest_way(table: pd.DataFrame, axis: str | None) -> str:
-    """By the backhaul's rate, which way is lowest in time per token after the first at which prompt length, and by how
-    much where that is least?"""
+def fastest_relocation(table: pd.DataFrame, axis: str | None) -> str:
+    """By the backhaul's rate, which relocation is lowest in time per token after the first at which prompt length, and
+    by how much where that is least?"""
     rows = of_setting(table)
     if axis is None or not {BACKHAUL, PACE, axis} <= {*rows.columns} or rows[CURVE].nunique() < 2:
         return ""
-    by_ways: dict[str, list[str]] = {}
+    by_order: dict[str, list[str]] = {}
     margins = []
     for bps in sorted(rows[BACKHAUL].unique()):
         found = outcomes(rows[rows[BACKHAUL] == bps], axis, PACE)
-        ways = [f"{'~' * (len(each.tied) > 1)}{_way(each.lowest)}" for each in found]
-        by_ways.setdefault(", ".join(ways), []).append(quantity(float(bps), BACKHAUL))
+        order = [f"{'~' * (len(each.tied) > 1)}{_relocation(each.lowest)}" for each in found]
+        by_order.setdefault(", ".join(order), []).append(quantity(float(bps), BACKHAUL))
         margins += [each.margin for each in found if each.margin is not None and len(each.tied) == 1]
-    said = joined([f"{prompt:,g}" for prompt in sorted(rows[axis].unique())])
-    told = "; ".join(f"{joined(rates)} {ways}" for ways, rates in by_ways.items())
+    prompts = joined([f"{prompt:,g}" for prompt in sorted(rows[axis].unique())])
+    fastest = "; ".join(f"{joined(rates)} {order}" for order, rates in by_order.items())
     least = min(margins, key=lambda less: abs(less.size), default=None)
     ahead = f"; TPOT at least {percent(least)} than the next" if least else ""
-    return f"prompts of {said} tokens, fastest by backhaul: {told}{' (~: a tie)' if '~' in told else ''}{ahead}"
+    return (
+        f"prompts of {prompts} tokens, fastest by backhaul: {fastest}{' (~: a tie)' if '~' in fastest else ''}{ahead}"
+    )
 
 
-def _way(curve: str) -> str:
+def _relocation(curve: str) -> str:
     return words_of(curve)[1].get("relocation", curve).replace("_", " ")
 
 
@@ -57,7 +58,7 @@ SCENARIO = Scenario(
     base={
         **GREEDY,
         **SELECTIVE_REPEAT,
-        "models.pair": {**GREEDY["models.pair"], "size": 8192, "prompts": 32, "context": 65_536},  # type: ignore[dict-item]
+        "models.pair": LONG_PROMPTS,
         "workload.requests": 2,
         "workload.output_tokens": 146,
         "workload.prompt_at_cloud": True,
@@ -65,10 +66,9 @@ SCENARIO = Scenario(
         "uplink.rate.bps": 1e6,
         "uplink.delay": NEAR,
         "downlink.delay": NEAR,
-        "edge.latency": {"kind": "roofline", "size": "llama_3.2_1b", "device": "jetson_agx_orin_64gb",
-                         "bytes_per_parameter": 0.5},
+        "edge.latency": JETSON_1B,
         "edge.mobility": {"kind": "periodic", "every_s": 3.0},
-        "cloud.latency": ROOFLINE | {"size": "llama_3.1_70b", "gpus": 4},
+        "cloud.latency": A100 | {"size": "llama_3.1_70b", "gpus": 4},
         "cloud.clouds": 3,
         "cloud.relocation": "kept",
     },
@@ -87,7 +87,7 @@ SCENARIO = Scenario(
     ),
     headlines=(PACE, "latency_per_token_s"),
     figures=("pace", "breakdown"),
-    answer=fastest_way,
+    answer=fastest_relocation,
     findings=(Lowest("fastest", metric=PACE, by=BACKHAUL),),
     assumed="every hand-over, each 3 s, is to another cloud; rate and delay of the backhaul, 10 ms; an LTE hand-over "
     "interrupts for 49.5 ms (3GPP TR 36.881, not read by us); of the scheme one setting, not tuned",

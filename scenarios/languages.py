@@ -15,11 +15,10 @@ from scenarios import Differences, InEveryGroup, Levels, Quick, Scenario, Tune, 
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.below import in_groups
 from scenarios.findings.wording import briefly, called
-from scenarios.set_ups import SELECTIVE_REPEAT
+from scenarios.set_ups import BASELINES, DRAFTING, SELECTIVE_REPEAT
 
 PROMPTS = "models.pair.prompts"
 NAMES = ("english", "german", "french", "spanish", "russian", "python")  # and italian
-DRAFTS = {"max_drafts": 4}
 BITS, REJECTED, PAIR = "payload_bits_per_draft", "tv_qhat", ("k_sqs", "dense")
 
 
@@ -56,14 +55,12 @@ SCENARIO = Scenario(
     },
     grid={
         PROMPTS: [str(LANGUAGES / f"{name}.jsonl") for name in NAMES],
-        "scheme": [{"kind": "dense", **DRAFTS}, {"kind": "k_sqs", **DRAFTS}, {"kind": "c_sqs", **DRAFTS}],
+        "scheme": DRAFTING[:3],
     },
     axis=PROMPTS,
     seeds=8,
     tune=Tune(settings=6, looks=(1, 2), steps=1),
-    left_out=dict.fromkeys(
-        ("cloud_only", "colocated", "edge_only"), "bits and rejections of drafts are compared, which they do not send"
-    ),
+    left_out=dict.fromkeys(BASELINES, "bits and rejections of drafts are compared, which they do not send"),
     quick=Quick(
         base={"workload.output_tokens": 6},
         grid={PROMPTS: [str(LANGUAGES / f"{name}.jsonl") for name in ("english", "russian", "python")]},

@@ -19,15 +19,15 @@ WHERE, PLACE = "models.temperature,models.pair.kept,uplink,downlink", "uplink.la
 
 def place(temperature: float, kept: float | None, link: str, kept_label: str = "") -> list[object]:
     """A temperature, with what is kept of the acceptance, on an ideal link of 20 ms there and back or on LTE."""
-    ways: list[object] = []
-    for way in ("uplink", "downlink"):
-        preset = {"preset": f"lte.{way}"} if link == "LTE" else {"arq": "selective_repeat", "delay": NEAR}
-        ways.append({**preset, "label": f"temperature {temperature:g}, {link}{kept_label}"})
-    return [temperature, kept, *ways]
+    links: list[object] = []
+    for direction in ("uplink", "downlink"):
+        preset = {"preset": f"lte.{direction}"} if link == "LTE" else {"arq": "selective_repeat", "delay": NEAR}
+        links.append({**preset, "label": f"temperature {temperature:g}, {link}{kept_label}"})
+    return [temperature, kept, *links]
 
 
 BAND = [place(1.0, share, "LTE", f", {share:g} kept") for share in (KEPT_LEAST, KEPT_MOST)]
-TOLD = ("access_s", "arq", "delay", "loss", "mtu_bits", "header_bits")  # by the label
+BY_LABEL = ("access_s", "arq", "delay", "loss", "mtu_bits", "header_bits")  # by the label
 TREE = {"kind": "coupled_tree", "max_drafts": 4}
 FIRST = [
     {"kind": kind, "max_drafts": 4, "cloud_first": True, "label": f"{words}, cloud first"}
@@ -56,7 +56,7 @@ SCENARIO = Scenario(
     },
     also=[Also({"scheme": SCHEMES, WHERE: BAND, "uplink.rate.bps": [1e6]})],
     axis="uplink.rate.bps",
-    hidden=("downlink", "models.temperature", "models.pair.kept", *(f"uplink.{part}" for part in TOLD)),
+    hidden=("downlink", "models.temperature", "models.pair.kept", *(f"uplink.{part}" for part in BY_LABEL)),
     seeds=8,
     tune=Tune(settings=12, looks=(1, 2, 4), base={"workload.requests": 1}),
     quick=Quick(

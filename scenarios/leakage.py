@@ -23,7 +23,7 @@ from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, Interval, interval, paired
 from simulator.results.units import quantity
 
-TOLD, KIND, PADDED = "prompt_accuracy", "kind_accuracy", "padded_to_bits"
+ACCURACY, KIND, PADDED = "prompt_accuracy", "kind_accuracy", "padded_to_bits"
 PROMPTS = "models.pair.prompts"
 BITS, FIELD = "uplink_bits_per_token", "uplink.pad_to_bits"
 PAPER = {"code": "enumerative", "token": "flat"}
@@ -43,7 +43,7 @@ class Leak(NamedTuple):
 
     curve: str
     padded_to_bits: int
-    told: Interval
+    accuracy: Interval
     kind: Interval
     prompts: int
     kind_chance: float
@@ -55,22 +55,22 @@ class Leak(NamedTuple):
 
     @property
     def low(self) -> float:
-        """The lower end of `told`; the mean where all seeds agree."""
-        return max(0.0, self.told.mean - self._half_width)
+        """The lower end of `accuracy`; the mean where all seeds agree."""
+        return max(0.0, self.accuracy.mean - self._half_width)
 
     @property
     def high(self) -> float:
-        return min(1.0, self.told.mean + self._half_width)
+        return min(1.0, self.accuracy.mean + self._half_width)
 
     @property
     def _half_width(self) -> float:
-        return 0.0 if math.isnan(self.told.half_width) else self.told.half_width
+        return 0.0 if math.isnan(self.accuracy.half_width) else self.accuracy.half_width
 
     @property
     def words(self) -> str:
         """`19% (16% to 22%)`."""
         ends = f" ({_share(self.low)} to {_share(self.high)})" if self._half_width else ""
-        return _share(self.told.mean) + ends
+        return _share(self.accuracy.mean) + ends
 
     @property
     def least_bits(self) -> float:
@@ -92,7 +92,7 @@ def leaks(table: pd.DataFrame) -> Iterator[Leak]:
         for padded, here in rows.groupby(PADDED, sort=True):
             at = rows[PADDED] == padded
             yield Leak(
-                str(curve), int(str(padded)), interval(here[TOLD].to_numpy(float)),
+                str(curve), int(str(padded)), interval(here[ACCURACY].to_numpy(float)),
                 interval(here[KIND].to_numpy(float)), int(here["prompts"].iloc[0]), float(here["kind_chance"].iloc[0]),
                 int(here["round_sizes"].max()), float(here[BITS].mean()), float(here[LATENCY].mean()),
                 paired(rows, LATENCY, at, rows[PADDED] == rows[PADDED].min()),
@@ -108,13 +108,13 @@ def alike(table: pd.DataFrame) -> dict[str, Leak]:
     return found
 
 
-@asks(TOLD)
-def told_most(table: pd.DataFrame, axis: str | None) -> str:
+@asks(ACCURACY)
+def leaks_most(table: pd.DataFrame, axis: str | None) -> str:
     """Whose sizes tell most of the prompt, whose least among those with payloads, and what does it cost to hide?"""
     bare = [leak for leak in leaks(table) if leak.padded_to_bits == table[PADDED].min()]
     if not bare:
         return ""
-    most = max(bare, key=lambda leak: leak.told.mean)
+    most = max(bare, key=lambda leak: leak.accuracy.mean)
     hidden, clauses = alike(table).get(most.curve), []
     clauses.append(
         f"{called(most.curve)} tells most: one of {most.prompts} prompts in {most.words} of requests, guessing "
@@ -122,11 +122,11 @@ def told_most(table: pd.DataFrame, axis: str | None) -> str:
     )
     if hidden is not None:
         cost = f"{1 + hidden.over.size:.2g} times the time a token"
-        clauses.append(f"at one size for all {_share(hidden.told.mean)}, for {cost}")
+        clauses.append(f"at one size for all {_share(hidden.accuracy.mean)}, for {cost}")
     return "; ".join(clauses)
 
 
-@asks(TOLD)
+@asks(ACCURACY)
 def beyond_chance(table: pd.DataFrame, axis: str | None) -> str:
     """Which schemes tell more than chance, unpadded, and which do so still at one size for all?"""
     clauses = []
@@ -136,7 +136,7 @@ def beyond_chance(table: pd.DataFrame, axis: str | None) -> str:
     ):
         if found:
             more = [leak for leak in found if leak.low > 1 / leak.prompts]
-            named = ", ".join(f"{called(leak.curve)} {_share(leak.told.mean)}" for leak in more) or "none"
+            named = ", ".join(f"{called(leak.curve)} {_share(leak.accuracy.mean)}" for leak in more) or "none"
             clauses.append(f"{heading} {len(more)} of {len(found)} ({named})")
     return f"Told more often than by chance (lower end of the interval): {'; '.join(clauses)}" if clauses else ""
 
@@ -144,8 +144,8 @@ def beyond_chance(table: pd.DataFrame, axis: str | None) -> str:
 def rows_of(table: pd.DataFrame) -> pd.DataFrame:
     """A row per curve and padding."""
     return pd.DataFrame(
-        {"scheme": leak.curve, PADDED: leak.padded_to_bits, TOLD: leak.told.mean, f"{TOLD}_low": leak.low,
-         f"{TOLD}_high": leak.high, "prompt_chance": 1 / leak.prompts, KIND: leak.kind.mean,
+        {"scheme": leak.curve, PADDED: leak.padded_to_bits, ACCURACY: leak.accuracy.mean, f"{ACCURACY}_low": leak.low,
+         f"{ACCURACY}_high": leak.high, "prompt_chance": 1 / leak.prompts, KIND: leak.kind.mean,
          "kind_chance": leak.kind_chance, "least_information_bits": leak.least_bits, "round_sizes": leak.sizes,
          BITS: leak.bits, LATENCY: leak.token_s, "over_unpadded": 1 + leak.over.size}
         for leak in leaks(table)
@@ -212,7 +212,7 @@ SCENARIO = Scenario(
     figures=("leakage", "latency"),
     headlines=(),
     tables=(Table("leaks", rows_of, printed),),
-    answer=told_most,
+    answer=leaks_most,
     findings=(beyond_chance,),
     assumed="the eavesdropper hears no times, knows the prompts, has heard each under seven other seeds, and uses "
     "linear discriminant analysis: a lower bound. Four drafts a round, K, ell and thresholds as they are, untuned.",

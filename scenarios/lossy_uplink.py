@@ -15,7 +15,7 @@ ADAPTIVE = {"kind": "selective_repeat", "timer": "jacobson", "backoff": 2.0, "ti
 KIND = "uplink.loss.kind"
 
 
-def each_way(losses: Iterable[float]) -> list[object]:
+def loss_processes(losses: Iterable[float]) -> list[object]:
     """Each loss three times: of any packet by itself, in bursts of BURST_PACKETS, and of a full one by bit errors."""
     alone = [{"kind": "bernoulli", "probability": loss} for loss in losses]
     to_good = 1 / BURST_PACKETS  # and to_bad / (to_bad + to_good) is the loss; it must be above 0
@@ -38,12 +38,12 @@ SCENARIO = Scenario(
         "uplink.mtu_bits": MTU_BITS,
         "downlink.arq": ADAPTIVE,
     },
-    grid={"scheme": [*IN_CLOUD, *DRAFTING], "uplink.loss": each_way(LOSSES)},
+    grid={"scheme": [*IN_CLOUD, *DRAFTING], "uplink.loss": loss_processes(LOSSES)},
     axis="uplink.loss.mean_loss",
     seeds=10,
     tune=Tune(settings=8, looks=(1, 2), steps=1, base={"workload.requests": 1}),
     left_out={"edge_only": "its text is not the verifier's, and it needs no uplink"},
-    quick=Quick({"workload.requests": 1, "workload.output_tokens": 64}, {"uplink.loss": each_way(LOSSES[::3])}),
+    quick=Quick({"workload.requests": 1, "workload.output_tokens": 64}, {"uplink.loss": loss_processes(LOSSES[::3])}),
     figures=("latency", "tails", "breakdown"),
     assumed="packets of at most 1,500 bits; bit errors are given by the loss that they mean to a full one.",
     answer=CostsAtWorst("loss of {last:.0%} against {first:.0%}", "lossy links", by=KIND),

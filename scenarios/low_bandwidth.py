@@ -23,11 +23,11 @@ RATES_BPS = {"50 bit/s": 50.0, "200 bit/s": 200.0, "1 kbit/s": 1e3, "3 kbit/s": 
 
 def link(kind: str, name: str, preset: str | None, up_bps: float | None, down_bps: float | None) -> list[object]:
     """Uplink and downlink, of a preset or plain ones, at their own rate or another; the labels say what and which."""
-    ways: list[object] = []
-    for way, label, bps in (("uplink", f"{kind} {name}", up_bps), ("downlink", kind, down_bps)):
-        of = {"arq": "selective_repeat"} if preset is None else {"preset": f"{preset}.{way}"}
-        ways.append({**of, **({} if bps is None else {"rate": {"kind": "constant", "bps": bps}}), "label": label})
-    return ways
+    links: list[object] = []
+    for direction, label, bps in (("uplink", f"{kind} {name}", up_bps), ("downlink", kind, down_bps)):
+        of = {"arq": "selective_repeat"} if preset is None else {"preset": f"{preset}.{direction}"}
+        links.append({**of, **({} if bps is None else {"rate": {"kind": "constant", "bps": bps}}), "label": label})
+    return links
 
 
 THIN = [link("thin uplink", name, None, bps, 10e6) for name, bps in RATES_BPS.items()]

@@ -16,7 +16,7 @@ from models.published_figures import KEPT
 from scenarios import Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import called, listed, passes, with_ends
-from scenarios.set_ups import H100_1_7B, NANO, PHONE, PI, TRIP, TWO_GPUS_70B, round_trips
+from scenarios.set_ups import H100_1_7B, NANO, PATIENT, PHONE, PI, PROMPTS, SHORT, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results import phase_regions as regions
 from simulator.results.break_even_plane import OPPONENT, RTT
 from simulator.results.crossings import Crossing
@@ -30,10 +30,7 @@ IDS = 8192  # token ids of each pair: 13 bits each, for 15 to 17 of the real voc
 WARM = {"kind": "published", "name": "llama_1b_70b", "size": IDS, "kept": KEPT}
 PAIR = "models.pair,edge.latency,models.temperature"
 PUBLISHED = [[{"kind": "published", "name": name, "size": IDS}, edge, 0.0] for name, edge in ON.items()]
-PROMPTS = "workload.prompt_tokens,models.pair.prompt_tokens"
 DELAYS = round_trips(0.005, 0.02, 0.04, 0.08, 0.16)
-ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}
-SHORT = {"workload.prompt_tokens": 16, "models.pair.prompt_tokens": 16, "workload.output_tokens": 128}
 
 WORDS = {regions.WHOLE: "end to end", regions.PER_TOKEN: "per token"}
 MARGIN = 0.03
@@ -105,11 +102,11 @@ def sign_agreement(rows: pd.DataFrame, metric: str) -> SignAgreement | None:
         times = {kind: regions.value_of(regions.predicted(row, bits[kind]), metric) for kind, row in first.items()}
         errors += [abs(times[kind] / stand.means[kind] - 1) for kind in times]
         if stand.edge is not None:
-            foretold = math.log(min(times[kind] for kind in regions.AT_THE_EDGE if kind in times) / times[OPPONENT])
-            found.append((foretold, math.log(stand.means[stand.edge] / stand.means[OPPONENT])))
-    clear = [(foretold, was) for foretold, was in found if abs(foretold) > MARGIN]
-    agreeing = sum(foretold * was > 0 for foretold, was in clear)
-    faster = sum(was < 0 for _, was in clear)
+            predicted = math.log(min(times[kind] for kind in regions.AT_THE_EDGE if kind in times) / times[OPPONENT])
+            found.append((predicted, math.log(stand.means[stand.edge] / stand.means[OPPONENT])))
+    clear = [(predicted, measured) for predicted, measured in found if abs(predicted) > MARGIN]
+    agreeing = sum(predicted * measured > 0 for predicted, measured in clear)
+    faster = sum(measured < 0 for _, measured in clear)
     return SignAgreement(len(clear), agreeing, max(errors), faster) if found else None
 
 
@@ -205,7 +202,7 @@ SCENARIO = Scenario(
     summary="By prompt, answer, distance and pair: is the cloud alone, speculation in it, or an edge's fastest?",
     minutes=15,
     base={
-        "workload.requests": 2, "edge.latency": PHONE, "uplink.rate.bps": 1e6, "uplink.arq": ARQ, "downlink.arq": ARQ,
+        "workload.requests": 2, "edge.latency": PHONE, "uplink.rate.bps": 1e6, **PATIENT,
         "cloud.latency": TWO_GPUS_70B, "cloud.drafter_latency": H100_1_7B,
     },
     grid={

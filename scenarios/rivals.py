@@ -19,7 +19,7 @@ from scenarios.findings.sentences.lowest import LowestAt, outcomes
 from scenarios.findings.sentences.one_breath import fastest_clause, places
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import amount, called, joined, percent, share, sizes, would_show
-from scenarios.set_ups import IN_CLOUD, TRIP, round_trips
+from scenarios.set_ups import IN_CLOUD, PATIENT, TRIP, round_trips
 from simulator.results.columns import CURVE
 from simulator.results.intervals import geometric_means, named_without, paired
 from simulator.results.lossy_schemes import marked, ranked
@@ -29,7 +29,6 @@ RATE, DELAY = "uplink.rate.bps", "uplink.delay.delay_s"
 RATES_BPS = [100.0, 1e3, 3e3, 10e3, 100e3, 1e6]
 FEW_BPS = [1e3, 3e3, 10e3]
 DELAYS = round_trips(0.01, 0.1, 0.6)
-ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}  # more than a round trip; stop-and-wait would hold streams back
 PAPER = {"kind": "k_sqs", "code": "enumerative"}
 RIVAL = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
 FIXED = {"kind": "truncated_fp16", "policy": "fixed_length"}
@@ -186,8 +185,7 @@ SCENARIO = Scenario(
     summary="Every scheme tuned, from 100 bit/s to 1 Mbit/s and over delay: who wins where, and by how much?",
     minutes=15,
     base={
-        "models.pair": "sotu", "workload.requests": 2, "workload.output_tokens": 32,
-        "uplink.arq": ARQ, "downlink.arq": ARQ,
+        "models.pair": "sotu", "workload.requests": 2, "workload.output_tokens": 32, **PATIENT,
     },
     grid={
         "scheme": [*IN_CLOUD, "edge_only", "half_dense", FIXED, "truncated_fp16", "dense", PAPER, "k_sqs",

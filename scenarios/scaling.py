@@ -9,7 +9,7 @@ from scenarios import LATENCY, PaysFirst, PaysFrom, Quick, Scenario, Tune, asks,
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.crossing import alike, crossings_of
 from scenarios.findings.wording import called, passes
-from scenarios.set_ups import SELECTIVE_REPEAT
+from scenarios.set_ups import DRAFTING, H100_1_7B, IN_CLOUD, SELECTIVE_REPEAT
 from simulator.results.crossings import Crossing
 from simulator.results.lossy_schemes import unmarked
 
@@ -17,7 +17,6 @@ RATES_BPS = [1e3, 10e3, 30e3, 100e3, 1e6, 10e6]
 RUNGS = ("10k", "100k", "1m", "10m")
 LADDER = [{"kind": "sotu", "drafter": d, "verifier": v} for v in RUNGS[::-1] for d in RUNGS[: RUNGS.index(v)]]
 SYNTHETIC = [{"kind": "synthetic", "size": 1024, "distance": tv} for tv in (0.2, 0.4, 0.6)]
-DRAFTS = {"max_drafts": 4}
 AT_EDGE, AGAINST = ("k_sqs", "c_sqs", "dense"), "cloud_only"
 SHORT_S = {"kind": "constant", "delay_s": 0.005}
 
@@ -57,11 +56,11 @@ SCENARIO = Scenario(
         "downlink.delay": SHORT_S,
         "edge.latency": {"kind": "affine", "base_s": 0.0061, "per_token_s": 0.0},  # SmolLM2-135M, Orin Nano Super
         "cloud.latency": {"kind": "affine", "base_s": 0.0433, "per_token_s": 0.0},  # 70B bf16 on two GPUs, alone
-        "cloud.drafter_latency": {"kind": "profile", "name": "h100_1_7b"},
+        "cloud.drafter_latency": H100_1_7B,
     },
     grid={
         "models.pair": [*LADDER, "smollm2", *SYNTHETIC],
-        "scheme": ["cloud_only", "colocated", *({"kind": kind, **DRAFTS} for kind in ("dense", "k_sqs", "c_sqs"))],
+        "scheme": [*IN_CLOUD, *DRAFTING[:3]],
         "uplink.rate.bps": RATES_BPS,
     },
     axis="uplink.rate.bps",
@@ -74,8 +73,7 @@ SCENARIO = Scenario(
     ),
     figures=("pairs", "resampling", "bits"),
     answer=pays_for,
-    findings=(PaysFrom("k_sqs", "cloud_only"), PaysFrom("c_sqs", "cloud_only"), PaysFrom("dense", "cloud_only"),
-              PaysFrom("k_sqs", "dense"), PaysFirst(("k_sqs", "c_sqs", "dense"), "cloud_only"),),
+    findings=(*(PaysFrom(kind, AGAINST) for kind in AT_EDGE), PaysFrom("k_sqs", "dense"), PaysFirst(AT_EDGE, AGAINST)),
 )  # fmt: skip
 
 if __name__ == "__main__":

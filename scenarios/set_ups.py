@@ -15,6 +15,11 @@ DRAFTING = [{"kind": kind, "max_drafts": 4} for kind in AT_EDGE]
 NEAR = {"kind": "constant", "delay_s": 0.01}
 TRIP = "uplink.delay,downlink.delay"
 SELECTIVE_REPEAT = {"uplink.arq": "selective_repeat", "downlink.arq": "selective_repeat"}
+PATIENT = {field: {"kind": "selective_repeat", "timeout_s": 1.0} for field in SELECTIVE_REPEAT}
+"""Retransmission that waits for longer than a round trip; stop-and-wait would hold streams back."""
+JETSON_1B = {
+    "kind": "roofline", "size": "llama_3.2_1b", "device": "jetson_agx_orin_64gb", "bytes_per_parameter": 0.5,
+}  # fmt: skip
 PHONE, PI, NANO, H100_1_7B, TWO_GPUS_70B = (
     {"kind": "profile", "name": name}
     for name in ("oneplus12_llama_1b", "pi5_qwen2_5_0_5b", "orin_nano_smollm2_135m", "h100_1_7b", "gpu80gbx2_70b")
@@ -27,9 +32,7 @@ BASE_70B: dict[str, object] = {
     **SELECTIVE_REPEAT,
     "uplink.delay": NEAR,
     "downlink.delay": NEAR,
-    "edge.latency": {
-        "kind": "roofline", "size": "llama_3.2_1b", "device": "jetson_agx_orin_64gb", "bytes_per_parameter": 0.5,
-    },
+    "edge.latency": JETSON_1B,
     "cloud.latency": {"kind": "profile", "name": "a100x4_70b"},
     "cloud.drafter_latency": H100_1_7B,
 }  # fmt: skip
@@ -44,6 +47,11 @@ SPEED_BENCH_TOKENS = (1_024, 2_048, 8_192, 16_384, 32_768)
 and 32k, 1,536 prompts each, in three tiers of entropy. Its qualitative split has 880 prompts, 80 of each of 11
 categories, some of several turns. U: that 1k is 1,024, that tiers are of one size, and how long answers are."""
 PROMPTS = "workload.prompt_tokens,models.pair.prompt_tokens"
+SHORT = {"workload.prompt_tokens": 16, "models.pair.prompt_tokens": 16, "workload.output_tokens": 128}
+"""What settings are tried on where prompts are swept."""
+A100 = {"kind": "roofline", "device": "a100_80gb_sxm"}
+LONG_PROMPTS = GREEDY["models.pair"] | {"size": 8192, "prompts": 32, "context": 65_536}  # type: ignore[operator]
+"""A pair for prompts of up to 32k tokens."""
 
 
 def speed_bench(*tokens: int) -> list[list[int]]:

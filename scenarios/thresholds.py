@@ -55,15 +55,15 @@ def beats_fixed(table: pd.DataFrame, axis: str | None) -> str:
     fixed = found.pop("threshold", [])
     if not fixed:
         return ""
-    lower, higher = ([each for each in fixed if each.separable and each.lower is way] for way in (True, False))
+    lower, higher = ([each for each in fixed if each.separable and each.lower is sign] for sign in (True, False))
     worst = max(higher or lower, key=lambda each: abs(each.size), default=None)
-    verdict = no_difference(fixed) if worst is None else f"{briefly(worst)} at most"
+    size = no_difference(fixed) if worst is None else f"{briefly(worst)} at most"
     others = [
         f"{word} than {joined([called(name) for name in names])}"
-        for word, way in (("less", True), ("more", False))
-        if (names := [name for name, each in found.items() if any(one.separable and one.lower is way for one in each)])
+        for word, down in (("less", True), ("more", False))
+        if (names := [name for name, each in found.items() if any(one.separable and one.lower is down for one in each)])
     ]
-    line = f"rejections of the conformal against a fixed threshold at equal bits, {len(fixed)} temperatures: {verdict}"
+    line = f"rejections of the conformal against a fixed threshold at equal bits, {len(fixed)} temperatures: {size}"
     return f"{line}; at some temperature it rejects {', '.join(others)}" if others else line
 
 

@@ -9,7 +9,7 @@ seed begins at an offset of its own.
 from __future__ import annotations
 
 from scenarios import Below, Costs, FastestOfAll, Lowest, Quick, Scenario, Tune, script
-from scenarios.set_ups import IN_CLOUD, SELECTIVE_REPEAT
+from scenarios.set_ups import DRAFTING, IN_CLOUD, SELECTIVE_REPEAT
 
 SCENARIO = Scenario(
     name="traces",
@@ -25,10 +25,7 @@ SCENARIO = Scenario(
         **SELECTIVE_REPEAT,
     },
     grid={
-        "scheme": [
-            *IN_CLOUD,
-            *({"kind": kind, "max_drafts": 4} for kind in ("dense", "k_sqs", "c_sqs", "coupled")),
-        ],
+        "scheme": [*IN_CLOUD, *DRAFTING],
         "workload.devices": [1, 4, 16],
     },
     axis="workload.devices",

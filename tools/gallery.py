@@ -32,7 +32,7 @@ from kinds.files import read_json, read_note, sha256, write_note
 from scenarios.command.options import RunOptions
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report.drawing import figures_of
-from scenarios.command.report.report_table import told_values
+from scenarios.command.report.report_table import values_in_words
 from scenarios.command.result_folder import ResultFolder
 from scenarios.command.run.printed_tables import stands_for
 from scenarios.command.run.run_plan import Changes, plan_of
@@ -199,7 +199,7 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
             "pair": stated["Tokens"],
             "clock": stated["Clock"] if clocked else f"study {asked.study}, {STUDIES[asked.study]}.",
             **_settings(cells, asked.study),
-            "seeds": told_values(sorted(int(seed) for seed in found.cells["seed"].unique()), "seed"),
+            "seeds": values_in_words(sorted(int(seed) for seed in found.cells["seed"].unique()), "seed"),
             "question": noted["question"],
             "findings": [each["line"] for each in noted["findings"]],
             "remarks": [line for line in noted["remarks"] if not line.startswith(("Tokens: ", "Clock: "))],
@@ -223,18 +223,18 @@ def _cells(found: ResultFolder) -> Iterator[Cell]:
 
 def _settings(cells: Sequence[Cell], asked: str) -> dict[str, str]:
     unread = f"not read by the study {asked}"
-    given = {"temperature": told_values([*{cell.models.temperature for cell in cells}], "temperature")}
+    given = {"temperature": values_in_words([*{cell.models.temperature for cell in cells}], "temperature")}
     asking = [each.workload for cell in cells for each in cell.classes]
     longest = [each.longest for each in asking]
     for place, field in enumerate(("prompts", "answers")):
-        text = told_values([*{lengths[place] for lengths in longest}], "tokens")
+        text = values_in_words([*{lengths[place] for lengths in longest}], "tokens")
         up_to = "up to " if not place and any(each.talks for each in asking) else ""  # turns have all that was said
         given[field] = up_to + text if study(asked).of_requests else unread
     ways = [(each.uplink, each.downlink) for cell in cells for each in cell.classes]
     trips = [*{round(up.delay.mean_s + answer_s(up, down), 9) for up, down in ways}]
     waits = [*{up.access_s + down.access_s for up, down in ways}]
-    access = f", and {told_values(waits, 'access_s')} until granted" if any(waits) else ""
-    given["round_trip"] = told_values(trips, "round_trip_s") + access if study(asked).over_network else unread
+    access = f", and {values_in_words(waits, 'access_s')} until granted" if any(waits) else ""
+    given["round_trip"] = values_in_words(trips, "round_trip_s") + access if study(asked).over_network else unread
     return given
 
 

@@ -26,8 +26,6 @@ ROLES: Final = ("drafter", "verifier")
 RECORDING: Final = ".sqr"
 """The suffix of a file of recorded rounds."""
 PAGE: Final = "report.html"
-FORMS: Final = ("text", "csv", "markdown", "latex")
-"""How `sqsim run` prints its table."""
 PLAYED: Final = "play.html"
 SHELLS: Final = ("bash", "zsh", "fish")
 EDGE_PORT: Final = 7443
@@ -95,6 +93,11 @@ SHARED: Final[dict[str, dict[str, Any]]] = {
     "--out": {"type": Path, "metavar": "DIR"},
     "--overwrite": {"action": "store_true", "help": "run again, and replace the results in DIR"},
     "--quiet": {"action": "store_true", "help": "no progress on stderr"},
+    "--format": {
+        "choices": ("text", "csv", "markdown", "latex"),
+        "default": "text",
+        "help": "csv, markdown, latex: the table alone (default: %(default)s)",
+    },
 }
 
 
@@ -136,7 +139,7 @@ class RunOptions:
     started_s: float = field(default_factory=time.time)
     """When the command began, in seconds since 1970."""
     form: str = "text"
-    """How the table is printed, one of FORMS."""
+    """How the table is printed, as `--format` says."""
     details: bool = False
     """Whether all that is known is printed."""
 
@@ -196,7 +199,7 @@ def script(parser: argparse.ArgumentParser, *, cell: bool = False) -> None:
     add("--metric", metavar="NAME",
         help="what table, choice of settings and answer are of, such as battery_j_per_token")  # fmt: skip
     add("--details", action="store_true", help="print all findings, settings chosen, costs and remarks too")
-    add("--format", choices=FORMS, default="text", help="csv, markdown, latex: the table alone (default: %(default)s)")
+    _add_shared(parser, format=None)
     add("--name", action="append", default=[], dest="labelled", metavar="NAME={...}",
         help="one more scheme, under your name: 'mine={kind: k_sqs, k: 4}'; in a file: label: mine")  # fmt: skip
     add("--trace", action="store_true", help="write cells/ID.trace.json too, for https://ui.perfetto.dev")
@@ -323,8 +326,8 @@ def sites(parser: argparse.ArgumentParser) -> None:
         out="where results go (default: results/sites)",
         overwrite=None,
         quiet=None,
+        format=None,
     )
-    add("--format", choices=FORMS, default="text", help="csv, markdown, latex: the table alone (default: %(default)s)")
     _add_import(parser, cell=True)
 
 
@@ -348,25 +351,25 @@ def plot(parser: argparse.ArgumentParser) -> None:
 
 
 def codec(parser: argparse.ArgumentParser) -> None:
-    ways = parser.add_subparsers(dest="way", required=True, metavar="WAY")
-    cost = ways.add_parser("cost", help="bits under every scheme and code, the paper's count beside them")
-    encode = ways.add_parser("encode", help="the bytes of a packet with this one draft, as hex digits")
-    decode = ways.add_parser("decode", help="a packet back into a table")
-    for way in (cost, encode):
-        way.add_argument(
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    cost = actions.add_parser("cost", help="bits under every scheme and code, the paper's count beside them")
+    encode = actions.add_parser("encode", help="the bytes of a packet with this one draft, as hex digits")
+    decode = actions.add_parser("decode", help="a packet back into a table")
+    for action in (cost, encode):
+        action.add_argument(
             "distribution", type=Path, metavar="DISTRIBUTION", help=".npy, float [V], or text with a probability a line"
         )
     decode.add_argument("payload", metavar="PAYLOAD", help="a file of bytes, or hex digits")
     decode.add_argument("--vocabulary", type=int, required=True, metavar="V", help="tokens of the vocabulary")
     scheme = "a kind or {kind: ..., ...}"
     cost.add_argument("--scheme", action="append", default=[], help=f"{scheme}; may be given again; default: all")
-    for way in (encode, decode):
-        way.add_argument("--scheme", default="k_sqs", help=f"{scheme} (default: k_sqs)")
-    for way in (cost, encode, decode):
-        way.add_argument("--code", choices=("enumerative", "recoded"), help="in place of the scheme's own")
-        way.add_argument("--context", default="", metavar="ID,ID,...", help="token ids that both ends hold")
-        _add_import(way, "schemes")
-    _prior(ways.add_parser("prior", help="tables of language for a pair, which make its packets shorter"))
+    for action in (encode, decode):
+        action.add_argument("--scheme", default="k_sqs", help=f"{scheme} (default: k_sqs)")
+    for action in (cost, encode, decode):
+        action.add_argument("--code", choices=("enumerative", "recoded"), help="in place of the scheme's own")
+        action.add_argument("--context", default="", metavar="ID,ID,...", help="token ids that both ends hold")
+        _add_import(action, "schemes")
+    _prior(actions.add_parser("prior", help="tables of language for a pair, which make its packets shorter"))
     encode.add_argument("--token", type=int, metavar="ID", help="the drafted id (default: the likeliest)")
     encode.add_argument("--out", type=Path, metavar="FILE", help="write the bytes there as well")
 
@@ -406,19 +409,23 @@ def calibrate(parser: argparse.ArgumentParser) -> None:
 
 
 def cache(parser: argparse.ArgumentParser) -> None:
-    ways = parser.add_subparsers(dest="way", metavar="[WAY]", help="what to do; without it: what there is, by pair")
-    record = ways.add_parser("record", help="decode all requests of a cell, in batches, and keep their rounds")
+    actions = parser.add_subparsers(
+        dest="action", metavar="[ACTION]", help="what to do; without it: what there is, by pair"
+    )
+    record = actions.add_parser("record", help="decode all requests of a cell, in batches, and keep their rounds")
     record.add_argument("cell", type=Path, metavar="CELL.yaml", help="a cell, such as cells/ID.yaml of any directory")
     _add_shared(record, set="change a field of the cell; V is YAML", quiet=None)
     record.add_argument("--dry-run", action="store_true", help="only what the pair takes, computed from its dimensions")
     _add_import(record, cell=True)
-    export = ways.add_parser("export", help="write recorded rounds to a file, for a machine without the weights")
-    take = ways.add_parser("import", help="take over a file that was exported, once all of it is checked")
-    clear = ways.add_parser("clear", help="forget recorded rounds; they are decoded again when they are needed")
-    for way in (export, take):
-        way.add_argument("file", type=Path, metavar=f"FILE{RECORDING}", help="rounds and what is known of their pairs")
-    for way in (export, clear):
-        way.add_argument("--pair", metavar="NAME|FINGERPRINT",
+    export = actions.add_parser("export", help="write recorded rounds to a file, for a machine without the weights")
+    take = actions.add_parser("import", help="take over a file that was exported, once all of it is checked")
+    clear = actions.add_parser("clear", help="forget recorded rounds; they are decoded again when they are needed")
+    for action in (export, take):
+        action.add_argument(
+            "file", type=Path, metavar=f"FILE{RECORDING}", help="rounds and what is known of their pairs"
+        )
+    for action in (export, clear):
+        action.add_argument("--pair", metavar="NAME|FINGERPRINT",
                          help="only of this: a kind, a model's name, or the first digits of a fingerprint")  # fmt: skip
 
 

@@ -48,7 +48,7 @@ class Note:
     findings: Sequence[str] = ()
     """What was reported at the end."""
     told: Sequence[str] = ()
-    """Columns that every curve that has them tells: `told_fields`."""
+    """Columns that every curve that has them tells: `distinguishing_fields`."""
     labels: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
     """What the user calls schemes (`simulator.results.intervals.Labels`)."""
 

@@ -220,13 +220,13 @@ def settings_apart(table: pd.DataFrame, axis: str | None) -> list[tuple[str, pd.
         return [("", table, whole)]
     made = []
     for _, rows in groups:
-        telling: dict[str, str] = {}
+        distinguishing: dict[str, str] = {}
         called = {}
         for curve in rows[CURVE].unique():
             scheme, fields = words_of(str(curve))
-            telling = {**{word: value for word, value in fields.items() if word in apart}, **telling}
+            distinguishing = {**{word: value for word, value in fields.items() if word in apart}, **distinguishing}
             called[str(curve)] = curve_of(scheme, {word: each for word, each in fields.items() if word not in apart})
-        name = ", ".join(_NAMES.setting(word, value) for word, value in telling.items())
+        name = ", ".join(_NAMES.setting(word, value) for word, value in distinguishing.items())
         made.append((name, rows, called))
     return made
 

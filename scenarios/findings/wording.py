@@ -63,16 +63,16 @@ def amount(value: float, metric: str, digits: int = 3) -> str:
 def percent(less: Difference) -> str:
     """`12% lower (9% to 15%)`, or, where the seeds cannot tell, `no difference seen (-4.0% to 1.7%; a difference above
     6% would have been)`."""
-    way = "lower" if less.found.mean < 0 else "higher"
+    direction = "lower" if less.found.mean < 0 else "higher"
     if less.same and not less.found.mean:
         return "equal (in every seed)"
     if less.n == 1 or less.same:
-        return f"{sizes([less])} {way} ({'one seed' if less.n == 1 else 'the same in every seed'})"
+        return f"{sizes([less])} {direction} ({'one seed' if less.n == 1 else 'the same in every seed'})"
     if not less.separable:
         low, high = (_amount(less, each) for each in (less.low, less.high))
         return no_difference([less], f"{low} to {high}")
     near, size, far = (_amount(less, each) for each in sorted((abs(less.low), abs(less.size), abs(less.high))))
-    return f"{size} {way} ({near} to {far})"
+    return f"{size} {direction} ({near} to {far})"
 
 
 def change(less: Difference) -> str:

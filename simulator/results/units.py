@@ -86,6 +86,8 @@ def title(name: str) -> str:
     if name in _TITLES:
         return _TITLES[name]
     words = name.removesuffix(".value").split(".")  # of an amount that is fixed
+    if words[0] == "fleet" and words[-1] == "count":  # of devices of a class
+        words = words[1:2]
     if words[-1] == "bps":
         words = words[:-1]
     elif len(words) == 3 and (words[1] == "rate" or words[2].removesuffix("_s").endswith(words[1])):

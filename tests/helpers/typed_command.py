@@ -33,7 +33,7 @@ RUN = (
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that has ended well: its folder and what it said."""
+    """A run that has ended well: its folder and what it printed."""
 
     out: Path
     stdout: str

@@ -97,7 +97,7 @@ def test_equal_zero_and_missing_values_have_a_colour(values: list[float]) -> Non
         assert (to_rgb(patch.get_facecolor()) == (1, 1, 1)) == math.isnan(value)
 
 
-def test_a_factorial_is_told_from_what_was_chosen() -> None:
+def test_a_factorial_is_drawn_from_what_was_chosen() -> None:
     table = settings()
     assert factorial(table) == Factorial("scheme.k", "scheme.resolution", "models.temperature", "uplink.rate.bps")
     one_rate = table[table["uplink.rate.bps"] == 1e3]
@@ -201,10 +201,10 @@ def test_files_of_prompts_differ_by_language() -> None:
 
 def test_the_table_of_use_frames_the_best_that_keeps_the_distribution_and_stars_what_a_reader_can_follow() -> None:
     (ax,) = drawn("useful", by_name(), "uplink.label").axes
-    said = texts(ax)
-    assert said[0, 0] == "1 s" and said[0, 1] == "3 s" and said[1, 2] == "450 ms" and said[0, 3] == "10 ms*"
+    shown = texts(ax)
+    assert shown[0, 0] == "1 s" and shown[0, 1] == "3 s" and shown[1, 2] == "450 ms" and shown[0, 3] == "10 ms*"
     assert READING_S == 0.2 and sorted(frames(ax)) == [(0, 2), (1, 2)]
-    bold = {place for t, place in zip(ax.texts, said, strict=True) if t.get_fontweight() == "bold"}
+    bold = {place for t, place in zip(ax.texts, shown, strict=True) if t.get_fontweight() == "bold"}
     assert bold == {(0, 2), (0, 3), (1, 2), (1, 3)}
     assert [t.get_text() for t in ax.get_xticklabels()] == [
         "cloud\nonly", "dense\nlattice\n(Q-S)", "K-SQS", "edge only\n(lossy)"

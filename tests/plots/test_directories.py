@@ -93,11 +93,11 @@ def test_labels_are_the_users_and_those_of_nothing_are_warned_of(
     assert ">Ours<" in text and ">Thin link (bit/s)<" in text and "Latency per token against" not in text
 
 
-def test_mistakes_are_told_in_one_line(results: Results, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_are_refused_in_one_line(results: Results, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, other, whole = results("a"), results("b", axis="models.temperature"), results("c", figures=("heatmap",))
     (tmp_path / "list.yaml").write_text("- k_sqs")
     (tmp_path / "latin.yaml").write_bytes("k_sqs: für uns".encode("latin-1"))
-    for words, said in (
+    for words, message in (
         ((one, other), "needs one axis"),
         ((one, one), "given twice"),
         ((whole, results("d", figures=("pareto",))), "each of one directory"),
@@ -112,7 +112,7 @@ def test_mistakes_are_told_in_one_line(results: Results, tmp_path: Path, capsys:
     ):
         assert typed(*words) == 2, words
         err = capsys.readouterr().err
-        assert said in err and err.count("\n") == 1, err
+        assert message in err and err.count("\n") == 1, err
 
 
 def test_a_label_file_is_names_and_words(tmp_path: Path) -> None:

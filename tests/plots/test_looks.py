@@ -32,11 +32,6 @@ def test_one_scheme_under_several_losses_has_one_colour_and_dashes_of_its_own():
     assert found["k_sqs loss=none"].dashes != found["k_sqs loss=trace"].dashes
 
 
-def test_curves_of_one_kind_alone_have_a_colour_each():
-    found = looks(summary(("k_sqs loss=none", "k_sqs"), ("k_sqs loss=trace", "k_sqs")))
-    assert len({look.colour for look in found.values()}) == 2
-
-
 def test_more_schemes_than_colours_still_differ_by_dashes_or_fill():
     found = looks(summary(("dense", "dense"), *((f"k_sqs k={k}", "k_sqs") for k in range(30))))
     assert len({(look.colour, look.marker, str(look.dashes), look.fill) for look in found.values()}) >= 20

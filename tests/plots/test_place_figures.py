@@ -189,8 +189,9 @@ def test_the_five_best_stand_out_over_the_papers_paired_by_seed() -> None:
             for cap in container.lines[1]:  # the seeds' own speeds cancel: they agree, and there is no interval
                 assert np.isnan(np.asarray(cap.get_ydata(), dtype=float)).all()
     assert figure.axes[0].get_yscale() == "log" and titles_of(figure) == ["one way 5 ms", "one way 300 ms"]
-    said = ["cloud only", "dense lattice (Q-S)", "C-SQS", "dense fp16", "K-SQS, code enumerative: the paper's", "lossy"]
-    assert legend_of(figure) == said
+    assert legend_of(figure) == [
+        "cloud only", "dense lattice (Q-S)", "C-SQS", "dense fp16", "K-SQS, code enumerative: the paper's", "lossy",
+    ]  # fmt: skip
     assert "Ratios are paired by seed" in words_around(figure)
 
 

@@ -70,6 +70,8 @@ def test_panels_are_made_until_none_has_more_than_seven_curves() -> None:
         f"s{i}" for i in range(11)
     ]
     assert len(panels([f"s{i}" for i in range(10)])) == 1, "schemes are read beside each other"
+    moved = [f"coupled relocation={how} backhaul_bps={bps:g}" for how in "abc" for bps in (1e9, 1e10, 1e11)]
+    assert [{*fields} for fields, _ in panels(moved)] == [{"backhaul_bps"}] * 3, "panels of numbers, curves of names"
 
 
 def test_curves_of_equal_values_are_named_and_stand_apart() -> None:
@@ -141,7 +143,7 @@ def test_every_figure_names_pair_latency_models_lengths_round_trip_seeds_and_whi
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "words"),
     [
         ({"edge.latency.kind": "affine", "edge.latency.base_s": 0.0061, "edge.latency.per_token_s": 0.0,
           "cloud.latency.kind": "constant", "cloud.latency.per_pass_s": 0.043},
@@ -156,8 +158,8 @@ def test_every_figure_names_pair_latency_models_lengths_round_trip_seeds_and_whi
         ({"workload.output_tokens": [10, 20, 30, 40] * 4}, "Answers of 10 to 40 tokens."),
     ],
 )  # fmt: skip
-def test_a_set_up_is_captioned_in_words_and_numbers_with_units(fields: dict[str, object], said: str) -> None:
-    assert said in words_around(drawn("latency", summary().assign(**fields)))
+def test_a_set_up_is_captioned_in_words_and_numbers_with_units(fields: dict[str, object], words: str) -> None:
+    assert words in words_around(drawn("latency", summary().assign(**fields)))
 
 
 @pytest.mark.parametrize(

@@ -66,11 +66,11 @@ def convergence(seeds: int = 3) -> pd.DataFrame:
     return pd.DataFrame([*rows, *stays])
 
 
-def test_of_a_leak_what_is_told_is_drawn_with_its_intervals_above_chance() -> None:
+def test_of_a_leak_the_accuracy_is_drawn_with_its_intervals_above_chance() -> None:
     table = pd.DataFrame(
-        {"curve": curve, "scheme.kind": curve, "padded_to_bits": padded, "prompt_accuracy": told / (1 + padded / 512),
+        {"curve": curve, "scheme.kind": curve, "padded_to_bits": padded, "prompt_accuracy": share / (1 + padded / 512),
          "prompt_accuracy_ci95": 0.01, "prompt_chance": 0.025, "n": 8}
-        for curve, told in (("k_sqs", 0.05), ("c_sqs", 0.2))
+        for curve, share in (("k_sqs", 0.05), ("c_sqs", 0.2))
         for padded in (8, 512, 1024)
     )  # fmt: skip
     figure = drawn("leakage", table, "padded_to_bits")

@@ -31,9 +31,9 @@ def finished(tmp_path_factory):
                 assert main(RUN) == 0, stderr.getvalue()
             (folder / "stdout.txt").write_text(stdout.getvalue(), encoding="utf-8")
             (folder / "stderr.txt").write_text(stderr.getvalue(), encoding="utf-8")
-    said = (folder / name for name in ("stdout.txt", "stderr.txt"))
+    written = (folder / name for name in ("stdout.txt", "stderr.txt"))
     return Finished(
-        folder / "results" / "latency_vs_bandwidth_quick", *(path.read_text(encoding="utf-8") for path in said)
+        folder / "results" / "latency_vs_bandwidth_quick", *(path.read_text(encoding="utf-8") for path in written)
     )
 
 
@@ -76,8 +76,8 @@ def typed(monkeypatch, tmp_path, capsys):
             status = main(arguments)
         except SystemExit as stop:
             status = int(stop.code or 0)
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        written = capsys.readouterr()
+        return status, written.out, written.err
 
     return run
 
@@ -114,7 +114,7 @@ def small():
 
 @pytest.fixture
 def untuned():
-    """Those of `small`, and schemes that are told their settings: a third of the time of a run that chooses them."""
+    """Those of `small`, and schemes whose settings are given: a third of the time of a run that chooses them."""
     return (*SMALL, "--set=scheme.max_drafts=4", "--set=scheme.resolution=100", "--set=scheme.k=8")
 
 

@@ -1,4 +1,4 @@
-"""The closed form of drafting ahead against a pipe counted round by round, and what is said of a table."""
+"""The closed form of drafting ahead against a pipe counted round by round, and what a table is answered with."""
 
 from __future__ import annotations
 

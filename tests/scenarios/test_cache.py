@@ -135,24 +135,24 @@ def test_what_there_is_is_shown_by_pair_and_cleared_by_pair(pair, typed):
     assert "No rounds recorded yet." in typed("cache")[1]
 
 
-def test_mistakes_are_told_on_one_line(pair, typed, monkeypatch):
-    def told(*arguments):
+def test_mistakes_are_refused_on_one_line(pair, typed, monkeypatch):
+    def refusal(*arguments):
         status, out, error = typed("cache", *arguments)
         lines = [line for line in error.splitlines() if "passes are made one by one" not in line]
         assert (status, out, len(lines)) == (2, "", 1)
         return error
 
-    assert "no rounds to export" in told("export", "a.sqr")
-    assert "pair = 'opt': nothing is recorded of it; there is nothing" in told("export", "a.sqr", "--pair=opt")
+    assert "no rounds to export" in refusal("export", "a.sqr")
+    assert "pair = 'opt': nothing is recorded of it; there is nothing" in refusal("export", "a.sqr", "--pair=opt")
     recorded(over(pair, 1e4))
     fingerprint = over(pair, 1e4).models.pair.fingerprint
-    assert f"there is huggingface {os.path.abspath('m/v')}" in told("clear", "--pair=opt")
+    assert f"there is huggingface {os.path.abspath('m/v')}" in refusal("clear", "--pair=opt")
     for nothing in ("", fingerprint[:5], "0" * 12):
-        assert f"pair = {nothing!r}: nothing is recorded of it" in told("clear", "--pair", nothing)
-    assert "file = a.zip: must end in .sqr" in told("export", "a.zip")
-    assert "file = no/a.sqr: no is no folder" in told("export", "no/a.sqr")
-    assert "a.sqr: cannot be read (No such file" in told("import", "a.sqr")
-    assert "p.jsonl: no recording" in told("import", "p.jsonl")
+        assert f"pair = {nothing!r}: nothing is recorded of it" in refusal("clear", "--pair", nothing)
+    assert "file = a.zip: must end in .sqr" in refusal("export", "a.zip")
+    assert "file = no/a.sqr: no is no folder" in refusal("export", "no/a.sqr")
+    assert "a.sqr: cannot be read (No such file" in refusal("import", "a.sqr")
+    assert "p.jsonl: no recording" in refusal("import", "p.jsonl")
     monkeypatch.setenv("SQSIM_ROUNDS_GB", "0")
-    assert "SQSIM_ROUNDS_GB = 0: no rounds are kept" in told()
+    assert "SQSIM_ROUNDS_GB = 0: no rounds are kept" in refusal()
     assert not list(Path().glob("*.sqr*"))

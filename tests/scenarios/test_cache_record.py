@@ -191,6 +191,6 @@ def test_a_dry_run_sizes_a_pair_that_no_test_can_hold(done):
         ("models.pair.batch.sequences=7", "greater than or equal to 8"),
     ],
 )
-def test_mistakes_are_told_on_one_line(typed, change, words):
+def test_mistakes_are_refused_on_one_line(typed, change, words):
     status, out, error = typed("cache", "record", written(8), "--set", change, "--quiet")
     assert (status, error.count("\n"), "measured" in out) == (2, 1, False) and words in error

@@ -193,13 +193,13 @@ def alone(monkeypatch):
             each.name: [calls.answers(each.scheme(size), size) for size in calls.VOCABULARIES] for each in requested
         }
 
-    def told(file):
+    def guarded(file):
         try:
             return here(file)
-        except Exception:  # told by the check itself
+        except Exception:  # reported by the check itself
             return {}
 
-    monkeypatch.setattr(checks, "answers_elsewhere", told)
+    monkeypatch.setattr(checks, "answers_elsewhere", guarded)
 
 
 Checked = Callable[[str, str], tuple[int, list[str], str]]
@@ -276,7 +276,7 @@ def test_the_examples_pass_or_decide_no_token(name, typed, alone):
     assert ("decides no token" in out) == (name == "own_loss")
 
 
-def test_a_part_that_answers_otherwise_elsewhere_is_told(typed, tmp_path, monkeypatch, alone):
+def test_a_part_that_answers_otherwise_elsewhere_is_reported(typed, tmp_path, monkeypatch, alone):
     (tmp_path / "mine.py").write_text(HEAD.format(family="Sparsifier") + STATE)
     requested = checks.answers_elsewhere
 
@@ -291,7 +291,7 @@ def test_a_part_that_answers_otherwise_elsewhere_is_told(typed, tmp_path, monkey
 
 
 @pytest.mark.slow
-def test_a_support_by_hash_is_told_by_another_process(typed, done, tmp_path):
+def test_a_support_by_hash_is_found_by_another_process(typed, done, tmp_path):
     body = '\n    def support(self, q, state):\n        return np.array([hash(f"{q[0]}") % q.size])\n'
     (tmp_path / "mine.py").write_text(HEAD.format(family="Sparsifier") + body)
     status, out, _ = typed("check", "mine.py")

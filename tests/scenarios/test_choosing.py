@@ -16,8 +16,8 @@ from scenarios.command.run.choosing import (
     changed,
     choices_table,
     doubts,
-    fields_told,
     to_show,
+    tried_values,
 )
 from scenarios.command.scenario import Tune
 from simulator import Cell
@@ -69,7 +69,7 @@ def test_a_setting_tries_what_is_open_on_seeds_and_in_cells_of_their_own_and_not
     assert {cell.scheme.drafts for cell in tried["dense"]} == {1, 2, 4}, "the grid's own L too"
     choosing = Choosing(grid(), replace(TUNE, typed=frozenset({"scheme.k"})))
     assert [list(place.fields) for place in choosing.places[-1:]] == [["scheme.max_drafts"]]
-    assert fields_told(choosing.places) == ["dense lattice (Q-S): L in {1, 2, 4}", "K-SQS: L in {1, 2, 4}"]
+    assert tried_values(choosing.places) == ["dense lattice (Q-S): L in {1, 2, 4}", "K-SQS: L in {1, 2, 4}"]
 
 
 def test_the_least_mean_is_chosen_for_each_setting_and_shown_at_the_grids_own_seeds():
@@ -161,7 +161,7 @@ def shown_with(choices: list[Chosen], worse: float) -> pd.DataFrame:
     return beside(rows, choices, lambda part: with_curves(part, AXIS))
 
 
-def test_a_choice_that_is_behind_the_grids_own_or_that_the_race_cannot_tell_from_the_next_is_said():
+def test_a_choice_that_is_behind_the_grids_own_or_that_the_race_cannot_tell_from_the_next_is_reported():
     choices = raced(Choosing(grid(), TUNE))
     (text,) = doubts(choices, shown_with(choices, 1.5), AXIS, "latency_per_token_s")
     start = "Chosen, but behind the grid's own setting on the seeds shown: k_sqs at 1 kbit/s 51% higher"

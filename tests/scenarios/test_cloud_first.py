@@ -14,7 +14,7 @@ from scenarios.cloud_first import (
     never_far_behind,
     predictor_holds,
     printed_gains,
-    ways,
+    with_decodings,
 )
 from simulator.results.break_even_plane import RTT
 from simulator.results.columns import CURVE
@@ -51,7 +51,7 @@ def table() -> pd.DataFrame:
 
 
 def test_the_way_of_an_answer_is_who_begins_it(table: pd.DataFrame) -> None:
-    rows = ways(table)
+    rows = with_decodings(table)
     found = dict(zip(rows[CURVE], rows["way"], strict=True))
     assert found == {
         "cloud_only": "cloud_only", "colocated": "colocated", "edge": PLAIN, "first": FIRST,
@@ -61,7 +61,7 @@ def test_the_way_of_an_answer_is_who_begins_it(table: pd.DataFrame) -> None:
 
 
 def test_break_even_is_where_it_is_with_and_without_the_cloud_beginning(table: pd.DataFrame) -> None:
-    rows = ways(table)
+    rows = with_decodings(table)
     short = rows[rows[AXIS] == 64]
     first, plain = border(short, FIRST), border(short, PLAIN)
     assert first is not None and plain is not None and 0.01 < plain.at < first.at < 0.1
@@ -77,7 +77,7 @@ def test_the_answer_counts_places_and_has_at_most_40_words(table: pd.DataFrame) 
     assert len(line.split()) <= 40
 
 
-def test_a_policy_that_leaves_all_to_the_cloud_is_told_by_gain_and_regret_and_has_no_border(
+def test_a_policy_that_leaves_all_to_the_cloud_is_measured_by_gain_and_regret_and_has_no_border(
     table: pd.DataFrame,
 ) -> None:
     assert "goodput" not in borders.report(table, AXIS)
@@ -86,13 +86,13 @@ def test_a_policy_that_leaves_all_to_the_cloud_is_told_by_gain_and_regret_and_ha
     assert never_far_behind.report(table[table[CURVE] != "goodput"], AXIS) == ""
 
 
-def test_the_first_token_is_told_by_prompt(table: pd.DataFrame) -> None:
+def test_the_first_token_is_compared_by_prompt(table: pd.DataFrame) -> None:
     line = first_tokens.report(table, AXIS)
     assert "first token at a round trip of 10 ms / 100 ms" in line
     assert "prompt of 512: cloud only 50 ms / 140 ms, cloud first 50 ms / 140 ms, edge 2.1 s / 2.1 s" in line
 
 
-def test_the_table_has_ratios_over_cloud_only_decoding_by_way(table: pd.DataFrame) -> None:
+def test_the_table_has_ratios_over_cloud_only_decoding_by_begin(table: pd.DataFrame) -> None:
     found = gains(table)
     one = found[(found[AXIS] == 512) & (found[RTT] == 0.01)].set_index("way")["over_alone"]
     assert one[FIRST] == pytest.approx(0.75, rel=1e-3) and one["colocated"] == pytest.approx(0.3, rel=1e-3)

@@ -81,7 +81,7 @@ def test_the_decoded_table_is_what_was_quantized(typed, q):
         ("{kind: coupled, token: flat}", None),
     ],
 )
-def test_of_a_distribution_that_does_not_travel_only_what_travels_is_told(typed, done, q, scheme, resolution):
+def test_of_a_distribution_that_does_not_travel_only_what_travels_is_reported(typed, done, q, scheme, resolution):
     digits = done("codec", "encode", "law.npy", f"--scheme={scheme}")
     expected = 1.0 if resolution is None else quantize(q[TopK(8).support(q)], resolution).max() / resolution
     table = typed("codec", "decode", digits.strip(), f"--vocabulary={V}", f"--scheme={scheme}")[1]

@@ -92,7 +92,7 @@ def test_one_seed_has_values_that_differ_and_no_noise_to_compare_with(done, fini
 
 
 @pytest.mark.parametrize(
-    ("manifest", "told"),
+    ("manifest", "message"),
     [
         (None, "no manifest.json; give a result directory"),
         ("{", "manifest.json: not written by this program"),
@@ -102,7 +102,7 @@ def test_one_seed_has_values_that_differ_and_no_noise_to_compare_with(done, fini
         ({"identity": "a", "finished": True}, "cells.parquet: is no file of this directory's run"),
     ],
 )
-def test_what_is_no_finished_result_directory_is_told_in_one_line(refused, finished, tmp_path, manifest, told):
+def test_what_is_no_finished_result_directory_is_refused_in_one_line(refused, finished, tmp_path, manifest, message):
     (tmp_path / "empty").mkdir()
     if isinstance(manifest, dict):
         write_note(tmp_path / "empty" / "manifest.json", manifest)
@@ -110,7 +110,7 @@ def test_what_is_no_finished_result_directory_is_told_in_one_line(refused, finis
         (tmp_path / "empty" / "manifest.json").write_text(manifest)
     for folders in ((str(finished.out), "empty"), ("empty", str(finished.out))):
         err = refused("compare", *folders)
-        assert told in err and "empty" in err
+        assert message in err and "empty" in err
     assert "nowhere: no such directory" in refused("compare", "nowhere", "empty")
 
 

@@ -1,4 +1,4 @@
-"""The scenario `conversations` on the command line: one answer for each turn that is told, in one breath."""
+"""The scenario `conversations` on the command line: one answer for each turn, in one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run would do is told without doing it, and again from what it left behind."""
+"""What a run would do is printed without doing it, and again from what it left behind."""
 
 import re
 

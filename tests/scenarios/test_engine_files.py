@@ -12,8 +12,8 @@ from channels.uniforms import Uniforms
 from kinds import ConfigError
 from models.published import KnownAcceptance
 from scenarios.command.cli import _parser, main
-from scenarios.command.engine_files.engine_file import Told
-from scenarios.command.engine_files.known_formats import told_by
+from scenarios.command.engine_files.engine_file import Measurements
+from scenarios.command.engine_files.known_formats import measurements_of
 from scenarios.command.engine_files.measured_cell import MEAN_LENGTHS, NOT_THE_PHONE, TRACED, affine, measured_cell
 from scenarios.command.engine_files.metrics_page import drafts_by
 from scenarios.command.recommend.tried_schemes import wish
@@ -109,8 +109,8 @@ def sample(tmp_path: Path, text: str, name: str = "sample") -> Path:
     return file
 
 
-def told(tmp_path: Path, text: str) -> Told:
-    return told_by(sample(tmp_path, text))[0]
+def measurements(tmp_path: Path, text: str) -> Measurements:
+    return measurements_of(sample(tmp_path, text))[0]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_acceptance_and_steps_are_those_of_the_file(
     tmp_path: Path, text: str, what: str, drafts: int | None, tokens: float | None, step_s: float | None,
     token_s: float | None,
 ) -> None:  # fmt: skip
-    found = told(tmp_path, text)
+    found = measurements(tmp_path, text)
     assert found.what == what
     assert (found.step_s, found.token_s) == pytest.approx((step_s, token_s))
     assert (found.rounds and found.rounds.drafts) == drafts
@@ -162,7 +162,7 @@ def test_acceptance_and_steps_are_those_of_the_file(
 def test_lengths_are_those_of_the_file(
     tmp_path: Path, text: str, prompt: float, output: float | None, reading: tuple[float, float] | None
 ) -> None:
-    found = told(tmp_path, text)
+    found = measurements(tmp_path, text)
     assert (found.prompt_tokens, found.output_tokens) == pytest.approx((prompt, output))
     assert (found.reading_s, found.read_tokens) == pytest.approx(reading or (found.reading_s, None))
 
@@ -277,8 +277,8 @@ def test_a_damaged_file_gets_one_line(
 ) -> None:
     file = sample(tmp_path, text)
     assert main(["calibrate", "--from", str(file), "--out", str(tmp_path / "cell.yaml")]) == 2
-    said = capsys.readouterr().err
-    assert complaint in said and str(file) in said and said.count("\n") == 1
+    error = capsys.readouterr().err
+    assert complaint in error and str(file) in error and error.count("\n") == 1
     assert not (tmp_path / "cell.yaml").exists()
 
 

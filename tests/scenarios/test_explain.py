@@ -1,4 +1,4 @@
-"""`sqsim explain`: one request of a cell, told so that its numbers are those of the tables, and drawn."""
+"""`sqsim explain`: one request of a cell, in words and numbers that are those of the tables, and drawn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALL = (1, 10_000)
 
 
 @cache
-def told(name: str) -> dict[RequestKey, tuple[Timeline, dict[str, float]]]:
+def timelines(name: str) -> dict[RequestKey, tuple[Timeline, dict[str, float]]]:
     """Every request of a cell, with its row."""
     result, _, spans = watched(name)
     rows = result.requests.to_dict("records")
@@ -28,7 +28,7 @@ def told(name: str) -> dict[RequestKey, tuple[Timeline, dict[str, float]]]:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_the_text_fits_a_terminal_and_its_times_are_those_of_the_tables(name):
-    for made, row in told(name).values():
+    for made, row in timelines(name).values():
         lines = story(made, None, ALL, "Told.")
         assert max(map(len, lines)) <= 100
         text = " ".join(" ".join(lines).split())
@@ -51,8 +51,8 @@ def test_the_text_fits_a_terminal_and_its_times_are_those_of_the_tables(name):
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_each_round_is_told_with_what_became_of_it(name):
-    for made, _ in told(name).values():
+def test_each_round_is_shown_with_what_became_of_it(name):
+    for made, _ in timelines(name).values():
         text = "\n".join(story(made, None, ALL, "Told."))
         blocks = re.split(r"^round (\d+)", text, flags=re.MULTILINE)
         assert [int(number) for number in blocks[1::2]] == [each.number for each in made.rounds]
@@ -84,9 +84,9 @@ def test_each_pass_and_packet_belongs_to_one_round_or_to_the_prompt(name):
         assert len(packets) == sum(each.address[:2] == key and each.fragment >= 0 for each in spans.airings)
 
 
-def test_what_is_asked_for_beside_a_payload_and_its_reply_is_told_as_a_message_of_its_own():
+def test_what_is_asked_for_beside_a_payload_and_its_reply_is_shown_as_a_message_of_its_own():
     asked = 0
-    for made, _ in told("candidates for them").values():
+    for made, _ in timelines("candidates for them").values():
         text = " ".join("\n".join(story(made, None, ALL, "Told.")).split())
         up = sum(len({one.address for one in each.up}) - 1 for each in made.rounds if each.up)
         down = sum(len({one.address for one in each.down}) - 1 for each in made.rounds if each.down)
@@ -95,7 +95,7 @@ def test_what_is_asked_for_beside_a_payload_and_its_reply_is_told_as_a_message_o
     assert asked, "all first candidates were taken"
 
 
-def test_what_the_edge_resamples_is_told_when_it_is_known(done, tmp_path):
+def test_what_the_edge_resamples_is_shown_once_it_is_known(done, tmp_path):
     cell = CELLS["candidates for them"]
     (tmp_path / "cell.yaml").write_text(cell.to_yaml())
     for name, scheme in (("candidates", cell.scheme), ("dssd", "dssd")):
@@ -114,13 +114,13 @@ def test_what_the_edge_resamples_is_told_when_it_is_known(done, tmp_path):
 
 
 def test_the_middle_of_a_long_request_is_left_out_and_a_pair_with_text_is_in_words():
-    made, _ = told("local")[0, 0]
+    made, _ = timelines("local")[0, 0]
     text = "\n".join(story(made, None, None, "Told."))
     assert "... 10 rounds left out; --rounds 5-14 shows them" in text
     assert re.findall(r"^round (\d+)", text, flags=re.MULTILINE) == ["1", "2", "3", "4", "15", "16"]
     some = "\n".join(story(made, None, (5, 14), "Told."))
     assert re.findall(r"^round (\d+)", some, flags=re.MULTILINE) == [str(number) for number in range(5, 15)]
-    made, _ = told("losses")[0, 0]
+    made, _ = timelines("losses")[0, 0]
     speller = Sotu().speller()
     text = "\n".join(story(made, speller, None, "Told."))
     assert repr(speller(made.rounds[0].spans.drafts.committed))[:10] in text
@@ -138,7 +138,7 @@ def test_the_command_tells_and_draws_and_says_where(typed, done, tmp_path):
     assert not list(tmp_path.glob("*.svg"))
 
 
-def test_a_request_that_never_came_is_told(typed, tmp_path):
+def test_a_request_that_never_came_is_reported(typed, tmp_path):
     late = CELLS["losses"].with_({"workload.think_s": 50.0, "workload.horizon_s": 20.0})
     (tmp_path / "cell.yaml").write_text(Cell.from_fields(late.model_dump()).to_yaml())
     status, _, err = typed("explain", "cell.yaml", "--request", "1", "--no-figure")

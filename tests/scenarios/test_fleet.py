@@ -94,5 +94,5 @@ def test_of_a_class_and_of_all_devices_together_the_requests_are_counted_apart()
     assert too_few(cells, ["a.ttft_p90_s", "all devices.ttft_p90_s"]) == []
 
 
-def test_limits_of_a_class_are_said_in_the_fields_words() -> None:
+def test_limits_of_a_class_are_reported_in_the_fields_words() -> None:
     assert limits_in_words("phones.ttft_p95_s <= 1 s and tpot_s <= 50 ms") == "1 s TTFT (p95) of phones and 50 ms TPOT"

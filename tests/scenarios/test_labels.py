@@ -76,19 +76,15 @@ def test_what_is_typed_of_a_named_scheme_is_tuned_in_the_others():
 
 def test_a_scheme_without_a_label_is_named_by_what_was_typed_and_is_no_default():
     grid = {"scheme": ["dense", {"kind": "c_sqs", "target": 0.01, "step": C_SQS_STEP}]}
-    assert plan_of(SMALL, Changes(grid=grid)).told == ["scheme.target"]
+    assert plan_of(SMALL, Changes(grid=grid)).distinguishing == ["scheme.target"]
     labelled = {"scheme": ["dense", {**grid["scheme"][1], "label": "mine"}]}
-    assert plan_of(SMALL, Changes(grid=labelled)).told == []
+    assert plan_of(SMALL, Changes(grid=labelled)).distinguishing == []
 
 
 def test_labels_that_clash_are_refused():
     twice = {"scheme": [{"kind": "k_sqs", "label": "mine"}, MINE]}
     with pytest.raises(ConfigError, match="several schemes have it"):
         plan_of(SMALL, Changes(grid=twice))
-    with pytest.raises(ConfigError, match="several schemes have it"):
-        plan_of(SMALL, Changes(settings={"scheme.label": "ours"}))
-    with pytest.raises(ConfigError, match="is the name of a kind"):
-        plan_of(SMALL, Changes(named=[{**MINE, "label": "trace"}]))
     with pytest.raises(ConfigError, match="moves schemes with other fields"):
         plan_of(replace(SMALL, grid={"scheme,seed": [["dense", 1], ["k_sqs", 2]]}), Changes(named=[MINE]))
 

@@ -84,7 +84,7 @@ def test_the_best_setting_within_each_limit_is_a_table_with_a_column_per_vocabul
     assert {BITS, REJECTED} < {*lattices().columns}
 
 
-def test_a_pair_of_the_grid_that_this_machine_lacks_is_left_out_and_told(monkeypatch):
+def test_a_pair_of_the_grid_that_this_machine_lacks_is_left_out_and_reported(monkeypatch):
     monkeypatch.setattr(SmolLM2, "available", classmethod(lambda cls: "the verifier is not installed"))
     plan = plan_of(scenario("lattices"), Changes(seeds=1))
     assert {cell.models.pair.kind for cell in plan.cells} == {"sotu", "synthetic"}

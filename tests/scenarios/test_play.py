@@ -234,7 +234,7 @@ def test_bad_input_is_answered_by_one_line(typed: Any, pair: list[Path], tmp_pat
         (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "folder").mkdir()
     for given, expected in (
-        (("none.json",), "none.json: No such file"),
+        (("none.json",), "none.json: No such file or directory; `sqsim run ... --trace` writes one"),
         (("empty.json",), "empty.json: not a whole trace"),
         (("other.json",), "other.json: not a whole trace"),
         (("cut.json",), "cut.json: not a whole trace"),

@@ -65,10 +65,10 @@ def test_costs_are_single_numbers_unless_the_axis_changes_them_and_have_what_the
     assert rows["scheme_2"] == ["200", "±2", "5.00..7.00"]
     plain = summary(2).assign(payload_bits_per_draft=60.0, slo_attainment=np.nan)
     assert "a draft" in costs(plain) and not {"speed-up", "SLO met"} & set(costs(plain).splitlines()[-4].split("  "))
-    told = costs(plain.assign(speedup=[1.0, 1.0, 0.8, 1.25], slo_attainment=0.75, goodput_tokens_per_s=12.0))
-    rows = {line[:8]: line.split() for line in told.splitlines() if line.startswith("scheme_")}
+    text = costs(plain.assign(speedup=[1.0, 1.0, 0.8, 1.25], slo_attainment=0.75, goodput_tokens_per_s=12.0))
+    rows = {line[:8]: line.split() for line in text.splitlines() if line.startswith("scheme_")}
     assert rows["scheme_1"][-3:] == ["0.800..1.25", "0.750", "12.0"]
-    assert "speed-up over cloud_only" in " ".join(told.split()) and "met the objective" in " ".join(told.split())
+    assert "speed-up over cloud_only" in " ".join(text.split()) and "met the objective" in " ".join(text.split())
 
 
 def test_the_clocks_and_the_pair_are_named_whatever_they_are_that_of_a_drafter_in_the_cloud_too():
@@ -78,8 +78,8 @@ def test_the_clocks_and_the_pair_are_named_whatever_they_are_that_of_a_drafter_i
     shared = Cell.from_fields({**fields, "cloud": {"latency": {"kind": "roofline", "gpus": 2}}})
     assert "verifying as opt_13b on 2 a100_80gb_sxm (roofline)" in stands_for([shared])
     # Which is another than that of the edge, and by default of another size.
-    told = stands_for([Cell.from_fields({"scheme": "colocated"})])
-    assert told.endswith("; drafting in the cloud, where a scheme does, as opt_125m on a100_80gb_sxm (roofline).")
+    text = stands_for([Cell.from_fields({"scheme": "colocated"})])
+    assert text.endswith("; drafting in the cloud, where a scheme does, as opt_125m on a100_80gb_sxm (roofline).")
     assert "in the cloud" not in stands_for([Cell()])
 
 
@@ -96,7 +96,7 @@ def on_a_phone(scheme: str, drafter: str, verifier: str, **pair: object) -> list
     return stands_for([cell]).splitlines()
 
 
-def test_a_clock_of_other_weights_than_the_acceptance_is_said():
+def test_a_clock_of_other_weights_than_the_acceptance_is_reported():
     phone = (
         "Precision: drafting is timed with 0.92 bytes a weight (Llama-3.2-1B, 4-bit groupwise, OnePlus 12 processor, "
         "ExecuTorch (profile oneplus12_llama_1b)), acceptance was measured with 2; what the rounding changes of "
@@ -109,7 +109,7 @@ def test_a_clock_of_other_weights_than_the_acceptance_is_said():
     assert "Precision" not in stands_for([Cell()])
 
 
-def test_acceptance_that_is_scaled_or_partly_assumed_is_said():
+def test_acceptance_that_is_scaled_or_partly_assumed_is_reported():
     (tokens, *_) = on_a_phone("k_sqs", "oneplus12_llama_1b", "h100x4_70b", kept=0.72)
     assert "acceptance scaled from temperature 0 to 1 by 0.72 of AL - 1 (from 0 to 1 published models keep " in tokens
     (tokens, *_) = on_a_phone("k_sqs", "oneplus12_llama_1b", "h100x4_70b", name="vicuna_68m_7b")
@@ -117,14 +117,14 @@ def test_acceptance_that_is_scaled_or_partly_assumed_is_said():
 
 
 @pytest.mark.parametrize(("clock", "counted"), [("a100x4_70b", False), ("gpu80gbx2_70b", True)])
-def test_an_engines_step_is_said_and_where_the_clock_holds_it_already(clock, counted):
+def test_an_engines_step_is_reported_and_where_the_clock_holds_it_already(clock, counted):
     fields = {"cloud": {"latency": {"kind": "profile", "name": clock, "beyond": "hold"}, "step_s": 0.0015}}
     (line,) = (line for line in stands_for([Cell.from_fields(fields)]).splitlines() if line.startswith("Engine"))
     assert line.startswith("Engine: 1.5 ms more a pass than Llama-")
     assert line.endswith(" (cloud.step_s).") and ("holds its step" in line) == counted
 
 
-def test_blocks_of_drafts_are_said_with_what_they_assume_wherever_a_scheme_drafts_in_them():
+def test_blocks_of_drafts_are_reported_with_what_they_assume_wherever_a_scheme_drafts_in_them():
     fields = {"edge": {"drafts_per_pass": 15}, "cloud": {"drafts_per_pass": 4}}
     text = stands_for([Cell.from_fields({**fields, "scheme": "k_sqs"})])
     assert ", 15 drafts a pass; verifying" in text and "\nBlocks: several drafts a pass (edge.drafts_per_pass)" in text
@@ -141,7 +141,7 @@ def stations(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**queues, **busy)
 
 
-def test_an_overloaded_setting_is_told_with_the_busy_station_whose_queue_is_longest():
+def test_an_overloaded_setting_is_reported_with_the_busy_station_whose_queue_is_longest():
     table = stations(summary(2)).assign(overloaded=[1.0, 0.0, 0.5, 0.0])
     assert overloads(table, AXIS) == [
         "Overloaded: scheme_0 k=16, uplink rate at 1 kbit/s (cloud)",
@@ -152,10 +152,10 @@ def test_an_overloaded_setting_is_told_with_the_busy_station_whose_queue_is_long
 
 def test_a_closed_loop_that_keeps_a_station_busy_is_busy_and_not_overloaded():
     one, many = (stations(summary(2)).assign(overloaded=over, **{"workload.kind": "closed"}) for over in (0.0, 1.0))
-    told = (
+    busy = (
         "Busy for 95% of the time or more: scheme_0 k=16, uplink rate at 1 kbit/s (cloud); scheme_1 k=16, uplink rate"
     )
-    assert overloads(one, AXIS) == [f"{told} at 1 kbit/s (uplink)"]
+    assert overloads(one, AXIS) == [f"{busy} at 1 kbit/s (uplink)"]
     assert overloads(many.assign(overloaded=0.125), AXIS) == overloads(one, AXIS)  # in one seed of eight
     (line,) = overloads(many, AXIS)
     assert line.startswith("Busy") and "everywhere (uplink)" in line  # devices in a line: no more comes than is served
@@ -171,8 +171,8 @@ def test_the_station_that_limits_is_the_searchs_and_the_one_overloaded_is_the_fu
     assert [re.findall(r"ttft_s, ([a-z ]+?)(?:  |$)", line) for line in body] == [
         ["edge", "no station alone"], ["uplink or cloud", "cloud memory"],
     ]  # fmt: skip
-    (told,) = [line for line in overloads(table, AXIS) if "scheme_0" in line]
-    assert f"at 1 kbit/s ({named[0]})" in told
+    (overloaded,) = [line for line in overloads(table, AXIS) if "scheme_0" in line]
+    assert f"at 1 kbit/s ({named[0]})" in overloaded
     nearly = {"uplink_busy": 0.79, "uplink_queue": 20, "cloud_busy": 0.94, "cloud_queue": 19}
     assert fullest(pd.Series(nearly | {"downlink_busy": 0.1, "downlink_queue": 1})) == "cloud"  # busy in some seeds
 
@@ -183,8 +183,8 @@ def test_a_bound_above_one_is_shown_as_one_beside_what_it_bounds():
     rows = {line[:8]: line.split() for line in text.splitlines() if line.startswith("scheme_")}
     assert rows["scheme_0"][-2:] == ["0.390..0.500", "0.400..1"] and "123" not in text
     assert rows["scheme_1"][-3:] == ["0.350", "0.358", "±0.010"]
-    said = " ".join(text.split())
-    assert "TV(qhat, p)" in said and "may lie above it by" in said and "shown as 1" in said
+    words = " ".join(text.split())
+    assert "TV(qhat, p)" in words and "may lie above it by" in words and "shown as 1" in words
     assert "0.400" in headline(summary(2).assign(**bound), AXIS, "rejection_bound") and "123" not in text
 
 
@@ -201,7 +201,7 @@ def searched(capacity: object, bounded: object, limit: object) -> dict[str, obje
     return {"capacity": capacity, "bounded": bounded, "first_limit": limit, **alone}
 
 
-def test_what_a_cell_bears_is_told_with_the_limit_it_meets_first_and_the_station_that_limits():
+def test_what_a_cell_bears_is_reported_with_the_limit_it_meets_first_and_the_station_that_limits():
     limits = ["tpot_p95_s", "ttft_s", "tpot_p95_s and ttft_s", ""]
     table = summary(2).assign(**searched([7, 1200, 0, 64], [True, True, True, False], limits), uplink_queue=3.0)
     table = table.assign(limited_by=["uplink", "cloud", "cloud", ""], seeds_of_none=[0, 2, 3, 0])
@@ -212,8 +212,8 @@ def test_what_a_cell_bears_is_told_with_the_limit_it_meets_first_and_the_station
     rows = [line.split()[2:] for line in body.splitlines()[-2:]]
     assert rows == [["7", "(7-7)", "0", "(0-0)"], ["1,200", "(1,200-1,200;", "2", "seeds", "none)", "64+", "(64-64)"]]
     assert heading.startswith("what fails first with more of them")
-    told = [line.split("/s ")[1].split("  ") for line in first.splitlines()[-2:]]
-    assert [[each.strip() for each in row if each.strip()] for row in told] == [
+    first_to_fail = [line.split("/s ")[1].split("  ") for line in first.splitlines()[-2:]]
+    assert [[each.strip() for each in row if each.strip()] for row in first_to_fail] == [
         ["tpot_p95_s, uplink", "tpot_p95_s and ttft_s, cloud"], ["ttft_s, cloud", "-"],
     ]  # fmt: skip
     assert " ".join(why.split()) == (
@@ -223,7 +223,7 @@ def test_what_a_cell_bears_is_told_with_the_limit_it_meets_first_and_the_station
     )
 
 
-def test_why_none_is_borne_is_told_of_every_limit_that_fails():
+def test_why_none_is_borne_is_reported_of_every_limit_that_fails():
     row = pd.Series({"answered": 0.75, "tpot_p95_s": 0.35, "ttft_s": np.nan})
     assert list(unmet(row, Objective({"tpot_p95_s": 0.1, "ttft_s": 1.0}))) == [
         "only 0.75 of the requests are answered",
@@ -233,18 +233,18 @@ def test_why_none_is_borne_is_told_of_every_limit_that_fails():
     assert list(unmet(row, Objective({"tpot_p95_s": 0.35}))) == ["only 0.75 of the requests are answered"]
 
 
-def test_a_curve_shown_mostly_before_its_threshold_settled_is_said_to_be():
-    told = summary(3).assign(unsettled_share=[np.nan, np.nan, 0.83, 0.83, 0.4, 0.9])
-    assert unsettled(told) == [
+def test_a_curve_shown_mostly_before_its_threshold_settled_is_reported():
+    table = summary(3).assign(unsettled_share=[np.nan, np.nan, 0.83, 0.83, 0.4, 0.9])
+    assert unsettled(table) == [
         "scheme_1 k=16: 83% of its tokens were drafted before its threshold settled (unsettled_share)",
         "scheme_2 k=16: 90% of its tokens were drafted before its threshold settled (unsettled_share)",
     ]
-    assert not unsettled(told.assign(unsettled_share=0.2)) and not unsettled(summary(3))
+    assert not unsettled(table.assign(unsettled_share=0.2)) and not unsettled(summary(3))
 
 
 def test_a_report_tells_the_speedup_with_the_ends_of_its_interval():
-    told = summary(2).assign(speedup=[1.0, 1.0, 0.8, 1.25], speedup_low=[np.nan] * 2 + [0.7, 1.1], speedup_high=1.5)
-    table = results(told, AXIS, [])
+    rows = summary(2).assign(speedup=[1.0, 1.0, 0.8, 1.25], speedup_low=[np.nan] * 2 + [0.7, 1.1], speedup_high=1.5)
+    table = results(rows, AXIS, [])
     place = [column.key for column in table.columns].index("speedup")
     assert [row[place].text for row in table.rows] == ["1", "1", "0.8 (0.7 to 1.5)", "1.25 (1.1 to 1.5)"]
     assert "paired by seed" in table.columns[place].meaning

@@ -55,7 +55,7 @@ def test_a_prior_is_built_stored_by_its_hash_and_taken_by_a_cell(typed, folder):
     assert len({Cell().with_({**SMALL, "scheme.prior": prior}).id for prior in bits}) == 3
 
 
-def test_a_prior_in_another_folder_is_found_where_it_is_said_to_be(done, folder, tmp_path, monkeypatch):
+def test_a_prior_in_another_folder_is_found_in_the_folder_that_is_named(done, folder, tmp_path, monkeypatch):
     np.save(tmp_path / "texts.npy", np.random.default_rng(0).integers(48, size=(20, 12)))
     own = ["--texts", "texts.npy", "--out", "elsewhere"]
     out = done("codec", "prior", PAIR, "--quick", "--quiet", *own)
@@ -81,7 +81,7 @@ def test_where_it_goes_is_looked_at_before_anything_is_read(typed, folder, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("scheme", "told"),
+    ("scheme", "message"),
     [
         ({"kind": "k_sqs", "prior": "0123456789abcdef"}, "no such file for 48 tokens"),
         ({"kind": "k_sqs", "prior": "mine"}, "scheme.prior = .mine.: String should match"),
@@ -89,8 +89,8 @@ def test_where_it_goes_is_looked_at_before_anything_is_read(typed, folder, tmp_p
         ({"kind": "composed", "code": {"kind": "recoded", "prior": "0123456789abcdef"}}, "no such file for 48 tokens"),
     ],
 )
-def test_a_cell_whose_prior_cannot_be_is_refused(folder, scheme, told):
-    with pytest.raises(ConfigError, match=told):
+def test_a_cell_whose_prior_cannot_be_is_refused(folder, scheme, message):
+    with pytest.raises(ConfigError, match=message):
         Cell().with_({**SMALL, "scheme": scheme})
 
 

@@ -31,7 +31,7 @@ def test_without_a_terminal_it_is_a_line_each_half_minute(capsys):
     ]
 
 
-def test_of_next_to_nothing_that_is_done_no_time_left_is_told(capsys):
+def test_of_next_to_nothing_that_is_done_no_time_left_is_shown(capsys):
     """In the first minute of a run are the passes that many of its cells share."""
     now = [0.0]
     with ProgressBar(quiet=False, clock=lambda: now[0]) as progress:
@@ -41,7 +41,7 @@ def test_of_next_to_nothing_that_is_done_no_time_left_is_told(capsys):
     assert lines[1:] == ["  1%  1.5 of 100  k_sqs", "  4%  4 of 100, about 40 min left  k_sqs"]
 
 
-def test_the_time_left_is_told_from_what_was_done_in_this_run(capsys):
+def test_the_time_left_is_estimated_from_what_was_done_in_this_run(capsys):
     times = iter([0.0, 1.0, 41.0])
     with ProgressBar(quiet=False, clock=lambda: next(times)) as progress:
         progress(0, 100, "")
@@ -50,7 +50,7 @@ def test_the_time_left_is_told_from_what_was_done_in_this_run(capsys):
     assert capsys.readouterr().err.splitlines()[-1] == " 60%  60 of 100, about 160 s left  k_sqs"
 
 
-def test_the_end_is_told_once_and_a_large_count_in_full(capsys):
+def test_the_end_is_shown_once_and_a_large_count_in_full(capsys):
     """The last cell's own word, and then its task's, each say that all is done."""
     with ProgressBar(quiet=False, clock=lambda: 0.0) as progress:
         for done, total in ((12345.678, 20000), (20000, 20000), (20000, 20000), (0, 4), (4, 4), (4, 4)):
@@ -98,7 +98,7 @@ def test_quiet_is_quiet_but_for_a_cell_that_fails(capsys):
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_from_within_a_cell_it_is_told_how_far_it_is(workers, monkeypatch):
+def test_from_within_a_cell_its_progress_is_shown(workers, monkeypatch):
     """With one process and with two some words come between whole cells, with the rounds that were closed a second."""
     monkeypatch.setattr("simulator.sweeps.worker_pools.LOOK_S", 0.01)
     monkeypatch.setattr("simulator.sweeps.meter.REPORT_S", 0.02)  # in this process

@@ -83,8 +83,8 @@ def test_the_tour_runs_and_ends_with_the_readers_own_curve(done, small, tmp_path
 
 def test_the_codec_commands_run_and_bytes_come_back(done, tmp_path):
     (tmp_path / "law.txt").write_text("0.5\n0.3\n0.15\n0.05\n")
-    said = [done(*command) for command in commands(CODEC)]
-    assert "V = 4" in said[0] and "0*" in said[2] and "0.63" in said[2]
+    printed = [done(*command) for command in commands(CODEC)]
+    assert "V = 4" in printed[0] and "0*" in printed[2] and "0.63" in printed[2]
 
 
 @pytest.mark.usefixtures("one_drawn")
@@ -119,7 +119,7 @@ IMPORTED = {
 NOTEBOOK = json.loads((EXAMPLES / "first_steps.ipynb").read_text())
 
 
-def said_by(name: str) -> str:
+def heading_of(name: str) -> str:
     """What an example says of itself: its docstring, or the comment at its head."""
     text = (EXAMPLES / name).read_text()
     return text if name.endswith(".yaml") else ast.get_docstring(ast.parse(text)) or ""
@@ -127,7 +127,7 @@ def said_by(name: str) -> str:
 
 def type_(done, name: str, small: tuple[str, ...]) -> tuple[Path, str]:
     """Types the command that the example names; the result directory, and what was printed."""
-    (command,) = commands(said_by(name), fence=False)
+    (command,) = commands(heading_of(name), fence=False)
     here = [word.replace("examples/", f"{EXAMPLES}/") for word in command]
     out = done(*made_small(here, small), "--seeds=1", "--quiet")
     return Path(here[here.index("--out") + 1]), out
@@ -141,7 +141,7 @@ def test_there_is_no_example_that_no_test_runs():
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_runs_by_the_command_it_names(name, tmp_path, monkeypatch, capsys):
-    assert f"\n    python examples/{name}.py\n" in said_by(f"{name}.py")
+    assert f"\n    python examples/{name}.py\n" in heading_of(f"{name}.py")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [f"{name}.py"])
     runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")

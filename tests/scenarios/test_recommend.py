@@ -138,7 +138,7 @@ def test_drafting_in_the_cloud_is_not_tried_by_a_clock_that_nobody_gave(given, l
     assert bool(untimed([place.cell for place in tried()], given)) == left_out
 
 
-def test_a_best_at_an_end_of_what_was_tried_is_told_unless_there_is_nothing_beyond():
+def test_a_best_at_an_end_of_what_was_tried_is_reported_unless_there_is_nothing_beyond():
     (place,) = tried(axes={"scheme": ["k_sqs"], "scheme.resolution": [100]})
     at_end = {"scheme.k": 32, "scheme.resolution": 100, "scheme.max_drafts": 1}
     best = place.at({path: at_end[path] for path in place.fields})

@@ -1,4 +1,4 @@
-"""A result directory as one page: all that is in it is told, it needs nothing else, and a real browser shows it."""
+"""A result directory as one page: all that is in it is shown, it needs nothing else, and a real browser shows it."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_each_heading_tells_its_definition_and_its_scope_and_tables_have_caption
         assert {each.attributes.get("scope") for each in table.all("tbody")[0].all("th")} == {"row"}
 
 
-def test_parameters_are_told_once_what_varies_apart(page):
+def test_parameters_are_reported_once_what_varies_apart(page):
     varying, base = (
         {row.children[0].text: row for row in table.all("tbody")[0].all("tr")}
         for table in with_id(page, "parameters-part").all("table")
@@ -216,10 +216,10 @@ def test_a_bar_is_the_breakdown_of_its_scheme(page, finished):
     ].to_dict("records")
     table = next(each for each in page.all("div") if each.attributes.get("data-at") == "0")
     (bar,) = [each for each in table.all("tr") if "K-SQS" in each.text and not each.all("caption")]
-    told = {part.attributes["title"].rsplit(" ", 3)[0]: part.attributes["title"] for part in bar.all("i")}
+    titles = {part.attributes["title"].rsplit(" ", 3)[0]: part.attributes["title"] for part in bar.all("i")}
     for name in BREAKDOWN:
         if row[name] > 0.01 * row[LATENCY]:
-            words = told[state_name(name)].removeprefix(state_name(name)).split()
+            words = titles[state_name(name)].removeprefix(state_name(name)).split()
             assert float(words[0].replace(",", "")) == pytest.approx(1e3 * row[name], rel=6e-3) and words[1] == "ms"
     widths = [float(re.search(r"width:([\d.]+)%", part.attributes["style"])[1]) for part in bar.all("i")]
     assert 0 < sum(widths) <= 100.1
@@ -333,7 +333,7 @@ def test_without_scripts_the_drawn_figure_and_the_middle_table_are_there(page, r
     assert driven(bare, seen, tmp_path)["seen"] == ["still", "ranked", "states"]
 
 
-def test_comparisons_are_told_apart_by_what_differs_alone():
+def test_comparisons_have_columns_for_what_differs_alone():
     places = [{"rate": 1e4, "down": 1e5, "seed": 1, "none": None}, {"rate": 1e6, "down": 1e7, "seed": 1, "none": None}]
     numbers = dict.fromkeys(("first", "second"), "a") | dict.fromkeys(("first_mean", "second_mean", "low", "high"), 1.0)
     rest = {"metric": LATENCY, "relative": True, "difference": 0.5, "n": 3, "separable": True}
@@ -366,7 +366,7 @@ def test_names_that_look_like_markup_and_a_strangers_figures_are_inert_in_a_brow
       const roots = (node) => [...node.querySelectorAll("*")].flatMap((each) => each.shadowRoot ?? [])
         .flatMap((each) => [each, ...roots(each)]);
       const shadows = roots(document);
-      found.said = shadows.map((each) => each.textContent).join(" ");
+      found.texts = shadows.map((each) => each.textContent).join(" ");
       found.images = [document, ...shadows].map((each) => each.querySelectorAll("img").length);
       found.title = document.title;
       const button = [...document.querySelectorAll(".legend button")].find((each) => each.textContent.includes("<img"));
@@ -374,7 +374,7 @@ def test_names_that_look_like_markup_and_a_strangers_figures_are_inert_in_a_brow
       found.toggled = button.getAttribute("aria-pressed") === "false";
     """
     found = driven(mine / "report.html", PROBE + act, tmp_path)
-    assert "onerror" in found["said"] and not any(found["images"])
+    assert "onerror" in found["texts"] and not any(found["images"])
     assert found["title"].startswith("latency_vs_bandwidth") and found["toggled"]
 
 
@@ -388,7 +388,7 @@ def test_what_a_user_named_is_text_and_no_markup(typed, mine):
     assert page.all("header")[0].all("code")[0].text == "<b>x"
 
 
-def test_figures_that_are_not_there_are_drawn_and_a_broken_one_is_told(typed, refused, mine):
+def test_figures_that_are_not_there_are_drawn_and_a_broken_one_is_reported(typed, refused, mine):
     shutil.rmtree(mine / "figures")
     noted(mine, figures=["bits", "mine"])
     status, _, err = typed("report", "mine")
@@ -468,7 +468,7 @@ def test_our_own_figures_lose_nothing_to_the_lists():
         ("manifest.json", "[" * 100_000), ("manifest.json", "[]"), ("manifest.json", {"commit": "\ud800"}),
     ],
 )  # fmt: skip
-def test_odd_values_in_a_strangers_notes_are_told_in_one_line(refused, finished, tmp_path, name, change):
+def test_odd_values_in_a_strangers_notes_are_refused_in_one_line(refused, finished, tmp_path, name, change):
     (tmp_path / "sent").mkdir()
     for each in finished.out.iterdir():
         if each.name != name:

@@ -35,7 +35,7 @@ SMALL = Scenario(
 )
 
 
-def test_cells_are_the_grid_times_the_seeds_from_the_one_that_is_set_on_and_a_pinned_axis_is_said():
+def test_cells_are_the_grid_times_the_seeds_from_the_one_that_is_set_on_and_a_pinned_axis_is_reported():
     plan = plan_of(SMALL, Changes())
     assert len(plan.cells) == 2 * 2 * 3 and {cell.seed for cell in plan.cells} == {0, 1, 2} and not plan.notes
     assert {cell.seed for cell in plan_of(SMALL, Changes(settings={"seed": 10}, seeds=2)).cells} == {10, 11}
@@ -53,7 +53,7 @@ def test_quick_has_its_own_base_grid_and_seeds_and_the_user_has_the_last_word():
         assert {cell.models.pair.vocabulary for cell in plan.cells} == {size}
 
 
-def test_what_is_not_counted_who_knows_too_much_and_who_sends_one_token_is_said():
+def test_what_is_not_counted_who_knows_too_much_and_who_sends_one_token_is_reported():
     settings = {"workload.requests": 3, "workload.learning_requests": 2, "scheme": "oracle"}
     learning, limit = plan_of(SMALL, Changes(settings=settings)).warnings
     assert learning.startswith("workload.learning_requests = 2: ") and "not counted" in learning
@@ -84,7 +84,7 @@ def test_a_part_that_has_no_such_field_any_more_replaces_the_axis_and_says_so():
         plan_of(SMALL, Changes(settings={"uplink.rate": {"kind": "mahimahi"}}, grid={"uplink.rate.bps": [1e3]}))
 
 
-def test_a_file_that_registers_nothing_what_checks_one_that_does_and_a_field_without_effect_are_said(tmp_path):
+def test_a_file_that_registers_nothing_what_checks_one_that_does_and_a_field_without_effect_are_reported(tmp_path):
     (tmp_path / "mine.py").write_text("x = 1\n")
     (text,) = plan_of(SMALL, Changes(imports=(tmp_path / "mine.py",))).warnings
     assert "mine.py: registers nothing" in text
@@ -144,8 +144,8 @@ def test_every_scenario_holds_together(name):
         or len(set(along(cells, [found.axis])[found.axis])) > 1
     )
     assert set(found.figures) <= set(plots.FIGURES)
-    told_of = {finding.metric for finding in (found.answer, *found.findings)} | set(found.headlines)
-    assert told_of <= {*METRICS, *ON_REQUEST, *STUDY_METRICS, "capacity"}
+    metrics = {finding.metric for finding in (found.answer, *found.findings)} | set(found.headlines)
+    assert metrics <= {*METRICS, *ON_REQUEST, *STUDY_METRICS, "capacity"}
     assert len(found.findings) <= 7
     for plan in plans:
         assert len({cell.id for cell in plan.cells}) == len(plan.cells) > 0

@@ -61,11 +61,11 @@ def test_a_trace_that_is_damaged_is_made_again(tmp_path, capsys):
     ):
         done_of = list[tuple[float, int]]()
         (tmp_path / "cells" / f"{CELLS[1].id}.trace.json").write_text(damaged)
-        running.complete_traces(CELLS, options, lambda done, total, _, told=done_of: told.append((done, total)))
+        running.complete_traces(CELLS, options, lambda done, total, _, calls=done_of: calls.append((done, total)))
         assert "1 of 3" in capsys.readouterr().err and traces(tmp_path) == whole and done_of == [(0, 1), (1, 1)]
 
 
-def test_a_trace_that_is_cut_is_told(monkeypatch, tmp_path, capsys):
+def test_a_trace_that_is_cut_is_reported(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(trace, "MOST_EVENTS", 40)
     monkeypatch.setattr(running, "MOST_EVENTS", 40)
     sweep(CELLS, tmp_path / "out", trace=True)

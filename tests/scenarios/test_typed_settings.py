@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kinds import ConfigError
 from scenarios.command.run.named_kinds import NamedKinds
-from scenarios.command.run.run_plan import told_fields
+from scenarios.command.run.run_plan import distinguishing_fields
 from scenarios.command.run.typed_settings import parse_axes, parse_axis, parse_setting, parse_settings
 from simulator import Cell
 from simulator.cell.dotted_names import flatten
@@ -147,14 +147,14 @@ def cells(*schemes: object) -> list[Cell]:
 
 
 def test_curves_name_the_fields_that_were_made_to_differ_each_that_has_them_and_no_defaults():
-    assert told_fields(cells("dense", "k_sqs", "half_dense")) == []
-    assert told_fields(cells({"kind": "dense", "max_drafts": 4}, {"kind": "k_sqs", "max_drafts": 4})) == []
-    assert told_fields(cells({"kind": "dense", "max_drafts": 4}, "k_sqs")) == ["scheme.max_drafts"]
-    assert told_fields(cells({"kind": "k_sqs", "k": 2}, {"kind": "k_sqs", "k": 4}, "half_top_k")) == []
+    assert distinguishing_fields(cells("dense", "k_sqs", "half_dense")) == []
+    assert distinguishing_fields(cells({"kind": "dense", "max_drafts": 4}, {"kind": "k_sqs", "max_drafts": 4})) == []
+    assert distinguishing_fields(cells({"kind": "dense", "max_drafts": 4}, "k_sqs")) == ["scheme.max_drafts"]
+    assert distinguishing_fields(cells({"kind": "k_sqs", "k": 2}, {"kind": "k_sqs", "k": 4}, "half_top_k")) == []
 
     grid = cells({"kind": "dense", "max_drafts": 4}, "k_sqs", "cloud_only")
     table = pd.DataFrame([{"cell": cell.id, **flatten(cell), "seed": 0} for cell in grid])
     assert list(with_curves(table, None)["curve"]) == ["dense", "k_sqs", "cloud_only"]
-    assert list(with_curves(table, None, (), told_fields(grid))["curve"]) == [
+    assert list(with_curves(table, None, (), distinguishing_fields(grid))["curve"]) == [
         "dense max_drafts=4", "k_sqs max_drafts=8", "cloud_only",
     ]  # fmt: skip

@@ -155,7 +155,7 @@ MEAN = "\n    @property\n    def mean_s(self):\n        return 0.1\n"
 
 
 def faults() -> Iterator[tuple[str, str, int, str]]:
-    """A file, the setting that uses its class, the line that is named, what is said of it."""
+    """A file, the setting that uses its class, the line that is named, what the message names."""
     for answer, message in SUPPORTS:
         yield SCHEME.format(answer=answer), "scheme=mine", 14 if "Error" in message else 13, message
     for family, method, answer, field, message in PARTS:
@@ -179,13 +179,13 @@ workload: {kind: closed, requests: 1, prompt_tokens: 4, output_tokens: 6}
 """
 
 
-@pytest.mark.parametrize(("text", "setting", "line", "told"), list(faults()))
-def test_what_a_users_class_or_file_does_wrong_is_told_with_its_line(text, setting, line, told, refused, tmp_path):
+@pytest.mark.parametrize(("text", "setting", "line", "message"), list(faults()))
+def test_what_a_users_class_or_file_does_wrong_has_its_line(text, setting, line, message, refused, tmp_path):
     (tmp_path / "mine.py").write_text(text)
     (tmp_path / "cell.yaml").write_text(CELL)
     run = ("run", "--config=cell.yaml", "--workers=1", "--quiet", "--import=mine.py", f"--set={setting}")
     err = refused(*run)
-    assert f"mine.py:{line}: " in err and told in err
+    assert f"mine.py:{line}: " in err and message in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cell.yaml", "mine.py"]
 
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kinds import ConfigError
-from scenarios.command.engine_files.engine_file import EngineFile, MeasuredRounds, Told, ratio, survival_of
+from scenarios.command.engine_files.engine_file import EngineFile, MeasuredRounds, Measurements, ratio, survival_of
 
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0}
 _OVER_THE_NETWORK = (
@@ -24,7 +24,7 @@ _OVER_THE_NETWORK = (
 )
 
 
-def read_bench_serve(file: EngineFile) -> Told | None:
+def read_bench_serve(file: EngineFile) -> Measurements | None:
     """See the module."""
     rows = [each for each in file.objects if "mean_ttft_ms" in each or "mean_tpot_ms" in each or "mean_itl_ms" in each]
     if not rows:
@@ -38,7 +38,7 @@ def read_bench_serve(file: EngineFile) -> Told | None:
     date = str(run.get("date", ""))[:8]
     step_s, token_s = value("mean_itl_ms", 1e-3), value("mean_tpot_ms", 1e-3)
     prompts = ratio(value("total_input_tokens"), answered)
-    return Told(
+    return Measurements(
         "vllm bench serve" if "spec_decode_acceptance_length" in run or "endpoint_type" in run else "bench_serving",
         _bench_rounds(file, run), step_s=step_s or None, token_s=token_s or None,
         reading_s=value("mean_ttft_ms", 1e-3) or None, read_tokens=prompts, prompt_tokens=prompts,
@@ -64,7 +64,7 @@ def _bench_rounds(file: EngineFile, run: Mapping[str, object]) -> MeasuredRounds
     return MeasuredRounds(None if mean is None else max(1, round(mean)), accepted_length=length)
 
 
-def read_aiperf(file: EngineFile) -> Told | None:
+def read_aiperf(file: EngineFile) -> Measurements | None:
     """See the module."""
     runs = [each for each in file.objects if isinstance(each.get("time_to_first_token"), dict)]
     if not runs:
@@ -82,7 +82,7 @@ def read_aiperf(file: EngineFile) -> Told | None:
 
     prompts = mean("input_sequence_length", timed=False)
     began = run.get("start_time")
-    return Told(
+    return Measurements(
         "AIPerf or genai-perf", step_s=mean("inter_chunk_latency"), token_s=mean("inter_token_latency"),
         reading_s=mean("time_to_first_token"), read_tokens=prompts, prompt_tokens=prompts,
         output_tokens=mean("output_sequence_length", timed=False),

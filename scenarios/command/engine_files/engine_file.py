@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -44,7 +44,7 @@ class MeasuredRounds:
 
 
 @dataclass(frozen=True)
-class Told:
+class Measurements:
     """What a file tells. Seconds are means: `step_s` of an engine step, from one output of a request to its next;
     `token_s` of a token, where several come in a step; `reading_s` of a prompt of which `read_tokens` were computed;
     `draft_s` of one pass of the drafter alone. Tokens are means a request; `trace`: each request has its own arrival
@@ -64,7 +64,12 @@ class Told:
     trace: bool = False
     running: float | None = None
     date: str = ""
-    unknown: Sequence[str] = field(default=())
+    unknown: Sequence[str] = ()
+
+    @property
+    def rounds_of_known_drafts(self) -> MeasuredRounds | None:
+        """`rounds`, where the file says how many drafts one had."""
+        return self.rounds if self.rounds and self.rounds.drafts else None
 
 
 @dataclass(frozen=True)
@@ -106,16 +111,16 @@ class EngineFile:
             raise ConfigError(f"{self.path}: {name} = {str(value)[:40]!r}: must be a number from 0 to {most:g}")
         return found
 
-    def origin(self, told: Told) -> str:
+    def origin(self, measured: Measurements) -> str:
         """`vLLM metrics, metrics.txt (2026-11-29, sha256 0123456789ab)`: the date is that in the file, or that of the
         file."""
-        day = told.date or (found[1] if (found := _DAY.search(self.text[:100_000])) else "")
+        day = measured.date or (found[1] if (found := _DAY.search(self.text[:100_000])) else "")
         modified = datetime.fromtimestamp(self.path.stat().st_mtime, UTC).date().isoformat()
         when = day or f"file of {modified}"
-        return f"{told.what}, {self.path.name} ({when}, sha256 {sha256(self.path)[:12]})"
+        return f"{measured.what}, {self.path.name} ({when}, sha256 {sha256(self.path)[:12]})"
 
 
-Reader = Callable[[EngineFile], Told | None]
+Reader = Callable[[EngineFile], Measurements | None]
 
 
 def ratio(part: float | None, whole: float | None) -> float | None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from kinds import ConfigError
-from scenarios.command.engine_files.engine_file import EngineFile, MeasuredRounds, Told, ratio
+from scenarios.command.engine_files.engine_file import EngineFile, MeasuredRounds, Measurements, ratio
 
 _TIME = re.compile(r"(prompt )?eval time =\s*([0-9.]+) ms /\s*(\d{1,12}) (?:tokens|runs)")
 _SHARE = re.compile(r"draft acceptance rate = .*?\(\s*(\d{1,12}) accepted /\s*(\d{1,12}) generated\)")
@@ -77,7 +77,7 @@ class _Log:
         return log
 
 
-def read_llama_cpp_log(file: EngineFile) -> Told | None:
+def read_llama_cpp_log(file: EngineFile) -> Measurements | None:
     """Means over all requests. Raises ConfigError where counts contradict each other."""
     log = _Log.of(file)
     if not log.writing.requests:
@@ -94,7 +94,7 @@ def read_llama_cpp_log(file: EngineFile) -> Told | None:
         )
     reading = log.reading
     prompt = ratio(reading.tokens, reading.requests)
-    return Told(
+    return Measurements(
         "llama.cpp log",
         MeasuredRounds(max(round(drafts), ceil(length - 1)), accepted_length=length) if log.accepted else None,
         plain=not log.drafted,

@@ -19,8 +19,8 @@ from typing import Final, TypeVar
 from kinds import ConfigError
 from models.latency.latency import LONGEST_S
 from models.published import KnownAcceptance
-from scenarios.command.engine_files.engine_file import MeasuredRounds, Told
-from scenarios.command.engine_files.known_formats import told_by
+from scenarios.command.engine_files.engine_file import MeasuredRounds, Measurements
+from scenarios.command.engine_files.known_formats import measurements_of
 from simulator.cell.workload import Arrivals, Closed
 from simulator.results.units import quantity
 
@@ -81,8 +81,10 @@ class MeasuredCell:
 def measured_cell(server: Sequence[Path], edge: Sequence[Path] = ()) -> MeasuredCell:
     """Of files of a server and its requests, and of an edge's drafter; of what two files tell the first counts. Raises
     ConfigError, one line, for a file that tells nothing, and for an edge's file without the time of a draft."""
-    taken = _Taken([(path, *told_by(path)) for path in server])
-    rounds = taken.first("acceptance", lambda told: told.rounds if told.rounds and told.rounds.drafts else None)
+    taken = _Taken([(path, *measurements_of(path)) for path in server])
+    rounds = taken.first(
+        "acceptance", lambda measured: measured.rounds if measured.rounds and measured.rounds.drafts else None
+    )
     served, drafts = _served(taken, rounds)
     fields = served | _asked(taken)
     if rounds is not None:
@@ -90,14 +92,14 @@ def measured_cell(server: Sequence[Path], edge: Sequence[Path] = ()) -> Measured
         taken.assume(NOT_THE_PHONE, TOKENS)
     else:
         taken.assume("no acceptance is told: it is that of models.pair")
-    for path, told, _ in taken.files:
-        if told.rounds is not None and told.rounds.drafts is None:
-            taken.say(path, f"accepted length {told.rounds.tokens:.3g} not taken, the drafts of a round are not told: "
-                            "models.pair={kind: acceptance, accepted_length: .., drafts: ..} takes it")  # fmt: skip
-    trace = next((path for path, told, _ in taken.files if told.trace), None)
+    for path, measured, _ in taken.files:
+        if measured.rounds is not None and measured.rounds.drafts is None:
+            length = f"accepted length {measured.rounds.tokens:.3g} not taken, the drafts of a round are not told"
+            taken.note(path, f"{length}: models.pair={{kind: acceptance, accepted_length: .., drafts: ..}} takes it")
+    trace = next((path for path, measured, _ in taken.files if measured.trace), None)
     if trace is not None:
-        taken.say(trace, "its requests one by one, in a cell that is written")
-    drafting = _Taken([(path, *told_by(path)) for path in edge])
+        taken.note(trace, "its requests one by one, in a cell that is written")
+    drafting = _Taken([(path, *measurements_of(path)) for path in edge])
     fields |= _drafted(drafting)
     return MeasuredCell(fields, (*taken.lines(), *drafting.lines(" at the edge")), drafts, trace)
 
@@ -106,20 +108,20 @@ def measured_cell(server: Sequence[Path], edge: Sequence[Path] = ()) -> Measured
 class _Taken:
     """Files, and what was taken from each."""
 
-    files: list[tuple[Path, Told, str]]
-    said: dict[Path, list[str]] = field(default_factory=dict)
+    files: list[tuple[Path, Measurements, str]]
+    noted: dict[Path, list[str]] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
 
-    def first(self, name: str, value: Callable[[Told], T | None]) -> T | None:
+    def first(self, name: str, value: Callable[[Measurements], T | None]) -> T | None:
         """The value of the first file that tells it, which is noted under its name."""
-        for path, told, _ in self.files:
-            if (found := value(told)) is not None:
-                self.say(path, name)
+        for path, measured, _ in self.files:
+            if (found := value(measured)) is not None:
+                self.note(path, name)
                 return found
         return None
 
-    def say(self, path: Path, text: str) -> None:
-        self.said.setdefault(path, []).append(text)
+    def note(self, path: Path, text: str) -> None:
+        self.noted.setdefault(path, []).append(text)
 
     def assume(self, *texts: str) -> None:
         self.assumed += texts
@@ -128,12 +130,12 @@ class _Taken:
         """A line a file: what was taken from it, and what its numbers cannot tell. Raises ConfigError where nothing
         was."""
         found = []
-        for path, told, origin in self.files:
-            if path not in self.said:
-                raise ConfigError(f"{path}: {told.what}: tells nothing that is wanted here and not told before")
-            load = "" if told.running is None else f", at {told.running:g} running"
-            took = f"{', '.join(self.said[path])}{load}"
-            found.append(f"Measured{of}, {origin}: {took}; cannot tell: {'; '.join(told.unknown)}.")
+        for path, measured, origin in self.files:
+            if path not in self.noted:
+                raise ConfigError(f"{path}: {measured.what}: tells nothing that is wanted here and not told before")
+            load = "" if measured.running is None else f", at {measured.running:g} running"
+            took = f"{', '.join(self.noted[path])}{load}"
+            found.append(f"Measured{of}, {origin}: {took}; cannot tell: {'; '.join(measured.unknown)}.")
         return [*found, *([f"{ASSUMED}: {'; '.join(self.assumed)}."] if self.assumed else [])]
 
 
@@ -141,11 +143,11 @@ def _served(taken: _Taken, rounds: MeasuredRounds | None) -> tuple[dict[str, obj
     """The cloud's passes, and the drafts of its own rounds: those of the file that tells of its steps, or, where that
     does not say whether anything is drafted there, `rounds`, which is the acceptance taken."""
 
-    def step(told: Told) -> tuple[float, MeasuredRounds | None, float | None] | None:
-        own = told.rounds if told.rounds and told.rounds.drafts else None if told.plain else rounds
-        if told.step_s is not None:
-            return told.step_s, own, told.draft_s if own else None
-        return None if told.token_s is None else (told.token_s * (own.tokens if own else 1.0), own, None)
+    def step(measured: Measurements) -> tuple[float, MeasuredRounds | None, float | None] | None:
+        own = measured.rounds_of_known_drafts or (None if measured.plain else rounds)
+        if measured.step_s is not None:
+            return measured.step_s, own, measured.draft_s if own else None
+        return None if measured.token_s is None else (measured.token_s * (own.tokens if own else 1.0), own, None)
 
     found = taken.first("a step", step)
     if found is None:
@@ -157,7 +159,7 @@ def _served(taken: _Taken, rounds: MeasuredRounds | None) -> tuple[dict[str, obj
         raise ConfigError(
             f"{taken.files[0][0]}: a step less its drafts, {verify_s:.3g} s: must be above 0, at most {LONGEST_S:g} s"
         )
-    reading = taken.first("reading a prompt", lambda told: _pair(told.reading_s, told.read_tokens))
+    reading = taken.first("reading a prompt", lambda measured: _pair(measured.reading_s, measured.read_tokens))
     fields: dict[str, object] = {"cloud.latency": affine(verify_s, drafts + 1, reading)}
     if own:
         fields["cloud.drafter_latency"] = {"kind": "constant", "per_pass_s": _short(draft_s or 0.0)}
@@ -176,8 +178,8 @@ def _served(taken: _Taken, rounds: MeasuredRounds | None) -> tuple[dict[str, obj
 
 
 def _asked(taken: _Taken) -> dict[str, object]:
-    prompt = taken.first("prompts", lambda told: told.prompt_tokens)
-    output = taken.first("answers", lambda told: told.output_tokens)
+    prompt = taken.first("prompts", lambda measured: measured.prompt_tokens)
+    output = taken.first("answers", lambda measured: measured.output_tokens)
     named = (("workload.prompt_tokens", prompt), ("workload.output_tokens", output))
     fields: dict[str, object] = {name: max(1, round(tokens)) for name, tokens in named if tokens is not None}
     if fields:
@@ -189,15 +191,15 @@ def _drafted(taken: _Taken) -> dict[str, object]:
     if not taken.files:
         return {}
 
-    def pass_s(told: Told) -> float | None:
-        if told.draft_s is None and told.rounds is not None:
-            raise ConfigError(f"{taken.files[0][0]}: {told.what}: speculates; must be of the edge's drafter alone")
-        return told.draft_s or told.step_s or told.token_s
+    def pass_s(measured: Measurements) -> float | None:
+        if measured.draft_s is None and measured.rounds is not None:
+            raise ConfigError(f"{taken.files[0][0]}: {measured.what}: speculates; must be of the edge's drafter alone")
+        return measured.draft_s or measured.step_s or measured.token_s
 
     draft_s = taken.first("a draft's pass", pass_s)
     if draft_s is None or not 0 < draft_s <= LONGEST_S:
         raise ConfigError(f"{taken.files[0][0]}: the time of a draft: must be told, at most {LONGEST_S:g} s")
-    reading = taken.first("reading a prompt", lambda told: _pair(told.reading_s, told.read_tokens))
+    reading = taken.first("reading a prompt", lambda measured: _pair(measured.reading_s, measured.read_tokens))
     return {"edge.latency": affine(draft_s, 1, reading)}
 
 

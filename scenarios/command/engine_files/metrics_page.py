@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 
 from kinds import ConfigError
-from scenarios.command.engine_files.engine_file import EngineFile, MeasuredRounds, Told, ratio, survival_of
+from scenarios.command.engine_files.engine_file import EngineFile, MeasuredRounds, Measurements, ratio, survival_of
 
 _SAMPLE = re.compile(r"(?:\w+_)?(vllm|sglang|llamacpp)[:_](\w+?)(?:_total)?(?:\{(.*)\})?\s+(\S+)(?:\s+\d+)?\s*")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -65,7 +65,7 @@ class MetricsPage:
         return next((each for each in means if each is not None), None)
 
 
-def read_metrics(file: EngineFile) -> Told | None:
+def read_metrics(file: EngineFile) -> Measurements | None:
     """See the module. Raises ConfigError where a counter is no number, or the page is of several models."""
     samples: dict[str, _Samples] = {}
     for line in file.lines:
@@ -82,7 +82,7 @@ def read_metrics(file: EngineFile) -> Told | None:
     return {"vllm": _vllm, "sglang": _sglang, "llamacpp": _llama_cpp}[engine](MetricsPage(file, engine, of))
 
 
-def _vllm(page: MetricsPage) -> Told:
+def _vllm(page: MetricsPage) -> Measurements:
     rounds, is_v0 = _vllm_rounds(page)
     between = page.mean("inter_token_latency_seconds", "time_per_output_token_seconds")
     token_s = page.mean("request_time_per_output_token_seconds")
@@ -93,7 +93,7 @@ def _vllm(page: MetricsPage) -> Told:
     if computed is None and prompts is not None:
         computed = prompts * max(0.0, 1 - hits)
     reading_s, first_s = page.mean("request_prefill_time_seconds"), page.mean("time_to_first_token_seconds")
-    return Told(
+    return Measurements(
         "vLLM metrics",
         rounds,
         plain=rounds is None,
@@ -129,7 +129,7 @@ def _vllm_rounds(page: MetricsPage) -> tuple[MeasuredRounds | None, bool]:
     return survival_of(page.file.path, [accepted.get(place, 0.0) for place in range(len(accepted))], counted), False
 
 
-def _sglang(page: MetricsPage) -> Told:
+def _sglang(page: MetricsPage) -> Measurements:
     length, share = page.gauge("spec_accept_length"), page.gauge("spec_accept_rate")
     drafts = page.gauge("spec_num_steps")
     rounds = None
@@ -138,7 +138,7 @@ def _sglang(page: MetricsPage) -> Told:
     requests = page.sum("num_requests")
     prompts = ratio(page.sum("prompt_tokens"), requests)
     cached = ratio(page.sum("cached_tokens"), requests) or 0.0
-    return Told(
+    return Measurements(
         "SGLang metrics", rounds, plain=length is None,
         token_s=page.mean("inter_token_latency_seconds", "time_per_output_token_seconds"),
         reading_s=page.mean("time_to_first_token_seconds"),
@@ -158,9 +158,9 @@ def drafts_by(length: float, share: float | None) -> int | None:
     return min(32, max(1, round(whole), int(-(-(length - 1) // 1))))
 
 
-def _llama_cpp(page: MetricsPage) -> Told:
+def _llama_cpp(page: MetricsPage) -> Measurements:
     reading_s, tokens = page.sum("prompt_seconds"), page.sum("prompt_tokens")
-    return Told(
+    return Measurements(
         "llama.cpp metrics", token_s=ratio(page.sum("tokens_predicted_seconds"), page.sum("tokens_predicted")),
         reading_s=reading_s or None, read_tokens=tokens or None,
         unknown=["how many drafts were accepted, how long prompts and answers are", page.load("requests_processing")],

@@ -13,7 +13,7 @@ from typing import Final
 
 from kinds import ConfigError
 from kinds.files import read_header
-from scenarios.command.engine_files.engine_file import EngineFile, Told
+from scenarios.command.engine_files.engine_file import EngineFile, Measurements
 from simulator.cell.workload import TRACE_COLUMNS, requests_in
 
 CHARACTERS: Final = 4.0
@@ -22,7 +22,7 @@ _PLACEHOLDER: Final = "FULL BENCHMARK DATA SHOULD BE FETCHED FROM THE SOURCE"
 _OTHERS: Final = {"arrived_at": "Vidur trace", "arrival_time_us": "BLIS trace", "arrival_s": "trace of requests"}
 
 
-def read_prompts(file: EngineFile) -> Told | None:
+def read_prompts(file: EngineFile) -> Measurements | None:
     """The mean length of the first turns."""
     rows = [each for each in file.objects if "turns" in each or "messages" in each]
     if not rows:
@@ -30,7 +30,7 @@ def read_prompts(file: EngineFile) -> Told | None:
     lengths = [len(_asked(file, row)) / CHARACTERS for row in rows]
     kinds = len({str(row.get("category")) for row in rows})
     turns = sum(isinstance(row.get("turns"), list) and len(row["turns"]) > 1 for row in rows)  # type: ignore[arg-type]
-    return Told(
+    return Measurements(
         f"{len(rows)} prompts of {kinds} categories", prompt_tokens=max(1.0, fmean(lengths)),
         unknown=[
             f"tokens: {CHARACTERS:g} characters are taken for one (median of a prompt {median(lengths):,.0f}), a chat "
@@ -56,13 +56,13 @@ def _asked(file: EngineFile, row: dict[str, object]) -> str:
     return asked
 
 
-def read_trace(file: EngineFile) -> Told | None:
+def read_trace(file: EngineFile) -> Measurements | None:
     """Mean lengths; the arrivals are the file's own."""
     if not any(columns[0] in file.lines[0] and {*columns} <= {*read_header(file.path)} for columns in TRACE_COLUMNS):
         return None
     requests = requests_in(file.path)
     first = next(name for name in _OTHERS if name in file.lines[0])
-    return Told(
+    return Measurements(
         f"{_OTHERS[first]} of {len(requests):,} requests", prompt_tokens=fmean(each.prompt_tokens for each in requests),
         output_tokens=fmean(each.output_tokens for each in requests), trace=True,
         unknown=["which requests are one conversation, and what of a prompt was cached"],

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from statistics import median
 
-from scenarios.command.engine_files.engine_file import EngineFile, MeasuredRounds, Told, ratio, survival_of
+from scenarios.command.engine_files.engine_file import EngineFile, MeasuredRounds, Measurements, ratio, survival_of
 from scenarios.command.engine_files.metrics_page import drafts_by
 
 _FLOAT = r"([0-9.]+|nan|inf)"
@@ -38,7 +38,7 @@ _STEP = (
 )
 
 
-def read_vllm_log(file: EngineFile) -> Told | None:
+def read_vllm_log(file: EngineFile) -> Measurements | None:
     """Acceptance over all lines, each by its rounds."""
     found = [each.groups() for line in file.lines if (each := _VLLM.search(line))]
     loads = [each.groups() for line in file.lines if (each := _VLLM_LOAD.search(line))]
@@ -54,14 +54,14 @@ def read_vllm_log(file: EngineFile) -> Told | None:
         accepted = [sum_ + rounds * (shares[n] if n < len(shares) else 0.0) for n, sum_ in enumerate(accepted)]
         total += rounds
     token_s, running = _pace(file, [(int(requests), speed) for speed, requests in loads])
-    return Told(
+    return Measurements(
         "vLLM log", survival_of(file.path, accepted, total) if total else None, plain=not found, token_s=token_s,
         running=running,
         unknown=[_STEP, "how long prompts and answers are, and how long reading a prompt takes"],
     )  # fmt: skip
 
 
-def read_sglang_log(file: EngineFile) -> Told | None:
+def read_sglang_log(file: EngineFile) -> Measurements | None:
     """AL, the mean over lines: each is of as many steps."""
     loads = [each.groups() for line in file.lines if (each := _SGLANG.search(line))]
     if not loads:
@@ -75,7 +75,7 @@ def read_sglang_log(file: EngineFile) -> Told | None:
     prompts = [[*map(int, each.groups())] for line in file.lines if (each := _SGLANG_PROMPTS.search(line))]
     begun, new, cached = (sum(column) for column in zip(*prompts, strict=True)) if prompts else (0, 0, 0)
     token_s, running = _pace(file, [(int(requests), speed) for requests, speed in loads])
-    return Told(
+    return Measurements(
         "SGLang log", MeasuredRounds(drafts, accepted_length=length) if length > 1 else None, plain=not lengths,
         token_s=token_s, prompt_tokens=ratio(new + cached, begun), running=running,
         unknown=[_STEP, "how long answers are, and how long reading a prompt takes",

@@ -43,18 +43,18 @@ def run(options: argparse.Namespace) -> str | Iterator[str]:
     store = RoundStore.here()
     if store is None:
         raise ConfigError(f"{CAP_VARIABLE} = 0: no rounds are kept; set it to a size in GB, or leave it out")
-    if options.way == "record":
+    if options.action == "record":
         return _recorded(options, store)
-    if options.way == "export":
+    if options.action == "export":
         file: Path = options.file
         if file.suffix != RECORDING:
             raise ConfigError(f"file = {file}: must end in {RECORDING}")
         if not file.parent.is_dir():
             raise ConfigError(f"file = {file}: {file.parent} is no folder")
         return "\n".join([str(file), *_counts(export(file, store, _fingerprints(store, options.pair)))])
-    if options.way == "import":
+    if options.action == "import":
         return "\n".join([str(store.path), *_counts(take_over(options.file, store))])
-    if options.way == "clear":
+    if options.action == "clear":
         return _clear(store, options.pair)
     return _shown(store)
 

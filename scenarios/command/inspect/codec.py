@@ -53,19 +53,19 @@ class Wire:
 
 def run(options: argparse.Namespace) -> str:
     """Returns what to print. Raises ConfigError, one line."""
-    if options.way == "prior":
+    if options.action == "prior":
         return _prior(options)
     load_imports(options.imports)
     try:
         context = tuple(int(word) for word in options.context.split(",") if word.strip())
     except ValueError:
         raise ConfigError(f"context = {options.context!r}: whole numbers with commas between them") from None
-    if options.way == "cost":
+    if options.action == "cost":
         q = read_distribution(options.distribution)
         schemes = [scheme_of(text) for text in options.scheme] or schemes_for(q.size)
         return cost(q, options.code, context, schemes)
     how = Wire(scheme_of(options.scheme), options.code, context)
-    if options.way == "decode":
+    if options.action == "decode":
         return decode(read_payload(options.payload), how, options.vocabulary)
     payload = encode(read_distribution(options.distribution), how, options.token)
     if options.out is not None:
@@ -252,10 +252,8 @@ def _named(scheme: DraftScheme) -> str:
 
 def _npy(path: Path) -> Floats:
     try:
-        mapped = np.load(
-            require_file(path), mmap_mode="r", allow_pickle=False
-        )  # a header may promise what is not there
-        return np.asarray(mapped, dtype=np.float64)
+        # Mapped: a header may promise what is not there.
+        return np.asarray(np.load(require_file(path), mmap_mode="r", allow_pickle=False), dtype=np.float64)
     except ConfigError:
         raise
     except OSError as error:

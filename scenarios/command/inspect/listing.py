@@ -119,8 +119,8 @@ def _row(line: FieldLine, width: int) -> list[str]:
     indent = 2 + _FIELD + _DEFAULT
     head = f"  {line.field:<{_FIELD - 1}} {default:<{_DEFAULT - 1}} "
     if width - indent < _NARROW:
-        told = "; ".join(filter(None, (meaning, line.tuned and f"tuned: {line.tuned}")))
-        below = textwrap.wrap(told, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
+        words = "; ".join(filter(None, (meaning, line.tuned and f"tuned: {line.tuned}")))
+        below = textwrap.wrap(words, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
         return [_wrapped(f"  {line.field} = {default}", width), *below]
     text = textwrap.wrap(meaning, max(20, width - indent)) or [""]
     text += textwrap.wrap(f"tuned: {line.tuned}", max(20, width - indent)) if line.tuned else []
@@ -243,8 +243,7 @@ def _rate(rate: Rate) -> str:
 
 def schemes() -> str:
     """A line a scheme: what crosses the uplink, where it is from, and with which values its fields are tuned."""
-    rows = [(kind, f"{text}{_tuned(Scheme.kinds[kind])}") for kind, text in _kinds(Scheme.kinds)]
-    return _table(("scheme", "what it is, and where it is from; what is tuned, with which values"), rows) + (
+    return _kinds("scheme", Scheme.kinds) + (
         "\n\nA kind, or one with its fields: --set scheme=NAME, --grid 'scheme=[cloud_only, {kind: k_sqs, k: 8}]'"
         "\nOne more under a name of yours: --name 'mine={kind: k_sqs, k: 4}', or label: mine in it"
     )
@@ -258,19 +257,19 @@ def _tuned(part: type[Choice]) -> str:
 
 def policies() -> str:
     """A line a policy: when an edge drafts, sends or waits, where it is from, and with which values it is tuned."""
-    rows = [(kind, f"{text}{_tuned(Policy.kinds[kind])}") for kind, text in _kinds(Policy.kinds)]
-    return _table(("policy", "what it is, and where it is from; what is tuned, with which values"), rows) + (
+    return _kinds("policy", Policy.kinds) + (
         "\n\nA kind, or one with its fields, of a scheme that leaves it open: --set scheme.policy=NAME"
     )
 
 
-def _kinds(kinds: Mapping[str, type[Choice]]) -> list[tuple[str, str]]:
+def _kinds(family: str, kinds: Mapping[str, type[Choice]]) -> str:
     """Each kind with what its module, which names the source, and its class say first."""
-    found = []
+    rows = []
     for kind, each in sorted(kinds.items()):
         texts = (inspect.getdoc(sys.modules[each.__module__]), inspect.getdoc(each))
-        found.append((kind, " ".join(" ".join((text or "").split("\n\n")[0].split()) for text in texts)))
-    return found
+        text = " ".join(" ".join((text or "").split("\n\n")[0].split()) for text in texts)
+        rows.append((kind, f"{text}{_tuned(each)}"))
+    return _table((family, "what it is, and where it is from; what is tuned, with which values"), rows)
 
 
 LISTS = {

@@ -241,5 +241,5 @@ def likeliest(
         shares = np.take_along_axis(distributions, kept, -1)
         order = np.argsort(-shares, axis=-1, kind="stable")
         ids[index], probabilities[index] = (np.take_along_axis(part, order, -1) for part in (kept, shares))
-        on_text(index + 1, len(texts), "laws")
+        on_text(index + 1, len(texts), "distributions")
     return ids, probabilities

@@ -234,7 +234,7 @@ class _Story:
         yield StoryLine(work[0].began_s, "edge", ", ".join(text))
 
     def _messages(
-        self, way: str, what: str, bits: float, ready_s: float, sent: Sequence[Airing]
+        self, link: str, what: str, bits: float, ready_s: float, sent: Sequence[Airing]
     ) -> Iterator[StoryLine]:
         """The messages of a round one way: payload or reply, of so many bits in all, and what was asked for beside. The
         first of them was ready at `ready_s`, and may have waited for access before it joined the link's queue."""
@@ -242,28 +242,28 @@ class _Story:
         for airing in sent:
             messages.setdefault(airing.address, []).append(airing)
         for number, airings in enumerate(messages.values()):
-            name = _BESIDE[way][min(2, airings[0].address[2] // SECOND)] or what
+            name = _BESIDE[link][min(2, airings[0].address[2] // SECOND)] or what
             size = f" of {counted(int(bits), 'bit')}" if bits and len(messages) == 1 else ""
             at_s = min(each.joined_s for each in airings) if number else ready_s
-            yield from self._message(way, name + size, at_s, airings)
+            yield from self._message(link, name + size, at_s, airings)
 
-    def _message(self, way: str, what: str, at_s: float, sent: Sequence[Airing]) -> Iterator[StoryLine]:
+    def _message(self, link: str, what: str, at_s: float, sent: Sequence[Airing]) -> Iterator[StoryLine]:
         """A message on a link: in one line where all went well, or there are many packets."""
         packets = len({(each.address, each.fragment) for each in sent})
         lost = sum(each.lost for each in sent)
         if len(sent) == 1 and not lost:
-            yield StoryLine(at_s, way, f"{what}: {self.airing(sent[0], at_s)}")
+            yield StoryLine(at_s, link, f"{what}: {self.airing(sent[0], at_s)}")
         elif len(sent) > MOST_PACKETS:
             bits, again = sum(each.bits for each in sent), len(sent) - packets
             text = f"{what}: {counted(packets, 'packet')}, {again} sent again, {lost} lost, {bits} bits on the air"
             arrived = [each.arrives_s for each in sent if not each.lost]
             last = f", the last there at {self.time(max(arrived) - self._made.request.arrival_s)}" if arrived else ""
-            yield StoryLine(at_s, way, text + last)
+            yield StoryLine(at_s, link, text + last)
         else:
-            yield StoryLine(at_s, way, f"{what} in {counted(packets, 'packet')}")
+            yield StoryLine(at_s, link, f"{what} in {counted(packets, 'packet')}")
             for each in sent:
                 name = f"packet {each.fragment + 1}" + (f", attempt {each.attempt + 1}" if each.attempt else "")
-                yield StoryLine(each.began_s, way, f"{name}: {self.airing(each, each.joined_s)}")
+                yield StoryLine(each.began_s, link, f"{name}: {self.airing(each, each.joined_s)}")
 
     def _pass(self, ran: ServerPass, does: str) -> StoryLine:
         place = self._made.place_in(ran)

@@ -130,11 +130,11 @@ def _title(lanes: Sequence[Lane]) -> str:
 
 def _words(lane: Lane, names: Sequence[str]) -> str:
     """`uplink 10 kbit/s, pair sotu, seed 0`."""
-    said = {name: f"{name} {lane.settings[name]}" for name in names if name in lane.settings}
-    if "devices" in said:
+    settings = {name: f"{name} {lane.settings[name]}" for name in names if name in lane.settings}
+    if "devices" in settings:
         number = lane.settings["devices"]
-        said["devices"] = "one device" if number == "1" else f"{number} devices"
-    return ", ".join(said.values())
+        settings["devices"] = "one device" if number == "1" else f"{number} devices"
+    return ", ".join(settings.values())
 
 
 def _remarks(lanes: Sequence[Lane]) -> list[str]:

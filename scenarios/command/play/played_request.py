@@ -91,14 +91,7 @@ class Lane:
         """The lane in no more bytes than these: without what others did, then only up to a time, which it says."""
         lane = self
         if lane.bytes > most_bytes:
-            lane = replace(
-                lane,
-                edge=[each for each in lane.edge if each.own],
-                up=[each for each in lane.up if each.own],
-                down=[each for each in lane.down if each.own],
-                cloud=[each for each in lane.cloud if each.own],
-                alone=True,
-            )
+            lane = replace(lane._only(lambda each: each.own), alone=True)
         while (size := lane.bytes) > most_bytes:
             lane = lane._until(0.95 * (lane.cut or lane.end) * most_bytes / size)
         return lane
@@ -109,15 +102,14 @@ class Lane:
         return len(json.dumps(asdict(self)))
 
     def _until(self, cut: float) -> Lane:
-        return replace(
-            self,
-            edge=[each for each in self.edge if each.began < cut],
-            up=[each for each in self.up if each.began < cut],
-            down=[each for each in self.down if each.began < cut],
-            cloud=[each for each in self.cloud if each.began < cut],
-            rounds=[each for each in self.rounds if each.began < cut],
-            cut=round(cut, 3),
-        )
+        rounds = [each for each in self.rounds if each.began < cut]
+        return replace(self._only(lambda each: each.began < cut), rounds=rounds, cut=round(cut, 3))
+
+    def _only(self, kept: Callable[[LaneWork | PlayedPacket], bool]) -> Lane:
+        """The lane with what of device, links and cloud is `kept`."""
+        edge, cloud = ([*filter(kept, part)] for part in (self.edge, self.cloud))
+        up, down = ([*filter(kept, part)] for part in (self.up, self.down))
+        return replace(self, edge=edge, cloud=cloud, up=up, down=down)
 
     @property
     def tokens(self) -> list[str]:

@@ -95,8 +95,8 @@ def wish(options: argparse.Namespace) -> Wish:
         base["percentiles"] = list(dict.fromkeys([*cast("list[str]", base.get("percentiles") or []), plain]))
     places = candidates(base, settings, axes, lossy=options.lossy, served=drafts)
     unasked = options.config is None and COLOCATED not in options.without
-    untold = untimed([place.cell for place in places], {*settings, *axes}) if unasked else ""
-    places = without(places, [*options.without, *([COLOCATED] if untold else [])])
+    no_clock = untimed([place.cell for place in places], {*settings, *axes}) if unasked else ""
+    places = without(places, [*options.without, *([COLOCATED] if no_clock else [])])
     for place in places:
         place.cell.check_served()
         _check_requests(place.cell, options.metric)
@@ -105,7 +105,7 @@ def wish(options: argparse.Namespace) -> Wish:
     if len(tried) < 2:
         raise ConfigError(f"scheme: {len(tried)} setting to try is no choice; set fewer fields, or give them a --grid")
     aim = Aim.of(options.metric, tried)
-    left_out = dict.fromkeys(options.without, "--without") | ({COLOCATED: untold} if untold else {})
+    left_out = dict.fromkeys(options.without, "--without") | ({COLOCATED: no_clock} if no_clock else {})
     left_out |= {} if options.lossy else {"edge_only": "lossy; --lossy tries it"}
     fixed = {path: "--set" for path in given if path.startswith("scheme.")}
     if drafts is not None and any(place.cell.scheme.kind == COLOCATED for place in places):
@@ -154,10 +154,10 @@ def _check(options: argparse.Namespace, seeds: int, minutes: float) -> None:
 def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str, object]:
     """The cell around the schemes, as nested mappings; `settings` get what the other options stand for."""
     if options.link is not None:
-        for way in ("uplink", "downlink"):
-            if way in settings:
-                raise ConfigError(f"{way}: both --link and --set give it; give one")
-            settings[way] = {"preset": f"{options.link}.{way}"}
+        for direction in ("uplink", "downlink"):
+            if direction in settings:
+                raise ConfigError(f"{direction}: both --link and --set give it; give one")
+            settings[direction] = {"preset": f"{options.link}.{direction}"}
         if options.link not in PRESETS:
             near = meant(options.link, PRESETS)
             raise ConfigError(f"link = {options.link!r}: must be one of {', '.join(PRESETS)}{near}")

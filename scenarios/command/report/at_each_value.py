@@ -21,7 +21,7 @@ from simulator.results.intervals import Difference, metrics_of, paired_values, s
 from simulator.results.lossy_schemes import limit_curves, lossy_curves, marks
 from simulator.results.plain_columns import is_missing
 from simulator.results.unanswered_requests import of_answered, share
-from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, unit
+from simulator.results.units import PREFIXED, prefix_of_all, quantity, unit
 
 LATENCY: Final = "latency_per_token_s"
 HIGHER_IS_BETTER: Final = (*SEARCHED, "tokens_per_s", "accepted_per_round", "answered")
@@ -163,11 +163,11 @@ class Compared:
 
     def settings(self, row: pd.Series[float]) -> str:
         """What a scheme has chosen, or what it was given: `L = 4, K = 8`."""
-        told = set(words_of(str(row[CURVE]))[1])
+        named = set(words_of(str(row[CURVE]))[1])
         names = [*_CHOSEN_FIELDS, *(name for name in self._hidden if name.startswith("scheme."))]
         known = [name for name in dict.fromkeys(names) if name in row.index and not is_missing(row[name])]
         words = [(name.rsplit(".", 1)[-1], row[name]) for name in known]
-        return ", ".join(self.names.setting(name, str(value)) for name, value in words if name not in told)
+        return ", ".join(self.names.setting(name, str(value)) for name, value in words if name not in named)
 
     def difference(self, one: pd.Series[float], other: pd.Series[float], metric: str) -> Difference | None:
         """How far a row's metric is from another's, over the seeds that both have; None where no seed tells."""
@@ -213,8 +213,8 @@ def difference_text(found: Difference | None, scale: InUnit) -> str:
     if found is None:
         return "–"
     if not found.relative:
-        way = "lower" if found.found.mean < 0 else "higher"
-        return f"{scale.text(abs(found.size))} {scale.symbol} {way}".replace("  ", " ")
+        direction = "lower" if found.found.mean < 0 else "higher"
+        return f"{scale.text(abs(found.size))} {scale.symbol} {direction}".replace("  ", " ")
     if found.same and not found.found.mean:
         return "equal in every seed"
     sign = f"{_percent(found.size)}"
@@ -226,11 +226,6 @@ def difference_text(found: Difference | None, scale: InUnit) -> str:
         seen = _percent(float(np.expm1(found.found.half_width))).lstrip("+")
         return f"no difference seen (one above {seen} would be)"
     return f"{sign} ({_percent(found.low)} to {_percent(found.high)})"
-
-
-def heading(metric: str) -> str:
-    """A metric in words: `latency per token`."""
-    return title(metric)
 
 
 def on_dark(colour: str) -> str:

@@ -220,9 +220,9 @@ def _template(compared: Compared, view: View, stand: Sequence[float], beside: Se
         )  # fmt: skip
     made.add_layout(Span(location=stand[compared.middle], dimension="height", line_dash="dotted", name="at"))
     made.add_layout(Span(location=1.0, dimension="width", name="baseline", visible=False))
-    said = [("", "@name"), ("set-up", "@set_up"), ("at", "@at"), ("value", "@value"), ("settings", "@settings")]
-    said = [each for each in said if each[0] != "set-up" or len(compared.groups) > 1]
-    made.add_tools(HoverTool(renderers=hovered, tooltips=said, point_policy="snap_to_data"))
+    tooltips = [("", "@name"), ("set-up", "@set_up"), ("at", "@at"), ("value", "@value"), ("settings", "@settings")]
+    tooltips = [each for each in tooltips if each[0] != "set-up" or len(compared.groups) > 1]
+    made.add_tools(HoverTool(renderers=hovered, tooltips=tooltips, point_policy="snap_to_data"))
     return json_item(made)
 
 

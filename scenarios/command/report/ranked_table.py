@@ -22,14 +22,13 @@ from scenarios.command.report.at_each_value import (
     InUnit,
     ShownCurve,
     difference_text,
-    heading,
     interval_of,
     on_dark,
 )
 from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import CONFIDENCE
 from simulator.results.unanswered_requests import percent
-from simulator.results.units import state_name
+from simulator.results.units import state_name, title
 
 _SMALL: Final = 0.004
 """A state below this share of the bar is drawn with the other small ones."""
@@ -70,18 +69,9 @@ class RankedRow:
 class RankedGroup:
     """The rows of one set-up; `more` rows are left out."""
 
-    key: int
     name: str
     rows: Sequence[RankedRow]
     more: int
-
-
-@dataclass(frozen=True)
-class RankedTable:
-    """What is seen at one value of the axis."""
-
-    at: str
-    groups: Sequence[RankedGroup]
 
 
 @dataclass(frozen=True)
@@ -90,7 +80,8 @@ class Ranking:
 
     metric: str
     symbol: str
-    tables: Sequence[RankedTable]
+    tables: Sequence[Sequence[RankedGroup]]
+    """The groups at each value of the axis."""
     states: Sequence[tuple[str, tuple[str, str]]]
     """(state, colours) of what the bars are made of; () where a bar is the value itself."""
     higher: bool
@@ -101,18 +92,13 @@ def ranking(compared: Compared) -> Ranking:
     metric, scale = compared.metric, compared.scale(compared.metric)
     states = _states(compared.summary) if metric == LATENCY else {}
     tables = [
-        RankedTable(
-            text, [_group(compared, key, group, at, scale, states) for key, group in enumerate(compared.groups)]
-        )
-        for at, text in enumerate(compared.at)
+        [_group(compared, group, at, scale, states) for group in compared.groups] for at in range(len(compared.at))
     ]
-    shown = {
-        segment.state for table in tables for group in table.groups for row in group.rows for segment in row.segments
-    }
+    shown = {segment.state for groups in tables for group in groups for row in group.rows for segment in row.segments}
     named = [(state_name(state), _both(colour)) for state, colour in states.items() if state_name(state) in shown]
     if named and "other" in shown:
         named.append(("other", _both(_OTHER)))
-    return Ranking(heading(metric), scale.symbol, tables, named, metric in HIGHER_IS_BETTER)
+    return Ranking(title(metric), scale.symbol, tables, named, metric in HIGHER_IS_BETTER)
 
 
 def _both(colour: str) -> tuple[str, str]:
@@ -125,7 +111,7 @@ def _states(summary: pd.DataFrame) -> dict[str, str]:
     return {name: colour for name, (colour, _, _) in looks_of(there).items()}
 
 
-def _group(compared: Compared, key: int, group: Group, at: int, scale: InUnit, states: dict[str, str]) -> RankedGroup:
+def _group(compared: Compared, group: Group, at: int, scale: InUnit, states: dict[str, str]) -> RankedGroup:
     metric = compared.metric
     there = [(curve, found[at]) for curve in group.curves if at in (found := compared.rows[curve.key])]
     sign = -1.0 if metric in HIGHER_IS_BETTER else 1.0
@@ -155,7 +141,7 @@ def _group(compared: Compared, key: int, group: Group, at: int, scale: InUnit, s
                 cut=bool(mean > longest),
             )
         )
-    return RankedGroup(key, group.name, made[:MOST_ROWS], max(0, len(made) - MOST_ROWS))
+    return RankedGroup(group.name, made[:MOST_ROWS], max(0, len(made) - MOST_ROWS))
 
 
 def _against(compared: Compared, row: pd.Series[float], first: pd.Series[float], scale: InUnit) -> tuple[str, str]:
@@ -219,7 +205,7 @@ def settings_chosen(compared: Compared) -> SettingsTable | None:
 
 def ranking_note(made: Ranking, compared: Compared) -> str:
     """What the marks are and what was not ranked."""
-    rows = [row for table in made.tables for group in table.groups for row in group.rows]
+    rows = [row for groups in made.tables for group in groups for row in group.rows]
     several = int(compared.summary["n"].max()) > 1
     best = "highest" if made.higher else "lowest"
     parts = [f"* {best} mean"]

@@ -46,7 +46,7 @@ from simulator.results.columns import SEARCHED
 from simulator.results.result_directory import intact, listed, record
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
-_TOLD = ("command", "date", "sqsim", "commit", "python", "host", "wall_s", "deterministic", "identity")
+_FROM_MANIFEST = ("command", "date", "sqsim", "commit", "python", "host", "wall_s", "deterministic", "identity")
 """What the page shows of a manifest, in this order; then its libraries."""
 
 
@@ -183,7 +183,7 @@ def _sentences(lines: Sequence[str], found: Sequence[Mapping[str, object]]) -> l
 
 def _manifest(folder: ResultFolder) -> list[tuple[str, str]]:
     manifest = folder.manifest
-    lines = [(name, str(manifest[name])) for name in _TOLD if manifest.get(name) is not None]
+    lines = [(name, str(manifest[name])) for name in _FROM_MANIFEST if manifest.get(name) is not None]
     return lines + [(name, str(version)) for name, version in folder.libraries.items()]
 
 

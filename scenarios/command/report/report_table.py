@@ -107,7 +107,7 @@ def comparisons(key: str, numbers: Sequence[Mapping[str, object]]) -> ReportTabl
     differences = [each for each in numbers if "difference" in each]
     if not differences:
         return None
-    places = _telling([_where(each) for each in differences])
+    places = _distinguishing([_where(each) for each in differences])
     columns = [
         Column("first", "curve", number=False), Column("second", "compared with", number=False),
         *(Column(name, title(name)) for name in places),
@@ -120,7 +120,7 @@ def comparisons(key: str, numbers: Sequence[Mapping[str, object]]) -> ReportTabl
     )
 
 
-def _telling(where: Sequence[Mapping[str, object]]) -> list[str]:
+def _distinguishing(where: Sequence[Mapping[str, object]]) -> list[str]:
     """The columns that tell these places apart, of several that go together the first."""
     names = list(dict.fromkeys(name for each in where for name in each))
     values = {name: tuple(repr(each.get(name)) for each in where) for name in names}
@@ -247,7 +247,7 @@ def parameters(cells: pd.DataFrame) -> tuple[list[Parameter], list[Parameter]]:
         default = defaults.get(name)
         differs = name in defaults and len(values) == 1 and values[0] != _plain(default)
         meaning = known[field].meaning if field in known else ""
-        parameter = Parameter(field, told_values(values, field), shown(default) if differs else "", meaning)
+        parameter = Parameter(field, values_in_words(values, field), shown(default) if differs else "", meaning)
         (base if len(values) == 1 and (everywhere or name != "scheme.kind") else varying).append(parameter)
     return varying, base
 
@@ -271,7 +271,7 @@ def _seeds(cells: pd.DataFrame) -> Parameter:
     return Parameter("seed", text, "", "of every random number")
 
 
-def told_values(values: Sequence[object], field: str) -> str:
+def values_in_words(values: Sequence[object], field: str) -> str:
     """The values of a field with its unit, numbers in order; the first and the last where there are many."""
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     ordered: Sequence[object] = sorted(numbers) if len(numbers) == len(values) else values

@@ -3,7 +3,7 @@ seeds, and how settings were chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Final
 
@@ -45,27 +45,22 @@ def _pair(pair: Pair) -> str:
 
 
 def _clocks(cells: Sequence[Cell]) -> str:
-    edges = [
-        (each.edge.latency, each.drafts_per_pass)
-        for cell in cells
-        for each in cell.classes
-        if each.scheme.protocol != "stream"
-    ]
-    clouds = [
-        (cell.cloud.latency, 1) for cell in cells if any(each.scheme.protocol != "local" for each in cell.classes)
-    ]
-    beside = [
-        (cell.cloud.drafter_latency, cell.cloud.drafts_per_pass)
-        for cell in cells
-        if any(each.scheme.drafts_in_cloud for each in cell.classes)
-    ]
-    ways = [("drafts", edges), ("verifies", clouds), ("drafts in the cloud", beside)]
-    texts = [
-        f"{_few([computes(each) + in_blocks(block) for each, block in latencies], 'latency models')} {verb}"
-        for verb, latencies in ways
-        if latencies
-    ]
+    found: dict[str, list[str]] = {"drafts": [], "verifies": [], "drafts in the cloud": []}
+    for verb, latency, drafts_per_pass in (clock for cell in cells for clock in clocks(cell)):
+        found[verb].append(computes(latency) + in_blocks(drafts_per_pass))
+    texts = [f"{_few(latencies, 'latency models')} {verb}" for verb, latencies in found.items() if latencies]
     return f"timed as {'; '.join(texts)}" if texts else ""
+
+
+def clocks(cell: Cell) -> Iterator[tuple[str, Latency, int]]:
+    """What each class of devices needs of the clocks: the verb, the latency model, and drafts a pass."""
+    for each in cell.classes:
+        if each.scheme.protocol != "stream":
+            yield "drafts", each.edge.latency, each.drafts_per_pass
+        if each.scheme.protocol != "local":
+            yield "verifies", cell.cloud.latency, 1
+        if each.scheme.drafts_in_cloud:
+            yield "drafts in the cloud", cell.cloud.drafter_latency, cell.cloud.drafts_per_pass
 
 
 def computes(latency: Latency) -> str:

@@ -110,7 +110,7 @@ class Choosing:
         return chosen
 
 
-def fields_told(places: Sequence[Alternatives]) -> list[str]:
+def tried_values(places: Sequence[Alternatives]) -> list[str]:
     """A line a kind of scheme: the fields that were tuned, with the values that each was tried with."""
     kinds: dict[str, Alternatives] = {}
     for place in places:

@@ -11,7 +11,7 @@ import pandas as pd
 from kinds import ConfigError
 from kinds.files import read_note
 from scenarios.command.options import RunOptions
-from scenarios.command.run.choosing import Choosing, Precision, by_setting, fields_told, to_show
+from scenarios.command.run.choosing import Choosing, Precision, by_setting, to_show, tried_values
 from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
 from scenarios.findings.wording import counted
@@ -59,7 +59,7 @@ def _cells(plan: RunPlan, tuning: _Tuning | None) -> list[str]:
     if tuning is not None:
         more = " to begin with" if plan.objective is None else ""
         lines.append(f"Before them: {len(tuning.trials):,} trials{more}, by which each scheme chooses:")
-        lines += [f"  {line}" for line in fields_told(tuning.choosing.places)]
+        lines += [f"  {line}" for line in tried_values(tuning.choosing.places)]
     if plan.objective is not None:
         given = plan.objective
         lines.append(f"Before them: a search for {given.field} from {given.low} to {given.high:,} in each setting")

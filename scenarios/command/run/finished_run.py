@@ -15,7 +15,7 @@ from scenarios.command.fairness import compared_alike, excused
 from scenarios.command.report.drawing import draw_all
 from scenarios.command.result_folder import BESIDE, CAPACITY, NOTE, Note, along, axes_of
 from scenarios.command.run.base_line import base_line
-from scenarios.command.run.choosing import Chosen, behind_fixed, beside, choices_table, doubts, fields_told
+from scenarios.command.run.choosing import Chosen, behind_fixed, beside, choices_table, doubts, tried_values
 from scenarios.command.run.printed_tables import (
     bearing,
     chosen_table,
@@ -60,7 +60,7 @@ from simulator.studies import study
 from simulator.sweeps.parts import ROUNDS
 from simulator.sweeps.store import CELL_FILES
 
-TOLD_WITH_THE_TABLE = ("Not compared with", "Not tuned", "Codes differ", "Rejections")
+BESIDE_THE_TABLE = ("Not compared with", "Not tuned", "Codes differ", "Rejections")
 """How remarks begin that change how the table is read."""
 
 
@@ -92,14 +92,14 @@ class FinishedRun:
         lossless = {cell.id: claims(cell) for cell in cells}
         table = in_plain_columns(with_lossy(table.assign(**computed), lossless))
         over = tuple(dict.fromkeys(path for each in choices or () for path in each.values))
-        hidden, told = (*searched, *scenario.hidden, *over), [name for name in plan.told if name not in over]
+        hidden, named = (*searched, *scenario.hidden, *over), [name for name in plan.distinguishing if name not in over]
         note = Note(
             scenario.name,
             scenario.axis,
             scenario.figures,
             hidden,
             dict.fromkeys(computed, ()),
-            told=told,
+            told=named,
             labels=plan.labels,
         )
         if choices is None:
@@ -162,12 +162,12 @@ class FinishedRun:
         figures = list(draw_all(self.summary, self.axis, self.note.figures, own_folder(out, "figures"), self.table))
         made += [out / name for name in (NOTE, FINDINGS, CAPACITY, BESIDE)] + figures
         record(out, [*made, *(trace_path(out / CELL_FILES, cell.id) for cell in self.cells)])
-        said = [*notes, *self._read_with_care()]
+        remarks = [*notes, *self._read_with_care()]
         places = [f"{out}   {counted(len(self.cells), 'run')}", f"more: sqsim report {out} | --details"]
         if any((out / CELL_FILES).glob(f"*{SUFFIX}")):
             places.append(f"traces: {out / CELL_FILES}/ID{SUFFIX}; as a moving picture: sqsim play {out}")
         return Screen(
-            scenario.summary, answer[0].line if answer else "", self._table(), said, self._base, places, details,
+            scenario.summary, answer[0].line if answer else "", self._table(), remarks, self._base, places, details,
             beside=self._cost_table(),
         )  # fmt: skip
 
@@ -208,7 +208,7 @@ class FinishedRun:
             yield "--quick: a small version; an answer for a paper takes the whole run"
         yield from self._of_classes
         yield from self._left_out
-        yield from (line for line in self._remarks if line.startswith(TOLD_WITH_THE_TABLE))
+        yield from (line for line in self._remarks if line.startswith(BESIDE_THE_TABLE))
         if not scenario.headlines:
             yield from (line for line in overloads(named, self.axis) if line.startswith("Overloaded"))
         if early := unsettled_schemes(self.chosen):
@@ -325,7 +325,7 @@ class FinishedRun:
         heading = (
             f"Chosen by {least} in a race of {many} settings each, on {seeds} other seed{'s' if seeds > 1 else ''}:"
         )
-        return _lines([heading, *fields_told([each.alternatives for each in choices])], width)
+        return _lines([heading, *tried_values([each.alternatives for each in choices])], width)
 
     def _measured(self, rows: pd.DataFrame, width: int) -> Iterator[str]:
         if self.plan.objective is not None:

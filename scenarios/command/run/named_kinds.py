@@ -104,15 +104,17 @@ class NamedKinds:
         if part != SHARING:
             return {}
         single = {path.removeprefix(f"{part}."): value for path, value in self.base.items() if path.startswith(part)}
-        said = self._said(part)
-        apart = {name for one in said for other in said if one["kind"] == other["kind"] for name in one.keys() - other}
+        given = self._given(part)
+        apart = {
+            name for one in given for other in given if one["kind"] == other["kind"] for name in one.keys() - other
+        }
         taken = alternative.model_fields.keys() - {"kind", "label", *apart}
-        return {name: value for name, value in _agreed([*said, single]).items() if name in taken}
+        return {name: value for name, value in _agreed([*given, single]).items() if name in taken}
 
     def _own(self, part: str, kind: str) -> list[Setting]:
-        return [setting for setting in self._said(part) if setting["kind"] == kind]
+        return [setting for setting in self._given(part) if setting["kind"] == kind]
 
-    def _said(self, part: str) -> list[Setting]:
+    def _given(self, part: str) -> list[Setting]:
         given = self.grid[part] if part in self.grid else [self.base[part]] if part in self.base else []
         settings = [{"kind": value} if isinstance(value, str) else value for value in given]
         return [dict(each) for each in settings if isinstance(each, Mapping) and isinstance(each.get("kind"), str)]

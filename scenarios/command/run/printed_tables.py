@@ -16,7 +16,7 @@ from models.interface import Pair
 from models.latency.empirical import Empirical
 from models.latency.latency import Latency
 from models.latency.profile import Profile
-from scenarios.command.run.base_line import in_blocks
+from scenarios.command.run.base_line import clocks, in_blocks
 from scenarios.findings.aligned_columns import WIDTH, aligned, by_curve, number, wrapped
 from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
 from scenarios.findings.wording import counted, joined, stretches
@@ -197,10 +197,10 @@ def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
         f"{_computes(cell.cloud.drafter_latency)}{in_blocks(cell.cloud.drafts_per_pass)}" for cell in there
     )
     inside = f"; drafting in the cloud, where a scheme does, as {beside}" if there else ""
-    ways = [(way, getattr(each, way)) for cell in cells for each in cell.classes for way in (UPLINK, DOWNLINK)]
+    both = [(name, getattr(each, name)) for cell in cells for each in cell.classes for name in (UPLINK, DOWNLINK)]
     recorded = ""
     for part in ("rate", "loss"):
-        links = dict.fromkeys(f"{way} {begins}" for way, link in ways if (begins := getattr(link, part).begins))
+        links = dict.fromkeys(f"{name} {begins}" for name, link in both if (begins := getattr(link, part).begins))
         recorded += f"\nRecorded {part}: {'; '.join(links)} ({part}.start_s)." if links else ""
     measured = dict.fromkeys(source for cell in cells for source in cell.sources)
     more = [*_blocks(cells), *_engine_steps(cells), *_hand_overs(cells), *_precisions(cells), *measured]
@@ -249,8 +249,8 @@ def _precisions(cells: Sequence[Cell]) -> list[str]:
     lines: list[str] = []
     for cell in cells:
         measured = cell.models.pair.weight_bytes
-        for name, latency in _clocks(cell):
-            clock = latency.weight_bytes
+        for verb, latency, _ in clocks(cell):
+            clock, name = latency.weight_bytes, _TIMED[verb]
             if clock is not None and measured is not None and abs(clock - measured) > 0.01 * measured:
                 lines.append(
                     f"Precision: {name} is timed with {clock:.2g} bytes a weight ({_computes(latency)}), acceptance "
@@ -259,14 +259,7 @@ def _precisions(cells: Sequence[Cell]) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def _clocks(cell: Cell) -> Iterator[tuple[str, Latency]]:
-    for each in cell.classes:
-        if each.scheme.protocol != "stream":
-            yield "drafting", each.edge.latency
-        if each.scheme.protocol != "local":
-            yield "verifying", cell.cloud.latency
-        if each.scheme.drafts_in_cloud:
-            yield "drafting in the cloud", cell.cloud.drafter_latency
+_TIMED = {"drafts": "drafting", "verifies": "verifying", "drafts in the cloud": "drafting in the cloud"}
 
 
 def _pairs(pairs: Sequence[Pair]) -> list[str]:

@@ -65,8 +65,8 @@ class RunPlan:
     cells: Sequence[Cell]
     notes: Sequence[str]
     warnings: Sequence[str]
-    told: Sequence[str]
-    """Fields that the names of curves tell (`told_fields`)."""
+    distinguishing: Sequence[str]
+    """Fields that the names of curves tell (`distinguishing_fields`)."""
     objective: Objective | None = None
     tune: Tune | None = None
     precision: float | None = None
@@ -122,8 +122,8 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
     if not scenario.headlines and changes.precision is not None:
         raise ConfigError("precision: this scenario has no headline; give --seeds")
-    told = told_fields(cells, changes)
-    return RunPlan(scenario, cells, notes, warnings, told, objective, tune, changes.precision, changes.quick)
+    distinguishing = distinguishing_fields(cells, changes)
+    return RunPlan(scenario, cells, notes, warnings, distinguishing, objective, tune, changes.precision, changes.quick)
 
 
 def _asked(scenario: Scenario, metric: str | None, cells: Sequence[Cell]) -> Scenario:
@@ -375,7 +375,7 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
     _check_precision(changes.precision)
     scenario, cells = _reporting(Scenario(file.stem, "", 0, {}), None, cells)
     warnings = _warnings(cells, changes.imports)
-    return RunPlan(scenario, cells, notes, warnings, told_fields(cells, changes), precision=changes.precision)
+    return RunPlan(scenario, cells, notes, warnings, distinguishing_fields(cells, changes), precision=changes.precision)
 
 
 def _spread(
@@ -420,7 +420,7 @@ def _require_held(base: dict[str, object], axes: Iterable[str], settings: Mappin
             raise ConfigError(f"{part} = {as_typed(settings[path])}: {text}, or type --grid {other}=... in its place")
 
 
-def told_fields(cells: Sequence[Cell], changes: Changes | None = None) -> list[str]:
+def distinguishing_fields(cells: Sequence[Cell], changes: Changes | None = None) -> list[str]:
     """The scheme's fields with one value in each kind, not the same in all, and not always the kind's default; one that
     the user typed in a scheme of a grid also where only one kind has it. Curves' names must show them: `dense` with 4
     drafts beside `k_sqs` with 8 is no comparison of the two."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from scenarios.findings.question import LATENCY, Named, along, curves_of, groups, of_setting, parts
+from scenarios.findings.question import LATENCY, Named, OfMetrics, along, curves_of, groups, of_setting, parts
 from scenarios.findings.sentences.lowest import lowest_of_kinds
 from scenarios.findings.wording import (
     at,
@@ -107,17 +107,13 @@ class Differences(Named):
 
 
 @dataclass(frozen=True)
-class InEveryGroup(Named):
+class InEveryGroup(OfMetrics):
     """Is each kind of `first` lower or higher than `second` in each of `metrics`, in every group of the column `by`?"""
 
     first: Sequence[str]
     second: str
     metrics: Sequence[str]
     by: str
-
-    @property
-    def metric(self) -> str:
-        return self.metrics[0]
 
     def report(self, table: pd.DataFrame, axis: str | None) -> str:
         if self.by not in table.columns:
@@ -176,11 +172,11 @@ def in_groups(cells: pd.DataFrame, by: str, first: str, second: str, metric: str
 def in_all_groups(found: Sequence[tuple[str, Difference]]) -> str:
     """`91% to 93% lower in all 6`, `13% higher in french, no difference seen in 5 of 6`; "" where in none."""
     clauses = []
-    for way, sign in (("lower", -1), ("higher", 1)):
+    for direction, sign in (("lower", -1), ("higher", 1)):
         there = {name: less for name, less in found if less.separable and sign * less.size > 0}
         if there:
             where = f"all {len(found)}" if len(there) == len(found) > 1 else joined([*there])
-            clauses.append(f"{sizes([*there.values()], 2)} {way} in {where}")
+            clauses.append(f"{sizes([*there.values()], 2)} {direction} in {where}")
     alike = [less for _, less in found if not less.separable]
     clauses += [no_difference(alike, between=f"in {len(alike)} of {len(found)}")] if alike else []
     return ", ".join(clauses)

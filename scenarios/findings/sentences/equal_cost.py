@@ -98,26 +98,26 @@ def against_others(equal: pd.DataFrame, family: str, by: str, metric: str) -> st
     """`above threshold (0.3%, at 1.1), below top_p`: a family of `at_equal` against each other, paired by seed, at
     each value."""
     unclear = f"with {NO_DIFFERENCE} from"
-    ways: dict[str, dict[str, list[tuple[object, Difference]]]] = {"below": {}, "above": {}, unclear: {}}
+    found_by: dict[str, dict[str, list[tuple[object, Difference]]]] = {"below": {}, "above": {}, unclear: {}}
     values = sorted(equal[by].unique()) if len(equal) else []
     for other in dict.fromkeys(equal.loc[equal[CURVE] != family, CURVE]):
         for at in values:
             rows = equal[equal[by] == at]
             less = paired(rows, metric, rows[CURVE] == family, rows[CURVE] == other)
             if less.n:
-                way = "below" if less.lower else "above" if less.separable else unclear
-                ways[way].setdefault(str(other), []).append((at, less))
+                relation = "below" if less.lower else "above" if less.separable else unclear
+                found_by[relation].setdefault(str(other), []).append((at, less))
     clauses = [
-        f"{way} {', '.join(_with_places(other, found, way, by, len(values)) for other, found in others.items())}"
-        for way, others in ways.items()
+        f"{relation} {', '.join(_with_places(*each, relation, by, len(values)) for each in others.items())}"
+        for relation, others in found_by.items()
         if others
     ]
     return "; ".join(clauses)
 
 
-def _with_places(other: str, found: Sequence[tuple[object, Difference]], way: str, by: str, values: int) -> str:
+def _with_places(other: str, found: Sequence[tuple[object, Difference]], relation: str, by: str, values: int) -> str:
     """`threshold (0.09% to 0.3%, at 0.8 and 1.1)`: where not at all values, and by how much."""
     gaps = [gap for _, gap in found]
-    words = list(filter(None, [would_show(gaps)])) if NO_DIFFERENCE in way else [sizes(gaps, 2)]
+    words = list(filter(None, [would_show(gaps)])) if NO_DIFFERENCE in relation else [sizes(gaps, 2)]
     words += [] if len(found) == values else [f"at {joined([quantity(at, by) for at, _ in found])}"]
     return f"{called(other)} ({', '.join(words)})" if words else called(other)

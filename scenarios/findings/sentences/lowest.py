@@ -190,7 +190,7 @@ def lossy_apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> st
             clause += f", {title(OFF)} {with_interval(off, OFF) if off.n else 'not known'}"
         gains = [] if metric is None else sorted(_gains(cells, axis, metric, curve), key=lambda gain: gain.size)
         if metric is not None and gains:
-            clause += f", {title(metric)} {_ways(gains[0], gains[-1])} the lowest of the lossless"
+            clause += f", {title(metric)} {_above_or_below(gains[0], gains[-1])} the lowest of the lossless"
         clauses.append(clause)
     unknown = UNKNOWN in marks(cells).values()
     return listed(f"{'Lossy or not known to be lossless' if unknown else 'Lossy'}, ranked apart", clauses)
@@ -206,9 +206,9 @@ def _gains(cells: pd.DataFrame, axis: str | None, metric: str, curve: str) -> It
                 yield less
 
 
-def _ways(least: Difference, most: Difference) -> str:
+def _above_or_below(least: Difference, most: Difference) -> str:
     """`75% to 99.9% below`, `10% below to 3% above`."""
-    ways = ["below" if gain.size < 0 else "above" for gain in (least, most)]
-    if ways[0] != ways[1]:
-        return " to ".join(f"{sizes([gain])} {way}" for gain, way in zip((least, most), ways, strict=True))
-    return f"{sizes([least, most])} {ways[0]}"
+    sides = ["below" if gain.size < 0 else "above" for gain in (least, most)]
+    if sides[0] != sides[1]:
+        return " to ".join(f"{sizes([gain])} {side}" for gain, side in zip((least, most), sides, strict=True))
+    return f"{sizes([least, most])} {sides[0]}"

@@ -17,6 +17,7 @@ from scenarios.findings.question import LATENCY, Named, along, in_words, of_sett
 from scenarios.findings.sentences.crossing import nearest_crossing
 from scenarios.findings.sentences.limits import most_at
 from scenarios.findings.sentences.lowest import LowestAt, outcomes
+from scenarios.findings.sentences.ratio import end_over_start
 from scenarios.findings.wording import (
     between,
     called,
@@ -28,7 +29,7 @@ from scenarios.findings.wording import (
     would_show,
 )
 from simulator.results.columns import CURVE
-from simulator.results.intervals import Difference, geometric_means, paired, paired_values
+from simulator.results.intervals import Difference, geometric_means, paired
 from simulator.results.lossy_schemes import lossy_curves, ranked
 from simulator.results.units import quantity, title, unit
 
@@ -97,8 +98,10 @@ class CostsAtWorst(Named):
             means = geometric_means(first[first[self.metric].notna()], CURVE, self.metric)
             if len(means) and len(theirs):
                 mine = str(means.idxmin())
-                edge = _end_over_start(part, axis, mine, start, end, self.metric)
-                cloud = _end_over_start(part, axis, str(theirs.iloc[0]), start, end, self.metric)
+                edge, cloud = (
+                    end_over_start(part[part[CURVE] == curve], axis, start, end, self.metric)
+                    for curve in (mine, str(theirs.iloc[0]))
+                )
                 costs.append((name.removesuffix(": "), mine, edge, cloud))
         if not costs:
             return fastest_clause(found, self.what, self.metric)
@@ -312,10 +315,3 @@ def _most_often(found: Sequence[LowestAt]) -> str:
     """The curve that most often is the lowest or has no difference seen from it; of equals the one oftener lowest."""
     tied, first = Counter(name for each in found for name in each.tied), Counter(each.lowest for each in found)
     return max(tied, key=lambda name: (tied[name], first[name]))
-
-
-def _end_over_start(cells: pd.DataFrame, axis: str, curve: str, start: float, end: float, metric: str) -> Difference:
-    rows = cells[cells[CURVE] == curve]
-    one, other = (rows[np.isclose(rows[axis].astype(float), value)].set_index("seed")[metric] for value in (end, start))
-    common = one.index.intersection(other.index)
-    return paired_values(metric, one[common].to_numpy(dtype=float), other[common].to_numpy(dtype=float))

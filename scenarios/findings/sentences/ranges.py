@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from scenarios.findings.question import Named, groups, of_setting
+from scenarios.findings.question import Named, OfMetrics, groups, of_setting
 from scenarios.findings.wording import between, called, listed, with_interval
 from simulator.results.columns import CURVE
 from simulator.results.intervals import interval
@@ -15,15 +15,11 @@ from simulator.results.units import title
 
 
 @dataclass(frozen=True)
-class Ranges(Named):
+class Ranges(OfMetrics):
     """Between what do means of `metrics` lie along the axis, scheme by scheme?"""
 
     heading: str
     metrics: Sequence[str]
-
-    @property
-    def metric(self) -> str:
-        return self.metrics[0]
 
     def report(self, table: pd.DataFrame, axis: str | None) -> str:
         clauses, names = [], list(self.metrics)

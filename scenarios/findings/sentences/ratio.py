@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from scenarios.findings.question import LATENCY, Named, along, of_setting, parts
+from scenarios.findings.question import LATENCY, Named, OfMetrics, along, of_setting, parts
 from scenarios.findings.wording import at, called, listed, percent, times
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, paired, paired_values
@@ -34,14 +34,16 @@ class Costs(Named):
         start, end = sorted((float(rows[axis].min()), float(rows[axis].max())), reverse=self.downwards)
         clauses = []
         for name, part in parts(rows, self.by, plain=True):
-            found = _ends(part, axis, start, end, self.metric)
-            clauses += [name + ", ".join(f"{called(curve)} {times(ratio)}" for curve, ratio in found)] if found else []
+            each = part.groupby(CURVE, sort=False)
+            found = [(str(curve), end_over_start(own, axis, start, end, self.metric)) for curve, own in each]
+            words = ", ".join(f"{called(curve)} {times(ratio)}" for curve, ratio in found if ratio.n)
+            clauses += [name + words] if words else []
         heading = self.heading.format(start=quantity(start, axis), end=quantity(end, axis))
         return listed(f"{heading}, {title(self.metric)}", clauses)
 
 
 @dataclass(frozen=True)
-class Instead(Named):
+class Instead(OfMetrics):
     """By how much does one value of a field, in place of another, change each of `metrics`, all else the same?"""
 
     heading: str
@@ -53,10 +55,6 @@ class Instead(Named):
     """Only rows with these values; None for a field that is not set."""
     ends: bool = True
     """At both ends of the axis alone, not at each of its values."""
-
-    @property
-    def metric(self) -> str:
-        return self.metrics[0]
 
     def report(self, table: pd.DataFrame, axis: str | None) -> str:
         rows = of_setting(table)
@@ -83,19 +81,16 @@ class Instead(Named):
         return [(shared, one, two) for one, shared in mine.items() for two, other in theirs.items() if shared == other]
 
 
-def _ends(cells: pd.DataFrame, axis: str, start: float, end: float, metric: str) -> list[tuple[str, Difference]]:
-    found = []
-    for curve, rows in cells[cells[metric].notna()].groupby(CURVE, sort=False):
-        one, other = (
-            rows[np.isclose(rows[axis].astype(float), value, rtol=1e-9)].set_index("seed")[metric]
-            for value in (start, end)
-        )
-        if one.index.has_duplicates or other.index.has_duplicates:
-            continue
-        common = one.index.intersection(other.index)
-        more = paired_values(metric, other[common].to_numpy(dtype=float), one[common].to_numpy(dtype=float))
-        found += [(str(curve), more)] if more.n else []
-    return found
+def end_over_start(rows: pd.DataFrame, axis: str, start: float, end: float, metric: str) -> Difference:
+    """A curve's metric at one end of the axis against that at the other, paired by seed; of no seed where several rows
+    of one are alike."""
+    one, other = (
+        rows[np.isclose(rows[axis].astype(float), value, rtol=1e-9)].set_index("seed")[metric] for value in (end, start)
+    )
+    common = one.index.intersection(other.index)
+    if one.index.has_duplicates or other.index.has_duplicates:
+        common = common[:0]
+    return paired_values(metric, one[common].to_numpy(dtype=float), other[common].to_numpy(dtype=float))
 
 
 def _percent_along(cells: pd.DataFrame, axis: str | None, metric: str, first: str, second: str, ends_only: bool) -> str:

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from swept_curves import swept
 
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.result_folder import Note, along, axes_of
@@ -83,12 +84,8 @@ def test_the_answer_of_every_scenario_is_one_breath(name, noise):
 
 def sweep(latency: dict[str, tuple[float, float]], noise: float = 0.0) -> pd.DataFrame:
     """Three seeds at 1 kbit/s and 1 Mbit/s; a seed shifts the second curve by `noise`."""
-    return pd.DataFrame(
-        {CURVE: kind, "scheme.kind": kind, AXIS: rate, "seed": seed, METRIC: value * (1 + noise * (seed - 1) * place)}
-        for place, (kind, values) in enumerate(latency.items())
-        for rate, value in zip((1e3, 1e6), values, strict=True)
-        for seed in range(3)
-    )
+    places = {kind: place for place, kind in enumerate(latency)}
+    return swept(latency, AXIS, (1e3, 1e6), lambda kind, value, seed: value * (1 + noise * (seed - 1) * places[kind]))
 
 
 FAST = {"colocated": (0.05, 0.02), "cloud_only": (0.06, 0.04), "k_sqs": (0.4, 0.05), "c_sqs": (0.5, 0.06)}
@@ -134,7 +131,7 @@ def test_what_the_worse_end_costs_is_of_the_fastest_at_the_edge_beside_cloud_onl
     assert "1 kbit/s: no difference seen for K-SQS (a difference above " in line
 
 
-def test_where_edge_drafting_pays_is_a_crossing_or_said_to_be_seen_nowhere():
+def test_where_edge_drafting_pays_is_a_crossing_or_reported_as_seen_nowhere():
     asked = PaysAtTheEdge(("k_sqs", "c_sqs"), "cloud_only", "places")
     crossing = asked.report(sweep({"cloud_only": (0.1, 0.1), "k_sqs": (0.2, 0.05), "c_sqs": (0.3, 0.09)}), AXIS)
     assert crossing.startswith("edge drafting is seen faster than cloud only at 1 of 2 places: from 32 kbit/s on with ")
@@ -152,7 +149,7 @@ def test_where_edge_drafting_pays_is_a_crossing_or_said_to_be_seen_nowhere():
     assert asked.report(sweep(FAST), None) == ""
 
 
-def test_the_scheme_that_supports_most_is_beside_the_best_at_the_edge_and_one_seed_is_said_to_be_one():
+def test_the_scheme_that_supports_most_is_beside_the_best_at_the_edge_and_of_one_seed_it_is_reported():
     many = {"cloud_only": (300, 280, 310), "k_sqs": (90, 80, 100)}
     cells = pd.DataFrame(
         {CURVE: kind, "scheme.kind": kind, "seed": seed, "capacity": found, "capacity_least": least,

@@ -6,6 +6,7 @@ import itertools
 import math
 
 import pandas as pd
+from swept_curves import swept
 
 from scenarios import Costs, Differences, InEveryGroup, Instead, Levels, Ranges, Swaps
 from scenarios.findings.sentences.below import below_where
@@ -17,21 +18,8 @@ RATES = (1e3, 1e4, 1e5)
 
 
 def sweep(latency: dict[str, tuple[float, ...]], noise: float = 0.01) -> pd.DataFrame:
-    """Three seeds, each a little slower than the one before; the scheme is the curve's first word."""
-    return pd.DataFrame(
-        [
-            {
-                "curve": curve,
-                "scheme.kind": curve.split()[0],
-                AXIS: rate,
-                "seed": seed,
-                METRIC: value * (1 + noise * seed),
-            }
-            for curve, values in latency.items()
-            for rate, value in zip(RATES, values, strict=True)
-            for seed in range(3)
-        ]
-    )
+    """Three seeds, each a little slower than the one before."""
+    return swept(latency, AXIS, RATES, lambda _, value, seed: value * (1 + noise * seed))
 
 
 def test_times_are_reported_as_precisely_as_they_are_known():

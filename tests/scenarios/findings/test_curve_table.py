@@ -61,7 +61,7 @@ def test_what_the_seeds_cannot_tell_from_the_lowest_has_a_mark_and_what_would_ha
     assert "± 95% over 4 seeds" in found.legend
 
 
-def test_of_one_seed_there_is_no_interval_and_nobody_is_said_to_be_alike():
+def test_of_one_seed_there_is_no_interval_and_nobody_is_marked_as_alike():
     found = made(cells({"k_sqs": 0.06, "dense": 0.061}, seeds=1))
     assert "one seed: no interval" in found.legend and "•" not in str(rows(found)) and "±" not in str(rows(found))
 

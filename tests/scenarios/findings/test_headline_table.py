@@ -1,4 +1,4 @@
-"""The headline table: what may be ranked is, what may not is said beside the number, and units can be read."""
+"""The headline table: what may be ranked is, what may not is named beside the number, and units can be read."""
 
 from __future__ import annotations
 

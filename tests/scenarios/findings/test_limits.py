@@ -92,7 +92,7 @@ def test_the_limit_met_first_is_named_by_curve_and_stretch_of_the_axis():
     assert first_limits(found[found[AXIS] == 1e3], None).startswith("cloud only ttft_s; K-SQS tpot_p95_s")
 
 
-def test_the_answer_names_its_objective_and_says_what_one_setting_for_all_would_have_said():
+def test_the_answer_names_its_objective_and_says_what_one_setting_for_all_would_have_supported():
     best = table({"cloud_only": [exactly(100)] * 3, "k_sqs": [exactly(200)] * 3})
     fixed = {"cloud_only budget=512": [exactly(90)] * 3, "k_sqs L=4 budget=512": [exactly(50)] * 3}
     both = pd.concat([best, table(fixed, setting="fixed")], ignore_index=True)

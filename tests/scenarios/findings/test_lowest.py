@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from swept_curves import swept
 
 from scenarios.findings.sentences.below import comparison
 from scenarios.findings.sentences.lowest import lossy_apart, lowest, lowest_where, outcomes
@@ -20,19 +21,7 @@ RATES = (1e3, 1e4, 1e5, 1e6)
 
 def sweep(latency: dict[str, tuple[float, ...]], noise: dict[str, float] | None = None, seeds: int = 3) -> pd.DataFrame:
     """A cells table: `latency[curve]` along RATES, plus `noise[curve]` times -1, 0, 1, ... by seed."""
-    return pd.DataFrame(
-        [
-            {
-                "curve": curve,
-                AXIS: rate,
-                "seed": seed,
-                "latency_per_token_s": value + (noise or {}).get(curve, 0) * (seed - 1),
-            }
-            for curve, values in latency.items()
-            for rate, value in zip(RATES, values, strict=True)
-            for seed in range(seeds)
-        ]
-    )
+    return swept(latency, AXIS, RATES, lambda name, value, seed: value + (noise or {}).get(name, 0) * (seed - 1), seeds)
 
 
 @pytest.mark.parametrize(

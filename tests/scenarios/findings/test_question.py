@@ -1,30 +1,23 @@
-"""Each scenario's question is answered, from what may be compared; what may not is said in the line."""
+"""Each scenario's question is answered, from what may be compared; what may not is named in the line."""
 
 from __future__ import annotations
 
 import pandas as pd
 import pytest
+from swept_curves import swept
 
 from scenarios import Below, Lowest
 from scenarios.command.registry import NAMES, scenario
 from scenarios.findings.question import ask
 
-AXIS, METRIC = "models.temperature", "latency_per_token_s"
+AXIS = "models.temperature"
 
 
 def sweep(latency: dict[str, tuple[float, float]], answered: dict[str, float] | None = None) -> pd.DataFrame:
     """Two seeds at temperatures 0 and 1; `answered` is of the first seed at temperature 0."""
-    return pd.DataFrame(
-        [
-            {
-                "curve": kind, "scheme.kind": kind, AXIS: float(place), "seed": seed, METRIC: value,
-                "answered": (answered or {}).get(kind, 1.0) if not seed and not place else 1.0,
-            }
-            for kind, values in latency.items()
-            for place, value in enumerate(values)
-            for seed in (0, 1)
-        ]
-    )  # fmt: skip
+    table = swept(latency, AXIS, (0.0, 1.0), seeds=2)
+    shares = table["curve"].map(answered or {}).fillna(1.0)
+    return table.assign(answered=shares.where((table["seed"] == 0) & (table[AXIS] == 0), 1.0))
 
 
 THREE = {"k_sqs": (0.2, 0.4), "c_sqs": (0.3, 0.1), "dense": (0.5, 0.5)}
@@ -36,7 +29,7 @@ def test_every_scenario_asks_a_question_and_has_one_that_answers_it(name):
     assert "?" in found.summary and found.answer is not None
 
 
-def test_a_setting_with_unanswered_requests_is_left_out_and_said_so_where_it_would_change_the_line():
+def test_a_setting_with_unanswered_requests_is_left_out_and_reported_where_it_would_change_the_line():
     table = sweep(THREE, {"k_sqs": 0.8})
     assert ask(Lowest(), table, AXIS) == (
         "latency per token over temperature: everywhere C-SQS is lowest, 40% to 75% below the next (dense "

@@ -64,6 +64,7 @@ def test_titles_are_words() -> None:
         "uplink.rate.mean_snr_db": "uplink mean SNR",
         "models.temperature": "temperature",
         "latency_per_token_s": "latency per token",
+        "fleet.meters.count": "meters",
     }
     assert {name: title(name) for name in named} == named
 
