@@ -269,8 +269,6 @@ class Cloud:
             self._dispatch(pool)
         else:
             self._move_to(pool, job.session)
-            if pool.kv.preempts:
-                self._dispatch(pool)
 
     def _has_no_cache(self, job: Job) -> bool:
         return job.read_tokens > 0 and not any(pool.kv.cached(job.session) for pool in self._reached(job.session))
@@ -324,6 +322,8 @@ class Cloud:
                 later(self.env, wait_s, partial(self._window_over, pool, pool.oldest()))
                 return
             if not self._begin(pool, server):
+                for session in pool.outside():
+                    self._move_to(pool, session)
                 return
 
     def _window_over(self, pool: ServerPool, job: Job, _: simpy.Event) -> None:

@@ -31,9 +31,11 @@ class KvMemory:
         self._swapped: dict[SessionKey, int] = {}
         self._received: set[SessionKey] = set()
         """Those of them that came from another server, and are there for nothing."""
-        self._arrived: dict[SessionKey, int] = {}
-        """The number of each session by arrival, where that decides."""
+        self._arrived: dict[SessionKey, tuple[int, int]] = {}
+        """Where that decides, the number of each session by arrival, and the tokens of its whole request."""
         self._arrivals = 0
+        self._whole_tokens = 0
+        """Those of all of them, in whole blocks."""
         self._total = 0
         self._kept: dict[SessionKey, None] = {}
         """Sessions that are over, or go on and are not in yet, of whom something is held; the oldest first."""
@@ -65,14 +67,26 @@ class KvMemory:
         """Whether the session has arrived, or anything of it is cached."""
         return session in self._arrived or self.cached(session) > 0
 
-    def arrive(self, session: SessionKey) -> None:
-        """The session is here, maybe again."""
+    def arrive(self, session: SessionKey, whole_tokens: int) -> None:
+        """The session is here, maybe again, with a request that will hold so many tokens at most."""
         if session not in self._arrived:
-            self._arrived[session] = self._arrivals = self._arrivals + 1
+            self._arrivals += 1
+            self._arrived[session] = self._arrivals, (tokens := self._blocks(whole_tokens))
+            self._whole_tokens += tokens
 
     def turn(self, session: SessionKey) -> tuple[bool, int]:
         """Sorts sessions that have arrived: those that are in, then the others, each in order of arrival."""
-        return not self.is_in(session), self._arrived[session]
+        return not self.is_in(session), self._arrived[session][0]
+
+    def fits(self, texts: Iterable[tuple[SessionKey, int]]) -> bool:
+        """Whether there is room for these sessions with so many tokens each, beside the others that are in."""
+        if self.capacity_tokens is None or self._whole_tokens <= self.capacity_tokens:
+            return True
+        need = sum(
+            self._blocks(tokens) - (self._blocks(self._held[session]) if self.is_in(session) else 0)
+            for session, tokens in texts
+        )
+        return self._total - self._kept_tokens + need <= self.capacity_tokens
 
     def admit(self, session: SessionKey, tokens: int, pinned: Collection[SessionKey]) -> bool:
         """Makes the session hold `tokens`, throwing out others but the pinned ones; False, and no change of what is
@@ -82,7 +96,7 @@ class KvMemory:
         if self.capacity_tokens is not None:
             if not (self._preempt if self.preempts else self._make_room)(need, session, pinned):
                 return False
-            if session in self._held:
+            if session in self._held and not self.preempts:
                 self._held.move_to_end(session)
         if self._kept:
             self.take_back(session)
@@ -131,11 +145,11 @@ class KvMemory:
     def depart(self, session: SessionKey) -> None:
         """The session is gone."""
         self.forget(session)
-        self._arrived.pop(session, None)
+        self._let_go(session)
 
     def keep(self, session: SessionKey) -> None:
         """The session is over, and what is held for it stays as long as nobody needs the room."""
-        self._arrived.pop(session, None)
+        self._let_go(session)
         if session in self._held and session not in self._kept:
             self._kept[session] = None
             self._kept_tokens += self._blocks(self._held[session])
@@ -165,12 +179,16 @@ class KvMemory:
                 self.keep(to)
 
     def clear(self) -> None:
-        """Loses everything."""
+        """Loses everything, and nobody is here any more."""
+        self._arrived.clear()
         self._held.clear()
         self._swapped.clear()
         self._received.clear()
         self._kept.clear()
-        self._total = self._kept_tokens = 0
+        self._total = self._kept_tokens = self._whole_tokens = 0
+
+    def _let_go(self, session: SessionKey) -> None:
+        self._whole_tokens -= self._arrived.pop(session, (0, 0))[1]
 
     def _blocks(self, tokens: int) -> int:
         return tokens if self._block_tokens == 1 else whole_blocks(tokens, self._block_tokens)
