@@ -242,8 +242,8 @@ class ServerPool:
         return chain(self.jobs, self.prefills, reread) if self._batching.chunked else self.jobs
 
     def _turn(self, job: Job) -> tuple[bool, float, bool, int]:
-        """Sorts jobs: where there is no room for all, those first whose sessions are in; then by the order of the queue;
-        then those that decode and verify; then by arrival."""
+        """Sorts jobs: where there is no room for all, those first whose sessions are in; then by the queue's order; then
+        those that decode and verify; then by arrival."""
         waits, arrived = self.kv.turn(job.session) if self._is_short else (False, 0)
         return waits, self._order.rank(job), self._batching.chunked and self._may_be_cut(job), arrived
 
