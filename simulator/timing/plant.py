@@ -113,7 +113,7 @@ class Plant:
             open=self.arrivals.open,
             figures=self.figures,
             hand_overs=self._hand_overs(self.movers),
-            relocated_bytes=self.cloud.relocated_bytes if self.cloud.has_several else nan,
+            relocated_bytes=self.cloud.relocated_bytes if self.cloud.several else nan,
         )
 
     def _hand_overs(self, devices: Iterable[int]) -> float:
@@ -146,13 +146,13 @@ class Plant:
             uplink=ways[0],
             downlink=ways[1],
             edges=[self.devices[number].station for number in numbers],
-            cloud_service_s=self.cloud.service_of_s(name),
-            round_passes=self.cloud.round_passes_by_class[name],
+            cloud_service_s=self.cloud.class_use.service_s(name, self.env.now),
+            round_passes=self.cloud.class_use.round_passes[name],
             dropped_packets=sum(link.dropped_of(mine) if link in theirs else link.dropped for link in own),
             cloud_evictions=nan,
             connected_j=self.connections.joules_of(mine),
             hand_overs=self._hand_overs(numbers),
-            relocated_bytes=self.cloud.relocated_bytes_by_class[name] if self.cloud.has_several else nan,
+            relocated_bytes=self.cloud.class_use.relocated_bytes[name] if self.cloud.several else nan,
             figures=replace(
                 self.figures,
                 edges=[self.figures.edges[number] for number in numbers],

@@ -8,7 +8,8 @@ from itertools import chain
 
 from simulator.cell.cloud_config import Batching, QueueOrder
 from simulator.timing.cloud.job import Job, JobState, SessionKey, Share
-from simulator.timing.cloud.kv_memory import KvMemory, KvReservations
+from simulator.timing.cloud.kv_memory import KvMemory
+from simulator.timing.cloud.kv_reservations import KvReservations
 
 
 class Server:
@@ -25,8 +26,6 @@ class Server:
         self.busy = False
         self.shares: list[Share] = []
         self.since_s = 0.0
-        self.parts: dict[str, float] = {}
-        """What each class of devices has of its pass, together 1; {} where devices have no classes."""
         self.sends_until_s = 0.0
         """When the last cache that it sends to another server is there."""
         self.version = 0
@@ -242,8 +241,8 @@ class ServerPool:
         return chain(self.jobs, self.prefills, reread) if self._batching.chunked else self.jobs
 
     def _turn(self, job: Job) -> tuple[bool, float, bool, int]:
-        """Sorts jobs: where there is no room for all, those first whose sessions are in; then by the queue's order; then
-        those that decode and verify; then by arrival."""
+        """Sorts jobs: where there is no room for all, those first whose sessions are in; then by the queue's order;
+        then those that decode and verify; then by arrival."""
         waits, arrived = self.kv.turn(job.session) if self._is_short else (False, 0)
         return waits, self._order.rank(job), self._batching.chunked and self._may_be_cut(job), arrived
 
