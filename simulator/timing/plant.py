@@ -192,7 +192,8 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         decodes = decodable[place] and (alone or all(decodable))
         talks = {device: Conversation(env, cloud, each.workload) for device in each.devices if each.workload.talks}
         network = Network(
-            env, links, cloud, each.edge, passes, each.workload, reads_at_work, own_uplink, decodes, windows,
+            env, links, cloud, each.edge, passes, each.workload, reads_at_work, own_uplink, decodes,
+            each.scheme.drafts, each.scheme.drafts_in_cloud, windows,
             priority=each.priority,
             conversations=talks,
         )  # fmt: skip
@@ -262,7 +263,7 @@ def _open_exchange(
             network.env.take_ticket()
         answer = decoded_answer(terms, network.edge_passes.drafts_per_pass)
         if finds_room(answer, network, device.number):
-            return DecodedRequest(network, device, request, decoding.setting.scheme, answer)
+            return DecodedRequest(network, device, request, answer)
     return Driver(network, device, request, terms, held.session)
 
 
