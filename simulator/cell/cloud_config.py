@@ -433,6 +433,11 @@ class CloudConfig(Part):
         """The servers of all clouds, those that prefill apart."""
         return self.clouds * self.servers
 
+    @property
+    def _routes_to_caches(self) -> bool:
+        """Whether jobs go where their sessions' caches are."""
+        return self.routing.pooled or isinstance(self.routing, Affinity)
+
     @model_validator(mode="after")
     def _failures_of_servers(self) -> Self:
         self.failures.check_numbers("failures", "server", self.all_servers)
@@ -447,13 +452,13 @@ class CloudConfig(Part):
             raise ValueError(f"relocation = null: must be one of {ways} where clouds is more than 1")
         if self.clouds > 1 and self.prefill_servers:
             raise ValueError(f"prefill_servers = {self.prefill_servers}: must be 0 where clouds is more than 1")
-        if self.clouds > 1 and not (self.routing.pooled or isinstance(self.routing, Affinity)):
+        if self.clouds > 1 and not self._routes_to_caches:
             raise ValueError(f"routing = {self.routing.kind}: must be shared or affinity where clouds is more than 1")
         return self
 
     @model_validator(mode="after")
     def _caches_stay_where_they_are_sent(self) -> Self:
-        if self.prefill_servers and not (self.routing.pooled or isinstance(self.routing, Affinity)):
+        if self.prefill_servers and not self._routes_to_caches:
             raise ValueError(
                 f"routing = {self.routing.kind}: must be shared or affinity where prefill_servers send caches"
             )
@@ -515,7 +520,7 @@ class CloudConfig(Part):
 
     def _reads_again(self, evicts: bool) -> bool:
         """Whether a text may have to be read again, its cache being lost or at another server."""
-        moves = self.servers > 1 and not self.routing.pooled and not isinstance(self.routing, Affinity)
+        moves = self.servers > 1 and not self._routes_to_caches
         evicts = evicts and self.admission.evicts
         return moves or evicts or self.clouds > 1 or not isinstance(self.failures, NoDowntime)
 

@@ -55,10 +55,6 @@ class KvMemory:
         """Whether tokens are held for this session, and not only kept from the turn before."""
         return session in self._held and session not in self._kept
 
-    def held(self, session: SessionKey) -> int:
-        """Tokens held for this session, 0 where none are."""
-        return self._held.get(session, 0)
-
     def cached(self, session: SessionKey) -> int:
         """Tokens that need not be read again: held, in the host's memory, or received."""
         return self._held.get(session, 0) or (self._swapped.get(session, 0) if self._swapped else 0)
@@ -117,12 +113,6 @@ class KvMemory:
         """How many were moved between the two memories since this was asked last."""
         moved, self._moved_tokens = self._moved_tokens, 0
         return moved
-
-    def has_room(self, tokens: int) -> bool:
-        """Whether a session that is not in finds free room for so many tokens, or room that is only kept."""
-        if self.capacity_tokens is None:
-            return True
-        return self._total - self._kept_tokens + self._blocks(tokens) <= self.capacity_tokens
 
     def crop(self, session: SessionKey, tokens: int) -> None:
         """At most the first `tokens` of what is held for a session stay."""

@@ -76,15 +76,10 @@ class ServerPool:
         return self.reservations.waiting + self.waiting + len(self._running)
 
     @property
-    def running(self) -> bool:
-        """Whether any job is in a pass."""
-        return bool(self._running)
-
-    @property
     def may_wait(self) -> bool:
         """Whether jobs may wait beside a free server: for those in passes to give up memory, or, where none is thrown
         out for newcomers, for those that are in."""
-        return self.running or (self.kv.preempts and self.kv.held_tokens > self.kv.kept_tokens)
+        return bool(self._running) or (self.kv.preempts and self.kv.held_tokens > self.kv.kept_tokens)
 
     def free(self) -> Server | None:
         """The first server that could take what waits: it is up and runs no pass."""
@@ -213,7 +208,7 @@ class ServerPool:
             if share is None:
                 break
             out = self._is_short and not self.kv.is_in(job.session)
-            if out and (self.kv.evicted > evicted or not self.kv.has_room(job.text_tokens)):
+            if out and (self.kv.evicted > evicted or not self.kv.fits([(job.session, job.text_tokens)])):
                 break  # it lets nobody by that is not in
             if not self.kv.admit(job.session, share.cached_tokens + share.new_tokens, self._running):
                 if self._is_short:

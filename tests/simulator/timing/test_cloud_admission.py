@@ -284,7 +284,7 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_b
             idle = pool.free() and pool.waiting and pool.ready_s() < made.env.now
             if idle and preempt:  # nobody that waits is in, and the first of them has no room
                 first = min((*pool.jobs, *pool.prefills), key=pool._turn)
-                idle = pool.kv.held(first.session) or pool.kv.has_room(first.text_tokens)
+                idle = pool.kv.is_in(first.session) or pool.kv.fits([(first.session, first.text_tokens)])
             assert not idle, "I5"
         prefills = made.cloud._prefill_pool
         assert not (prefills and prefills.free() and prefills.waiting and prefills.ready_s() < made.env.now), "I5"

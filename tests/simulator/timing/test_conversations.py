@@ -193,10 +193,10 @@ def test_caches_between_turns_go_first_and_the_oldest_of_them(admission: str) ->
     memory.rename((0, 0), (0, 1), 8)  # its next turn is here, and not in: the youngest now
     assert (memory.held_tokens, memory.kept_tokens) == (48, 28)
     memory.arrive((5, 0), 20)
-    assert memory.has_room(30) and not memory.has_room(31)
+    assert memory.fits([((5, 0), 30)]) and not memory.fits([((5, 0), 31)])
     assert memory.admit((5, 0), 12, ())
-    assert [memory.held((number, 0)) for number in range(6)] == [0, 10, 0, 10, 10, 12]
-    assert memory.admit((3, 0), 16, ()) and [memory.held((number, 0)) for number in (1, 3)] == [0, 16]
+    assert [memory.cached((number, 0)) for number in range(6)] == [0, 10, 0, 10, 10, 12]
+    assert memory.admit((3, 0), 16, ()) and [memory.cached((number, 0)) for number in (1, 3)] == [0, 16]
     assert (memory.kept_tokens, memory.dropped, memory.evicted) == (8, 2, 0)
     memory.arrive((0, 1), 20)
     assert memory.admit((0, 1), 12, ()) and (memory.held_tokens, memory.kept_tokens) == (50, 0)
