@@ -27,7 +27,7 @@ from kinds.mistakes import shown
 from kinds.yaml_file import read_yaml
 from models.interface import Pair
 from simulator.cell.as_written import as_written
-from simulator.cell.cloud_config import CloudConfig, EarliestDeadline, request_tokens
+from simulator.cell.cloud_config import CloudConfig, EarliestDeadline, whole_blocks
 from simulator.cell.conversations import Conversations as Conversations
 from simulator.cell.device_classes import THE_CELLS, DeviceClass, Edge, Equipped
 from simulator.cell.dotted_names import Nested, differences, items_of, over, part_of
@@ -149,11 +149,10 @@ class Cell(Part):
             each.check_concurrency(self.workload.devices, self.classes)
         for each in self.classes:
             prompt, output = each.workload.longest
-            tokens = request_tokens(prompt, output, each.scheme.drafts)
-            self.cloud.check_holds(tokens, self.kv_tokens)
-            each.check_memory(tokens, each.edge.concurrency if each.workload.open else 1)
+            self.cloud.check_holds(each.request_tokens, self.kv_tokens)
+            each.check_memory(each.request_tokens, each.places)
             each.check_clock(prompt, output)
-            self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output)
+            self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output, evicts=not self.memory_holds_all)
         self.cloud.check_gpus()
         self.cloud.moved_token_bytes(self._drafts_in_cloud)
         limits = {(each.workload.slo_ttft_s, each.workload.slo_tpot_s) for each in self.classes}
@@ -190,8 +189,17 @@ class Cell(Part):
     @property
     def most_requests(self) -> int:
         """The most that are served at one time. In a closed loop a device has one."""
-        places = [each.count * (each.edge.concurrency if each.workload.open else 1) for each in self.classes]
-        return sum(places)
+        return sum(each.count * each.places for each in self.classes)
+
+    @property
+    def memory_holds_all(self) -> bool:
+        """Whether a server's memory holds whole all requests that may be there at one time, so that `cloud.admission`
+        makes no difference: those that are served, and as many before them of whose end it may not know yet."""
+        tokens = (
+            2 * each.count * each.places * whole_blocks(each.request_tokens, self.cloud.kv_block_tokens)
+            for each in self.classes
+        )
+        return self.kv_tokens is None or sum(tokens) <= self.kv_tokens
 
     @property
     def requests(self) -> int:

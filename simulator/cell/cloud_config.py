@@ -236,6 +236,7 @@ class Evict(Evicting):
 class Preempt(Evicting):
     """A session that is in grows, and where there is no room throws out those that came after it, the latest first, or
     at last itself. A new one, or one that was thrown out, waits in order of arrival for free room for all of its text.
+    While there is room for all that wait, passes take jobs in the order of their queue.
 
     So does vLLM's scheduler, first come, first served, with `cloud.kv_block_tokens` at 16. Sessions whose devices draft
     are thrown out too; none that is in a pass is.
@@ -336,7 +337,7 @@ class CloudConfig(Part):
         description="memory of each GPU, of that share, that passes take beside weights, keys and values: assumed, as "
         "of an 8B model in vLLM on a GPU of 80 GB; 0.3 to 7 GB as passes are short or long",
     )
-    admission: Admission = Field(WholeRequest(), description="whose keys and values the memory holds")
+    admission: Admission = Field(Preempt(), description="whose keys and values the memory holds")
     failures: Downtime = Field(
         NoDowntime(), description="when servers are down: a crash loses their pass and their caches"
     )
@@ -432,6 +433,11 @@ class CloudConfig(Part):
         """The servers of all clouds, those that prefill apart."""
         return self.clouds * self.servers
 
+    @property
+    def _routes_to_caches(self) -> bool:
+        """Whether jobs go where their sessions' caches are."""
+        return self.routing.pooled or isinstance(self.routing, Affinity)
+
     @model_validator(mode="after")
     def _failures_of_servers(self) -> Self:
         self.failures.check_numbers("failures", "server", self.all_servers)
@@ -446,13 +452,13 @@ class CloudConfig(Part):
             raise ValueError(f"relocation = null: must be one of {ways} where clouds is more than 1")
         if self.clouds > 1 and self.prefill_servers:
             raise ValueError(f"prefill_servers = {self.prefill_servers}: must be 0 where clouds is more than 1")
-        if self.clouds > 1 and not (self.routing.pooled or isinstance(self.routing, Affinity)):
+        if self.clouds > 1 and not self._routes_to_caches:
             raise ValueError(f"routing = {self.routing.kind}: must be shared or affinity where clouds is more than 1")
         return self
 
     @model_validator(mode="after")
     def _caches_stay_where_they_are_sent(self) -> Self:
-        if self.prefill_servers and not (self.routing.pooled or isinstance(self.routing, Affinity)):
+        if self.prefill_servers and not self._routes_to_caches:
             raise ValueError(
                 f"routing = {self.routing.kind}: must be shared or affinity where prefill_servers send caches"
             )
@@ -512,18 +518,18 @@ class CloudConfig(Part):
             )
         return tokens
 
-    @property
-    def reads_again(self) -> bool:
+    def _reads_again(self, evicts: bool) -> bool:
         """Whether a text may have to be read again, its cache being lost or at another server."""
-        moves = self.servers > 1 and not self.routing.pooled and not isinstance(self.routing, Affinity)
-        evicts = self.admission.evicts and self.kv_tokens is not None
+        moves = self.servers > 1 and not self._routes_to_caches
+        evicts = evicts and self.admission.evicts
         return moves or evicts or self.clouds > 1 or not isinstance(self.failures, NoDowntime)
 
-    def check_clocks(self, scheme: Scheme, requests: int, prompt: int, output: int) -> None:
+    def check_clocks(self, scheme: Scheme, requests: int, prompt: int, output: int, *, evicts: bool) -> None:
         """Raises ConfigError where a clock that the scheme needs was measured on a device and not on a server, or knows
-        nothing of a pass that there may be over its requests, so many at a time."""
+        nothing of a pass that there may be over its requests, so many at a time. `evicts`: whether sessions may be
+        thrown out of the memory, if the admission does that."""
         text = request_tokens(prompt, output, scheme.drafts)
-        most = (min(self.batching.cap, requests), text if self.reads_again else prompt + scheme.drafts, text)
+        most = (min(self.batching.cap, requests), text if self._reads_again(evicts) else prompt + scheme.drafts, text)
         clocks = {"latency": self.latency} if scheme.protocol != "local" else {}
         if scheme.drafts_in_cloud:
             clocks["drafter_latency"] = self.drafter_latency

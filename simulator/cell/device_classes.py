@@ -22,7 +22,7 @@ from models.latency.datasheets import DEVICES, SIZES
 from models.latency.latency import LONGEST_S, Latency
 from models.latency.roofline import Roofline
 from models.power import KWH_PRICES, POWER_NEEDED, POWERS, Power
-from simulator.cell.cloud_config import CloudConfig
+from simulator.cell.cloud_config import CloudConfig, request_tokens
 from simulator.cell.dotted_names import whole_fields
 from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Ask, Workload
@@ -174,6 +174,16 @@ class Equipped:
         if self.own_workload:
             return work.total
         return sum(map(work.requests_of, self.devices))
+
+    @property
+    def places(self) -> int:
+        """How many a device serves at one time. In a closed loop it has one."""
+        return self.edge.concurrency if self.workload.open else 1
+
+    @property
+    def request_tokens(self) -> int:
+        """The most tokens that one of them ever has cached."""
+        return request_tokens(*self.workload.longest, self.scheme.drafts)
 
     @property
     def counted_requests(self) -> int:

@@ -250,7 +250,6 @@ class SendMessage:
     """Whether `AddPart` follows."""
     replies: int = 1
     """So many the device waits for once all of it is put; 0: none, or as long as `Order.AWAIT` and `SETTLED` say."""
-    link: LinkRole = UPLINK
 
 
 @dataclass(slots=True)
@@ -343,7 +342,6 @@ class SendReply:
     round: int
     content: bytes
     verified: Verified | None = None
-    link: LinkRole = DOWNLINK
 
 
 EdgeCommand: TypeAlias = (

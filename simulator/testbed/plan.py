@@ -12,7 +12,6 @@ from channels.link.shaping import TokenBucket
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
-from simulator.cell.cloud_config import CloudConfig
 from simulator.cell.downtime import NoDowntime, ScheduledDowntime
 from simulator.cell.scheme import Scheme
 from simulator.protocols import PROTOCOLS, lacking
@@ -90,7 +89,7 @@ def check(cell: Cell) -> None:
 def _refusals(cell: Cell) -> Iterator[tuple[str, object, str]]:
     """Each with its field, its value, and what is allowed."""
     yield from _of_devices(cell)
-    yield from _of_cloud(cell.cloud)
+    yield from _of_cloud(cell)
     yield from _of_scheme(cell.scheme)
     for direction, back in zip(DIRECTIONS, reversed(DIRECTIONS), strict=True):
         ack_bits, header_bits = link(cell, direction).arq.ack_bits, link(cell, back).header_bits
@@ -126,7 +125,8 @@ def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "edge.concurrency", cell.edge.concurrency, "1"
 
 
-def _of_cloud(cloud: CloudConfig) -> Iterator[tuple[str, object, str]]:
+def _of_cloud(cell: Cell) -> Iterator[tuple[str, object, str]]:
+    cloud = cell.cloud
     if cloud.servers > 1:
         yield "cloud.servers", cloud.servers, "1"
     if cloud.clouds > 1:
@@ -135,10 +135,8 @@ def _of_cloud(cloud: CloudConfig) -> Iterator[tuple[str, object, str]]:
         yield "cloud.prefill_servers", cloud.prefill_servers, "0: there is one server"
     if cloud.order.ranks:
         yield "cloud.order", cloud.order.kind, "arrival: this cloud knows no deadlines and no classes"
-    if cloud.admission.evicts:
-        yield "cloud.admission", cloud.admission.kind, "whole_request: this machine's memory holds all"
-    if cloud.kv_tokens not in (None, "memory"):
-        yield "cloud.kv_tokens", cloud.kv_tokens, "null or memory: this machine's memory holds all"
+    if not cell.memory_holds_all:
+        yield "cloud.kv_tokens", cloud.kv_tokens, "null: this machine's memory holds all"
     if cloud.drafts_per_pass > 1:
         yield "cloud.drafts_per_pass", cloud.drafts_per_pass, "1: its models make a draft a pass"
     if cloud.token_budget is not None:

@@ -14,9 +14,7 @@ from itertools import accumulate
 from math import inf, nan
 
 from channels.link.rates import SECOND, MessageIndex
-from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Equipped
-from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Workload
 from simulator.protocols.accounts import note_payload
 from simulator.protocols.decoded_answer import DecodedAnswer, is_decodable
@@ -59,9 +57,7 @@ def planned_links(network: Network) -> tuple[PlannedLink, PlannedLink]:
 class DecodedRequest:
     """Both ends of one request, to its last token: `Device.answered` is called then."""
 
-    def __init__(
-        self, network: Network, device: Device, request: Request, scheme: Scheme, answer: DecodedAnswer
-    ) -> None:
+    def __init__(self, network: Network, device: Device, request: Request, answer: DecodedAnswer) -> None:
         self._uplink, self._downlink = planned_links(network)
         self._network = network
         self._env = network.env
@@ -69,8 +65,6 @@ class DecodedRequest:
         self._request = request
         self._answer = answer
         self._key = (request.device, request.number)
-        self._mirrors = scheme.drafts_in_cloud
-        self._most_tokens = request_tokens(len(request.prompt.tokens), request.output_tokens, scheme.drafts)
         self._horizon_s = network.workload.horizon_s
         self._round = self._answer.rounds[0]
         """The open one."""
@@ -244,9 +238,8 @@ class DecodedRequest:
 
     def _submit(self, command: SubmitJob) -> None:
         self._jobs += 1
-        terms = self._network, self._request, self._jobs, self._most_tokens, self._mirrors
         done = self._verified if self._ready else self._prefilled
-        job = ordered_job(command, *terms, self._job_enters, done)
+        job = ordered_job(command, self._network, self._request, self._jobs, self._job_enters, done)
         self._network.cloud.submit(job)
 
     def _job_enters(self, state: JobState) -> None:

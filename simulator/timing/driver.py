@@ -86,10 +86,12 @@ class Network:
     """Whether no other device's messages wait for the same transmitter."""
     decodes: bool
     """Whether some requests are timed after they are decoded (`decoded_request`)."""
+    most_drafts: int
+    """Of a round."""
+    mirrors: bool
+    """Whether the cloud's drafter runs over what its verifier does."""
     windows: ReceiveWindows | None = None
     """Where some device receives only after sending."""
-    uplinks: Sequence[LinkRole] = (UPLINK,)
-    """The links that carry messages to the cloud."""
     priority: int = 0
     """Of their jobs; the lower, the sooner."""
     conversations: Mapping[int, Conversation] = field(default_factory=dict)
@@ -160,18 +162,15 @@ def ordered_job(
     network: Network,
     request: Request,
     number: int,
-    most_tokens: int,
-    mirrors: bool,
     report: Callable[[JobState], None],
     done: Callable[[], None],
 ) -> Job:
-    """The job that a machine orders, by its number among those of its session. `most_tokens`: what the session's
-    request will have cached at most; `mirrors`: the cloud's drafter runs over what the verifier does."""
+    """The job that a machine orders, by its number among those of its session."""
     return Job(
         session=(request.device, request.number),
         text_tokens=command.text_tokens,
         read_tokens=command.read_tokens,
-        request_tokens=most_tokens,
+        request_tokens=request_tokens(len(request.prompt.tokens), request.output_tokens, network.most_drafts),
         report=report,
         done=done,
         cloud_drafts=command.cloud_drafts,
@@ -179,7 +178,7 @@ def ordered_job(
         due_s=_due_s(command, network.workload, request) if network.cloud.ranks else inf,
         priority=network.priority,
         number=number,
-        mirrors=mirrors and not command.cloud_drafts,
+        mirrors=network.mirrors and not command.cloud_drafts,
     )
 
 
@@ -207,15 +206,12 @@ class Driver(ServedRequest):
         """None once the request has ended."""
         self._cloud: machine.CloudMachine | None = None if protocol.cloud is None else protocol.cloud(terms)
         """None where nothing of the request is in the cloud any more."""
-        self._mirrors = scheme.drafts_in_cloud
-        """Whether the cloud's drafter runs over what its verifier does."""
         self._streams = scheme.streams and network.links[UPLINK].config.cut_through
         """Whether a payload may go out while its round is drafted."""
         self._conversation = network.conversations.get(device.number)
         self._held, self._edge_held, self._former = terms.held, terms.edge_held, former
         self._cloud_text = Tokens()
         """What the cloud has of the text, of which it keeps the cache."""
-        self._most_tokens = request_tokens(len(request.prompt.tokens), request.output_tokens, scheme.drafts)
         self._messages: dict[LinkRole, list[Message]] = {role: [] for role in network.links}
         """By link, what was put on it and not acknowledged by the other end, in order."""
         self._requests: dict[int, Message] = {}
@@ -235,8 +231,6 @@ class Driver(ServedRequest):
         """The message of the partial round that is drafted."""
         self._sent: Message | None = None
         """What the edge has put last."""
-        self._sent_on: LinkRole = UPLINK
-        """Where."""
         self._begun: Message | None = None
         """What goes out of the round that is drafted, before it is."""
         self._put_s = nan
@@ -267,8 +261,7 @@ class Driver(ServedRequest):
         self._then = None
         self._edge.close()
         self._edge = None
-        for role in self._network.uplinks:
-            self._withdraw_all(role)
+        self._withdraw_all(UPLINK)
         self._has_all()
         if self._former is not None:
             self._network.cloud.forget(self._former)
@@ -313,8 +306,7 @@ class Driver(ServedRequest):
         if self._edge is not None:
             assert message.kind is not None
             arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
-            for role in self._network.uplinks:
-                self._acknowledge(role, self._edge.acknowledged(arrived))
+            self._acknowledge(UPLINK, self._edge.acknowledged(arrived))
             if self._replies_due and arrived.kind is MessageKind.REPLY:
                 self._replies_due -= 1
                 if not self._replies_due:
@@ -528,10 +520,9 @@ class Driver(ServedRequest):
         request, now_s = self._request, self._env.now
         rounds = [(request.open[number], drafts) for number, drafts in command.rounds]
         void = {round_.number for round_, _ in rounds}
-        for role in self._network.uplinks:
-            messages = self._messages[role]
-            while messages and messages[-1].index[2] in void:  # the latest first: none is let go by one before it
-                self._network.links[role].withdraw(messages.pop())
+        messages = self._messages[UPLINK]
+        while messages and messages[-1].index[2] in void:  # the latest first: none is let go by one before it
+            self._network.links[UPLINK].withdraw(messages.pop())
         for round_, drafts in rounds:
             message = round_.payload
             assert isinstance(message, Message) and not round_.verified.tokens, (
@@ -608,10 +599,10 @@ class Driver(ServedRequest):
         self._put(Message((*self._key, 0), command.parts, self._cloud_receives, kind=command.kind), command)
 
     def _put(self, message: Message, command: machine.SendMessage) -> None:
-        self._sent, self._sent_on = message, command.link
+        self._sent = message
         if message is not self._begun:
-            self._messages[command.link].append(message)
-            self._network.links[command.link].put(message)
+            self._messages[UPLINK].append(message)
+            self._network.links[UPLINK].put(message)
         self._begun = None
         if self._network.windows is not None:
             self._replies_due = command.replies
@@ -623,7 +614,7 @@ class Driver(ServedRequest):
         assert message is not None
         if command.payload is not None and command.node is not None:
             note_payload(self._request.open[message.index[2]], command.payload, command.node)
-        if self._network.links[self._sent_on].add(message, command.part, ends=command.ends):
+        if self._network.links[UPLINK].add(message, command.part, ends=command.ends):
             self._put_s = self._env.now
 
     def _reply(self, command: machine.SendReply) -> None:
@@ -645,8 +636,8 @@ class Driver(ServedRequest):
             if command.verified is not None:
                 round_.verified = command.verified
         message.detour_s = self._detour_s
-        self._messages[command.link].append(message)
-        self._network.links[command.link].put(message)
+        self._messages[DOWNLINK].append(message)
+        self._network.links[DOWNLINK].put(message)
 
     def _acknowledge(self, role: LinkRole, through: int) -> None:
         """The other end has all that was put on this link of rounds up to this one."""
@@ -688,8 +679,7 @@ class Driver(ServedRequest):
 
     def _submit(self, command: machine.SubmitJob) -> None:
         self._jobs += 1
-        terms = self._network, self._request, self._jobs, self._most_tokens, self._mirrors
-        job = ordered_job(command, *terms, self._job_enters, self._job_done)
+        job = ordered_job(command, self._network, self._request, self._jobs, self._job_enters, self._job_done)
         self._job = job, command
         self._network.cloud.submit(job)
 

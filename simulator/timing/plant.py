@@ -113,7 +113,7 @@ class Plant:
             open=self.arrivals.open,
             figures=self.figures,
             hand_overs=self._hand_overs(self.movers),
-            relocated_bytes=self.cloud.relocated_bytes if self.cloud.has_several else nan,
+            relocated_bytes=self.cloud.relocated_bytes if self.cloud.several else nan,
         )
 
     def _hand_overs(self, devices: Iterable[int]) -> float:
@@ -146,13 +146,13 @@ class Plant:
             uplink=ways[0],
             downlink=ways[1],
             edges=[self.devices[number].station for number in numbers],
-            cloud_service_s=self.cloud.service_of_s(name),
-            round_passes=self.cloud.round_passes_by_class[name],
+            cloud_service_s=self.cloud.class_use.service_s(name, self.env.now),
+            round_passes=self.cloud.class_use.round_passes[name],
             dropped_packets=sum(link.dropped_of(mine) if link in theirs else link.dropped for link in own),
             cloud_evictions=nan,
             connected_j=self.connections.joules_of(mine),
             hand_overs=self._hand_overs(numbers),
-            relocated_bytes=self.cloud.relocated_bytes_by_class[name] if self.cloud.has_several else nan,
+            relocated_bytes=self.cloud.class_use.relocated_bytes[name] if self.cloud.several else nan,
             figures=replace(
                 self.figures,
                 edges=[self.figures.edges[number] for number in numbers],
@@ -192,7 +192,8 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         decodes = decodable[place] and (alone or all(decodable))
         talks = {device: Conversation(env, cloud, each.workload) for device in each.devices if each.workload.talks}
         network = Network(
-            env, links, cloud, each.edge, passes, each.workload, reads_at_work, own_uplink, decodes, windows,
+            env, links, cloud, each.edge, passes, each.workload, reads_at_work, own_uplink, decodes,
+            each.scheme.drafts, each.scheme.drafts_in_cloud, windows,
             priority=each.priority,
             conversations=talks,
         )  # fmt: skip
@@ -262,7 +263,7 @@ def _open_exchange(
             network.env.take_ticket()
         answer = decoded_answer(terms, network.edge_passes.drafts_per_pass)
         if finds_room(answer, network, device.number):
-            return DecodedRequest(network, device, request, decoding.setting.scheme, answer)
+            return DecodedRequest(network, device, request, answer)
     return Driver(network, device, request, terms, held.session)
 
 

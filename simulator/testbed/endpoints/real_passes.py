@@ -18,7 +18,8 @@ from simulator.cell.cloud_config import Batching, ByArrival
 from simulator.results.station import Customer
 from simulator.testbed.journal import Journal, PassMade, PassShare
 from simulator.timing.cloud.job import Job, SessionKey, Share
-from simulator.timing.cloud.kv_memory import KvMemory, KvReservations
+from simulator.timing.cloud.kv_memory import KvMemory
+from simulator.timing.cloud.kv_reservations import KvReservations
 from simulator.timing.cloud.server_pool import Server, ServerPool
 
 

@@ -5,21 +5,22 @@ A free server never waits beside a job that it may take (I5); a batching window 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import zip_longest
 
 import simpy
 
 from channels.uniforms import Uniforms
-from models.latency.latency import Latency, Work, block_passes
 from simulator.cell.cloud_config import CloudConfig
 from simulator.results.observer import Observer, ServerPass, Unserved
 from simulator.results.station import Station
-from simulator.timing.cloud.job import Job, SessionKey, Share
-from simulator.timing.cloud.kv_memory import KvMemory, KvReservations
+from simulator.timing.cloud.class_use import ClassUse
+from simulator.timing.cloud.job import Job, SessionKey
+from simulator.timing.cloud.kv_memory import KvMemory
+from simulator.timing.cloud.kv_reservations import KvReservations
+from simulator.timing.cloud.pass_times import PassTimes
+from simulator.timing.cloud.placement import Placement
 from simulator.timing.cloud.server_pool import Server, ServerPool
 from simulator.timing.event_loop import later
 
@@ -64,12 +65,7 @@ class Cloud:
         self._pooled = config.routing.pooled and config.clouds == 1
         """Whether there is one pool for all."""
         self._served_s = 0.0
-        self._classes = classes
-        self._served_by_class_s: dict[str, float] = defaultdict(float)
-        self.round_passes_by_class: Counter[str] = Counter()
-        """The `round_passes` of each class of devices."""
-        self.relocated_bytes_by_class: dict[str, float] = defaultdict(float)
-        """The `relocated_bytes` likewise."""
+        self.class_use = ClassUse(classes, self._times)
         self._turn = 0
         self._homes: dict[SessionKey, list[ServerPool]] = {}
         """Where jobs of a session went, the latest first; of use only where each server is a pool of its own."""
@@ -80,18 +76,10 @@ class Cloud:
         groups = [self._servers[first : first + step] for first in range(0, len(self._servers), step)]
         self._pools = [self._pool(group, kv_tokens) for group in groups]
         """Those of one cloud after those of another."""
-        self._crossed: Counter[int] = Counter()
-        """How often each device has come to another cloud's area."""
-        self._at: dict[SessionKey, int] = {}
-        """The cloud that has a session's cache, or to which that is under way; of use where there are several."""
-        self._serving: set[SessionKey] = set()
-        """Sessions with a job, likewise."""
-        self._goes_on: dict[SessionKey, SessionKey] = {}
-        """By a turn under way to its conversation's cloud: the session before, of which that holds the text."""
-        self._relocation = config.relocation
+        self.several = config.clouds > 1
+        """Whether there are several clouds."""
+        self._placement = Placement(config.clouds, config.relocation)
         self._token_bytes = token_bytes or 0.0
-        self._sends_until_s = [0.0] * config.clouds
-        """When each cloud has sent what it sends to others."""
         prefilling = [Server(config.all_servers + number) for number in range(config.prefill_servers)]
         self._prefill_pool = self._pool(prefilling, None) if prefilling else None
         self._all_servers = [*self._servers, *prefilling]
@@ -100,21 +88,9 @@ class Cloud:
         self._start_failures(failure_uniforms)
 
     @property
-    def has_several(self) -> bool:
-        """Whether there are several clouds."""
-        return self._relocation is not None
-
-    @property
     def service_s(self) -> float:
         """Server-seconds of passes so far, those lost or under way included."""
         return self._served_s + sum(self.env.now - server.since_s for server in self._all_servers if server.busy)
-
-    def service_of_s(self, name: str) -> float:
-        """What a class of devices has of `service_s`: of each pass the part that its sequences would take, each alone
-        in a pass, of what all would."""
-        busy = (server for server in self._all_servers if server.busy)
-        under_way_s = sum((self.env.now - server.since_s) * server.parts.get(name, 0.0) for server in busy)
-        return self._served_by_class_s[name] + under_way_s
 
     @property
     def evictions(self) -> int:
@@ -126,10 +102,10 @@ class Cloud:
         assert job.text_tokens <= job.request_tokens, "a session's text outgrows its request"
         visit = job.visit = self.station.arrive()
         job.waits_since_s = self.env.now
-        if self._relocation is not None:
-            self._at.setdefault(job.session, self._nearest(job.session[0]))
+        if self._placement.relocation is not None:
+            self._placement.place(job.session)
             self._relocate(job.session)
-            self._serving.add(job.session)
+            self._placement.begin_job(job.session)
         self._route(job)
         if visit.began_s is None:
             job.report("queue")
@@ -163,47 +139,35 @@ class Cloud:
                 self._vacate(pool, session)
         self._homes.pop(session, None)
         self._transfers.pop(session, None)
-        self._at.pop(session, None)
-        self._goes_on.pop(session, None)
+        self._placement.forget(session)
 
     def cross(self, device: int) -> None:
         """The device comes to the area of the next cloud."""
-        self._crossed[device] += 1
-        for session in [each for each in self._at if each[0] == device]:
+        for session in self._placement.cross(device):
             self._relocate(session)
 
     def detour_s(self, session: SessionKey) -> float:
         """How much longer a message of this session travels, either way, since its cloud is not its device's."""
-        at = self._at.get(self._goes_on.get(session, session))
-        if self._relocation is None or at is None or at == self._nearest(session[0]):
-            return 0.0
-        return self._relocation.backhaul_s
-
-    def _nearest(self, device: int) -> int:
-        return (device + self._crossed[device]) % self._config.clouds
+        return self._placement.detour_s(session)
 
     def _relocate(self, session: SessionKey) -> None:
         """Sends on what there is of a session that is to follow its device, unless it is served or under way."""
-        here, to = self._at.get(session), self._nearest(session[0])
-        if here is None or here == to or session in self._serving or session in self._transfers:
+        relocation = self._placement.relocation
+        if relocation is None or not self._placement.may_follow(session) or session in self._transfers:
             return
         pools = self._reached(session)
         cached = max((pool.kv.cached(session) for pool in pools), default=0)
-        relocation = self._relocation
-        sent = None if relocation is None else relocation.sends(cached, self._token_bytes)
-        if relocation is None or sent is None:
+        sent = relocation.sends(cached, self._token_bytes)
+        if sent is None:
             return
         self._homes.pop(session, None)
         for pool in pools:
             self._vacate(pool, session)
-        self._at[session] = to
+        there_s = self._placement.send(session, sent.sent_bytes, self.env.now)
         self.relocated_bytes += sent.sent_bytes
-        if self._classes:
-            self.relocated_bytes_by_class[self._classes[session[0]]] += sent.sent_bytes
-        until_s = max(self.env.now, self._sends_until_s[here]) + 8 * sent.sent_bytes / relocation.backhaul_bps
-        self._sends_until_s[here] = until_s
+        self.class_use.relocate(session[0], sent.sent_bytes)
         self._transfers[session] = transfer = CacheTransfer(session, sent.cached_tokens)
-        later(self.env, until_s + relocation.backhaul_s - self.env.now, partial(self._received, transfer))
+        later(self.env, there_s - self.env.now, partial(self._received, transfer))
 
     def keep(self, session: SessionKey) -> None:
         """The session is over, and another turn of its conversation may adopt its cache, if nobody needs the room."""
@@ -214,14 +178,12 @@ class Cloud:
 
     def expect(self, session: SessionKey, turn: SessionKey) -> None:
         """The next turn of a session's conversation is on its way, to the cloud that has that."""
-        self._goes_on[turn] = session
+        self._placement.expect(session, turn)
 
     def adopt(self, session: SessionKey, turn: SessionKey, tokens: int) -> None:
         """The first `tokens` of what was kept of a session are the next turn's from now on, in the cloud where they
         are, or to which they are under way."""
-        self._goes_on.pop(turn, None)
-        if session in self._at:
-            self._at[turn] = self._at.pop(session)
+        self._placement.adopt(session, turn)
         for pool in self._reached(session):
             pool.adopt(session, turn, tokens)
         if session in self._homes:
@@ -269,8 +231,6 @@ class Cloud:
             self._dispatch(pool)
         else:
             self._move_to(pool, job.session)
-            if pool.kv.preempts:
-                self._dispatch(pool)
 
     def _has_no_cache(self, job: Job) -> bool:
         return job.read_tokens > 0 and not any(pool.kv.cached(job.session) for pool in self._reached(job.session))
@@ -305,7 +265,7 @@ class Cloud:
     def _choose(self, session: SessionKey) -> ServerPool | None:
         """The pool for a session's job among those of its cloud that are up, if any is."""
         of_each = len(self._pools) // self._config.clouds
-        first = of_each * self._at.get(session, 0)
+        first = of_each * self._placement.cloud(session)
         pools = [pool for pool in self._pools[first : first + of_each] if pool.servers_up]
         if not pools:
             return None
@@ -324,6 +284,8 @@ class Cloud:
                 later(self.env, wait_s, partial(self._window_over, pool, pool.oldest()))
                 return
             if not self._begin(pool, server):
+                for session in pool.outside():
+                    self._move_to(pool, session)
                 return
 
     def _window_over(self, pool: ServerPool, job: Job, _: simpy.Event) -> None:
@@ -342,8 +304,7 @@ class Cloud:
         duration_s = self._times.of_s(server.shares)
         if self._swap_s_per_token:
             duration_s += self._swap_s_per_token * pool.kv.take_moved_tokens()
-        if self._classes:
-            server.parts = self._parts(server.shares)
+        self.class_use.begin(server)
         for share in server.shares:
             job = share.job
             assert job.visit is not None
@@ -351,27 +312,10 @@ class Cloud:
             job.queue_s += server.since_s - job.waits_since_s
             job.batch = len(server.shares)
             job.passes += 1
-            verifies = share.completes and job.verified_drafts is not None
-            self.round_passes += verifies
-            if self._classes:
-                self.round_passes_by_class[self._classes[job.session[0]]] += verifies
+            self.round_passes += share.verifies
             job.report(share.state)
         later(self.env, duration_s, partial(self._finish, pool, server, server.version))
         return True
-
-    def _parts(self, shares: Sequence[Share]) -> dict[str, float]:
-        """What each class has of a pass over these shares, together 1: passes are split as `service_of_s` says. Where
-        none would take any time, all sequences count alike."""
-        names = [self._classes[share.job.session[0]] for share in shares]
-        if len({*names}) == 1:
-            return {names[0]: 1.0}
-        alone_s = [self._times.of_s([share]) for share in shares]
-        if not (whole_s := sum(alone_s)):
-            alone_s, whole_s = [1.0] * len(shares), len(shares)
-        parts: dict[str, float] = defaultdict(float)
-        for name, its_s in zip(names, alone_s, strict=True):
-            parts[name] += its_s / whole_s
-        return parts
 
     def _finish(self, pool: ServerPool, server: Server, version: int, _: simpy.Event) -> None:
         if version != server.version:
@@ -384,7 +328,7 @@ class Cloud:
             if share.completes or job.withdrawn:
                 assert job.visit is not None
                 self.station.leave(job.visit)
-                self._serving.discard(job.session)
+                self._placement.end_job(job.session)
             else:
                 self._wait_again(job)
                 cut.append(job)
@@ -399,7 +343,7 @@ class Cloud:
         for share in shares:  # before the server is free: what they submit next may share its next pass
             if share.completes and not share.job.withdrawn:
                 share.job.done()
-        if self._at:
+        if self._placement:
             for share in shares:
                 self._relocate(share.job.session)
         pool.release(server)
@@ -412,8 +356,7 @@ class Cloud:
         """A pass has ended, or been lost."""
         now_s = self.env.now
         self._served_s += now_s - server.since_s
-        for name, part in server.parts.items():
-            self._served_by_class_s[name] += part * (now_s - server.since_s)
+        self.class_use.end(server, now_s - server.since_s)
         for share in server.shares:
             share.job.serve_s += now_s - server.since_s
         began_s, server.since_s = server.since_s, now_s
@@ -439,7 +382,7 @@ class Cloud:
 
     def _leave(self, job: Job) -> None:
         assert job.visit is not None
-        self._serving.discard(job.session)
+        self._placement.end_job(job.session)
         if job.visit.began_s is None and self._observer is not None:
             self._observer.on_unserved(Unserved(self.station.name, job.session, job.waits_since_s, self.env.now))
         self.station.leave(job.visit)
@@ -497,56 +440,3 @@ class CacheTransfer:
     tokens: int
     waiting: Job | None = None
     """The session's next job, which needs them."""
-
-
-class PassTimes:
-    """How long a server's pass takes, with all that belongs to it.
-
-    Where the latency model draws, a pass takes as long as the index of its first job says: which of its session's jobs,
-    in which of its passes; and whether that session meets a slow machine or a fast one (`spells`, as for the passes at
-    its edge). What else happens in the cloud, and when, makes no difference.
-    """
-
-    def __init__(self, config: CloudConfig, uniforms: Uniforms, spells: Uniforms) -> None:
-        self._latency = config.latency
-        self._drafter_latency = config.drafter_latency
-        self._drafts_per_pass = config.drafts_per_pass
-        self._step_s = config.step_s
-        self._judge_s = config.judge_s
-        self._decode_s_per_draft = config.decode_s_per_draft
-        self._uniforms = uniforms
-        self._spells = spells
-
-    def of_s(self, shares: Sequence[Share]) -> float:
-        """Seconds of the verifier's pass, after the drafter's passes of jobs that have any, which run side by side, of
-        the engine's step around them, one for all, and of the rounds that are read and verified beside it, one after
-        another."""
-        work, drafting = [], []
-        for share in shares:
-            work.append((share.new_tokens, share.cached_tokens))
-            if share.job.mirrors or share.job.cloud_drafts:
-                alone = share.job.mirrors or not share.completes  # no draft is made
-                drafting.append(share.drafting if alone else block_passes(share.drafting, self._drafts_per_pass))
-        verify_s = self._step_s + (
-            self._pass_s(self._latency, work, shares[0], 0) if self._latency.random else self._latency.pass_s(work)
-        )
-        if self._judge_s or self._decode_s_per_draft:
-            verify_s += self._verification_s(shares)
-        if not drafting:
-            return verify_s
-        passes = enumerate(zip_longest(*drafting), 1)
-        return verify_s + sum(
-            self._pass_s(self._drafter_latency, [work for work in side_by_side if work], shares[0], place)
-            for place, side_by_side in passes
-        )
-
-    def _pass_s(self, latency: Latency, work: Work, first: Share, place: int) -> float:
-        if not latency.random:
-            return latency.pass_s(work)
-        job = first.job
-        uniform = self._uniforms.uniform(*job.session, job.number, job.passes, place)
-        return latency.drawn_s(work, uniform, self._spells.uniform(*job.session))
-
-    def _verification_s(self, shares: Sequence[Share]) -> float:
-        verified = [share.job.verified_drafts for share in shares if share.completes]
-        return sum(self._judge_s + self._decode_s_per_draft * drafts for drafts in verified if drafts is not None)

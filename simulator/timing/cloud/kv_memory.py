@@ -1,13 +1,13 @@
-"""A server's cache memory: which sessions' tokens it holds, who is evicted for whom, and who is admitted to it."""
+"""A server's cache memory: which sessions' tokens it holds, and who is evicted for whom."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from itertools import chain
 
-from simulator.cell.cloud_config import QueueOrder, whole_blocks
-from simulator.timing.cloud.job import Job, SessionKey
+from simulator.cell.cloud_config import whole_blocks
+from simulator.timing.cloud.job import SessionKey
 
 
 class KvMemory:
@@ -31,9 +31,11 @@ class KvMemory:
         self._swapped: dict[SessionKey, int] = {}
         self._received: set[SessionKey] = set()
         """Those of them that came from another server, and are there for nothing."""
-        self._arrived: dict[SessionKey, int] = {}
-        """The number of each session by arrival, where that decides."""
+        self._arrived: dict[SessionKey, tuple[int, int]] = {}
+        """Where that decides, the number of each session by arrival, and the tokens of its whole request."""
         self._arrivals = 0
+        self._whole_tokens = 0
+        """Those of all of them, in whole blocks."""
         self._total = 0
         self._kept: dict[SessionKey, None] = {}
         """Sessions that are over, or go on and are not in yet, of whom something is held; the oldest first."""
@@ -53,10 +55,6 @@ class KvMemory:
         """Whether tokens are held for this session, and not only kept from the turn before."""
         return session in self._held and session not in self._kept
 
-    def held(self, session: SessionKey) -> int:
-        """Tokens held for this session, 0 where none are."""
-        return self._held.get(session, 0)
-
     def cached(self, session: SessionKey) -> int:
         """Tokens that need not be read again: held, in the host's memory, or received."""
         return self._held.get(session, 0) or (self._swapped.get(session, 0) if self._swapped else 0)
@@ -65,14 +63,26 @@ class KvMemory:
         """Whether the session has arrived, or anything of it is cached."""
         return session in self._arrived or self.cached(session) > 0
 
-    def arrive(self, session: SessionKey) -> None:
-        """The session is here, maybe again."""
+    def arrive(self, session: SessionKey, whole_tokens: int) -> None:
+        """The session is here, maybe again, with a request that will hold so many tokens at most."""
         if session not in self._arrived:
-            self._arrived[session] = self._arrivals = self._arrivals + 1
+            self._arrivals += 1
+            self._arrived[session] = self._arrivals, (tokens := self._blocks(whole_tokens))
+            self._whole_tokens += tokens
 
     def turn(self, session: SessionKey) -> tuple[bool, int]:
         """Sorts sessions that have arrived: those that are in, then the others, each in order of arrival."""
-        return not self.is_in(session), self._arrived[session]
+        return not self.is_in(session), self._arrived[session][0]
+
+    def fits(self, texts: Iterable[tuple[SessionKey, int]]) -> bool:
+        """Whether there is room for these sessions with so many tokens each, beside the others that are in."""
+        if self.capacity_tokens is None or self._whole_tokens <= self.capacity_tokens:
+            return True
+        need = sum(
+            self._blocks(tokens) - (self._blocks(self._held[session]) if self.is_in(session) else 0)
+            for session, tokens in texts
+        )
+        return self._total - self._kept_tokens + need <= self.capacity_tokens
 
     def admit(self, session: SessionKey, tokens: int, pinned: Collection[SessionKey]) -> bool:
         """Makes the session hold `tokens`, throwing out others but the pinned ones; False, and no change of what is
@@ -82,7 +92,7 @@ class KvMemory:
         if self.capacity_tokens is not None:
             if not (self._preempt if self.preempts else self._make_room)(need, session, pinned):
                 return False
-            if session in self._held:
+            if session in self._held and not self.preempts:
                 self._held.move_to_end(session)
         if self._kept:
             self.take_back(session)
@@ -103,12 +113,6 @@ class KvMemory:
         """How many were moved between the two memories since this was asked last."""
         moved, self._moved_tokens = self._moved_tokens, 0
         return moved
-
-    def has_room(self, tokens: int) -> bool:
-        """Whether a session that is not in finds free room for so many tokens, or room that is only kept."""
-        if self.capacity_tokens is None:
-            return True
-        return self._total - self._kept_tokens + self._blocks(tokens) <= self.capacity_tokens
 
     def crop(self, session: SessionKey, tokens: int) -> None:
         """At most the first `tokens` of what is held for a session stay."""
@@ -131,11 +135,11 @@ class KvMemory:
     def depart(self, session: SessionKey) -> None:
         """The session is gone."""
         self.forget(session)
-        self._arrived.pop(session, None)
+        self._let_go(session)
 
     def keep(self, session: SessionKey) -> None:
         """The session is over, and what is held for it stays as long as nobody needs the room."""
-        self._arrived.pop(session, None)
+        self._let_go(session)
         if session in self._held and session not in self._kept:
             self._kept[session] = None
             self._kept_tokens += self._blocks(self._held[session])
@@ -165,12 +169,16 @@ class KvMemory:
                 self.keep(to)
 
     def clear(self) -> None:
-        """Loses everything."""
+        """Loses everything, and nobody is here any more."""
+        self._arrived.clear()
         self._held.clear()
         self._swapped.clear()
         self._received.clear()
         self._kept.clear()
-        self._total = self._kept_tokens = 0
+        self._total = self._kept_tokens = self._whole_tokens = 0
+
+    def _let_go(self, session: SessionKey) -> None:
+        self._whole_tokens -= self._arrived.pop(session, (0, 0))[1]
 
     def _blocks(self, tokens: int) -> int:
         return tokens if self._block_tokens == 1 else whole_blocks(tokens, self._block_tokens)
@@ -220,94 +228,3 @@ class KvMemory:
             self._moved_tokens += tokens
         self.evicted += not kept
         self.dropped += kept
-
-
-class KvReservations:
-    """Admission control of a memory that holds whole requests: what each session has reserved, and the jobs whose
-    sessions wait for a reservation, in the order of the queue.
-
-    Nobody overtakes for its size: a short request waits behind a long one for which there is no space. A reservation
-    lasts until it is released. Without a capacity every session is admitted.
-    """
-
-    def __init__(self, capacity_tokens: int | None, block_tokens: int, order: QueueOrder) -> None:
-        self._block_tokens = block_tokens
-        self._order = order
-        self.limited = capacity_tokens is not None
-        self._capacity_tokens = capacity_tokens
-        self._reserved: dict[SessionKey, int] = {}
-        self._taken_tokens = 0
-        self._waiting: dict[Job, None] = {}
-
-    @property
-    def room_tokens(self) -> int:
-        """What nobody has reserved."""
-        assert self._capacity_tokens is not None
-        return self._capacity_tokens - self._taken_tokens
-
-    @property
-    def waiting(self) -> int:
-        """Jobs whose sessions are not admitted yet."""
-        return len(self._waiting)
-
-    @property
-    def taken_tokens(self) -> int:
-        """All that is reserved."""
-        return self._taken_tokens
-
-    def holds(self, session: SessionKey) -> bool:
-        """Whether the session was admitted."""
-        return session in self._reserved
-
-    def admit(self, job: Job) -> bool:
-        """Whether the job's session is admitted, now that it is here; if not it waits."""
-        if self._capacity_tokens is None or job.session in self._reserved:
-            return True
-        self._waiting[job] = None
-        if self._next() is not job or not self._fits(job):
-            return False
-        del self._waiting[job]
-        self._take(job)
-        return True
-
-    def admit_waiting(self) -> Iterator[Job]:
-        """Those who have waited and are admitted now."""
-        while self._waiting and self._fits(job := self._next()):
-            del self._waiting[job]
-            self._take(job)
-            yield job
-
-    def remove(self, job: Job) -> bool:
-        """Takes the job out of the line; False where it was not in it."""
-        found = job in self._waiting
-        self._waiting.pop(job, None)
-        return found
-
-    def release(self, session: SessionKey) -> None:
-        """The session gives up its reservation."""
-        self._taken_tokens -= self._reserved.pop(session, 0)
-
-    def clear(self) -> None:
-        """All reservations are lost; who waits goes on waiting."""
-        self._reserved.clear()
-        self._taken_tokens = 0
-
-    def drain(self) -> Iterator[Job]:
-        """Empties the line."""
-        while self._waiting:
-            job = next(iter(self._waiting))
-            del self._waiting[job]
-            yield job
-
-    def _next(self) -> Job:
-        return min(self._waiting, key=self._order.rank) if self._order.ranks else next(iter(self._waiting))
-
-    def _fits(self, job: Job) -> bool:
-        assert self._capacity_tokens is not None
-        fits = self._taken_tokens + whole_blocks(job.request_tokens, self._block_tokens) <= self._capacity_tokens
-        assert fits or self._reserved, "I5: an empty memory admits nobody"
-        return fits
-
-    def _take(self, job: Job) -> None:
-        self._reserved[job.session] = tokens = whole_blocks(job.request_tokens, self._block_tokens)
-        self._taken_tokens += tokens

@@ -8,7 +8,8 @@ from itertools import chain
 
 from simulator.cell.cloud_config import Batching, QueueOrder
 from simulator.timing.cloud.job import Job, JobState, SessionKey, Share
-from simulator.timing.cloud.kv_memory import KvMemory, KvReservations
+from simulator.timing.cloud.kv_memory import KvMemory
+from simulator.timing.cloud.kv_reservations import KvReservations
 
 
 class Server:
@@ -25,17 +26,16 @@ class Server:
         self.busy = False
         self.shares: list[Share] = []
         self.since_s = 0.0
-        self.parts: dict[str, float] = {}
-        """What each class of devices has of its pass, together 1; {} where devices have no classes."""
         self.sends_until_s = 0.0
         """When the last cache that it sends to another server is there."""
         self.version = 0
 
 
 class ServerPool:
-    """Jobs wait here in order of arrival; where prefills are cut into chunks, they wait behind the rest.
+    """Jobs wait here in order of arrival; where prefills are cut into chunks, they wait behind the rest. Where sessions
+    are preempted and there is no room for all that wait, those first whose sessions are in and came first.
 
-    One whose session is not admitted to the memory yet waits for that, before all this.
+    One whose session has no reservation yet, where there are some, waits for that before all this.
     """
 
     def __init__(
@@ -53,7 +53,8 @@ class ServerPool:
         self.waits_for_batch = type(batching).ready_s is not Batching.ready_s
         """Whether a free server may wait for more jobs."""
         self._order = order
-        self._sorts = kv.preempts or order.ranks
+        self._is_short = False
+        """Whether there was no room for all that waited when a pass was formed last."""
         self._batching = batching
         self._token_budget = token_budget
         self.jobs: dict[Job, None] = {}
@@ -75,15 +76,10 @@ class ServerPool:
         return self.reservations.waiting + self.waiting + len(self._running)
 
     @property
-    def running(self) -> bool:
-        """Whether any job is in a pass."""
-        return bool(self._running)
-
-    @property
     def may_wait(self) -> bool:
         """Whether jobs may wait beside a free server: for those in passes to give up memory, or, where none is thrown
         out for newcomers, for those that are in."""
-        return self.running or (self.kv.preempts and self.kv.held_tokens > self.kv.kept_tokens)
+        return bool(self._running) or (self.kv.preempts and self.kv.held_tokens > self.kv.kept_tokens)
 
     def free(self) -> Server | None:
         """The first server that could take what waits: it is up and runs no pass."""
@@ -117,18 +113,17 @@ class ServerPool:
         return session in self._running
 
     def add(self, job: Job) -> bool:
-        """The job waits: for a pass, or, where the answer is False, for its session to be admitted first."""
+        """The job waits: for a pass, or, where the answer is False, for its session's reservation first."""
         if self.reservations.limited and not self.reservations.admit(job):
             return False
         self._make_room_for(job)
+        if self.kv.preempts:
+            self.kv.arrive(job.session, job.request_tokens)
         if self._batching.chunked:
             self._queue(job)
         else:
             self.jobs[job] = None
-        if not self.kv.preempts:
-            return True
-        self.kv.arrive(job.session)
-        return self.kv.is_in(job.session)
+        return True
 
     def remove(self, job: Job) -> bool:
         """Takes the job out of the queue, or from those that wait for admission; False where it was in neither."""
@@ -167,6 +162,11 @@ class ServerPool:
         self.kv.clear()
         self.reservations.clear()
 
+    def outside(self) -> list[SessionKey]:
+        """Sessions whose jobs wait for room that others have, where sessions are preempted."""
+        waiting = chain(self.jobs, self.prefills) if self.kv.preempts else ()
+        return [job.session for job in waiting if not self.kv.is_in(job.session)]
+
     def oldest(self) -> Job:
         """The waiting job that has been here longest."""
         heads = [next(iter(queue)) for queue in (self.jobs, self.prefills) if queue]
@@ -194,21 +194,24 @@ class ServerPool:
         reread: dict[Job, None] = {}
         budget, cap, chunked = self._token_budget, self._batching.cap, self._batching.chunked
         evicted = self.kv.evicted
+        self._is_short = self.kv.preempts and not self.kv.fits(
+            (job.session, job.text_tokens) for job in chain(self.jobs, self.prefills)
+        )
         for job in self._in_order(reread):
             if len(shares) == cap or budget == 0:
                 break
             if chunked and job in self.jobs and job not in reread and self._may_be_cut(job):
                 reread[job] = None
-                if not self._sorts:
+                if not (self._is_short or self._order.ranks):
                     continue
             share = self._share(job, budget, alone=not shares)
             if share is None:
                 break
-            out = self.kv.preempts and not self.kv.is_in(job.session)
-            if out and (self.kv.evicted > evicted or not self.kv.has_room(job.text_tokens)):
+            out = self._is_short and not self.kv.is_in(job.session)
+            if out and (self.kv.evicted > evicted or not self.kv.fits([(job.session, job.text_tokens)])):
                 break  # it lets nobody by that is not in
             if not self.kv.admit(job.session, share.cached_tokens + share.new_tokens, self._running):
-                if self.kv.preempts:
+                if self._is_short:
                     continue
                 break
             self._running.add(job.session)
@@ -228,14 +231,14 @@ class ServerPool:
 
     def _in_order(self, reread: dict[Job, None]) -> Iterable[Job]:
         """Those that wait, in the order in which they are considered for a pass."""
-        if self._sorts:
+        if self._is_short or self._order.ranks:
             return sorted(chain(self.jobs, self.prefills), key=self._turn)
         return chain(self.jobs, self.prefills, reread) if self._batching.chunked else self.jobs
 
     def _turn(self, job: Job) -> tuple[bool, float, bool, int]:
-        """Sorts jobs: those first whose sessions are in, where that matters, then by the order of the queue, then those
-        that decode and verify, then by arrival."""
-        waits, arrived = self.kv.turn(job.session) if self.kv.preempts else (False, 0)
+        """Sorts jobs: where there is no room for all, those first whose sessions are in; then by the queue's order;
+        then those that decode and verify; then by arrival."""
+        waits, arrived = self.kv.turn(job.session) if self._is_short else (False, 0)
         return waits, self._order.rank(job), self._batching.chunked and self._may_be_cut(job), arrived
 
     def end(self, server: Server) -> list[Share]:

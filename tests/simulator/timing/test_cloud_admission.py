@@ -139,7 +139,7 @@ def held_to_their_end(requests: list[Asked], room_tokens: int) -> list[list[floa
 @pytest.mark.parametrize(("room_tokens", "mean_gap_s"), [(100, 20.0), (100, 60.0), (300, 25.0)])
 def test_passes_end_when_the_twin_says_that_holds_requests_to_their_end(room_tokens: int, mean_gap_s: float) -> None:
     requests = asked(3, 200, mean_gap_s)
-    made = Sessions(requests, batching="none", kv_tokens=room_tokens)
+    made = Sessions(requests, batching="none", kv_tokens=room_tokens, admission="whole_request")
     made.run()
     twin = held_to_their_end(requests, room_tokens)
     for mine, its in zip(made.done_s(), twin, strict=True):
@@ -172,7 +172,12 @@ class Preempting:
             self.moved_s += self.swap_s * tokens
 
     def chosen(self, waiting: dict[int, int]) -> int | None:
-        """Who runs next of those that wait, each up to a text."""
+        """Who runs next of those that wait, each up to a text: the first, where there is room for all."""
+        lacking = (
+            -(-text // self.block) - -(-self.inside.get(number, 0) // self.block) for number, text in waiting.items()
+        )
+        if sum(lacking) <= self.free():
+            return next(iter(waiting), None)
         before = self.evictions
         for number in sorted(set(waiting) & set(self.inside)):
             lacks = -(-waiting[number] // self.block) - -(-self.inside[number] // self.block)
@@ -234,7 +239,7 @@ def test_blocks_of_16_let_in_as_many_as_have_whole_ones() -> None:
     """floor(floor(M / b) / ceil(T / b)) requests of T tokens are in: each of 17 wastes 15 tokens."""
     for block, room, tokens in ((1, 160, 17), (16, 160, 17), (16, 175, 16), (8, 175, 17)):
         bench = Bench(
-            batching={"kind": "waiting", "cap": 64}, kv_tokens=room, kv_block_tokens=block,
+            batching={"kind": "waiting", "cap": 64}, kv_tokens=room, kv_block_tokens=block, admission="whole_request",
             latency={"kind": "constant", "per_pass_s": 1.0},
         )  # fmt: skip
         for number in range(40):
@@ -299,7 +304,7 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_b
                 idle = held or not pool.may_wait
             elif idle and not held:  # nobody that waits is in, and the first of them has no room
                 first = min((*pool.jobs, *pool.prefills), key=pool._turn)
-                idle = pool.kv.held(first.session) or pool.kv.has_room(first.text_tokens)
+                idle = pool.kv.is_in(first.session) or pool.kv.fits([(first.session, first.text_tokens)])
             assert not idle, "I5"
         prefills = made.cloud._prefill_pool
         assert not (prefills and prefills.free() and prefills.waiting and prefills.ready_s() < made.env.now), "I5"
@@ -330,12 +335,39 @@ def test_sixteen_devices_in_room_for_eight_run_at_half_the_rate_and_thrash_where
     """Streamed decoding, passes bound by memory: eight at a time make half the tokens a second, twice over."""
     memory, half = Memory(), 8 * (8 + 24 + 1)
     free = run_cell("cloud_only", memory)
-    held = run_cell("cloud_only", memory, kv_tokens=half)
+    held = run_cell("cloud_only", memory, kv_tokens=half, admission="whole_request")
     thrown = run_cell("cloud_only", memory, kv_tokens=half, admission="evict")
     assert held["cloud_evictions"] == 0 < thrown["cloud_evictions"]
     assert 0.5 <= held["tokens_per_s"] / free["tokens_per_s"] < 0.6
     assert thrown["tokens_per_s"] < held["tokens_per_s"]
     assert thrown["prefill_s"] > 10 * held["prefill_s"] and held["cloud_queue_s"] > 10 * free["cloud_queue_s"]
+
+
+@pytest.mark.parametrize(
+    "cloud",
+    [
+        {"batching": {"kind": "waiting", "cap": 3}},
+        {"batching": {"kind": "continuous", "cap": 4}, "token_budget": 12, "kv_block_tokens": 16},
+        {"batching": {"kind": "continuous", "cap": 4}, "token_budget": 12, "order": "earliest_deadline"},
+        {"batching": "none", "servers": 3, "routing": "round_robin"},
+        {"batching": {"kind": "waiting", "cap": 3}, "failures": {"kind": "random", "mean_there_s": 1.0}},
+    ],
+    ids=str,
+)
+def test_where_there_is_room_for_all_no_admission_changes_a_table(cloud: dict[str, object]) -> None:
+    asked = {"kind": "closed", "devices": 12, "requests": 2, "prompt_tokens": 16, "output_tokens": 24, "distinct": 4,
+             "slo_ttft_s": 0.5, "slo_tpot_s": 0.05}  # fmt: skip
+    memory, room = Memory(), 2 * 12 * (16 + 24 + 9 + 15)
+    latency = {"kind": "affine", "base_s": 0.02, "per_token_s": 1e-3}
+    tables = []
+    for kind in ("whole_request", "preempt", "evict"):
+        fields = {"kv_tokens": room, "latency": latency, "admission": kind, **cloud}
+        made = cell("k_sqs", workload=asked, cloud=fields, uplink=link(1e5, sharing="own"))
+        assert made.memory_holds_all and not made.with_({"cloud.kv_tokens": 300}).memory_holds_all
+        found = ran(made, memory).result
+        assert found.summary["cloud_queue_s"] > 0.01, "nobody waits for a pass"
+        tables.append([table.drop(columns="cell").to_csv() for table in (found.requests, found.rounds)])
+    assert tables[0] == tables[1] == tables[2]
 
 
 @pytest.mark.parametrize("absent", [True, False])
@@ -348,7 +380,8 @@ def test_requests_that_are_given_up_let_the_next_in(scheme: str, drafts: int, de
     fault = {"absences": {"kind": "scheduled", "away": [(0, 0.3, 0.9)]}} if absent else {"deadline_s": deadline_s}
     fields = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 24, **fault}
     made = cell(scheme, workload=fields, cloud={
-        "kv_tokens": 8 + 24 + drafts + 1, "batching": "none", "latency": {"kind": "constant", "per_pass_s": 0.02},
+        "kv_tokens": 8 + 24 + drafts + 1, "admission": "whole_request", "batching": "none",
+        "latency": {"kind": "constant", "per_pass_s": 0.02},
     })  # fmt: skip
     run = ran(made)
     assert len(run.requests) == 6 and {each.outcome for each in run.requests} > {"answered"}
@@ -373,7 +406,10 @@ def test_the_next_request_is_let_in_when_the_cloud_has_made_the_answer_and_not_w
     latency = {"kind": "constant", "per_pass_s": 0.02}
     made = cell(
         scheme, workload=asked, uplink=link(inf, arq=PATIENT), downlink=link(inf, FAR_S, arq=PATIENT),
-        cloud={"kv_tokens": 8 + 12 + 9, "batching": batching, "latency": latency, "drafter_latency": latency},
+        cloud={
+            "kv_tokens": 8 + 12 + 9, "admission": "whole_request", "batching": batching, "latency": latency,
+            "drafter_latency": latency,
+        },
     )  # fmt: skip
     watch = AirWatch()
     run = ran(made, watch=watch)
@@ -390,7 +426,8 @@ def test_who_is_let_in_shares_the_very_next_pass(tmp_path: Path) -> None:
     watch = AirWatch()
     free = link(inf, delay_s=0.0)
     ran(cell("cloud_only", workload=asked, uplink=free, downlink=free, cloud={
-        "kv_tokens": 13 + 21, "batching": "waiting", "latency": {"kind": "constant", "per_pass_s": 1.0},
+        "kv_tokens": 13 + 21, "admission": "whole_request", "batching": "waiting",
+        "latency": {"kind": "constant", "per_pass_s": 1.0},
     }), watch=watch)  # fmt: skip
     assert [sorted(each.sessions) for each in watch.passes[:5]] == [[A], [A, B], [A, B], [A, B], [B, C]]
 
@@ -400,7 +437,8 @@ def test_a_device_that_draws_its_corrections_ends_a_request_whose_end_the_cloud_
     asked = {"kind": "closed", "devices": 2, "requests": 3, "prompt_tokens": 8, "output_tokens": 40,
              "stop_at_eos": True}  # fmt: skip
     pair = {"pair": Tables().kind}
-    made = cell("dssd", models=pair, workload=asked, cloud={"kv_tokens": 8 + 40 + 9, "batching": "none"})
+    cloud = {"kv_tokens": 8 + 40 + 9, "admission": "whole_request", "batching": "none"}
+    made = cell("dssd", models=pair, workload=asked, cloud=cloud)
     run = ran(made)
     assert any(len(each.tokens) < 40 for each in run.requests)
     assert {each.outcome for each in run.requests} == {"answered"}

@@ -68,6 +68,7 @@ class Patient(Batching):
 WINDOW = {"kind": "window", "cap": 4, "window_s": 30}
 AFFINE = {"servers": 2, "routing": "affinity"}
 ALONE = {"batching": "none"}
+WHOLE = {"batching": "none", "admission": "whole_request"}
 FILLED = [job(0, A, 60), job(1, B, 70), job(2, C, 30)]
 """A's pass of 10 s holds 60; B's 70 wait for memory; C's 30 wait behind B."""
 BUSY_HOME = [job(0, A, 10), job(500, B, 1000), job(1000, A, 12)]
@@ -76,7 +77,7 @@ GROWING = [job(1000 * number, A, tokens) for number, tokens in enumerate((10, 12
 """One session's text, each job long after the one before."""
 LINE = [job(0, A, 20, request=70), job(1, B, 5, request=60), job(2, C, 5, request=30)]
 """On two servers of 50 tokens each."""
-TWO = {"servers": 2, "kv_tokens": 50, **ALONE}
+TWO = {"servers": 2, "kv_tokens": 50, **WHOLE}
 
 PLAYS = {
     "batching: a lone job waits for its window and no longer": Play(
@@ -92,13 +93,13 @@ PLAYS = {
         {"batching": "patient_in_tests"}, [job(1, A, 2), job(3, B, 2)], [[4.0], [4.0]]
     ),
     "admission: nobody overtakes: B's 80 do not fit beside A's 60, and C's 10, which would, wait behind them": Play(
-        {"kv_tokens": 100, **ALONE},
+        {"kv_tokens": 100, **WHOLE},
         [job(0, A, 5, request=60), job(1, B, 5, request=80), job(2, C, 5, request=10), forget(50, A)],
         [[0.0], [50.0], [55.0]],
         states={1: [(1.0, "queue"), (50.0, "serve")]},
     ),
     "admission: who is in waits for nobody: A keeps its reservation while its device drafts": Play(
-        {"kv_tokens": 100, **ALONE},
+        {"kv_tokens": 100, **WHOLE},
         [job(0, A, 5, request=60), job(1, B, 5, request=60), job(30, A, 9, read=5, request=60), forget(70, A)],
         [[0.0], [70.0], [30.0]],
         states={2: [(30.0, "serve")]},
@@ -110,14 +111,14 @@ PLAYS = {
         TWO, [*LINE, withdraw(7, 1), forget(7, B)], [[0.0], [], [7.0]]
     ),
     "admission: after a crash B, whose device was drafting, waits for C on the other server to end": Play(
-        AFFINE | ALONE | {"kv_tokens": 100} | down((0, 50, 5000)),
+        AFFINE | WHOLE | {"kv_tokens": 100} | down((0, 50, 5000)),
         [job(0, B, 10, request=90, prefill=True), job(1, C, 10, request=90, prefill=True),
          job(60, B, 14, read=10, request=90), forget(200, C)],
         done=[[10.0], [11.0], [214.0]],
         states={2: [(60.0, "queue"), (200.0, "prefill")]},
     ),
     "admission: A, who waits for server 1, reserves nothing on 0, or A and B would wait for each other for ever": Play(
-        {"servers": 2, "routing": "round_robin", "kv_tokens": 100, **ALONE},
+        {"servers": 2, "routing": "round_robin", "kv_tokens": 100, **WHOLE},
         [job(0, A, 10, request=60, prefill=True), job(1, B, 10, request=60, prefill=True), job(50, C, 1, request=10),
          job(100, A, 12, read=10, request=60), job(101, B, 12, read=10, request=60), forget(300, B)],
         states={3: [(100.0, "queue"), (300.0, "prefill")], 4: [(101.0, "prefill")]},

@@ -153,10 +153,11 @@ SWAPPED: Final = {"swap_bytes_per_s": 1e9}
         *({"admission": kind, "routing": routing} for kind in ("whole_request", "evict", "preempt")
           for routing in ("shared", "affinity", "round_robin")),
         {"admission": {"kind": "evict"} | SWAPPED}, {"admission": {"kind": "preempt"} | SWAPPED, "routing": "affinity"},
-        {"kv_block_tokens": 16}, {"kv_block_tokens": 16, "admission": "preempt", "routing": "affinity"},
-        {"prefill_servers": 1, "kv_transfer_bytes_per_s": 1e5}, {"prefill_servers": 1, "routing": "affinity"},
+        {"kv_block_tokens": 16, "admission": "whole_request"}, {"kv_block_tokens": 16, "routing": "affinity"},
+        {"prefill_servers": 1, "kv_transfer_bytes_per_s": 1e5, "admission": "whole_request"},
+        {"prefill_servers": 1, "routing": "affinity"},
         {"prefill_servers": 1, "admission": {"kind": "preempt"} | SWAPPED},
-        {"admission": "preempt", "batching": "continuous"},
+        {"batching": "continuous"}, {"batching": "continuous", "admission": "whole_request"},
     ],
     ids=str,
 )  # fmt: skip
@@ -186,19 +187,19 @@ def test_caches_between_turns_go_first_and_the_oldest_of_them(admission: str) ->
     """Five sessions of 10 tokens in a memory for 50: three that are kept, in the order 2, 0, 1, and two that are in."""
     memory = KvMemory(50, preempts=admission == "preempt")
     for number in range(5):
-        memory.arrive((number, 0))
+        memory.arrive((number, 0), 20)
         assert memory.admit((number, 0), 10, ())
     for number in (2, 0, 1):
         memory.keep((number, 0))
     memory.rename((0, 0), (0, 1), 8)  # its next turn is here, and not in: the youngest now
     assert (memory.held_tokens, memory.kept_tokens) == (48, 28)
-    memory.arrive((5, 0))
-    assert memory.has_room(30) and not memory.has_room(31)
+    memory.arrive((5, 0), 20)
+    assert memory.fits([((5, 0), 30)]) and not memory.fits([((5, 0), 31)])
     assert memory.admit((5, 0), 12, ())
-    assert [memory.held((number, 0)) for number in range(6)] == [0, 10, 0, 10, 10, 12]
-    assert memory.admit((3, 0), 16, ()) and [memory.held((number, 0)) for number in (1, 3)] == [0, 16]
+    assert [memory.cached((number, 0)) for number in range(6)] == [0, 10, 0, 10, 10, 12]
+    assert memory.admit((3, 0), 16, ()) and [memory.cached((number, 0)) for number in (1, 3)] == [0, 16]
     assert (memory.kept_tokens, memory.dropped, memory.evicted) == (8, 2, 0)
-    memory.arrive((0, 1))
+    memory.arrive((0, 1), 20)
     assert memory.admit((0, 1), 12, ()) and (memory.held_tokens, memory.kept_tokens) == (50, 0)
     assert memory.is_in((0, 1)) and memory.evicted == 0
 

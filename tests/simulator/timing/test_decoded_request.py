@@ -123,6 +123,8 @@ def any_cell(number: int) -> Cell:
     block = one_of(headers, 1, 1, 1, 2, 3)
     if block > 1:
         edge |= {"drafts_per_pass": block, "latency": {"kind": "affine", "base_s": 0.004, "per_token_s": 1e-3}}
+    if cloud["admission"] == "evict":
+        cloud["admission"] = one_of(np.random.default_rng((30, number)), "evict", "preempt")
     for each in links.values():
         each["headers"] = rarely(headers, 0.04, one_of(headers, "plain", *HEADERS), "rohc")
     return cell(scheme, workload=workload, cloud=cloud, edge=edge, fleet=fleet, seed=number % 7, **links)

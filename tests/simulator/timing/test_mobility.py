@@ -200,7 +200,7 @@ def test_a_cache_is_kept_or_sent_or_read_again(
     bench.cloud.forget((0, 0))
     bench.run()
     station = bench.cloud.station
-    assert station.area == station.sojourn_s and not station.present and not bench.cloud._at
+    assert station.area == station.sojourn_s and not station.present and not bench.cloud._placement
     assert not any(pool.kv.cached((0, 0)) or pool.holds((0, 0)) for pool in bench.cloud._pools)
 
 
@@ -316,7 +316,8 @@ def test_conversations_say_the_same_however_they_move_and_no_cache_is_lost_or_do
         plant.env.run(until=plant.env.now + 60.0)
         for pool in plant.cloud._pools:
             assert pool.kv.held_tokens == 0 and not pool.kv._swapped and not pool.reservations.taken_tokens
-        assert not (plant.cloud._at or plant.cloud._transfers or plant.cloud._goes_on or plant.cloud._homes)
+        assert not (plant.cloud._placement or plant.cloud._transfers or plant.cloud._homes)
+        assert not plant.cloud._placement._continued
 
 
 def test_a_class_moves_and_another_does_not() -> None:
