@@ -30,11 +30,10 @@ from transformers import AttentionInterface, DynamicCache, PreTrainedModel
 
 from kinds import ConfigError, first_line
 from models.fixed_batch import WIDEST, FixedBatch
-from models.packed_passes import ForwardPass, SharedNetwork, some_tokens, unfit
+from models.packed_passes import STEPS, ForwardPass, SharedNetwork, some_tokens, unfit
 
 BATCHED: Final = "batched_texts"  # the attention of a batched pass, to the transformers library
 ALIGNED: Final = 16  # places of a cache, a multiple of this: kernels of attention want masks of such rows
-TRIED: Final = ((17, 1, 40, 6), (1, 5, 2, 9), (1, 1, 1, 1))  # new tokens of each text of the trial, pass by pass
 
 
 @dataclass
@@ -108,7 +107,7 @@ class BatchedNetwork(SharedNetwork):
     def _tried(self) -> bool:
         """Whether a text's logits have the same bits alone, beside others, in other rows. Reports on stderr if not."""
         spent, self.spent, self._packs = self.spent, PassesSpent(), False
-        texts = min(len(TRIED[0]), self.batch.sequences)
+        texts = min(len(STEPS[0]), self.batch.sequences)
         alone = self._history(texts, at_once=False)
         again = [self._history(texts, at_once=True, before=n) for n in {0, self.batch.sequences - texts}]
         self.spent = spent
@@ -125,8 +124,8 @@ class BatchedNetwork(SharedNetwork):
         """The logits of all passes of the trial, of texts that stand behind so many other rows."""
         others = [self.cache() for _ in range(before)]
         caches, logits = [self.cache() for _ in range(texts)], list[torch.Tensor]()
-        room = min(WIDEST, self.batch.tokens // len(TRIED), self.module.config.max_position_embeddings // len(TRIED))
-        for number, step in enumerate(TRIED):
+        room = min(WIDEST, self.batch.tokens // len(STEPS), self.module.config.max_position_embeddings // len(STEPS))
+        for number, step in enumerate(STEPS):
             tokens = [some_tokens(number, min(new, room), self.module.config.vocab_size) for new in step[:texts]]
             passes = [self.wanted(*each, min(2, len(each[1]))) for each in zip(caches, tokens, strict=True)]
             logits += self.make(passes) if at_once else [each.alone() for each in passes]

@@ -333,7 +333,7 @@ class _TextByText(torch.nn.Module):
 
 
 Make = Callable[[Sequence[ForwardPass]], list[torch.Tensor]]
-STEPS = ((17, 1, 40, 6), (1, 5, 2, 9), (1, 1, 1, 1))  # new tokens of each text, pass by pass
+STEPS = ((17, 1, 40, 6), (1, 5, 2, 9), (1, 1, 1, 1))  # of a trial: new tokens of each text, pass by pass
 FILLING = 3
 DISTRIBUTIONS = 2  # of each pass that are compared, or all where there are fewer
 

@@ -25,8 +25,9 @@ class AcceptanceTable(TypedDict):
     by_kind: dict[str, dict[str, float]]
 
 
-def acceptance_table(pair: LoadedPair, prompt_tokens: int = 64, new_tokens: int = 64, seed: int = 0) -> AcceptanceTable:
-    """Acceptance at each of TEMPERATURES on `new_tokens` sampled tokens after each prompt's first `prompt_tokens`."""
+def acceptance_table(pair: LoadedPair, new_tokens: int = 64) -> AcceptanceTable:
+    """Acceptance at each of TEMPERATURES on `new_tokens` sampled tokens after each prompt's first 64."""
+    prompt_tokens, seed = 64, 0
     by_kind: dict[str, dict[str, list[float]]] = {}
     for temperature in TEMPERATURES:
         for index, prompt in enumerate(pair.prompts):

@@ -25,7 +25,7 @@ DRAFTS: Final = 3
 """Of a round, in all of SpecDecode-Bench's figure 1."""
 BENCH: Final = "[SpecDecode-Bench](https://specdecode-bench.github.io), arXiv 2601.11580, vLLM 0.10.1"
 BLOG: Final = "[vLLM's blog](https://vllm.ai/blog/2024-10-17-spec-decode), October 2024"
-NO_LINK: Final = {"rate": {"kind": "constant", "bps": "inf"}, "delay": {"kind": "constant", "delay_s": 0.0}}
+NO_LINK: Final[Fields] = {"rate": {"kind": "constant", "bps": "inf"}, "delay": {"kind": "constant", "delay_s": 0.0}}
 
 
 class Benchmark(NamedTuple):
@@ -88,7 +88,7 @@ TEXTS: Final = 16
 
 
 @cache
-def _memory() -> Memory:
+def memory() -> Memory:
     """What the same texts are decoded with."""
     return Memory()
 
@@ -106,7 +106,7 @@ def latency_s(pair: Fields, workload: Fields, cloud: Fields, drafts: int = 0) ->
             "cloud": {"batching": {"kind": "continuous", "cap": 256}, "kv_tokens": None, **cloud},
         }
     )
-    return float(simulate(cell, memory=_memory()).summary["latency_s"])
+    return float(simulate(cell, memory=memory()).summary["latency_s"])
 
 
 def gain(task: Benchmark, users: int, cloud: Fields, acceptance: Fields) -> float:
@@ -131,8 +131,9 @@ def large_gains(task: Benchmark, users: Sequence[int] = USERS) -> list[float]:
     return [gain(task, each, LARGE_CLOUD, task.large_acceptance) for each in users]
 
 
-def paid_up_to(task: Benchmark, most: int = 2 * USERS[-1]) -> str:
-    """Users at once at which drafts no longer gain, of the 70B, in a straight line from USERS' last to `most`."""
+def paid_up_to(task: Benchmark) -> str:
+    """Users at once at which drafts no longer gain, of the 70B, in a straight line from USERS' last to twice that."""
+    most = 2 * USERS[-1]
     last, beyond = large_gains(task, (USERS[-1], most))
     if beyond >= 1:
         return f"above {most}, where it is {beyond:.2f}"

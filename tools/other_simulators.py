@@ -19,6 +19,7 @@ import pandas as pd
 from kinds.arrays import Floats
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
+from tools.engine_figures import NO_LINK
 from tools.validation_page import DOCS, put
 
 BEGIN, END = "<!-- simulators -->", "<!-- /simulators -->"
@@ -82,7 +83,6 @@ class Against:
         """Each request on a device of its own, its prompt in the cloud, nothing between the two."""
         path = SERVED / f"{self.load}.csv"
         requests = pd.read_csv(path)
-        link = {"rate": {"kind": "constant", "bps": "inf"}, "delay": {"kind": "constant", "delay_s": 0.0}}
         pair = {"kind": "synthetic", "size": 4, "contexts": 4, "prompt_tokens": int(requests["input_tokens"].max())}
         cloud = {
             "batching": {"kind": "continuous", "cap": 64}, "token_budget": 512, "kv_tokens": None,
@@ -96,8 +96,8 @@ class Against:
                     "prompt_at_cloud": True,
                 },
                 "scheme": "cloud_only",
-                "uplink": link,
-                "downlink": link,
+                "uplink": NO_LINK,
+                "downlink": NO_LINK,
                 "cloud": cloud | dict(self.cloud),
             }
         )  # fmt: skip

@@ -11,22 +11,22 @@ page says.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import Final, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from channels.link.base_station import BaseStation, efficiency
 from channels.uniforms import Uniforms
 from kinds.arrays import Floats
 from models.latency.profile import Profile
 from simulator import Cell, simulate
-from simulator.decoding.memory import Memory
 from simulator.results.phase_prediction import one_draft_up_to_s
 from simulator.schemes import UcbSpecStop
 from simulator.schemes.policy import DraftRound, EdgeView, SeenLink, SeenVerdict
 from simulator.tuning.joint_split import User, equal_shares, own_lengths
 from tools import engine_figures
+from tools.engine_figures import NO_LINK, Fields, memory
 from tools.validation_page import DOCS, Row, compared, put
 
 BEGIN, END = "<!-- papers -->", "<!-- /papers -->"
@@ -83,8 +83,8 @@ SUITES: Final = {"Qwen2.5-0.5B and 7B": QWEN, "Llama-3.2-1B and 8B": LLAMA}
 
 RUNS: Final = 40
 SEEDS: Final = 4
-BOLD_S: Final = 0.1
-"""A beta a hundred times the paper's."""
+BETA_S, BOLD_S = 1e-3, 0.1
+"""The paper's, and one a hundred times that."""
 SPECSTOP: Final = "[UCB-SpecStop](https://github.com/szpsunkk/UCB-SpecStop), arXiv 2606.20591"
 
 
@@ -98,40 +98,58 @@ def affine_s(suite: Suite) -> tuple[float, float]:
 def testbed(suite: Suite, delay_ms: float, length: int, policy: object = "fixed_length", seed: int = 0) -> Cell:
     """A text of 2,000 tokens on that testbed, ids alone, the prompt in the cloud."""
     draft_s, rest_s = affine_s(suite)
-    link = {
-        "rate": {"kind": "constant", "bps": "inf"},
-        "delay": {"kind": "constant", "delay_s": delay_ms / 1e3 + OWN_DELAY_S},
-        "arq": {"kind": "selective_repeat", "timeout_s": 2.0},
-    }
+    delay = {"kind": "constant", "delay_s": delay_ms / 1e3 + OWN_DELAY_S}
+    link = NO_LINK | {"delay": delay, "arq": {"kind": "selective_repeat", "timeout_s": 2.0}}
     ids = {"sparsifier": {"kind": "top_k", "k": 1}, "quantizer": "exact", "code": "ids", "budget_bits": None}
-    return Cell.from_fields(
-        {
-            "models": {
-                "pair": {"kind": "acceptance", "survival": suite.survival, "size": 256, "prompt_tokens": 8},
-                "temperature": 0.0,
-            },
-            "workload": {"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 2000},
-            "scheme": {"kind": "composed", **ids, "max_drafts": length, "policy": policy},
-            "edge": {"latency": {"kind": "constant", "per_pass_s": draft_s}, "encode_s_per_draft": 0.0},
-            "cloud": {"batching": "none", "latency": {"kind": "constant", "per_pass_s": VERIFY_S + rest_s}},
-            "uplink": link,
-            "downlink": link,
-            "seed": seed,
-        }
+    return one_device(
+        {"survival": suite.survival, "size": 256, "prompt_tokens": 8},
+        (1, 8, 2000),
+        {"kind": "composed", **ids, "max_drafts": length, "policy": policy},
+        (draft_s, VERIFY_S + rest_s),
+        (link, link),
+        seed,
     )
 
 
-@cache
-def memory() -> Memory:
-    """What the same texts are decoded with, at every delay."""
-    return Memory()
+def one_device(
+    pair: Fields,
+    answers: tuple[int, int, int],
+    scheme: object,
+    passes_s: tuple[float, float],
+    links: tuple[Fields, Fields] = (NO_LINK, NO_LINK),
+    seed: int = 0,
+) -> Cell:
+    """A cell of one device whose cloud serves it alone. answers: how many, tokens of a prompt, tokens of an answer;
+    passes_s: seconds of a pass, of the drafter's and of the verifier's; links: up and down."""
+    requests, prompt_tokens, output_tokens = answers
+    draft_s, verify_s = passes_s
+    return Cell.from_fields(
+        {
+            "models": {"pair": {"kind": "acceptance", **pair}, "temperature": 0.0},
+            "workload": {
+                "kind": "closed", "requests": requests, "prompt_tokens": prompt_tokens, "output_tokens": output_tokens,
+            },
+            "scheme": scheme,
+            "edge": {"latency": {"kind": "constant", "per_pass_s": draft_s}, "encode_s_per_draft": 0.0},
+            "cloud": {"batching": "none", "latency": {"kind": "constant", "per_pass_s": verify_s}},
+            "uplink": links[0],
+            "downlink": links[1],
+            "seed": seed,
+        }
+    )  # fmt: skip
+
+
+def later_rounds(cell: Cell) -> tuple[float, pd.DataFrame]:
+    """All simulated rounds but the first of an answer: their seconds, and what is known of them."""
+    rounds = simulate(cell, memory=memory()).rounds
+    later = rounds[rounds["round"] > 1]
+    return float((later["answered_s"] - later["started_s"]).sum()), later
 
 
 def token_s(cell: Cell) -> float:
     """Seconds a token, the first round left out."""
-    rounds = simulate(cell, memory=memory()).rounds
-    later = rounds[rounds["round"] > 1]
-    return float((later["answered_s"] - later["started_s"]).sum() / later["committed"].sum())
+    took_s, rounds = later_rounds(cell)
+    return float(took_s / rounds["committed"].sum())
 
 
 def round_costs(suite: Suite, seeds: int, lengths: Sequence[int] = LENGTHS) -> tuple[Floats, Floats]:
@@ -141,11 +159,11 @@ def round_costs(suite: Suite, seeds: int, lengths: Sequence[int] = LENGTHS) -> t
     def cost(length: int) -> tuple[float, float]:
         pass_ms = float(np.interp(length, *np.array(suite.draft_ms).T)) / length
         alone = suite._replace(survival=suite.survival[:length], draft_ms=((1, pass_ms), (2, 2 * pass_ms)))
-        runs = [simulate(testbed(alone, 0, length, seed=seed), memory=memory()).rounds for seed in range(seeds)]
-        later = [rounds[rounds["round"] > 1] for rounds in runs]
-        took_s = sum(float((each["answered_s"] - each["started_s"]).sum()) for each in later)
-        count = sum(map(len, later))
-        return took_s / count, sum(float(each["committed"].sum()) for each in later) / count
+        took_s, rounds = zip(
+            *[later_rounds(testbed(alone, 0, length, seed=seed)) for seed in range(seeds)], strict=True
+        )
+        count = sum(map(len, rounds))
+        return sum(took_s) / count, sum(float(each["committed"].sum()) for each in rounds) / count
 
     took_s, tokens = np.array([cost(length) for length in lengths]).T
     return took_s, tokens
@@ -158,8 +176,9 @@ def first_above_one_ms(took_s: Floats, tokens: Floats, delays_ms: Sequence[float
     return float(delays_ms[above[0]]) if len(above) else np.inf
 
 
-def found_by_few_rounds(suite: Suite, took_s: Floats, runs: int = 2000, rounds: int = 300) -> Floats:
-    """Which of the tested delays a run of so many rounds of each length, at each delay, finds to be that one."""
+def found_by_few_rounds(suite: Suite, took_s: Floats, runs: int = 2000) -> Floats:
+    """Which of the tested delays a run of 300 rounds of each length, at each delay, finds to be that one."""
+    rounds = 300
     draw, survival, delays_ms = np.random.default_rng(0), np.array(suite.survival), np.array(DELAYS_MS)
     shares = -np.diff(survival, prepend=1.0, append=0.0)  # of rounds, by how many drafts stand
     stood = draw.multinomial(rounds, shares, size=(runs, len(LENGTHS), len(delays_ms)))
@@ -180,7 +199,7 @@ def simulated_gaps(suite: Suite, delay_ms: float, seeds: int, explorations_s: Se
     return [np.array([taken_s(beta_s, seed) for seed in range(seeds)]) / best_s - 1 for beta_s in explorations_s]
 
 
-def replayed_gaps(suite: Suite, delay_ms: int, seeds: int, exploration_s: float = 1e-3, rounds: int = 1000) -> Floats:
+def replayed_gaps(suite: Suite, delay_ms: int, seeds: int) -> Floats:
     """The same of 1,000 rounds whose times and acceptance are those that were measured at each length, each round
     apart from the one before it, as on the testbed."""
     lengths, token_ms, tokens = np.array(suite.measured[delay_ms]).T
@@ -188,15 +207,15 @@ def replayed_gaps(suite: Suite, delay_ms: int, seeds: int, exploration_s: float 
     round_s = np.interp(every, lengths, token_ms * tokens) / 1e3
     survival = np.minimum.accumulate(np.diff(np.interp(every, lengths, tokens), prepend=1.0))
     best_s = float(min(token_ms) / 1e3)
-    return np.array([_replayed_s(round_s, survival, exploration_s, rounds, seed) / best_s - 1 for seed in range(seeds)])
+    return np.array([_replayed_s(round_s, survival, seed) / best_s - 1 for seed in range(seeds)])
 
 
-def _replayed_s(round_s: Floats, survival: Floats, exploration_s: float, rounds: int, seed: int) -> float:
+def _replayed_s(round_s: Floats, survival: Floats, seed: int) -> float:
     """Seconds a token of one run."""
-    policy, draw = UcbSpecStop(exploration_s=exploration_s), np.random.default_rng(seed)
+    policy, draw = UcbSpecStop(exploration_s=BETA_S), np.random.default_rng(seed)
     first = SeenVerdict(1, 0, 0, 0.0, 0.0)
     state, now_s, tokens = policy.learn(first, policy.entry(None)), 0.0, 0
-    for _ in range(rounds):
+    for _ in range(1000):
         action, state = policy.next(EdgeView(now_s, (), 10, 40, (first,), SeenLink()), state)
         assert isinstance(action, DraftRound)
         accepted = int((draw.random() < survival[: action.length]).sum())
@@ -246,7 +265,7 @@ def replayed() -> Iterator[Row]:
 def in_text() -> Iterator[Row]:
     """The same simulated, where one round begins where the one before it ended."""
     for delay_ms, published in QWEN.gap.items():
-        own, bold = simulated_gaps(QWEN, delay_ms, SEEDS, (1e-3, BOLD_S))
+        own, bold = simulated_gaps(QWEN, delay_ms, SEEDS, (BETA_S, BOLD_S))
         yield Row(
             SPECSTOP,
             f"the same simulated in running text, {delay_ms} ms, {next(iter(SUITES))}",
@@ -285,25 +304,17 @@ def piped_ms(partial: bool) -> float:
     pass is what the reproduction's fixed length leaves of a round."""
     rest_s = STARTUP_S + DRAFTED * UPLOAD_S + NAV_S
     pass_s = (FIXED_MS / 1e3 * ACCEPTED - rest_s) / DRAFTED
-    size, here = 1024, {"delay": {"kind": "constant", "delay_s": 0.0}, "header_bits": 0}
-    cell = Cell.from_fields(
-        {
-            "models": {
-                "pair": {"kind": "acceptance", "accepted_length": 1 + ACCEPTED, "drafts": 6, "size": size},
-                "temperature": 0.0,
-            },
-            "workload": {"kind": "closed", "requests": 4, "prompt_tokens": 64, "output_tokens": 300},
-            "scheme": {"kind": "half_dense", "max_drafts": 6, "partial": partial},
-            "edge": {"latency": {"kind": "constant", "per_pass_s": pass_s}, "encode_s_per_draft": 0.0},
-            "cloud": {"batching": "none", "latency": {"kind": "constant", "per_pass_s": NAV_S}},
-            "uplink": here
-            | {"rate": {"kind": "constant", "bps": 16 * size / UPLOAD_S}, "overhead_s": STARTUP_S, "sharing": "own"},
-            "downlink": here | {"rate": {"kind": "constant", "bps": "inf"}},
-        }
+    size, down = 1024, NO_LINK | {"header_bits": 0}
+    rate = {"kind": "constant", "bps": 16 * size / UPLOAD_S}
+    cell = one_device(
+        {"accepted_length": 1 + ACCEPTED, "drafts": 6, "size": size},
+        (4, 64, 300),
+        {"kind": "half_dense", "max_drafts": 6, "partial": partial},
+        (pass_s, NAV_S),
+        (down | {"rate": rate, "overhead_s": STARTUP_S, "sharing": "own"}, down),
     )
-    rounds = simulate(cell, memory=memory()).rounds
-    later = rounds[rounds["round"] > 1]
-    return 1e3 * float((later["answered_s"] - later["started_s"]).sum() / later["accepted"].sum())
+    took_s, rounds = later_rounds(cell)
+    return 1e3 * float(took_s / rounds["accepted"].sum())
 
 
 def piped() -> Iterator[Row]:
@@ -324,33 +335,14 @@ DECODED_S: Final = 1 / 64.847
 SPEED_UP: Final = 117.104 / 64.847
 
 
-def remote_speed_up(depth: int, draft_s: float = 0.00227, seeds: int = 8) -> float:
+def remote_speed_up(depth: int, seeds: int = 8) -> float:
     """Tokens a second of a drafter on another GPU over those of the target alone, 5 drafts a round of which 1.621
     stand, on a link of no length; a drafter's pass as of a 1.7B on an H100."""
-    link = {"rate": {"kind": "constant", "bps": "inf"}, "delay": {"kind": "constant", "delay_s": 0.0}}
+    pair: Fields = {"accepted_length": 2.621, "drafts": 5, "size": 1024}
 
     def seconds(scheme: object) -> float:
-        return sum(
-            simulate(
-                Cell.from_fields(
-                    {
-                        "models": {
-                            "pair": {"kind": "acceptance", "accepted_length": 2.621, "drafts": 5, "size": 1024},
-                            "temperature": 0.0,
-                        },
-                        "workload": {"kind": "closed", "requests": 2, "prompt_tokens": 64, "output_tokens": 400},
-                        "scheme": scheme,
-                        "edge": {"latency": {"kind": "constant", "per_pass_s": draft_s}, "encode_s_per_draft": 0.0},
-                        "cloud": {"batching": "none", "latency": {"kind": "constant", "per_pass_s": DECODED_S}},
-                        "uplink": link,
-                        "downlink": link,
-                        "seed": seed,
-                    }
-                ),
-                memory=memory(),
-            ).summary["latency_per_token_s"]
-            for seed in range(seeds)
-        )
+        cells = [one_device(pair, (2, 64, 400), scheme, (0.00227, DECODED_S), seed=seed) for seed in range(seeds)]
+        return sum(simulate(cell, memory=memory()).summary["latency_per_token_s"] for cell in cells)
 
     return seconds("cloud_only") / seconds({"kind": "remote_drafter", "max_drafts": 5, "depth": depth})
 
@@ -397,8 +389,9 @@ def goodput_gains(users: Sequence[User]) -> tuple[float, float]:
     return own / equal[3] - 1, own / max(equal) - 1
 
 
-def shared_band(drops: int = 20) -> Iterator[Row]:
+def shared_band() -> Iterator[Row]:
     """What lengths and shares of their own gain in cells that nobody tuned."""
+    drops = 20
     for against, over in enumerate(("four drafts for all", "the best length for all")):
         ours = [
             float(np.median([goodput_gains(drop(users, band, seed))[against] for seed in range(drops)]))

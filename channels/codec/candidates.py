@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from channels.codec.coder.arithmetic import ENCODE, FAILED, Machine, finish, machine, reader, written
+from channels.codec.coder.arithmetic import ENCODE, FAILED, Machine, machine, reader, written
 from channels.codec.context_coded.expected_tokens import WINDOW
-from channels.codec.draft import CodecError, Format, check_accepted, check_token, latest
+from channels.codec.draft import CodecError, Format, check_accepted, check_token, close, latest
 from channels.codec.draft_scalars import NUMBERED_ID_BYTES, code_numbered_id, code_one_id
 from channels.codec.ids import code_accepted
 from kinds.arrays import Bytes
@@ -88,9 +88,7 @@ def decode_list(payload: bytes, known: CandidateList, format: Format, *, first: 
             raise CodecError(f"list of {len(payload)} bytes: a height of {height}, must be below {format.resolution}")
         found.append(Candidate(token, height))
         floors[token] = height + 1
-    finish(io, buffer)
-    if io[FAILED]:
-        raise CodecError(f"list of {len(payload)} bytes: no candidates of this format")
+    close(io, buffer, "list", "no candidates of this format")
     return tuple(found)
 
 

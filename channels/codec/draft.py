@@ -13,11 +13,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from channels.codec.coder.arithmetic import LARGEST_TOTAL
+from channels.codec.coder.arithmetic import FAILED, LARGEST_TOTAL, Machine, finish
 from channels.codec.lattice import LARGEST_RESOLUTION
 from channels.codec.prior_files import bundled_prior
 from channels.codec.quantizers import Name, quantizer
-from kinds.arrays import Ints
+from kinds.arrays import Bytes, Ints
 
 UNSENT = -1
 """The token of a draft whose format does not send it (both ends draw it from the shared random stream)."""
@@ -247,6 +247,14 @@ def latest(context: Sequence[int], window: int, vocabulary: int) -> Ints:
     if known.size and not -1 <= known.min() <= known.max() < vocabulary:
         raise CodecError(f"context: holds {known.min()} to {known.max()}, must be ids below {vocabulary}")
     return known.astype(np.int64)
+
+
+def close(io: Machine, buffer: Bytes, name: str, wanted: str) -> None:
+    """Ends a packet that was read. Raises CodecError unless it is one, all of it: `name` of so many bytes, not what is
+    `wanted`."""
+    finish(io, buffer)
+    if io[FAILED]:
+        raise CodecError(f"{name} of {buffer.size} bytes: {wanted}")
 
 
 def _packed(ids: Sequence[int]) -> Ints | Sequence[int]:

@@ -29,10 +29,10 @@ from channels.codec.coder.arithmetic import (
     INVALID,
     MEASURE,
     MODE,
+    NOTHING,
     Machine,
     bit,
     cost,
-    finish,
     length_bits,
     machine,
     reader,
@@ -43,7 +43,7 @@ from channels.codec.coder.arithmetic import (
 )
 from channels.codec.coder.bit_packing import pack, unpack
 from channels.codec.context_coded.expected_tokens import WINDOW
-from channels.codec.draft import CodecError, Draft, Format, check_token, latest
+from channels.codec.draft import CodecError, Draft, Format, check_token, close, latest
 from channels.codec.id_distribution import bound_bits, code_ids, dearest
 from channels.codec.ids import FULL_SHARE, code_number
 from kinds.arrays import Bytes, Ints
@@ -134,15 +134,13 @@ def decode_coded(
         drafts.append(Draft(int(text[-1]), text[-1:], np.array([count + 1])))
         if io[FAILED]:
             break
-    finish(io, buffer)
-    if io[FAILED]:
-        raise CodecError(f"packet of {len(payload)} bytes: no ids with counts of this format")
+    close(io, buffer, "packet", "no ids with counts of this format")
     return correction, tuple(drafts)
 
 
 def coded_bits(drafts: Sequence[Draft], format: Format, context: Sequence[int], owed: Owed | None = None) -> int:
     """The exact length of the coded packet in bits, before padding to bytes. Raises CodecError as that does."""
-    return length_bits(_write(machine(MEASURE), _NOTHING, drafts, format, context, owed))
+    return length_bits(_write(machine(MEASURE), NOTHING, drafts, format, context, owed))
 
 
 def largest_coded_bits(
@@ -150,7 +148,7 @@ def largest_coded_bits(
 ) -> int:
     """No coded packet with one more draft, of whichever id of `support`, int64 [K], is longer. drafts: 0 to
     max_drafts - 1 of them."""
-    before = _write(machine(MEASURE), _NOTHING, drafts, format, context, owed, more=1)
+    before = _write(machine(MEASURE), NOTHING, drafts, format, context, owed, more=1)
     ids = [] if owed is None else [owed.correction]
     text = np.array([*latest(context, WINDOW, format.vocabulary), *ids, *(draft.token for draft in drafts)], np.int64)
     lengths = [length_bits(_after(before, format, text, each)) for each in dearest(format, text, support).tolist()]
@@ -242,7 +240,7 @@ def _write(
 def _after(before: Machine, format: Format, text: Ints, token: int) -> Machine:
     """A machine that measures, one id on."""
     io = before.copy()
-    code_one_id(io, _NOTHING, format, text, token)
+    code_one_id(io, NOTHING, format, text, token)
     return io
 
 
@@ -268,6 +266,3 @@ def _width(format: Format) -> int:
 
 def _count_bits(format: Format) -> int:
     return (format.resolution - 1).bit_length()
-
-
-_NOTHING = np.empty(0, dtype=np.uint8)

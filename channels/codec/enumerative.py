@@ -136,14 +136,10 @@ def check(draft: Draft, format: Format) -> None:
 def code_counts(io: Machine, buffer: Bytes, table: Ints, counts: Ints, format: Format) -> None:
     """Positive counts, int64 [K], read from or written to the array."""
     ell, size = format.resolution, counts.size
-    if format.quantizer == "lattice":
-        _shifted(io, buffer, table, counts, ell - size, 1, 1)
-    elif format.quantizer == "dual":
-        shift = uniform(io, buffer, shift_of(counts, format), min(size, ell + 1))
-        if shift:
-            _shifted(io, buffer, table, counts, ell - shift, size, shift)
-        else:
-            _shifted(io, buffer, table, counts, ell - size, 1, 1)
+    if format.quantizer in ("lattice", "dual"):
+        shifts = min(size, ell + 1) if format.quantizer == "dual" else 1
+        shift = uniform(io, buffer, shift_of(counts, format), shifts)
+        _shifted(io, buffer, table, counts, *((ell - shift, size, shift) if shift else (ell - size, 1, 1)))
     elif format.quantizer == "cubic":
         _code_levels(io, buffer, counts, ell)
     else:
@@ -221,8 +217,7 @@ def _stated_counts(draft: Draft, format: Format) -> float:
     positive_bits = paper_counts.log2_binomial(ell - 1, size - 1) if size <= ell else math.inf
     if format.quantizer == "lattice":
         return positive_bits
-    shifts_bits = math.log2(min(size, ell + 1))
-    shift = 0 if int(draft.counts.sum()) == ell else int(draft.counts[0]) % size
+    shifts_bits, shift = math.log2(min(size, ell + 1)), shift_of(draft.counts, format)
     return shifts_bits + (paper_counts.lattice_bits(size, ell - shift) if shift else positive_bits)
 
 
@@ -231,4 +226,4 @@ def _stated_token(draft: Draft, format: Format) -> float:
         return 0.0
     if format.token == "flat":
         return math.log2(format.vocabulary)
-    return math.log2(int(draft.counts.sum()) / int(draft.counts[draft.support.searchsorted(draft.token)]))
+    return math.log2(draft.total / draft.count(draft.token))

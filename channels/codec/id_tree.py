@@ -35,8 +35,8 @@ from channels.codec.coder.arithmetic import (
     INVALID,
     MEASURE,
     MODE,
+    NOTHING,
     Machine,
-    finish,
     length_bits,
     machine,
     reader,
@@ -44,13 +44,11 @@ from channels.codec.coder.arithmetic import (
     written,
 )
 from channels.codec.context_coded.expected_tokens import WINDOW
-from channels.codec.draft import CodecError, Format, integers, latest
+from channels.codec.draft import CodecError, Format, close, integers, latest
 from channels.codec.id_distribution import code_raced_set, raced_set_bound_bits
 from channels.codec.ids import FULL_SHARE, LARGEST_ID_BYTES, Race, code_number
 from channels.codec.tree_shape import ROOT, TreeGrowth, TreeShape, grown
 from kinds.arrays import Bytes
-
-_NOTHING = np.empty(0, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -88,16 +86,14 @@ def decode(payload: bytes, format: IdTreeFormat, context: Sequence[int], race: R
     """The tree of a packet. Raises CodecError on every byte string that `encode` cannot have produced."""
     io, buffer = reader(payload)
     found = _code(io, buffer, format, context, race, IdTree(()))
-    finish(io, buffer)
-    if io[FAILED]:
-        raise CodecError(f"payload of {len(payload)} bytes: no tree of ids of this format")
+    close(io, buffer, "payload", "no tree of ids of this format")
     return found
 
 
 def tree_bits(tree: IdTree, format: IdTreeFormat, context: Sequence[int], race: Race) -> int:
     """The exact length of the packet in bits, before padding to bytes. Raises CodecError as `encode` does."""
     io = machine(MEASURE)
-    _code(io, _NOTHING, format, context, race, _checked(tree, format))
+    _code(io, NOTHING, format, context, race, _checked(tree, format))
     return length_bits(io)
 
 
@@ -105,7 +101,7 @@ def largest_tree_bits(tree: IdTree, format: IdTreeFormat, context: Sequence[int]
     """No packet with the children of one more node, whichever, is longer. tree: the nodes before them, which may be
     none. Raises CodecError as `encode` does, and where the tree is whole."""
     io = machine(MEASURE)
-    _code(io, _NOTHING, format, context, race, _checked(tree, format) if tree.tokens else tree, more=1)
+    _code(io, NOTHING, format, context, race, _checked(tree, format) if tree.tokens else tree, more=1)
     return length_bits(io) + ceil(1.001 * _children_bound(len(tree.tokens), tree.shape, format)) + 1
 
 

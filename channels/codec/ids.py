@@ -31,9 +31,9 @@ from channels.codec.coder.arithmetic import (
     FAILED,
     MEASURE,
     MODE,
+    NOTHING,
     Machine,
     bit,
-    finish,
     length_bits,
     machine,
     reader,
@@ -43,9 +43,9 @@ from channels.codec.coder.arithmetic import (
     written,
 )
 from channels.codec.context_coded.expected_tokens import WINDOW
-from channels.codec.draft import CodecError, Draft, Format, check_accepted, check_token, integers, latest
+from channels.codec.context_coded.packet_walk import CODED, read_id, write_ids
+from channels.codec.draft import CodecError, Draft, Format, check_accepted, check_token, close, integers, latest
 from channels.codec.id_distribution import bound_bits, code_ids, code_raced_id, dearest, raced_bound_bits
-from channels.codec.packet import read_drafted, write_drafted
 from kinds.arrays import Bytes, Ints
 
 Race = Callable[[int], Ints]
@@ -53,7 +53,6 @@ Race = Callable[[int], Ints]
 determine its index in the text."""
 FULL_SHARE = 3  # how much likelier a full packet is than all others together
 LARGEST_ID_BYTES = 8
-_NOTHING = np.empty(0, dtype=np.uint8)
 
 
 def encode_ids(tokens: Sequence[int], format: Format, context: Sequence[int] = (), race: Race | None = None) -> bytes:
@@ -76,15 +75,13 @@ def decode_ids(
     known = latest(context, WINDOW, format.vocabulary)
     text = np.append(known, np.zeros(number, dtype=np.int64))
     _code(io, buffer, format, text, known.size, race)
-    finish(io, buffer)
-    if io[FAILED]:
-        raise CodecError(f"payload of {len(payload)} bytes: not the ids of a packet of this format")
+    close(io, buffer, "payload", "not the ids of a packet of this format")
     return tuple(text[known.size :].tolist())
 
 
 def ids_bits(tokens: Sequence[int], format: Format, context: Sequence[int] = (), race: Race | None = None) -> int:
     """The exact length of the packet in bits, before padding to bytes. Raises CodecError as `encode_ids` does."""
-    return length_bits(_write(machine(MEASURE), _NOTHING, _checked(tokens, format), format, context, race))
+    return length_bits(_write(machine(MEASURE), NOTHING, _checked(tokens, format), format, context, race))
 
 
 def largest_ids_bits(tokens: Sequence[int], support: Ints, format: Format, context: Sequence[int] = ()) -> int:
@@ -103,7 +100,7 @@ def largest_ids_bits(tokens: Sequence[int], support: Ints, format: Format, conte
 def largest_raced_bits(tokens: Sequence[int], format: Format, context: Sequence[int], race: Race) -> int:
     """No packet with one more id, whichever, is longer. tokens: those before it, 0 to max_drafts - 1 of them."""
     ids = np.asarray(tokens, dtype=np.int64)
-    written = _write(machine(MEASURE), _NOTHING, ids, format, context, race, more=1)
+    written = _write(machine(MEASURE), NOTHING, ids, format, context, race, more=1)
     return length_bits(written) + ceil(1.001 * raced_bound_bits(format)) + 1
 
 
@@ -188,9 +185,7 @@ def decode_coded_feedback(
     known = latest([*context[-WINDOW:], *drafts[:accepted]], WINDOW, format.vocabulary)
     text = np.append(known, 0)
     code_ids(io, buffer, format, text, known.size)
-    finish(io, buffer)
-    if io[FAILED]:
-        raise CodecError(f"feedback of {len(payload)} bytes: none of this format")
+    close(io, buffer, "feedback", "none of this format")
     return accepted, int(text[-1])
 
 
@@ -213,7 +208,7 @@ def encode_drafted(drafts: Sequence[Draft], max_drafts: int) -> bytes:
     io, buffer = machine(ENCODE), np.empty(8 + 5 * len(drafts), dtype=np.uint8)  # an id takes 32 bits at most
     uniform(io, buffer, len(drafts) - 1, max_drafts)
     for draft in drafts:
-        write_drafted(io, buffer, draft)
+        write_ids(io, buffer, draft.support.copy(), draft.counts.copy(), np.array([draft.token]), CODED, 0)
     return written(io, buffer)
 
 
@@ -233,10 +228,9 @@ def decode_drafted(payload: bytes, max_drafts: int, distribution_after: Distribu
     drafts: list[Draft] = []
     while len(drafts) < number and not io[FAILED]:
         support, counts = distribution_after(tuple(draft.token for draft in drafts))
-        drafts.append(Draft(read_drafted(io, buffer, support, counts), support, counts))
-    finish(io, buffer)
-    if io[FAILED]:
-        raise CodecError(f"payload of {len(payload)} bytes: no ids of drafts with these distributions")
+        token = read_id(io, buffer, support.copy(), counts.copy(), CODED, 0)
+        drafts.append(Draft(token, support, counts))
+    close(io, buffer, "payload", "no ids of drafts with these distributions")
     return tuple(drafts)
 
 

@@ -42,9 +42,9 @@ from channels.codec.coder.arithmetic import (
     ENCODE,
     FAILED,
     FULL_TAPE,
-    INVALID,
     MEASURE,
     MODE,
+    NOTHING,
     Machine,
     Tape,
     cost,
@@ -68,16 +68,17 @@ from channels.codec.context_coded.packet_walk import (
     NO_TAPE,
     NOT_SENT,
     read_chain,
+    read_id,
     write_distributions,
+    write_ids,
 )
 from channels.codec.context_coded.prior_tables import find
 from channels.codec.context_coded.walk import WalkSetting, code_draft
-from channels.codec.draft import UNSENT, CodecError, Draft, Format, Support, latest
+from channels.codec.draft import CodecError, Draft, Format, Support, close, latest
 from kinds.arrays import Bytes, Ints
 
 MOST_ROOM_BYTES = 1 << 26
 MOST_KEPT = 1 << 15  # symbols
-_NOTHING = np.empty(0, dtype=np.uint8)
 
 
 def encode(steps: Sequence[Step], format: Format) -> bytes:
@@ -94,7 +95,7 @@ def encode(steps: Sequence[Step], format: Format) -> bytes:
 def measure(steps: Sequence[Step], format: Format) -> int:
     """The packet's length in bits, before padding to bytes."""
     walked = _walked(steps, format)
-    return length_bits(_run(MEASURE, _NOTHING, steps, format, walked.walk(steps, format))[0])
+    return length_bits(_run(MEASURE, NOTHING, steps, format, walked.walk(steps, format))[0])
 
 
 def decode(payload: bytes, format: Format, trail: Trail) -> list[Step]:
@@ -102,9 +103,7 @@ def decode(payload: bytes, format: Format, trail: Trail) -> list[Step]:
     io, buffer = reader(payload)
     mode, number = _read_head(io, buffer, format)
     steps = trail.read(io, buffer, format, mode, number)
-    finish(io, buffer)
-    if io[FAILED]:
-        raise CodecError(f"payload of {buffer.size} bytes: not a packet of this format")
+    close(io, buffer, "payload", "not a packet of this format")
     if format.code == "recoded" and mode != _best_mode(io, steps, format, mode):
         raise CodecError(f"payload: {mode} is not the mode that serves these drafts best")
     return steps
@@ -141,7 +140,7 @@ def _best_mode(io: Machine, steps: Sequence[Step], format: Format, mode: Mode) -
     if not format.prior:
         return best
     if mode != "recoded":
-        io = write(machine(MEASURE), _NOTHING, steps, format, "recoded")
+        io = write(machine(MEASURE), NOTHING, steps, format, "recoded")
     return "recoded" if cost(io) <= stated + sum([_ids_cost(step, format) for step in steps]) else best
 
 
@@ -215,7 +214,8 @@ class Trail(ABC):
             drawn: list[Draft] = []
             for _ in range(self.draws(left[0].size)):
                 left = without(drawn[-1]) if drawn else left
-                drawn.append(Draft.of(_read_id(io, buffer, *left, format), *left))
+                token = read_id(io, buffer, *left, TOKENS[format.token], format.vocabulary)
+                drawn.append(Draft.of(token, *left))
             steps.append(Step(tuple(drawn), known))
             self.extend(steps[-1])
         return steps
@@ -338,7 +338,7 @@ def _walked(steps: Sequence[Step], format: Format) -> Walked:
 
 def _record(steps: Sequence[Step], format: Format, room: int = 1 << 12) -> Tapes:
     io = recorder(room)
-    ends = write_distributions(io, _NOTHING, _setting(format), *_flat(steps), NOT_SENT, NO_TAPE, NO_ENDS)
+    ends = write_distributions(io, NOTHING, _setting(format), *_flat(steps), NOT_SENT, NO_TAPE, NO_ENDS)
     return _record(steps, format, 8 * room) if io[FAILED] == FULL_TAPE else Tapes(recorded(io), ends)
 
 
@@ -365,10 +365,10 @@ def write(
     if _walks_at_once(format, mode):
         write_distributions(io, buffer, _setting(format), *_flat(steps), TOKENS[format.token], *tapes)
         return io
-    for step in steps:
-        _write_distribution(io, buffer, step.drawn[0], format, mode, step.known)
-        for draft in step.drawn:
-            _write_id(io, buffer, draft, format)
+    for children, known in steps:
+        draft, drawn = children[0], np.array([child.token for child in children])
+        _write_distribution(io, buffer, draft, format, mode, known)
+        write_ids(io, buffer, draft.support.copy(), draft.counts.copy(), drawn, TOKENS[format.token], format.vocabulary)
     return io
 
 
@@ -395,40 +395,6 @@ def _read_distribution(io: Machine, buffer: Bytes, format: Format, mode: Mode, k
     if io[FAILED]:
         raise CodecError("payload: not a support and its counts")
     return support[:size].copy(), counts[:size].copy()
-
-
-def _write_id(io: Machine, buffer: Bytes, draft: Draft, format: Format) -> None:
-    if format.token == "flat":
-        uniform(io, buffer, draft.token, format.vocabulary)
-    elif format.token == "coded":
-        write_drafted(io, buffer, draft)
-
-
-def _read_id(io: Machine, buffer: Bytes, support: Ints, counts: Ints, format: Format) -> int:
-    """The id drafted from these counts; the machine has FAILED where it is none of them."""
-    if format.token == "unsent":
-        return UNSENT
-    if format.token == "coded":
-        return read_drafted(io, buffer, support, counts)
-    token = uniform(io, buffer, 0, format.vocabulary)
-    place = int(support.searchsorted(token))
-    if place == support.size or support[place] != token:
-        io[FAILED] = INVALID
-    return token
-
-
-def write_drafted(io: Machine, buffer: Bytes, draft: Draft) -> None:
-    """The drafted id, by the draft's own counts."""
-    place = int(draft.support.searchsorted(draft.token))
-    symbol(io, buffer, int(draft.counts[:place].sum()), int(draft.counts[place]), int(draft.counts.sum()))
-
-
-def read_drafted(io: Machine, buffer: Bytes, support: Ints, counts: Ints) -> int:
-    """The id drafted from these counts, int64 [K]."""
-    ends = counts.cumsum()
-    place = int(ends.searchsorted(target(io, int(ends[-1])), side="right"))
-    symbol(io, buffer, int(ends[place] - counts[place]), int(counts[place]), int(ends[-1]))
-    return int(support[place])
 
 
 Mode = Literal["recoded", "variable", "fixed", "dense"]

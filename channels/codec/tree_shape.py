@@ -81,11 +81,7 @@ class TreeShape:
             if level + 1 < levels:
                 for rank, stands in enumerate(acceptance):
                     heappush(reached, (probability * stands, level + 1, (*path, rank)))
-        children, nodes = list[int](), list[tuple[int, ...]]([()])
-        for path in nodes:  # grows while it is walked
-            children.append(len(acceptance) if path in chosen else 0)
-            nodes += [(*path, rank) for rank in range(children[-1])]
-        return cls(tuple(children))
+        return cls._of({(*path, rank) for path in chosen for rank in range(len(acceptance))}, len(acceptance))
 
     @classmethod
     def likeliest_nodes(cls, hits: Sequence[float], nodes: int, levels: int) -> TreeShape:
@@ -108,10 +104,14 @@ class TreeShape:
                 heappush(best, (probability / falling[rank] * falling[rank + 1], (*path[:-1], rank + 1)))
             if len(path) < levels:
                 heappush(best, (probability * falling[0], (*path, 0)))
-        children = list[int]()
-        order: list[tuple[int, ...]] = [()]
+        return cls._of(chosen, len(falling))
+
+    @classmethod
+    def _of(cls, nodes: set[tuple[int, ...]], width: int) -> TreeShape:
+        """The shape with these nodes, by the ranks along their paths, each below `width`."""
+        children, order = list[int](), list[tuple[int, ...]]([()])
         for path in order:  # grows while it is walked
-            below = [(*path, rank) for rank in range(len(falling)) if (*path, rank) in chosen]
+            below = [(*path, rank) for rank in range(width) if (*path, rank) in nodes]
             children.append(len(below))
             order += below
         return cls(tuple(children))

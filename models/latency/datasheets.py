@@ -1,5 +1,5 @@
 """Figures of accelerators and dimensions of models, each with its source. A field takes an entry by its name. What
-kernels reach of peaks is a roofline's efficiency factors; `MEMORY_GIB` is what a process finds there."""
+kernels reach of peaks is a roofline's efficiency factors; memory is what a process finds there."""
 
 from __future__ import annotations
 
@@ -25,14 +25,7 @@ LINK_BYTES_PER_S = {
 """NVLink one way: half of the 600, 900 and 1,800 GB/s both ways of the data sheets named below."""
 
 GIB = 2**30
-MEMORY_GIB = {
-    "jetson_orin_nano_8gb": 7.44, "jetson_orin_nano_super_8gb": 7.44,
-    "jetson_agx_orin_32gb": 29.97, "jetson_agx_orin_64gb": 60.0, "raspberry_pi_5": 16.0, "apple_m2": 24.0,
-    "rtx_3090": 23.6, "rtx_4090": 23.6, "t4": 14.56, "l4": 22.03, "a10": 22.05, "l40s": 44.4,
-    "a100_40gb_sxm": 39.49, "a100_80gb_sxm": 79.15, "h100_80gb_sxm": 79.15, "h200_141gb_sxm": 139.8,
-    "b200_sxm": 178.35, "mi300x": 191.7, "tpu_v5e": 15.75,
-}  # fmt: skip
-"""Memory in 2^30 bytes. A data sheet's GB of memory is 2^30 bytes, less what error correction and the driver keep.
+"""The unit of DEVICES' memory. A data sheet's GB of memory is that, less what error correction and the driver keep.
 
 Read by us: what PyTorch tells to be a GPU's total capacity, in users' messages of memory run out (cards of one name
 differ by 1%). Assumed: of `jetson_agx_orin_64gb` the share of the one of 32 GB; all of `raspberry_pi_5` and `apple_m2`;
@@ -78,18 +71,18 @@ class ModelSize(Part):
     source: str = Field(default="user", description="where the figures come from")
 
 
-def _devices(*rows: tuple[str, float, float, str]) -> dict[str, Accelerator]:
+def _devices(*rows: tuple[str, float, float, float, str]) -> dict[str, Accelerator]:
     return {
         name: Accelerator(
             name=name,
             flops_per_s=flops_per_s,
             bytes_per_s=bytes_per_s,
-            memory_bytes=MEMORY_GIB[name] * GIB,
+            memory_bytes=gib * GIB,
             launch_per_layer_s=LAUNCH_PER_LAYER_S.get(name, SERVER_LAUNCH_S),
             link_bytes_per_s=LINK_BYTES_PER_S.get(name),
             source=source,
         )
-        for name, flops_per_s, bytes_per_s, source in rows
+        for name, flops_per_s, bytes_per_s, gib, source in rows
     }
 
 
@@ -100,69 +93,69 @@ def _sizes(*rows: tuple[str, int, int, int, int, int, int, str]) -> dict[str, Mo
 
 DEVICES: dict[str, Accelerator] = _devices(
     (
-        "jetson_orin_nano_8gb", 10e12, 68e9,
+        "jetson_orin_nano_8gb", 10e12, 68e9, 7.44,
         "NVIDIA Jetson Orin Nano Series data sheet DS-11105-001: 8 GB unified, 68 GB/s, 40 sparse INT8 TOPS, that is "
         "10 dense FP16 TFLOPS (a quarter: half without sparsity, half from INT8 to FP16)",
     ),
     (
-        "jetson_orin_nano_super_8gb", 16.75e12, 102e9,
+        "jetson_orin_nano_super_8gb", 16.75e12, 102e9, 7.44,
         "NVIDIA Jetson Orin Nano Super Developer Kit data sheet: 8 GB unified, 102 GB/s, 67 sparse INT8 TOPS, a "
         "quarter of it in dense FP16",
     ),
     (
-        "jetson_agx_orin_32gb", 27e12, 204.8e9,
+        "jetson_agx_orin_32gb", 27e12, 204.8e9, 29.97,
         "NVIDIA Jetson AGX Orin Series technical brief v1.2: 32 GB unified, 204.8 GB/s, GPU 108 sparse INT8 "
         "TOPS, a quarter of it in dense FP16",
     ),
     (
-        "jetson_agx_orin_64gb", 42.5e12, 204.8e9,
+        "jetson_agx_orin_64gb", 42.5e12, 204.8e9, 60.0,
         "NVIDIA Jetson AGX Orin Series technical brief v1.2: 64 GB unified, 204.8 GB/s, GPU 170 sparse INT8 "
         "TOPS, that is 42.5 dense FP16 TFLOPS",
     ),
     (
-        "raspberry_pi_5", 307.2e9, 17.1e9,
+        "raspberry_pi_5", 307.2e9, 17.1e9, 16.0,
         "Raspberry Pi 5 product brief: four Cortex-A76 at 2.4 GHz, LPDDR4X-4267 on 32 bit, up to 16 GB for all; two "
         "FP16 pipes of 128 bit with fused multiply-add, 32 operations a core and cycle",
     ),
     (
-        "apple_m2", 3.6e12, 100e9,
+        "apple_m2", 3.6e12, 100e9, 24.0,
         "Apple, M2 announcement, June 2022: up to 24 GB unified, 100 GB/s, GPU 3.6 TFLOPS; FP16 at the same rate",
     ),
     (
-        "rtx_3090", 71e12, 936e9,
+        "rtx_3090", 71e12, 936e9, 23.6,
         "NVIDIA GA102 white paper v2.1: 24 GB, 936 GB/s, 71 dense FP16 TFLOPS with FP32 sums",
     ),
     (
-        "rtx_4090", 165.2e12, 1008e9,
+        "rtx_4090", 165.2e12, 1008e9, 23.6,
         "NVIDIA Ada white paper v2.1: 24 GB, 1,008 GB/s, 165.2 dense FP16 TFLOPS with FP32 sums",
     ),
-    ("t4", 65e12, 300e9, "NVIDIA T4 datasheet: 65 FP16 TFLOPS, 16 GB, 300 GB/s"),
-    ("l4", 121e12, 300e9, "NVIDIA L4 datasheet: 242 sparse FP16 TFLOPS, half of it dense, 24 GB, 300 GB/s"),
-    ("a10", 125e12, 600e9, "NVIDIA A10 datasheet: 125 dense FP16 TFLOPS, 24 GB, 600 GB/s"),
-    ("l40s", 362.05e12, 864e9, "NVIDIA L40S datasheet: 362.05 dense FP16 TFLOPS, 48 GB, 864 GB/s"),
+    ("t4", 65e12, 300e9, 14.56, "NVIDIA T4 datasheet: 65 FP16 TFLOPS, 16 GB, 300 GB/s"),
+    ("l4", 121e12, 300e9, 22.03, "NVIDIA L4 datasheet: 242 sparse FP16 TFLOPS, half of it dense, 24 GB, 300 GB/s"),
+    ("a10", 125e12, 600e9, 22.05, "NVIDIA A10 datasheet: 125 dense FP16 TFLOPS, 24 GB, 600 GB/s"),
+    ("l40s", 362.05e12, 864e9, 44.4, "NVIDIA L40S datasheet: 362.05 dense FP16 TFLOPS, 48 GB, 864 GB/s"),
     (
-        "a100_40gb_sxm", 312e12, 1.555e12,
+        "a100_40gb_sxm", 312e12, 1.555e12, 39.49,
         "NVIDIA A100 Tensor Core GPU datasheet, 40GB SXM: 312 dense FP16 TFLOPS, 1,555 GB/s",
     ),
     (
-        "a100_80gb_sxm", 312e12, 2.039e12,
+        "a100_80gb_sxm", 312e12, 2.039e12, 79.15,
         "NVIDIA A100 Tensor Core GPU datasheet, 80GB SXM: 312 dense FP16 TFLOPS, 2,039 GB/s",
     ),
     (
-        "h100_80gb_sxm", 989.5e12, 3.35e12,
+        "h100_80gb_sxm", 989.5e12, 3.35e12, 79.15,
         "NVIDIA H100 Tensor Core GPU datasheet, SXM: 1,979 sparse FP16 TFLOPS, half of it dense, 80 GB, 3.35 TB/s",
     ),
     (
-        "h200_141gb_sxm", 989.5e12, 4.8e12,
+        "h200_141gb_sxm", 989.5e12, 4.8e12, 139.8,
         "NVIDIA H200 Tensor Core GPU datasheet, SXM: 1,979 sparse FP16 TFLOPS, half of it dense, 141 GB, 4.8 TB/s",
     ),
     (
-        "b200_sxm", 2.25e15, 8e12,
+        "b200_sxm", 2.25e15, 8e12, 178.35,
         "NVIDIA DGX B200 datasheet, an eighth: 4.5 sparse FP16 PFLOPS, half dense, 180 GB, 8 TB/s",
     ),
-    ("mi300x", 1307.4e12, 5.3e12, "AMD Instinct MI300X data sheet: 1,307.4 dense FP16 TFLOPS, 192 GB, 5.3 TB/s"),
+    ("mi300x", 1307.4e12, 5.3e12, 191.7, "AMD Instinct MI300X data sheet: 1,307.4 dense FP16 TFLOPS, 192 GB, 5.3 TB/s"),
     (
-        "tpu_v5e", 197e12, 819e9,
+        "tpu_v5e", 197e12, 819e9, 15.75,
         "Google Cloud TPU documentation, v5e: 197 bfloat16 TFLOPS, 16 GB and 819 GB/s a chip",
     ),
 )  # fmt: skip

@@ -54,7 +54,7 @@ class Written(Pair):
 
     @cached_property
     def context_tokens(self) -> int:
-        return 64
+        return 512
 
     @cached_property
     def fingerprint(self) -> str:

@@ -4,7 +4,7 @@ rounding, the numbers of passes of each text's own shape."""
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -42,31 +42,12 @@ def verifier(sequences: int | None, device: str = "cpu") -> TransformerModel:
 
 
 def story(model: TransformerModel, seed: int) -> list[np.ndarray]:
-    """A text's distributions: a prompt, of which some are longer than a pass is wide, then rounds of drafts of which
-    some are accepted. What happens is decided by the seed, never by the distributions."""
-    rng = np.random.default_rng(seed)
-    text, told = model.open(1.0 if seed % 3 else 0.7), []
-    committed = tuple(rng.integers(model.vocabulary, size=rng.integers(1, WIDEST + 20)).tolist())
-    if seed % 2:
-        text.distributions(committed[:-1], 0)
-    for _ in range(4):
-        drafts = tuple(rng.integers(model.vocabulary, size=rng.integers(0, 9)).tolist())
-        told.append(text.distributions(committed + drafts, len(drafts) + 1))
-        assert text.cached == committed + drafts
-        committed += drafts[: rng.integers(len(drafts) + 1)]
-        if rng.random() < 0.5:
-            text.crop(len(committed))
-        committed += (int(rng.integers(model.vocabulary)),)
-    return told
+    """A text's distributions; some prompts are longer than a pass is wide."""
+    return tiny.story(model, seed, longest=WIDEST + 20, trees=False)
 
 
-def at_once(calls: list[Callable[[], list[np.ndarray]]], at_a_time: int) -> list[bytes]:
-    """The bytes that the calls return, in their order."""
-    ended = dict(together(calls, at_a_time))
-    for outcome in ended.values():
-        if isinstance(outcome, Exception):
-            raise outcome
-    return [b"".join(each.tobytes() for each in ended[place]) for place in range(len(calls))]
+def story_bytes(model: TransformerModel, seed: int) -> bytes:
+    return b"".join(each.tobytes() for each in story(model, seed))
 
 
 def require_alike(model: TransformerModel) -> None:
@@ -80,19 +61,19 @@ def test_a_text_has_the_same_bytes_alone_and_in_any_company_of_any_batch(role):
     seeds = range(5)
     alone = getattr(pair(8).load(), role)
     require_alike(alone)
-    expected = [b"".join(each.tobytes() for each in story(alone, seed)) for seed in seeds]
+    expected = [story_bytes(alone, seed) for seed in seeds]
     for sequences, at_a_time, order in ((8, 8, 1), (13, 5, -1)):
         batched = getattr(pair(sequences).load(), role)
-        calls = [partial(story, batched, seed) for seed in seeds]
-        assert at_once(calls[::order], at_a_time) == expected[::order]
+        calls = [partial(story_bytes, batched, seed) for seed in seeds]
+        assert tiny.at_once(calls[::order], at_a_time) == expected[::order]
         assert batched.shared.packs and batched.shared.spent.sequences > 1.5 * batched.shared.spent.passes
 
 
 @CUDA
 def test_a_gpu_repeats_the_bytes_of_a_batch():
-    calls = [partial(story, verifier(8, "cuda"), seed) for seed in range(10)]
-    again = [partial(story, verifier(8, "cuda"), seed) for seed in range(10)]
-    assert at_once(calls, 8) == at_once(again, 8)
+    calls = [partial(story_bytes, verifier(8, "cuda"), seed) for seed in range(10)]
+    again = [partial(story_bytes, verifier(8, "cuda"), seed) for seed in range(10)]
+    assert tiny.at_once(calls, 8) == tiny.at_once(again, 8)
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from refusals import refusal
 
+from models.latency.cited_passes import QWEN3_1_7B, QWEN3_32B
 from models.latency.datasheets import DEVICES, SIZES, Accelerator, ModelSize
 from models.latency.latency import Affine, ConstantLatency, Latency
 from models.latency.roofline import Roofline
@@ -134,8 +135,6 @@ def test_a_device_is_named_or_written_out():
     assert Latency.of(by_name.model_dump()) == by_name
 
 
-QWEN3_1_7B = ModelSize(name="qwen3_1.7b", parameters=1_720_574_976, layers=28, width=2048, kv_width=1024)
-QWEN3_32B = ModelSize(name="qwen3_32b", parameters=32_762_123_264, layers=64, width=5120, kv_width=1024)
 LLAMA_70B = SIZES["llama_3.1_70b"]
 A100, H100 = "a100_80gb_sxm", "h100_80gb_sxm"
 FOUR_BITS = 101e6 / SIZES["smollm2_135m"].parameters

@@ -2,7 +2,6 @@
 the bit."""
 
 import copy
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -15,39 +14,19 @@ from packing import require_packing
 
 from models import packed_passes, shared_passes
 from models.bundled.smollm2 import SmolLM2
-from models.interface import TokenTree
 from models.packed_passes import ForwardPass, SharedNetwork, packs
 from models.shared_passes import KnownPasses, knowing, together
 from models.transformer import TransformerModel
 from tests.models import tiny
+from tests.models.tiny import TREE, at_once
 
 PACKING = ["gpt2", "gpt_neox", "llama", "opt"]
 MODELS = {name: TransformerModel(tiny.network(name), name) for name in tiny.CONFIGS}
-TREE = TokenTree((3, 5, 7, 2, 9), (-1, -1, 0, 0, 1))
 
 
 def story(model: TransformerModel, seed: int, rounds: int = 4) -> list[bytes]:
-    """A text's distributions, round by round: drafts of which some are accepted, now and then a tree, a crop, a prompt
-    read ahead. What happens is decided by the seed, never by the distributions."""
-    rng = np.random.default_rng(seed)
-    text, told = model.open(1.0 if seed % 3 else 0.7), []
-    committed = tuple(rng.integers(model.vocabulary, size=rng.integers(1, 20)).tolist())
-    if seed % 2:
-        text.distributions(committed[:-1], 0)
-    for _ in range(rounds):
-        drafts = tuple(rng.integers(model.vocabulary, size=rng.integers(0, 9)).tolist())
-        if rng.random() < 0.3 and len(drafts) > 1:
-            told.append(text.tree_distributions(committed, TREE).tobytes())
-            path = ((), (1,), (0, 3))[rng.integers(3)]
-            text.graft(path)
-            committed += TREE.along(path)
-        else:
-            told.append(text.distributions(committed + drafts, len(drafts) + 1).tobytes())
-            committed += drafts[: rng.integers(len(drafts) + 1)]
-            if rng.random() < 0.5:
-                text.crop(len(committed))
-        committed += (int(rng.integers(model.vocabulary)),)
-    return told
+    """A text's distributions, round by round."""
+    return [each.tobytes() for each in tiny.story(model, seed, rounds)]
 
 
 def draws_trees(seed: int) -> bool:
@@ -60,16 +39,6 @@ def draws_trees(seed: int) -> bool:
         except ZeroDivisionError:
             return True
     return False
-
-
-def at_once(calls: list[Callable[[], list[bytes]]], at_a_time: int = 16) -> list[list[bytes]]:
-    """What the calls return, in their order."""
-    ended = dict(together(calls, at_a_time))
-    assert sorted(ended) == list(range(len(calls)))
-    for outcome in ended.values():
-        if isinstance(outcome, Exception):
-            raise outcome
-    return [ended[place] for place in range(len(calls))]
 
 
 @pytest.fixture

@@ -92,22 +92,13 @@ def test_rounds_of_trees_leave_the_cache_of_a_fresh_pass(model):
     for number in range(5):
         tree = grown(rng) if number % 3 else TokenTree.line(prompt(rng, 3))
         text.tree_distributions(tokens, tree)
-        text.graft(tree.path_to(int(rng.integers(-1, len(tree.tokens)))))
+        path = tree.path_to(int(rng.integers(-1, len(tree.tokens))))
+        text.graft(path)
+        assert text.cached == (*tokens, *tree.along(path))
         tiny.require_cache_of(text, model.open(1.0))
         tokens = (*text.cached, *prompt(rng, 2))
         distributions = text.distributions(tokens, 2)
         np.testing.assert_allclose(distributions, model.open(1.0).distributions(tokens, 2), atol=NEAR)
-
-
-@pytest.mark.parametrize("path", [(), (1, 5, 8)])
-def test_a_grafted_path_is_not_run_again(model, path):
-    rng = np.random.default_rng(4)
-    tokens, tree = prompt(rng, 12), grown(rng)
-    text = model.open(1.0)
-    text.tree_distributions(tokens, tree)
-    text.graft(path)
-    assert text.cached == (*tokens, *tree.along(path))
-    tiny.require_cache_of(text, model.open(1.0))
 
 
 @pytest.mark.parametrize("then", ["distributions", "crop", "tree_distributions"])

@@ -1,12 +1,19 @@
 """Tiny random models of several architectures, saved to disk as any model is: what the loading tests read."""
 
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from models.interface import TokenTree
+from models.shared_passes import together
+
+T = TypeVar("T")
 VOCABULARY = 61
 CONTEXT = 96
 WORDS = [*(chr(ord("A") + i) for i in range(VOCABULARY - 1)), "<|endoftext|>"]
@@ -59,6 +66,44 @@ def tokenizer(words: list[str] | None = None) -> Tokenizer:
     made.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     made.decoder = decoders.Fuse()
     return made
+
+
+TREE = TokenTree((3, 5, 7, 2, 9), (-1, -1, 0, 0, 1))
+
+
+def story(model, seed: int, rounds: int = 4, longest: int = 20, trees: bool = True) -> list[np.ndarray]:
+    """A text's distributions, round by round: drafts of which some are accepted, now and then a tree, a crop, a prompt
+    read ahead, the first prompt below `longest`. What happens is decided by the seed, never by the distributions."""
+    rng = np.random.default_rng(seed)
+    text, told = model.open(1.0 if seed % 3 else 0.7), []
+    committed = tuple(rng.integers(model.vocabulary, size=rng.integers(1, longest)).tolist())
+    if seed % 2:
+        text.distributions(committed[:-1], 0)
+    for _ in range(rounds):
+        drafts = tuple(rng.integers(model.vocabulary, size=rng.integers(0, 9)).tolist())
+        if trees and rng.random() < 0.3 and len(drafts) > 1:
+            told.append(text.tree_distributions(committed, TREE))
+            path = ((), (1,), (0, 3))[rng.integers(3)]
+            text.graft(path)
+            committed += TREE.along(path)
+        else:
+            told.append(text.distributions(committed + drafts, len(drafts) + 1))
+            assert text.cached == committed + drafts
+            committed += drafts[: rng.integers(len(drafts) + 1)]
+            if rng.random() < 0.5:
+                text.crop(len(committed))
+        committed += (int(rng.integers(model.vocabulary)),)
+    return told
+
+
+def at_once(calls: list[Callable[[], T]], at_a_time: int = 16) -> list[T]:
+    """What the calls return whose passes are shared, in their order."""
+    ended = dict(together(calls, at_a_time))
+    assert sorted(ended) == list(range(len(calls)))
+    for outcome in ended.values():
+        if isinstance(outcome, Exception):
+            raise outcome
+    return [ended[place] for place in range(len(calls))]
 
 
 def counted_passes(model, monkeypatch) -> list[tuple[int, int]]:

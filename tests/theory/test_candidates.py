@@ -7,19 +7,15 @@ later one is drawn from below (c + 1) / ell over y.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from functools import cache, cached_property
+from functools import cache
 from math import sqrt
-from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
-from cells import cell
+from simulated import written_cell
 
 from channels.codec.lattice import quantize
-from models.interface import LoadedPair, Pair, Prompt
-from models.synthetic import MarkovModel
 from models.verification import total_variation
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
@@ -30,29 +26,6 @@ Q = np.array([0.2, 0.35, 0.25, 0.04, 0.12, 0.04])
 COUNTS = quantize(Q, ELL)
 TV = float(total_variation(P, COUNTS / ELL))
 Floors = tuple[int, ...]
-
-
-class Still(Pair):
-    """P and Q whatever came before."""
-
-    summary: ClassVar[str] = "two distributions"
-    kind: Literal["still_in_tests"] = "still_in_tests"
-
-    @cached_property
-    def vocabulary(self) -> int:
-        return V
-
-    @cached_property
-    def context_tokens(self) -> int:
-        return 4096
-
-    @cached_property
-    def fingerprint(self) -> str:
-        return hashlib.sha256(P.tobytes() + Q.tobytes()).hexdigest()
-
-    def load(self) -> LoadedPair:
-        models = (MarkovModel.from_table(np.tile(row, (V, 1))) for row in (Q, P))
-        return LoadedPair(*models, (Prompt("still", "still", tuple(range(V)) * 2),))
 
 
 def failing(floors: Floors) -> Iterator[tuple[float, Floors]]:
@@ -87,8 +60,8 @@ def test_what_is_refused_is_never_drawn_again_so_they_are_fewer_than_in_plain_re
 
 def made(candidates: int) -> Cell:
     scheme = {"kind": "dssd_candidates", "candidates": candidates, "resolution": ELL, "max_drafts": DRAFTS}
-    asked = {"kind": "closed", "requests": 1, "prompt_tokens": 4, "output_tokens": 300}
-    return cell(scheme, models={"pair": "still_in_tests"}, workload=asked)
+    q, p = (tuple(map(tuple, np.tile(row, (V, 1)).tolist())) for row in (Q, P))  # whatever came before
+    return written_cell(scheme, q, p, 300)
 
 
 @pytest.mark.parametrize("candidates", [1, 2])

@@ -81,20 +81,6 @@ def exponential(generator: np.random.Generator, shape: int | tuple[int, int]) ->
     return 8 * np.round(generator.exponential(MEAN_BITS / 8, shape))
 
 
-def test_mean_wait_is_pollaczek_khinchine() -> None:
-    """W = lambda E[S^2] / (2 (1 - rho)), of a two-point service. Lindley's recursion below has each wait, whatever the
-    service."""
-    load, second_moment, waits = 0.8, 2.6875, []
-    for seed in range(16):
-        generator = np.random.default_rng(seed)
-        bits = generator.choice([0.25 * MEAN_BITS, 3.25 * MEAN_BITS], 1500, p=[0.75, 0.25])
-        log, _ = drive(poisson(generator, load, 1500), bits)
-        waits.append(float(np.mean(log.began_s - log.put_s)))
-    error = np.std(waits, ddof=1) / math.sqrt(len(waits))
-    expected = load * second_moment / (2 * (1 - load))
-    assert error < 0.1 * expected and abs(np.mean(waits) - expected) < 5 * error
-
-
 @pytest.mark.parametrize("sharing", ["fifo", "round_robin"])
 def test_each_wait_follows_lindleys_recursion(sharing: str) -> None:
     """An independent twin, wait by wait: W' = max(0, W + S - A). With one packet a device, turns are first come."""

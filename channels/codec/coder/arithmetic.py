@@ -32,6 +32,8 @@ INVALID, FULL_TAPE = 1, 2  # values of FAILED: no encoder makes these bytes; mor
 
 Machine = Ints  # int64 [5], by the five names above; of a recorder, what it was told follows
 Tape = Ints  # int64 [n, 3]: begin, size and total of a symbol; or a bit, what it is 0 with, and 0
+NOTHING = np.empty(0, dtype=np.uint8)
+"""The buffer of a machine that writes no packet."""
 
 
 def machine(mode: int) -> Machine:

@@ -60,12 +60,12 @@ def write_distributions(
         marks[place] = io[POSITION]
         children = drawn[child : child + sizes[place, 3]]
         child += children.size
-        _write_ids(io, buffer, support, counts, children, token, setting.tables.order.size)
+        write_ids(io, buffer, support, counts, children, token, setting.tables.order.size)
     return marks
 
 
 @leaf
-def _write_ids(
+def write_ids(
     io: Machine, buffer: Bytes, support: Ints, counts: Ints, drawn: Ints, token: int, vocabulary: int
 ) -> None:
     """Ids drawn from these counts, each without those before it."""
@@ -109,7 +109,7 @@ def read_chain(
         for at in range(found):
             support[size + at], counts[size + at] = one[at], its_counts[at]
         before, before_counts = support[size : size + found], counts[size : size + found]
-        text[known + place] = _read_id(io, buffer, before, before_counts, token, setting.tables.order.size)
+        text[known + place] = read_id(io, buffer, before, before_counts, token, setting.tables.order.size)
         if io[FAILED]:
             break
         size += found
@@ -118,8 +118,8 @@ def read_chain(
 
 
 @leaf
-def _read_id(io: Machine, buffer: Bytes, support: Ints, counts: Ints, token: int, vocabulary: int) -> int:
-    """The id drafted from these counts; -1 where it is not sent."""
+def read_id(io: Machine, buffer: Bytes, support: Ints, counts: Ints, token: int, vocabulary: int) -> int:
+    """The id drafted from these counts, -1 where it is not sent; the machine has FAILED where it is none of them."""
     if token == NOT_SENT:
         return -1
     if token == FLAT:

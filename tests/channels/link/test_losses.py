@@ -54,13 +54,10 @@ def bursts(losses: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     return (edges[1::2] - edges[::2])[:-1]
 
 
-def test_gilbert_elliott_loses_its_share_in_bursts_of_its_length(uniforms: Uniforms) -> None:
-    """Loss p / (p + r); bursts geometric of mean 1 / r; independent losses of the same share burst far less."""
-    p, r, count = 0.05, 0.2, 60_000
-    losses = lost(Loss.of({"kind": "gilbert_elliott", "to_bad": p, "to_good": r}).process(uniforms), count)
-    share, eigenvalue = p / (p + r), 1 - p - r
-    sd = math.sqrt(share * (1 - share) * (1 + eigenvalue) / (1 - eigenvalue) / count)
-    assert abs(losses.mean() - share) < 5 * sd
+def test_gilbert_elliott_loses_in_bursts_of_its_length(uniforms: Uniforms) -> None:
+    """Bursts geometric of mean 1 / r; independent losses of the same share burst far less."""
+    p, r = 0.05, 0.2
+    losses = lost(Loss.of({"kind": "gilbert_elliott", "to_bad": p, "to_good": r}).process(uniforms), 60_000)
     lengths = bursts(losses)
     assert abs(lengths.mean() - 1 / r) < 5 * math.sqrt(1 - r) / r / math.sqrt(len(lengths))
     shuffled = bursts(np.random.default_rng(0).permutation(losses))
@@ -71,10 +68,6 @@ def test_gilbert_elliott_in_time_does_not_care_how_often_it_is_asked(uniforms: U
     loss = Loss.of({"kind": "gilbert_elliott", "per": "second", "to_bad": 0.1, "to_good": 0.4})
     often, seldom = lost(loss.process(uniforms), 4000, 0.25), lost(loss.process(uniforms), 1000, 1.0)
     assert (often[::4] == seldom).all()
-    many = lost(loss.process(uniforms), 60_000, 1.0)
-    decay = math.exp(-0.5)
-    sd = math.sqrt(0.2 * 0.8 * (1 + decay) / (1 - decay) / 60_000)
-    assert abs(many.mean() - 0.2) < 5 * sd
 
 
 def test_gilbert_elliott_in_time_forgets_what_lies_behind(uniforms: Uniforms, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,11 +116,12 @@ def test_where_order_is_kept_rounding_lets_no_packet_overtake(uniforms: Uniforms
         {"kind": "bernoulli", "probability": 0.3},
         {"kind": "gilbert_elliott", "to_bad": 0.05, "to_good": 0.2, "loss_good": 0.1, "loss_bad": 0.6},
         {"kind": "gilbert_elliott", "to_bad": 0.05, "to_good": 0.2, "loss_good": 0.1, "loss_bad": 0.6, "per": "second"},
+        {"kind": "bit_errors", "bit_error_rate": 2e-4, "reference_bits": 1000},
     ],
     ids=lambda fields: " ".join(map(str, fields.values())),
 )
 def test_the_mean_that_a_kind_gives_is_the_share_it_loses(fields: dict[str, object], uniforms: Uniforms) -> None:
-    """The states of the last two are correlated: the mean of so many packets has an sd of at most .0026."""
+    """The states of two are correlated: the mean of so many packets has an sd of at most .0026."""
     loss = Loss.of(fields)
     assert loss.mean_loss == pytest.approx(lost(loss.process(uniforms), 60_000).mean(), abs=5 * 0.0026)
 
@@ -199,15 +193,6 @@ def test_a_packet_is_lost_unless_each_of_its_bits_is_right(bit_error_rate: float
 def test_a_tiny_bit_error_rate_is_not_lost_in_rounding() -> None:
     """1 - (1 - 1e-18)^1000 is 1e-15 to a relative 1e-15; in float64 1 - 1e-18 is 1."""
     assert BitErrors(bit_error_rate=1e-18).packet_loss(1000) == pytest.approx(1e-15, rel=1e-12, abs=0)
-
-
-@pytest.mark.parametrize("bits", [320, 1500, 12_000])
-def test_packets_of_a_size_are_lost_at_the_rate_of_that_size(uniforms: Uniforms, bits: int) -> None:
-    count, bit_error_rate = 20_000, 2e-4
-    process = BitErrors(bit_error_rate=bit_error_rate).process(uniforms)
-    share = sum(process.lost(0.0, bits, 1e5, (0, 0, k, 0, 0)) for k in range(count)) / count
-    expected = 1 - (1 - bit_error_rate) ** bits
-    assert abs(share - expected) < 5 * math.sqrt(expected * (1 - expected) / count)
 
 
 def test_a_longer_packet_at_the_same_address_is_lost_wherever_a_shorter_one_is(uniforms: Uniforms) -> None:
