@@ -1,7 +1,7 @@
 """Many sites beside the same sites simulated one by one in this process, and the memory that more of them take.
 
 Rounds are remembered texts of a synthetic pair, so that what is timed is the simulation, the writing of partitions and
-Dask. `SQSIM_SCALE=full` runs 1,000 sites of 100 devices on two workers; without it, 48 of 20.
+Dask. `SQSIM_SCALE=full` runs 1,000 sites of 100 devices on two workers; without it, 48 of 50.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from models.prompt_files import LANGUAGES
 from scenarios.command.registry import NAMES, outline, scenario
 from scenarios.command.result_folder import along
 from scenarios.command.run.choosing import Choosing
-from scenarios.command.run.run_plan import Changes, plan_of
+from scenarios.command.run.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Quick, Scenario, Tune
 from scenarios.findings.sentences.lowest import Lowest
 from simulator.cell.dotted_names import flatten
@@ -87,7 +87,7 @@ def test_a_part_that_has_no_such_field_any_more_replaces_the_axis_and_says_so():
 def test_a_file_that_registers_nothing_what_checks_one_that_does_and_a_field_without_effect_are_reported(tmp_path):
     (tmp_path / "mine.py").write_text("x = 1\n")
     (text,) = plan_of(SMALL, Changes(imports=(tmp_path / "mine.py",))).warnings
-    assert "mine.py: registers nothing" in text
+    assert "mine.py: has no class with a `kind`" in text
     assert not plan_of(SMALL, Changes(imports=(tmp_path / "mine.py",))).notes
     own = Path(__file__).parents[2] / "examples"
     notes = [f"`sqsim check {own / 'own_policy.py'}` shows whether it keeps the verifier's distribution"]
@@ -207,6 +207,14 @@ def test_a_metric_that_is_typed_is_what_a_run_chooses_by_answers_and_prints():
         -1
     ] == "battery_j_per_token" and beside.headlines == SMALL.headlines
     assert plan_of(tuned, Changes()).scenario == tuned
+
+
+def test_a_metric_that_is_typed_counts_for_a_cell_from_a_file_too(tmp_path):
+    file = tmp_path / "cell.yaml"
+    file.write_text("models: {pair: synthetic}\n")
+    assert plan_around(file, Changes(metric="ttft_s")).headline == "ttft_s"
+    with pytest.raises(ConfigError, match="metric = 'heat': must be one of"):
+        plan_around(file, Changes(metric="heat"))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ SETTINGS = SMALL[:-1]
 VARY = ("--vary=workload.devices={kind: uniform, low: 1, high: 3}", "--vary=uplink.rate.bps=10k,1M")
 
 
-def test_the_summary_is_printed_with_what_is_assumed_and_read_back(typed, tmp_path, cluster):
+def test_the_summary_is_printed_with_what_is_assumed_and_read_back(typed, tmp_path, monkeypatch, cluster):
     command = ("sites", "5", *SETTINGS, *VARY, f"--cluster={cluster}", "--quiet")
     status, text, errors = typed(*command)
     assert (status, errors) == (0, "")
@@ -24,6 +24,8 @@ def test_the_summary_is_printed_with_what_is_assumed_and_read_back(typed, tmp_pa
     assert again == (0, text, "")
     status, table, _ = typed(*command, "--format=csv")
     assert status == 0 and table.splitlines()[0].startswith("group,,mean") and "over sites,latency per token," in table
+    monkeypatch.setenv("COLUMNS", "60")
+    assert "columns; the others: summary.csv" in typed(*command)[1].replace("\n", " ")
 
 
 def test_a_site_is_printed_as_a_cell_that_any_command_reads(typed, tmp_path):

@@ -150,7 +150,10 @@ def unsettled(summary: pd.DataFrame) -> list[str]:
         shares = rows.loc[rows[UNSETTLED] > 0.5, UNSETTLED]
         if len(shares):
             part = " to ".join(dict.fromkeys(percent(share) for share in (shares.min(), shares.max())))
-            lines.append(f"{curve}: {part} of its tokens were drafted before its threshold settled ({UNSETTLED})")
+            where = f" at {len(shares)} of {len(rows)}" if len(shares) < len(rows) else ""
+            lines.append(
+                f"{curve}{where}: {part} of its tokens were drafted before its threshold settled ({UNSETTLED})"
+            )
     return lines
 
 

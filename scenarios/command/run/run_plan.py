@@ -219,7 +219,7 @@ def _warnings(cells: Sequence[Cell], imports: Sequence[Path]) -> list[str]:
     distribution, a line each."""
     classes = [each for cell in cells for each in cell.classes]
     lines = [
-        f"import = {file}: registers nothing; a scheme, a loss, ... is a class of its family with a `kind`"
+        f"import = {file}: has no class with a `kind`, such as a scheme; a metric, a figure, a protocol needs none"
         for file in imports
         if not kinds_of_file(file)
     ]
@@ -373,7 +373,8 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
     _check_precision(changes.precision)
-    scenario, cells = _reporting(Scenario(file.stem, "", 0, {}), None, cells)
+    scenario = replace(_asked(Scenario(file.stem, "", 0, {}), changes.metric, cells), summary="")
+    scenario, cells = _reporting(scenario, None, cells)
     warnings = _warnings(cells, changes.imports)
     return RunPlan(scenario, cells, notes, warnings, distinguishing_fields(cells, changes), precision=changes.precision)
 

@@ -53,6 +53,8 @@ class Screen:
     """What stands right below the answer: a word each, and its line."""
     beside: TextTable | None = None
     """What stands below the table."""
+    others: str = "--details"
+    """Where the columns and rows are that the tables have no room for."""
 
     def text(self, form: str = "text", *, detailed: bool = False) -> Escaped:
         """The screen for standard output as it is now; in another form than text, the table alone."""
@@ -84,10 +86,10 @@ class Screen:
             if heading:
                 yield _text(heading)
                 yield Text()
-            table, legend = folded(self.table, width)
+            table, legend = folded(self.table, width, self.others)
             yield table
         if self.beside is not None:
-            beside, more = folded(self.beside, width)
+            beside, more = folded(self.beside, width, self.others)
             yield Text()
             yield beside
             legend += more
@@ -107,7 +109,7 @@ class Screen:
             yield _text(line)
 
 
-def folded(table: TextTable, width: int) -> tuple[Table, list[str]]:
+def folded(table: TextTable, width: int, others: str) -> tuple[Table, list[str]]:
     """The table in `width` columns, and what is to be read below it: the legend, and what was left out."""
     shown = [(group.name, *_rows_kept(group.rows)) for group in table.groups]
     names = [("  " if group else "") + printable(name) for group, rows, _ in shown for name, _ in rows]
@@ -140,7 +142,7 @@ def folded(table: TextTable, width: int) -> tuple[Table, list[str]]:
     lacking = [f"{len(kept)} of {len(sizes)} {table.along or 'columns'}"] if len(kept) < len(sizes) else []
     lacking += [f"{len(names)} of {len(names) + hidden} rows"] if hidden else []
     lacking += [f"{len(shown) - empty} of {len(shown)} groups"] if empty else []
-    left_out = f"Shown: {', '.join(lacking)}; the others: --details" if lacking else ""
+    left_out = f"Shown: {', '.join(lacking)}; the others: {others}" if lacking else ""
     return grid, [*_packed(table.legend, width), *([left_out] if left_out else [])]
 
 
