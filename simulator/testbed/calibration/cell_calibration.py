@@ -20,19 +20,16 @@ from kinds import ConfigError
 from kinds.files import atomically
 from kinds.yaml_file import read_yaml
 from models.latency.pass_table import TimedPass, csv_text, read_rows
-from models.shared_passes import each_alone
-from simulator.cell.cell import Cell, prepare_pairs
+from simulator.cell.cell import Cell
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed import plan
-from simulator.testbed.calibration.process_times import crowd_times, path_times, session_times, stream_times
-from simulator.testbed.endpoints.timed_passes import PAUSE_S, timed_models
-from simulator.testbed.supervisor import PassTiming, time_passes
+from simulator.testbed.calibration.process_times import path_times, process_times
+from simulator.testbed.endpoints.timed_passes import timed_models
+from simulator.testbed.supervisor import PassTiming, note
 
 CALIBRATED: Final = "calibrated.yaml"
 BUDGET_S: Final = 30.0
 """What the timing of passes may take, models' loading aside."""
-SESSIONS_S: Final = 4.0
-"""What may take the measuring of each end's work beside passes."""
 Progress = Callable[[float, int, str], object]
 """Called with how far it is: (done, of so many, what)."""
 
@@ -68,31 +65,26 @@ def calibrate(cell: Cell, folder: Path, progress: Progress, budget_s: float = BU
     """Measures for about so long, and writes the folder. Raises ConfigError where the cell cannot be run for real."""
     folder.mkdir(parents=True, exist_ok=True)
     progress(0, 2, "passes")
-    time_passes(cell, PassTiming(folder, budget_s))
+    note(cell, None, 0.0, PassTiming(folder, budget_s))
     progress(1, 2, "all else")
     calibrate_beside_passes(cell, folder)
     progress(2, 2, "all else")
 
 
-@each_alone()
 def calibrate_beside_passes(cell: Cell, folder: Path) -> None:
     """The same where the passes' tables are made by others. Makes the folder where there is none."""
     plan.check(cell)
-    prepare_pairs([cell])
     folder.mkdir(parents=True, exist_ok=True)
-    path, drafting = path_times(), isinstance(cell.scheme, DraftScheme)
-    crowd = drafting and cell.workload.devices > 1
-    times = crowd_times(cell, SESSIONS_S) if crowd else session_times(cell, SESSIONS_S, PAUSE_S)
+    path, times = path_times(), process_times(cell)
     settings: dict[str, object] = {
         each.field: {"kind": "empirical", "file": str((folder / each.file).resolve()), "beyond": "extend"}
         for each in timed_models(cell)
     }
     settings["cloud.judge_s"], settings["cloud.decode_s_per_draft"] = times.judge_s, times.decode_s_per_draft
-    if drafting:
+    if isinstance(cell.scheme, DraftScheme):
         settings["edge.encode_s_per_draft"] = times.encode_s_per_draft
     else:
-        streams = stream_times(cell, SESSIONS_S, PAUSE_S)
-        settings["cloud.step_s"], settings["cloud.judge_s"] = streams.pass_s, times.judge_s + streams.job_s
+        settings["cloud.step_s"] = times.step_s
     Calibration(settings, {"uplink": path.up_s, "downlink": path.down_s}).write(folder)
 
 
