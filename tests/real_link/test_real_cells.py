@@ -15,7 +15,9 @@ from process_world import Texts
 
 from models.latency.empirical import read_samples
 from simulator import Cell
+from simulator.decoding.memory import Memory
 from simulator.results.columns import BREAKDOWN
+from simulator.studies.real_runs import RealRun
 from simulator.testbed.journal import CloudRestarted, RequestEnded, read
 from simulator.testbed.supervisor import PassTiming, real
 
@@ -91,6 +93,19 @@ def test_a_link_of_its_own_that_tells_its_senders_nothing_changes_no_token(name:
     result = real(cell, journals=tmp_path / "journals", independent=True)
     assert answers(tmp_path / "journals") == expected(cell)
     complete(cell, result.requests)
+
+
+@pytest.mark.parametrize("packets", ["forwarded", "lost"])
+def test_a_device_that_moves_takes_as_long_as_in_the_simulated_run_beside_it(packets: str) -> None:
+    """Hand-overs of 0.3 s, one in the middle of each second, at the same times in both, twice as slow together as none;
+    a pass of this pair takes next to no time."""
+    moves = {"kind": "scheduled", "at_s": [0.3 + 0.6 * number for number in range(60)], "interruption_s": 0.3}
+    cell = of({"scheme": "k_sqs", "workload.requests": 6, "edge.mobility": moves | {"packets": packets}, **SYNTHETIC})
+    row = RealRun().ask(cell, Memory(), None, None).rows[0]
+    still = real(cell.with_({"edge.mobility": "still"})).summary
+    assert row["other_answers"] == 0 and row["hand_overs"] >= 3
+    assert row["latency_per_token_s"] > 1.2 * still["latency_per_token_s"]
+    assert row["latency_per_token_s"] == pytest.approx(row["simulated_latency_per_token_s"], rel=0.15)
 
 
 @pytest.mark.parametrize(

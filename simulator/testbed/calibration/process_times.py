@@ -92,7 +92,7 @@ class PathTimes(NamedTuple):
 def process_times(cell: Cell) -> ProcessTimes:
     """Measures a cell whose devices are all alike. Raises ConfigError where it cannot be run for real."""
     more = {"workload.requests": MOST_REQUESTS} if hasattr(cell.workload, "requests") else {}
-    small = cell.with_({**_FREE, **more, "seed": cell.seed ^ 1})
+    small = cell.with_({**_FREE, **more, "edge.mobility": "still", "seed": cell.seed ^ 1})
     compete = cell.workload.devices > 1 or not isinstance(cell.scheme, DraftScheme)
     with tempfile.TemporaryDirectory(prefix="sqsim.small.") as name:
         folder = Path(name)
