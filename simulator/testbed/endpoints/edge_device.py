@@ -58,7 +58,6 @@ class _Drafting:
     node: EdgeNode
     """With the drafts so far."""
     began_s: float | None = None
-    ended_s: float = 0.0
 
 
 class EdgeDriver(EndpointDriver):
@@ -139,7 +138,7 @@ class EdgeDriver(EndpointDriver):
             elif command is machine.Order.STOP:
                 self._reading = None
             elif isinstance(command, machine.Done):
-                self.transport.cancel(*self.unacknowledged)
+                self.cancel(lambda _: True)
                 self._finished.set_result(command.kept)
             else:  # the others are of the tables, which are made when the run is over
                 assert not isinstance(command, _UNSERVED), f"I3: {command} on a real edge"
@@ -152,8 +151,9 @@ class EdgeDriver(EndpointDriver):
         made = asyncio.get_running_loop().run_in_executor(self._worker, self._make, drafting)
         made.add_done_callback(partial(self._drafted, drafting))
 
-    def _make(self, drafting: _Drafting) -> None:
-        """Drafts and encodes a round, in the worker. The machine's own sealing then finds the payload remembered."""
+    def _make(self, drafting: _Drafting) -> float:
+        """Drafts and encodes a round, in the worker; answers when it has. The machine's own sealing then finds the
+        payload remembered."""
         drafting.began_s = self.journal.now_s
         self._drafter.settle()
         self._drafter.passes_s.clear()
@@ -165,15 +165,14 @@ class EdgeDriver(EndpointDriver):
             drafting.node = command.make()
         if not drafting.cut.is_set():
             command.session.seal(drafting.node)
-        drafting.ended_s = self.journal.now_s
+        return self.journal.now_s
 
-    def _drafted(self, drafting: _Drafting, made: asyncio.Future[None]) -> None:
+    def _drafted(self, drafting: _Drafting, made: asyncio.Future[float]) -> None:
         """Raises what has failed in the worker."""
         if made.cancelled() or drafting.cut.is_set():
             return
-        made.result()
-        self._drafting = None
-        self._note_computed(drafting, drafting.ended_s, tuple(self._drafter.passes_s), cut=False)
+        ended_s, self._drafting = made.result(), None
+        self._note_computed(drafting, ended_s, cut=False)
         self._carry_out(self._machine.step(machine.RoundDrafted(drafting.node)))
 
     # Read, and look.
@@ -215,12 +214,12 @@ class EdgeDriver(EndpointDriver):
         drafting.cut.set()
         self._drafting = None
         if drafting.began_s is not None:
-            passes_s = tuple(self._drafter.passes_s[: len(drafting.node.drafts)])
-            self._note_computed(drafting, self.journal.now_s, passes_s, cut=True)
+            self._note_computed(drafting, self.journal.now_s, cut=True)
 
-    def _note_computed(self, drafting: _Drafting, ended_s: float, passes_s: tuple[float, ...], *, cut: bool) -> None:
+    def _note_computed(self, drafting: _Drafting, ended_s: float, *, cut: bool) -> None:
         assert drafting.began_s is not None
         start, made = drafting.command.node, drafting.node
+        passes_s = tuple(self._drafter.passes_s[: len(made.drafts) if cut else None])
         new_tokens = (start.length - start.cached, *made.later_passes)[: len(passes_s)]
         self.journal.note(
             RoundComputed(
@@ -238,9 +237,7 @@ class EdgeDriver(EndpointDriver):
 
     def _flush(self, command: machine.FlushRounds) -> None:
         void = [number for number, _ in command.rounds]
-        addresses = [address for address in self.unacknowledged if address.round in void]
-        self.transport.cancel(*addresses)
-        self.unacknowledged = [address for address in self.unacknowledged if address not in addresses]
+        self.cancel(void.__contains__)
         for number in (*void, *(() if command.cut is None else (command.cut,))):
             self._last_closed = max(self._last_closed, number)
             self._forget(number)

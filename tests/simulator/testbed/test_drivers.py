@@ -185,12 +185,12 @@ def test_a_reply_cuts_the_round_that_is_drafted_on_what_it_rejects(
         time.sleep(0.002)
         return fast(text, tokens, last)
 
-    def waits(driver: EdgeDriver, drafting: _Drafting) -> None:
+    def waits(driver: EdgeDriver, drafting: _Drafting) -> float:
         drafting.began_s = driver.journal.now_s
         closed, until_s = driver._last_closed, time.monotonic() + 10
         while driver._payloads and driver._last_closed == closed and time.monotonic() < until_s:
             time.sleep(0.0005)
-        make(driver, drafting)
+        return make(driver, drafting)
 
     fast, make = WorkerText.distributions, EdgeDriver._make
     monkeypatch.setattr(WorkerText, "distributions", slow)
