@@ -97,8 +97,7 @@ def test_a_link_of_its_own_that_tells_its_senders_nothing_changes_no_token(name:
 
 @pytest.mark.parametrize("packets", ["forwarded", "lost"])
 def test_a_device_that_moves_takes_as_long_as_in_the_simulated_run_beside_it(packets: str) -> None:
-    """Hand-overs of 0.3 s, one in the middle of each second, at the same times in both, twice as slow together as none;
-    a pass of this pair takes next to no time."""
+    """Hand-overs of 0.3 s, one each 0.6 s: at the same times in both, and slower than a device that stands still."""
     moves = {"kind": "scheduled", "at_s": [0.3 + 0.6 * number for number in range(60)], "interruption_s": 0.3}
     cell = of({"scheme": "k_sqs", "workload.requests": 6, "edge.mobility": moves | {"packets": packets}, **SYNTHETIC})
     row = RealRun().ask(cell, Memory(), None, None).rows[0]
