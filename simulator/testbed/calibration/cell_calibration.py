@@ -23,7 +23,7 @@ from models.latency.pass_table import TimedPass, csv_text, read_rows
 from simulator.cell.cell import Cell
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed import plan
-from simulator.testbed.calibration.process_times import path_times, process_times
+from simulator.testbed.calibration.process_times import process_times
 from simulator.testbed.endpoints.timed_passes import timed_models
 from simulator.testbed.supervisor import PassTiming, note
 
@@ -75,7 +75,7 @@ def calibrate_beside_passes(cell: Cell, folder: Path) -> None:
     """The same where the passes' tables are made by others. Makes the folder where there is none."""
     plan.check(cell)
     folder.mkdir(parents=True, exist_ok=True)
-    path, times = path_times(), process_times(cell)
+    times = process_times(cell)
     settings: dict[str, object] = {
         each.field: {"kind": "empirical", "file": str((folder / each.file).resolve()), "beyond": "extend"}
         for each in timed_models(cell)
@@ -85,7 +85,7 @@ def calibrate_beside_passes(cell: Cell, folder: Path) -> None:
         settings["edge.encode_s_per_draft"] = times.encode_s_per_draft
     else:
         settings["cloud.step_s"] = times.step_s
-    Calibration(settings, {"uplink": path.up_s, "downlink": path.down_s}).write(folder)
+    Calibration(settings, {"uplink": times.up_s, "downlink": times.down_s}).write(folder)
 
 
 def calibrated(cell: Cell, folder: Path) -> Cell:

@@ -1,24 +1,21 @@
-"""What a cell's processes take on this machine beside their networks' passes.
+"""What a cell's processes take on this machine beside their networks' passes and beside rate, loss and delay.
 
-`process_times`: a small real run of the cell's devices and pair, on texts that the cell itself does not see, over a
-free link. What its processes noted says what the edge takes to draft and encode a round and the cloud to read and
-verify it. A server that makes one pass after another hands over between them: what a pass has found goes out, and its
-jobs come back.
+`process_times`: a small real run of the cell's devices and pair, on texts that the cell itself does not see, in which
+nothing is lost. What its processes and its relay noted says what the edge takes to draft and encode a round, the cloud
+to read and verify it, and what kernel, interfaces, event loops and threads add to a message. A server that makes one
+pass after another hands over between them: what a pass has found goes out, and its jobs come back.
 
 Where several devices draft, their processes want the few cores of this machine at one time; where the cloud decodes by
 itself, it sends and receives beside its passes. Networks' passes then take longer than when they were timed alone, and
 what they take longer is counted too.
-
-`path_times`: what kernel, interfaces, relay, event loops and threads add to a message beside rate, loss and delay. A
-small real run measures it, over a link of a constant delay alone, with a pair whose passes take next to no time.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
 from pathlib import Path
@@ -32,9 +29,18 @@ from models.latency.latency import Latency
 from simulator.cell.cell import Cell
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed.endpoints.timed_passes import timed_models
-from simulator.testbed.journal import Event, MessageReceived, MessageTaken, PassMade, RoundComputed, read
-from simulator.testbed.packet_header import REPLIES, Direction, MessageAddress, PacketKind
-from simulator.testbed.plan import DIRECTIONS
+from simulator.testbed.journal import (
+    Event,
+    MessagePut,
+    MessageReceived,
+    MessageTaken,
+    PacketSent,
+    PassMade,
+    RoundComputed,
+    read,
+)
+from simulator.testbed.packet_header import OPPOSITE, REPLIES, Direction, MessageAddress, PacketKind
+from simulator.testbed.plan import DIRECTIONS, link
 from simulator.testbed.supervisor import PassTiming, note
 
 RUN_S: Final = 8.0
@@ -45,70 +51,56 @@ MOST_REQUESTS: Final = 256
 """Requests of each device in a small run, which ends before it has served them all."""
 PIECES: Final = 8
 """Parts of a small run, of which the slowest and the fastest are left out."""
-DELAY_S: Final = 0.01
-"""In each direction: processes sleep meanwhile, and must be woken, as in a run."""
-_FREE: Final = {
-    f"{direction}.{name}": value
-    for direction in DIRECTIONS
-    for name, value in {
-        "rate": {"kind": "constant", "bps": inf},
-        "loss": "none",
-        "delay": {"kind": "constant", "delay_s": DELAY_S},
-    }.items()
-}
-"""A link of a constant delay alone."""
-_SMALL: Final = {
-    **_FREE,
-    "models.pair": {"kind": "synthetic", "size": 64},
-    "scheme": {"kind": "dense", "max_drafts": 2},
-    "workload.requests": MOST_REQUESTS,
-    "workload.output_tokens": 48,
-}
 _Round = tuple[int, int, int]
 """(device, request, round)."""
+_FOLLOWED: Final = (PacketKind.PROMPT, PacketKind.PAYLOAD, *REPLIES)
 _Row = tuple[tuple[int, ...], float]
 """How many of each of a list of units, and the seconds that they took together."""
 
 
 class ProcessTimes(NamedTuple):
-    """Seconds, as the cell's fields of the same names state them."""
+    """Seconds, as the cell's fields of the same names state them, and what messages take beside the link, means."""
 
     encode_s_per_draft: float
     step_s: float
     """0 where the cloud waits for drafts."""
     judge_s: float
     decode_s_per_draft: float
-
-
-class PathTimes(NamedTuple):
-    """Means, seconds."""
-
     up_s: float
     """From the edge's last work on a round to the cloud's first."""
     down_s: float
     """From the cloud's last work on a round to the edge's first on the next."""
 
 
+@dataclass(frozen=True)
+class _Transfer:
+    """A message on its way, seconds since the run's zero."""
+
+    began_s: float
+    """Its first packet was on the link."""
+    waited: bool
+    """Whether another packet was there before it."""
+    arrives_s: float
+    """Its last packet was at the end of the link."""
+    received_s: float
+    taken_s: float
+
+
 def process_times(cell: Cell) -> ProcessTimes:
     """Measures a cell whose devices are all alike. Raises ConfigError where it cannot be run for real."""
-    more = {"workload.requests": MOST_REQUESTS} if hasattr(cell.workload, "requests") else {}
-    small = cell.with_({**_FREE, **more, "edge.mobility": "still", "seed": cell.seed ^ 1})
+    changes: dict[str, object] = {"edge.mobility": "still", "seed": cell.seed ^ 1}
+    if hasattr(cell.workload, "requests"):
+        changes["workload.requests"] = MOST_REQUESTS
+    for direction in DIRECTIONS:
+        # A packet that is sent again, or waits in the kernel or for its first bit, says nothing of processes.
+        changes[f"{direction}.loss"] = "none"
+        changes[f"{direction}.rate"] = {"kind": "constant", "bps": link(cell, direction).rate.fastest_bps or inf}
+    small = cell.with_(changes)
     compete = cell.workload.devices > 1 or not isinstance(cell.scheme, DraftScheme)
     with tempfile.TemporaryDirectory(prefix="sqsim.small.") as name:
         folder = Path(name)
         note(small, folder / "journals", RUN_S, PassTiming(folder, TIMING_S) if compete else None)
         return NotedRun(small, folder / "journals", folder if compete else None).times()
-
-
-@cache
-def path_times() -> PathTimes:
-    """Measured once a process: it is of the machine and of no cell. Raises ConfigError where nothing can be run for
-    real."""
-    small = Cell().with_(_SMALL)
-    with tempfile.TemporaryDirectory(prefix="sqsim.path.") as name:
-        journals = Path(name) / "journals"
-        note(small, journals, RUN_S)
-        return NotedRun(small, journals, None).path()
 
 
 class NotedRun:
@@ -129,38 +121,62 @@ class NotedRun:
         self._rounds = [each for each in events if isinstance(each, RoundComputed) and each.round > 1 and not each.cut]
         passes = sorted(each for each in events if isinstance(each, PassMade))
         self._passes = [each for each in passes if not any(only_reads for *_, only_reads in each.shares)]
-        self._reading_s = _reading_s(events)
+        self._prompts_s = {
+            each.address.round_key: each.at_s
+            for each in events
+            if isinstance(each, MessagePut) and each.address.kind is PacketKind.PROMPT
+        }
+        """By (device, request, 0), when each was put."""
+        self._transfers = _transfers(events)
 
     def times(self) -> ProcessTimes:
-        """What edge and cloud take beside networks."""
+        """What edge and cloud take beside networks, and messages beside the link."""
         edge = [((each.distributions,), self._edge_s(each)) for each in self._rounds]
         cloud = self._verified() if self._drafting else self._streamed()
-        return ProcessTimes(*_fitted(edge, 1), *_fitted(list(cloud), 3))
+        (encode_s,), (step_s, judge_s, decode_s) = _fitted(edge, 1), _fitted(list(cloud), 3)
+        return ProcessTimes(encode_s, step_s, judge_s, decode_s, self._up_s(), self._down_s())
 
-    def path(self) -> PathTimes:
-        """What lies between the work of the two ends beside the delay, of one device."""
-        passes = {share[:3]: made for made in self._passes for share in made.shares}
-        rounds = {each[:3]: each for each in self._rounds if each[:3] in passes}
-        ups = [passes[key].began_s - self._reading_s["uplink", key] - each.ended_s for key, each in rounds.items()]
-        downs = [
-            rounds[after].began_s - self._reading_s["downlink", key] - passes[key].ended_s
-            for key in rounds
-            if (after := (*key[:2], key[2] + 1)) in rounds
+    def _up_s(self) -> float:
+        ends_s = {each[:3]: each.ended_s for each in self._rounds} or self._prompts_s
+        starts_s = {
+            share[:3]: (before.ended_s, made.began_s)
+            for before, made in pairwise(self._passes)
+            for share in made.shares
+        }
+        return self._beside_link_s("uplink", ends_s, starts_s)
+
+    def _down_s(self) -> float:
+        ends_s = {share[:3]: made.ended_s for made in self._passes for share in made.shares}
+        starts_s = {(*each[:2], each.round - 1): (-inf, each.began_s) for each in self._rounds}
+        return self._beside_link_s("downlink", ends_s, starts_s)
+
+    def _beside_link_s(
+        self, direction: Direction, ends_s: Mapping[_Round, float], starts_s: Mapping[_Round, tuple[float, float]]
+    ) -> float:
+        """What a message takes beside the link and beside being read, from the end of the work before it to the start
+        of that after it. `ends_s`: of the work before each; `starts_s`: since when the processor was free for the work
+        after it, and its start, which says nothing where the processor was not."""
+        found = [(key, each) for (way, key), each in self._transfers.items() if way == direction and key in ends_s]
+        before = [each.began_s - ends_s[key] for key, each in found if not each.waited]
+        behind = [each.received_s - each.arrives_s for _, each in found]
+        after = [
+            starts_s[key][1] - each.taken_s
+            for key, each in found
+            if key in starts_s and starts_s[key][0] <= each.taken_s <= starts_s[key][1]
         ]
-        (up_s,), (down_s,) = (_fitted([((1,), each - DELAY_S) for each in ways], 1) for ways in (ups, downs))
-        return PathTimes(up_s, down_s)
+        return sum(_fitted([((1,), seconds) for seconds in part], 1)[0] for part in (before, behind, after))
 
     def _edge_s(self, computed: RoundComputed) -> float:
         """What the edge took to draft and encode a round, and to read the reply to it."""
         networks_s, alone = sum(computed.passes_s), self._latencies.get("edge.latency")
         if alone is not None:
             networks_s = sum(alone.pass_s([(new, self._prompt_tokens)]) for new in computed.new_tokens)
-        return computed.ended_s - computed.began_s - networks_s + self._reading_s["downlink", computed[:3]]
+        return computed.ended_s - computed.began_s - networks_s + self._reading_s("downlink", computed[:3])
 
     def _verified(self) -> Iterator[_Row]:
         """Jobs and drafts of passes that waited for drafts, and what the cloud took to read and verify these."""
         for made in self._passes:
-            read_s = sum(self._reading_s["uplink", share[:3]] for share in made.shares)
+            read_s = sum(self._reading_s("uplink", share[:3]) for share in made.shares)
             yield (0, *_work(made)), read_s + made.ended_s - made.began_s - self._networks_s(made)
 
     def _streamed(self) -> Iterator[_Row]:
@@ -168,6 +184,11 @@ class NotedRun:
         for before, after in pairwise(self._passes):
             if {share[:2] for share in before.shares} & {share[:2] for share in after.shares}:
                 yield (1, *_work(after)), after.ended_s - before.ended_s - self._networks_s(after)
+
+    def _reading_s(self, direction: Direction, key: _Round) -> float:
+        """From the arrival of a round's payload, or of the reply to it, until a machine had taken it in."""
+        transfer = self._transfers.get((direction, key))
+        return 0.0 if transfer is None else transfer.taken_s - transfer.received_s
 
     def _networks_s(self, made: PassMade) -> float:
         """What a pass's networks take: the verifier, and a drafter before it, which makes a draft a pass."""
@@ -186,15 +207,30 @@ def _work(made: PassMade) -> tuple[int, int]:
     return len(made.shares), sum(new - 1 for _, _, _, new, _, _ in made.shares)
 
 
-def _reading_s(events: Iterable[Event]) -> defaultdict[tuple[Direction, _Round], float]:
-    """Seconds from the arrival of a round's payload, or of the reply to it, until a machine had taken it in."""
-    arrived_s, found = dict[MessageAddress, float](), defaultdict[tuple[Direction, _Round], float](float)
-    for event in events:
-        if isinstance(event, MessageReceived):
-            arrived_s[event.address] = event.at_s
-        elif isinstance(event, MessageTaken) and event.address.kind in (PacketKind.PAYLOAD, *REPLIES):
-            found[event.address.direction, event.address.round_key] += event.at_s - arrived_s[event.address]
-    return found
+def _transfers(events: Sequence[Event]) -> dict[tuple[Direction, _Round], _Transfer]:
+    """Prompts, payloads and the replies to these that a machine has taken, by direction and round."""
+    received_s = {each.address: each.at_s for each in events if isinstance(each, MessageReceived)}
+    taken_s = {each.address: each.at_s for each in events if isinstance(each, MessageTaken)}
+    packets, free_s = defaultdict[MessageAddress, list[PacketSent]](list), dict.fromkeys(DIRECTIONS, -inf)
+    waited = set[PacketSent]()
+    for sent in sorted((each for each in events if isinstance(each, PacketSent)), key=lambda each: each.left_s):
+        direction = sent.address.direction if sent.note is None else OPPOSITE[sent.address.direction]
+        if sent.began_s <= free_s[direction]:
+            waited.add(sent)
+        free_s[direction] = sent.left_s
+        if sent.note is None and sent.arrives_s is not None:
+            packets[sent.address].append(sent)
+    return {
+        (address.direction, address.round_key): _Transfer(
+            sent[0].began_s,
+            sent[0] in waited,
+            max(each.arrives_s or 0.0 for each in sent),
+            received_s[address],
+            taken_s[address],
+        )
+        for address, sent in packets.items()
+        if address in taken_s and address.kind in _FOLLOWED and not address.exchange
+    }
 
 
 def _fitted(rows: Sequence[_Row], columns: int) -> list[float]:

@@ -44,10 +44,6 @@ _UNSERVED: Final = (machine.Encode, machine.WaitUntil, machine.AddPart)
 """Commands of machines whose needs `plan.check` refuses."""
 
 
-LEAST_REQUESTS: Final = 3
-"""Requests that a device serves, however long they take, where its work ends early."""
-
-
 @dataclass(slots=True, eq=False)
 class _Drafting:
     """The round that is drafted now."""
@@ -280,9 +276,9 @@ class EdgeDevice:
 
     async def work(self, most_s: float = inf) -> None:
         """Serves the requests of the workload, from now on, which is the run's zero. Those whose turn comes after
-        `most_s` are left, but for the first LEAST_REQUESTS."""
+        `most_s` are left, but for the first."""
         for number, ask in enumerate(self._asks()):
-            if number >= LEAST_REQUESTS and self.journal.now_s > most_s:
+            if number and self.journal.now_s > most_s:
                 break
             if ask.at_s is None:
                 await asyncio.sleep(ask.think_s)
