@@ -95,16 +95,19 @@ def test_a_link_of_its_own_that_tells_its_senders_nothing_changes_no_token(name:
     complete(cell, result.requests)
 
 
-@pytest.mark.parametrize("packets", ["forwarded", "lost"])
-def test_a_device_that_moves_takes_as_long_as_in_the_simulated_run_beside_it(packets: str) -> None:
-    """Hand-overs of 0.3 s, one each 0.6 s: at the same times in both, and slower than a device that stands still."""
-    moves = {"kind": "scheduled", "at_s": [0.3 + 0.6 * number for number in range(60)], "interruption_s": 0.3}
-    cell = of({"scheme": "k_sqs", "workload.requests": 6, "edge.mobility": moves | {"packets": packets}, **SYNTHETIC})
+@pytest.mark.parametrize(("packets", "requests", "off"), [("forwarded", 6, 0.15), ("lost", 24, 0.3)])
+def test_a_device_that_moves_takes_as_long_as_in_the_simulated_run_beside_it(
+    packets: str, requests: int, off: float
+) -> None:
+    """Hand-overs of 0.3 s, one each 0.6 s, at the same times in both; whether a packet is on the air then is chance."""
+    moves = {"kind": "scheduled", "at_s": [0.3 + 0.6 * number for number in range(200)], "interruption_s": 0.3}
+    moving = {"workload.requests": requests, "edge.mobility": moves | {"packets": packets}}
+    cell = of({"scheme": "k_sqs", **moving, **SYNTHETIC})
     row = RealRun().ask(cell, Memory(), None, None).rows[0]
     still = real(cell.with_({"edge.mobility": "still"})).summary
     assert row["other_answers"] == 0 and row["hand_overs"] >= 3
     assert row["latency_per_token_s"] > 1.2 * still["latency_per_token_s"]
-    assert row["latency_per_token_s"] == pytest.approx(row["simulated_latency_per_token_s"], rel=0.15)
+    assert row["latency_per_token_s"] == pytest.approx(row["simulated_latency_per_token_s"], rel=off)
 
 
 @pytest.mark.parametrize(
