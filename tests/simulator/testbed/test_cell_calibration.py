@@ -156,11 +156,8 @@ def test_a_folder_that_holds_something_else_is_refused_on_one_line(tmp_path: Pat
     assert "\n" not in str(error.value)
 
 
-DELAYS = {"uplink": 1e-3, "downlink": 2e-3}
-
-
-def written(folder: Path, seconds: float, spells: tuple[int | None, ...], judge_s: float = 0.1) -> Path:
-    """A calibration of few passes, of so many seconds and more in each later spell."""
+def written(folder: Path, seconds: float, spells: tuple[int | None, ...]) -> Path:
+    """Few passes, of so many seconds and more in each later spell."""
     folder.mkdir()
     points = [(batch, new, cached) for batch in (1, 4) for new in (1, 8) for cached in (0, 40)]
     rows = [
@@ -168,10 +165,7 @@ def written(folder: Path, seconds: float, spells: tuple[int | None, ...], judge_
         for point in points
         for place, spell in enumerate(spells)
     ]
-    file = folder / "cloud.csv"
-    file.write_text(csv_text(sorted(rows)))
-    latency = {"kind": "empirical", "file": str(file.resolve()), "beyond": "extend"}
-    Calibration({"cloud.latency": latency, "cloud.judge_s": judge_s}, DELAYS).write(folder)
+    (folder / "cloud.csv").write_text(csv_text(sorted(rows)))
     return folder
 
 
@@ -191,39 +185,21 @@ def spells_of(cell: Cell) -> tuple[Path, dict[int | None, set[float]]]:
     ],
     ids=["slow periods of their own", "a table without any is one"],
 )
-def test_two_calibrations_become_one_with_their_own_slow_periods_and_means_of_the_rest(
+def test_what_was_measured_twice_keeps_slow_periods_of_its_own_and_means_of_the_rest(
     tmp_path: Path, spells: tuple[int | None, ...], others: tuple[int | None, ...], merged: dict[int, set[float]]
 ) -> None:
-    first, second = written(tmp_path / "1", 0.01, spells), written(tmp_path / "2", 0.05, others, judge_s=0.3)
-    Calibration(Calibration.of(second).settings, {"uplink": 3e-3, "downlink": 0.0}).write(second)
+    here = cell("cloud_only")
+    folders = written(tmp_path / "1", 0.01, spells), written(tmp_path / "2", 0.05, others)
+    times = ProcessTimes(0.0, 0.1, 0.1, 0.0, 1e-3, 2e-3), ProcessTimes(0.0, 0.3, 0.5, 0.0, 3e-3, 0.0)
     both = tmp_path / "new" / "both"
-    for into in (both, first):  # a folder may take in another
-        merge(first, second, into)
-        found = calibrated(cell("cloud_only"), into)
-        assert spells_of(found) == ((into / "cloud.csv").resolve(), merged)
-        assert found.cloud.judge_s == pytest.approx(0.2)
-        assert Calibration.of(into).delays == pytest.approx({"uplink": 2e-3, "downlink": 1e-3})
+    merge(here, folders, times, both)
+    found = calibrated(here, both)
+    assert spells_of(found) == ((both / "cloud.csv").resolve(), merged)
+    assert (found.cloud.step_s, found.cloud.judge_s) == pytest.approx((0.2, 0.3))
+    assert Calibration.of(both).delays == pytest.approx({"uplink": 2e-3, "downlink": 1e-3})
     mean_s = sum(map(sum, merged.values())) / sum(map(len, merged.values()))
     assert found.cloud.latency.pass_s([(1, 0)]) == pytest.approx(mean_s, rel=1e-12)
     assert len(simulate(found).requests)
-
-
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        ({"edge.encode_s_per_draft": 0.1}, "edge.encode_s_per_draft: must be calibrations of one cell"),
-        ({"cloud.judge_s": "long"}, "cloud.judge_s = 0.1; 'long': must be numbers"),
-        ({"cloud.latency": {"kind": "constant"}}, "must differ in nothing but file"),
-    ],
-)
-def test_calibrations_of_different_cells_are_refused_on_one_line(
-    tmp_path: Path, more: dict[str, object], words: str
-) -> None:
-    first, second = written(tmp_path / "1", 0.01, (0,)), written(tmp_path / "2", 0.05, (0,))
-    Calibration({**Calibration.of(second).settings, **more}, DELAYS).write(second)
-    with pytest.raises(ConfigError, match=words) as error:
-        merge(first, second, tmp_path / "both")
-    assert "\n" not in str(error.value) and not (tmp_path / "both").exists()
 
 
 def noted(cell: Cell, folder: Path, *events: Event, timed_s: float | None = None) -> NotedRun:
