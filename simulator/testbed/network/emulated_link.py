@@ -126,6 +126,8 @@ class EmulatedLink:
         """Whether its next departure is among what is due."""
         self._config = config = plan.link(cell, direction)
         self._back = plan.link(cell, OPPOSITE[direction])
+        self.answer_s = answer_s(config, self._back)
+        """How long a free acknowledgement of a packet travels."""
         uniforms = Uniforms.of(cell.seed if seed is None else seed, direction)
         rate, loss, delay, ack = (uniforms.under(0, purpose) for purpose in range(4))
         moves = [each._replace(down=direction == "downlink") for each in cell.movers.values() if in_run]
@@ -232,9 +234,6 @@ class Relay:
         for hosts, edge, cloud in ((SHAPED, edge_shaped, cloud_shaped), (FREE, edge_free, cloud_free)):
             self._inlets[edge] = Inlet("uplink", edge, cloud, hosts, SocketAddress.of(hosts.cloud, 0).address)
             self._inlets[cloud] = Inlet("downlink", cloud, edge, hosts, SocketAddress.of(hosts.edge, 0).address)
-        up, down = (plan.link(self._cell, each) for each in plan.DIRECTIONS)
-        self._back_s: dict[Direction, float] = {"uplink": answer_s(up, down), "downlink": answer_s(down, up)}
-        """How long a free acknowledgement of a packet of that direction travels."""
         self._warm_up = self._links(time.monotonic(), in_run=False)
         self._run: Links | None = None
         self._due: list[tuple[float, int, Callable[[], None]]] = []
@@ -319,7 +318,7 @@ class Relay:
         links = self._warm_up if self._run is None or header.address.request == plan.WARM_UP else self._run
         if inlet.hosts is FREE:
             if acknowledges:
-                self._answer(links, inlet, header, packet, now_s)
+                self._answer(links[header.address.direction], inlet, header, packet, now_s)
             return
         link = links[inlet.direction]
         relayed = link.relayed(header, datagram, packet)
@@ -335,12 +334,10 @@ class Relay:
         edge, cloud = ports if inlet.direction == "uplink" else reversed(ports)
         return cloud == plan.CLOUD_PORT and edge == plan.EDGE_PORT + device and device < self._cell.workload.devices
 
-    def _answer(self, links: Links, inlet: Inlet, header: PacketHeader, packet: bytes, now_s: float) -> None:
-        """An acknowledgement that takes no capacity."""
-        direction = header.address.direction
-        link = links[direction]
+    def _answer(self, link: EmulatedLink, inlet: Inlet, header: PacketHeader, packet: bytes, now_s: float) -> None:
+        """An acknowledgement that takes no capacity, of a packet of that link."""
         if not link.loses_ack(header):
-            self._at(now_s + self._back_s[direction], partial(self._deliver, inlet, packet, link))
+            self._at(now_s + link.answer_s, partial(self._deliver, inlet, packet, link))
 
     # It leaves, and arrives.
 
