@@ -176,6 +176,14 @@ def test_every_round_is_computed_and_taken_once_and_devices_that_wait_for_one_an
         assert 0.0 < made.networks_s < made.ended_s - made.began_s
 
 
+def test_devices_that_may_take_on_no_more_requests_serve_their_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = EdgeDevice.work
+    monkeypatch.setattr(EdgeDevice, "work", lambda device: work(device, 0.0))
+    assert set(ProcessWorld(asked("k_sqs"), tmp_path).run()) == {(device, 0) for device in range(3)}
+
+
 def test_a_reply_cuts_the_round_that_is_drafted_on_what_it_rejects(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
