@@ -125,7 +125,6 @@ def _processes(folder: Path, cell: Cell, edge: RemoteEdge | None) -> Iterator[_R
     (folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
     with ExitStack() as stack:
         run = _Run(folder, cell, stack, edge)
-        run.make_ready()
         yield run
         run.end()
 
@@ -243,7 +242,7 @@ class _Process:
 
 
 class _Run:
-    """One run under way."""
+    """One run under way: all of its processes have loaded, and have served a request to warm up."""
 
     def __init__(self, folder: Path, cell: Cell, stack: ExitStack, edge: RemoteEdge | None) -> None:
         self._folder, self._cell, self._stack, self._edge = folder, cell, stack, edge
@@ -257,9 +256,6 @@ class _Run:
         self._relay = self._start("relay", _module("network.emulated_link", folder, *tuns), tuns)
         self._cloud = self._start_endpoint("cloud", 0)
         self._devices = [self._start_endpoint("edge", number) for number in devices]
-
-    def make_ready(self) -> None:
-        """Waits until all have loaded, and have served a request to warm up."""
         self._await(READY, time.monotonic() + READY_S, [self._relay, *self._devices, self._cloud])
 
     def time_passes(self, timing: PassTiming) -> None:
