@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from math import inf
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,8 @@ import pyarrow as pa
 import simpy
 from simpy.core import StopSimulation
 
-from kinds.arrays import Floats
 from kinds.mistakes import ImpureError, global_random_numbers_unused
 from simulator.cell.cell import Cell, prepare_pairs
-from simulator.cell.workload import Workload
 from simulator.decoding.memory import Memory
 from simulator.decoding.round_keys import origin
 from simulator.protocols.predecode import predecode
@@ -163,26 +162,22 @@ def simulate(
 
 def recorder_of(cell: Cell, rounds_to: Path | None) -> Recorder:
     """What takes the requests of a run of this cell."""
-    sparsifiers = [
-        each.scheme.families.sparsifier if isinstance(each.scheme, DraftScheme) else None
-        for each in cell.classes
-        for _ in range(each.count)
-    ]
     thresholds = {
-        device: Settling(each.rule, each.carry)
-        for device, each in enumerate(sparsifiers)
-        if isinstance(each, KeepConformal)
+        device: Settling(kept.rule, kept.carry)
+        for each in cell.classes
+        if isinstance(each.scheme, DraftScheme) and isinstance(kept := each.scheme.families.sparsifier, KeepConformal)
+        for device in each.devices
     }
-    learning = [each.workload.learning_requests for each in cell.classes for _ in each.devices]
-    only = [each.workload.only_turn for each in cell.classes for _ in each.devices]
-    return Recorder(
-        cell.id,
-        rounds_to,
-        learning if cell.fleet else learning[0],
-        thresholds,
-        cell.class_names,
-        (only if cell.fleet else only[0]) if _talks(cell) else None,
-    )
+    only_turn = _by_device(cell, "only_turn") if _talks(cell) else None
+    return Recorder(cell.id, rounds_to, _by_device(cell, "learning_requests"), thresholds, cell.class_names, only_turn)
+
+
+def _by_device(cell: Cell, field: str) -> Any:
+    """A number of the workload: one for all, or one by device where classes of a fleet differ in it."""
+    given = [getattr(each.workload, field) for each in cell.classes]
+    if len({*given}) == 1:
+        return given[0]
+    return np.repeat([inf if each is None else each for each in given], [each.count for each in cell.classes])
 
 
 def _talks(cell: Cell) -> bool:
@@ -192,14 +187,12 @@ def _talks(cell: Cell) -> bool:
 def result_of(cell: Cell, recorder: Recorder, totals: PlantTotals, plant: Plant | None = None) -> CellResult:
     """The tables of a run that has ended, and its metrics; of each class too where the `plant` of a fleet is given."""
     requests, rounds = recorder.close()
-    works = [each.workload for each in cell.classes for _ in each.devices]
+    learning, only = _by_device(cell, "learning_requests"), _by_device(cell, "only_turn")
+    slo = Slo(_by_device(cell, "slo_ttft_s"), _by_device(cell, "slo_tpot_s"))
 
     def run_of(rows: Columns, tally: Tally, of: PlantTotals) -> Run:
         return Run(rows, tally.sums, of, learning, only, np.array(tally.gaps_s), slo)
 
-    only = np.array([work.only_turn for work in works]) if cell.fleet else works[0].only_turn
-    learning = np.array([work.learning_requests for work in works]) if cell.fleet else works[0].learning_requests
-    slo = _slo(works if cell.fleet else works[:1])
     whole = run_of(requests, recorder.of_all, totals)
     of_all = summarise(whole, cell.percentiles)
     names = np.array([] if plant is None else cell.class_names)
@@ -213,16 +206,6 @@ def result_of(cell: Cell, recorder: Recorder, totals: PlantTotals, plant: Plant 
         of_class = plant.class_totals(name, totals, whole.served_span_s(), np.flatnonzero(names == name).tolist())
         by_class[name] = summarise(run_of(requests.where(columns[CLASS] == name), tally, of_class), cell.percentiles)
     return CellResult(of_all, by_class, pa.table(columns, schema=schema), rounds)
-
-
-def _slo(works: Sequence[Workload]) -> Slo:
-    def limit(name: str) -> float | Floats | None:
-        given: list[float | None] = [getattr(work, name) for work in works]
-        if len(given) == 1 or not any(given):
-            return given[0]
-        return np.array([inf if each is None else each for each in given])
-
-    return Slo(limit("slo_ttft_s"), limit("slo_tpot_s"))
 
 
 def run(plant: Plant, horizon_s: float) -> None:

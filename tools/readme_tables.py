@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import simulator.cell  # noqa: F401  registers the kinds
 from channels.link.arq import Arq
+from channels.link.congestion import Congestion
 from channels.link.delays import Delay
 from channels.link.headers import Headers
 from channels.link.listening import Listening
@@ -21,7 +22,6 @@ from channels.link.losses import Loss
 from channels.link.mobility import INTERRUPTIONS, Mobility
 from channels.link.rates import Rate
 from channels.link.sharing import Sharing
-from channels.link.transport import Congestion
 from kinds import Choice
 from models.interface import Pair
 from models.latency.latency import Latency

@@ -12,14 +12,14 @@ this one; within a cell it moves no farther than a fade.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil, exp, hypot, inf, log1p, log10, sqrt
 from typing import ClassVar, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.mobility import HandOvers
+from channels.link.mobility import NOBODY_MOVES, HandOvers
 from channels.link.rates import ROUNDING_S, Curve, Position, Rate
 from channels.link.rayleigh import SHORTEST_FADE_S
 from channels.on_off import Window
@@ -193,20 +193,20 @@ class BlockBits(Curve):
         self.blocks = rate.blocks
         self._rate = rate
         self._places = self._uniforms = uniforms
-        self._hand_overs: Callable[[int], HandOvers | None] = lambda _: None
+        self._hand_overs = NOBODY_MOVES
         self._moves: dict[int, _Moves | None] = {}
         self._offsets = [place for place, mark in enumerate(rate.pattern) if mark == "1"]
         self._devices: dict[int, tuple[float, int, Uniforms]] = {}
         self._fades: dict[int, tuple[int, float]] = {}
 
-    def place(self, uniforms: Uniforms, hand_overs: Callable[[int], HandOvers | None] = lambda _: None) -> None:
+    def place(self, uniforms: Uniforms, hand_overs: Mapping[int, HandOvers] = NOBODY_MOVES) -> None:
         self._places, self._hand_overs = uniforms, hand_overs
 
     def is_away(self, device: int, slot: int) -> bool:
         """Whether a hand-over keeps a device from the air in a slot. Asked slot after slot; the device has another
         place from then on."""
         if device not in self._moves:
-            hand_overs = self._hand_overs(device)
+            hand_overs = self._hand_overs.get(device)
             self._moves[device] = None if hand_overs is None else _Moves(hand_overs.pauses())
         moves = self._moves[device]
         if moves is None:

@@ -23,8 +23,8 @@ from typing import Final, Literal, NamedTuple
 from pydantic import Field
 
 from channels.link.arq import UNSEEDED
+from channels.link.congestion import Congestion, CongestionWindow, Delivery
 from channels.link.rates import ROUNDING_S
-from channels.link.transport import Congestion, CongestionWindow, Delivery
 from channels.uniforms import Uniforms
 
 HIGH_GAIN: Final = 2 / log(2)

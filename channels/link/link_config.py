@@ -312,6 +312,14 @@ class LinkConfig(Part):
             curve = InterruptedCurve(curve, pauses)
         return curve.with_overhead(self.overhead_s) if self.overhead_s else curve
 
+    def has_shared_queue(self, devices: int) -> bool:
+        """Whether a device of a cell of so many shares a queue, or a medium, with others or background flows."""
+        sharing = self.sharing
+        if self.half_duplex == "medium" and devices > 1:
+            return True
+        apart = sharing.transmitter_per_device or sharing.in_slots
+        return not apart and (devices > 1 or self.bulk is not None or not sharing.first_come)
+
     def window_packets(self, reverse_delay_s: float) -> int:
         """The window of a device: the one that `arq` states, else as many of the smallest packets, bare headers, as the
         link carries while an acknowledgement may come: one round trip and the timer, within the stated bounds.

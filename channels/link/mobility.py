@@ -176,6 +176,9 @@ class HandOvers(NamedTuple):
     """The device's, alike for both ways."""
     down: bool = False
     """Whether the link leads to the device."""
+    leaves: bool = False
+    """Whether the device leaves a queue or a medium that others share; else the hand-over interrupts what serves it
+    alone."""
 
     def times_s(self) -> Iterator[float]:
         """When each begins."""
@@ -193,6 +196,10 @@ class HandOvers(NamedTuple):
     def cuts(self) -> Cuts | None:
         """Which packets are lost; None: none is."""
         return Cuts(self.times_s(), self.down) if self.mobility.packets == "lost" else None
+
+
+NOBODY_MOVES: Final[Mapping[int, HandOvers]] = {}
+"""By device that moves."""
 
 
 def count_made(movers: Sequence[HandOvers], now_s: float) -> float:

@@ -116,7 +116,7 @@ class InterruptedCurve(WrappedCurve):
             begins = self._curve.ready_s(position, left_bits) < start_s
             if (begins and end.time_s <= start_s) or self.over(start_s) or end.time_s == inf:
                 return end
-            left_bits -= self._served_until(position, start_s)
+            left_bits -= self._curve.carried_bits(position, start_s)
             position = Position(max(position.time_s, end_s), 0.0, position.message)
         return self._curve.finish(position, left_bits)
 
@@ -152,9 +152,6 @@ class InterruptedCurve(WrappedCurve):
     def heard(self) -> None:
         self._curve.heard()
         self._waited = self._idle = 0
-
-    def _served_until(self, position: Position, time_s: float) -> float:
-        return position.credit_bits + self._curve.served_bits(position.time_s, max(position.time_s, time_s))
 
     def _from(self, time_s: float) -> Iterator[Window]:
         """The outages that end after an instant, in order."""

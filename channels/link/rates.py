@@ -8,13 +8,13 @@ many bits a busy link carries between two instants, and where it stands after a 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Annotated, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from channels.link.mobility import HandOvers
+from channels.link.mobility import NOBODY_MOVES, HandOvers
 from channels.uniforms import Uniforms
 from kinds import Choice, ConfigError
 from kinds.mistakes import Rule, broken_rule, is_number
@@ -70,11 +70,11 @@ class Curve(ABC):
         self.horizon_s = horizon_s
 
     def place(  # noqa: B027 - most curves are the same wherever a device is
-        self, uniforms: Uniforms, hand_overs: Callable[[int], HandOvers | None] = lambda _: None
+        self, uniforms: Uniforms, hand_overs: Mapping[int, HandOvers] = NOBODY_MOVES
     ) -> None:
-        """Sets what decides where each device is, and when it moves, for a curve that depends on it: alike for both
-        ways of a device. Whoever builds links does so before the first question; else it follows from the curve's own
-        numbers, and nobody moves."""
+        """Sets what decides where each device is, and when those that move do, for a curve that depends on it: alike
+        for both ways of a device. Whoever builds links does so before the first question; else it follows from the
+        curve's own numbers, and nobody moves."""
 
     def over(self, time_s: float) -> bool:
         """Whether this is past the horizon."""
@@ -90,6 +90,10 @@ class Curve(ABC):
     @abstractmethod
     def served_bits(self, t0_s: float, t1_s: float) -> float:
         """The bits that a link, fresh at t0_s and busy since, has carried at t1_s >= t0_s."""
+
+    def carried_bits(self, position: Position, now_s: float) -> float:
+        """Of a packet that has been sent since `position`, at a rate of time alone, the bits that have gone out."""
+        return position.credit_bits + self.served_bits(position.time_s, max(position.time_s, now_s))
 
     @abstractmethod
     def finish(self, position: Position, bits: float) -> Position:
@@ -300,3 +304,7 @@ class _WithOverhead(WrappedCurve):
         if self.over(payload_s):
             return Position(inf, 0.0, position.message)
         return self._curve.finish(self._curve.idle(position, payload_s, position.message), bits)
+
+    def carried_bits(self, position: Position, now_s: float) -> float:
+        payload_s = self.ready_s(position, 0.0) + self._overhead_s
+        return self._curve.carried_bits(self._curve.idle(position, payload_s, position.message), now_s)

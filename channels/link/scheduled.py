@@ -37,6 +37,7 @@ class Scheduled(Sharing):
 
     kind: Literal["scheduled"] = "scheduled"
     in_slots: ClassVar[bool] = True
+    lets_leave: ClassVar[bool] = True
     alone: ClassVar[bool] = False
     order: Literal["proportional_fair", "round_robin"] = Field(
         "proportional_fair", description="Who is first in a slot: by ratio of now to lately, or in turn."

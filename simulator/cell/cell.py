@@ -148,7 +148,7 @@ class Cell(Part):
         for each in self.classes:
             each.check_links(self.workload.devices)
             each.check_mobility(self.workload.devices, self.cloud)
-            each.check_concurrency()
+            each.check_concurrency(self.workload.devices, self.classes)
         for each in self.classes:
             prompt, output = each.workload.longest
             tokens = request_tokens(prompt, output, each.scheme.drafts)

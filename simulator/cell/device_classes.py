@@ -7,7 +7,7 @@ shared among its devices alone; all classes share the cloud, and those without l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
@@ -244,8 +244,9 @@ class Equipped:
                 "smaller model, fewer bytes_per_parameter or another device"
             )
 
-    def check_concurrency(self) -> None:
-        """Raises ConfigError where requests cannot be served side by side."""
+    def check_concurrency(self, devices: int, others: Iterable[Equipped]) -> None:
+        """Raises ConfigError where requests cannot be served side by side, in a cell of so many devices, of these
+        classes."""
         message = None
         if self.scheme.protocol == "ahead":
             message = "where rounds are drafted ahead (scheme.depth)"
@@ -255,6 +256,12 @@ class Equipped:
             message = (
                 f"where parts of a round leave in turn with other packets (scheme.partial, {self.name}uplink.sharing)"
             )
+        elif (
+            self.scheme.sends_parts
+            and self.uplink.has_shared_queue(devices)
+            and any(isinstance(other.edge.mobility, Moving) and other.uplink == self.uplink for other in others)
+        ):
+            message = f"where parts of a round (scheme.partial) share {self.name}uplink with devices that move"
         if message and self.edge.concurrency > 1:
             raise ConfigError(f"{self.name}edge.concurrency = {self.edge.concurrency}: must be 1 {message}")
 
@@ -268,16 +275,23 @@ class Equipped:
             raise ConfigError(f"{field}.cells_per_cloud = {mobility.cells_per_cloud}: {message}")
         ways = {"uplink": self.uplink, "downlink": self.downlink}
         for (way, link), back in zip(ways.items(), reversed(ways.values()), strict=True):
-            sharing = link.sharing
-            alone = sharing.first_come and (sharing.transmitter_per_device or devices == 1)
-            if not (alone or sharing.in_slots):
-                message = f"needs {self.name}{way}.sharing own, bands or scheduled, not {sharing.kind}, or one device"
-                raise ConfigError(f"{field} = {mobility.kind}: {message}")
-            if not link.rate.time_alone:
-                message = f"needs {self.name}{way}.rate of a kind that depends on time alone, not {link.rate.kind}"
-                raise ConfigError(f"{field} = {mobility.kind}: {message}")
+            apart, sharing, listens, ack_loss = (
+                not link.has_shared_queue(devices), link.sharing, link.listens, link.arq.ack_loss,
+            )  # fmt: skip
+            leaves = "that lets a device leave, such as fifo, round_robin, processor, own, bands or scheduled"
+            no_airtime = "that needs no airtime, since a packet that stops has several"
+            for part, given, fits, needs in (
+                ("sharing", sharing, sharing.lets_leave, leaves),
+                ("rate", link.rate, link.rate.time_alone, "of a kind that depends on time alone"),
+                ("loss", link.loss, apart or not link.loss.by_airtime, no_airtime),
+                ("arq.ack_loss", ack_loss, apart or not ack_loss.by_airtime, no_airtime),
+                ("listens", listens, apart or not listens.windows_s, "always, or what stops has no window"),
+            ):
+                if not fits:
+                    message = f"needs {self.name}{way}.{part} {needs}, not {given.kind}"
+                    raise ConfigError(f"{field} = {mobility.kind}: {message}")
             if cloud.relocation is not None:
-                check_round_trip(f"{self.name}{way}", link, answer_s(link, back) + cloud.relocation.backhaul_s)
+                check_round_trip(f"{self.name}{way}", link, answer_s(link, back) + 2 * cloud.relocation.backhaul_s)
 
     def check_links(self, devices: int) -> None:
         """Raises ConfigError where its two ways do not fit each other, or a cell of so many devices."""

@@ -55,12 +55,10 @@ class DraftedRound(NamedTuple):
     numbers: RequestUniforms
 
 
-def drafted_rounds(
-    scheme: DraftScheme, vocabulary: int, count: int, drafts: int = DRAFTS, seed: int = 0
-) -> Iterator[DraftedRound]:
+def drafted_rounds(scheme: DraftScheme, vocabulary: int, count: int, drafts: int = DRAFTS) -> Iterator[DraftedRound]:
     """Rounds over random distributions, from flat to sharp, drawn as the scheme draws. The generator is this function's
     own, so that no global number is touched."""
-    random_numbers = np.random.Generator(np.random.Philox(seed))
+    random_numbers = np.random.Generator(np.random.Philox(0))
     for number in range(count):
         numbers = RequestUniforms.of(number)
         state = scheme.on_rung(scheme.entry(None), 0)

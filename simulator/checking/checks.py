@@ -32,7 +32,7 @@ from simulator.checking.calls import (
     view,
 )
 from simulator.checking.exact import FOUR_TOKENS
-from simulator.checking.exactness import Finding, misstated, ways
+from simulator.checking.exactness import Finding, misstated, modes
 from simulator.checking.paths import NumbersAskedWronglyError, ScriptedNumbers
 from simulator.checking.subjects import Subject, lacking, subjects
 from simulator.decoding.cloud_session import along
@@ -144,7 +144,7 @@ def _pure(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> str
 
 def _outputs(subject: Subject, scheme: DraftScheme) -> Iterator[Line]:
     """The output distribution, a line for each way to send rounds; none after one that fails."""
-    for name, found in ways(subject):
+    for name, found in modes(subject):
         line = _line(subject, name, lambda found=found: _exact(scheme, found()))  # type: ignore[misc]
         if line.text:
             yield line

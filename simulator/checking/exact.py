@@ -178,7 +178,7 @@ class Enumeration:
         node = EdgeNode(1, (*self.prompt, *committed), state, owes=owes, offered=offered)
         self.owed += owes
         if not committed and self.begun:
-            for last, _, tokens, share in self._alone(node, past, self.begun, told=False):
+            for last, _, tokens, share in self._alone(node, past, self.begun, learns=False):
                 yield tokens, (last, past, (False, ())), share
             return
         remaining = self.tokens - len(committed)
@@ -297,9 +297,9 @@ class Enumeration:
         return CloudNode(node.round, text, len(text), owed=True, offered=node.offered)
 
     def _alone(
-        self, node: EdgeNode, past: Past, tokens: int, *, told: bool = True
+        self, node: EdgeNode, past: Past, tokens: int, *, learns: bool = True
     ) -> Iterator[tuple[State, Past, tuple[int, ...], float]]:
-        """The cloud decodes by itself, a round each token, of which the policy is told or not."""
+        """The cloud decodes by itself, a round each token, from which the policy learns or not."""
         if not tokens:
             yield node.state, past, (), 1.0
             return
@@ -310,9 +310,9 @@ class Enumeration:
             self._verdict.give(numbers)
             _, verified = self._cloud.verify(view, ())
             after, committed = self._edge.resolve(node, verified.reply)
-            learnt = self._learnt(SeenVerdict(0, 0, 16, 0.0, self.answer_s), past) if told else past
+            learnt = self._learnt(SeenVerdict(0, 0, 16, 0.0, self.answer_s), past) if learns else past
             following = EdgeNode(1, after.committed, after.state)
-            for state, last, more, rest in self._alone(following, learnt, tokens - 1, told=told):
+            for state, last, more, rest in self._alone(following, learnt, tokens - 1, learns=learns):
                 yield state, last, (*committed, *more), share * rest
 
     def _drafts(

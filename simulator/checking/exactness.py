@@ -53,12 +53,12 @@ class Finding:
         return self.tv < EXACT_TV
 
 
-Way = tuple[str, Callable[[], Finding | None]]
+Mode = tuple[str, Callable[[], Finding | None]]
 """How rounds are sent, and what is found then; None where the scheme does not take it."""
 
 
-def ways(subject: Subject) -> list[Way]:
-    """In what ways a scheme with the subject can be run."""
+def modes(subject: Subject) -> list[Mode]:
+    """The modes that a scheme with the subject can be run in."""
     plain = subject.scheme(4, **_short(subject, 4))
     if plain.families.acceptance.races:
         return [("output", lambda: _raced(plain))]

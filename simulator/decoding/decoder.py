@@ -135,8 +135,8 @@ class Decoder:
         settings = [_setting(cell, each) for each in cell.classes]
         described = [(each, _description(cell, each), origin(cell, each.scheme)) for each in settings]
         self._settings = [one for one, each in zip(described, cell.classes, strict=True) for _ in range(each.count)]
+        """The setting of each device, the description of it, and how its trees are named on disk."""
         self._distinct = [each.workload.distinct for each in cell.classes for _ in range(each.count)]
-        """By device: its setting, the description of it, and how its trees are named on disk."""
         shared = cell.workload.distinct_seed
         self._seed = cell.seed if shared is None else shared
         """The seed of the texts."""
@@ -145,9 +145,9 @@ class Decoder:
         self._streams = {purpose: Uniforms.of(self._seed, purpose) for purpose in ("draft", "verdict", "shared")}
         card = card_of(cell.models.pair)
         self._prompts: list[Sequence[Prompt]] = []
-        """By device."""
+        """The prompts of each device."""
         self.end_tokens: list[tuple[int, ...]] = []
-        """By device: the tokens that end an answer, where answers may end early."""
+        """The tokens that end an answer of each device, where answers may end early."""
         for each in cell.classes:
             self._prompts += [_prompts(card.prompts, each)] * each.count
             self.end_tokens += [card.end_tokens if each.workload.stop_at_eos else ()] * each.count

@@ -66,7 +66,7 @@ class DivergenceMeter(Measurer):
         self._scheme = setting.scheme
         self._uniforms = uniforms
         self._sent: dict[int, EdgeNode] = {}
-        """By round: those that may still be verified."""
+        """The rounds that may still be verified, by their number."""
         self._again = False
 
     def sent(self, node: EdgeNode) -> None:
@@ -74,8 +74,8 @@ class DivergenceMeter(Measurer):
         self._sent[node.round] = node
 
     def correction(self, round_number: int, replies: Sequence[bytes]) -> int | None:
-        *heard, reply = replies
-        sent = self._sent[round_number].sent(self._uniforms)._replace(heard=tuple(heard))
+        *earlier, reply = replies
+        sent = self._sent[round_number].sent(self._uniforms)._replace(replies=tuple(earlier))
         found = self._scheme.families.reply.decode(reply, sent, self._setting.packets)
         return found.token if found.drawn else None
 
@@ -125,11 +125,7 @@ class DivergenceMeter(Measurer):
         TV(qhat, p), the chance that the first is rejected, and the bound on it are bounds on what its siblings have
         left to reject.
         """
-        acceptance, none = self._scheme.families.acceptance, list[Floats]()
-        if not decoded.drafts.size:
-            zeros = np.zeros(len(p))
-            return diverge(p, none, none, np.empty(0), acceptance, Verdict(0, verdict.token), committed, zeros)
-        sent = self._as_sent(round_number)
+        acceptance, sent = self._scheme.families.acceptance, self._as_sent(round_number)
         assert isinstance(sent, TreeNode), "I3: a tree is verified that was not sent"
         check_received(sent.drafts, decoded, self._scheme.families.code)
         reached = (-1, *verdict.path)

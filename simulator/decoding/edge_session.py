@@ -89,14 +89,12 @@ class EdgeSession:
         return after, drafted
 
     def compose(self, node: EdgeNode, drafts: int) -> EdgeNode:
-        """A whole round at once: that many drafts, fewer where the budget is full."""
+        """A whole round at once: that many drafts, in a tree levels of them, fewer where the budget is full."""
         for known_drafts, known in node.then_compose:
             if known_drafts == drafts:
                 self._drafter.skip(known)
                 return known
-        after = node
-        while len(after.drafts) < drafts and not after.full:
-            after, _ = self.draft(after)
+        after = self._composed(node, drafts)
         if self._remember:
             node.then_compose += ((drafts, after),)
         return after
@@ -175,6 +173,11 @@ class EdgeSession:
             asked += 1
         return after, tokens
 
+    def _composed(self, node: EdgeNode, drafts: int) -> EdgeNode:
+        while len(node.drafts) < drafts and not node.full:
+            node, _ = self.draft(node)
+        return node
+
     def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
         self._drafter.crop(after.cached)
 
@@ -185,7 +188,7 @@ class EdgeSession:
         reply_of = self._scheme.families.reply
         verdict = reply_of.decode(reply, node.sent(self._uniforms), self._setting.packets)
         if not verdict.drawn:
-            return replace(node, heard=(*node.heard, reply)), ()
+            return replace(node, replies=(*node.replies, reply)), ()
         if successor is not None and verdict.accepted >= len(node.drafts):
             raise CodecError(
                 f"reply to round {node.round}: has a token, though all drafts are accepted and a round follows"
@@ -196,7 +199,7 @@ class EdgeSession:
         owes, offered = reply_of.edge_corrects and verdict.accepted < len(node.drafts), Tokens()
         if owes:
             judged = JudgedRound(node.round, node.context()[len(node.committed) :], node.committed, self._uniforms)
-            offered = reply_of.offered((*node.heard, reply)[0], judged, self._setting.packets)
+            offered = reply_of.offered((*node.replies, reply)[0], judged, self._setting.packets)
         number = node.round + self._lookahead.step
         after = EdgeNode(number, committed, state, cached=cached, owes=owes, offered=offered)
         return after, (*accepted, verdict.token)

@@ -169,24 +169,15 @@ class ReplayedText:
 
     def crop(self, length: int) -> None:
         """Keeps only the first `length` tokens of what is cached."""
-        if self._text is None or self._behind:
-            self._behind.append(("crop", length))
-        else:
-            self._do(self._text, "crop", length)
+        self._now_or_later("crop", length)
 
     def graft(self, path: tuple[int, ...]) -> None:
         """From the tree that the last pass was over, keeps this path in what is cached, and nothing else."""
-        if self._text is None or self._behind:
-            self._behind.append(("graft", path))
-        else:
-            self._do(self._text, "graft", path)
+        self._now_or_later("graft", path)
 
     def release(self, tokens: int) -> None:
         """Drops the distributions within the first `tokens` tokens, which are committed."""
-        if self._text is None or self._behind:
-            self._behind.append(("release", tokens))
-        else:
-            self._do(self._text, "release", tokens)
+        self._now_or_later("release", tokens)
 
     @property
     def cached(self) -> Tokens:
@@ -214,6 +205,12 @@ class ReplayedText:
         for node in range(-1, len(asked.tokens)):  # a node of an earlier pass keeps its distribution
             self._recent.setdefault((*tokens, *asked.along(asked.path_to(node))), distributions[node + 1 : node + 2])
         return distributions
+
+    def _now_or_later(self, what: Literal["crop", "graft", "release"], value: Any) -> None:
+        if self._text is None or self._behind:
+            self._behind.append((what, value))
+        else:
+            self._do(self._text, what, value)
 
     def _do(self, text: CachedText, what: Literal["crop", "graft", "release"], value: Any) -> None:
         if what == "release":

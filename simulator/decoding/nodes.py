@@ -26,8 +26,8 @@ Root = tuple[str, tuple[int, ...], State, Tokens]
 Parts = tuple[bytes, ...]
 """The packets of a payload, in order; one, unless the scheme sends partial rounds."""
 Beginnings = tuple[tuple[int, int], ...]
-"""Of a payload, by level of its drafts but the last: how many distributions were drawn from by then, and how many
-leading bits follow from those drafts."""
+"""How a payload begins, by level of its drafts but the last: how many distributions were drawn from by then, and how
+many leading bits follow from those drafts."""
 Pass = tuple[Tokens, int | TokenTree]
 """A forward pass: its text, and what it is to yield: so many trailing distributions, or those of a tree after it."""
 K = TypeVar("K")
@@ -91,7 +91,7 @@ class EdgeNode:
     `context()`. Of a round drafted ahead, `committed` has the drafts of the rounds before it that are still out.
     `full`: a pass was made that nothing is drawn from, for want of room or by the policy's choice; the round is sent as
     it is. `owes`: the last token of `committed` is a correction that the edge drew, and the cloud has yet to
-    receive, and `offered` the ids that the cloud has offered for it. `heard`: replies to the round that have come, and
+    receive, and `offered` the ids that the cloud has offered for it. `replies`: those to the round that have come, and
     left its correction open."""
 
     round: int
@@ -102,7 +102,7 @@ class EdgeNode:
     cached: int = 0
     owes: bool = False
     offered: Tokens = ()
-    heard: Parts = ()
+    replies: Parts = ()
     then_draft: tuple[EdgeNode, Drafted | Full] | None = field(default=None, init=False, repr=False)
     then_stop: EdgeNode | None = field(default=None, init=False, repr=False)
     then_rung: Outcomes[int, EdgeNode] = field(default=(), init=False, repr=False)
@@ -120,7 +120,7 @@ class EdgeNode:
     def sent(self, uniforms: RequestUniforms) -> SentRound:
         """The open round, as the reply to it is read."""
         drafts = [drafted.draft for drafted in self.drafts]
-        return SentRound(self.round, drafts, self.committed, uniforms, self.heard)
+        return SentRound(self.round, drafts, self.committed, uniforms, self.replies)
 
     @property
     def length(self) -> int:

@@ -17,7 +17,7 @@ from simulator.decoding.nodes import CloudNode, EdgeNode, Payload, Tree, TreeNod
 Node = EdgeNode | CloudNode
 
 
-class Step(NamedTuple):
+class TakenStep(NamedTuple):
     """One step: the field that it stands in, what it was taken with, the node it leads to, and what else it gave."""
 
     name: str
@@ -40,7 +40,7 @@ _TAKEN: Final[Mapping[type, Callable[[Node], tuple[Any, ...]]]] = {
 }
 
 
-def steps(node: Node) -> list[Step]:
+def steps(node: Node) -> list[TakenStep]:
     """All steps taken from a node."""
     found = []
     for name, taken in zip(_STEPS[type(node)], _TAKEN[type(node)](node), strict=True):
@@ -49,15 +49,15 @@ def steps(node: Node) -> list[Step]:
         keyed = taken if isinstance(taken, tuple) and isinstance(taken[0], tuple) else ((None, taken),)
         for key, outcome in keyed:
             if isinstance(outcome, tuple):
-                found.append(Step(name, key, *outcome))
+                found.append(TakenStep(name, key, *outcome))
             elif isinstance(outcome, Payload):
-                found.append(Step(name, key, None, outcome))
+                found.append(TakenStep(name, key, None, outcome))
             else:
-                found.append(Step(name, key, outcome, None))
+                found.append(TakenStep(name, key, outcome, None))
     return found
 
 
-def attach(node: Node, step: Step) -> None:
+def attach(node: Node, step: TakenStep) -> None:
     """Adds a step to its node, behind those of its kind. The caller sees to it that the node does not have it yet."""
     outcome = step.value if step.after is None else step.after if step.value is None else (step.after, step.value)
     before = getattr(node, step.name)
@@ -71,7 +71,7 @@ def detach_all(node: Node) -> None:
             setattr(node, each.name, each.default)
 
 
-def in_order(root: Node) -> list[tuple[Node, list[Step]]]:
+def in_order(root: Node) -> list[tuple[Node, list[TakenStep]]]:
     """The nodes below and with `root`, each once and before all that it leads to. Raises LoopError where there is no
     such order."""
     taken = {id(root): steps(root)}
@@ -127,8 +127,8 @@ def merge(mine: Tree, others: Tree) -> None:
                     attach(there, step)
 
 
-def _duplicates(mine: Node, other: Node, nodes: Sequence[tuple[Node, list[Step]]]) -> dict[int, Node]:
-    """By identity of the nodes below `other`: the node of mine that the same steps lead to, and that knows the same."""
+def _duplicates(mine: Node, other: Node, nodes: Sequence[tuple[Node, list[TakenStep]]]) -> dict[int, Node]:
+    """The node of mine that the same steps lead to, and that knows the same, by identity of each node below `other`."""
     found = {id(other): mine} if _alike(mine, other) else {}
     for node, taken in nodes:
         same = found.get(id(node))
@@ -140,7 +140,7 @@ def _duplicates(mine: Node, other: Node, nodes: Sequence[tuple[Node, list[Step]]
     return found
 
 
-def _led_to(step: Step, known: dict[int, Node]) -> Step:
+def _led_to(step: TakenStep, known: dict[int, Node]) -> TakenStep:
     return step if step.after is None else step._replace(after=known.get(id(step.after), step.after))
 
 

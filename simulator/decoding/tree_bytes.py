@@ -102,14 +102,14 @@ class _Writer:
         self.lines: dict[Line, int] = {(): 0}
         """The first stands for no steps."""
         self._places: dict[int, int] = {}
-        """By identity: the place among its like, which holds the value, so that no other takes its identity."""
+        """The place of a value among its like, by identity; its table holds it, so that no other takes its identity."""
         self._known_lines: dict[int, tuple[int, Line]] = {}
         """The same of lines, with the line, of which the empty one is a state too."""
         nodes = [node for root in (tree.edge, tree.cloud) for node, _ in in_order(root)]
         for node in nodes:
             self.places([node], self.rows[type(node)])
         self._tags = [_NODES.index(type(node)) for node in nodes]
-        """In the order of the steps: the tables of the nodes, each of which has its nodes in that order too."""
+        """The table of each node, in the order of the steps; a table has its nodes in that order too."""
         self._roots = *_written(EdgeNode)(self, [tree.edge]), *_written(CloudNode)(self, [tree.cloud])
         self._tables = {kind: self._table(kind) for kind in reversed(_TABLES)}
 

@@ -26,7 +26,6 @@ from simulator.decoding.nodes import (
     TreeVerified,
     Verified,
     level_pass,
-    outcome,
 )
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.acceptance import Received
@@ -38,16 +37,8 @@ from simulator.schemes.sparsifier import State
 class TreeEdgeSession(EdgeSession):
     """An edge that drafts whole rounds only, each a tree."""
 
-    def compose(self, node: EdgeNode, drafts: int) -> EdgeNode:
-        """A round of so many levels, fewer where the budget is full."""
-        known = outcome(node.then_compose, drafts)
-        if known is not None:
-            self._drafter.skip(known)
-            return known
-        after = _Growing(self._setting, node, self._drafter, self._uniforms).grown(drafts)
-        if self._remember:
-            node.then_compose += ((drafts, after),)
-        return after
+    def _composed(self, node: EdgeNode, drafts: int) -> EdgeNode:
+        return _Growing(self._setting, node, self._drafter, self._uniforms).grown(drafts)
 
     def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         if not isinstance(node, TreeNode):  # a token of the cloud's own

@@ -14,7 +14,7 @@ from simulator.results.requests import holds_any, within
 from simulator.results.rounds import OpenRound
 
 HELD_BYTES: Final = 4
-"""Of the number of tokens that stay of a conversation."""
+"""The size of the number of tokens that stay of a conversation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,11 +39,12 @@ class RemainingAnswer:
         self.remaining = terms.output_tokens
         self._end_tokens = terms.end_tokens
 
-    def take(self, tokens: Tokens) -> None:
-        """A round has committed these tokens; those past the end of the answer are none of it."""
+    def take(self, tokens: Tokens) -> Tokens:
+        """A round has committed these tokens. Answers those that are not past the end of the answer."""
         kept = within(tokens, self.remaining, self._end_tokens)
         ended = self._end_tokens and kept and kept[-1] in self._end_tokens
         self.remaining = 0 if ended else self.remaining - len(kept)
+        return kept
 
 
 def is_made(node: CloudNode, prompt_tokens: int, terms: Terms) -> bool:

@@ -32,7 +32,7 @@ class AheadEdge(DraftingEdge):
         self._drafting: int | None = None
         """The round that is being drafted."""
         self._replies: dict[int, bytes] = {}
-        """By round, those that wait for an older one's."""
+        """The replies that wait for an older round's, by round."""
 
     @classmethod
     def needs(cls, scheme: Scheme) -> frozenset[Need]:

@@ -17,10 +17,9 @@ from kinds.arrays import Floats
 from simulator.cell.scheme import Scheme
 from simulator.decoding.nodes import CloudNode, EdgeNode, Payload, Tokens, Verified
 from simulator.protocols import machine, protocol_of
-from simulator.protocols.accounts import Terms, note_payload
+from simulator.protocols.accounts import RemainingAnswer, Terms, note_payload
 from simulator.protocols.machine import Command, EdgeState, Event, JobDone, MessageArrived, MessageKind, Need, Signal
 from simulator.protocols.speculate import SpeculateCloud, SpeculateEdge
-from simulator.results.requests import still_to_come, within
 from simulator.results.rounds import InstantTransfer, OpenRound, Round, round_table
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.policy import FixedLength
@@ -50,7 +49,7 @@ class DecodedRound:
     verified: Verified
     reply_bits: int
     more: Sequence[tuple[int, int]]
-    """Of each request for another reply, its bits and those of that reply."""
+    """The bits of each request for another reply, and those of that reply."""
     # At the edge again.
     tokens: Tokens
     """The tokens that it commits, up to the end of the answer."""
@@ -121,8 +120,7 @@ class _Writer:
         self._drafts_per_pass = drafts_per_pass
         self._read_tokens = 0
         """The tokens up to which the drafter's passes have read: of a block of drafts none is read that it makes."""
-        self._terms = terms
-        self._tokens: list[int] = []
+        self._remaining = RemainingAnswer(terms)
         self._drafting: tuple[EdgeNode, EdgeNode] | None = None
         """The open round as it began, and as it was drafted."""
         self._payload: Payload | None = None
@@ -168,10 +166,9 @@ class _Writer:
 
     def _close(self, number: int, tokens: Tokens) -> None:
         assert self._drafting is not None and self._payload is not None and self._job is not None
-        (began, node), (job, done), terms = self._drafting, self._job, self._terms
+        (began, node), (job, done) = self._drafting, self._job
         assert done.verified is not None and len(tokens) == done.verified.tokens, "I9: edge and cloud differ"
-        kept = within(tokens, still_to_come(self._tokens, terms.output_tokens, terms.end_tokens), terms.end_tokens)
-        self._tokens += kept
+        kept = self._remaining.take(tokens)
         block, passes = self._drafts_per_pass, -(-(1 + len(node.later_passes)) // self._drafts_per_pass)
         cached = began.cached if block == 1 else min(began.cached, self._read_tokens)
         self._read_tokens = began.length + (passes - 1) * block

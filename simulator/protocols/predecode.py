@@ -22,10 +22,9 @@ from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import Tokens, Tree
 from simulator.protocols import lacking
-from simulator.protocols.accounts import Terms
+from simulator.protocols.accounts import RemainingAnswer, Terms
 from simulator.protocols.decoded_answer import decode_at_once
 from simulator.protocols.machine import CloseRound, Command, Event, Need
-from simulator.results.requests import still_to_come, within
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import State
 
@@ -147,11 +146,11 @@ class _Predecoder:
             return None, ()
         self._taken.add(decoding.tree)
         terms, answer = Terms(decoding, ask.output_tokens, decoder.end_tokens[device]), list[int]()
+        remaining = RemainingAnswer(terms)
 
         def note(command: Command, event: Event | None) -> None:
             if isinstance(command, CloseRound):
-                left = still_to_come(answer, terms.output_tokens, terms.end_tokens)
-                answer.extend(within(command.tokens, left, terms.end_tokens))
+                answer.extend(remaining.take(command.tokens))
 
         kept = decode_at_once(terms, note)
         return () if kept is None else kept.scheme, (*prompt.tokens, *answer)

@@ -106,7 +106,7 @@ class SpeculateEdge(DraftingEdge):
         self._seen_cloud = SeenCloud()
         self._hint = nan
         self._replies: dict[int, bytes] = {}
-        """By round, those that were not read yet: one may overtake another."""
+        """The replies that were not read yet, by round: one may overtake another."""
         self._requested = False
         """The cloud wants all of the open round."""
 
@@ -369,7 +369,7 @@ class SpeculateCloud(CloudMachine):
         self._ready = False
         """Whether the prompt is in the cache."""
         self._payloads: dict[int, Parts] = {}
-        """By round, those that wait for their turn; () is of a round without drafts."""
+        """The payloads that wait for their turn, by round; () is of a round without drafts."""
         self._answers: MessageKind = MessageKind.REPLY
         """What brings the next verification result down."""
         self._due: int | None = None

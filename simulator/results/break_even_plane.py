@@ -96,15 +96,15 @@ def map_and_load(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def clocks(table: pd.DataFrame) -> pd.Series[str]:
     """The cloud's clock of each row in words: its name, or its kind and the fields in which such clocks differ."""
-    return _told(table, CLOCK)
+    return _in_words(table, CLOCK)
 
 
 def pairs(table: pd.DataFrame) -> pd.Series[str]:
     """The model pair of each row in words: `smollm2`, `synthetic distance=0.2`; a published one by its name."""
-    return _told(table, "models.pair.")
+    return _in_words(table, "models.pair.")
 
 
-def _told(table: pd.DataFrame, part: str) -> pd.Series[str]:
+def _in_words(table: pd.DataFrame, part: str) -> pd.Series[str]:
     kind = f"{part}kind"
     if kind not in table.columns:
         return pd.Series("", index=table.index)

@@ -67,7 +67,7 @@ def chosen_name(name: str, names: Iterable[str]) -> str:
     return max((each for each in names if f"{name} ".startswith(f"{each} ")), key=len, default=name)
 
 
-class Row(tuple[float, ...]):
+class NamedRow(tuple[float, ...]):
     """Values in the order of some columns, each also under its column's name."""
 
     __slots__ = ()

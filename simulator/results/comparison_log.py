@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,9 +16,6 @@ import pandas as pd
 from kinds.arrays import Bools
 from simulator.results.columns import CURVE
 from simulator.results.units import unit
-
-if TYPE_CHECKING:
-    from simulator.results.intervals import Difference
 
 Plain = float | int | str | bool | None | Mapping[str, "Plain"] | Sequence["Plain"]
 """What JSON holds."""
@@ -47,12 +43,14 @@ def recording(places: Sequence[str]) -> Iterator[Comparisons]:
         _recorder.reset(token)
 
 
-def difference(cells: pd.DataFrame, first: pd.Series[bool], second: pd.Series[bool], found: Difference) -> None:
-    """Reports how `first` differs from `second` to whoever records."""
+def difference(
+    cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.Series[bool], found: Mapping[str, object]
+) -> None:
+    """Reports how `metric` of the rows `first` differs from that of `second`, in these numbers, to whoever records."""
     record = _recorder.get()
-    if record is None or not found.n:
+    if record is None:
         return
-    metric, seeds = found.metric, cells["seed"].tolist()
+    seeds = cells["seed"].tolist()
     one, other = (rows.to_numpy(dtype=bool) for rows in (first, second))
     common = set(itertools.compress(seeds, one)) & set(itertools.compress(seeds, other))
     both = np.array([seed in common for seed in seeds], dtype=bool)
@@ -66,12 +64,7 @@ def difference(cells: pd.DataFrame, first: pd.Series[bool], second: pd.Series[bo
             "where": dict(_shared(cells, record.places, one | other)),
             "first_mean": plain(values[one & both].mean()),
             "second_mean": plain(values[other & both].mean()),
-            "relative": found.relative,
-            "difference": plain(found.size),
-            "low": plain(found.low),
-            "high": plain(found.high),
-            "n": found.n,
-            "separable": found.separable if found.n > 1 else None,
+            **{name: plain(value) for name, value in found.items()},
         }
     )
 

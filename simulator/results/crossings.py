@@ -4,6 +4,7 @@ the ratio is linear in ln of the axis between two values. A curve that crosses m
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,12 +61,11 @@ def crossing(cells: pd.DataFrame, axis: str, first: str, second: str, metric: st
     with np.errstate(divide="ignore", invalid="ignore"):  # the logarithm of 0 is below that of anything
         x = np.log10(ratios.columns.to_numpy(dtype=float))
         found = [_crossed(x, row) for row in np.log(ratios.to_numpy(dtype=float))]
-    ways = [way for way, _ in found if way in ("rising", "falling")]
-    rising = ways.count("rising") >= ways.count("falling")
-    kept = [at for way, at in found if way == ("rising" if rising else "falling")]
-    counts = [way for way, _ in found]
-    often = counts.count("often") + len(ways) - len(kept)
-    crosses = Crossing(interval(kept), rising, counts.count("below"), counts.count("above"), often)
+    counts = Counter(how for how, _ in found)
+    rising = counts["rising"] >= counts["falling"]
+    kept = [at for how, at in found if how == ("rising" if rising else "falling")]
+    often = len(found) - len(kept) - counts["below"] - counts["above"]
+    crosses = Crossing(interval(kept), rising, counts["below"], counts["above"], often)
     if kept:
         low, high = crosses.ends
         comparison_log.add({

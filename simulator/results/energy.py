@@ -73,7 +73,7 @@ class Connections(Observer):
     def joules_of(self, devices: Container[int]) -> float:
         """The joules of the connections of these devices, from the first packet of each until its tail is over,
         possibly after the end of the run."""
-        ends_s = {device: self._spans[device, radios[0]][-1][1] for device, radios in self._heard.items()}
+        ends_s = {device: self._spans[device, radios[0]][-1][1] for device, radios in self._connected.items()}
         return sum(
             radio.set_up_j + radio.watts * (min(to_s, ends_s[device]) - from_s)
             for (device, radio), spans in self._spans.items()
@@ -82,7 +82,7 @@ class Connections(Observer):
         )
 
     @property
-    def _heard(self) -> dict[int, Sequence[Connection]]:
+    def _connected(self) -> dict[int, Sequence[Connection]]:
         return {device: radios for device, radios in self.radios.items() if (device, radios[0]) in self._spans}
 
 
@@ -127,7 +127,7 @@ def charged_s(run: Run, charged: Charged) -> float:
 
 
 def open_s(requests: Columns, over_s: float) -> dict[int, float]:
-    """By device, how long one of its requests was open there, waiting for another of them or being served."""
+    """Seconds, by device, in which one of its requests was open there, waiting for another of them or being served."""
     order = np.lexsort((requests["arrival_s"], requests["device"]))
     devices, arrived_s = requests["device"][order], requests["arrival_s"][order]
     ended_s = end_s(requests, over_s)[order]

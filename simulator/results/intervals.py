@@ -120,12 +120,8 @@ def interval(values: Sequence[float] | npt.NDArray[np.floating]) -> Interval:
         return Interval(math.nan, math.nan, 0)
     if np.isinf(given).any() and not (given == given[0]).all():
         return Interval(math.nan if {math.inf, -math.inf} <= {*given} else float(given.mean()), math.inf, n)
-    mean = float(given.mean())
-    if n == 1:
-        return Interval(mean, math.nan, 1)
-    if math.isinf(mean) or np.ptp(given) <= ROUNDING * np.abs(given).max():
-        return Interval(float(given[0]), math.nan, n)
-    return Interval(mean, float(_quantile(n - 1) * given.std(ddof=1) / math.sqrt(n)), n)
+    (mean,), (half,) = _of_each(given[None])
+    return Interval(float(mean), float(half), n)
 
 
 def summarise(cells: pd.DataFrame) -> pd.DataFrame:
@@ -216,7 +212,10 @@ def paired(cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.
     common = [seed for seed in one if seed in other]
     values = (np.array([of[seed] for seed in common], dtype=np.float64) for of in (one, other))
     found = paired_values(metric, *values)
-    comparison_log.difference(cells, first, second, found)
+    if found.n:
+        separable = found.separable if found.n > 1 else None
+        numbers = {"relative": found.relative, "difference": found.size, "low": found.low, "high": found.high}
+        comparison_log.difference(cells, metric, first, second, numbers | {"n": found.n, "separable": separable})
     return found
 
 
@@ -465,7 +464,7 @@ def _intervals(values: Floats, groups: Sequence[Sequence[int]]) -> tuple[Floats,
         finite = np.isfinite(given).all(axis=2)
         rows, places = np.nonzero(finite)
         columns = np.take(at, places)
-        means[rows, columns], halves[rows, columns] = _of_finite(given[finite])
+        means[rows, columns], halves[rows, columns] = _of_each(given[finite])
         counts[rows, columns] = n
         for row, place in np.argwhere(~finite & ~np.isnan(given).all(axis=2)):
             one = interval(given[row, place])
@@ -473,13 +472,14 @@ def _intervals(values: Floats, groups: Sequence[Sequence[int]]) -> tuple[Floats,
     return means, halves, counts
 
 
-def _of_finite(values: Floats) -> tuple[Floats, Floats]:
-    """The means and half-widths of `interval` for each row of finite values [m, n]."""
+def _of_each(values: Floats) -> tuple[Floats, Floats]:
+    """The means and half-widths of `interval` for each row of values [m, n], finite ones or all one infinity."""
     n, means = values.shape[1], values.mean(axis=1)
     if n < 2:
         return means, np.full(len(values), math.nan)
-    same = np.isinf(means) | (np.ptp(values, axis=1) <= ROUNDING * np.abs(values).max(axis=1))
-    halves = _quantile(n - 1) * values.std(axis=1, ddof=1) / math.sqrt(n)
+    with np.errstate(invalid="ignore"):  # inf - inf
+        same = np.isinf(means) | (np.ptp(values, axis=1) <= ROUNDING * np.abs(values).max(axis=1))
+        halves = _quantile(n - 1) * values.std(axis=1, ddof=1) / math.sqrt(n)
     return np.where(same, values[:, 0], means), np.where(same, math.nan, halves)
 
 

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import ClassVar, Final, Protocol
 
-from simulator.results.columns import BREAKDOWN, Row
+from simulator.results.columns import BREAKDOWN, NamedRow
 from simulator.results.station import Clock
 
 Course = Sequence[tuple[float, str]]
@@ -30,7 +30,7 @@ _THEMSELVES: Final = {state: state for state in BREAKDOWN}
 _BEHIND_THE_PROMPT: Final = _PLACES | {"uplink_queue_s": _PLACES["prompt_uplink_s"]}
 
 
-class SpentTime(Row):
+class SpentTime(NamedRow):
     """Seconds, in the order of BREAKDOWN."""
 
     __slots__ = ()

@@ -38,7 +38,7 @@ class Airing(NamedTuple):
     left_s: float
     arrives_s: float
     header_bits: int | None = None
-    """Of `bits`, those of its header; None: an acknowledgement, which is none."""
+    """The bits of its header, among `bits`; None: an acknowledgement, which has none."""
     restored: bool = True
     """False: it came through, and is lost, since the far end cannot restore its header from what it has."""
 

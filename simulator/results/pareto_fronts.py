@@ -88,10 +88,10 @@ def verdicts(rows: pd.DataFrame, paying: Sequence[Paying] = PAYING) -> pd.DataFr
     asked = [str(name) for name in rows[CURVE].unique() if name not in lossy]
     table = pd.DataFrame(criteria(rows, paying)).set_index(rows["seed"])
     values = {name: table[(rows[CURVE] == name).to_numpy()] for name in asked}
-    better = {(one, other): _way(values[one], values[other]) for one, other in itertools.permutations(asked, 2)}
+    better = {(one, other): _dominance(values[one], values[other]) for one, other in itertools.permutations(asked, 2)}
     found = []
     for curve in dict.fromkeys(rows[CURVE].astype(str)):
-        by = {way: [one for one in asked if better.get((one, curve)) == way] for way in ("beyond noise", "by means")}
+        by = {how: [one for one in asked if better.get((one, curve)) == how] for how in ("beyond noise", "by means")}
         verdict: Verdict = "dominated" if by["beyond noise"] else "not distinguishable" if by["by means"] else "front"
         names = by["beyond noise"] or by["by means"]
         fastest = min(names, key=lambda name: float(values[name][LATENCY].mean()), default="")
@@ -105,7 +105,7 @@ def dominates(less: Sequence[Difference]) -> bool:
     return all(each.lower or _equal(each) for each in less) and any(each.lower for each in less)
 
 
-def _way(one: pd.DataFrame, other: pd.DataFrame) -> Literal["beyond noise", "by means", ""]:
+def _dominance(one: pd.DataFrame, other: pd.DataFrame) -> Literal["beyond noise", "by means", ""]:
     """How, from rows by seed with a column a criterion, the first dominates the second."""
     seeds = one.index.intersection(other.index)
     mine, theirs = one.loc[seeds].to_numpy(dtype=np.float64), other.loc[seeds].to_numpy(dtype=np.float64)
@@ -129,6 +129,6 @@ def _equal(difference: Difference) -> bool:
 
 
 def _share(table: pd.DataFrame, part: str, least: bool) -> pd.Series[float] | float:
-    """By what the stated watts of a part are to be multiplied."""
+    """The factor by which the stated watts of a part are to be multiplied."""
     name = f"{part}.least_share"
     return table[name].astype(float).fillna(1.0) if least and name in table.columns else 1.0

@@ -140,13 +140,12 @@ def colocated(place: Deployment, rounds: Rounds) -> Times:
 def at_the_edge(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
     """The edge drafts, sends and waits; the cloud verifies. `bits_a_draft` is what crosses the uplink of one draft."""
     block = place.edge_drafts_per_pass
-    verify_s, air_s, pass_s, more_s = _of_a_round(place, rounds.drafts, bits_a_draft)
+    verify_s, air_s, more_s, round_s = _round_s(place, rounds.drafts, bits_a_draft)
     read = place.prompt_tokens - 1  # the last one is read with the first round
     prompt_up_s, prompt_s = place.prompt_up_s(), place.target.pass_s([(read, 0)]) if read else 0.0
     drafted_s = place.edge.pass_s([(place.prompt_tokens + block - 1, 0)]) + more_s
     sent_s = max(drafted_s, prompt_up_s) + air_s
     ttft_s = place.up_delay_s + max(sent_s, prompt_up_s + prompt_s) + verify_s + place.reply_s()
-    round_s = pass_s + more_s + air_s + place.up_delay_s + verify_s + place.reply_s()
     many = rounds.of_answer(place.output_tokens)
     later_s = (many - 1) * round_s
     later_s -= min(later_s, _spared_s(place, rounds, place.output_tokens, bits_a_draft))
@@ -179,8 +178,7 @@ def cloud_first(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times
     caught_up_s = read_s + (reads_s(unread, cached) if unread else 0.0)
     unread = place.prompt_tokens + tokens - cached - unread
     last_s = alone.ttft_s + (tokens - 1) * each_s
-    verify_s, air_s, pass_s, more_s = _of_a_round(place, rounds.drafts, bits_a_draft)
-    round_s = pass_s + more_s + air_s + place.up_delay_s + verify_s + place.reply_s()
+    verify_s, _, _, round_s = _round_s(place, rounds.drafts, bits_a_draft)
     unread_s = reads_s(unread, place.prompt_tokens) - reads_s(1, place.prompt_tokens)
     left = place.output_tokens - tokens
     many = rounds.of_answer(left)
@@ -191,14 +189,15 @@ def cloud_first(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times
     return Times(latency_s, alone.ttft_s, place.output_tokens, cloud_s)
 
 
-def _of_a_round(place: Deployment, drafts: int, bits_a_draft: float) -> tuple[float, float, float, float]:
-    """Seconds of a verification, of a payload on the air, of the drafter's first pass, and of its others with all that
-    is encoded."""
+def _round_s(place: Deployment, drafts: int, bits_a_draft: float) -> tuple[float, float, float, float]:
+    """Seconds of a verification, of a payload on the air, of the drafter's passes after the first with all that is
+    encoded, and of a whole round."""
     cached, block = place.middle_tokens, place.edge_drafts_per_pass
     verify_s = place.target.pass_s([(drafts + 1, cached)])
     air_s = (8 * math.ceil(drafts * bits_a_draft / 8) + place.up_header_bits) / place.up_bps
     pass_s = place.edge.pass_s([(block, cached)])
-    return verify_s, air_s, pass_s, (passes(drafts, block) - 1) * pass_s + drafts * place.encode_s
+    more_s = (passes(drafts, block) - 1) * pass_s + drafts * place.encode_s
+    return verify_s, air_s, more_s, pass_s + more_s + air_s + place.up_delay_s + verify_s + place.reply_s()
 
 
 def _spared_s(place: Deployment, rounds: Rounds, output_tokens: int, bits_a_draft: float) -> float:

@@ -132,20 +132,20 @@ class Recorder:
     def __init__(
         self,
         cell: str,
-        rounds_to: Path | None = None,
-        learning_requests: int | Sequence[int] = 0,
-        thresholds: Mapping[int, Settling] | None = None,
-        classes: Sequence[str] = (),
-        only_turn: int | Sequence[int] | None = None,
+        rounds_to: Path | None,
+        learning_requests: int | Ints,
+        thresholds: Mapping[int, Settling],
+        classes: Sequence[str],
+        only_turn: int | Ints | None,
     ) -> None:
         self.of_all = Tally()
         self.by_class = {name: Tally() for name in classes}
         self._classes = np.array(classes)
-        self._thresholds = thresholds or {}
+        self._thresholds = thresholds
         self._cell = cell
         self._learning_requests = np.asarray(learning_requests)
         self._talks = only_turn is not None
-        self._only_turn = np.asarray(only_turn or 0)
+        self._only_turn = np.asarray(0 if only_turn is None else only_turn)
         self._turns = Rows(_TURN_TYPES)
         self._path = rounds_to
         self._file: pa.OSFile | None = None
@@ -153,10 +153,10 @@ class Recorder:
         self._texts: list[tuple[str, ...]] = []
         self._requests = Rows(_REQUEST_TYPES)
         self._rounds: list[Sequence[Round]] = []
-        """By request, those that are in no piece yet."""
+        """The rounds of each request that are in no piece yet."""
         self._rounds_of: list[tuple[int, int, int, bool, float]] = []
-        """By request, its device, its number, how many rounds it has, whether they count, and how many tokens they
-        commit; nan: any."""
+        """The device of each of these requests, its number, how many rounds it has, whether they count, and how many
+        tokens they commit; nan: any."""
         self._kept_rounds = 0
         self._pieces: list[pa.Table] = []
 

@@ -38,7 +38,7 @@ class Request:
     """Opens the round under way with what it has come to, where whoever serves the request takes no notes of it before
     it closes."""
     turn: int = 1
-    """Of its conversation, from 1."""
+    """Its number in its conversation, from 1."""
     held: tuple[int, int] = (0, 0)
     """Leading tokens of the prompt that were held as the conversation so far: by the cloud, and in the drafter's
     cache."""
@@ -62,8 +62,10 @@ class Request:
 
     @property
     def remaining_tokens(self) -> int:
-        """Output tokens still to come, at most."""
-        return still_to_come(self.tokens, self.output_tokens, self.end_tokens)
+        """Output tokens still to come, at most; none behind an end token."""
+        if self.tokens and self.tokens[-1] in self.end_tokens:
+            return 0
+        return self.output_tokens - len(self.tokens)
 
     def begin_round(self, number: int, now_s: float) -> OpenRound:
         """Opens round 1, 2, ... for notes; after the request's end, for notes that nobody keeps."""
@@ -81,7 +83,7 @@ class Request:
         """The round's tokens have reached the device; those past the end of the answer are cut and counted (I9)."""
         self.open[number].answered_s = now_s
         self._close(number)
-        kept = within(tokens, still_to_come(self.tokens, self.output_tokens, self.end_tokens), self.end_tokens)
+        kept = within(tokens, self.remaining_tokens, self.end_tokens)
         self.take_tokens(kept, len(tokens) - len(kept), now_s)
         self.ledger.close(number)
 
@@ -152,13 +154,6 @@ class Request:
     def spent(self) -> SpentTime:
         """Seconds by the columns of BREAKDOWN."""
         return self.ledger.spent
-
-
-def still_to_come(tokens: Sequence[int], output_tokens: int, end_tokens: Sequence[int]) -> int:
-    """How many tokens of an answer of `output_tokens` may follow those that are here; none behind an end token."""
-    if tokens and tokens[-1] in end_tokens:
-        return 0
-    return output_tokens - len(tokens)
 
 
 def within(tokens: tuple[int, ...], remaining_tokens: int, end_tokens: Sequence[int]) -> tuple[int, ...]:

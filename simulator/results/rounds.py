@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Protocol
 import numpy as np
 
 from kinds.arrays import Bools, Floats
-from simulator.results.columns import Row
+from simulator.results.columns import NamedRow
 from simulator.results.round_columns import ROUND_COLUMNS
 
 
@@ -288,7 +288,7 @@ class OpenRound:
 _read(OpenRound(0, 0.0))  # a column whose source does not exist fails on import, not in the middle of a run
 
 
-class Round(Row):
+class Round(NamedRow):
     """The record of a round, in the order of ROUND_COLUMNS."""
 
     __slots__ = ()

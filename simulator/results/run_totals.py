@@ -92,11 +92,11 @@ class PlantTotals:
     """Whether requests come whether or not earlier ones have ended."""
     figures: PowerAndPrice
     hand_overs: float = nan
-    """Of devices that move; nan where none does."""
+    """Hand-overs of devices that move; nan where none does."""
     relocated_bytes: float = nan
     """What one cloud has sent to another of requests under way; nan where there is only one."""
     others: SharedWith | None = None
-    """Of a class of devices: what it shares its cloud with."""
+    """What a class of devices shares its cloud with; None where these are the totals of all."""
 
 
 class SharedWith(NamedTuple):
@@ -105,9 +105,9 @@ class SharedWith(NamedTuple):
     numbers: Sequence[int]
     """Those of the class's own devices."""
     devices: int
-    """Of all classes."""
+    """The number of devices of all classes."""
     cloud_service_s: float
-    """For all of them."""
+    """Server-seconds of passes for all of them."""
     span_s: float
     """The time in which servers are held for all of them."""
 

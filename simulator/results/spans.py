@@ -125,8 +125,15 @@ class RequestSpans:
     read: Sequence[HiddenRead] = ()
     rounds: list[RoundSpans] = field(default_factory=list)  # in the order in which they ended
 
+    @property
+    def end_s(self) -> float:
+        """The end of the request; where it had none, up to where it was followed."""
+        if not isnan(self.finish_s):
+            return self.finish_s
+        return max([self.arrival_s, *(spent.ended_s for spent in self.spent)])
+
     def take(self, request: Request) -> None:
-        """What is known of the request now."""
+        """Takes what is known of the request now."""
         self.outcome, self.finish_s = request.outcome, request.finish_s
         self.prompt, self.prompt_tokens = request.prompt.name, tuple(request.prompt.tokens)
         self.tokens, self.hidden_draft_s, self.read = tuple(request.tokens), request.hidden_draft_s, [*request.read]
@@ -286,16 +293,8 @@ class Timeline:
         return ran.sessions.index((self.request.device, self.request.number))
 
     @property
-    def end_s(self) -> float:
-        """The end of the request; where it had none, up to where it was followed."""
-        request = self.request
-        if not isnan(request.finish_s):
-            return request.finish_s
-        return max([request.arrival_s, *(spent.ended_s for spent in request.spent)])
-
-    @property
     def latency_s(self) -> float:
-        return self.end_s - self.request.arrival_s
+        return self.request.end_s - self.request.arrival_s
 
     @property
     def first_token_s(self) -> float | None:

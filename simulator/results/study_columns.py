@@ -9,7 +9,7 @@ COMPARED: Final = (
     "latency_s", "latency_per_token_s", "latency_per_token_p50_s", "latency_per_token_p90_s", "latency_per_token_p99_s",
     "ttft_s",
 )  # fmt: skip
-"""Of a real run, what is told of the simulated one beside it."""
+"""The metrics of the simulated run that stand beside those of a real one."""
 CLOCK_WITHIN: Final = "edge_clock_within_s"
 STUDY_KEYS: Final[dict[str, str]] = {
     "position": "place of a draft in its round, 1 the first",

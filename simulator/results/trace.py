@@ -20,7 +20,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from math import isnan, nan
+from math import isnan
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -39,13 +39,6 @@ _SERVED: Final = {"verify_s": "verify", "cloud_decode_s": "decode"}
 _RoundKey = tuple[int, int, int]
 
 
-class RunTrace(NamedTuple):
-    """The events of a run, in order of time; `cut_s`: when it stops telling, nan where it has all."""
-
-    events: Sequence[Event]
-    cut_s: float = nan
-
-
 class TraceSubject(NamedTuple):
     """What a trace is of, as its file says at its head and in the names of its processes."""
 
@@ -56,12 +49,12 @@ class TraceSubject(NamedTuple):
     """The scheme of the devices, by the name that figures have for it."""
     requests: str = ""
     links: Mapping[str, str] = {}
-    """By a link's name: how fast it is."""
+    """How fast each link is, by its name."""
     speller: Speller | None = None
 
 
-def trace(spans: Spans, subject: TraceSubject) -> RunTrace:
-    """Lays the spans on tracks, the requests first: they are looked for first."""
+def _events(spans: Spans, subject: TraceSubject) -> list[Event]:
+    """The spans on tracks, as events in order of time, the requests first: they are looked for first."""
     builder = _Builder(spans, subject)
     builder.requests()
     builder.edges()
@@ -70,7 +63,7 @@ def trace(spans: Spans, subject: TraceSubject) -> RunTrace:
     builder.links(DOWNLINK)
     builder.resolutions()
     builder.tie_rounds()
-    return RunTrace(list(builder.tracks.events()), spans.cut_s)
+    return list(builder.tracks.events())
 
 
 class _Builder:
@@ -116,7 +109,7 @@ class _Builder:
         process = self._process("edge:" if self._subject.edge else "edge", self._subject.edge)
         for device, requests in self._devices():
             work = _one_by_one([each for request in requests for each in self._edge_work(request)])
-            open_ticks = sorted((ticks(each.arrival_s), self._end_ticks(each)) for each in requests)
+            open_ticks = sorted((ticks(each.arrival_s), ticks(each.end_s)) for each in requests)
             row = self.tracks.thread(process, f"edge {device}")
             self.tracks.put(row, [*work, *_waits(work, open_ticks)])
             self._edges[device] = row
@@ -151,11 +144,6 @@ class _Builder:
                 resolved = Slice(name, at_ticks, at_ticks, args, "edge")
                 self._resolved[request.device, request.number, round_.number] = resolved
                 yield resolved
-
-    def _end_ticks(self, request: RequestSpans) -> int:
-        """Returns the end of a request; of one that had none, where it was followed."""
-        known_s = max([request.arrival_s, *(spent.ended_s for spent in request.spent)])
-        return ticks(known_s if isnan(request.finish_s) else request.finish_s)
 
     # Links.
 
@@ -282,7 +270,7 @@ class _Builder:
         if self._subject.speller is not None:
             args["prompt_text"] = self._subject.speller(request.prompt_tokens)[-PROMPT_CHARACTERS:]
             args["text"] = self._subject.speller(request.tokens)
-        return Slice(f"request {request.number}", ticks(request.arrival_s), self._end_ticks(request), args, "request")
+        return Slice(f"request {request.number}", ticks(request.arrival_s), ticks(request.end_s), args, "request")
 
     def _round(self, request: RequestSpans, round_: RoundSpans) -> Slice:
         record, drafts = round_.record, round_.drafts
@@ -458,8 +446,8 @@ def tracer() -> Spans:
 
 def write_trace(spans: Spans, subject: TraceSubject, path: Path) -> None:
     """Writes the trace of what was collected of a run, whole or not at all; the same run gives the same bytes."""
-    made = trace(spans, subject)
-    atomically(path, lambda unfinished: _write(made, subject, unfinished))
+    events = _events(spans, subject)
+    atomically(path, lambda unfinished: _write(events, spans.cut_s, subject, unfinished))
 
 
 def read_head(path: Path) -> dict[str, Any]:
@@ -495,17 +483,17 @@ def is_trace(path: Path) -> bool:
         return False
 
 
-def _write(made: RunTrace, subject: TraceSubject, path: Path) -> None:
+def _write(events: Sequence[Event], cut_s: float, subject: TraceSubject, path: Path) -> None:
     about: dict[str, Any] = {
         "cell": subject.cell,
         **subject.settings,
         "clock": "simulated time, microseconds",
-        "cut_at_s": None if isnan(made.cut_s) else made.cut_s,
+        "cut_at_s": None if isnan(cut_s) else cut_s,
         "most_heard": MOST_EVENTS,
     }
     with path.open("w", encoding="utf-8") as file:
         file.write(f'{{"otherData":{_compact(about)},\n"displayTimeUnit":"ms",\n"traceEvents":[\n')
-        file.write(",\n".join(map(_compact, made.events)))
+        file.write(",\n".join(map(_compact, events)))
         file.write(_END)
 
 

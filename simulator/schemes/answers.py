@@ -13,7 +13,7 @@ from models.verification import Verdict
 SHOWN = 8
 """Entries of an array that a complaint shows."""
 ROUNDING = 1e-6
-"""By which the sum of a distribution may be off 1."""
+"""The most that the sum of a distribution may be off 1."""
 
 
 def ids(answer: object, q: Floats, state: object) -> Ints:

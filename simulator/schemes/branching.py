@@ -70,7 +70,7 @@ class BranchingScheme(DraftScheme):
 
     @abstractmethod
     def sizes(self, received: Received) -> Sequence[int]:
-        """By node, how many ids it and its siblings were drawn from."""
+        """How many ids each node and its siblings were drawn from."""
 
     def tree(self, received: Received) -> TokenTree:
         """How the drafts that the cloud has received hang together."""

@@ -49,7 +49,7 @@ class RoundUniforms(NamedTuple):
         return np.array([self.request.verdict.uniform(self.round, n) for n in range(drafts + 1)])
 
     def winner(self, p: Floats, n: int) -> int:
-        """Of the race of p [V] with the exponentials that both ends share for token n of the round."""
+        """The winner of the race of p [V] with the exponentials that both ends share for token n of the round."""
         return race(p, self.request.shared.exponentials(p.size, self.position + n))
 
 

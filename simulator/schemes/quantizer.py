@@ -44,7 +44,7 @@ class Quantizer(Choice, family=True):
         """The most that quantizing a distribution on `size` tokens may move it, in total variation."""
 
     def moved(self, mass: Floats, numerators: Ints) -> float:
-        """By how much it has moved the distribution that the kept probabilities [K] are, in total variation."""
+        """How far it has moved the distribution that the kept probabilities [K] are, in total variation."""
         return float(total_variation(mass / float(mass.sum()), numerators / numerators.sum()))
 
 

@@ -51,8 +51,8 @@ class SentRound(NamedTuple):
     context: tuple[int, ...]
     """The committed text before it."""
     uniforms: RequestUniforms
-    heard: tuple[bytes, ...] = ()
-    """Replies to it that have come before, each of which left the correction open."""
+    replies: tuple[bytes, ...] = ()
+    """Those to it that have come before, each of which left the correction open."""
 
 
 class JudgedRound(NamedTuple):
@@ -251,7 +251,7 @@ class CandidateReply(Reply):
         return tuple(dict.fromkeys(token for token, _ in decode_list(reply, known, format, first=True)))
 
     def decode(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:
-        first, *more = (*sent.heard, reply)
+        first, *more = (*sent.replies, reply)
         drafts, format = [draft.token for draft in sent.drafts], packets.format
         accepted = decode_accepted(first, len(drafts), format)
         if accepted == len(drafts):

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from channels.codec import sparsify
 from channels.codec.conformal import Conformal, Rollback, RunningQuantile
-from kinds import Choice
+from kinds import Choice, Part
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule
 from kinds.tunable import Tunable
@@ -25,15 +25,6 @@ SupportSize = Annotated[
     int,
     Field(ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary"),
     Tunable(1, 2, 4, 8, 16, 32),
-]
-Target = Annotated[
-    float, Field(ge=0, le=1, description="alpha, long-run dropped mass aimed at"), Tunable(5e-4, 5e-3, 5e-2)
-]
-Step = Annotated[
-    float, Field(gt=0, allow_inf_nan=False, description="eta, step of the threshold per draft"), Tunable(1e-3, 1e-2)
-]
-Initial = Annotated[
-    float, Field(le=1, allow_inf_nan=False, description="beta_1, the first threshold"), Tunable(0.3, 0.1, 0.03, 0.01)
 ]
 
 
@@ -150,23 +141,34 @@ class KeepByEntropy(Sparsifier):
         return sparsify.EntropyK(self.scale).support(q)
 
 
-class KeepConformal(Sparsifier):
+class ConformalFields(Part):
+    """What a threshold that online conformal prediction moves is given."""
+
+    target: Annotated[float, Tunable(5e-4, 5e-3, 5e-2)] = Field(
+        5e-4, ge=0, le=1, description="alpha, long-run dropped mass aimed at"
+    )
+    step: Annotated[float, Tunable(1e-3, 1e-2)] = Field(
+        1e-3, gt=0, allow_inf_nan=False, description="eta, step of the threshold per draft"
+    )
+    initial: Annotated[float, Tunable(0.3, 0.1, 0.03, 0.01)] = Field(
+        0.1, le=1, allow_inf_nan=False, description="beta_1, the first threshold"
+    )
+    rollback: Rollback = Field("through_rejection", description="which updates of a round outlive its feedback")
+    k_max: int | None = Field(None, ge=1, description="most tokens sent of a distribution; null for no cap")
+    carry: bool = Field(True, description="a device's next request goes on from the threshold of its last")
+
+
+class KeepConformal(ConformalFields, Sparsifier):
     """Every token above a threshold that online conformal prediction moves (SQS-SD, section III-B).
 
     The state is (beta_n,). It moves with alpha_n of the uncapped set; `k_max` and the budget act on what is sent only.
     """
 
     kind: Literal["conformal"] = "conformal"
-    target: Target = 5e-4
-    step: Step = 1e-3
-    initial: Initial = 0.1
-    rollback: Rollback = Field("through_rejection", description="which updates of a round outlive its feedback")
-    k_max: int | None = Field(None, ge=1, description="most tokens sent of a distribution; null for no cap")
-    carry: bool = Field(True, description="a device's next request goes on from the threshold of its last")
 
     @cached_property
     def rule(self) -> Conformal:
-        """The threshold's distribution of motion."""
+        """How the threshold moves."""
         return Conformal(self.target, self.step, self.initial, self.rollback, self.k_max)
 
     @property

@@ -174,9 +174,9 @@ def _simulated(ranges: Sequence[SiteRange], cluster: Cluster, meter: _Meter) -> 
             meter.landed(found)
     if failures:
         failures.sort(key=lambda each: each[0])
-        lines = [Failure(each.cell, f"{each.cell}: {each.reason}", each.ours, each.way) for _, each in failures]
+        lines = [Failure(each.cell, f"{each.cell}: {each.reason}", each.ours, each.traceback) for _, each in failures]
         error = CellsFailedError(lines, ranges[-1].end, None, "sites")
-        error.__cause__ = WorkerError(lines[0].way)
+        error.__cause__ = WorkerError(lines[0].traceback)
         raise error
     return dict(sorted(files.items()))
 

@@ -53,7 +53,7 @@ _DECLARED = {
         "wall time of sparsifying a draft's distribution, beside the softmax that made it",
     ),
 }  # fmt: skip
-"""By name: the class, which is loaded once it is asked for, and the question."""
+"""The class of each study, which is loaded once it is asked for, and the question."""
 STUDIES: dict[str, str] = {name: question for name, (_, question) in _DECLARED.items()}
 
 

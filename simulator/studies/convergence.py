@@ -50,7 +50,8 @@ class Convergence(Study):
     """A row at 16, 32, ... output tokens of a device, as far as all devices have come: means over devices."""
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
-        conformal, seen = _conformal(_uncapped(cell)), RoundsSeen()
+        sparsifier, seen = _uncapped(cell).families.sparsifier, RoundsSeen()
+        conformal = sparsifier if isinstance(sparsifier, KeepConformal) else None
         result = simulate(cell, together(observer, seen), memory=memory, rounds_to=rounds_to)
         devices = list(seen.devices.values())
         shortest = min((sum(round_.tokens for round_ in rounds) for rounds in devices), default=0)
@@ -73,11 +74,6 @@ def _uncapped(cell: Cell) -> DraftScheme:
     if (k_max := getattr(scheme.families.sparsifier, "k_max", None)) is not None:
         raise ConfigError(f"scheme.k_max = {k_max}: must be null, or it cuts what the rule keeps")
     return scheme
-
-
-def _conformal(scheme: DraftScheme) -> KeepConformal | None:
-    sparsifier = scheme.families.sparsifier
-    return sparsifier if isinstance(sparsifier, KeepConformal) else None
 
 
 @dataclass

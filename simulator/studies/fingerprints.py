@@ -55,7 +55,7 @@ class Fingerprints(Study):
         result = simulate(cell, together(observer, own), memory=memory, rounds_to=rounds_to)
         first = cell.seed - cell.seed % TRACES
         others = [cell.with_({"seed": seed}) for seed in range(first, first + TRACES) if seed != cell.seed]
-        known = [trace for other in others for trace in _heard(other, memory)]
+        known = [trace for other in others for trace in _traces(other, memory)]
         prompts = sorted({prompt for prompt, _ in own.traces}, key=lambda prompt: prompt.tokens)
         guesses = [prompts[place] for place in nearest(*_table(known, prompts), _table(own.traces, prompts)[0])]
         asked = [prompt for prompt, _ in own.traces]
@@ -95,10 +95,10 @@ def features(sizes: Floats) -> Floats:
     return np.concatenate([sizes[0], sizes.mean(axis=0), sizes.std(axis=0), [len(sizes)]])
 
 
-def nearest(known: Floats, labels: Ints, heard: Floats) -> Ints:
-    """The label of the known class whose mean is nearest to each row heard, int64 [m]; of several as near the lowest.
+def nearest(known: Floats, labels: Ints, observed: Floats) -> Ints:
+    """The label of the known class whose mean is nearest to each row observed, int64 [m]; of ties the lowest.
 
-    `known` [n, features] with its labels [n], `heard` [m, features]. Near is by the classes' pooled covariance, in
+    `known` [n, features] with its labels [n], `observed` [m, features]. Near is by the classes' pooled covariance, in
     units of each feature's own spread, shrunk by SHRUNK.
     """
     classes, places = np.unique(labels, return_inverse=True)
@@ -108,18 +108,18 @@ def nearest(known: Floats, labels: Ints, heard: Floats) -> Ints:
     residuals = known / unit - means[places]
     covariance = residuals.T @ residuals / max(1, len(known) - len(classes))
     shrunk = (1 - SHRUNK) * covariance + SHRUNK * np.diag(np.diag(covariance)) + _FLOOR * np.eye(len(unit))
-    off = (heard / unit)[:, None] - means  # [m, classes, features]
+    off = (observed / unit)[:, None] - means  # [m, classes, features]
     distances = np.einsum("mcf,mcf->mc", off, off @ np.linalg.inv(shrunk))
     found: Ints = classes[distances.argmin(axis=1)]
     return found
 
 
-_HEARD: WeakKeyDictionary[Memory, dict[str, list[tuple[Prompt, Floats]]]] = WeakKeyDictionary()
-"""By cell, the traces of the runs that share a memory; they go with it."""
+_TRACES: WeakKeyDictionary[Memory, dict[str, list[tuple[Prompt, Floats]]]] = WeakKeyDictionary()
+"""The traces of the runs that share a memory, by cell; they go with it."""
 
 
-def _heard(cell: Cell, memory: Memory) -> list[tuple[Prompt, Floats]]:
-    known = _HEARD.setdefault(memory, {})
+def _traces(cell: Cell, memory: Memory) -> list[tuple[Prompt, Floats]]:
+    known = _TRACES.setdefault(memory, {})
     if cell.id not in known:
         listener = Eavesdropper()
         simulate(cell, listener, memory=memory)

@@ -28,7 +28,7 @@ MEANS: Final = (
     "resampling_per_draft", "tv_qhat", "tv_mismatch", "dropped_mass", "tv_quantization", "covering_bound",
     "tv_compression", "rejection_bound",
 )  # fmt: skip
-"""Over the drafts verified at a position, in the order of `Tally.add`."""
+"""Over the drafts verified at a position, in the order of `PositionSums.add`."""
 
 
 class Positions(Study):
@@ -37,12 +37,12 @@ class Positions(Study):
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         if cell.fleet:
             raise ConfigError("fleet: positions are counted of one scheme; give scheme alone")
-        tally = Tally(drafts_from_distribution(cell).max_drafts)
+        tally = PositionSums(drafts_from_distribution(cell).max_drafts)
         result = simulate(cell, together(observer, tally), memory=memory, rounds_to=rounds_to)
         return StudyResult(tally.rows(), result.request_table)
 
 
-class Tally(Observer):
+class PositionSums(Observer):
     """Counts and sums of the drafts verified at each position."""
 
     def __init__(self, most_drafts: int) -> None:

@@ -20,13 +20,13 @@ _OF_A_PLACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.E
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a cell has no numbers. `ours`: it is a defect of this project, not a mistake of the user's. `way`: the
-    traceback."""
+    """Why a cell has no numbers. `ours`: it is a defect of this project, not a mistake of the user's. `traceback`: its
+    text."""
 
     cell: str
     reason: str
     ours: bool
-    way: str
+    traceback: str
 
 
 class CellsFailedError(ConfigError):
@@ -62,25 +62,25 @@ def _summary(failures: Sequence[Failure], asked: int, things: str, out: Path | N
 
 def failure_of(cell: str, error: Exception) -> Failure:
     """The failure that an exception of a run is."""
-    way = "".join(traceback.format_exception(error))
+    lines = "".join(traceback.format_exception(error))
     if isinstance(error, ConfigError):
-        return Failure(cell, str(error), False, way)
+        return Failure(cell, str(error), False, lines)
     first: BaseException = error
     while first.__cause__ is not None:  # an event loop raises a copy of what a process raised
         first = first.__cause__
     frame = traceback.extract_tb(first.__traceback__)[-1]
     text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return Failure(cell, f"{text} ({Path(frame.filename).name}:{frame.lineno}, a defect of sqsim)", True, way)
+    return Failure(cell, f"{text} ({Path(frame.filename).name}:{frame.lineno}, a defect of sqsim)", True, lines)
 
 
 def write_failure(out: Path, cell: Cell, failure: Failure) -> Path:
-    """Writes a cell that has failed as a file that runs it again, under the way to its failure; where it is."""
-    way = "".join(f"# {line}\n" for line in failure.way.splitlines())
+    """Writes a cell that has failed as a file that runs it again, under its traceback; answers where that is."""
+    comment = "".join(f"# {line}\n" for line in failure.traceback.splitlines())
     with written(out):
         path = own_folder(out, FAILED) / f"{cell.id}.yaml"
         path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)
-        path.write_text(way + cell.to_yaml())
+        path.write_text(comment + cell.to_yaml())
     return path
 
 

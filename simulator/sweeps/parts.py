@@ -33,7 +33,7 @@ STREAMS: Final = (ROUNDS, REQUESTS)
 """The tables of which a part holds its own, in this order."""
 UNFINISHED = ".unfinished"
 _DIGITS: Final = 64
-"""Of a checksum, at the end of a part."""
+"""The length of the checksum at the end of a part."""
 Rows = Sequence[Mapping[str, Scalar]]
 """The rows of one cell: its id, its configuration, and what it gave."""
 

@@ -267,7 +267,7 @@ class SearchedSetting:
         return self._objective.met(self._summaries[number])
 
     def broken_first(self) -> tuple[str, ...]:
-        """By the least number that failed."""
+        """The limits that the least number that failed breaks."""
         failed = [number for number in self._summaries if not self.holds(number)]
         return self._objective.broken(self._summaries[min(failed)]) if failed else ()
 
@@ -282,7 +282,7 @@ class SearchedSetting:
         )
 
     def relief(self) -> dict[str, int]:
-        """By station, what the first seed bears with that station relieved, sought from the least number that it does
+        """What the first seed supports with each station relieved, sought from the least number that it does
         not bear up to twice that; {} where it bears all."""
         objective, (first, *_) = self._objective, self._cells
         borne = max(self.alone()[0], objective.low - 1)

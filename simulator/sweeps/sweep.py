@@ -247,7 +247,7 @@ class _Sweep:
     def _all_failed(self, failures: Sequence[Failure]) -> CellsFailedError:
         requested = 1 if self.alike and len(failures) == self.asked else self.asked
         error = CellsFailedError(failures, requested, None if self.store is None else self.store.out)
-        error.__cause__ = WorkerError(failures[0].way)
+        error.__cause__ = WorkerError(failures[0].traceback)
         return error
 
 

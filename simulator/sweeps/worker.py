@@ -23,7 +23,7 @@ from simulator.sweeps.tracing import traced
 from simulator.sweeps.worker_pools import Sent, received
 
 _known = KnownPasses()
-"""Of this process."""
+"""The passes that this process knows."""
 Outcome = tuple[str, Rows | Failure]
 """A cell's id, and its rows or why there are none."""
 

@@ -229,7 +229,7 @@ def _by_processes(processes: int, work: Work[R]) -> Generator[R, None, None]:
 
 
 def _as_they_come(executor: Executor, work: Work[R], at_a_time: int | None = None) -> Generator[R, None, None]:
-    """By an executor's workers, which are given so many calls at a time. Raises what a call raises."""
+    """The results of an executor's workers, which are given so many calls at a time. Raises what a call raises."""
     ended: SimpleQueue[Future[R]] = SimpleQueue()
     waiting, given = deque(work.arguments), 0
     while waiting or given:

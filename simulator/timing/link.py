@@ -15,7 +15,7 @@ under way, and the far end may keep the order of messages (`transport`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from math import inf, nan
 from typing import Final
@@ -24,9 +24,10 @@ import simpy
 
 from channels.link.arq import Expiry
 from channels.link.link_config import LinkConfig
-from channels.link.mobility import HandOvers
+from channels.link.mobility import NOBODY_MOVES, HandOvers
 from channels.link.rates import MessageIndex
-from channels.link.sharing import Gate
+from channels.link.sharing import Gate, Transmitter
+from channels.on_off import Window
 from channels.uniforms import Uniforms
 from simulator.results.observer import FEEDBACK, Observer, Unserved
 from simulator.results.station import Station
@@ -64,11 +65,11 @@ class Link:
         observer: Observer | None = None,
         horizon_s: float = inf,
         places: Uniforms | None = None,
-        hand_overs: Callable[[int], HandOvers | None] = lambda _: None,
+        hand_overs: Mapping[int, HandOvers] = NOBODY_MOVES,
     ) -> None:
         """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends.
         `places`: what decides where devices are, alike on all links; None: it is this link's own. `hand_overs`: by
-        device."""
+        device that moves, of those on this link."""
         self.env = env
         self.config = config
         self.name = name
@@ -94,12 +95,19 @@ class Link:
         """Whether a sender has an alarm."""
         self._grants = config.access_s > 0 or config.idle_access_s > 0
         """Whether a message may have to wait for one."""
+        self._first_come = config.sharing.first_come and not any(each.leaves for each in hand_overs.values())
+        """Whether no packet that joins later changes when one leaves."""
         self._reassembly = Reassembly(env, config, self._deliver)
         self.senders = DeviceSenders(self.station, config, uniforms, reverse_delay_s, horizon_s, places, hand_overs)
         """Where the packets of each device enter."""
+        self.senders.moves = self._await_hand_over
         self._openings = Openings(self, config.arq.opening)
         if config.bulk is not None:
             self.senders.opened = partial(start_bulk, self, config.bulk)
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """Sets what a kind of link keeps beside all that."""
 
     def guard(self, gate: Gate[Fragment]) -> None:
         """Sets what each transmitter obeys; before the first packet."""
@@ -225,7 +233,7 @@ class Link:
         if sender.stream is not None:
             sender.stream += new
         for packet in new:
-            if packet.number > message.joins and not self.config.sharing.first_come:
+            if packet.number > message.joins and not self._first_come:
                 break  # it follows the part before it
             self.offer(packet)
 
@@ -288,11 +296,11 @@ class Link:
         flow = packet.sender.flow
         if flow is not None and not packet.acknowledges:
             packet.compress(*flow.join())
-        limit = self.config.buffer_packets
-        if limit is not None and transmitter.server.present and transmitter.server.waiting >= limit:
+        limit, away = self.config.buffer_packets, packet.sender.away
+        if limit is not None and _is_full(transmitter.server, away, limit):
             self._drop([packet])
             self._miss(packet, packet.sender.arq.on_drop(packet))
-            if not self.config.sharing.first_come:
+            if not self._first_come:
                 later(self.env, 0.0, partial(self._offer_next, packet))
             return
         packet.visit = self.station.arrive()
@@ -300,6 +308,9 @@ class Link:
             packet.enter(QUEUE, now_s)
         else:
             packet.joined_s = now_s
+        if away is not None:
+            away.append(packet)
+            return
         transmitter.server.join(packet, now_s)
         self.serve(transmitter, now_s)
 
@@ -315,26 +326,37 @@ class Link:
             if server.begin_s <= now_s:
                 self._begin(packet)
             elif server.begin_s < inf:
-                packet.message.bound_bits += packet.bits
-                later(self.env, delay_until(now_s, server.begin_s), partial(self._begin, packet))
+                packet.begin_s = server.begin_s
+                packet.message.bound_bits += packet.unsent_bits
+                later(self.env, delay_until(now_s, server.begin_s), partial(self._begin_late, packet, server.begin_s))
         version = server.version
         if version != transmitter.planned:
             transmitter.planned = version
             due_s = server.due_s
             if due_s < inf:
-                later(self.env, delay_until(now_s, due_s), partial(self._depart, transmitter, version))
+                later(self.env, delay_until(now_s, due_s), lambda _: self._depart(transmitter, version))
 
-    def _begin(self, packet: Fragment, silence: simpy.Event | None = None) -> None:
-        """The first bit goes out, at once or after a silence (a duty cycle, an outage) in which the packet waits."""
-        message, bits = packet.message, packet.bits
-        message.bound_bits -= 0 if silence is None else bits
+    def _begin_late(self, packet: Fragment, begin_s: float, _: simpy.Event) -> None:
+        """It begins after a silence (a duty cycle, an outage) in which it waited, unless its device has left."""
+        if packet.begin_s == begin_s:
+            self._unbind(packet)
+            self._begin(packet)
+
+    def _unbind(self, packet: Fragment) -> None:
+        packet.begin_s = inf
+        packet.message.bound_bits -= packet.unsent_bits
+
+    def _begin(self, packet: Fragment) -> None:
+        """The first bit goes out, or the first after a hand-over."""
+        message, bits = packet.message, packet.unsent_bits
         message.sent_bits += bits
-        message.attempts += 1
+        message.attempts += not packet.stopped
+        packet.stopped = False
         if not packet.is_bulk:
             packet.sender.take_air(bits, self.env.now)
         packet.enter(RETRANSMIT if packet.attempt else TRANSMIT, self.env.now)
 
-    def _depart(self, transmitter: LinkTransmitter, version: int, _: simpy.Event) -> None:
+    def _depart(self, transmitter: LinkTransmitter, version: int) -> None:
         """The last bit has left, unless the server's plans have changed since."""
         if version != transmitter.planned:
             return
@@ -345,9 +367,53 @@ class Link:
                 packet.sender.free_air(now_s)
             self._end_visit(packet)
             self._launch(transmitter, packet, now_s)
-            if not self.config.sharing.first_come:
+            if not self._first_come:
                 self._offer_next(packet)
         self.serve(transmitter, now_s)
+
+    # Leave the queue with its device, and come back.
+
+    def _await_hand_over(self, device: int, pauses: Iterator[Window]) -> None:
+        """Has a device leave the queue at each hand-over from now on; it may be away now."""
+        now_s = self.env.now
+        start_s, end_s = next((each for each in pauses if each[1] > now_s), (inf, inf))
+        leave = partial(self._leave_queue, device, end_s, pauses)
+        if start_s <= now_s:
+            leave(None)
+        elif start_s < inf:
+            later(self.env, delay_until(now_s, start_s), leave)
+
+    def _leave_queue(self, device: int, end_s: float, pauses: Iterator[Window], _: simpy.Event | None) -> None:
+        """Its packets wait apart, one on the air stops, and others have their turns."""
+        sender, now_s = self.senders[device], self.env.now
+        transmitter = sender.transmitter
+        while transmitter.server.due_s <= now_s:
+            self._depart(transmitter, transmitter.planned)
+        sender.away = transmitter.server.take_out(device, now_s)
+        for packet in sender.away:
+            assert packet.visit is not None
+            if packet.visit.began_s is None:
+                continue
+            self.station.interrupt(packet.visit)
+            if packet.begin_s < inf:
+                self._unbind(packet)
+            elif packet.state is not QUEUE:
+                packet.stopped = True
+                sender.free_air(now_s)
+        self.serve(transmitter, now_s)
+        later(self.env, delay_until(now_s, end_s), partial(self._come_back, device, pauses))
+
+    def _come_back(self, device: int, pauses: Iterator[Window], _: simpy.Event) -> None:
+        """It is in another cell, as busy as the one before: its packets join the end of the queue."""
+        sender, now_s = self.senders[device], self.env.now
+        packets, sender.away = sender.away or [], None
+        for packet in packets:
+            sender.transmitter.server.join(packet, now_s)
+        self.serve(sender.transmitter, now_s)
+        for packet in packets:
+            if packet.stopped:
+                packet.enter(QUEUE, now_s)
+        self._await_hand_over(device, pauses)
 
     # Be lost, or travel and arrive.
 
@@ -376,16 +442,24 @@ class Link:
             return
         free = not self.config.arq.ack_bits
         returns = not (free and transmitter.ack_loss.lost(now_s, self._ack_bits, rate_bps, address))
-        later(self.env, travel_s, partial(self._arrive, packet, returns))
-        if not (free and returns) or travel_s + packet.sender.reverse_delay_s > timeout_s:
+        back_s = self.back_s(packet.sender, packet.message) if returns else inf
+        later(self.env, travel_s, partial(self._arrive, packet, back_s))
+        if not free or travel_s + back_s > timeout_s:
             self._set_timer(packet, timeout_s)
+
+    def back_s(self, sender: DeviceSender, message: Message) -> float:
+        """How long a free acknowledgement travels of what leaves now: by the same detour, if any."""
+        return sender.reverse_delay_s + self._detour_s(message)
+
+    def _detour_s(self, message: Message) -> float:
+        return 0.0 if self.detour_s is None else message.detour_s + self.detour_s(message.index)
 
     def _travel_s(self, transmitter: LinkTransmitter, packet: Fragment, now_s: float) -> float:
         """How long a packet travels that leaves now. Where a detour ends, those behind do not overtake those on it."""
         travel_s = transmitter.delay.delay_s(now_s, packet.address)
         if self.detour_s is None:
             return travel_s
-        travel_s += packet.message.detour_s + self.detour_s(packet.index)
+        travel_s += self._detour_s(packet.message)
         if self.config.delay.keeps_order:
             sender = packet.sender
             travel_s = max(travel_s, delay_until(now_s, sender.latest_s))
@@ -403,8 +477,9 @@ class Link:
             later(self.env, travel_s, lambda _: self._send_back(*address, lambda _: hears()))
         return restored
 
-    def _arrive(self, packet: Fragment, returns: bool, _: simpy.Event) -> None:
-        """The packet is at the far end, which acknowledges it; `returns`: a free acknowledgement is not lost."""
+    def _arrive(self, packet: Fragment, back_s: float, _: simpy.Event) -> None:
+        """The packet is at the far end, which acknowledges it; `back_s`: how long a free acknowledgement travels; inf:
+        it is lost."""
         self._travelling -= 1
         self.delivered += 1
         packet.arrivals += 1
@@ -412,15 +487,15 @@ class Link:
         if self.config.arq.ack_bits:
             number, bits = -packet.number - 1, self.config.arq.ack_bits
             self._send_back(packet.index, number, packet.arrivals - 1, bits, acknowledge)
-        elif returns:
-            later(self.env, packet.sender.reverse_delay_s, acknowledge)
+        elif back_s < inf:
+            later(self.env, back_s, acknowledge)
         handed = packet.sender.stream is None or packet.message.done
         if handed:
             self._reassembly.take(packet)
         else:
             packet.came = True
             self._hand_over(packet.sender)
-        if not returns or not (handed or packet.arrived):
+        if back_s == inf or not (handed or packet.arrived):
             packet.enter(TIMEOUT_WAIT, self.env.now)
 
     def _hand_over(self, sender: DeviceSender, _: simpy.Event | None = None) -> None:
@@ -436,7 +511,7 @@ class Link:
             if self.config.arq.ack_bits:
                 self._send_back(message.index, _END, 0, self.config.arq.ack_bits, withdraw)
             else:
-                later(self.env, message.packets[0].sender.reverse_delay_s, withdraw)
+                later(self.env, self.back_s(message.packets[0].sender, message), withdraw)
         message.deliver(parts, self.env.now)
 
     def _withdraw_rest(self, message: Message, _: object) -> None:
@@ -450,7 +525,10 @@ class Link:
         packets with content."""
         assert self.reverse is not None, "I1: acknowledgements that cost bits have no link to go back on"
         link = self.reverse(index[0])
-        packet = Fragment(bits, Message(index, (), then), index, number, link.senders[index[0]])
+        message = Message(index, (), then)
+        if self.detour_s is not None:
+            message.detour_s = self.detour_s(index)  # of what comes down; what goes up finds its own
+        packet = Fragment(bits, message, index, number, link.senders[index[0]])
         packet.attempt = attempt
         link._enqueue(packet)
 
@@ -550,6 +628,10 @@ class Link:
     def _take_back(self, transmitter: LinkTransmitter, packets: Sequence[Fragment]) -> None:
         """Those of these packets, of one message, that have not started leave the queue."""
         self._drop(transmitter.server.discard(packets))
+        if away := packets[0].sender.away:
+            gone = [packet for packet in away if packet in packets and not packet.stopped]
+            packets[0].sender.away = [packet for packet in away if packet not in gone]
+            self._drop(gone)
 
     def _drop(self, packets: Iterable[Fragment]) -> None:
         for packet in packets:
@@ -563,3 +645,10 @@ class Link:
         if packet.visit is not None:
             self.station.leave(packet.visit)
             packet.visit = None
+
+
+def _is_full(server: Transmitter[Fragment], away: Sequence[Fragment] | None, limit: int) -> bool:
+    """Whether as many packets as may wait do so beyond the first, in the queue, or apart where their device is away."""
+    if away is not None:
+        return len(away) > limit
+    return server.present > 0 and server.waiting >= limit

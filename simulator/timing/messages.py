@@ -174,18 +174,25 @@ class Fragment(Packet):
     turn: Position = field(default=_UNPLANNED, init=False)
     """Where a planned link stands when it is this packet's turn."""
     begin_s: float = field(default=inf, init=False)
-    """When its first bit goes out there."""
+    """When its first bit goes out there; on other links, when one whose turn has come is to begin after a silence."""
     left_s: float = field(default=inf, init=False)
     """When its last one has."""
     came: bool = field(default=False, init=False)
     """Whether the far end of a stream has it."""
     arrivals: int = field(default=0, init=False)
     """How often it has come."""
+    stopped: bool = field(default=False, init=False)
+    """Whether a hand-over has stopped it on the air, and it has not gone on."""
 
     @property
     def is_bulk(self) -> bool:
         """Whether it is of a background flow, and of no device."""
         return self.index[0] < 0
+
+    @property
+    def unsent_bits(self) -> int:
+        """What its next turn adds to the bits that were put on the air; none where it goes on."""
+        return 0 if self.stopped else self.bits
 
     @property
     def address(self) -> PacketIndex:
@@ -297,6 +304,8 @@ class DeviceSender:
     """When the next look at its sender's alarm is due."""
     cuts: Cuts | None = None
     """Which packets a hand-over loses, of a device that moves."""
+    away: list[Fragment] | None = None
+    """Its packets while a hand-over keeps it out of a queue that others share; None: it is in its cell."""
     latest_s: float = 0.0
     """When the latest of its packets arrives that has left, where their way may change."""
     refill: Callable[[], None] | None = None

@@ -8,7 +8,7 @@ those of `Link`. A packet whose turn comes at the very instant of its withdrawal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf, isnan, nan
@@ -18,15 +18,13 @@ import simpy
 from channels.link.delays import ConstantDelay
 from channels.link.link_config import LinkConfig
 from channels.link.losses import NoLoss
-from channels.link.mobility import HandOvers
 from channels.link.rates import ROUNDING_S, Curve, MessageIndex, Position
 from channels.link.sharing import Fifo, Own
-from channels.uniforms import Uniforms
 from simulator.results.ledger import Course
 from simulator.results.observer import Observer, receives
 from simulator.results.station import Visit
 from simulator.schemes.policy import SeenLink
-from simulator.timing.event_loop import EventLoop, delay_until, later
+from simulator.timing.event_loop import delay_until, later
 from simulator.timing.link import Link
 from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, DeviceSender, Fragment, LinkTransmitter, Message
 
@@ -84,22 +82,9 @@ class Carried:
 class PlannedLink(Link):
     """Carries messages one way, each packet planned when it joins."""
 
-    def __init__(
-        self,
-        env: EventLoop,
-        config: LinkConfig,
-        uniforms: Uniforms,
-        name: str,
-        reverse_delay_s: Callable[[int], float],
-        observer: Observer | None = None,
-        horizon_s: float = inf,
-        places: Uniforms | None = None,
-        hand_overs: Callable[[int], HandOvers | None] = lambda _: None,
-    ) -> None:
-        """As `Link`."""
-        super().__init__(env, config, uniforms, name, reverse_delay_s, observer, horizon_s, places, hand_overs)
-        self._delay_s = config.delay.mean_s
-        self._watched = observer is not None and receives(observer, Observer.on_packet)
+    def _set_up(self) -> None:
+        self._delay_s = self.config.delay.mean_s
+        self._watched = self._observer is not None and receives(self._observer, Observer.on_packet)
         self._under_way: dict[Fragment, None] = {}
         """The packets that have joined and are not in yet."""
         self._carried: dict[Carried, None] = {}

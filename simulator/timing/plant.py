@@ -272,9 +272,20 @@ class _Links:
     def built(self) -> list[Link]:
         return list(self._links.values())
 
-    def _hand_overs(self, device: int) -> HandOvers | None:
-        moves = self._movers.get(device)
-        return None if moves is None else moves._replace(down=self._way == "downlink")
+    def _key(self, place: int) -> tuple[LinkConfig, int]:
+        """What the link of a class is known by: one of its own where the class says so, else the cell's."""
+        own = self._cell.fleet and getattr(self._cell.fleet[place], self._way) is not None
+        return getattr(self._cell.classes[place], self._way), place if own else -1
+
+    def _hand_overs(self, key: tuple[LinkConfig, int]) -> dict[int, HandOvers]:
+        """Those of the devices on a link."""
+        leaves, down = key[0].has_shared_queue(self._cell.workload.devices), self._way == "downlink"
+        return {
+            device: self._movers[device]._replace(down=down, leaves=leaves)
+            for place, each in enumerate(self._cell.classes)
+            for device in each.devices
+            if device in self._movers and self._key(place) == key
+        }
 
     @property
     def _knows_its_ways(self) -> bool:
@@ -283,16 +294,16 @@ class _Links:
         return forwarded and self._cell.cloud.clouds == 1
 
     def of_class(self, place: int) -> Link:
-        """One of its own where the class says so, else the cell's; called once for each class."""
+        """The link of a class; called once for each."""
         cell, way = self._cell, self._way
-        config: LinkConfig = getattr(cell.classes[place], way)
-        own = cell.fleet and getattr(cell.fleet[place], way) is not None
-        key = (config, place if own else -1)
+        key = config, own = self._key(place)
         if key not in self._links:
-            name, stream = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own else (way, way)
+            name, stream = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own >= 0 else (way, way)
             reverse = "downlink" if way == "uplink" else "uplink"
             back_s = [answer_s(config, getattr(each, reverse)) for each in cell.classes for _ in range(each.count)]
-            planned = self._alone and plannable(config) and self._knows_its_ways
+            hand_overs = self._hand_overs(key)
+            leaves = any(each.leaves for each in hand_overs.values())
+            planned = self._alone and plannable(config) and self._knows_its_ways and not leaves
             self._links[key] = (PlannedLink if planned else Link)(
                 self._env,
                 config,
@@ -302,7 +313,7 @@ class _Links:
                 self._observer,
                 cell.workload.horizon_s,
                 Uniforms.of(cell.seed, "places"),
-                self._hand_overs,
+                hand_overs,
             )
         link = self._links[key]
         self.devices[link] = (

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from typing import Final
 
 from channels.link.link_config import LinkConfig
-from channels.link.mobility import HandOvers
+from channels.link.mobility import NOBODY_MOVES, HandOvers
 from channels.link.retransmission_timeout import TimerJitter
 from channels.link.sharing import Gate
+from channels.on_off import Window
 from channels.uniforms import Uniforms
 from simulator.results.station import Station
 from simulator.timing.messages import DeviceSender, Fragment, LinkTransmitter
@@ -29,16 +30,18 @@ class DeviceSenders(dict[int, DeviceSender]):
         reverse_delay_s: Callable[[int], float],
         horizon_s: float,
         places: Uniforms | None = None,
-        hand_overs: Callable[[int], HandOvers | None] = lambda _: None,
+        hand_overs: Mapping[int, HandOvers] = NOBODY_MOVES,
     ) -> None:
-        """`hand_overs`: by device; who moves has a transmitter to itself, or slots."""
+        """`hand_overs`: by device that moves."""
         super().__init__()
-        self.gate: Gate[Fragment] | None = None
+        self.gate: Gate[Fragment] = Gate()
         """The gate of each transmitter that is opened from now on."""
         self.serve: Callable[[LinkTransmitter, float], None] = _not_gated
         """Has one of them start what its gate lets go."""
         self.opened: Callable[[LinkTransmitter, float, Uniforms], None] | None = None
         """Called with a new one, how long an acknowledgement travels back to it, and random numbers of its own."""
+        self.moves: Callable[[int, Iterator[Window]], None] | None = None
+        """Called with a device that leaves a queue which others share, once it has a sender, and when it is away."""
         self._station = station
         self._config = config
         self._uniforms = uniforms
@@ -54,10 +57,10 @@ class DeviceSenders(dict[int, DeviceSender]):
 
     def __missing__(self, device: int) -> DeviceSender:
         key = device if self._config.sharing.transmitter_per_device else SHARED
-        back_s = self._reverse_delay_s(device)
+        back_s, hand_overs = self._reverse_delay_s(device), self._hand_overs.get(device)
         transmitter = self._transmitters.get(key)
         if transmitter is None:
-            transmitter = self._open(key, self._hand_overs(device))
+            transmitter = self._open(key, hand_overs)
             if self.opened is not None:
                 self.opened(transmitter, back_s, self._uniforms.under(key + 1, 8))
         flow = self._config.headers.flow(self._config.header_bits)
@@ -65,8 +68,10 @@ class DeviceSenders(dict[int, DeviceSender]):
         sender = self[device] = DeviceSender(arq.sender(self.window(device), uniforms), transmitter, back_s, flow)
         if arq.in_order:
             sender.stream = []
-        if (hand_overs := self._hand_overs(device)) is not None:
+        if hand_overs is not None:
             sender.cuts = hand_overs.cuts()
+            if self.moves is not None and hand_overs.leaves and hand_overs.pause_s:
+                self.moves(device, hand_overs.pauses())
         return sender
 
     def window(self, device: int) -> int:
@@ -79,8 +84,9 @@ class DeviceSenders(dict[int, DeviceSender]):
 
     @property
     def present(self) -> int:
-        """Packets queued or on the air."""
-        return sum(transmitter.server.present for transmitter in self._transmitters.values())
+        """Packets queued or on the air, or kept from it by a hand-over."""
+        away = sum(len(sender.away) for sender in self.values() if sender.away)
+        return away + sum(transmitter.server.present for transmitter in self._transmitters.values())
 
     def air_s(self, now_s: float) -> float:
         """For how long each transmitter has had a packet on the air, all together."""
@@ -96,7 +102,7 @@ class DeviceSenders(dict[int, DeviceSender]):
         config = self._config
         rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
         silent = None
-        if hand_overs is not None and hand_overs.pause_s and not config.sharing.in_slots:
+        if hand_overs is not None and hand_overs.pause_s and not (config.sharing.in_slots or hand_overs.leaves):
             silent = hand_overs.pauses()
         curve = config.sharing.curve(config.curve(rate, silent), key)
         curve.bound(f"{self._station.name}.rate", self._horizon_s)

@@ -27,6 +27,8 @@ class Carrier(Protocol):
 
     def offer(self, packet: Fragment) -> None: ...
 
+    def back_s(self, sender: DeviceSender, message: Message) -> float: ...
+
 
 class Openings:
     """The connections of a link's devices: what is put before one is open waits for it. Each round trip is a message
@@ -58,7 +60,7 @@ class Openings:
         if made < opening.round_trips:
             index = (*request, OPENING - made)
             knock = Message(index, (bytes(opening.bits // 8),), unheard)
-            knock.to = lambda _: self._answer(key, request, opening, made + 1)
+            knock.to = lambda knock: self._answer(key, knock, opening, made + 1)
             knock.put_s = self._link.env.now
             self._link.request(knock)
             return
@@ -67,8 +69,9 @@ class Openings:
             if not message.done:
                 self._link.request(message)
 
-    def _answer(self, key: tuple[int, ...], request: tuple[int, int], opening: Opening, made: int) -> None:
-        back_s = self._link.senders[request[0]].reverse_delay_s
+    def _answer(self, key: tuple[int, ...], knock: Message, opening: Opening, made: int) -> None:
+        request = knock.index[:2]
+        back_s = self._link.back_s(self._link.senders[request[0]], knock)
         later(self._link.env, back_s, lambda _: self._knock(key, request, opening, made))
 
 

@@ -34,10 +34,10 @@ class User:
     """a, the chance that a draft is accepted if it is verified; below 1."""
     draft_s: float
     rate_bps: float
-    """Of the whole band, at this user's channel."""
+    """The rate of the whole band, at this user's channel."""
     draft_bits: float
     round_bits: float = 0.0
-    """Of a round beside its drafts: headers."""
+    """The bits of a round beside its drafts: headers."""
 
     def tokens(self, length: int) -> float:
         """N, the tokens that a round of so many drafts is expected to commit."""
@@ -55,7 +55,7 @@ class Split:
     shares: tuple[float, ...]
     round_s: float
     tokens_per_s: float
-    """Of all users together."""
+    """The goodput of all users together."""
 
 
 def equal_shares(users: Sequence[User], length: int, rest_s: float) -> Split:

@@ -285,7 +285,7 @@ class TimeLimit:
         return timed
 
     def _took(self, cells: Sequence[Cell], took_s: float) -> None:
-        """Of cells of several kinds the ratio of these is as before: it was seen where they were timed apart."""
+        """Notes what cells took; those of several kinds in the ratio that was seen where they were timed apart."""
         before_s, expected_s = {cell.scheme.kind: self._cost_s(cell.scheme.kind) for cell in cells}, self._all_s(cells)
         self.cost_s |= {
             kind: took_s * (each_s / expected_s if expected_s > 0 else 1 / len(cells))

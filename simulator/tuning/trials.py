@@ -136,7 +136,7 @@ class CommonSeeds:
         return math.inf not in self._costs(setting, seeds, rows)
 
     def behind(self, setting: Values, leader: Values, seeds: int, rows: Rows) -> Difference:
-        """By how much more a setting costs than the leader."""
+        """How much more a setting costs than the leader."""
         mine, leaders = (np.array(self._costs(each, seeds, rows)) for each in (setting, leader))
         return paired_values(self.aim.metric, mine, leaders)
 

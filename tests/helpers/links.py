@@ -9,9 +9,9 @@ import simpy
 
 from channels.link.arq import UNSEEDED
 from channels.link.bbr import LEAST, Bbr, BbrWindow, Phase
+from channels.link.congestion import Delivery
 from channels.link.link_config import LinkConfig
 from channels.link.losses import Loss, LossProcess, NoLoss
-from channels.link.transport import Delivery
 from channels.uniforms import Uniforms
 from simulator.timing.link import Link
 from simulator.timing.messages import Message

@@ -60,6 +60,11 @@ class Ran:
     requests: list[Request]
     result: CellResult
 
+    @property
+    def texts(self) -> dict[tuple[int, int], tuple[int, ...]]:
+        """The output tokens, by device and request."""
+        return {(each.device, each.number): tuple(each.tokens) for each in self.requests}
+
 
 def ran(cell: Cell, memory: Memory | None = None, watch: Watch | None = None) -> Ran:
     """Simulates a cell; by default nothing is remembered from earlier runs."""

@@ -32,8 +32,7 @@ from simulator.cell.cell import Cell
 from simulator.checking.exact import Distribution, distance, verifier_distribution
 from simulator.checking.paths import ScriptedNumbers
 from simulator.decoding.memory import Memory
-from simulator.results.recorder import Recorder
-from simulator.run import run
+from simulator.run import recorder_of, run
 from simulator.schemes.acceptance import Received, Rejection
 from simulator.schemes.draw import Draw, Place, Proposal, RequestUniforms
 from simulator.timing.plant import build
@@ -136,7 +135,7 @@ class Simulated:
         with _scripted(paths):
             for _ in paths:
                 watch = Watch()
-                plant = build(made, Memory(), Recorder(made.id, None, 0), watch)
+                plant = build(made, Memory(), recorder_of(made, None), watch)
                 watch.on_start(plant)
                 run(plant, made.workload.horizon_s)
                 plant.check()

@@ -22,7 +22,7 @@ SHORT = {"kind": "closed", "requests": 2, "prompt_tokens": 8}
 AHEAD = {"kind": "k_sqs", "depth": 2}
 
 
-def crashing() -> Cell:
+def crashing(scheme: str = "k_sqs") -> Cell:
     """Devices that wait no longer than 2 s for two servers that fail, one of them away for a while."""
     cloud = {
         "servers": 2,
@@ -30,7 +30,7 @@ def crashing() -> Cell:
         "failures": {"kind": "scheduled", "away": [(0, 0.4, 0.9), (1, 1.0, 1.5)]},
     }
     asked = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "deadline_s": 2.0}
-    return cell("k_sqs", workload=asked, cloud=cloud, uplink=LOSSY, downlink=LOSSY)
+    return cell(scheme, workload=asked, cloud=cloud, uplink=LOSSY, downlink=LOSSY)
 
 
 def left() -> Cell:

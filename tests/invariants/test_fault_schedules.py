@@ -186,8 +186,9 @@ def faulty(number: int) -> tuple[str, Cell]:
         cloud["admission"] = {"kind": one_of(more, "evict", "preempt"), "swap_bytes_per_s": swap_bytes_per_s}
     roaming = np.random.default_rng((30, number))
     if number % 3 == 1 and all(way["sharing"] in ("fifo", "round_robin", "own") for way in (uplink, downlink)):
-        for way in (uplink, downlink):
-            way["sharing"] = "own"
+        if number % 2:
+            for way in (uplink, downlink):
+                way["sharing"] = "own"
         moves = one_of(roaming, {"kind": "random", "mean_stay_s": 0.3}, {"kind": "periodic", "every_s": 0.4})
         edge["mobility"] = moves | {
             "interruption_s": one_of(roaming, 0.0, 0.05, 0.2),

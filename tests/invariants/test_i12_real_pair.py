@@ -134,7 +134,7 @@ def test_i12_sampled_text_follows_the_verifiers_distribution_over_100_000_sample
     check_sampled(name, 100_000)
 
 
-def greedy(scheme: str, requests: int, output_tokens: int, pair_kind: str = "sotu") -> list[TOKENS]:
+def greedy(scheme: str, requests: int, output_tokens: int, pair_kind: str = "sotu") -> dict[tuple[int, int], TOKENS]:
     """Committed texts at temperature 0."""
     cell = Cell.from_fields(
         {
@@ -145,7 +145,7 @@ def greedy(scheme: str, requests: int, output_tokens: int, pair_kind: str = "sot
             "scheme": scheme,
         }
     )  # fmt: skip
-    return [tuple(request.tokens) for request in ran(cell).requests]
+    return ran(cell).texts
 
 
 def test_greedy_text_is_the_verifiers_own() -> None:

@@ -66,7 +66,7 @@ class Learned:
     row_is_new: float = 0.0
     """Whether the first token of a stretch is still to come."""
     bins: list[float] = field(default_factory=list)
-    """[draft of the open round]: the bin of its distribution, or NO_LAW."""
+    """[draft of the open round]: the bin of its distribution, or NO_DISTRIBUTION."""
 
     @classmethod
     def empty(cls, rungs: int) -> Self:

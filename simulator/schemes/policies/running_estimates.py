@@ -34,7 +34,7 @@ WARM: Final = 6.0
 """Scheduled rounds before what a bit takes is remembered: the delay must be known first."""
 BEST_FADES: Final = 0.005
 RELAXED: Final = 1.002
-"""By which the least time ever seen is raised a round, so that a delay that grows is found out."""
+"""The factor by which the least time ever seen is raised a round, so that a delay that grows is found out."""
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class RunningMean:
 
 
 def distribution_bin(q: Floats) -> int:
-    """0..LAW_BINS - 1 by sum q(x)^2 of q [V]: how probable the draft is expected to be, of a draft drawn from q."""
+    """0..DISTRIBUTION_BINS - 1 by sum q(x)^2 of q [V]: how probable a draft drawn from q is expected to be."""
     return min(DISTRIBUTION_BINS - 1, int(DISTRIBUTION_BINS * float(q @ q)))
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.link.bbr import CYCLE, Bbr, DeliveryRate, MaxFilter, Phase, SendState
-from channels.link.transport import Delivery
+from channels.link.congestion import Delivery
 from channels.uniforms import Uniforms
 
 

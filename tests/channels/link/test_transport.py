@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.link.arq import Arq, Packet
-from channels.link.transport import Congestion, Delivery, HyStart, TransportSender
+from channels.link.congestion import Congestion, Delivery, HyStart
+from channels.link.transport import TransportSender
 
 
 def sender(kind: str = "quic", **fields: Any) -> TransportSender[Packet]:

@@ -64,12 +64,14 @@ def file(recorded_once: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(recorded_once / "all.sqr", tmp_path))
 
 
+def members_of(file: Path) -> dict[str, bytes]:
+    with ZipFile(file) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
 def rewritten(file: Path, change: Callable[[dict[str, bytes]], object], compression: int = 0) -> None:
     """The recording as somebody might write it by hand, with its members changed and a hash that fits them."""
-    with ZipFile(file) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    about = json.loads(members.pop("about.json"))
-    told: dict[str, bytes] = {**members, "about.json": json.dumps(about).encode()}
+    told = members_of(file)
     change(told)
     about = json.loads(told.pop("about.json"))
     content = recording.hashlib.sha256()
@@ -176,8 +178,7 @@ def test_what_no_export_writes_is_refused_though_its_hashes_fit(
 
 
 def without_a_round(file: Path) -> None:
-    with ZipFile(file) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
+    members = members_of(file)
     del members[_round(members)]
     with ZipFile(file, "w") as archive:
         for name, data in members.items():

@@ -69,6 +69,16 @@ def live(cell: Cell) -> tuple[tuple[str, str, str], Made]:
         return told(simulate(cell, memory=Memory())), made
 
 
+def predecoded(cell: Cell, expected: tuple[str, str, str]) -> tuple[Made, Made]:
+    """The passes of predecoding, and those that its run makes then; its tables must be as expected."""
+    memory = Memory()
+    with counted() as before:
+        predecode(cell, memory)
+    with counted() as in_time:
+        assert told(simulate(cell, memory=memory)) == expected
+    return before, in_time
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _loaded() -> None:
     """The pair is loaded, and what makes passes of its networks alike was tried."""
@@ -79,16 +89,13 @@ def _loaded() -> None:
     "scheme", [*(WAYS[way] for way in ("k_sqs", "tree", "mirrored", "cloud_only", "edge_only")), CARRIED]
 )
 def test_a_predecoded_cell_gives_the_same_tables_and_makes_no_pass_in_time(scheme):
-    asked, memory = small(scheme), Memory()
+    asked = small(scheme)
     expected, one_by_one = live(asked)
-    with counted() as predecoded:
-        predecode(asked, memory)
-    with counted() as in_time:
-        assert told(simulate(asked, memory=memory)) == expected
+    before, in_time = predecoded(asked, expected)
     assert in_time.passes == 0
-    assert predecoded.texts == one_by_one.texts, "something was decoded for nothing, or twice"
+    assert before.texts == one_by_one.texts, "something was decoded for nothing, or twice"
     require_packing()
-    assert predecoded.passes < one_by_one.passes / 2
+    assert before.passes < one_by_one.passes / 2
 
 
 def test_answers_end_at_the_end_token(monkeypatch):
@@ -102,39 +109,29 @@ def test_answers_end_at_the_end_token(monkeypatch):
     monkeypatch.setattr(decoder, "card_of", lambda _: card.model_copy(update={"end_tokens": (committed[-1],)}))
     expected, one_by_one = live(asked)
     assert expected != without
-    memory = Memory()
-    with counted() as predecoded:
-        predecode(asked, memory)
-    with counted() as in_time:
-        assert told(simulate(asked, memory=memory)) == expected
-    assert (in_time.passes, predecoded.texts) == (0, one_by_one.texts)
+    before, in_time = predecoded(asked, expected)
+    assert (in_time.passes, before.texts) == (0, one_by_one.texts)
 
 
 @pytest.mark.parametrize("scheme", ["cloud_only", QUANTILE])
 def test_texts_that_devices_share_are_decoded_once(scheme):
-    asked, memory = small(scheme, workload=WORKLOAD | {"distinct": 2}), Memory()
+    asked = small(scheme, workload=WORKLOAD | {"distinct": 2})
     expected, _ = live(asked)
-    with counted() as shared:
-        predecode(asked, memory)
+    shared, in_time = predecoded(asked, expected)
     with counted() as by_two_devices:
         predecode(small(scheme, workload=WORKLOAD | {"devices": 2, "distinct": 2}), Memory())
     assert shared.texts == by_two_devices.texts
-    with counted() as in_time:
-        assert told(simulate(asked, memory=memory)) == expected
     assert in_time.passes == 0
 
 
 def test_classes_of_a_fleet_are_predecoded_as_far_as_they_can_be():
     ways = ("k_sqs", "cloud_only", "one ahead")
     fleet = [{"name": way, "count": count, "scheme": WAYS[way]} for way, count in zip(ways, (2, 1, 1), strict=True)]
-    asked, memory = small("k_sqs", fleet=fleet), Memory()
+    asked = small("k_sqs", fleet=fleet)
     expected, one_by_one = live(asked)
-    with counted() as predecoded:
-        predecode(asked, memory)
-    with counted() as in_time:
-        assert told(simulate(asked, memory=memory)) == expected
+    before, in_time = predecoded(asked, expected)
     assert 0 < in_time.texts < one_by_one.texts / 2
-    assert in_time.texts + predecoded.texts == one_by_one.texts
+    assert in_time.texts + before.texts == one_by_one.texts
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 from cells import PAIR, cell, link
-from plants import Watch
+from plants import AirWatch
 
 from channels.link.radio_power import RADIOS, OnAir, Radio
 from models.power import POWERS, PRICES
@@ -18,7 +18,6 @@ from simulator.decoding.memory import Memory
 from simulator.results import METRICS
 from simulator.results.columns import Columns
 from simulator.results.energy import Connections, open_s
-from simulator.results.observer import Airing, ServerPass
 from simulator.results.units import title
 
 MEMORY: Final = Memory()
@@ -58,21 +57,6 @@ LINKS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
 }
 
 
-class WatchedRun(Watch):
-    """What an observer sees."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.airings: list[Airing] = []
-        self.passes: list[ServerPass] = []
-
-    def on_packet(self, airing: Airing) -> None:
-        self.airings.append(airing)
-
-    def on_pass(self, served: ServerPass) -> None:
-        self.passes.append(served)
-
-
 def random_cell(links: str, number: int) -> Cell:
     """Devices that hurry: deadlines cancel messages, servers crash, some devices leave."""
     rng = np.random.default_rng([number, len(links)])
@@ -104,7 +88,7 @@ def union_s(spans: list[tuple[float, float]]) -> float:
 @pytest.mark.parametrize("number", range(4))
 def test_joules_are_what_an_observer_adds_up_from_every_attempt_and_every_pass(links: str, number: int) -> None:
     """The observer listens on after the end of the run, to hear how what was under way then went on."""
-    of, watched = random_cell(links, number), WatchedRun()
+    of, watched = random_cell(links, number), AirWatch()
     result = simulate(of, watched, memory=MEMORY)
     plant, over_s = watched.plant, watched.plant.env.now
     plant.env.run(until=over_s + LATER_S)
@@ -135,7 +119,7 @@ def test_joules_are_what_an_observer_adds_up_from_every_attempt_and_every_pass(l
 def test_the_random_cells_meet_losses_withdrawals_crashes_and_both_kinds_of_link() -> None:
     met: dict[str, int] = defaultdict(int)
     for links in LINKS:
-        watched = WatchedRun()
+        watched = AirWatch()
         result = simulate(random_cell(links, 0), watched, memory=MEMORY)
         for each in watched.plant.links:
             met[type(each).__name__] += 1
@@ -265,7 +249,7 @@ def test_a_connected_radio_draws_from_its_first_packet_to_the_tail_of_its_last(
     the connection."""
     up, down = ({**way, **stated} for way in LINKS[links])
     asked = {"kind": "closed", "requests": 2, "devices": 2, "prompt_tokens": 8, "output_tokens": 12, "think_s": 60.0}
-    of, watched = cell(workload=asked, uplink=up, downlink=down), WatchedRun()
+    of, watched = cell(workload=asked, uplink=up, downlink=down), AirWatch()
     result = simulate(of, watched, memory=MEMORY)
     joules, level_w, last_s = 0.0, radio.tail[0][0], radio.tail[-1][1]
     for device in range(2):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from cells import busy, cell, link
-from plants import Ran, Watch, ran
+from cells import busy
+from plants import AirWatch, Ran, ran
+from traced_cells import crashing
 
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
-from simulator.results.observer import Airing, ServerPass, Together
+from simulator.results.observer import Together
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
 
@@ -18,15 +19,13 @@ EVERY = ["k_sqs", "half_dense", "tree", "cloud_only", "colocated", "edge_only"]
 """One of each protocol, and of a payload that takes seconds."""
 
 
-class Ear(Watch):
+class Ear(AirWatch):
     """Keeps all that it is reported."""
 
     def __init__(self) -> None:
         super().__init__()
         self.rounds: list[tuple[int, int, Round]] = []
         self.shares: list[float] = []
-        self.airings: list[Airing] = []
-        self.passes: list[ServerPass] = []
         self.notes: list[OpenRound] = []
 
     def on_request(self, request: Request, share: float) -> None:
@@ -39,12 +38,6 @@ class Ear(Watch):
     def on_drafts(self, request: Request, notes: OpenRound) -> None:
         self.notes.append(notes)
 
-    def on_packet(self, airing: Airing) -> None:
-        self.airings.append(airing)
-
-    def on_pass(self, served: ServerPass) -> None:
-        self.passes.append(served)
-
 
 def watched(made: Cell) -> tuple[Ear, Ran]:
     """What is reported of a run, up to the last acknowledgement that was still on its way."""
@@ -52,19 +45,6 @@ def watched(made: Cell) -> tuple[Ear, Ran]:
     run = ran(made, watch=ear)
     run.plant.env.run()
     return ear, run
-
-
-def crashing(scheme: str = "k_sqs") -> Cell:
-    """Devices that wait no longer than 2 s for two servers that fail."""
-    cloud = {
-        "servers": 2,
-        "latency": {"kind": "constant", "per_pass_s": 0.05},
-        "failures": {"kind": "scheduled", "away": [(0, 0.4, 0.9), (1, 1.0, 1.5)]},
-    }
-    asked = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "deadline_s": 2.0}
-    in_step = {"kind": "stop_and_wait", "timer_jitter": 0}
-    lossy = link(2e4, loss={"kind": "bernoulli", "probability": 0.3}, arq=in_step)
-    return cell(scheme, workload=asked, cloud=cloud, uplink=lossy, downlink=lossy)
 
 
 @pytest.mark.parametrize("scheme", EVERY)

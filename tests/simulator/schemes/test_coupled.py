@@ -19,22 +19,18 @@ from simulator.schemes import Coupled
 from simulator.schemes.draw import RequestUniforms
 
 
-def texts(scheme: object, **fields: object) -> list[tuple[int, ...]]:
-    return [tuple(request.tokens) for request in ran(cell(scheme, **fields)).requests]
-
-
 def test_the_text_is_the_same_for_every_drafter_every_length_and_every_link() -> None:
-    same = texts("coupled")
-    assert len(set(same)) == len(same)
+    same = ran(cell("coupled")).texts
+    assert len(set(same.values())) == len(same)
     near, far = ({"pair": {**SYNTHETIC, "distance": distance}} for distance in (0.05, 0.6))
-    assert texts("coupled", models=near) == texts("coupled", models=far) == same
-    assert texts({"kind": "coupled", "max_drafts": 2}) == same
+    assert ran(cell("coupled", models=near)).texts == ran(cell("coupled", models=far)).texts == same
+    assert ran(cell({"kind": "coupled", "max_drafts": 2})).texts == same
     lossy = link(2e3, loss={"kind": "bernoulli", "probability": 0.4}, mtu_bits=400)
-    assert texts({"kind": "coupled", "partial": True}, uplink=lossy) == same
-    assert texts({"kind": "coupled", "token": "flat", "budget_bits": 20}, uplink=link(300.0)) == same
-    assert texts({"kind": "coupled", "token": "coded", "depth": 2}, models=far, uplink=link(1e6)) == same
-    assert texts("coupled", seed=1) != same
-    assert texts("k_sqs") != same
+    assert ran(cell({"kind": "coupled", "partial": True}, uplink=lossy)).texts == same
+    assert ran(cell({"kind": "coupled", "token": "flat", "budget_bits": 20}, uplink=link(300.0))).texts == same
+    assert ran(cell({"kind": "coupled", "token": "coded", "depth": 2}, models=far, uplink=link(1e6))).texts == same
+    assert ran(cell("coupled", seed=1)).texts != same
+    assert ran(cell("k_sqs")).texts != same
 
 
 def test_only_ids_cross_the_air() -> None:

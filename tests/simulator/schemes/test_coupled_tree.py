@@ -37,18 +37,14 @@ LONG = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 96
 SMALL = {"kind": "coupled_tree", "nodes": 4}
 
 
-def texts(scheme: object, **fields: object) -> list[tuple[int, ...]]:
-    return [tuple(request.tokens) for request in ran(cell(scheme, **fields)).requests]
-
-
 def test_the_text_is_that_of_coupled_whatever_shape_drafter_and_link() -> None:
-    same = texts("coupled")
+    same = ran(cell("coupled")).texts
     for shape in SHAPES:
-        assert texts({"kind": "coupled_tree", **shape}) == same, shape
+        assert ran(cell({"kind": "coupled_tree", **shape})).texts == same, shape
     near, far = ({"pair": {**SYNTHETIC, "distance": distance}} for distance in (0.05, 0.6))
     lossy = link(2e3, loss={"kind": "bernoulli", "probability": 0.4}, mtu_bits=400)
-    assert texts(SMALL, models=near) == texts(SMALL, models=far, uplink=lossy) == same
-    assert texts(SMALL, seed=1) != same
+    assert ran(cell(SMALL, models=near)).texts == ran(cell(SMALL, models=far, uplink=lossy)).texts == same
+    assert ran(cell(SMALL, seed=1)).texts != same
 
 
 def test_a_line_costs_what_the_raced_ids_of_coupled_do() -> None:
@@ -161,7 +157,7 @@ def drafted(scheme: object, bps: float, **fields: object) -> Counter[int]:
     tokens take 100 ms. Their text is that of `coupled`."""
     slow = {"batching": "none", "latency": {"kind": "constant", "per_pass_s": 0.1}}
     run, line = (ran(cell(each, bps, workload=LONG, cloud=slow, **fields)) for each in (scheme, "coupled"))
-    assert [each.tokens for each in run.requests] == [each.tokens for each in line.requests]
+    assert run.texts == line.texts
     return Counter(each.drafted for request in run.requests for each in request.rounds)
 
 

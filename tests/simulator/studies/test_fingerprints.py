@@ -34,7 +34,7 @@ PAIR: Final = {"kind": "synthetic", "size": 64, "distance": 0.0, "prompts": PROM
 WORK: Final = {"kind": "closed", "requests": PROMPTS, "prompt_tokens": 8, "output_tokens": 8}
 
 
-def heard(scheme: object, *, distance: float = 0.0, uplink: dict[str, Any] | None = None, **fields: Any) -> Cell:
+def observed(scheme: object, *, distance: float = 0.0, uplink: dict[str, Any] | None = None, **fields: Any) -> Cell:
     models = {"pair": PAIR | {"distance": distance}}
     return cell(scheme, models=models, uplink=link(1e5, **(uplink or {})), workload=WORK | fields)
 
@@ -51,7 +51,7 @@ def row(made: Cell, memory: Memory | None = None) -> Row:
 def test_where_all_sizes_are_one_and_rounds_as_many_the_prompt_is_told_by_chance(scheme, pad_to_bits):
     """Drafter and verifier are one model and share their randomness: all is accepted. Nothing tells prompts apart, so
     the guess is always the same, right once in so many requests."""
-    found = row(heard(scheme, uplink={"pad_to_bits": pad_to_bits}))
+    found = row(observed(scheme, uplink={"pad_to_bits": pad_to_bits}))
     assert (found["round_sizes"], found["padded_to_bits"]) == (1, pad_to_bits or 8)
     assert found["prompt_accuracy"] == found["prompt_chance"] == pytest.approx(1 / PROMPTS)
 
@@ -71,7 +71,7 @@ def test_a_scheme_that_sends_as_many_bytes_as_its_prompt_says_is_told_every_time
         def decode_parts(self, parts: Sequence[bytes], packets: Packets, context: Sequence[int]) -> Received:
             return super().decode_parts([unpad(part) for part in parts], packets, context)
 
-    made, memory = heard({"kind": "telling", "max_drafts": 3}), Memory()
+    made, memory = observed({"kind": "telling", "max_drafts": 3}), Memory()
     firsts = {prompt.tokens[0] for prompt in made.models.pair.load().prompts}
     assert len(firsts) == PROMPTS == row(made, memory)["round_sizes"]
     assert row(made, memory)["prompt_accuracy"] == row(made, memory)["kind_accuracy"] == 1.0
@@ -80,7 +80,7 @@ def test_a_scheme_that_sends_as_many_bytes_as_its_prompt_says_is_told_every_time
 
 
 def test_it_is_a_row_of_a_simulation_and_of_its_own_columns_live_and_remembered():
-    made, memory = heard({"kind": "k_sqs", "max_drafts": 3}, distance=0.3), Memory()
+    made, memory = observed({"kind": "k_sqs", "max_drafts": 3}, distance=0.3), Memory()
     live, remembered = row(made, memory), row(made, memory)
     assert repr(live) == repr(remembered) == repr(row(made))
     assert set(live) <= {*METRICS, *BREAKDOWN, *STUDY_METRICS, *STUDY_KEYS}
@@ -88,17 +88,17 @@ def test_it_is_a_row_of_a_simulation_and_of_its_own_columns_live_and_remembered(
 
 
 def test_the_seeds_of_a_block_and_all_paddings_share_a_worker_and_others_do_not():
-    made, study = heard("k_sqs"), Fingerprints()
+    made, study = observed("k_sqs"), Fingerprints()
     alike = [made, made.with_({"seed": TRACES - 1}), made.with_({"uplink.pad_to_bits": 64})]
     assert len({study.shares(each) for each in alike}) == 1
-    assert study.shares(made) != study.shares(heard("c_sqs"))
+    assert study.shares(made) != study.shares(observed("c_sqs"))
 
 
 def test_a_seed_is_told_by_the_seven_others_of_its_block_and_never_by_itself(monkeypatch):
     seeds: list[int] = []
-    hear = fingerprints._heard
-    monkeypatch.setattr(fingerprints, "_heard", lambda made, memory: seeds.append(made.seed) or hear(made, memory))
-    row(heard("cloud_only").with_({"seed": 10}))
+    traces = fingerprints._traces
+    monkeypatch.setattr(fingerprints, "_traces", lambda made, memory: seeds.append(made.seed) or traces(made, memory))
+    row(observed("cloud_only").with_({"seed": 10}))
     assert seeds == [8, 9, 11, 12, 13, 14, 15]
 
 
@@ -112,7 +112,7 @@ def test_a_seed_is_told_by_the_seven_others_of_its_block_and_never_by_itself(mon
 )
 def test_what_would_tell_prompts_by_anything_but_sizes_is_refused(fields, refusal):
     with pytest.raises(ConfigError, match=refusal):
-        row(heard("k_sqs").with_(fields))
+        row(observed("k_sqs").with_(fields))
 
 
 # The classifier.

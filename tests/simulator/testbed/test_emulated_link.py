@@ -70,7 +70,7 @@ def simulated(given: Cell, until_s: float = 20.0) -> dict[str, list[Airing]]:
         moves = {each: one._replace(down=direction == "downlink") for each, one in given.movers.items()}
         links[direction] = Link(
             env, link(given, direction), Uniforms.of(given.seed, direction), direction, lambda _: 0.05, watch,
-            hand_overs=moves.get,
+            hand_overs=moves,
         )  # fmt: skip
     links["uplink"].reverse = lambda _: links["downlink"]
     links["downlink"].reverse = lambda _: links["uplink"]

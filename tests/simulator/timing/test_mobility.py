@@ -92,7 +92,7 @@ def _carried(moves: Moving, down: bool, puts: list[int], sizes: list[int]) -> li
     arq = {"kind": "selective_repeat", "timeout_s": 1e6, "window": 64}
     config = LinkConfig(**link(1.0, 0.0, header_bits=0, sharing="own", arq=arq))
     hand_overs = HandOvers(moves, Uniforms.of(0, "tests"), down)
-    carrier = Link(env, config, Uniforms.of(0, "tests"), "link", lambda _: 0.0, watch, hand_overs=lambda _: hand_overs)
+    carrier = Link(env, config, Uniforms.of(0, "tests"), "link", lambda _: 0.0, watch, hand_overs={0: hand_overs})
     for number, (put, bits) in enumerate(zip(puts, sizes, strict=True)):
         message = Message((0, 0, number), (bytes(bits // 8),), unheard)
         later(env, float(put), lambda _, message=message: carrier.put(message))  # type: ignore[misc]
@@ -363,6 +363,9 @@ def moving(kind: str = "random", **fields: object) -> dict[str, Any]:
     return {"edge": {"mobility": {"kind": kind, **fields}}}
 
 
+BLOCKS = {"kind": "block_errors", "snr_db": 10.0, "bandwidth_hz": 1e4}
+
+
 def clouds(**fields: object) -> dict[str, Any]:
     return {"cloud": {"clouds": 2, "relocation": "kept", **fields}}
 
@@ -376,8 +379,15 @@ def clouds(**fields: object) -> dict[str, Any]:
         (moving("scheduled", at_s=[1, 1.04]), "at_s must be in order, further apart"),
         (moving("periodic", every_s=1, forwarding_s=1), "must be more than a hand-over"),
         (moving("periodic", cells_per_cloud=2), "cells_per_cloud = 2: must be left out where cloud.clouds is 1"),
-        ({"edge": {"mobility": "random"}, "workload": ASKED | {"devices": 2}},
-         r"edge\.mobility = random: needs uplink\.sharing own, bands or scheduled, not fifo, or one device"),
+        ({"edge": {"mobility": "random"}, "uplink": link(1e5, sharing="csma")},
+         r"edge\.mobility = random: needs uplink\.sharing that lets a device leave, such as fifo, .*, not csma"),
+        ({"edge": {"mobility": "random"}, "uplink": link(1e5, sharing="aloha")}, "scheduled, not aloha"),
+        ({"edge": {"mobility": "random"}, "workload": ASKED | {"devices": 2}, "uplink": link(1e3, loss=BLOCKS)},
+         r"needs uplink\.loss that needs no airtime, since a packet that stops has several, not block_errors"),
+        ({"edge": {"mobility": "random"}, "workload": ASKED | {"devices": 2},
+          "uplink": link(1e5, arq={"kind": "stop_and_wait", "timeout_s": 3}),
+          "downlink": link(1e5, listens="after_sending")},
+         r"needs downlink\.listens always, or what stops has no window, not after_sending"),
         ({"edge": {"mobility": "random"}, "uplink": link(1e5) | {"rate": {"kind": "lora"}}},
          r"needs uplink\.rate of a kind that depends on time alone, not lora"),
         ({"cloud": {"clouds": 2}}, "relocation = null: must be one of kept, moved, read_again where clouds is more"),
@@ -386,7 +396,7 @@ def clouds(**fields: object) -> dict[str, Any]:
         (clouds(routing="round_robin"), "routing = round_robin: must be shared or affinity"),
         (clouds(relocation="moved", latency="constant"), r"cloud\.kv_token_bytes = null"),
         ({"edge": {"mobility": "random"}, "cloud": {"clouds": 2, "relocation": {"kind": "kept", "backhaul_s": 1}}},
-         r"uplink\.arq\.timeout_s = .*: must be at least one round trip, 1\.04 s"),
+         r"uplink\.arq\.timeout_s = .*: must be at least one round trip, 2\.04 s"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_in_one_line(fields: dict[str, Any], said: str) -> None:
