@@ -78,17 +78,6 @@ def knowing(passes: KnownPasses) -> Iterator[None]:
         _KNOWN.reset(before)
 
 
-@contextmanager
-def each_alone() -> Iterator[None]:
-    """While it lasts, each pass of this context is made, and by itself: for those whose time is taken."""
-    known, ask = _KNOWN.set(None), _ASK.set(None)
-    try:
-        yield
-    finally:
-        _KNOWN.reset(known)
-        _ASK.reset(ask)
-
-
 def logits_of(wanted: ForwardPass) -> Tensor:
     """The pass's logits [last, V]: those known, else beside those of others where several decodings run together."""
     known = _KNOWN.get()

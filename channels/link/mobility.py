@@ -10,9 +10,9 @@ cell 0 of its cloud; `cells_per_cloud` says after how many hand-overs it is in t
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from itertools import count, islice, pairwise
-from math import inf, log1p
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count, islice, pairwise, takewhile
+from math import inf, log1p, nan
 from typing import Annotated, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -200,6 +200,12 @@ class HandOvers(NamedTuple):
 
 NOBODY_MOVES: Final[Mapping[int, HandOvers]] = {}
 """By device that moves."""
+
+
+def count_made(movers: Sequence[HandOvers], now_s: float) -> float:
+    """How often these devices have been handed over by now; nan where there are none."""
+    made = (takewhile(lambda at_s: at_s <= now_s, each.times_s()) for each in movers)
+    return float(sum(1 for times_s in made for _ in times_s)) if movers else nan
 
 
 class Cuts:

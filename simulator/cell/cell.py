@@ -20,7 +20,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 import models.zoo  # noqa: F401  registers the pairs
 from channels.link.link_config import LinkConfig
+from channels.link.mobility import HandOvers, Moving
 from channels.link.rates import ConstantRate
+from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, one_line
 from kinds.files import by_content, paths_from
 from kinds.mistakes import shown
@@ -268,6 +270,17 @@ class Cell(Part):
             )
             for name, first, each in zip(names, firsts, fleet, strict=False)
         )
+
+    @property
+    def movers(self) -> dict[int, HandOvers]:
+        """The devices that move, and when."""
+        numbers = Uniforms.of(self.seed, "hand-overs")
+        return {
+            device: HandOvers(each.edge.mobility, numbers.under(device))
+            for each in self.classes
+            for device in each.devices
+            if isinstance(each.edge.mobility, Moving)
+        }
 
     @property
     def class_names(self) -> list[str]:

@@ -23,12 +23,8 @@ from simulator.results.study_columns import COMPARED
 from simulator.run import CellResult, simulate
 from simulator.studies.study import Row, Study, StudyResult
 from simulator.testbed import journal
-from simulator.testbed.calibration.cell_calibration import (
-    calibrate_beside_passes,
-    calibrated,
-    merge,
-    require_constant_delays,
-)
+from simulator.testbed.calibration.cell_calibration import calibrated, merge, require_constant_delays
+from simulator.testbed.calibration.process_times import process_times
 from simulator.testbed.remote.secure_frames import RemoteEdge
 from simulator.testbed.supervisor import PassTiming, real
 
@@ -106,14 +102,15 @@ def _both(
     with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
         folder = Path(name)
         before, after, journals = (folder / each for each in ("before", "after", "journals"))
-        calibrate_beside_passes(cell, before)
-        after.mkdir()
+        for each in (before, after):
+            each.mkdir()
         timings = [PassTiming(each, BUDGET_S) for each in (before, after)]
+        times = [process_times(cell)]
         done = real(
             cell, memory=memory, rounds_to=rounds_to, journals=journals, independent=independent, timings=timings
         )
-        calibrate_beside_passes(cell, after)
-        merge(before, after, folder / "clocks")
+        times.append(process_times(cell))
+        merge(cell, (before, after), times, folder / "clocks")
         answered, seen = dict(_answered(journals)), _Texts()
         made = simulate(calibrated(cell, folder / "clocks"), together(observer, seen), memory=memory)
     others = sum(seen.texts.get(key) != answered.get(key) for key in seen.texts.keys() | answered.keys())

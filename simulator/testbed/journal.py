@@ -47,8 +47,10 @@ class RequestEnded(NamedTuple):
 
 
 class RoundComputed(NamedTuple):
-    """The edge has drafted and encoded a round, or a reply has `cut` it on the way. `passes_s`: of its drafter's
-    passes, each to its distributions, in order."""
+    """The edge has drafted and encoded a round, or a reply has `cut` it on the way.
+
+    `passes_s`: seconds of each of its drafter's passes, to its distributions; `new_tokens`: over how many tokens each
+    was; `distributions`: how many the drafts were drawn from."""
 
     device: int
     request: int
@@ -57,6 +59,8 @@ class RoundComputed(NamedTuple):
     ended_s: float
     passes_s: tuple[float, ...]
     cut: bool
+    new_tokens: tuple[int, ...]
+    distributions: int
 
 
 class TextRead(NamedTuple):
@@ -142,11 +146,13 @@ class MessageCancelled(NamedTuple):
 
 
 class PassMade(NamedTuple):
-    """The server has made a pass: the networks, and the verification, of all its shares."""
+    """The server has made a pass: the networks, and the verification, of all its shares. `networks_s`: the seconds of
+    the networks alone."""
 
     began_s: float
     ended_s: float
     shares: tuple[PassShare, ...]
+    networks_s: float
 
 
 class CloudRestarted(NamedTuple):

@@ -7,7 +7,6 @@ from math import inf
 from typing import Final, Literal, NamedTuple
 
 from channels.link.link_config import LinkConfig
-from channels.link.mobility import Moving
 from channels.link.shaping import TokenBucket
 from channels.uniforms import Uniforms
 from kinds import ConfigError
@@ -119,8 +118,8 @@ def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "workload", workload.kind, "deadline_s null, horizon_s and absences left as they are: all is answered"
     if cell.edge.drafts_per_pass > 1:
         yield "edge.drafts_per_pass", cell.edge.drafts_per_pass, "1: its models make a draft a pass"
-    if isinstance(cell.edge.mobility, Moving):
-        yield "edge.mobility", cell.edge.mobility.kind, "still: its links are not interrupted"
+    if cell.movers and workload.devices > 1:
+        yield "edge.mobility", cell.edge.mobility.kind, "still, or one device, whose links a hand-over interrupts"
     if cell.edge.concurrency > 1:
         yield "edge.concurrency", cell.edge.concurrency, "1"
 

@@ -18,7 +18,7 @@ from typing import Final
 
 READY: Final = "ready"
 START: Final = "start"
-"""With the run's zero, seconds by `time.monotonic`."""
+"""With the run's zero, seconds by `time.monotonic`, and, if that is limited, for how long devices take on requests."""
 DONE: Final = "done"
 TIME: Final = "time"
 """With a folder within that of the run, and for how many seconds."""

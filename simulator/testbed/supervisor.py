@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
+from math import inf
 from pathlib import Path
 from types import FrameType
 from typing import Final, NamedTuple
@@ -106,11 +107,16 @@ def real(
             memory.flush()
 
 
-def time_passes(cell: Cell, timing: PassTiming) -> None:
-    """Has the processes of a run time their models' passes, and nothing else. Raises ConfigError as `real` does."""
+def note(cell: Cell, journals: Path | None, most_s: float, timing: PassTiming | None = None) -> None:
+    """Has the processes of a run time their models' passes, where that is wanted, and then serve requests for about so
+    long, if at all; `journals` is where they note what happens. No tables are made. Raises ConfigError as `real`."""
     check(cell)
-    with _heeds_termination(), _temporary() as folder, _processes(folder, cell, None) as run:
-        run.time_passes(timing)
+    prepare_pairs([cell])
+    with _heeds_termination(), _folder(journals) as folder, _processes(folder, cell, None) as run:
+        if timing is not None:
+            run.time_passes(timing)
+        if most_s:
+            run.serve((), most_s)
 
 
 @contextmanager
@@ -119,7 +125,6 @@ def _processes(folder: Path, cell: Cell, edge: RemoteEdge | None) -> Iterator[_R
     (folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
     with ExitStack() as stack:
         run = _Run(folder, cell, stack, edge)
-        run.make_ready()
         yield run
         run.end()
 
@@ -237,7 +242,7 @@ class _Process:
 
 
 class _Run:
-    """One run under way."""
+    """One run under way: all of its processes have loaded, and have served a request to warm up."""
 
     def __init__(self, folder: Path, cell: Cell, stack: ExitStack, edge: RemoteEdge | None) -> None:
         self._folder, self._cell, self._stack, self._edge = folder, cell, stack, edge
@@ -251,9 +256,6 @@ class _Run:
         self._relay = self._start("relay", _module("network.emulated_link", folder, *tuns), tuns)
         self._cloud = self._start_endpoint("cloud", 0)
         self._devices = [self._start_endpoint("edge", number) for number in devices]
-
-    def make_ready(self) -> None:
-        """Waits until all have loaded, and have served a request to warm up."""
         self._await(READY, time.monotonic() + READY_S, [self._relay, *self._devices, self._cloud])
 
     def time_passes(self, timing: PassTiming) -> None:
@@ -266,12 +268,15 @@ class _Run:
         shutil.copytree(made, timing.into, dirs_exist_ok=True)
         shutil.rmtree(made)
 
-    def serve(self, cloud_down: Sequence[tuple[float, float]]) -> None:
-        """From the start to the last answer; the cloud is down from when to when."""
+    def serve(self, cloud_down: Sequence[tuple[float, float]], most_s: float = inf) -> None:
+        """From the start to the last answer; the cloud is down from when to when. `most_s`: for how long devices take
+        on requests."""
         zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, each)) for each in DIRECTIONS))
         self._journal.start(zero_s)
-        for process in (self._relay, *self._devices, self._cloud):
+        for process in (self._relay, self._cloud):
             process.write(f"{START} {zero_s!r}")
+        for process in self._devices:
+            process.write(f"{START} {zero_s!r}{f' {most_s!r}' if most_s < inf else ''}")
         for epoch, (from_s, to_s) in enumerate(cloud_down):
             if self._await(DONE, zero_s + from_s, self._devices, late=False):
                 break

@@ -18,15 +18,9 @@ class TimedText(ReplayedText):
         super().__init__(open_text)
         self._report = report
 
-    def distributions(self, tokens: tuple[int, ...], last: int) -> Distributions:
-        return self._timed(partial(super().distributions, tokens, last))
-
-    def tree_distributions(self, tokens: tuple[int, ...], tree: TokenTree) -> Distributions:
-        return self._timed(partial(super().tree_distributions, tokens, tree))
-
-    def _timed(self, make: Callable[[], Distributions]) -> Distributions:
+    def _pass(self, text: CachedText, tokens: tuple[int, ...], asked: int | TokenTree) -> Distributions:
         began_s = time.perf_counter()
-        distributions = make()
+        distributions = super()._pass(text, tokens, asked)
         self._report(time.perf_counter() - began_s)
         return distributions
 

@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import takewhile
 from math import nan
 from typing import Final
 
 import simpy
 
 from channels.link.link_config import LinkConfig, answer_s
-from channels.link.mobility import HandOvers, Moving
+from channels.link.mobility import HandOvers, count_made
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.cell.power_figures import connections_of, power_figures
@@ -118,10 +117,7 @@ class Plant:
 
     def _hand_overs(self, devices: Iterable[int]) -> float:
         """How often these devices have been handed over by now; nan where none of them moves."""
-        movers = [self.movers[device] for device in devices if device in self.movers]
-        now_s = self.env.now
-        made = [takewhile(lambda at_s: at_s <= now_s, each.times_s()) for each in movers]
-        return sum(1.0 for times_s in made for _ in times_s) if movers else nan
+        return count_made([self.movers[device] for device in devices if device in self.movers], self.env.now)
 
     def class_totals(self, name: str, totals: PlantTotals, span_s: float, numbers: Sequence[int]) -> PlantTotals:
         """What the totals of all are for a class of devices. `span_s`: the time in which servers are held for all.
@@ -173,7 +169,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None
     connections = connections_of(cell)
     watching = together(windows, connections if connections.radios else None, observer)
-    movers = _movers(cell)
+    movers = cell.movers
     uplinks, downlinks = (_Links(env, cell, way, watching, movers) for way in ("uplink", "downlink"))
     heard = watching is not None and any(receives(watching, call) for call in IN_ORDER)
     devices: list[Device] = []
@@ -222,17 +218,6 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     figures = power_figures(cell)
     stations = uplinks.built, downlinks.built, devices
     return Plant(env, cloud, *stations, arrivals, sharers, ways, connections, figures, movers)
-
-
-def _movers(cell: Cell) -> dict[int, HandOvers]:
-    """The devices that move, and when."""
-    numbers = Uniforms.of(cell.seed, "hand-overs")
-    return {
-        device: HandOvers(each.edge.mobility, numbers.under(device))
-        for each in cell.classes
-        for device in each.devices
-        if isinstance(each.edge.mobility, Moving)
-    }
 
 
 def _cross(env: EventLoop, cloud: Cloud, device: int, coming_s: Iterator[float], _: simpy.Event | None = None) -> None:

@@ -86,7 +86,7 @@ class Twin(Observer):
     def on_pass(self, served: ServerPass) -> None:
         each = zip(served.sessions, served.work, served.reads, strict=True)
         shares = tuple((*key, self._rounds[key], *work, reads) for key, work, reads in each)
-        self.lines["cloud_0"].append(PassMade(served.began_s, served.ended_s, shares))
+        self.lines["cloud_0"].append(PassMade(served.began_s, served.ended_s, shares, 0.0))
 
     # What no observer receives.
 
@@ -171,7 +171,7 @@ class Twin(Observer):
         passes_s = tuple(to_s - from_s for from_s, to_s in pairwise([began_s, *ends_s]))
         lines, computed = (
             self.lines[f"edge_{request.device}"],
-            RoundComputed(*driver._key, number, began_s, now_s, passes_s, cut),
+            RoundComputed(*driver._key, number, began_s, now_s, passes_s, cut, (), 0),
         )
         taken = (place for place in reversed(range(len(lines))) if isinstance(lines[place], MessageTaken))
         lines.insert(next(taken) if cut else len(lines), computed)  # what is cut is noted before the reply is taken

@@ -9,7 +9,7 @@ from scenarios.command.cli import main
 from simulator import Cell
 from simulator.testbed.calibration import cell_calibration as calibration
 from simulator.testbed.calibration.cell_calibration import calibrated
-from simulator.testbed.calibration.process_times import PathTimes, StreamTimes
+from simulator.testbed.calibration.process_times import ProcessTimes
 from simulator.testbed.endpoints import timed_passes
 from simulator.testbed.endpoints.timed_passes import time_passes
 
@@ -52,10 +52,8 @@ def test_clocks_are_listed_with_what_was_cited_and_by_whom(capsys):
 
 def test_the_command_measures_a_cell(done, tmp_path, monkeypatch):
     monkeypatch.setattr(timed_passes, "SAMPLES", 6)
-    monkeypatch.setattr(calibration, "SESSIONS_S", 0.1)
-    monkeypatch.setattr(calibration, "time_passes", lambda cell, timing: time_passes(cell, "cloud", *timing))
-    monkeypatch.setattr(calibration, "path_times", lambda: PathTimes(1e-3, 1e-3))
-    monkeypatch.setattr(calibration, "stream_times", lambda *_: StreamTimes(1e-3, 0.0))
+    monkeypatch.setattr(calibration, "note", lambda cell, _, most_s, timing: time_passes(cell, "cloud", *timing))
+    monkeypatch.setattr(calibration, "process_times", lambda _: ProcessTimes(0.0, 1e-3, 1e-3, 0.0, 1e-3, 1e-3))
     file = tmp_path / "cell.yaml"
     file.write_text(cell("cloud_only").to_yaml())
     out = done("calibrate", "--cell", str(file), "--out", str(tmp_path / "here"), "--quiet")

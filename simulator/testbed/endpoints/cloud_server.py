@@ -3,6 +3,7 @@ request commands. Passes are made by one server (`real_passes`)."""
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -24,6 +25,7 @@ from simulator.testbed.endpoints.restoration import unpack_restored
 from simulator.testbed.journal import CloudRestarted, Journal
 from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
+from simulator.testbed.timed_text import TimedText
 
 
 class CloudServer:
@@ -101,6 +103,8 @@ class CloudDriver(EndpointDriver):
         """Messages that overtook the prompt; None once it is here."""
         self._request_tokens = 0
         self._job: RealJob | None = None
+        self._networks_s: list[float] = []
+        """Seconds of the networks' passes of the job that runs."""
 
     def receive(self, message: RealMessage) -> None:
         """A message of the request arrives. Raises CodecError."""
@@ -131,6 +135,9 @@ class CloudDriver(EndpointDriver):
             prompt = wire.decode_tokens(message.content, format)
         decoding = self._decoding = decoder.decoding(*self.key, Prompt("", "", prompt), None, self._output_tokens)
         decoding.meter = Measurer()
+        setting, note = decoding.setting, self._networks_s.append
+        decoding.verifier = TimedText(lambda: setting.pair().verifier.open(setting.temperature), note)
+        decoding.drafter = TimedText(lambda: setting.pair().drafter.open(setting.temperature), note)
         self._request_tokens = request_tokens(len(prompt), self._output_tokens, cell.scheme.drafts)
         make = protocol_of(cell.scheme).cloud
         assert make is not None, "a protocol with a far end (plan.check)"
@@ -157,9 +164,12 @@ class CloudDriver(EndpointDriver):
         found: list[tuple[CloudNode, Verified | None]] = []
 
         def run() -> None:
+            self._networks_s.clear()
+            began_s = time.perf_counter()
             found.append(command.run())
             if not command.round:
                 self._decoding.verifier.catch_up()  # or the prompt would be read with the first round
+            job.beside_s = time.perf_counter() - began_s - sum(self._networks_s)
 
         def done() -> None:
             node, verified = found[0]
@@ -167,7 +177,7 @@ class CloudDriver(EndpointDriver):
             self._cloud.passes.crop(self.key, node.cached)
             self._carry_out(self._machine.step(machine.JobDone(node, verified)))
 
-        self._job = RealJob(
+        self._job = job = RealJob(
             session=self.key,
             text_tokens=command.text_tokens,
             read_tokens=command.read_tokens,

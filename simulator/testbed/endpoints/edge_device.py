@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from math import nan
+from math import inf, nan
 from threading import Event
 from typing import Final
 
@@ -51,10 +51,9 @@ class _Drafting:
     command: machine.DraftAll
     cut: Event
     """Set where it is void, for the worker."""
+    node: EdgeNode
+    """With the drafts so far."""
     began_s: float | None = None
-    ended_s: float = 0.0
-    made: int = 0
-    """Drafts so far."""
 
 
 class EdgeDriver(EndpointDriver):
@@ -135,7 +134,7 @@ class EdgeDriver(EndpointDriver):
             elif command is machine.Order.STOP:
                 self._reading = None
             elif isinstance(command, machine.Done):
-                self.transport.cancel(*self.unacknowledged)
+                self.cancel(lambda _: True)
                 self._finished.set_result(command.kept)
             else:  # the others are of the tables, which are made when the run is over
                 assert not isinstance(command, _UNSERVED), f"I3: {command} on a real edge"
@@ -144,34 +143,33 @@ class EdgeDriver(EndpointDriver):
 
     def _draft(self, command: machine.DraftAll) -> None:
         self._starts[command.round] = command.node
-        drafting = self._drafting = _Drafting(command, Event())
+        drafting = self._drafting = _Drafting(command, Event(), command.node)
         made = asyncio.get_running_loop().run_in_executor(self._worker, self._make, drafting)
         made.add_done_callback(partial(self._drafted, drafting))
 
-    def _make(self, drafting: _Drafting) -> EdgeNode:
-        """Drafts and encodes a round, in the worker. The machine's own sealing then finds the payload remembered."""
+    def _make(self, drafting: _Drafting) -> float:
+        """Drafts and encodes a round, in the worker; answers when it has. The machine's own sealing then finds the
+        payload remembered."""
         drafting.began_s = self.journal.now_s
         self._drafter.settle()
         self._drafter.passes_s.clear()
-        command, node = drafting.command, drafting.command.node
+        command = drafting.command
         if self._may_be_cut:
-            while len(node.drafts) < command.drafts and not node.full and not drafting.cut.is_set():
-                node, _ = command.session.draft(node)
-                drafting.made = len(node.drafts)
+            while len(drafting.node.drafts) < command.drafts and not drafting.node.full and not drafting.cut.is_set():
+                drafting.node, _ = command.session.draft(drafting.node)
         else:
-            node = command.make()
+            drafting.node = command.make()
         if not drafting.cut.is_set():
-            command.session.seal(node)
-        drafting.ended_s = self.journal.now_s
-        return node
+            command.session.seal(drafting.node)
+        return self.journal.now_s
 
-    def _drafted(self, drafting: _Drafting, made: asyncio.Future[EdgeNode]) -> None:
+    def _drafted(self, drafting: _Drafting, made: asyncio.Future[float]) -> None:
         """Raises what has failed in the worker."""
         if made.cancelled() or drafting.cut.is_set():
             return
-        node, self._drafting = made.result(), None
-        self._note_computed(drafting, drafting.ended_s, tuple(self._drafter.passes_s), cut=False)
-        self._carry_out(self._machine.step(machine.RoundDrafted(node)))
+        ended_s, self._drafting = made.result(), None
+        self._note_computed(drafting, ended_s, cut=False)
+        self._carry_out(self._machine.step(machine.RoundDrafted(drafting.node)))
 
     # Read, and look.
 
@@ -212,13 +210,19 @@ class EdgeDriver(EndpointDriver):
         drafting.cut.set()
         self._drafting = None
         if drafting.began_s is not None:
-            passes_s = tuple(self._drafter.passes_s[: drafting.made])
-            self._note_computed(drafting, self.journal.now_s, passes_s, cut=True)
+            self._note_computed(drafting, self.journal.now_s, cut=True)
 
-    def _note_computed(self, drafting: _Drafting, ended_s: float, passes_s: tuple[float, ...], *, cut: bool) -> None:
+    def _note_computed(self, drafting: _Drafting, ended_s: float, *, cut: bool) -> None:
         assert drafting.began_s is not None
-        number = drafting.command.round
-        self.journal.note(RoundComputed(*self.key, number, drafting.began_s, ended_s, passes_s, cut))
+        start, made = drafting.command.node, drafting.node
+        passes_s = tuple(self._drafter.passes_s[: len(made.drafts) if cut else None])
+        new_tokens = (start.length - start.cached, *made.later_passes)[: len(passes_s)]
+        self.journal.note(
+            RoundComputed(
+                *self.key, drafting.command.round, drafting.began_s, ended_s, passes_s, cut, new_tokens,
+                made.distributions,
+            )
+        )  # fmt: skip
 
     # Rounds and messages.
 
@@ -229,9 +233,7 @@ class EdgeDriver(EndpointDriver):
 
     def _flush(self, command: machine.FlushRounds) -> None:
         void = [number for number, _ in command.rounds]
-        addresses = [address for address in self.unacknowledged if address.round in void]
-        self.transport.cancel(*addresses)
-        self.unacknowledged = [address for address in self.unacknowledged if address not in addresses]
+        self.cancel(void.__contains__)
         for number in (*void, *(() if command.cut is None else (command.cut,))):
             self._last_closed = max(self._last_closed, number)
             self._forget(number)
@@ -272,9 +274,12 @@ class EdgeDevice:
         if ask is not None:
             await self._serve(WARM_UP, Ask(ask.prompt_tokens, WARM_UP_TOKENS), 0, None)
 
-    async def work(self) -> None:
-        """Serves the requests of the workload, from now on, which is the run's zero."""
+    async def work(self, most_s: float = inf) -> None:
+        """Serves the requests of the workload, from now on, which is the run's zero. Those whose turn comes after
+        `most_s` are left, but for the first."""
         for number, ask in enumerate(self._asks()):
+            if number and self.journal.now_s > most_s:
+                break
             if ask.at_s is None:
                 await asyncio.sleep(ask.think_s)
                 arrived_s = self.journal.now_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from kinds import ConfigError
@@ -51,10 +52,13 @@ class EndpointDriver:
         address = message.address
         event = MessageArrived(MessageKind(address.kind), address.round, (message.content,))
         through = machine.acknowledged(event)
-        known = [address for address in self.unacknowledged if address.round <= through]
-        self.transport.cancel(*known)
-        self.unacknowledged = self.unacknowledged[len(known) :]
+        self.cancel(lambda number: number <= through)
         return event
+
+    def cancel(self, over: Callable[[int], bool]) -> None:
+        """Has nothing more sent of messages about the rounds that are over."""
+        self.transport.cancel(*(address for address in self.unacknowledged if over(address.round)))
+        self.unacknowledged = [address for address in self.unacknowledged if not over(address.round)]
 
     def note_taken(self, message: RealMessage) -> None:
         """A machine has taken the message."""

@@ -38,13 +38,13 @@ async def _run(folder: Path, side: Side, number: int) -> None:
     def receive(message: RealMessage) -> None:
         end.receive(message)
 
-    async def start(zero_s: str) -> None:
+    async def start(zero_s: str, most_s: str = "inf") -> None:
         journal.start(float(zero_s))
         if isinstance(end, CloudServer):
             end.start()
         else:
             await asyncio.sleep(float(zero_s) - time.monotonic())
-            await end.work()
+            await end.work(float(most_s))
             print(DONE, flush=True)
 
     async def timed(name: str, budget_s: str) -> None:

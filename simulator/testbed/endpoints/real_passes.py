@@ -31,6 +31,8 @@ class RealJob(Job):
     """0: its prefill."""
     run: Callable[[], None]
     """Makes, in the worker, the networks' passes and what follows from them."""
+    beside_s: float = 0.0
+    """The seconds that `run` took beside the networks."""
 
 
 class RealPasses:
@@ -104,7 +106,8 @@ class RealPasses:
             return
         began_s, ended_s = made.result()
         noted = tuple(_noted(job, share) for job, share in zip(jobs, shares, strict=True))
-        self._journal.note(PassMade(began_s, ended_s, noted))
+        beside_s = sum(job.beside_s for job in jobs)  # one after another, though the networks' passes are shared
+        self._journal.note(PassMade(began_s, ended_s, noted, ended_s - began_s - beside_s))
         self._pool.end(self._server)
         for job in jobs:
             if job.session in self._over:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
-from math import inf
+from math import inf, nan
 from pathlib import Path
 from typing import Final
 
@@ -98,6 +98,7 @@ class RelayedPacket:
     """As it was sent."""
     packet: bytes
     """The same as an interface has it."""
+    joined_s: float = nan
 
     @property
     def carries(self) -> bool:
@@ -109,8 +110,9 @@ class EmulatedLink:
     """One direction of a cell's link, or of its warm-up (not `in_run`), in which nothing is lost.
 
     A packet joins, leaves, and then arrives or is lost, as in `simulator.timing.link`: same transmitter, same random
-    numbers, same addresses. Where the kernel shapes, a packet that joins has left already. Times are in seconds since
-    `zero_s`.
+    numbers, same addresses. Where the kernel shapes, a packet that joins has left already. Where the cell's one device
+    moves, a hand-over interrupts the transmitter, and may lose what is on the air or, on the way down, waits. Times are
+    in seconds since `zero_s`.
     """
 
     def __init__(
@@ -124,9 +126,13 @@ class EmulatedLink:
         """Whether its next departure is among what is due."""
         self._config = config = plan.link(cell, direction)
         self._back = plan.link(cell, OPPOSITE[direction])
+        self.answer_s = answer_s(config, self._back)
+        """How long a free acknowledgement of a packet travels."""
         uniforms = Uniforms.of(cell.seed if seed is None else seed, direction)
         rate, loss, delay, ack = (uniforms.under(0, purpose) for purpose in range(4))
-        self.curve = config.curve(rate)
+        moves = [each._replace(down=direction == "downlink") for each in cell.movers.values() if in_run]
+        self.curve = config.curve(rate, moves[0].pauses() if moves and moves[0].pause_s else None)
+        self._cuts = moves[0].cuts() if moves else None
         self.curve.bound(f"{direction}.rate", cell.workload.horizon_s)
         self._server = None if by_kernel(config) else FifoTransmitter[RelayedPacket](self.curve, 0.0)
         self._loss = config.loss.over(self.curve, loss)
@@ -151,6 +157,7 @@ class EmulatedLink:
 
     def join(self, packet: RelayedPacket, now_s: float) -> PacketSent | None:
         """A packet gets in line. Answers what became of it where it has left at once."""
+        packet.joined_s = now_s
         if self._server is None:
             return self._launch(packet, now_s, now_s)
         self._server.join(packet, now_s)
@@ -179,6 +186,8 @@ class EmulatedLink:
         on_air_s = now_s - began_s
         rate_bps = bits / on_air_s if on_air_s > 0 else inf
         lost = self.in_run and self._loss.lost(now_s, bits, rate_bps, stream)
+        if self._cuts is not None:
+            lost = self._cuts.lose(packet.joined_s, began_s, now_s) or lost
         arrives_s = None if lost else now_s + self._delay.delay_s(now_s, stream)
         answered = self.in_run and packet.carries and not lost and not self._config.arq.ack_bits
         if answered and self._ack_loss.lost(now_s, self._config.header_bits, rate_bps, stream):
@@ -225,9 +234,6 @@ class Relay:
         for hosts, edge, cloud in ((SHAPED, edge_shaped, cloud_shaped), (FREE, edge_free, cloud_free)):
             self._inlets[edge] = Inlet("uplink", edge, cloud, hosts, SocketAddress.of(hosts.cloud, 0).address)
             self._inlets[cloud] = Inlet("downlink", cloud, edge, hosts, SocketAddress.of(hosts.edge, 0).address)
-        up, down = (plan.link(self._cell, each) for each in plan.DIRECTIONS)
-        self._back_s: dict[Direction, float] = {"uplink": answer_s(up, down), "downlink": answer_s(down, up)}
-        """How long a free acknowledgement of a packet of that direction travels."""
         self._warm_up = self._links(time.monotonic(), in_run=False)
         self._run: Links | None = None
         self._due: list[tuple[float, int, Callable[[], None]]] = []
@@ -312,7 +318,7 @@ class Relay:
         links = self._warm_up if self._run is None or header.address.request == plan.WARM_UP else self._run
         if inlet.hosts is FREE:
             if acknowledges:
-                self._answer(links, inlet, header, packet, now_s)
+                self._answer(links[header.address.direction], inlet, header, packet, now_s)
             return
         link = links[inlet.direction]
         relayed = link.relayed(header, datagram, packet)
@@ -328,12 +334,10 @@ class Relay:
         edge, cloud = ports if inlet.direction == "uplink" else reversed(ports)
         return cloud == plan.CLOUD_PORT and edge == plan.EDGE_PORT + device and device < self._cell.workload.devices
 
-    def _answer(self, links: Links, inlet: Inlet, header: PacketHeader, packet: bytes, now_s: float) -> None:
-        """An acknowledgement that takes no capacity."""
-        direction = header.address.direction
-        link = links[direction]
+    def _answer(self, link: EmulatedLink, inlet: Inlet, header: PacketHeader, packet: bytes, now_s: float) -> None:
+        """An acknowledgement that takes no capacity, of a packet of that link."""
         if not link.loses_ack(header):
-            self._at(now_s + self._back_s[direction], partial(self._deliver, inlet, packet, link))
+            self._at(now_s + link.answer_s, partial(self._deliver, inlet, packet, link))
 
     # It leaves, and arrives.
 

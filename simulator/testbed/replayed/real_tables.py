@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from channels.link.mobility import count_made
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.cell.power_figures import connections_of, power_figures
@@ -78,6 +79,7 @@ def _totals(cell: Cell, record: RunRecord, replay: JournalReplay) -> PlantTotals
         connected_j=connections.joules,
         open=cell.workload.open,
         figures=power_figures(cell),
+        hand_overs=count_made([*cell.movers.values()], now_s),
     )
 
 

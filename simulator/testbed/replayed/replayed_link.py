@@ -109,12 +109,14 @@ class ReplayedLink:
 
 def link_totals(cell: Cell, direction: Direction, record: RunRecord, clock: Clock) -> tuple[LinkTotals, int]:
     """What a link's queue and transmitter saw up to now, and how many of its packets were cancelled before their
-    turn."""
+    turn. As in the simulator a packet has the transmitter from its turn on, though its first bit may have to wait."""
     over_s, station, dropped = clock.now, Station(clock, direction), 0
     config = link(cell, direction)
     own = [each for each in record.attempts if each.direction == direction and each.joined_s <= over_s]
+    in_turn = sorted((each for each in own if each.was_sent), key=lambda each: each.left_s)
+    free_s = dict(zip(in_turn, [0.0, *(each.left_s for each in in_turn)], strict=False))
     for attempt in sorted(own, key=lambda each: each.joined_s):
-        began_s, left_s = attempt.began_s, attempt.left_s
+        began_s, left_s = max(attempt.joined_s, free_s.get(attempt, 0.0)), attempt.left_s
         if not attempt.was_sent:
             gone_s = (each for each in record.cancelled_s.get(attempt.address, ()) if each >= attempt.joined_s)
             began_s = left_s = min(gone_s, default=inf)

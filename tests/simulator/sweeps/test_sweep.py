@@ -11,6 +11,8 @@ from cells import cell
 
 from simulator import Cell, ConfigError, sweep
 from simulator.studies import SIMULATION
+from simulator.studies.real_runs import RealAlone
+from simulator.studies.study import StudyResult
 from simulator.sweeps import meter as meter_file
 from simulator.sweeps import worker
 from simulator.sweeps.meter import CellProgress, Meter, ToFiles
@@ -154,3 +156,12 @@ def test_a_field_that_is_a_number_in_one_cell_and_a_list_or_a_name_in_another_is
     found = of_one_type(pd.DataFrame({"list": [[1, 2], 3, None], "name": ["a", 5, None], "lists": lists}))
     assert found["list"].tolist()[:2] == ["[1, 2]", "3"] and found["name"].tolist()[:2] == ["a", "5"]
     assert found["lists"].tolist() == lists
+
+
+def test_where_real_time_is_measured_a_cell_counts_as_much_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second has the first one's tokens, and is run all the same."""
+    monkeypatch.setattr(RealAlone, "ask", lambda *_: StudyResult([{"latency_per_token_s": 1.0}]))
+    done: list[float] = []
+    cells = [cell().with_({"uplink.label": label}) for label in ("one", "other")]
+    sweep(cells, asking="real_alone", progress=lambda cells, total, label: done.append(cells))
+    assert {0.0, 1.0, 2.0} >= {*done} and done[-1] == 2.0 and 1.0 in done

@@ -7,15 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 from cells import cell
+from journal_files import write
 
 from kinds import ConfigError
 from models.calibration import PassTimer
 from models.latency.empirical import Empirical
-from models.latency.latency import ConstantLatency
 from models.latency.pass_table import TimedPass, csv_text, read_rows
-from models.packed_passes import ForwardPass
 from models.pass_times import LEAST_ROUNDS, RARE_EVERY, TextPasses, sampled
-from models.shared_passes import KnownPasses, knowing
 from simulator import Cell, simulate
 from simulator.testbed.calibration import cell_calibration as calibration
 from simulator.testbed.calibration import process_times as times
@@ -23,21 +21,22 @@ from simulator.testbed.calibration.cell_calibration import (
     CALIBRATED,
     Calibration,
     calibrate,
-    calibrate_beside_passes,
     calibrated,
     merge,
 )
-from simulator.testbed.calibration.process_times import (
-    PathTimes,
-    SessionTimes,
-    StreamTimes,
-    TimedRun,
-    path_times,
-    session_times,
-)
+from simulator.testbed.calibration.process_times import NotedRun, ProcessTimes, process_times
 from simulator.testbed.endpoints import timed_passes
 from simulator.testbed.endpoints.timed_passes import cloud_points, drafter_points, edge_points
-from simulator.testbed.journal import Journal, PassMade, RoundComputed
+from simulator.testbed.journal import (
+    Event,
+    MessageReceived,
+    MessageTaken,
+    PacketSent,
+    PassMade,
+    PassShare,
+    RoundComputed,
+)
+from simulator.testbed.packet_header import MessageAddress, PacketKind
 from simulator.testbed.plan import Side
 from simulator.testbed.supervisor import PassTiming
 
@@ -50,19 +49,15 @@ def asked(scheme: object = "k_sqs", **fields: object) -> Cell:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    def made_here(cell: Cell, timing: PassTiming) -> None:
+    def made_here(cell: Cell, journals: None, most_s: float, timing: PassTiming) -> None:
         sides: tuple[Side, ...] = ("edge", "cloud")
         for side in sides:
             timed_passes.time_passes(cell, side, timing.into, timing.budget_s)
 
     monkeypatch.setattr(timed_passes, "SAMPLES", 6)
     monkeypatch.setattr(timed_passes, "PAUSE_S", 1e-4)
-    monkeypatch.setattr(calibration, "PAUSE_S", 1e-4)
-    monkeypatch.setattr(calibration, "SESSIONS_S", 0.2)
-    monkeypatch.setattr(calibration, "time_passes", made_here)
-    monkeypatch.setattr(calibration, "path_times", lambda: PathTimes(1e-3, 2e-3))
-    monkeypatch.setattr(calibration, "crowd_times", lambda *_: SessionTimes(1e-3, 2e-3, 0.0))
-    monkeypatch.setattr(calibration, "stream_times", lambda cell, *_: StreamTimes(1e-3 * cell.workload.devices, 1.0))
+    monkeypatch.setattr(calibration, "note", made_here)
+    monkeypatch.setattr(calibration, "process_times", lambda _: ProcessTimes(4e-3, 3e-3, 2e-3, 1e-3, 1e-3, 2e-3))
 
 
 @pytest.mark.parametrize(
@@ -89,8 +84,8 @@ def test_a_calibration_is_a_folder_that_the_cell_takes(tmp_path: Path, scheme: o
     assert all(each in {file.name for file in folder.iterdir()} for each in (*clocks.values(), CALIBRATED))
     found = calibrated(here, folder)
     hosted = "edge.latency" not in settings
-    assert found.cloud.step_s == 3e-3 * hosted and (found.cloud.judge_s >= 1) == hosted
-    assert isinstance(found.cloud.latency, Empirical) and found.cloud.judge_s + found.cloud.decode_s_per_draft > 0
+    assert (found.cloud.step_s, found.cloud.judge_s, found.cloud.decode_s_per_draft) == (3e-3 * hosted, 2e-3, 1e-3)
+    assert isinstance(found.cloud.latency, Empirical) and (found.edge.encode_s_per_draft == 4e-3) != hosted
     assert len(found.cloud.latency.samples.factors) >= LEAST_ROUNDS
     added_s = [getattr(found, way).delay.mean_s - getattr(here, way).delay.mean_s for way in ("uplink", "downlink")]
     assert added_s == pytest.approx([1e-3, 2e-3])
@@ -133,19 +128,6 @@ def test_each_round_visits_all_points_and_some_the_rare_ones() -> None:
     assert [row.spell for row in rows if row[:3] == rare[0]] == [0, RARE_EVERY]
 
 
-@pytest.mark.usefixtures("quick")
-def test_passes_that_a_sweep_knows_are_made_again_where_their_time_is_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a sweep's worker a pass that was made before is found, in no time."""
-    made, own, keys = [], ForwardPass.alone, []
-    monkeypatch.setattr(ForwardPass, "alone", lambda wanted: made.append(wanted.key) or own(wanted))
-    monkeypatch.setattr(KnownPasses, "find", lambda known, wanted: keys.append(wanted.key))
-    with knowing(KnownPasses()):
-        calibrate_beside_passes(asked(**{"models.pair": "sotu", "workload.devices": 1}), tmp_path)
-    assert made and not keys
-
-
 def test_sampling_stops_early_where_there_is_no_time() -> None:
     assert len(sampled(CountingTimer(), [(1, 1, 0)], [], 1000, 0.0)) == RARE_EVERY
 
@@ -157,29 +139,6 @@ def test_passes_are_made_over_texts_of_their_own_and_leave_the_caches_as_they_we
         assert timer.pass_s(*point) > 0
     assert {held: len(texts) for held, texts in timer._filled.items()} == {8: 2, 0: 2, 39: 1}
     assert all(text.cached == tuple(range(held)) for held, texts in timer._filled.items() for text in texts)
-
-
-FEW = {"kind": "dssd_candidates", "candidates": 1}
-
-
-@pytest.mark.parametrize(
-    "scheme", ["k_sqs", {"kind": "k_sqs", "depth": 2}, "dssd", FEW, "coupled", "cloud_only"], ids=str
-)
-def test_what_the_ends_take_beside_passes_is_measured(scheme: object) -> None:
-    found = session_times(asked(scheme), 0.2, 1e-4)
-    assert 0 <= found.judge_s + found.decode_s_per_draft < 1
-    assert (found.encode_s_per_draft > 0) == (scheme != "cloud_only")
-
-
-def test_the_ends_wait_before_their_work_and_the_wait_is_none_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits_s: list[float] = []
-    monkeypatch.setattr(times.time, "sleep", waits_s.append)
-    monkeypatch.setattr(times, "ROUNDS", times.LEAST_ROUNDS)
-    found = session_times(asked(), 0.0, 10.0)
-    assert len(waits_s) >= 2 * times.LEAST_ROUNDS and set(waits_s) == {10.0}
-    waits_s.clear()
-    session_times(asked("cloud_only"), 0.0, 10.0)
-    assert not waits_s and found.encode_s_per_draft < 10
 
 
 @pytest.mark.parametrize(
@@ -197,11 +156,8 @@ def test_a_folder_that_holds_something_else_is_refused_on_one_line(tmp_path: Pat
     assert "\n" not in str(error.value)
 
 
-DELAYS = {"uplink": 1e-3, "downlink": 2e-3}
-
-
-def written(folder: Path, seconds: float, spells: tuple[int | None, ...], judge_s: float = 0.1) -> Path:
-    """A calibration of few passes, of so many seconds and more in each later spell."""
+def written(folder: Path, seconds: float, spells: tuple[int | None, ...]) -> Path:
+    """Few passes, of so many seconds and more in each later spell."""
     folder.mkdir()
     points = [(batch, new, cached) for batch in (1, 4) for new in (1, 8) for cached in (0, 40)]
     rows = [
@@ -209,10 +165,7 @@ def written(folder: Path, seconds: float, spells: tuple[int | None, ...], judge_
         for point in points
         for place, spell in enumerate(spells)
     ]
-    file = folder / "cloud.csv"
-    file.write_text(csv_text(sorted(rows)))
-    latency = {"kind": "empirical", "file": str(file.resolve()), "beyond": "extend"}
-    Calibration({"cloud.latency": latency, "cloud.judge_s": judge_s}, DELAYS).write(folder)
+    (folder / "cloud.csv").write_text(csv_text(sorted(rows)))
     return folder
 
 
@@ -232,78 +185,137 @@ def spells_of(cell: Cell) -> tuple[Path, dict[int | None, set[float]]]:
     ],
     ids=["slow periods of their own", "a table without any is one"],
 )
-def test_two_calibrations_become_one_with_their_own_slow_periods_and_means_of_the_rest(
+def test_what_was_measured_twice_keeps_slow_periods_of_its_own_and_means_of_the_rest(
     tmp_path: Path, spells: tuple[int | None, ...], others: tuple[int | None, ...], merged: dict[int, set[float]]
 ) -> None:
-    first, second = written(tmp_path / "1", 0.01, spells), written(tmp_path / "2", 0.05, others, judge_s=0.3)
-    Calibration(Calibration.of(second).settings, {"uplink": 3e-3, "downlink": 0.0}).write(second)
+    here = cell("cloud_only")
+    folders = written(tmp_path / "1", 0.01, spells), written(tmp_path / "2", 0.05, others)
+    times = ProcessTimes(0.0, 0.1, 0.1, 0.0, 1e-3, 2e-3), ProcessTimes(0.0, 0.3, 0.5, 0.0, 3e-3, 0.0)
     both = tmp_path / "new" / "both"
-    for into in (both, first):  # a folder may take in another
-        merge(first, second, into)
-        found = calibrated(cell("cloud_only"), into)
-        assert spells_of(found) == ((into / "cloud.csv").resolve(), merged)
-        assert found.cloud.judge_s == pytest.approx(0.2)
-        assert Calibration.of(into).delays == pytest.approx({"uplink": 2e-3, "downlink": 1e-3})
+    merge(here, folders, times, both)
+    found = calibrated(here, both)
+    assert spells_of(found) == ((both / "cloud.csv").resolve(), merged)
+    assert (found.cloud.step_s, found.cloud.judge_s) == pytest.approx((0.2, 0.3))
+    assert Calibration.of(both).delays == pytest.approx({"uplink": 2e-3, "downlink": 1e-3})
     mean_s = sum(map(sum, merged.values())) / sum(map(len, merged.values()))
     assert found.cloud.latency.pass_s([(1, 0)]) == pytest.approx(mean_s, rel=1e-12)
     assert len(simulate(found).requests)
 
 
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        ({"edge.encode_s_per_draft": 0.1}, "edge.encode_s_per_draft: must be calibrations of one cell"),
-        ({"cloud.judge_s": "long"}, "cloud.judge_s = 0.1; 'long': must be numbers"),
-        ({"cloud.latency": {"kind": "constant"}}, "must differ in nothing but file"),
-    ],
-)
-def test_calibrations_of_different_cells_are_refused_on_one_line(
-    tmp_path: Path, more: dict[str, object], words: str
-) -> None:
-    first, second = written(tmp_path / "1", 0.01, (0,)), written(tmp_path / "2", 0.05, (0,))
-    Calibration({**Calibration.of(second).settings, **more}, DELAYS).write(second)
-    with pytest.raises(ConfigError, match=words) as error:
-        merge(first, second, tmp_path / "both")
-    assert "\n" not in str(error.value) and not (tmp_path / "both").exists()
+def noted(cell: Cell, folder: Path, *events: Event, timed_s: float | None = None) -> NotedRun:
+    """A small run in which this was noted; `timed_s`: of each pass that was timed before it."""
+    for side in ("edge", "cloud") if timed_s is not None else ():
+        axes = [(batch, new, cached) for batch in (1, 2, 3) for new in (1, 8) for cached in (0, 40)]
+        (folder / f"{side}.csv").write_text(csv_text([TimedPass(*axis, timed_s, "measured", 0) for axis in axes]))
+    journals = folder / "journals"
+    journals.mkdir()
+    write(journals, {"cloud_0": events})
+    return NotedRun(cell, journals, None if timed_s is None else folder)
 
 
-def test_what_a_server_takes_beside_networks_is_a_constant_and_a_slope_over_jobs_that_come_back() -> None:
-    """3 ms and 2 ms a job beside 10 ms of the networks and 1 ms a job of judging, whether it is between passes or slows
-    them; what a device that thinks waits for is no hand-over, nor is a prompt that is read."""
+def share(device: int, number: int, drafts: int, reads: bool = False) -> PassShare:
+    return device, 0, number, drafts + 1, 20, reads
+
+
+def taken(
+    kind: PacketKind, number: int, seconds: float, link_s: tuple[float, float] = (1.0, 1.0), late_s: float = 0.0
+) -> list[Event]:
+    """A message that was on the link from when to when, is received that late, and taken in so many seconds."""
+    address, received_s = MessageAddress(kind, 0, 0, number), link_s[1] + late_s
+    sent = PacketSent(address, 0, 0, 320, link_s[0], link_s[0], link_s[1])
+    return [sent, MessageReceived(address, received_s), MessageTaken(address, received_s + seconds)]
+
+
+def rounds(drafts: list[int], edge_s: float, cloud_s: tuple[float, float], slow: range = range(0)) -> list[Event]:
+    """Rounds of so many drafts each behind a first one, which does not count: passes of 10 ms at the edge and 20 in the
+    cloud; beside them seconds a draft at the edge, and in the cloud seconds a job and a draft, half of them to read the
+    messages. In the `slow` ones the machine does something else for a second."""
+    events: list[Event] = []
+    for number, made in enumerate([9, *drafts], 1):
+        other_s = 1.0 * (number in slow or number == 1)
+        beside_s, judge_s = other_s + edge_s * made, cloud_s[0] + cloud_s[1] * made
+        end_s = beside_s / 2 + 0.01 * made
+        events.append(RoundComputed(0, 0, number, 0.0, end_s, (0.01,) * made, False, (1,) * made, made))
+        events.append(PassMade(0.0, 0.02 + judge_s / 2, (share(0, number, made, reads=number == 1),), 0.02))
+        events += [*taken(PacketKind.REPLY, number, beside_s / 2), *taken(PacketKind.PAYLOAD, number, judge_s / 2)]
+    return events
+
+
+def test_what_the_ends_take_beside_networks_is_measured_in_a_run_of_theirs(tmp_path: Path) -> None:
+    """1.5 ms a draft at the edge; 3 ms a job and 0.5 ms a draft in the cloud; a round that was cut says nothing."""
+    cut = RoundComputed(0, 0, 99, 0.0, 9.0, (0.01,), True, (1,), 1)
+    run = noted(asked(**{"workload.devices": 1}), tmp_path, *rounds([1, 2, 3, 4] * 3, 0.0015, (0.003, 0.0005)), cut)
+    assert run.times()[:4] == pytest.approx((0.0015, 0.0, 0.003, 0.0005), rel=1e-3)
+
+
+def test_a_while_in_which_the_machine_did_something_else_is_left_out(tmp_path: Path) -> None:
+    events = rounds([1, 2, 3, 4] * 20, 0.0015, (0.003, 0.0005), slow=range(32, 42))
+    assert noted(asked(), tmp_path, *events).times().encode_s_per_draft == pytest.approx(0.0015, rel=1e-3)
+
+
+def test_where_processes_compete_what_networks_take_longer_than_when_timed_alone_is_counted(tmp_path: Path) -> None:
+    """Passes that were timed at 8 ms take 10 at the edge, 2 more a draft, and 20 in the cloud, 12 more a job."""
+    run = noted(asked(), tmp_path, *rounds([1, 2, 3, 4] * 3, 0.0015, (0.003, 0.0005)), timed_s=0.008)
+    assert run.times()[:4] == pytest.approx((0.0035, 0.0, 0.015, 0.0005), rel=1e-3)
+
+
+def test_a_trees_drafts_are_counted_by_its_distributions_and_its_passes_by_their_tokens(tmp_path: Path) -> None:
+    """Two passes, over 1 and 8 tokens, for 3 distributions: 10 and 45 ms when timed alone, 58 now."""
+    rows = [TimedPass(1, new, cached, 0.005 * (1 + new), "measured", 0) for new in (1, 8) for cached in (0, 40)]
+    for side in ("edge", "cloud"):
+        (tmp_path / f"{side}.csv").write_text(csv_text(rows))
+    tree = RoundComputed(0, 0, 2, 0.0, 0.058, (0.02, 0.03), False, (1, 8), 3)
+    run = noted(asked("tree"), tmp_path, tree)
+    assert NotedRun(asked("tree"), tmp_path / "journals", tmp_path).times().encode_s_per_draft == pytest.approx(0.001)
+    assert run.times().encode_s_per_draft == pytest.approx(0.008 / 3, rel=1e-3)
+
+
+def test_what_a_server_takes_beside_networks_is_a_constant_and_a_slope_over_jobs_that_come_back(tmp_path: Path) -> None:
+    """3 ms and 2 ms a job beside 10 ms of the networks, whether it is between passes or slows them; what a device that
+    thinks waits for is no hand-over, nor is a prompt that is read."""
     jobs = [[0], [0, 1], [0, 1, 2], [0, 2], [3], [3], [3]]
-    passes, now_s = [], 0.0
+    passes, now_s = list[Event](), 0.0
     for number, devices in enumerate(jobs):
-        gap_s, slower_s = 0.001, 0.002 + 0.002 * len(devices)
-        began_s = now_s + gap_s + (5.0 if number == 4 else 0.0)
-        now_s = began_s + 0.01 + 0.001 * len(devices) + slower_s + (1.0 if number == 6 else 0.0)
-        passes.append(PassMade(began_s, now_s, tuple((device, 0, number, 1, 8, number == 6) for device in devices)))
-    assert times._stream_times(passes, ConstantLatency(per_pass_s=0.01), 0.001) == pytest.approx((0.003, 0.002))
+        began_s = now_s + 0.001 + (5.0 if number == 4 else 0.0)
+        now_s = began_s + 0.012 + 0.002 * len(devices) + (1.0 if number == 6 else 0.0)
+        shares = tuple(share(device, number, 0, reads=number == 6) for device in devices)
+        passes.append(PassMade(began_s, now_s, shares, 0.0))
+    found = noted(asked("cloud_only"), tmp_path, *passes, timed_s=0.01).times()
+    assert found == pytest.approx((0.0, 0.003, 0.002, 0.0, 0.0, 0.0))
 
 
-def test_what_rounds_of_a_crowd_take_beyond_timed_passes_is_measured_in_a_run_of_theirs(tmp_path: Path) -> None:
-    """3 passes of 2 ms and 4.5 ms more: 1.5 ms a draft. Passes of 10 ms that take 14 for 2 jobs and 12 for one, and a
-    prompt's, which does not count: 2 ms a job. A round that is cut says nothing, nor does a first one."""
-    axes = [(batch, new, cached) for batch in (1, 2) for new in (1, 8) for cached in (0, 40)]
-    for side, pass_s in (("edge", 0.002), ("cloud", 0.01)):
-        (tmp_path / f"{side}.csv").write_text(csv_text([TimedPass(*point, pass_s, "measured", 0) for point in axes]))
-    journal = Journal(tmp_path / "edge_0.jsonl")
-    journal.start(0.0)
-    for number, (taken_s, cut) in enumerate([(9.0, False), (0.0105, False), (9.0, True), (0.0105, False)]):
-        journal.note(RoundComputed(0, 0, number + 1, 0.0, taken_s, (0.003,) * 3, cut))
-    journal.close()
-    cloud = Journal(tmp_path / "cloud_0.jsonl")
-    cloud.start(0.0)
-    for taken_s, jobs, reads in ((0.014, 2, False), (0.012, 1, False), (9.0, 1, True)):
-        cloud.note(PassMade(0.0, taken_s, tuple((job, 0, 1, 4, 20, reads) for job in range(jobs))))
-    cloud.close()
-    found = times._crowd_times(asked(), TimedRun(tmp_path, tmp_path))
-    assert found == pytest.approx((0.0015, 0.002, 0.0))
+@pytest.mark.parametrize("others", [False, True])
+def test_a_messages_path_is_what_it_takes_beside_the_link_where_nothing_else_is_waited_for(
+    others: bool, tmp_path: Path
+) -> None:
+    """Up 1 ms before the link, 2 behind it and 3 until the pass; down 4, 5 and 6. `others`: in every other round the
+    link has another packet first, then the server another pass, and the next round was drafted before the reply."""
+    events, now_s = list[Event](), 0.0
+    for number in range(1, 20):
+        busy = others and number % 2 == 0
+        events.append(RoundComputed(0, 0, number, now_s, now_s + 0.1, (0.1,), False, (1,), 1))
+        began_s = now_s + 0.1 + (0.5 if busy else 0.001)
+        if busy:
+            other = MessageAddress(PacketKind.PAYLOAD, 1, 0, number)
+            events.append(PacketSent(other, 0, 0, 320, now_s, began_s, began_s))
+            events.append(PassMade(began_s, began_s + 5.0, (share(1, number, 1),), 5.0))
+        events += taken(PacketKind.PAYLOAD, number, 0.1, (began_s, began_s + 0.03), 0.002)
+        pass_s = began_s + 0.03 + 0.002 + 0.1 + (9.0 if busy else 0.003)
+        events.append(PassMade(pass_s, pass_s + 0.1, (share(0, number, 1),), 0.1))
+        events += taken(PacketKind.REPLY, number, 0.1, (pass_s + 0.104, pass_s + 0.2), 0.005)
+        now_s = pass_s + 0.2 + 0.005 + (0.05 if busy else 0.1 + 0.006)
+    assert noted(asked(), tmp_path, *events).times()[4:] == pytest.approx((0.006, 0.015))
 
 
 @pytest.mark.slow
-def test_the_path_takes_a_small_part_of_what_the_link_takes() -> None:
+@pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only"])
+def test_what_processes_take_is_a_small_part_of_what_the_link_takes(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(times, "RUN_S", 1.0)
     try:
-        found = path_times()
+        found = process_times(asked(scheme))
     except ConfigError as error:
         pytest.skip(str(error))
-    assert all(0 < each < 0.05 for each in found)
+    assert all(0 <= each < 0.05 for each in found) and min(found.up_s, found.down_s) > 0
+    assert (found.encode_s_per_draft > 0) == (scheme == "k_sqs") and found.step_s + found.judge_s > 0

@@ -15,7 +15,7 @@ from process_world import ProcessWorld, Texts
 
 from models.interface import Distributions
 from simulator import Cell
-from simulator.decoding.nodes import CloudNode, EdgeNode
+from simulator.decoding.nodes import CloudNode
 from simulator.protocols.machine import JobDone
 from simulator.protocols.speculate import SpeculateCloud
 from simulator.testbed.endpoints.edge_device import EdgeDevice, EdgeDriver, _Drafting
@@ -167,11 +167,21 @@ def test_every_round_is_computed_and_taken_once_and_devices_that_wait_for_one_an
     for each in rounds:
         assert len(each.passes_s) in (1, 2, 3) and not each.cut
         assert 0.0 < sum(each.passes_s) <= each.ended_s - each.began_s
+        assert len(each.new_tokens) == len(each.passes_s) and set(each.new_tokens[1:]) <= {1} and each.distributions
     passes = world.journaled(PassMade)
     assert max(len(each.shares) for each in passes) == 3
     for made in passes:
         assert len({share[0] for share in made.shares}) == len(made.shares)
         assert all(reads == (round_ == 0) for _, _, round_, _, _, reads in made.shares)
+        assert 0.0 < made.networks_s < made.ended_s - made.began_s
+
+
+def test_devices_that_may_take_on_no_more_requests_serve_their_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = EdgeDevice.work
+    monkeypatch.setattr(EdgeDevice, "work", lambda device: work(device, 0.0))
+    assert set(ProcessWorld(asked("k_sqs"), tmp_path).run()) == {(device, 0) for device in range(3)}
 
 
 def test_a_reply_cuts_the_round_that_is_drafted_on_what_it_rejects(
@@ -183,7 +193,7 @@ def test_a_reply_cuts_the_round_that_is_drafted_on_what_it_rejects(
         time.sleep(0.002)
         return fast(text, tokens, last)
 
-    def waits(driver: EdgeDriver, drafting: _Drafting) -> EdgeNode:
+    def waits(driver: EdgeDriver, drafting: _Drafting) -> float:
         drafting.began_s = driver.journal.now_s
         closed, until_s = driver._last_closed, time.monotonic() + 10
         while driver._payloads and driver._last_closed == closed and time.monotonic() < until_s:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import takewhile
 from math import isnan
 from typing import Any
 
@@ -20,7 +21,7 @@ from simulator.results.station import Station
 from simulator.testbed.journal import PacketSent
 from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket, by_kernel
 from simulator.testbed.packet_header import Datagram, Direction, MessageAddress, PacketHeader, PacketKind, SocketAddress
-from simulator.testbed.plan import link
+from simulator.testbed.plan import DIRECTIONS, link
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 from simulator.timing.transmitters import DeviceSenders
@@ -54,28 +55,30 @@ DELAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def of(ack_bits: int = 0, **changes: Any) -> Cell:
+def of(ack_bits: int = 0, devices: int = 3, mobility: object = "still", **changes: Any) -> Cell:
     arq = {"kind": "selective_repeat", "timeout_s": 0.3, "ack_bits": ack_bits}
     settings = {"mtu_bits": 1_200, "rate": RATES["constant"], "loss": LOSSES["independent"], "arq": arq, **changes}
-    return cell(uplink=settings, downlink=settings)
+    workload = {"kind": "closed", "requests": 2, "devices": devices}
+    return cell(uplink=settings, downlink=settings, workload=workload, edge={"mobility": mobility})
 
 
 def simulated(given: Cell, until_s: float = 20.0) -> dict[str, list[Airing]]:
     """Messages of all sizes, now together, now apart, up and down, repeats and acknowledgements and all."""
     env, watch = simpy.Environment(), AirWatch()
-    links = {
-        direction: Link(
-            env, link(given, direction), Uniforms.of(given.seed, direction), direction, lambda _: 0.05, watch
-        )
-        for direction in ("uplink", "downlink")
-    }
+    links = {}
+    for direction in DIRECTIONS:
+        moves = {each: one._replace(down=direction == "downlink") for each, one in given.movers.items()}
+        links[direction] = Link(
+            env, link(given, direction), Uniforms.of(given.seed, direction), direction, lambda _: 0.05, watch,
+            hand_overs=moves,
+        )  # fmt: skip
     links["uplink"].reverse = lambda _: links["downlink"]
     links["downlink"].reverse = lambda _: links["uplink"]
     uniform = Uniforms.of(0, "messages").uniform
     for number in range(60):
         for place_, direction in enumerate(links):
             content = bytes(int(300 * uniform(number, place_, 0)))
-            message = Message((number % 3, 0, number + 1), (content,), lambda _: None)
+            message = Message((number % given.workload.devices, 0, number + 1), (content,), lambda _: None)
             at_s = 0.2 * int(40 * uniform(number, place_, 1)) + uniform(number, place_, 2) * (number % 2)
             env.timeout(at_s).callbacks.append(partial(lambda put, what, _: put(what), links[direction].put, message))
     env.run(until=until_s)
@@ -138,6 +141,30 @@ def test_packets_leave_arrive_and_are_lost_as_in_the_simulator(name: str) -> Non
     airings = check(given)
     assert any(each.attempt for each in airings)
     assert 0 < sum(isnan(each.arrives_s) for each in airings) < len(airings)
+
+
+@pytest.mark.parametrize("packets", ["forwarded", "lost"])
+@pytest.mark.parametrize("ack_bits", [0, 400])
+def test_hand_overs_interrupt_and_lose_what_they_do_in_the_simulator(packets: str, ack_bits: int) -> None:
+    moves = {"kind": "random", "mean_stay_s": 0.4, "interruption_s": 0.1, "forwarding_s": 0.25, "packets": packets}
+    given = of(ack_bits, 1, moves, loss={"kind": "none"})
+    check(given)
+    found = simulated(given)
+    handed_s = {name: [*takewhile(lambda at_s: at_s < 20, given.movers[0].times_s())] for name in found}
+    for name, airings in found.items():
+        lost = [each for each in airings if isnan(each.arrives_s)]
+        assert (len(lost) > 3) == (packets == "lost")
+        for each in lost:
+            since_s = each.joined_s if name == "downlink" else each.began_s
+            assert any(since_s < at_s <= each.left_s for at_s in handed_s[name])
+
+
+def test_in_the_warm_up_nobody_is_handed_over() -> None:
+    given = of(0, 1, {"kind": "scheduled", "at_s": [0.0], "interruption_s": 9.0, "packets": "lost"})
+    warm, run = (EmulatedLink(given, "uplink", in_run=in_run) for in_run in (False, True))
+    for each in (warm, run):
+        each.join(some_packet(each), 0.0)
+    assert warm.due_s < 1.0 and run.due_s > 9.0
 
 
 def test_acknowledgements_that_cost_bits_take_their_turn_and_their_chances() -> None:
