@@ -154,7 +154,7 @@ class Cell(Part):
             self.cloud.check_holds(each.request_tokens, self.kv_tokens)
             each.check_memory(each.request_tokens, each.places)
             each.check_clock(prompt, output)
-            self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output, evicts=not self.memory_holds_all)
+            self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output, evicts=not memory_holds_all(self))
         self.cloud.check_gpus()
         self.cloud.moved_token_bytes(self._drafts_in_cloud)
         limits = {(each.workload.slo_ttft_s, each.workload.slo_tpot_s) for each in self.classes}
@@ -192,16 +192,6 @@ class Cell(Part):
     def most_requests(self) -> int:
         """The most that are served at one time. In a closed loop a device has one."""
         return sum(each.count * each.places for each in self.classes)
-
-    @property
-    def memory_holds_all(self) -> bool:
-        """Whether a server's memory holds whole all requests that may be there at one time, so that `cloud.admission`
-        makes no difference: those that are served, and as many before them of whose end it may not know yet."""
-        tokens = (
-            2 * each.count * each.places * whole_blocks(each.request_tokens, self.cloud.kv_block_tokens)
-            for each in self.classes
-        )
-        return self.kv_tokens is None or sum(tokens) <= self.kv_tokens
 
     @property
     def requests(self) -> int:
@@ -270,17 +260,6 @@ class Cell(Part):
             )
             for name, first, each in zip(names, firsts, fleet, strict=False)
         )
-
-    @property
-    def movers(self) -> dict[int, HandOvers]:
-        """The devices that move, and when."""
-        numbers = Uniforms.of(self.seed, "hand-overs")
-        return {
-            device: HandOvers(each.edge.mobility, numbers.under(device))
-            for each in self.classes
-            for device in each.devices
-            if isinstance(each.edge.mobility, Moving)
-        }
 
     @property
     def class_names(self) -> list[str]:
@@ -422,6 +401,27 @@ def _class_over(tree: Nested, given: Mapping[str, object]) -> Nested:
             shared = {name: base[name] for name in Workload.model_fields if isinstance(base, Mapping) and name in base}
             found["workload"] = shared | {**asked, "devices": found.get("count", 1)}
     return found
+
+
+def memory_holds_all(cell: Cell) -> bool:
+    """Whether a server's memory holds whole all requests that may be there at one time, so that `cloud.admission`
+    makes no difference: those that are served, and as many before them of whose end it may not know yet."""
+    tokens = (
+        2 * each.count * each.places * whole_blocks(each.request_tokens, cell.cloud.kv_block_tokens)
+        for each in cell.classes
+    )
+    return cell.kv_tokens is None or sum(tokens) <= cell.kv_tokens
+
+
+def movers_of(cell: Cell) -> dict[int, HandOvers]:
+    """The devices that move, and when."""
+    numbers = Uniforms.of(cell.seed, "hand-overs")
+    return {
+        device: HandOvers(each.edge.mobility, numbers.under(device))
+        for each in cell.classes
+        for device in each.devices
+        if isinstance(each.edge.mobility, Moving)
+    }
 
 
 def claims(cell: Cell) -> dict[str, bool | None]:

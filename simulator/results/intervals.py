@@ -121,7 +121,7 @@ def interval(values: Sequence[float] | npt.NDArray[np.floating]) -> Interval:
     if np.isinf(given).any() and not (given == given[0]).all():
         return Interval(math.nan if {math.inf, -math.inf} <= {*given} else float(given.mean()), math.inf, n)
     (mean,), (half,) = _of_each(given[None])
-    return Interval(float(mean), float(half), n)
+    return Interval(float(mean), math.nan if math.isnan(half) else float(half), n)  # the one nan: equals are equal
 
 
 def summarise(cells: pd.DataFrame) -> pd.DataFrame:

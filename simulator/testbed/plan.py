@@ -10,7 +10,7 @@ from channels.link.link_config import LinkConfig
 from channels.link.shaping import TokenBucket
 from channels.uniforms import Uniforms
 from kinds import ConfigError
-from simulator.cell.cell import Cell
+from simulator.cell.cell import Cell, memory_holds_all, movers_of
 from simulator.cell.downtime import NoDowntime, ScheduledDowntime
 from simulator.cell.scheme import Scheme
 from simulator.protocols import PROTOCOLS, lacking
@@ -118,7 +118,7 @@ def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "workload", workload.kind, "deadline_s null, horizon_s and absences left as they are: all is answered"
     if cell.edge.drafts_per_pass > 1:
         yield "edge.drafts_per_pass", cell.edge.drafts_per_pass, "1: its models make a draft a pass"
-    if cell.movers and workload.devices > 1:
+    if movers_of(cell) and workload.devices > 1:
         yield "edge.mobility", cell.edge.mobility.kind, "still, or one device, whose links a hand-over interrupts"
     if cell.edge.concurrency > 1:
         yield "edge.concurrency", cell.edge.concurrency, "1"
@@ -134,7 +134,7 @@ def _of_cloud(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "cloud.prefill_servers", cloud.prefill_servers, "0: there is one server"
     if cloud.order.ranks:
         yield "cloud.order", cloud.order.kind, "arrival: this cloud knows no deadlines and no classes"
-    if not cell.memory_holds_all:
+    if not memory_holds_all(cell):
         yield "cloud.kv_tokens", cloud.kv_tokens, "null: this machine's memory holds all"
     if cloud.drafts_per_pass > 1:
         yield "cloud.drafts_per_pass", cloud.drafts_per_pass, "1: its models make a draft a pass"

@@ -14,7 +14,7 @@ import simpy
 from channels.link.link_config import LinkConfig, answer_s
 from channels.link.mobility import HandOvers, count_made
 from channels.uniforms import Uniforms
-from simulator.cell.cell import Cell
+from simulator.cell.cell import Cell, movers_of
 from simulator.cell.power_figures import connections_of, power_figures
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
@@ -169,7 +169,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None
     connections = connections_of(cell)
     watching = together(windows, connections if connections.radios else None, observer)
-    movers = cell.movers
+    movers = movers_of(cell)
     uplinks, downlinks = (_Links(env, cell, way, watching, movers) for way in ("uplink", "downlink"))
     heard = watching is not None and any(receives(watching, call) for call in IN_ORDER)
     devices: list[Device] = []

@@ -34,7 +34,7 @@ from channels.link.shaping import TokenBucket
 from channels.link.sharing import FifoTransmitter
 from channels.uniforms import Uniforms
 from kinds import ConfigError
-from simulator.cell.cell import Cell
+from simulator.cell.cell import Cell, movers_of
 from simulator.testbed import plan
 from simulator.testbed.host import dies_with_parent
 from simulator.testbed.journal import Journal, PacketSent, journal_path
@@ -130,7 +130,7 @@ class EmulatedLink:
         """How long a free acknowledgement of a packet travels."""
         uniforms = Uniforms.of(cell.seed if seed is None else seed, direction)
         rate, loss, delay, ack = (uniforms.under(0, purpose) for purpose in range(4))
-        moves = [each._replace(down=direction == "downlink") for each in cell.movers.values() if in_run]
+        moves = [each._replace(down=direction == "downlink") for each in movers_of(cell).values() if in_run]
         self.curve = config.curve(rate, moves[0].pauses() if moves and moves[0].pause_s else None)
         self._cuts = moves[0].cuts() if moves else None
         self.curve.bound(f"{direction}.rate", cell.workload.horizon_s)

@@ -276,7 +276,7 @@ CHANGES: Final[dict[str, Callable[[], str]]] = {
             "models.temperature": 0.2, "workload.devices": 3, "scheme.resolution": 50, "uplink.rate.bps": 1e4,
             "downlink.mtu_bits": 500, "edge.latency": {"kind": "constant", "per_pass_s": 1.0}, "cloud.servers": 2,
             "uplink.headers": "schc", "edge.drafts_per_pass": 2, "cloud.drafts_per_pass": 2, "seed": 1,
-            "cloud.kv_block_tokens": 16, "cloud.admission": "preempt", "cloud.order": "priority",
+            "cloud.kv_block_tokens": 16, "cloud.admission": "whole_request", "cloud.order": "priority",
             "cloud.prefill_servers": 1,
             "percentiles": ["ttft_p95_s"], "fleet": {"a": {"count": 2}},
         }.items()

@@ -15,7 +15,7 @@ from cells import cell
 from plants import AirWatch
 
 from channels.uniforms import Uniforms
-from simulator.cell.cell import Cell
+from simulator.cell.cell import Cell, movers_of
 from simulator.results.observer import Airing
 from simulator.results.station import Station
 from simulator.testbed.journal import PacketSent
@@ -67,7 +67,7 @@ def simulated(given: Cell, until_s: float = 20.0) -> dict[str, list[Airing]]:
     env, watch = simpy.Environment(), AirWatch()
     links = {}
     for direction in DIRECTIONS:
-        moves = {each: one._replace(down=direction == "downlink") for each, one in given.movers.items()}
+        moves = {each: one._replace(down=direction == "downlink") for each, one in movers_of(given).items()}
         links[direction] = Link(
             env, link(given, direction), Uniforms.of(given.seed, direction), direction, lambda _: 0.05, watch,
             hand_overs=moves,
@@ -150,7 +150,7 @@ def test_hand_overs_interrupt_and_lose_what_they_do_in_the_simulator(packets: st
     given = of(ack_bits, 1, moves, loss={"kind": "none"})
     check(given)
     found = simulated(given)
-    handed_s = {name: [*takewhile(lambda at_s: at_s < 20, given.movers[0].times_s())] for name in found}
+    handed_s = {name: [*takewhile(lambda at_s: at_s < 20, movers_of(given)[0].times_s())] for name in found}
     for name, airings in found.items():
         lost = [each for each in airings if isnan(each.arrives_s)]
         assert (len(lost) > 3) == (packets == "lost")

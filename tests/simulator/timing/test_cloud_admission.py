@@ -17,6 +17,7 @@ from plants import AirWatch, ran
 from servers import Bench, Visit
 from tables_pair import Tables
 
+from simulator.cell.cell import memory_holds_all
 from simulator.decoding.memory import Memory
 
 pytestmark = pytest.mark.usefixtures("called_once")
@@ -363,7 +364,7 @@ def test_where_there_is_room_for_all_no_admission_changes_a_table(cloud: dict[st
     for kind in ("whole_request", "preempt", "evict"):
         fields = {"kv_tokens": room, "latency": latency, "admission": kind, **cloud}
         made = cell("k_sqs", workload=asked, cloud=fields, uplink=link(1e5, sharing="own"))
-        assert made.memory_holds_all and not made.with_({"cloud.kv_tokens": 300}).memory_holds_all
+        assert memory_holds_all(made) and not memory_holds_all(made.with_({"cloud.kv_tokens": 300}))
         found = ran(made, memory).result
         assert found.summary["cloud_queue_s"] > 0.01, "nobody waits for a pass"
         tables.append([table.drop(columns="cell").to_csv() for table in (found.requests, found.rounds)])
