@@ -45,7 +45,8 @@ def meters_cost(table: pd.DataFrame, axis: str | None) -> str:
     for curve in dict.fromkeys((str(means.idxmin()), str(means.idxmax()))):
         mean = quantity(float(most.loc[most[CURVE] == curve, FIRST].mean()), FIRST)
         longer = paired(phones, FIRST, *((phones[CURVE] == curve) & (phones[axis] == at) for at in (many, few)))
-        waits.append(f"with {called(curve.split(' class=')[0])}, after {mean}, {ratio(longer)} that beside {few:g}")
+        than = "" if waits else f" that beside {few:g}"
+        waits.append(f"with {called(curve.split(' class=')[0])}, after {mean}, {ratio(longer)}{than}")
     waiting = ", and last ".join(waits)
     return f"beside {many:g} meters the phones' first token (p95) comes soonest {waiting}"
 

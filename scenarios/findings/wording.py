@@ -148,6 +148,8 @@ def would_show(found: Iterable[Difference]) -> str:
     half = widest.found.half_width
     if not math.isfinite(half):
         return "no difference would have been seen"
+    if widest.relative and half > _WIDE * math.log(10):
+        return "no difference up to tenfold would have been seen"
     least = f"{quantity(100 * math.expm1(half), '', 2)}%" if widest.relative else amount(half, widest.metric, 2)
     return f"a difference above {least} would have been seen"
 

@@ -56,6 +56,8 @@ def test_where_no_difference_is_seen_stands_the_one_that_would_have_been():
     assert not would_show([paired_values("latency_s", np.ones(n), np.ones(n)) for n in (1, 3)])
     lost = paired_values("latency_s", np.array([math.inf, 1.0, 1.0]), np.ones(3))
     assert would_show([lost]) == "no difference would have been seen"
+    two = paired_values("latency_s", np.array([1.0, 2.0]), np.ones(2))  # a half-width of 12.7 ln 2 / 2, a factor of 82
+    assert would_show([two]) == "no difference up to tenfold would have been seen"
 
 
 def test_a_difference_that_every_seed_shows_is_distinguishable_and_without_an_axis_there_is_no_place():
