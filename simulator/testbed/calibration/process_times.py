@@ -120,7 +120,8 @@ class NotedRun:
         events = [event for path in sorted(journals.glob("*.jsonl")) for event in read(path)]
         self._rounds = [each for each in events if isinstance(each, RoundComputed) and each.round > 1 and not each.cut]
         passes = sorted(each for each in events if isinstance(each, PassMade))
-        self._passes = [each for each in passes if not any(only_reads for *_, only_reads in each.shares)]
+        self._passes = [each for each in passes if not _reads_alone(each)]
+        self._successive = [*pairwise(passes)]
         self._prompts_s = {
             each.address.round_key: each.at_s
             for each in events
@@ -140,7 +141,8 @@ class NotedRun:
         ends_s = {each[:3]: each.ended_s for each in self._rounds} or self._prompts_s
         starts_s = {
             share[:3]: (before.ended_s, made.began_s)
-            for before, made in pairwise(self._passes)
+            for before, made in self._successive
+            if not _reads_alone(made)
             for share in made.shares
         }
         return self._beside_link_s("uplink", ends_s, starts_s)
@@ -181,8 +183,9 @@ class NotedRun:
 
     def _streamed(self) -> Iterator[_Row]:
         """Jobs and drafts of passes that had a job of the one before, and what was between their two ends."""
-        for before, after in pairwise(self._passes):
-            if {share[:2] for share in before.shares} & {share[:2] for share in after.shares}:
+        for before, after in self._successive:
+            shared = {share[:2] for share in before.shares} & {share[:2] for share in after.shares}
+            if shared and not (_reads_alone(before) or _reads_alone(after)):
                 yield (1, *_work(after)), after.ended_s - before.ended_s - self._networks_s(after)
 
     def _reading_s(self, direction: Direction, key: _Round) -> float:
@@ -200,6 +203,11 @@ class NotedRun:
             for draft in range(1, max(new for new, _ in work)):
                 networks_s += drafter.pass_s([(1, cached + draft) for new, cached in work if new > draft])
         return networks_s
+
+
+def _reads_alone(made: PassMade) -> bool:
+    """Whether a job of the pass does nothing but read a prompt, whose tokens the other passes do not have."""
+    return any(only_reads for *_, only_reads in made.shares)
 
 
 def _work(made: PassMade) -> tuple[int, int]:
