@@ -41,7 +41,7 @@ def meters_cost(table: pd.DataFrame, axis: str | None) -> str:
     if few == many or most.empty:
         return ""
     means = geometric_means(most, CURVE, FIRST)
-    waits = []
+    waits = list[str]()
     for curve in dict.fromkeys((str(means.idxmin()), str(means.idxmax()))):
         mean = quantity(float(most.loc[most[CURVE] == curve, FIRST].mean()), FIRST)
         longer = paired(phones, FIRST, *((phones[CURVE] == curve) & (phones[axis] == at) for at in (many, few)))
