@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from simulator.timing.cloud.job import Share
-from simulator.timing.cloud.pass_times import PassTimes
+from simulator.timing.cloud.server_pass_times import PassTimes
 from simulator.timing.cloud.server_pool import Server
 
 

@@ -19,8 +19,8 @@ from simulator.timing.cloud.class_use import ClassUse
 from simulator.timing.cloud.job import Job, SessionKey
 from simulator.timing.cloud.kv_memory import KvMemory
 from simulator.timing.cloud.kv_reservations import KvReservations
-from simulator.timing.cloud.pass_times import PassTimes
 from simulator.timing.cloud.placement import Placement
+from simulator.timing.cloud.server_pass_times import PassTimes
 from simulator.timing.cloud.server_pool import Server, ServerPool
 from simulator.timing.event_loop import later
 
