@@ -25,6 +25,7 @@ from channels.on_off import Window
 from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, meant, named
 from kinds.mistakes import not_negative
+from kinds.retired import PRESETS, RETIRED
 
 _QUEUES: Final = (Fifo, RoundRobinSharing, ProcessorSharing, Own, Bands)
 """What a flow of no device can share."""
@@ -171,6 +172,8 @@ class LinkConfig(Part):
         name = value if isinstance(value, str) else value.get("preset") if isinstance(value, dict) else None
         if name is None:
             return value
+        if name not in cls.presets and str(name).rsplit(".", 1)[0] in PRESETS:
+            raise ValueError(f"preset {name!r}: {RETIRED}")
         if name not in cls.presets:
             hint = meant(str(name), cls.presets)
             links = sorted({preset.rsplit(".", 1)[0] for preset in cls.presets})

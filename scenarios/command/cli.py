@@ -20,6 +20,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from kinds import ConfigError, meant
 from kinds.mistakes import Escaped, printable, shown, users_mistake
+from kinds.retired import ACTIONS, RETIRED
 from scenarios.command import options
 from scenarios.command.options import RunOptions
 from scenarios.command.progress_bar import aside
@@ -49,7 +50,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         hint = ""
-        if found := _NO_CHOICE.search(message):
+        if (found := _NO_CHOICE.search(message)) and found[1] in ACTIONS:
+            message = f"{message.partition(':')[0]} = {found[1]!r}: {RETIRED}"
+        elif found:
             hint = meant(found[1], found[2].replace("'", "").split(", "))
         elif found := _NO_OPTION.match(message):
             hint = meant(found[1], self.options())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kinds import ConfigError, meant
+from kinds.retired import RETIRED, SCENARIOS
 from scenarios.command.scenario import Scenario
 
 NAMES: tuple[str, ...] = (
@@ -23,6 +24,9 @@ LISTS = ("devices", "models", "clocks", "powers", "links", "schemes", "policies"
 
 def scenario(name: str, others: Sequence[str] = ()) -> Scenario:
     """The scenario called `name`. Raises ConfigError with the nearest names, those of `others` included."""
+    if name not in NAMES and name in SCENARIOS:
+        now = f"; now {SCENARIOS[name]}" if SCENARIOS[name] else ""
+        raise ConfigError(f"scenario = {name!r}: {RETIRED}{now}")
     if name not in NAMES:
         hint = meant(name, (*NAMES, *others))
         raise ConfigError(f"scenario = {name!r}: no such scenario, `sqsim list` shows all{hint}")

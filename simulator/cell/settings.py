@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from channels.link.link_config import LinkConfig
 from kinds import ConfigError, Part, one_line
 from kinds.mistakes import shown, users_mistake
+from kinds.retired import RETIRED, is_retired_field
 from simulator.cell.dotted_names import PRESET, Nested, names, put
 
 P = TypeVar("P", bound=Part)
@@ -251,6 +252,8 @@ def write(schema: type[Part], tree: Nested, values: Mapping[str, object]) -> set
 
 def _unknown(schema: type[Part], path: str, trees: Sequence[Nested], above: str) -> ConfigError:
     """The error for a field that no cell has, with the fields that were probably meant."""
+    if is_retired_field(path):
+        return ConfigError(f"{above}{path}: {RETIRED}")
     known = sorted({name for tree in trees for name in names(schema, tree)})
     last = path.rsplit(".", 1)[-1]
     near = [name for name in known if name.rsplit(".", 1)[-1] == last]

@@ -11,6 +11,8 @@ from typing import Final, cast
 
 from channels.link.presets import PRESETS
 from kinds import ConfigError, meant
+from kinds.retired import PRESETS as RETIRED_LINKS
+from kinds.retired import RETIRED
 from scenarios.command.cell_file import read_cell
 from scenarios.command.engine_files.measured_cell import measured_cell
 from scenarios.command.run.typed_settings import parse_axes, parse_settings
@@ -159,6 +161,8 @@ def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str,
                 raise ConfigError(f"{direction}: both --link and --set give it; give one")
             settings[direction] = {"preset": f"{options.link}.{direction}"}
         if options.link not in PRESETS:
+            if options.link in RETIRED_LINKS:
+                raise ConfigError(f"link = {options.link!r}: {RETIRED}")
             near = meant(options.link, PRESETS)
             raise ConfigError(f"link = {options.link!r}: must be one of {', '.join(PRESETS)}{near}")
     if options.config is not None:

@@ -1,0 +1,88 @@
+"""Names that sqsim no longer has: who types one is told in one line which version had it.
+
+A name that is known again, as a user's own kind of that name, is never looked up here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+RETIRED: Final = "retired in 0.4; 0.3 has it"
+"""What the message says."""
+
+KINDS: Final[Mapping[str, frozenset[str]]] = {
+    "Admission": frozenset({"evict"}),
+    "Arq": frozenset({"tcp"}),
+    "Congestion": frozenset({"bbr", "new_reno"}),
+    "Headers": frozenset({"plain", "rohc", "schc"}),
+    "Mobility": frozenset({"periodic", "random", "scheduled", "still"}),
+    "Oracle": frozenset({"goodput_told"}),
+    "Pair": frozenset({"random_weights"}),
+    "QueueOrder": frozenset({"earliest_deadline"}),
+    "Rate": frozenset({"markov", "markov_per_message"}),
+    "Relocation": frozenset({"kept", "moved", "read_again"}),
+    "Reply": frozenset({"candidates", "certified"}),
+    "Routing": frozenset({"round_robin", "shortest_queue"}),
+    "Scheme": frozenset({"asym", "dssd_candidates", "likely_tree", "mirrored", "oracle", "skip_when_confident"}),
+    "Sharing": frozenset({"aloha", "csma"}),
+}
+"""Kinds, by the name of their family."""
+
+FIELDS: Final = frozenset(
+    {
+        "bulk", "clouds", "cut_through", "headers", "hystart", "mobility", "opening_bits", "opening_each",
+        "opening_rtts", "prefill_servers", "relocation",
+    }
+)  # fmt: skip
+"""Fields, whatever part they were in."""
+
+VALUES: Final = frozenset({("half_duplex", "medium")})
+"""Values of fields that others are left of."""
+
+PRESETS: Final = frozenset(
+    {
+        "nb_iot_rohc",
+        "nb_iot_schc",
+        "nr_mmwave",
+        "nr_mmwave_far",
+        "q_s",
+        "lora_sf7_aloha",
+        "lora_sf12_aloha",
+        "wifi_stations",
+    }
+    | {f"lora_sf{factor}_schc" for factor in range(7, 13)}
+)
+"""Links with a name."""
+
+ACTIONS: Final = frozenset({"record"})
+"""Actions of `sqsim cache`."""
+
+SCENARIOS: Final[Mapping[str, str]] = {
+    "ahead": "`scheme.depth` of any scenario",
+    "break_even": "phase_map",
+    "capacity_at_70b": "capacity",
+    "cloud_first": "`scheme.cloud_first` of any scenario",
+    "codes": "lattices",
+    "conformal_time": "conformal",
+    "fading": "lossy_uplink",
+    "hand_over": "",
+    "outage": "lossy_uplink",
+    "trees": "rivals",
+}
+"""Scenarios, each with what asks its question now, if anything does."""
+
+
+def is_retired_kind(family: type, kind: object) -> bool:
+    """True if a family, or one above it, had this kind."""
+    return any(kind in KINDS.get(base.__name__, ()) for base in family.__mro__)
+
+
+def is_retired_field(path: str) -> bool:
+    """True if a step of a dotted name was a field."""
+    return not FIELDS.isdisjoint(path.split("."))
+
+
+def is_retired_value(path: str, value: object) -> bool:
+    """True if the field at the end of a dotted name took this value."""
+    return (path.rsplit(".", 1)[-1], value) in VALUES
