@@ -55,8 +55,8 @@ PRESETS: Final = frozenset(
 )
 """Links with a name."""
 
-ACTIONS: Final = frozenset({"record"})
-"""Actions of `sqsim cache`."""
+ACTIONS: Final = frozenset({"prior", "record"})
+"""Commands, and actions of commands."""
 
 SCENARIOS: Final[Mapping[str, str]] = {
     "ahead": "`scheme.depth` of any scenario",
