@@ -396,11 +396,6 @@ def cache(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(
         dest="action", metavar="[ACTION]", help="what to do; without it: what there is, by pair"
     )
-    record = actions.add_parser("record", help="decode all requests of a cell, in batches, and keep their rounds")
-    record.add_argument("cell", type=Path, metavar="CELL.yaml", help="a cell, such as cells/ID.yaml of any directory")
-    _add_shared(record, set="change a field of the cell; V is YAML", quiet=None)
-    record.add_argument("--dry-run", action="store_true", help="only what the pair takes, computed from its dimensions")
-    _add_import(record, cell=True)
     export = actions.add_parser("export", help="write recorded rounds to a file, for a machine without the weights")
     take = actions.add_parser("import", help="take over a file that was exported, once all of it is checked")
     clear = actions.add_parser("clear", help="forget recorded rounds; they are decoded again when they are needed")
