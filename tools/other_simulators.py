@@ -121,7 +121,7 @@ def short_of_memory() -> Iterator[Against]:
     """Those in which requests are thrown out."""
     for blocks in (1600, 1200):
         for simulator in ("BLIS", "Vidur"):
-            for admission in ("preempt", "evict", "whole_request"):
+            for admission in ("preempt", "whole_request"):
                 cloud = {"kv_tokens": blocks * BLOCK, "admission": admission}
                 if admission == "preempt":
                     cloud["kv_block_tokens"] = BLOCK
