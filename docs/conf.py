@@ -53,7 +53,7 @@ GROUPS = {
         "clusters",
     ],
     "Reference": ["commands", "results", "metrics", "schemes", "codec", "glossary", "api/index"],
-    "Explanation": ["how_it_works", "limits", "validation", "performance"],
+    "Explanation": ["how_it_works", "limits", "validation"],
 }
 """The pages of docs/ by what a reader comes for, in the order of the side bar."""
 PROJECT = ["CONTRIBUTING", "CHANGELOG", "THIRD_PARTY_NOTICES"]

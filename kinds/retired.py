@@ -33,6 +33,7 @@ FIELDS: Final = frozenset(
     {
         "bulk", "clouds", "cut_through", "headers", "hystart", "mobility", "opening_bits", "opening_each",
         "opening_rtts", "prefill_servers", "relocation",
+        "kv_transfer_bytes_per_s", "swap_bytes_per_s",
     }
 )  # fmt: skip
 """Fields, whatever part they were in."""
@@ -55,8 +56,8 @@ PRESETS: Final = frozenset(
 )
 """Links with a name."""
 
-ACTIONS: Final = frozenset({"record"})
-"""Actions of `sqsim cache`."""
+ACTIONS: Final = frozenset({"prior", "record"})
+"""Commands, and actions of commands."""
 
 SCENARIOS: Final[Mapping[str, str]] = {
     "ahead": "`scheme.depth` of any scenario",

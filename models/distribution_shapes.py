@@ -1,10 +1,10 @@
 """Next-token distributions of a real shape over a vocabulary of any size, and a drafter's distribution at an exact
 distance from each.
 
-Measured once on the pair `smollm2` with its former drafter (`python -m tools.measure_distribution_shapes`): 64 shapes,
-probability by rank, of the verifier's distributions on its own continuations at temperature 1, from the most certain
-64th of all positions to the least; and how certain it was where the pair's acceptance was so and so. Beyond rank 1,024
-the measured tail is stretched, in log rank, to the vocabulary asked for.
+Measured once on the pair `smollm2` with its former drafter (by a program of version 0.3): 64 shapes, probability by
+rank, of the verifier's distributions on its own continuations at temperature 1, from the most certain 64th of all
+positions to the least; and how certain it was where the pair's acceptance was so and so. Beyond rank 1,024 the measured
+tail is stretched, in log rank, to the vocabulary asked for.
 
 A distribution is a shape laid over the ids by one fixed permutation, moved round by a shift: 64 V distributions for the
 memory of 64. The drafter's q exchanges a share w of the probability of each of the s likeliest ids with that of the id

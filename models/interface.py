@@ -15,11 +15,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Literal, Protocol
 
-from pydantic import Field
-
 from kinds import Choice
 from kinds.arrays import Floats
-from models.fixed_batch import BatchFootprint, FixedBatch
 
 Distributions = Floats
 """float64 [n, V]: each row a distribution."""
@@ -228,16 +225,6 @@ class Pair(Choice, family=True):
         return True
 
     @property
-    def sequences(self) -> int | None:
-        """The sequences of each forward pass where its shape is fixed; None where a pass is over what is wanted."""
-        return None
-
-    def footprints(self) -> Sequence[BatchFootprint]:
-        """What drafter and verifier take on their device, computed, where the shape of passes is fixed; else (). Raises
-        ConfigError for models of an unknown kind."""
-        return ()
-
-    @property
     def weight_bytes(self) -> float | None:
         """Bytes a weight of the models whose acceptance was measured; None where networks run, or no source tells."""
         return None
@@ -275,18 +262,3 @@ class Pair(Choice, family=True):
     @abstractmethod
     def load(self) -> LoadedPair:
         """Reads the weights. Raises ConfigError when a file is missing or its hash is not the recorded one."""
-
-
-class NetworkPair(Pair):
-    """A pair of networks of the user's choice, whose passes may have a fixed shape."""
-
-    has_networks: ClassVar[bool] = True
-    batch: FixedBatch | None = Field(
-        default=None,
-        exclude_if=lambda batch: batch is None,
-        description="{sequences: ..., tokens: ...}: fixed shapes of all passes; null: each text's passes are its own",
-    )
-
-    @property
-    def sequences(self) -> int | None:
-        return None if self.batch is None else self.batch.sequences

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 from threading import RLock
-from typing import ClassVar, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -40,12 +40,9 @@ PACKED: Final = "packed_texts"  # the attention of a packed pass, to the transfo
 class SharedNetwork:
     """A network whose passes may be packed, once it is known that packing changes no bit."""
 
-    any_rows: ClassVar[bool] = True
-    """Whether its products are of any number of rows, and so have to round a row alike in each."""
-
     def __init__(self, network: PreTrainedModel) -> None:
         self.module = network
-        if self.any_rows and network.device.type == "cpu" and _Linear.available():
+        if network.device.type == "cpu" and _Linear.available():
             _replace(network, _Linear.of)
         self.lock = RLock()
         """Held while a pass is made: a cluster's workers may have threads, and a packed pass changes the network."""
@@ -58,26 +55,12 @@ class SharedNetwork:
         """Whether a text's bits are the same beside others: tried at the first call."""
         with self.lock:
             if self._packs is None:
-                self._packs = self._tried()
+                self._packs = packs(self)
             return self._packs
-
-    def _tried(self) -> bool:
-        return packs(self)
-
-    def cache(self) -> DynamicCache:
-        """What holds the keys and values of a new text."""
-        return DynamicCache(config=self.module.config)
-
-    def wanted(self, cache: DynamicCache, tokens: tuple[int, ...], last: int, key: bytes | None = None) -> ForwardPass:
-        """The pass that a text needs next."""
-        return ForwardPass(self, cache, tokens, last, key)
 
     def make(self, passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
         """Passes of texts that are all different: the logits [last, V] of each, in their order."""
         return make(passes)
-
-    def require_trees(self) -> None:
-        """Raises ConfigError where a pass cannot be over a tree of drafts."""
 
     def take_apart(self) -> None:
         """Has activations run text by text in a packed pass."""
@@ -91,21 +74,13 @@ class SharedNetwork:
     def packing(self, lengths: tuple[int, ...]) -> Iterator[None]:
         """While it lasts, a pass is over texts of so many new tokens."""
         self._lengths = lengths
-        try:
-            with self.attending(PACKED):
-                yield
-        finally:
-            self._lengths = ()
-
-    @contextmanager
-    def attending(self, by: str) -> Iterator[None]:
-        """While it lasts, attention is the function of this name."""
         config = self.module.config
-        attention, config._attn_implementation = config._attn_implementation, by
+        attention, config._attn_implementation = config._attn_implementation, PACKED
         try:
             yield
         finally:
             config._attn_implementation = attention
+            self._lengths = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,11 +104,6 @@ class ForwardPass:
         with torch.inference_mode():
             for layer, (keys, values) in enumerate(entries):
                 self.cache.update(keys, values, layer)
-
-    @property
-    def group(self) -> tuple[int, ...]:
-        """What it has in common with those that it can be made with."""
-        return (id(self.network),)
 
     def alone(self) -> torch.Tensor:
         """Logits [last, V]; the cache then holds the tokens too."""

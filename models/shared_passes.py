@@ -168,11 +168,11 @@ class _Member(Generic[R]):
 
 
 def _largest(waiting: Sequence[_Member[R]]) -> list[_Member[R]]:
-    """Those whose passes can be made as one and that are most; of two such groups, the one asked for first."""
-    by_group: dict[tuple[int, ...], list[_Member[R]]] = {}
+    """Those that most wait for passes of one network; of two such groups, the one asked for first."""
+    by_network: dict[SharedNetwork, list[_Member[R]]] = {}
     for member in waiting:
-        by_group.setdefault(member.wanted[0].group, []).append(member)
-    return max(by_group.values(), key=len)
+        by_network.setdefault(member.wanted[0].network, []).append(member)
+    return max(by_network.values(), key=len)
 
 
 def _serve(members: Sequence[_Member[R]], ask: Ask) -> None:

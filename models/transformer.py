@@ -43,9 +43,7 @@ from transformers.utils import logging
 from kinds import ConfigError, first_line
 from kinds.arrays import Ints
 from kinds.mistakes import shown
-from models.batched_passes import BatchedNetwork
 from models.cards import device_of, fingerprint
-from models.fixed_batch import FixedBatch
 from models.interface import (
     CachedText,
     DeviceName,
@@ -57,7 +55,7 @@ from models.interface import (
 )
 from models.latency.model_config import stored_numbers
 from models.model_folder import read_config, require_loadable
-from models.packed_passes import SharedNetwork
+from models.packed_passes import ForwardPass, SharedNetwork
 from models.shared_passes import logits_of
 
 _BUFFERS: Final = 2**26  # numbers that a network may hold beside twice its weights: masks and tables of positions
@@ -68,10 +66,9 @@ def load_model(
     weights_hash: str,
     device: DeviceName = "auto",
     vocabulary: int | None = None,
-    batch: FixedBatch | None = None,
 ) -> TransformerModel:
     """The model saved in `folder` (config.json and safetensors, sharded or not), in float32; `weights_hash` identifies
-    the weights, `vocabulary` and `batch` are as of `TransformerModel`. Raises ConfigError when the cache cannot be
+    the weights, `vocabulary` is as of `TransformerModel`. Raises ConfigError when the cache cannot be
     rolled back, weights are no safetensors or do not fit the config, or the folder would run code of its own."""
     require_known(folder)
     logging.disable_progress_bar()
@@ -95,7 +92,7 @@ def load_model(
     if missing := sorted(report["missing_keys"]):
         raise ConfigError(f"{folder}: {len(missing)} weights are missing, {missing[0]} among them")
     cut = [] if vocabulary in (None, config.vocab_size) else [f"V={vocabulary}"]
-    return TransformerModel(network, fingerprint(weights_hash, *cut), device, vocabulary, batch)
+    return TransformerModel(network, fingerprint(weights_hash, *cut), device, vocabulary)
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -151,7 +148,6 @@ class TransformerModel:
     """A `LanguageModel` around a transformers network. Loading moves it to its device and fixes one thread.
 
     `vocabulary`: the ids that its tokenizer has; distributions of a padded embedding are cut to them and renormalised.
-    `batch`: the fixed shape of its passes; None where each text's is its own.
     """
 
     def __init__(
@@ -160,20 +156,17 @@ class TransformerModel:
         fingerprint: str,
         device: DeviceName = "cpu",
         vocabulary: int | None = None,
-        batch: FixedBatch | None = None,
     ) -> None:
         torch.set_num_threads(1)
         self.fingerprint = fingerprint
         self.network = network.eval().requires_grad_(False).to(_device(device))
-        self.shared = SharedNetwork(self.network) if batch is None else BatchedNetwork(self.network, batch)
+        self.shared = SharedNetwork(self.network)
         for weight in self.network.parameters():  # mapped from a file, its alignment, hence rounding, is the file's
             weight.data = weight.data.clone()
         self.vocabulary: int = network.config.vocab_size if vocabulary is None else vocabulary
         self.context_tokens: int = network.config.max_position_embeddings
         if "logits_to_keep" not in inspect.signature(type(network).forward).parameters:
             raise ConfigError(f"{type(network).__name__} takes no logits_to_keep: not supported")
-        if batch is not None:
-            self.context_tokens = min(self.context_tokens, batch.tokens)
 
     def open(self, temperature: float) -> CachedText:
         return TransformerText(self, temperature)
@@ -188,7 +181,7 @@ class TransformerText:
         self._shared = model.shared
         self._context_tokens = model.context_tokens
         self._temperature = temperature
-        self._cache = model.shared.cache()
+        self._cache = DynamicCache(config=model.network.config)
         self._cached: tuple[int, ...] = ()
         self._passes: list[_Filled] = []
         self._tree: TokenTree | None = None
@@ -206,7 +199,7 @@ class TransformerText:
             return np.empty((0, self._vocabulary))
         before = self._history()
         key = None if before is None else _hashed(before, last, missing)
-        logits = logits_of(self._shared.wanted(self._cache, missing, last, key))
+        logits = logits_of(ForwardPass(self._shared, self._cache, missing, last, key))
         self._passes.append(_Filled(len(self._cached), len(missing), before))
         self._cached = tokens
         with torch.inference_mode():
@@ -214,7 +207,6 @@ class TransformerText:
 
     def tree_distributions(self, tokens: tuple[int, ...], tree: TokenTree) -> Distributions:
         require_tree(tokens, tree, self._context_tokens)
-        self._shared.require_trees()
         if tree.is_line:
             distributions = self.distributions((*tokens, *tree.tokens), len(tree.tokens) + 1)
         else:

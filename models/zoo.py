@@ -4,7 +4,6 @@ Describing a pair reads small JSON files; `prepare` or `load` fetch what is on t
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -15,14 +14,12 @@ from kinds import ConfigError, first_line
 from kinds.files import GivenPath, placed, read_json, sha256
 from kinds.mistakes import shown
 from models import published as published  # registers its kinds, as the others do theirs
-from models import random_weights as random_weights
 from models import replay as replay
 from models import synthetic as synthetic
 from models.bundled import smollm2 as smollm2
 from models.bundled import sotu as sotu
 from models.cards import device_of, fingerprint
-from models.fixed_batch import BatchFootprint, require_room
-from models.interface import DeviceName, LoadedPair, NetworkPair, Speller
+from models.interface import DeviceName, LoadedPair, Pair, Speller
 from models.model_folder import FILES, folder_hash, read_config, require_loadable
 from models.pair_cards import PairCard, recorded, recorded_folders
 from models.prompt_files import ADDRESSES, read_prompts
@@ -49,9 +46,11 @@ Verifier = Annotated[
 ]
 
 
-class _TwoFolders(NetworkPair):
+class _TwoFolders(Pair):
     """Two causal language models of the transformers library with one vocabulary, saved as safetensors; where they are
     not on this machine, the card that came with their recorded rounds stands for them."""
+
+    has_networks: ClassVar[bool] = True
 
     drafter: Drafter
     verifier: Verifier
@@ -91,8 +90,7 @@ class _TwoFolders(NetworkPair):
         lengths = ("max_position_embeddings", "n_positions")
         if self._card:
             return self._card.context_tokens
-        held = () if self.batch is None else (self.batch.tokens,)
-        return min(*(_integer(name, lengths) for name in (self.drafter, self.verifier)), *held)
+        return min(_integer(name, lengths) for name in (self.drafter, self.verifier))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -100,8 +98,7 @@ class _TwoFolders(NetworkPair):
             return self._card.fingerprint
         drafter, verifier = (_here(name) for name in (self.drafter, self.verifier))
         hashes = folder_hash(drafter), folder_hash(verifier), sha256(self.prompts)
-        batch = () if self.batch is None else (self.batch.model_dump_json(),)
-        return fingerprint(*hashes, device_of(self.device), f"V={self.vocabulary}", *batch)
+        return fingerprint(*hashes, device_of(self.device), f"V={self.vocabulary}")
 
     @property
     def _away(self) -> str | None:
@@ -111,12 +108,6 @@ class _TwoFolders(NetworkPair):
     @cached_property
     def _card(self) -> PairCard | None:
         return recorded(self) if self._away else None
-
-    def footprints(self) -> Sequence[BatchFootprint]:
-        if self.batch is None:
-            return ()
-        folders = [_here(name) for name in (self.drafter, self.verifier)]
-        return [BatchFootprint.of(read_config(each), each.name, self.batch, each) for each in folders]
 
     def prepare(self) -> None:
         """Downloads what is not on this machine, unless it was recorded: then it may not be needed. Raises ConfigError
@@ -145,10 +136,8 @@ class _TwoFolders(NetworkPair):
         tokenizers = [load_tokenizer(folder) for folder in folders]
         _require_one_vocabulary(tokenizers[0], tokenizers[1], *self._widths)
         ends = _end_tokens(folders[1], tokenizers[1].eos_token_id, self.vocabulary)
-        if self.batch is not None:
-            require_room(self.footprints(), device_of(self.device))
         drafter, verifier = (
-            load_model(folder, folder_hash(folder), self.device, self.vocabulary, self.batch) for folder in folders
+            load_model(folder, folder_hash(folder), self.device, self.vocabulary) for folder in folders
         )
         prompts = read_prompts(self.prompts, lambda text: list(tokenizers[1].encode(text)))
         return LoadedPair(drafter, verifier, prompts, ends)

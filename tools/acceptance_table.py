@@ -51,17 +51,10 @@ def acceptance_table(pair: LoadedPair, new_tokens: int = 64) -> AcceptanceTable:
 
 def _on_own_text(pair: LoadedPair, prompt: tuple[int, ...], temperature: float, uniforms: Floats) -> float:
     """Mean of 1 - TV(p, q) along one continuation drawn from the verifier."""
-    p, q = distributions_on_own_text(pair, prompt, temperature, uniforms)
-    return float(1 - total_variation(p, q).mean())
-
-
-def distributions_on_own_text(
-    pair: LoadedPair, prompt: tuple[int, ...], temperature: float, uniforms: Floats
-) -> tuple[Floats, Floats]:
-    """p and q, [n, V] each, along the continuation that the n uniforms draw from the verifier."""
     text, distributions = prompt, []
     opened = pair.verifier.open(temperature)
     for u in uniforms:
         distributions.append(opened.distributions(text, 1)[0])
         text += (inverse_cdf(distributions[-1], float(u)),)
-    return np.array(distributions), pair.drafter.open(temperature).distributions(text[:-1], len(uniforms))
+    q = pair.drafter.open(temperature).distributions(text[:-1], len(uniforms))
+    return float(1 - total_variation(np.array(distributions), q).mean())

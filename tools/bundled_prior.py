@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from channels.codec.context_coded.build_prior import Size, TextDistributions, build, rows_alone
 from channels.codec.context_coded.prior_tables import StoredPrior, pack, row_ids
 from channels.codec.prior_files import BUNDLED, store_prior
+from tools.build_prior import Size, TextDistributions, build, rows_alone
 
 
 def read_distributions(path: Path) -> TextDistributions:

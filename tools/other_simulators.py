@@ -19,7 +19,6 @@ import pandas as pd
 from kinds.arrays import Floats
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
-from tools.engine_figures import NO_LINK
 from tools.validation_page import DOCS, put
 
 BEGIN, END = "<!-- simulators -->", "<!-- /simulators -->"
@@ -30,6 +29,7 @@ LOADS: Final = {
     "flood": "40 a second, more than is served",
     "prompts": "5 a second, long prompts",
 }
+NO_LINK: Final = {"rate": {"kind": "constant", "bps": "inf"}, "delay": {"kind": "constant", "delay_s": 0.0}}
 BLOCK: Final = 16
 """Tokens of a block of keys and values, there; here memory is counted in tokens."""
 
@@ -121,7 +121,7 @@ def short_of_memory() -> Iterator[Against]:
     """Those in which requests are thrown out."""
     for blocks in (1600, 1200):
         for simulator in ("BLIS", "Vidur"):
-            for admission in ("preempt", "evict", "whole_request"):
+            for admission in ("preempt", "whole_request"):
                 cloud = {"kv_tokens": blocks * BLOCK, "admission": admission}
                 if admission == "preempt":
                     cloud["kv_block_tokens"] = BLOCK

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -47,29 +46,6 @@ def put(page: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
     _, ended, after = rest.partition(end)
     assert begun and ended, f"{page} has lost its marks"
     page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A figure of somebody else and what comes out here: one line of a table."""
-
-    of: str
-    """Whose, with a link."""
-    what: str
-    published: str
-    ours: str
-    ratio: str
-    """Ours over theirs."""
-    free: str
-    """What the source leaves open and was set by how many of its numbers."""
-    missed: str
-    """What is not matched, and why; empty: nothing."""
-
-
-def compared(rows: Iterable[Row]) -> str:
-    """The rows as Markdown."""
-    lines = ["| of | what | published | here | ratio | free | not matched |", "|---|---|---|---|---|---|---|"]
-    return "\n".join(lines + [f"| {' | '.join(astuple(row))} |".replace("|  |", "| |") for row in rows])
 
 
 def measured(results: Path) -> str:

@@ -14,7 +14,6 @@ import platformdirs
 BUNDLED = Path(__file__).parent / "priors"
 FOLDERS = [BUNDLED]  # searched in order, and `own_folder()` after them. A user may append to it
 PRIORS = "SQSIM_PRIORS"
-LARGEST_BYTES = 2_000_000  # of a prior's file
 HASH_DIGITS = 16
 DEFAULTS = {1024: "f767c707678c70d8", 49_152: "f6d5b4c63fd20b43"}
 """Vocabulary -> fingerprint of the bundled prior, which formats mean that name none: a table, so that what they mean

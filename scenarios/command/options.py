@@ -369,24 +369,8 @@ def codec(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--code", choices=("enumerative", "recoded"), help="in place of the scheme's own")
         action.add_argument("--context", default="", metavar="ID,ID,...", help="token ids that both ends hold")
         _add_import(action, "schemes")
-    _prior(actions.add_parser("prior", help="tables of language for a pair, which make its packets shorter"))
     encode.add_argument("--token", type=int, metavar="ID", help="the drafted id (default: the likeliest)")
     encode.add_argument("--out", type=Path, metavar="FILE", help="write the bytes there as well")
-
-
-def _prior(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("pair", metavar="PAIR", help="a kind of pair, or {kind: huggingface, drafter: ..., verifier: ...}")
-    add("--out", type=Path, metavar="DIR",
-        help="where the file goes (default: $SQSIM_PRIORS, or the platform's folder)")  # fmt: skip
-    add("--writer", choices=("verifier", "drafter"), default="verifier",
-        help="which model of the pair goes on from its prompts; the drafter is faster (default: verifier)")  # fmt: skip
-    add("--texts", type=Path, metavar="FILE.npy", help="your own texts in place of that: token ids, integers [N, T]")
-    add("--number", type=int, metavar="N", help="texts to write (default: 256)")
-    add("--temperature", type=float, default=1.0, metavar="T", help="of texts and distributions (default: 1)")
-    add("--seed", type=int, default=0, metavar="S", help="of texts and tables (default: 0)")
-    add("--quick", action="store_true", help="20 short texts and a short fit: to see that it works")
-    add("--quiet", action="store_true", help="no progress on stderr")
 
 
 def calibrate(parser: argparse.ArgumentParser) -> None:
@@ -412,11 +396,6 @@ def cache(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(
         dest="action", metavar="[ACTION]", help="what to do; without it: what there is, by pair"
     )
-    record = actions.add_parser("record", help="decode all requests of a cell, in batches, and keep their rounds")
-    record.add_argument("cell", type=Path, metavar="CELL.yaml", help="a cell, such as cells/ID.yaml of any directory")
-    _add_shared(record, set="change a field of the cell; V is YAML", quiet=None)
-    record.add_argument("--dry-run", action="store_true", help="only what the pair takes, computed from its dimensions")
-    _add_import(record, cell=True)
     export = actions.add_parser("export", help="write recorded rounds to a file, for a machine without the weights")
     take = actions.add_parser("import", help="take over a file that was exported, once all of it is checked")
     clear = actions.add_parser("clear", help="forget recorded rounds; they are decoded again when they are needed")

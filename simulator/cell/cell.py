@@ -29,7 +29,7 @@ from kinds.mistakes import shown
 from kinds.yaml_file import read_yaml
 from models.interface import Pair
 from simulator.cell.as_written import as_written
-from simulator.cell.cloud_config import CloudConfig, EarliestDeadline, whole_blocks
+from simulator.cell.cloud_config import CloudConfig, whole_blocks
 from simulator.cell.conversations import Conversations as Conversations
 from simulator.cell.device_classes import THE_CELLS, DeviceClass, Edge, Equipped
 from simulator.cell.dotted_names import Nested, differences, items_of, over, part_of
@@ -157,9 +157,6 @@ class Cell(Part):
             self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output, evicts=not memory_holds_all(self))
         self.cloud.check_gpus()
         self.cloud.moved_token_bytes(self._drafts_in_cloud)
-        limits = {(each.workload.slo_ttft_s, each.workload.slo_tpot_s) for each in self.classes}
-        if isinstance(self.cloud.order, EarliestDeadline) and (None, None) in limits:
-            raise ValueError("cloud.order = earliest_deadline: needs workload.slo_ttft_s or slo_tpot_s of each device")
         return self
 
     def _check_fleet(self) -> None:

@@ -82,7 +82,6 @@ class Continuous(Batching):
 class Urgent(Protocol):
     """What the order of a queue goes by."""
 
-    due_s: float
     priority: int
 
 
@@ -108,20 +107,6 @@ class ByArrival(QueueOrder):
         return 0.0
 
 
-class EarliestDeadline(QueueOrder):
-    """Whose next token is due first: `workload.slo_ttft_s` after its request came, and `workload.slo_tpot_s` more for
-    each token before it, at the device, whatever the way there takes. A limit that is null counts 0.
-
-    WISP (arXiv 2601.11652) batches verifications by their objectives; its estimator of their times, by which it also
-    chooses who shares a pass, is not here.
-    """
-
-    kind: Literal["earliest_deadline"] = "earliest_deadline"
-
-    def rank(self, job: Urgent) -> float:
-        return job.due_s
-
-
 class ByPriority(QueueOrder):
     """The devices whose class has the lowest `fleet.NAME.priority`, as vLLM's policy `priority`. Others may starve."""
 
@@ -134,12 +119,7 @@ class ByPriority(QueueOrder):
 class Routing(Choice, family=True):
     """Which server a job goes to. Only `shared` has one queue and one cache memory for all."""
 
-    pooled: ClassVar[bool] = False
-
-    @abstractmethod
-    def choose(self, loads: Sequence[int], home: int | None, turn: int) -> int:
-        """The place in `loads` (jobs at each server that is up) for the cloud's job number `turn`; `home` is the place
-        of the server that holds the session's cache, if that server is up."""
+    pooled: ClassVar[bool]
 
 
 class Shared(Routing):
@@ -148,92 +128,34 @@ class Shared(Routing):
     pooled: ClassVar[bool] = True
     kind: Literal["shared"] = "shared"
 
-    def choose(self, loads: Sequence[int], home: int | None, turn: int) -> int:
-        return 0
-
-
-class RoundRobin(Routing):
-    """Each server in turn, wherever the cache is: what it lacks is computed again."""
-
-    kind: Literal["round_robin"] = "round_robin"
-
-    def choose(self, loads: Sequence[int], home: int | None, turn: int) -> int:
-        return turn % len(loads)
-
-
-class ShortestQueue(Routing):
-    """The server with the fewest jobs, the lowest number among equals, wherever the cache is."""
-
-    kind: Literal["shortest_queue"] = "shortest_queue"
-
-    def choose(self, loads: Sequence[int], home: int | None, turn: int) -> int:
-        return _shortest(loads)
-
 
 class Affinity(Routing):
     """The server that holds the session's cache; a new session joins the shortest queue."""
 
+    pooled: ClassVar[bool] = False
     kind: Literal["affinity"] = "affinity"
-
-    def choose(self, loads: Sequence[int], home: int | None, turn: int) -> int:
-        return _shortest(loads) if home is None else home
-
-
-def _shortest(loads: Sequence[int]) -> int:
-    return min(range(len(loads)), key=loads.__getitem__)
 
 
 class Admission(Choice, family=True):
     """Whose keys and values a server's memory holds, where not all find room. A crash loses them either way."""
 
-    evicts: ClassVar[bool] = False
-    """Whether sessions are thrown out for others; if not, each has room for its whole request or waits for it."""
-    preempts: ClassVar[bool] = False
-    """Whether only those that came later are thrown out, and newcomers throw out nobody."""
-
-    @property
-    def moved_bytes_per_s(self) -> float | None:
-        """Rate at which caches go to the host's memory and come back, None where none does."""
-        return None
+    preempts: ClassVar[bool]
+    """Whether sessions that came later are thrown out; if not, each has room for its whole request or waits for it."""
 
 
 class WholeRequest(Admission):
     """A request is let in when there is room for all it may ever hold (`request_tokens`), and keeps that until its
     answer is made, or word has come that its device gives up.
 
-    Others wait in order of arrival; nobody overtakes, so a short request waits behind a long one. One that waits at a
-    server keeps nothing at others. So do TensorRT-LLM by default (GUARANTEED_NO_EVICT) and Text Generation Inference.
+    Others wait in order of arrival; nobody overtakes, so a short request waits behind a long one. So do TensorRT-LLM by
+    default (GUARANTEED_NO_EVICT) and Text Generation Inference.
     """
 
+    preempts: ClassVar[bool] = False
     kind: Literal["whole_request"] = "whole_request"
 
 
-class Evicting(Admission):
-    """What those have in common that throw sessions out."""
-
-    evicts: ClassVar[bool] = True
-    swap_bytes_per_s: float | None = Field(
-        None,
-        gt=0,
-        exclude_if=lambda rate: rate is None,
-        description="rate at which caches that are thrown out go to the host's memory, which holds all, and come back, "
-        "before the pass that needs it, one after another: 25e9 is assumed of PCIe 4.0 x16, whose limit is 31.5e9; "
-        "null: they are computed again",
-    )
-
-    @property
-    def moved_bytes_per_s(self) -> float | None:
-        return self.swap_bytes_per_s
-
-
-class Evict(Evicting):
-    """A pass makes room for what it runs over: sessions that are in no pass lose their caches, the least recently used
-    first, and what they lack is read again when they come back."""
-
-    kind: Literal["evict"] = "evict"
-
-
-class Preempt(Evicting):
+class Preempt(Admission):
     """A session that is in grows, and where there is no room throws out those that came after it, the latest first, or
     at last itself. A new one, or one that was thrown out, waits in order of arrival for free room for all of its text.
     While there is room for all that wait, passes take jobs in the order of their queue.
@@ -281,21 +203,6 @@ class CloudConfig(Part):
         None,
         exclude_if=lambda relocation: relocation is None,
         description="what becomes of a request whose device comes to another of several clouds; null: there is one",
-    )
-    prefill_servers: int = Field(
-        0,
-        ge=0,
-        le=10_000,
-        exclude_if=lambda servers: not servers,
-        description="servers beside these that run the first job of each session, and any that has lost its cache, and "
-        "then send the keys and values over; they have one queue, room for all, and do not fail",
-    )
-    kv_transfer_bytes_per_s: float = Field(
-        25e9,
-        gt=0,
-        exclude_if=lambda rate: rate == 25e9,
-        description="rate at which each of those sends, one session after another, when its pass is over; 25e9 is "
-        "assumed, of InfiniBand at 200 Gbit/s",
     )
     routing: Routing = Field(Shared(), description="which server a job goes to")
     batching: Batching = Field(BatchWaiting(), description="how waiting jobs share a pass")
@@ -430,13 +337,8 @@ class CloudConfig(Part):
 
     @property
     def all_servers(self) -> int:
-        """The servers of all clouds, those that prefill apart."""
+        """The servers of all clouds."""
         return self.clouds * self.servers
-
-    @property
-    def _routes_to_caches(self) -> bool:
-        """Whether jobs go where their sessions' caches are."""
-        return self.routing.pooled or isinstance(self.routing, Affinity)
 
     @model_validator(mode="after")
     def _failures_of_servers(self) -> Self:
@@ -450,18 +352,6 @@ class CloudConfig(Part):
         if self.clouds > 1 and self.relocation is None:
             ways = ", ".join(Relocation.kinds)
             raise ValueError(f"relocation = null: must be one of {ways} where clouds is more than 1")
-        if self.clouds > 1 and self.prefill_servers:
-            raise ValueError(f"prefill_servers = {self.prefill_servers}: must be 0 where clouds is more than 1")
-        if self.clouds > 1 and not self._routes_to_caches:
-            raise ValueError(f"routing = {self.routing.kind}: must be shared or affinity where clouds is more than 1")
-        return self
-
-    @model_validator(mode="after")
-    def _caches_stay_where_they_are_sent(self) -> Self:
-        if self.prefill_servers and not self._routes_to_caches:
-            raise ValueError(
-                f"routing = {self.routing.kind}: must be shared or affinity where prefill_servers send caches"
-            )
         return self
 
     def server_tokens(self, drafts_here: bool) -> int | None:
@@ -483,7 +373,7 @@ class CloudConfig(Part):
         """Bytes of a token's keys and values that are moved, None where nothing is. Raises ValueError where they are
         not known."""
         follows = self.relocation is not None and self.relocation.sends_caches
-        if self.admission.moved_bytes_per_s is None and not self.prefill_servers and not follows:
+        if not follows:
             return None
         models = [self.latency.footprint, self.drafter_latency.footprint if drafts_here else None]
         known = self.kv_token_bytes or sum(model.token_bytes for model in models if model)
@@ -519,10 +409,8 @@ class CloudConfig(Part):
         return tokens
 
     def _reads_again(self, evicts: bool) -> bool:
-        """Whether a text may have to be read again, its cache being lost or at another server."""
-        moves = self.servers > 1 and not self._routes_to_caches
-        evicts = evicts and self.admission.evicts
-        return moves or evicts or self.clouds > 1 or not isinstance(self.failures, NoDowntime)
+        """Whether a text may have to be read again, its cache being lost."""
+        return (evicts and self.admission.preempts) or self.clouds > 1 or not isinstance(self.failures, NoDowntime)
 
     def check_clocks(self, scheme: Scheme, requests: int, prompt: int, output: int, *, evicts: bool) -> None:
         """Raises ConfigError where a clock that the scheme needs was measured on a device and not on a server, or knows

@@ -79,17 +79,14 @@ class Memory:
             self._trees, self._asked = {}, {}
             self.predecoded.clear()
 
-    def flush(self, *, growing: bool = False) -> None:
-        """Writes the trees that have grown since they were read or written. `growing`: those that were requested since
-        the last flush may still grow, and are looked at again by the next one."""
+    def flush(self) -> None:
+        """Writes the trees that have grown since they were read or written."""
         if self._store is None:
             return
         with self._lock:
-            asked = list(self._asked.values())
-            if not growing:
-                self._asked = {}
+            asked, self._asked = self._asked, {}
             grown, size = dict[str, tuple[_Kept, Grown]](), 0
-            for kept in asked:
+            for kept in asked.values():
                 steps = count(kept.tree)
                 if steps > kept.steps and (blob := _written(kept.tree)) is not None:
                     grown[kept.key] = kept, Grown(kept.key, kept.pair, blob, kept.checksum)

@@ -7,13 +7,12 @@ All else is decoded when it is needed. So predecoding changes what a run costs, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from itertools import chain, islice
 
 from channels.uniforms import Uniforms
-from kinds import ConfigError
 from models.shared_passes import AT_A_TIME, concurrency, together
 from simulator.cell.cell import Cell
 from simulator.cell.device_classes import Equipped
@@ -35,7 +34,7 @@ Chain = tuple[int, Iterator[tuple[int, Ask]]]
 def predecode(cell: Cell, memory: Memory) -> None:
     """Leaves in the memory what the cell's requests will decode, as far as that is known. Does nothing where their
     passes could not meet, where requests may be given up, or where this was done for the same decodings before."""
-    at_a_time = _at_a_time(cell)
+    at_a_time = AT_A_TIME // concurrency()
     if at_a_time < 2 or not cell.models.pair.has_networks or not _all_are_awaited(cell):
         return
     if cell.decoding_id in memory.predecoded:
@@ -49,44 +48,6 @@ def predecode(cell: Cell, memory: Memory) -> None:
             for _, error in ended:
                 if error is not None:
                     break  # the run comes upon it again, at its time, and raises it
-
-
-def record(cell: Cell, memory: Memory, note: Callable[[int, int], object]) -> int:
-    """Decodes all requests of a cell and writes them to the store, without timing them; answers how many there are.
-
-    What is in the store already is not decoded again. Requests are written as they end, in lots, so that an interrupted
-    recording goes on where it was; `note(done, total)` hears of each. Raises ConfigError where a time decides what a
-    request decodes, and what decoding raises.
-    """
-    if not _all_are_awaited(cell) or not all(map(_is_known, cell.classes)):
-        raise ConfigError(
-            f"scheme = {cell.scheme.kind}: must be one whose rounds no time decides, in a workload that gives no "
-            "request up; what others decode is recorded by running them"
-        )
-    at_a_time, done, total = _at_a_time(cell), 0, cell.requests
-
-    def ended() -> None:
-        nonlocal done
-        done += 1
-        if done % at_a_time == 0:
-            memory.flush(growing=True)
-        note(done, total)
-
-    note(0, total)
-    work = partial(_Predecoder(cell, memory, ended).decode, _chains(cell))
-    try:
-        with closing(together([work] * at_a_time, at_a_time)) as texts:
-            for _, error in texts:
-                if error is not None:
-                    raise error
-    finally:
-        memory.flush()
-    return done
-
-
-def _at_a_time(cell: Cell) -> int:
-    """How many decodings run side by side here: as many as a pass takes."""
-    return (cell.models.pair.sequences or AT_A_TIME) // concurrency()
 
 
 def _chains(cell: Cell) -> Iterator[Chain]:
@@ -117,8 +78,7 @@ def _is_known(each: Equipped) -> bool:
 class _Predecoder:
     """Decodes the requests of one cell."""
 
-    def __init__(self, cell: Cell, memory: Memory, ended: Callable[[], object] = lambda: None) -> None:
-        self._ended = ended
+    def __init__(self, cell: Cell, memory: Memory) -> None:
         self._decoder = Decoder(cell, memory)
         self._taken: set[Tree] = set()
         """Texts that devices share are decoded once."""
@@ -130,7 +90,6 @@ class _Predecoder:
             text = Tokens()
             for number, ask in asked:
                 state, text = self._decode(device, number, ask, state, text)
-                self._ended()
                 if state is None:
                     break
 

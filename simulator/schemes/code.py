@@ -25,8 +25,8 @@ Prior = Annotated[
     str | None,
     Field(
         pattern=f"^([0-9a-f]{{{HASH_DIGITS}}})?$",
-        description="fingerprint of the tables of language that recoded reads, from `sqsim codec prior`; "
-        "null: those bundled for the vocabulary; '': none",
+        description="fingerprint of the tables of language that recoded reads; null: those bundled for the "
+        "vocabulary; '': none",
     ),
 ]
 

@@ -130,10 +130,8 @@ def _of_cloud(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "cloud.servers", cloud.servers, "1"
     if cloud.clouds > 1:
         yield "cloud.clouds", cloud.clouds, "1"
-    if cloud.prefill_servers:
-        yield "cloud.prefill_servers", cloud.prefill_servers, "0: there is one server"
     if cloud.order.ranks:
-        yield "cloud.order", cloud.order.kind, "arrival: this cloud knows no deadlines and no classes"
+        yield "cloud.order", cloud.order.kind, "arrival: this cloud knows no classes"
     if not memory_holds_all(cell):
         yield "cloud.kv_tokens", cloud.kv_tokens, "null: this machine's memory holds all"
     if cloud.drafts_per_pass > 1:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
-from math import inf, isnan, nan
+from math import isnan, nan
 from typing import Any, Final
 
 import simpy
@@ -175,17 +175,10 @@ def ordered_job(
         done=done,
         cloud_drafts=command.cloud_drafts,
         verified_drafts=command.verified_drafts,
-        due_s=_due_s(command, network.workload, request) if network.cloud.ranks else inf,
         priority=network.priority,
         number=number,
         mirrors=network.mirrors and not command.cloud_drafts,
     )
-
-
-def _due_s(command: machine.SubmitJob, workload: Workload, request: Request) -> float:
-    """When the next token of the job's text is due at the device; a limit that is null counts 0."""
-    made_tokens = max(0, command.text_tokens - (command.verified_drafts or 0) - len(request.prompt.tokens))
-    return request.arrival_s + (workload.slo_ttft_s or 0.0) + made_tokens * (workload.slo_tpot_s or 0.0)
 
 
 class Driver(ServedRequest):

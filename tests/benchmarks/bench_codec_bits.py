@@ -25,12 +25,12 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from channels.codec.context_coded import build_prior
 from channels.codec.paper_counts import paper_bits
 from channels.codec.wire import Draft, Format, length_bits
 from models.interface import LanguageModel, LoadedPair, Pair
 from models.shared_passes import AT_A_TIME, KnownPasses, knowing, together
 from models.verification import verify
+from tools import build_prior
 
 R = TypeVar("R")
 ROUND, ROUNDS = 5, 84

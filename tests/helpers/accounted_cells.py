@@ -114,7 +114,7 @@ CELLS: Final[dict[str, dict[str, Any]]] = {
     },
     "evictions": {
         "workload": asked(5, prompt_at_cloud=True, requests=1, output_tokens=24),
-        "cloud": {**ONE_BY_ONE, "kv_tokens": 71, "admission": "evict"},
+        "cloud": {**ONE_BY_ONE, "kv_tokens": 71, "admission": "preempt"},
     },
     "one at a time": {
         "workload": asked(3, prompt_at_cloud=True, requests=1, output_tokens=12),

@@ -1,4 +1,4 @@
-"""A small prior for tests, built by the shipped builder from the distributions of a seeded Markov source."""
+"""A small prior for tests, built as the bundled ones are from the distributions of a seeded Markov source."""
 
 from functools import cache
 from pathlib import Path
@@ -8,9 +8,10 @@ from filelock import FileLock
 
 from channels.codec import prior_files
 from channels.codec.coder.compiled import ROOT, hash_of_modules
-from channels.codec.context_coded import build_prior, prior_tables
+from channels.codec.context_coded import prior_tables
 from channels.codec.context_coded.context_model import WIDTH
 from kinds.files import cache_folder
+from tools import build_prior
 
 VOCABULARY = 300
 

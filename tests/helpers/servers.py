@@ -6,7 +6,6 @@ Times are whole numbers in floats, so that sums are exact and results may be com
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf
 from typing import ClassVar, Literal
 
 import simpy
@@ -65,7 +64,6 @@ class Bench:
         request: int | None = None,
         cloud_drafts: int = 0,
         verified_drafts: int | None = None,
-        due_s: float = inf,
         priority: int = 0,
     ) -> Visit:
         """Hands in a job now. A `prefill` reads all its tokens, others the first `read`; of its session's request this
@@ -86,7 +84,6 @@ class Bench:
             done=lambda: self.on_done(visit),
             cloud_drafts=cloud_drafts,
             verified_drafts=verified_drafts,
-            due_s=due_s,
             priority=priority,
         )
         visit = Visit(job, env.now)

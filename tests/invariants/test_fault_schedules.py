@@ -149,11 +149,11 @@ def faulty(number: int) -> tuple[str, Cell]:
     workload |= {"rate_per_s": one_of(rng, 0.5, 5.0)} if workload["kind"] == "poisson" else {"think_s": 0.1}
     cloud = {
         "servers": servers,
-        "routing": one_of(rng, "shared", "round_robin", "shortest_queue", "affinity"),
+        "routing": one_of(rng, "shared", "affinity"),
         "batching": one_of(rng, "none", "waiting", {"kind": "window", "cap": 3, "window_s": 0.03}, "continuous"),
         "token_budget": one_of(rng, None, 3, 12),
         "kv_tokens": one_of(rng, None, 27, 40),
-        "admission": ("evict", "whole_request")[number % 2],
+        "admission": ("preempt", "whole_request")[number % 2],
         "failures": downtime(rng, servers),
         "latency": {"kind": "affine", "base_s": 0.01, "per_token_s": 0.001},
         "drafter_latency": {"kind": "constant", "per_pass_s": 0.002},
@@ -175,15 +175,8 @@ def faulty(number: int) -> tuple[str, Cell]:
     for way in (uplink, downlink):
         way |= one_of(more, {}, {}, {}, *ON_AIR)
     cloud |= {"kv_block_tokens": one_of(more, 1, 1, 14), "kv_token_bytes": 1.0}
-    cloud["order"] = one_of(more, "arrival", "earliest_deadline")
-    if cloud["routing"] in ("shared", "affinity"):
-        cloud |= {"prefill_servers": one_of(more, 0, 0, 1, 2), "kv_transfer_bytes_per_s": one_of(more, 1e2, 1e4)}
-    workload |= {"slo_ttft_s": 0.2, "slo_tpot_s": 0.02}
     if cloud["kv_block_tokens"] > 1 and cloud["kv_tokens"]:
         cloud["kv_tokens"] += cloud["kv_tokens"] % 2 or 2  # 28 or 42
-    if cloud["admission"] == "evict":
-        swap_bytes_per_s = one_of(more, None, 1e3)
-        cloud["admission"] = {"kind": one_of(more, "evict", "preempt"), "swap_bytes_per_s": swap_bytes_per_s}
     roaming = np.random.default_rng((30, number))
     if number % 3 and all(way["sharing"] in ("fifo", "round_robin", "own") for way in (uplink, downlink)):
         if number % 2:
@@ -194,9 +187,8 @@ def faulty(number: int) -> tuple[str, Cell]:
             "interruption_s": one_of(roaming, 0.0, 0.05, 0.2),
             "packets": one_of(roaming, "forwarded", "lost"),
         }
-        if cloud["routing"] in ("shared", "affinity") and not cloud["prefill_servers"]:
-            kind = one_of(roaming, "kept", "moved", "read_again")
-            cloud |= {"clouds": 2, "relocation": {"kind": kind, "backhaul_bps": 1e3, "backhaul_s": 0.01}}
+        kind = one_of(roaming, "kept", "moved", "read_again")
+        cloud |= {"clouds": 2, "relocation": {"kind": kind, "backhaul_bps": 1e3, "backhaul_s": 0.01}}
     return scheme, cell(SCHEMES[scheme], workload=workload, cloud=cloud, edge=edge, uplink=uplink, downlink=downlink)
 
 
@@ -284,7 +276,7 @@ def verify(number: int, seen: Counter[str]) -> None:
         seen["handed over"] += int(plant.totals().hand_overs)
     seen["relocated"] += plant.cloud.relocated_bytes > 0
     seen["eviction"] += plant.cloud.evictions
-    assert made.cloud.admission.evicts or not plant.cloud.evictions
+    assert made.cloud.admission.preempts or not plant.cloud.evictions
     for way in plant.links:
         seen["lost"] += way.lost
         seen["dropped"] += way.dropped

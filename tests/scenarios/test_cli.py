@@ -170,13 +170,11 @@ NO_MODEL = [
     ["run", "nothing"],
     ["run", NAMES[0], "--set=seed=x"],
     ["codec", "cost", "law.txt"],
-    ["cache", "record", "big.yaml", "--dry-run"],
 ]
 
 
 def test_what_reads_results_alone_loads_no_scheme_and_what_needs_no_model_no_torch(tmp_path):
     (tmp_path / "law.txt").write_text("0.5\n0.5\n")
-    (tmp_path / "big.yaml").write_text("models: {pair: {kind: random_weights, batch: {sequences: 64, tokens: 512}}}\n")
     code = f"""
 import sys
 from scenarios.command.cli import main

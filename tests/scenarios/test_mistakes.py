@@ -30,7 +30,6 @@ class Mine(LatticeScheme):
         return q.argsort()[-1:]
 """
 MIRRORED = "{kind: mirrored, sparsifier: {kind: top_k, k: 2}}"
-PAIR = "{kind: synthetic, size: 48, contexts: 48, entropy_bits: 3, prompts: 12, prompt_tokens: 6}"
 MISTAKES = [
     (("run", "latency_vs_bandwith"), "did you mean latency_vs_bandwidth"),
     (("list", "nothing"), "no such scenario"),
@@ -164,16 +163,8 @@ MISTAKES = [
     (("codec", "decode", "0000", "--vocabulary=3", "--scheme={kind: k_sqs, k: 2}"), "decode: "),
     (("codec", "decode", "00", "--vocabulary=1", "--scheme=dense"), "vocabulary = 1"),
     (("codec", "decode", "0000000000", "--vocabulary=3", f"--scheme={MIRRORED}"), "mirrored: its payload holds"),
-    *((("codec", "prior", pair, *options, "--quick", "--quiet"), message) for pair, options, message in (
-        ("published", (), "pair published: its distributions are made up"),
-        ("nonsense", (), "nonsense"),
-        (PAIR, ("--temperature=0",), "temperature = 0: must be above 0"),
-        (PAIR, ("--number=3",), "number = 3: must be from 10"),
-        (PAIR, ("--texts=none.npy",), "none.npy: cannot be read (No such file"),
-        (PAIR, ("--texts=several.npz",), "several.npz: holds several arrays"),
-        (PAIR, (f"--seed={1 << 60}",), "below 2^60"),
-        (PAIR.replace("12", "1"), (), "one prompt alone"),
-    )),
+    (("codec", "prior", "sotu"), "argument ACTION = 'prior': retired in 0.4; 0.3 has it"),
+    (("cache", "record", "cell.yaml"), "argument [ACTION] = 'record': retired in 0.4; 0.3 has it"),
     (("check", "nosuch.py"), "nosuch.py: must be a Python file"),
     (("check", "nothing.py"), "file = nothing.py: registers nothing"),
     # recommendations
@@ -233,11 +224,6 @@ def npy(array: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def npz(array):
-    np.savez(file := io.BytesIO(), texts=array)
-    return file.getvalue()
-
-
 FILES = {
     "same_kind.py": SAME_KIND.encode(),
     "raises.py": b"raise ZeroDivisionError('over\\ntwo lines')\n",
@@ -256,7 +242,6 @@ FILES = {
     "negative.txt": b"1.5\n-.5\n",
     "one.txt": b"1\n",
     "square.npy": npy(np.full((2, 2), 0.25)),
-    "several.npz": npz(np.zeros((20, 12), np.int64)),
     "broken.npy": b"\x93NUMPY nothing",
     "emptied/summary.csv": b"",
     "lacking/summary.csv": b"scheme.kind,n\nk_sqs,1\n",

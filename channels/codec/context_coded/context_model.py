@@ -102,22 +102,3 @@ def all_raised(columns: npt.NDArray[np.int8], h: Int32s, raises: Int32s) -> None
             )  # fmt: skip
     for at in range(raises.size):
         raises[at] = min(max(raises[at] >> np.int32(5), np.int32(-LARGEST_RAISE)), np.int32(LARGEST_RAISE))
-
-
-def distribution_vectors(
-    texts: Int32s, top: Int32s, probabilities: npt.NDArray[np.floating], vocabulary: int, seed: int
-) -> npt.NDArray[np.float32]:
-    """A vector for each id, float32 [V, WIDTH], from distributions after each token of `texts` [N, T]: ids `top` [N, T,
-    M] with their probabilities [N, T, M]. Of fewer than WIDTH ids the last entries are 0."""
-    from scipy.sparse import coo_array  # here: a run that only codes does without
-    from scipy.sparse.linalg import svds
-
-    last = np.broadcast_to(texts[:, :, None], top.shape).reshape(-1)
-    shares = probabilities.reshape(-1).astype(np.float64)
-    table = coo_array((shares, (top.reshape(-1), last)), (vocabulary, vocabulary)).tocsr()
-    table.data = np.sqrt(table.data)
-    size = min(WIDTH, vocabulary - 1)
-    left, values, _ = svds(table, k=size, random_state=seed)
-    vectors = np.zeros((vocabulary, WIDTH), np.float32)
-    vectors[:, :size] = left * values
-    return vectors

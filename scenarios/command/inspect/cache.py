@@ -1,32 +1,19 @@
-"""`sqsim cache`: the rounds that were decoded and are kept: shown, recorded, to another machine and back, cleared.
-Rounds recorded where a pair's weights are can be imported where they are not (`simulator.decoding.recording`)."""
+"""`sqsim cache`: the rounds that were decoded and are kept: shown, to another machine and back, cleared.
+Rounds decoded where a pair's weights are can be imported where they are not (`simulator.decoding.recording`)."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kinds import ConfigError
-from kinds.mistakes import global_random_numbers_unused
 from models import pair_cards
-from models.fixed_batch import BatchFootprint
-from scenarios.command.options import RECORDING, ROLES
-from scenarios.command.progress_bar import ProgressBar
-from scenarios.command.run.run_plan import Changes, plan_around
-from scenarios.command.run.typed_settings import parse_settings
-from simulator.cell.cell import prepare_pairs
-from simulator.decoding.memory import Memory
+from scenarios.command.options import RECORDING
 from simulator.decoding.recording import Recorded, export, take_over
 from simulator.decoding.round_store import CAP_VARIABLE, RoundStore, Stored
-from simulator.protocols.predecode import record
-
-if TYPE_CHECKING:
-    from models.batched_passes import BatchedNetwork
 
 SHOWN = 12
 """Digits of a fingerprint."""
@@ -38,13 +25,11 @@ COLUMNS = "{:<12}  {:>8}  {:>8}  {:<16}  {}"
 """Fingerprint, entries, MB, last use, names."""
 
 
-def run(options: argparse.Namespace) -> str | Iterator[str]:
+def run(options: argparse.Namespace) -> str:
     """What to print. Raises ConfigError, one line."""
     store = RoundStore.here()
     if store is None:
         raise ConfigError(f"{CAP_VARIABLE} = 0: no rounds are kept; set it to a size in GB, or leave it out")
-    if options.action == "record":
-        return _recorded(options, store)
     if options.action == "export":
         file: Path = options.file
         if file.suffix != RECORDING:
@@ -57,56 +42,6 @@ def run(options: argparse.Namespace) -> str | Iterator[str]:
     if options.action == "clear":
         return _clear(store, options.pair)
     return _shown(store)
-
-
-def _recorded(options: argparse.Namespace, store: RoundStore) -> Iterator[str]:
-    """Decodes the requests of a cell, and tells what its pair takes: computed, then measured."""
-    (cell,) = plan_around(
-        options.cell, Changes(parse_settings(options.set), imports=tuple(options.imports), trust=options.trust)
-    ).cells
-    prepare_pairs([cell])
-    pair, footprints = cell.models.pair, cell.models.pair.footprints()
-    if not pair.has_networks:
-        raise ConfigError(f"models.pair = {pair.kind}: must be a pair of networks; this one needs no recording")
-    if footprints:
-        yield from _computed(footprints)
-    if options.dry_run:
-        return
-    loaded, memory = pair_cards.load(pair), Memory(store)
-    with ProgressBar(options.quiet) as progress, global_random_numbers_unused():
-        began_s = time.perf_counter()
-        requests = record(cell, memory, lambda done, total: progress(done, total, "requests"))
-        taken_s = time.perf_counter() - began_s
-    for role in ROLES if footprints else ():
-        yield _measured(role, getattr(loaded, role).shared)
-    yield f"{requests:,} requests in {taken_s:,.1f} s, {requests / taken_s:.3g} a second (measured)"
-    kept = {each.pair: each for each in store.summary()}[pair.fingerprint]
-    yield f"{store.path}: {kept.entries:,} entries of {pair.fingerprint[:SHOWN]}, {_mb(kept.bytes)} MB"
-
-
-def _computed(footprints: Sequence[BatchFootprint]) -> Iterator[str]:
-    batch, total = footprints[0].batch, 0
-    for role, each in zip(ROLES, footprints, strict=True):
-        total += each.weight_bytes + each.cache_bytes
-        yield (
-            f"{role} {each.size.name}: {each.size.parameters:,} parameters, {each.weight_bytes / 1e9:.3g} GB in "
-            f"float32; keys and values {each.kv_bytes_per_token / 1e3:.4g} kB a token, {each.cache_bytes / 1e9:.3g} GB "
-            f"of {batch.sequences} x {batch.tokens:,}; {each.flops_per_token / 1e9:.3g} GFLOP a token (computed)"
-        )
-    passes = max(each.pass_bytes_per_sequence for each in footprints) * batch.sequences
-    yield f"weights, keys and values: {total / 1e9:.3g} GB, and {passes / 1e9:.2g} GB in the widest pass (computed)"
-
-
-def _measured(role: str, network: BatchedNetwork) -> str:
-    spent, peak = network.spent, network.peak_bytes
-    if not spent.passes:
-        return f"{role}: no pass, all was recorded before"
-    memory = "" if peak is None else f", at most {peak / 1e9:.3g} GB of the GPU held so far"
-    return (
-        f"{role}: {spent.passes:,} passes of {network.batch.sequences} sequences, {spent.sequences / spent.passes:.3g} "
-        f"in use; {spent.tokens:,} tokens in {spent.seconds:.3g} s, {spent.tokens / spent.seconds:.3g} tokens/s on "
-        f"{network.module.device.type}{memory} (measured)"
-    )
 
 
 def _clear(store: RoundStore, pair: str | None) -> str:

@@ -18,8 +18,7 @@ from kinds import ConfigError, Part
 from kinds.arrays import Floats, Ints
 from kinds.files import read_bytes, read_lines, require_file
 from models.verification import dense, entropy_bits, total_variation
-from scenarios.command.progress_bar import ProgressBar
-from scenarios.command.run.typed_settings import parse_part, typed_pair
+from scenarios.command.run.typed_settings import parse_part
 from scenarios.findings.aligned_columns import screen_width, titled
 from simulator.cell.descriptions import shown
 from simulator.cell.imported_files import load_imports
@@ -53,8 +52,6 @@ class Wire:
 
 def run(options: argparse.Namespace) -> str:
     """Returns what to print. Raises ConfigError, one line."""
-    if options.action == "prior":
-        return _prior(options)
     load_imports(options.imports)
     try:
         context = tuple(int(word) for word in options.context.split(",") if word.strip())
@@ -71,17 +68,6 @@ def run(options: argparse.Namespace) -> str:
     if options.out is not None:
         options.out.write_bytes(payload)
     return payload.hex()
-
-
-def _prior(options: argparse.Namespace) -> str:
-    from scenarios.command.inspect import prior  # here: it loads what fits tables
-
-    effort = prior.QUICK if options.quick else prior.Effort()
-    if options.number is not None:
-        effort = replace(effort, texts=options.number)
-    reading = prior.ReadTexts(options.writer, options.texts, options.temperature, options.seed)
-    with ProgressBar(options.quiet) as progress:
-        return prior.build(typed_pair(options.pair), reading, effort, options.out, progress)
 
 
 def cost(q: Floats, code: Code | None, context: tuple[int, ...], schemes: Sequence[DraftScheme]) -> str:

@@ -48,7 +48,7 @@ class Cloud:
     ) -> None:
         self.env = env
         self._observer = observer
-        self.station = Station(env, "cloud", config.all_servers + config.prefill_servers)
+        self.station = Station(env, "cloud", config.all_servers)
         self.passes = 0
         self.round_passes = 0
         """Shares of passes that verify a round, or bring a session to its next token; not those that only read.
@@ -56,19 +56,14 @@ class Cloud:
         self.crashes = 0
         self.relocated_bytes = 0.0
         """Keys and values, or text, that one cloud has sent to another."""
-        self.ranks = config.order.ranks
-        """Whether it looks at when jobs are due, and at their priority."""
         self._config = config
         self._times = PassTimes(config, pass_uniforms, spell_uniforms)
-        swap_bytes_per_s = config.admission.moved_bytes_per_s
-        self._swap_s_per_token = token_bytes / swap_bytes_per_s if token_bytes and swap_bytes_per_s else 0.0
         self._pooled = config.routing.pooled and config.clouds == 1
         """Whether there is one pool for all."""
         self._served_s = 0.0
         self.class_use = ClassUse(classes, self._times)
-        self._turn = 0
-        self._homes: dict[SessionKey, list[ServerPool]] = {}
-        """Where jobs of a session went, the latest first; of use only where each server is a pool of its own."""
+        self._homes: dict[SessionKey, ServerPool] = {}
+        """Where a session's jobs go, unless there is one pool for all."""
         self._stranded: dict[Job, None] = {}
         self._over: set[SessionKey] = set()
         self._servers = [Server(number) for number in range(config.all_servers)]
@@ -80,17 +75,13 @@ class Cloud:
         """Whether there are several clouds."""
         self._placement = Placement(config.clouds, config.relocation)
         self._token_bytes = token_bytes or 0.0
-        prefilling = [Server(config.all_servers + number) for number in range(config.prefill_servers)]
-        self._prefill_pool = self._pool(prefilling, None) if prefilling else None
-        self._all_servers = [*self._servers, *prefilling]
-        self._transfer_s_per_token = (token_bytes or 0.0) / config.kv_transfer_bytes_per_s
         self._transfers: dict[SessionKey, CacheTransfer] = {}
         self._start_failures(failure_uniforms)
 
     @property
     def service_s(self) -> float:
         """Server-seconds of passes so far, those lost or under way included."""
-        return self._served_s + sum(self.env.now - server.since_s for server in self._all_servers if server.busy)
+        return self._served_s + sum(self.env.now - server.since_s for server in self._servers if server.busy)
 
     @property
     def evictions(self) -> int:
@@ -193,16 +184,11 @@ class Cloud:
             self._transfers[turn] = transfer
 
     def _pool(self, servers: list[Server], kv_tokens: int | None) -> ServerPool:
-        """A pool whose memory evicts sessions for others, or admits whole requests; never both."""
+        """A pool whose memory preempts sessions, or admits whole requests; never both."""
         config = self._config
         capacity_tokens = None if kv_tokens is None else kv_tokens * len(servers)
-        kv, reserved = (capacity_tokens, None) if config.admission.evicts else (None, capacity_tokens)
-        memory = KvMemory(
-            kv,
-            config.kv_block_tokens,
-            preempts=config.admission.preempts and kv is not None,
-            swaps=config.admission.moved_bytes_per_s is not None,
-        )
+        kv, reserved = (capacity_tokens, None) if config.admission.preempts else (None, capacity_tokens)
+        memory = KvMemory(kv, config.kv_block_tokens)
         reservations = KvReservations(reserved, config.kv_block_tokens, config.order)
         return ServerPool(servers, config.batching, config.token_budget, memory, reservations, config.order)
 
@@ -213,33 +199,19 @@ class Cloud:
 
     def _reached(self, session: SessionKey) -> Sequence[ServerPool]:
         """The pools that may hold something of a session."""
-        pools = self._pools if self._pooled else self._homes.get(session, ())
-        return pools if self._prefill_pool is None else (*pools, self._prefill_pool)
+        if self._pooled:
+            return self._pools
+        return [self._homes[session]] if session in self._homes else ()
 
     def _route(self, job: Job) -> None:
         if self._transfers and (transfer := self._transfers.get(job.session)):
             transfer.waiting = job
-            return
-        if self._prefill_pool is not None and self._has_no_cache(job):
-            self._prefill_pool.add(job)
-            self._dispatch(self._prefill_pool)
             return
         pool = self._pools[0] if self._pooled else self._choose(job.session)
         if pool is None or not pool.servers_up:
             self._stranded[job] = None
         elif pool.add(job):
             self._dispatch(pool)
-        else:
-            self._move_to(pool, job.session)
-
-    def _has_no_cache(self, job: Job) -> bool:
-        return job.read_tokens > 0 and not any(pool.kv.cached(job.session) for pool in self._reached(job.session))
-
-    def _send(self, server: Server, job: Job) -> None:
-        """A server that prefills sends what it has made, after what it sends already."""
-        server.sends_until_s = max(self.env.now, server.sends_until_s) + job.text_tokens * self._transfer_s_per_token
-        self._transfers[job.session] = transfer = CacheTransfer(job.session, job.text_tokens)
-        later(self.env, server.sends_until_s - self.env.now, partial(self._received, transfer))
 
     def _received(self, transfer: CacheTransfer, _: simpy.Event) -> None:
         session = transfer.session
@@ -254,14 +226,6 @@ class Cloud:
         else:
             self._relocate(session)
 
-    def _move_to(self, pool: ServerPool, session: SessionKey) -> None:
-        """A session that waits for admission to a pool has nothing elsewhere, or two could wait for each other for
-        ever."""
-        others = [other for other in self._homes.get(session, ()) if other is not pool]
-        for other in others:
-            self._homes[session].remove(other)
-            self._vacate(other, session)
-
     def _choose(self, session: SessionKey) -> ServerPool | None:
         """The pool for a session's job among those of its cloud that are up, if any is."""
         of_each = len(self._pools) // self._config.clouds
@@ -269,14 +233,10 @@ class Cloud:
         pools = [pool for pool in self._pools[first : first + of_each] if pool.servers_up]
         if not pools:
             return None
-        homes = self._homes.setdefault(session, [])
-        place = pools.index(homes[0]) if homes and homes[0].servers_up else None
-        pool = pools[self._config.routing.choose([pool.load for pool in pools], place, self._turn)]
-        self._turn += 1
-        if pool in homes:
-            homes.remove(pool)
-        homes.insert(0, pool)
-        return pool
+        home = self._homes.get(session)
+        if home is None or not home.servers_up:
+            home = self._homes[session] = min(pools, key=lambda pool: pool.load)
+        return home
 
     def _dispatch(self, pool: ServerPool) -> None:
         while (pool.jobs or pool.prefills) and (server := pool.free()):
@@ -284,8 +244,6 @@ class Cloud:
                 later(self.env, wait_s, partial(self._window_over, pool, pool.oldest()))
                 return
             if not self._begin(pool, server):
-                for session in pool.outside():
-                    self._move_to(pool, session)
                 return
 
     def _window_over(self, pool: ServerPool, job: Job, _: simpy.Event) -> None:
@@ -302,8 +260,6 @@ class Cloud:
         server.version += 1
         self.passes += 1
         duration_s = self._times.of_s(server.shares)
-        if self._swap_s_per_token:
-            duration_s += self._swap_s_per_token * pool.kv.take_moved_tokens()
         self.class_use.begin(server)
         for share in server.shares:
             job = share.job
@@ -332,10 +288,6 @@ class Cloud:
             else:
                 self._wait_again(job)
                 cut.append(job)
-            if pool is self._prefill_pool and share.completes:
-                pool.kv.forget(job.session)
-                if not (job.withdrawn or job.session in self._over):
-                    self._send(server, job)
             if self._over:
                 self._free_if_over(pool, job.session)
         if cut:
@@ -434,7 +386,7 @@ class Cloud:
 
 @dataclass(slots=True)
 class CacheTransfer:
-    """Keys and values on their way from a server that prefills, or from cloud to cloud."""
+    """Keys and values on their way from cloud to cloud."""
 
     session: SessionKey
     tokens: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf, nan
+from math import nan
 from typing import Literal
 
 from simulator.results.station import Customer
@@ -36,8 +36,6 @@ class Job:
     """Drafts that the cloud's own drafter makes for it before the pass."""
     verified_drafts: int | None = None
     """Drafts that are read and verified beside the pass; None where no round is: a prompt."""
-    due_s: float = inf
-    """When its session's next token is due, where somebody is to keep that."""
     priority: int = 0
     """Its device's; the lower, the sooner."""
     number: int = 0

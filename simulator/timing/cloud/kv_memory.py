@@ -1,10 +1,8 @@
-"""A server's cache memory: which sessions' tokens it holds, and who is evicted for whom."""
+"""A server's cache memory: which sessions' tokens it holds, and who is thrown out for whom."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterable
-from itertools import chain
 
 from simulator.cell.cloud_config import whole_blocks
 from simulator.timing.cloud.job import SessionKey
@@ -13,26 +11,19 @@ from simulator.timing.cloud.job import SessionKey
 class KvMemory:
     """Tokens held per session, in whole blocks; `evicted` counts sessions thrown out, `dropped` caches between turns.
 
-    Caches that are kept for another turn go first, the oldest first. Of the others that may go the least recently used
-    goes first, or, where it `preempts`, the latest to arrive, and only for a session that came before it and is in.
-    Where it `swaps`, what is thrown out waits in the host's memory and comes back with its session.
+    Caches that are kept for another turn go first, the oldest first. Of the others the latest to arrive goes first, and
+    only for a session that came before it and is in. Without a capacity nobody goes.
     """
 
-    def __init__(
-        self, capacity_tokens: int | None, block_tokens: int = 1, *, preempts: bool = False, swaps: bool = False
-    ) -> None:
+    def __init__(self, capacity_tokens: int | None, block_tokens: int = 1) -> None:
         self.capacity_tokens = capacity_tokens
         self.evicted = self.dropped = 0
-        self._moved_tokens = 0
-        self.preempts = preempts
-        self._swaps = swaps
         self._block_tokens = block_tokens
-        self._held: OrderedDict[SessionKey, int] = OrderedDict()
-        self._swapped: dict[SessionKey, int] = {}
-        self._received: set[SessionKey] = set()
-        """Those of them that came from another server, and are there for nothing."""
+        self._held: dict[SessionKey, int] = {}
+        self._received: dict[SessionKey, int] = {}
+        """What came from another server, and is let in with its session."""
         self._arrived: dict[SessionKey, tuple[int, int]] = {}
-        """Where that decides, the number of each session by arrival, and the tokens of its whole request."""
+        """Where there is a capacity, the number of each session by arrival, and the tokens of its whole request."""
         self._arrivals = 0
         self._whole_tokens = 0
         """Those of all of them, in whole blocks."""
@@ -40,6 +31,11 @@ class KvMemory:
         self._kept: dict[SessionKey, None] = {}
         """Sessions that are over, or go on and are not in yet, of whom something is held; the oldest first."""
         self._kept_tokens = 0
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a capacity."""
+        return self.capacity_tokens is not None
 
     @property
     def held_tokens(self) -> int:
@@ -56,8 +52,8 @@ class KvMemory:
         return session in self._held and session not in self._kept
 
     def cached(self, session: SessionKey) -> int:
-        """Tokens that need not be read again: held, in the host's memory, or received."""
-        return self._held.get(session, 0) or (self._swapped.get(session, 0) if self._swapped else 0)
+        """Tokens that need not be read again: held, or received."""
+        return self._held.get(session, 0) or (self._received.get(session, 0) if self._received else 0)
 
     def knows(self, session: SessionKey) -> bool:
         """Whether the session has arrived, or anything of it is cached."""
@@ -85,34 +81,22 @@ class KvMemory:
         return self._total - self._kept_tokens + need <= self.capacity_tokens
 
     def admit(self, session: SessionKey, tokens: int, pinned: Collection[SessionKey]) -> bool:
-        """Makes the session hold `tokens`, throwing out others but the pinned ones; False, and no change of what is
-        held for it, where that is not enough. Where it preempts, a session that does not find room is thrown out
-        itself, unless it may find some when pinned ones are not pinned any more."""
+        """Makes the session hold `tokens`, throwing out others but the pinned ones; False where that is not enough. A
+        session that does not find room is then thrown out itself, unless it may find some when pinned ones are not
+        pinned any more."""
         need = self._blocks(tokens) - self._blocks(self._held.get(session, 0))
-        if self.capacity_tokens is not None:
-            if not (self._preempt if self.preempts else self._make_room)(need, session, pinned):
-                return False
-            if session in self._held and not self.preempts:
-                self._held.move_to_end(session)
+        if self.capacity_tokens is not None and not self._make_room(need, session, pinned):
+            return False
         if self._kept:
             self.take_back(session)
-        if self._swapped and session in self._swapped:
-            back = self._swapped.pop(session)
-            self._moved_tokens += 0 if session in self._received else back
-            self._received.discard(session)
+        self._received.pop(session, None)
         self._held[session] = tokens
         self._total += need
         return True
 
     def receive(self, session: SessionKey, tokens: int) -> None:
         """Another server has sent so many tokens, which are let in with their session."""
-        self._swapped[session] = tokens
-        self._received.add(session)
-
-    def take_moved_tokens(self) -> int:
-        """How many were moved between the two memories since this was asked last."""
-        moved, self._moved_tokens = self._moved_tokens, 0
-        return moved
+        self._received[session] = tokens
 
     def crop(self, session: SessionKey, tokens: int) -> None:
         """At most the first `tokens` of what is held for a session stay."""
@@ -121,16 +105,15 @@ class KvMemory:
             self._held[session] = tokens
             self._total -= freed
             self._kept_tokens -= freed if session in self._kept else 0
-        elif self._swapped.get(session, 0) > tokens:
-            self._swapped[session] = tokens
+        elif self._received.get(session, 0) > tokens:
+            self._received[session] = tokens
 
     def forget(self, session: SessionKey) -> None:
         """Frees what is held for a session."""
         if self._kept:
             self.take_back(session)
         self._total -= self._blocks(self._held.pop(session, 0))
-        self._swapped.pop(session, None)
-        self._received.discard(session)
+        self._received.pop(session, None)
 
     def depart(self, session: SessionKey) -> None:
         """The session is gone."""
@@ -157,12 +140,11 @@ class KvMemory:
 
     def rename(self, session: SessionKey, to: SessionKey, tokens: int) -> None:
         """The first `tokens` of what was kept of a session are another's, who is not in yet; the rest is freed."""
-        cached, swapped, received = self.cached(session), session in self._swapped, session in self._received
+        cached, received = self.cached(session), session in self._received
         self.forget(session)
         if kept := min(cached, tokens):
-            if swapped:
-                self._swapped[to] = kept
-                self._received |= {to} if received else set()
+            if received:
+                self._received[to] = kept
             else:
                 self._held[to] = kept
                 self._total += self._blocks(kept)
@@ -172,7 +154,6 @@ class KvMemory:
         """Loses everything, and nobody is here any more."""
         self._arrived.clear()
         self._held.clear()
-        self._swapped.clear()
         self._received.clear()
         self._kept.clear()
         self._total = self._kept_tokens = self._whole_tokens = 0
@@ -184,17 +165,6 @@ class KvMemory:
         return tokens if self._block_tokens == 1 else whole_blocks(tokens, self._block_tokens)
 
     def _make_room(self, need: int, guest: SessionKey, pinned: Collection[SessionKey]) -> bool:
-        assert self.capacity_tokens is not None
-        excess = self._total + need - self.capacity_tokens
-        if excess <= 0:
-            return True
-        others = [session for session in self._held if session not in self._kept]
-        victims = [each for each in chain(self._kept, others) if each != guest and each not in pinned]
-        if excess > sum(self._blocks(self._held[session]) for session in victims):
-            return False
-        return self._evict(victims, need)
-
-    def _preempt(self, need: int, guest: SessionKey, pinned: Collection[SessionKey]) -> bool:
         assert self.capacity_tokens is not None
         if self._total + need <= self.capacity_tokens:
             return True
@@ -221,10 +191,7 @@ class KvMemory:
         return self._total + need <= self.capacity_tokens
 
     def _throw_out(self, victim: SessionKey) -> None:
-        tokens, kept = self._held[victim], victim in self._kept
+        kept = victim in self._kept
         self.forget(victim)
-        if self._swaps:
-            self._swapped[victim] = tokens
-            self._moved_tokens += tokens
         self.evicted += not kept
         self.dropped += kept

@@ -26,8 +26,6 @@ class Server:
         self.busy = False
         self.shares: list[Share] = []
         self.since_s = 0.0
-        self.sends_until_s = 0.0
-        """When the last cache that it sends to another server is there."""
         self.version = 0
 
 
@@ -79,7 +77,7 @@ class ServerPool:
     def may_wait(self) -> bool:
         """Whether jobs may wait beside a free server: for those in passes to give up memory, or, where none is thrown
         out for newcomers, for those that are in."""
-        return bool(self._running) or (self.kv.preempts and self.kv.held_tokens > self.kv.kept_tokens)
+        return bool(self._running) or (self.kv.limited and self.kv.held_tokens > self.kv.kept_tokens)
 
     def free(self) -> Server | None:
         """The first server that could take what waits: it is up and runs no pass."""
@@ -117,7 +115,7 @@ class ServerPool:
         if self.reservations.limited and not self.reservations.admit(job):
             return False
         self._make_room_for(job)
-        if self.kv.preempts:
+        if self.kv.limited:
             self.kv.arrive(job.session, job.request_tokens)
         if self._batching.chunked:
             self._queue(job)
@@ -162,11 +160,6 @@ class ServerPool:
         self.kv.clear()
         self.reservations.clear()
 
-    def outside(self) -> list[SessionKey]:
-        """Sessions whose jobs wait for room that others have, where sessions are preempted."""
-        waiting = chain(self.jobs, self.prefills) if self.kv.preempts else ()
-        return [job.session for job in waiting if not self.kv.is_in(job.session)]
-
     def oldest(self) -> Job:
         """The waiting job that has been here longest."""
         heads = [next(iter(queue)) for queue in (self.jobs, self.prefills) if queue]
@@ -194,7 +187,7 @@ class ServerPool:
         reread: dict[Job, None] = {}
         budget, cap, chunked = self._token_budget, self._batching.cap, self._batching.chunked
         evicted = self.kv.evicted
-        self._is_short = self.kv.preempts and not self.kv.fits(
+        self._is_short = self.kv.limited and not self.kv.fits(
             (job.session, job.text_tokens) for job in chain(self.jobs, self.prefills)
         )
         for job in self._in_order(reread):

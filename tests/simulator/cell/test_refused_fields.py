@@ -132,11 +132,6 @@ TOLD: list[tuple[dict[str, Any], str]] = [
     ({"fleet": 3}, "fleet = 3: "),
     ({"percentiles": ["ttft_p42_s"]}, "percentiles.0 = 'ttft_p42_s': "),
     # the cloud
-    ({"cloud.prefill_servers": -1}, "cloud.prefill_servers"),
-    ({"cloud": {"prefill_servers": 1, "routing": "round_robin"}}, "must be shared or affinity where prefill_servers"),
-    ({"cloud": {"prefill_servers": 1, "latency": "constant"}}, "cloud.kv_token_bytes = null: must be bytes where cac"),
-    ({"cloud": {"prefill_servers": 1, "kv_transfer_bytes_per_s": 0}}, "cloud.kv_transfer_bytes_per_s"),
-    ({"cloud.order": "earliest_deadline"}, "cloud.order = earliest_deadline: needs workload.slo_ttft_s or slo_tpot_s"),
     *[({"cloud.kv_tokens": each}, "cloud.kv_tokens = ") for each in (0, -1, 2.5, True, "much", "memroy")],
     *[({"edge.drafts_per_pass": drafts}, "edge.drafts_per_pass = ") for drafts in (0, 1_025, 1.5)],
     # links and prompts
@@ -199,8 +194,6 @@ TOLD: list[tuple[dict[str, Any], str]] = [
     ({"cloud.clouds": 2}, "relocation = null: must be one of kept, moved, read_again where clouds is more"),
     ({"cloud.relocation": "moved"}, "relocation = moved: must be left out where clouds is 1"),
     *[({"cloud": {"clouds": 2, "relocation": "kept", **fields}}, told) for fields, told in (
-        ({"prefill_servers": 1}, "prefill_servers = 1: must be 0 where clouds is more than 1"),
-        ({"routing": "round_robin"}, "routing = round_robin: must be shared or affinity"),
         ({"relocation": "moved", "latency": "constant"}, "cloud.kv_token_bytes = null"),
     )],
     # rounds under way

@@ -152,8 +152,7 @@ def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
     for changes in (
         {"uplink.rate.bps": 1e4},
         {"cloud.servers": 2},
-        {"cloud.kv_block_tokens": 16, "cloud.kv_token_bytes": 1.0, "cloud.admission": SWAPS, "cloud.order": "priority"},
-        {"cloud.prefill_servers": 2, "cloud.kv_transfer_bytes_per_s": 1e9},
+        {"cloud.kv_block_tokens": 16, "cloud.admission": "whole_request", "cloud.order": "priority"},
         ROAMING,
         {"workload.devices": 3},
         blocks,
@@ -263,7 +262,6 @@ def test_versions_change_a_result_s_identity(library: str, monkeypatch: pytest.M
     assert identity([BASE]) != before
 
 
-SWAPS: Final = {"kind": "preempt", "swap_bytes_per_s": 25e9}
 CHANGES: Final[dict[str, Callable[[], str]]] = {
     "question": lambda: identity([BASE], "another study"),
     "number of cells": lambda: identity([BASE, AHEAD]),
@@ -277,7 +275,6 @@ CHANGES: Final[dict[str, Callable[[], str]]] = {
             "downlink.mtu_bits": 500, "edge.latency": {"kind": "constant", "per_pass_s": 1.0}, "cloud.servers": 2,
             "uplink.headers": "schc", "edge.drafts_per_pass": 2, "cloud.drafts_per_pass": 2, "seed": 1,
             "cloud.kv_block_tokens": 16, "cloud.admission": "whole_request", "cloud.order": "priority",
-            "cloud.prefill_servers": 1,
             "percentiles": ["ttft_p95_s"], "fleet": {"a": {"count": 2}},
         }.items()
     },

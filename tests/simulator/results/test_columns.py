@@ -195,7 +195,7 @@ class Met:
         Met("waiting lines", "edge_queue_s", 0.1), Met("fleet", "prompt_uplink_s", 0.1),
         Met("streamed", "downlink_queue_s", 0.1), Met("streamed", "cloud_decode_s", 0.01),
         Met("co-located", "cloud_decode_s", 0.1), Met("evictions", "cloud_queue_s", 0.1),
-        Met("evictions", "prefill_s", 1.0), Met("one at a time", "cloud_queue_s", 0.3),
+        Met("evictions", "prefill_s", 0.17), Met("one at a time", "cloud_queue_s", 0.3),
     ],
     ids=lambda met: f"{met.cell}, {met.column}",
 )  # fmt: skip

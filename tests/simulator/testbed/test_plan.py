@@ -28,7 +28,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"workload.absences": {"kind": "scheduled", "away": [[0, 1.0, 2.0]]}}, "workload = closed"),
     ({"edge.concurrency": 2}, "edge.concurrency = 2"),
     ({"cloud.servers": 2}, "cloud.servers = 2"),
-    ({"cloud.prefill_servers": 1, "cloud.kv_token_bytes": 1.0}, "cloud.prefill_servers = 1"),
     ({"cloud.order": "priority"}, "cloud.order = priority"),
     ({"cloud.kv_tokens": 209}, "cloud.kv_tokens = 209"),
     ({"cloud.token_budget": 64}, "cloud.token_budget = 64"),
@@ -83,7 +82,7 @@ def test_what_cannot_be_run_is_named_on_one_line(fields: dict[str, Any], problem
 
 
 def test_any_admission_can_be_run_where_the_memory_holds_all() -> None:
-    for admission in ("whole_request", "evict", "preempt"):
+    for admission in ("whole_request", "preempt"):
         check(Cell().with_({"cloud.admission": admission, "cloud.kv_tokens": 210}))
 
 

@@ -155,22 +155,17 @@ class Preempting:
     requests: list[Asked]
     room_blocks: int
     block: int
-    swap_s: float | None
     evictions: int = 0
 
     def __post_init__(self) -> None:
-        self.inside, self.host = dict[int, int](), dict[int, int]()
-        self.moved_s = 0.0
+        self.inside = dict[int, int]()
 
     def free(self) -> int:
         return self.room_blocks - sum(-(-tokens // self.block) for tokens in self.inside.values())
 
     def throw_out(self, number: int) -> None:
-        tokens = self.inside.pop(number)
+        del self.inside[number]
         self.evictions += 1
-        if self.swap_s is not None:
-            self.host[number] = tokens
-            self.moved_s += self.swap_s * tokens
 
     def chosen(self, waiting: dict[int, int]) -> int | None:
         """Who runs next of those that wait, each up to a text: the first, where there is room for all."""
@@ -210,27 +205,18 @@ class Preempting:
                 coming.remove((now_s, number, turn))
                 waiting[number] = sum(self.requests[number].tokens[: turn + 1])
             if running is None and (running := self.chosen(waiting)) is not None:
-                kept = self.host.pop(running, None)
-                self.moved_s += (self.swap_s or 0.0) * (kept or 0)
                 text = waiting.pop(running)
-                ends_s = now_s + text - min(kept or self.inside.get(running, 0), text - 1) + self.moved_s
-                self.inside[running], self.moved_s = text, 0.0
+                ends_s = now_s + text - min(self.inside.get(running, 0), text - 1)
+                self.inside[running] = text
         return done
 
 
-@pytest.mark.parametrize("swap_s", [None, 0.25])
 @pytest.mark.parametrize(("room_tokens", "block"), [(64, 1), (64, 16), (71, 8)])
-def test_passes_end_when_the_twin_says_that_preempts_the_latest(
-    room_tokens: int, block: int, swap_s: float | None
-) -> None:
-    """A token's keys and values are a byte here, and 4 bytes a second cross to the host."""
+def test_passes_end_when_the_twin_says_that_preempts_the_latest(room_tokens: int, block: int) -> None:
     requests = asked(3, 150, 25.0)
-    fields = {"kind": "preempt"} | ({} if swap_s is None else {"swap_bytes_per_s": 1 / swap_s})
-    made = Sessions(
-        requests, batching="none", kv_tokens=room_tokens, admission=fields, kv_block_tokens=block, kv_token_bytes=1
-    )
+    made = Sessions(requests, batching="none", kv_tokens=room_tokens, kv_block_tokens=block)
     made.run()
-    twin = Preempting(requests, room_tokens // block, block, swap_s)
+    twin = Preempting(requests, room_tokens // block, block)
     for mine, its in zip(made.done_s(), twin.done_s(), strict=True):
         assert mine == pytest.approx(its, rel=1e-12)
     assert made.cloud.evictions == twin.evictions > 10
@@ -251,27 +237,24 @@ def test_blocks_of_16_let_in_as_many_as_have_whole_ones() -> None:
 @settings(max_examples=100, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
-    routing=st.sampled_from(["shared", "round_robin", "shortest_queue", "affinity"]),
+    routing=st.sampled_from(["shared", "affinity"]),
     batching=st.sampled_from(["none", "waiting", {"kind": "window", "cap": 3, "window_s": 7}, "continuous"]),
     servers=st.integers(1, 3),
     crashes=st.booleans(),
     budget=st.sampled_from([None, 12]),
     block=st.sampled_from([1, 16]),
     room_tokens=st.sampled_from([None, 96, 96]),
-    admission=st.sampled_from(["whole_request", "evict", "preempt", {"kind": "preempt", "swap_bytes_per_s": 4}]),
+    admission=st.sampled_from(["whole_request", "preempt"]),
     order=st.sampled_from(["arrival", "priority"]),
-    prefill_servers=st.sampled_from([0, 1, 2]),
     ties=st.booleans(),
     reads_first=st.booleans(),
 )
 def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_but_by_those_before_it(
     seed: int, routing: str, batching: object, servers: int, crashes: bool, budget: int | None, block: int,
-    room_tokens: int | None, admission: object, order: str, prefill_servers: int, ties: bool, reads_first: bool,
+    room_tokens: int | None, admission: str, order: str, ties: bool, reads_first: bool,
 ) -> None:  # fmt: skip
     """Crashes, and requests that are given up; with `ties` all in whole seconds, so that events coincide all the
     time."""
-    if routing not in ("shared", "affinity"):
-        prefill_servers = 0
     requests = asked(seed, 12, 5.0)
     if ties:
         requests = [
@@ -280,8 +263,7 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_b
         ]
     made = Sessions(
         requests, seed=seed, servers=servers, routing=routing, batching=batching, kv_tokens=room_tokens,
-        token_budget=budget, kv_block_tokens=block, kv_token_bytes=1, admission=admission, order=order,
-        prefill_servers=prefill_servers, kv_transfer_bytes_per_s=2.0,
+        token_budget=budget, kv_block_tokens=block, admission=admission, order=order,
         failures={"kind": "random", "mean_there_s": 15, "mean_away_s": 3} if crashes else "none",
     )  # fmt: skip
     made.reads_first = reads_first
@@ -301,14 +283,10 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_b
             if admission == "whole_request" and room_tokens is not None:
                 assert pool.kv.held_tokens <= pool.reservations.taken_tokens <= most_tokens
             idle = pool.free() and pool.waiting and pool.ready_s() < made.env.now
-            if idle and admission == "evict":
-                idle = held or not pool.may_wait
-            elif idle and not held:  # nobody that waits is in, and the first of them has no room
+            if idle and not held:  # nobody that waits is in, and the first of them has no room
                 first = min((*pool.jobs, *pool.prefills), key=pool._turn)
                 idle = pool.kv.is_in(first.session) or pool.kv.fits([(first.session, first.text_tokens)])
             assert not idle, "I5"
-        prefills = made.cloud._prefill_pool
-        assert not (prefills and prefills.free() and prefills.waiting and prefills.ready_s() < made.env.now), "I5"
     assert made.cloud.station.area == pytest.approx(made.cloud.station.sojourn_s, rel=1e-9), "I4"
     for number, request in enumerate(requests):
         done = [len(visit.done_s) for visit in made.ran[number]]
@@ -316,7 +294,7 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_b
         assert max(done, default=0) <= 1
     if admission != "whole_request":
         return
-    if reads_first and not crashes and (routing in ("shared", "affinity") or servers == 1):
+    if reads_first and not crashes:
         later = [visit for visits in made.ran.values() for visit in visits[1:]]
         assert all(state != "prefill" for visit in later for _, state in visit.states)
     if routing == "shared" and order == "arrival" and room_tokens is not None:
@@ -332,16 +310,15 @@ def run_cell(scheme: object, memory: Memory, **cloud: object) -> dict[str, float
     return dict(ran(made, memory).result.summary)
 
 
-def test_sixteen_devices_in_room_for_eight_run_at_half_the_rate_and_thrash_where_they_are_thrown_out() -> None:
+def test_sixteen_devices_in_room_for_eight_run_at_half_the_rate() -> None:
     """Streamed decoding, passes bound by memory: eight at a time make half the tokens a second, twice over."""
     memory, half = Memory(), 8 * (8 + 24 + 1)
     free = run_cell("cloud_only", memory)
     held = run_cell("cloud_only", memory, kv_tokens=half, admission="whole_request")
-    thrown = run_cell("cloud_only", memory, kv_tokens=half, admission="evict")
+    thrown = run_cell("cloud_only", memory, kv_tokens=half, admission="preempt")
     assert held["cloud_evictions"] == 0 < thrown["cloud_evictions"]
     assert 0.5 <= held["tokens_per_s"] / free["tokens_per_s"] < 0.6
-    assert thrown["tokens_per_s"] < held["tokens_per_s"]
-    assert thrown["prefill_s"] > 10 * held["prefill_s"] and held["cloud_queue_s"] > 10 * free["cloud_queue_s"]
+    assert thrown["prefill_s"] > held["prefill_s"] and held["cloud_queue_s"] > 10 * free["cloud_queue_s"]
 
 
 @pytest.mark.parametrize(
@@ -349,26 +326,24 @@ def test_sixteen_devices_in_room_for_eight_run_at_half_the_rate_and_thrash_where
     [
         {"batching": {"kind": "waiting", "cap": 3}},
         {"batching": {"kind": "continuous", "cap": 4}, "token_budget": 12, "kv_block_tokens": 16},
-        {"batching": {"kind": "continuous", "cap": 4}, "token_budget": 12, "order": "earliest_deadline"},
-        {"batching": "none", "servers": 3, "routing": "round_robin"},
+        {"batching": "none", "servers": 2, "routing": "affinity"},
         {"batching": {"kind": "waiting", "cap": 3}, "failures": {"kind": "random", "mean_there_s": 1.0}},
     ],
     ids=str,
 )
 def test_where_there_is_room_for_all_no_admission_changes_a_table(cloud: dict[str, object]) -> None:
-    asked = {"kind": "closed", "devices": 12, "requests": 2, "prompt_tokens": 16, "output_tokens": 24, "distinct": 4,
-             "slo_ttft_s": 0.5, "slo_tpot_s": 0.05}  # fmt: skip
+    asked = {"kind": "closed", "devices": 12, "requests": 2, "prompt_tokens": 16, "output_tokens": 24, "distinct": 4}
     memory, room = Memory(), 2 * 12 * (16 + 24 + 9 + 15)
     latency = {"kind": "affine", "base_s": 0.02, "per_token_s": 1e-3}
     tables = []
-    for kind in ("whole_request", "preempt", "evict"):
+    for kind in ("whole_request", "preempt"):
         fields = {"kv_tokens": room, "latency": latency, "admission": kind, **cloud}
         made = cell("k_sqs", workload=asked, cloud=fields, uplink=link(1e5, sharing="own"))
         assert memory_holds_all(made) and not memory_holds_all(made.with_({"cloud.kv_tokens": 300}))
         found = ran(made, memory).result
         assert found.summary["cloud_queue_s"] > 0.01, "nobody waits for a pass"
         tables.append([table.drop(columns="cell").to_csv() for table in (found.requests, found.rounds)])
-    assert tables[0] == tables[1] == tables[2]
+    assert tables[0] == tables[1]
 
 
 @pytest.mark.parametrize("absent", [True, False])

@@ -1,5 +1,4 @@
-"""Who goes first of those that wait: by deadline and by class, against a slow twin and closed forms; what crashes
-cost."""
+"""Who goes first of those that wait, against a slow twin and closed forms; what crashes cost."""
 
 from __future__ import annotations
 
@@ -8,40 +7,34 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cells import cell, link
+from cells import cell
 from plants import ran
 from servers import Bench, Visit
 
 from simulator.decoding.memory import Memory
-from simulator.timing.cloud import Cloud, Job
 
 pytestmark = pytest.mark.usefixtures("called_once")
 
-Asked = list[tuple[float, int, float]]
-"""(arrival_s, tokens, due_s) of each job; no two arrive in one tick, and a pass is whole ticks."""
+Asked = list[tuple[float, int, int]]
+"""(arrival_s, tokens, priority) of each job; no two arrive in one tick, and a pass is whole ticks."""
 
 
 def asked(seed: int, jobs: int, load: float) -> Asked:
     rng = np.random.default_rng(seed)
     arrivals_s = np.cumsum(rng.exponential(4.0 / load, jobs)).tolist()
-    return [(at_s, int(rng.integers(1, 8)), at_s + float(rng.exponential(30.0))) for at_s in arrivals_s]
-
-
-def class_of(due_s: float) -> int:
-    """A fair coin."""
-    return int(due_s * 1e6) % 2
+    return [(at_s, int(rng.integers(1, 8)), int(rng.integers(2))) for at_s in arrivals_s]
 
 
 def served(jobs: Asked, **fields: object) -> list[float]:
     bench = Bench(batching="none", **fields)
-    for number, (at_s, tokens, due_s) in enumerate(jobs):
-        bench.at(at_s, (number, 0), tokens, due_s=due_s, priority=class_of(due_s))
+    for number, (at_s, tokens, priority) in enumerate(jobs):
+        bench.at(at_s, (number, 0), tokens, priority=priority)
     bench.run()
     return [visit.done_s[0] for visit in bench.visits]
 
 
-def by_deadline(jobs: Asked) -> list[float]:
-    """One server that takes, each time that it is free, the job of those there that is due first."""
+def by_priority(jobs: Asked) -> list[float]:
+    """One server that takes, each time that it is free, the first job of the lowest class there."""
     now_s, left, done = 0.0, set(range(len(jobs))), [0.0] * len(jobs)
     while left:
         now_s = max(now_s, min(jobs[number][0] for number in left))
@@ -51,10 +44,10 @@ def by_deadline(jobs: Asked) -> list[float]:
     return done
 
 
-def test_jobs_are_done_when_the_twin_says_that_takes_who_is_due_first() -> None:
+def test_jobs_are_done_when_the_twin_says_that_takes_the_lowest_class_first() -> None:
     jobs = asked(1, 400, 0.9)
-    assert served(jobs, order="earliest_deadline") == pytest.approx(by_deadline(jobs), rel=1e-12)
-    assert served(jobs) != served(jobs, order="earliest_deadline")
+    assert served(jobs, order="priority") == pytest.approx(by_priority(jobs), rel=1e-12)
+    assert served(jobs) != served(jobs, order="priority")
 
 
 def test_mean_waits_of_two_classes_are_cobham_s() -> None:
@@ -64,7 +57,7 @@ def test_mean_waits_of_two_classes_are_cobham_s() -> None:
     jobs = asked(3, 6000, load)
     done = served(jobs, order="priority")
     waits = np.array([end_s - at_s - tokens for end_s, (at_s, tokens, _) in zip(done, jobs, strict=True)])
-    classes = np.array([class_of(due_s) for _, _, due_s in jobs])
+    classes = np.array([priority for _, _, priority in jobs])
     residual = load / 4.0 * (sizes**2).mean() / 2
     for place, expected in enumerate((residual / (1 - load / 2), residual / (1 - load / 2) / (1 - load))):
         means = np.array([part.mean() for part in np.array_split(waits[classes == place], 30)])
@@ -100,30 +93,15 @@ ASKED = {"kind": "closed", "devices": 6, "requests": 2, "prompt_tokens": 8, "out
 SLOW = {"batching": {"kind": "waiting", "cap": 2}, "latency": {"kind": "affine", "base_s": 0.05, "per_token_s": 1e-3}}
 
 
-@pytest.mark.parametrize("scheme", ["cloud_only", "colocated", {"kind": "k_sqs", "max_drafts": 3}])
-def test_a_job_is_due_when_its_next_token_is(scheme: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    due = list[tuple[float, Job]]()
-    submit = Cloud.submit
-    monkeypatch.setattr(Cloud, "submit", lambda self, job: (due.append((job.due_s, job)), submit(self, job)))
-    asks = {**ASKED, "devices": 1, "requests": 1, "slo_ttft_s": 0.5, "slo_tpot_s": 0.25}
-    run = ran(cell(scheme, workload=asks, cloud={**SLOW, "order": "earliest_deadline"}, uplink=link(1e5)))
-    [request] = run.requests
-    before = [sum(row.committed for row in request.rounds[:number]) for number in range(len(request.rounds))]
-    expected = [0.5 + 0.25 * tokens for tokens in before]
-    found = [due_s for due_s, job in due if job.verified_drafts is not None]
-    assert found == expected and min(due_s for due_s, _ in due) == 0.5
-
-
-def run_in(order: str, memory: Memory, **workload: object) -> Any:
+def run_in(order: str, memory: Memory) -> Any:
     fleet = {name: {"count": 3, "priority": place} for place, name in enumerate(("first", "last"))}
-    asks = {**ASKED, "slo_ttft_s": 0.2, "slo_tpot_s": 0.1, **workload}
-    return ran(cell("k_sqs", workload=asks, fleet=fleet, cloud={**SLOW, "order": order}), memory)
+    return ran(cell("k_sqs", workload=ASKED, fleet=fleet, cloud={**SLOW, "order": order}), memory)
 
 
 def test_the_order_decides_no_token_and_who_waits() -> None:
     memory = Memory()
-    runs = {order: run_in(order, memory) for order in ("arrival", "earliest_deadline", "priority")}
-    assert runs["arrival"].texts == runs["earliest_deadline"].texts == runs["priority"].texts
+    runs = {order: run_in(order, memory) for order in ("arrival", "priority")}
+    assert runs["arrival"].texts == runs["priority"].texts
     took = {
         order: [np.mean([each.finish_s - each.arrival_s for each in run.requests if each.device // 3 == place])
                 for place in (0, 1)]

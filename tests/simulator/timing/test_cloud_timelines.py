@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("called_once")
 A, B, C, D = (0, 0), (1, 0), (2, 0), (3, 0)
 Happens = Callable[[Bench], None]
 Began = list[list[float]]
-EVICTS = {"kv_tokens": 60, "admission": "evict", "latency": {"kind": "constant", "per_pass_s": 10}}
+SMALL = {"kv_tokens": 60, "latency": {"kind": "constant", "per_pass_s": 10}}
 """Two servers with one memory of 2 x 60, passes of 10 s."""
 NOTED = {"latency": "noted_in_tests"}
 
@@ -117,64 +117,44 @@ PLAYS = {
         done=[[10.0], [11.0], [214.0]],
         states={2: [(60.0, "queue"), (200.0, "prefill")]},
     ),
-    "admission: A, who waits for server 1, reserves nothing on 0, or A and B would wait for each other for ever": Play(
-        {"servers": 2, "routing": "round_robin", "kv_tokens": 100, **WHOLE},
-        [job(0, A, 10, request=60, prefill=True), job(1, B, 10, request=60, prefill=True), job(50, C, 1, request=10),
-         job(100, A, 12, read=10, request=60), job(101, B, 12, read=10, request=60), forget(300, B)],
-        states={3: [(100.0, "queue"), (300.0, "prefill")], 4: [(101.0, "prefill")]},
-    ),
-    "memory: B's prefill evicts A, who is read again, 16 tokens a pass, which C's decoding shares": Play(
-        {"batching": "continuous", "token_budget": 16, "kv_tokens": 100, "admission": "evict"} | NOTED,
-        [job(0, A, 60, prefill=True), job(200, B, 80, prefill=True), forget(400, B), job(500, A, 64, read=60),
-         job(501, C, 2)],
-        works=[*[((16, 16 * n),) for n in range(3)], ((12, 48),), *[((16, 16 * n),) for n in range(5)],
-               ((16, 0),), ((2, 0), (14, 16)), ((16, 30),), ((14, 46),), ((4, 60),)],
+    "memory: A grows and throws out B, who is read again, 16 tokens a pass, which C's decoding shares": Play(
+        {"batching": "continuous", "token_budget": 16, "kv_tokens": 100} | NOTED,
+        [job(0, A, 60, prefill=True, request=90), job(200, B, 30, prefill=True, request=80),
+         job(400, A, 80, read=60, request=90), forget(600, A), job(700, B, 34, read=30, request=80), job(701, C, 2)],
+        works=[*[((16, 16 * n),) for n in range(3)], ((12, 48),), ((16, 0),), ((14, 16),), ((20, 60),),
+               ((16, 0),), ((2, 0), (14, 16)), ((4, 30),)],
         evictions=1,
     ),
-    "memory: a waiting job whose cache is evicted is a prefill now, and goes behind those that lost nothing": Play(
-        {"batching": {"kind": "continuous", "cap": 1}, "kv_tokens": 70, "admission": "evict"},
-        [job(0, A, 30, prefill=True), job(40, C, 30, prefill=True), job(100, D, 35), job(101, A, 32, read=30),
-         job(102, C, 32, read=30)],
-        [[0.0], [40.0], [100.0], [137.0], [135.0]],
-    ),
-    "memory: it admits no job beside those that fill it": Play(
-        {"servers": 2, **ALONE, **EVICTS},
-        [job(0, A, 50), job(0, B, 50), job(1, C, 50), job(4, D, 10)],
-        [[0.0], [0.0], [10.0], [10.0]],
-        evictions=1,
+    "memory: it admits no job beside those that fill it, and D's 10 wait behind C's 50": Play(
+        {"servers": 2, **ALONE, **SMALL},
+        [job(0, A, 50), job(0, B, 50), job(1, C, 50), job(4, D, 10), forget(12, A)],
+        [[0.0], [0.0], [12.0], [12.0]],
+        evictions=0,
     ),
     "memory: in one pass it bounds the batch": Play(
-        EVICTS | {"kv_tokens": 100, "batching": "waiting"},
-        [job(0, each, 45) for each in (A, B, C, D)],
+        SMALL | {"kv_tokens": 100, "batching": "waiting"},
+        [*[job(0, each, 45) for each in (A, B, C, D)], forget(5, A), forget(15, B)],
         [[0.0], [10.0], [10.0], [20.0]],
     ),
     "memory: when the head of the queue cancels the next begins at once": Play(
-        {"servers": 2, **ALONE, **EVICTS}, [*FILLED, withdraw(7, 1)], [[0.0], [], [7.0]]
+        {"servers": 2, **ALONE, **SMALL}, [*FILLED, withdraw(7, 1)], [[0.0], [], [7.0]]
     ),
     "memory: a cancelled job holds its share to the end of its pass": Play(
-        {"servers": 2, **ALONE, **EVICTS}, [*FILLED, withdraw(7, 0), forget(7, A)], [[0.0], [10.0], [10.0]]
+        {"servers": 2, **ALONE, **SMALL}, [*FILLED, withdraw(7, 0), forget(7, A)], [[0.0], [10.0], [10.0]]
     ),
     "routing: a shared pool has the cache at hand": Play(
         {"servers": 2, "routing": "shared", **ALONE, **NOTED}, BUSY_HOME,
         [[0.0], [500.0], [1000.0]], works=[((10, 0),), ((1000, 0),), ((2, 10),)],
     ),
-    "routing: the shortest queue leaves a busy home, and reads all again": Play(
-        {"servers": 2, "routing": "shortest_queue", **ALONE, **NOTED}, BUSY_HOME,
-        [[0.0], [500.0], [1000.0]], works=[((10, 0),), ((1000, 0),), ((12, 0),)],
-    ),
     "routing: affinity waits for a busy home": Play(
         AFFINE | ALONE | NOTED, BUSY_HOME, [[0.0], [500.0], [1500.0]], works=[((10, 0),), ((1000, 0),), ((2, 10),)]
-    ),
-    "routing: round robin computes again what the other server holds": Play(
-        {"servers": 2, "routing": "round_robin", **ALONE, **NOTED}, GROWING,
-        works=[((10, 0),), ((12, 0),), ((4, 10),), ((4, 12),)],
     ),
     **{
         f"routing: where the cache is at hand only new tokens are computed ({routing})": Play(
             {"servers": 2, "routing": routing, **ALONE, **NOTED}, GROWING,
             works=[((10, 0),), ((2, 10),), ((2, 12),), ((2, 14),)],
         )
-        for routing in ("shared", "affinity", "shortest_queue")
+        for routing in ("shared", "affinity")
     },
     "routing: a rejected tail is computed again": Play(
         {"servers": 2, **ALONE, **NOTED}, [job(0, A, 20), crop(100, A, 13), job(200, A, 21)],
@@ -196,7 +176,7 @@ PLAYS = {
         works=[((100, 0),), ((100, 0),), ((10, 100),), ((110, 0),), ((10, 100),)],
     ),
     "crashes: a job in the queue of a crashed server moves at once": Play(
-        {"servers": 2, "routing": "round_robin", **ALONE} | down((0, 5, 500)),
+        AFFINE | ALONE | down((0, 5, 500)),
         [job(0, (number, 0), 10) for number in range(4)],
         done=[[30.0], [10.0], [40.0], [20.0]],
     ),
@@ -215,7 +195,7 @@ PLAYS = {
             [job(0, A, 10), job(0, B, 10), job(10, C, 10), withdraw(12, 1)],
             done=[[40.0], [], [50.0]],
         )
-        for routing in ("shared", "round_robin", "shortest_queue", "affinity")
+        for routing in ("shared", "affinity")
     },
 }  # fmt: skip
 

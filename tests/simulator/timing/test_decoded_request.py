@@ -100,7 +100,7 @@ def any_cell(number: int) -> Cell:
         "servers": servers,
         "routing": one_of(rng, "shared", "shared", "affinity"),
         "batching": one_of(rng, "none", "waiting", {"kind": "window", "cap": 3, "window_s": 0.03}, "continuous"),
-        "admission": one_of(rng, "evict", "preempt", "whole_request"),
+        "admission": one_of(rng, "preempt", "preempt", "whole_request"),
         "kv_tokens": one_of(rng, None, None, 60),
         "failures": one_of(rng, *["none"] * 4, {"kind": "random", "mean_there_s": 0.5, "mean_away_s": 0.1}),
         "latency": one_of(rng, {"kind": "constant", "per_pass_s": 0.02}, {"kind": "affine", "base_s": 0.01}),
@@ -123,8 +123,6 @@ def any_cell(number: int) -> Cell:
     block = one_of(headers, 1, 1, 1, 2, 3)
     if block > 1:
         edge |= {"drafts_per_pass": block, "latency": {"kind": "affine", "base_s": 0.004, "per_token_s": 1e-3}}
-    if cloud["admission"] == "evict":
-        cloud["admission"] = one_of(np.random.default_rng((30, number)), "evict", "preempt")
     for each in links.values():
         each["headers"] = rarely(headers, 0.04, one_of(headers, "plain", *HEADERS), "rohc")
     return cell(scheme, workload=workload, cloud=cloud, edge=edge, fleet=fleet, seed=number % 7, **links)

@@ -132,7 +132,7 @@ def test_each_class_is_summed_up_by_itself_and_all_of_them_together(watched: tup
 
 
 TWO_SERVERS = {"servers": 2, "failures": {"kind": "scheduled", "away": [[0, 0.3, 0.5], [1, 0.9, 1.4]]}}
-PAGED = {"batching": {"kind": "continuous", "cap": 4}, "kv_tokens": 30, "kv_token_bytes": 1}
+PAGED = {"batching": {"kind": "continuous", "cap": 4}, "kv_tokens": 30}
 WINDOW = {"kind": "selective_repeat", "timeout_s": 0.3}
 ACKS = {"half_duplex": "device", "sharing": "own", "arq": WINDOW | {"ack_bits": 40}}
 AT_ONCE = {way: link(2e4, loss=LOSSY, sharing="processor") for way in ("uplink", "downlink")}
@@ -149,7 +149,6 @@ SHARED: dict[str, dict[str, Any]] = {
         "cloud": {"batching": "continuous", "token_budget": 12},
     },
     "preempted": {"cloud": PAGED | {"admission": "preempt"}},
-    "swapped": {"cloud": PAGED | {"admission": {"kind": "preempt", "swap_bytes_per_s": 2e3}}},
     "at once, crashes": AT_ONCE | {"cloud": TWO_SERVERS | {"batching": "waiting"}},
     "at once, cut off": AT_ONCE | {"horizon_s": 2.6},
     "half duplex": {"uplink": link(1e4, **ACKS), "downlink": link(1e4, loss=LOSSY, **ACKS)},
@@ -246,7 +245,7 @@ def test_classes_together_have_all_that_they_share_and_each_what_an_observer_add
             seconds[classes[device]] += took_s * part_s / sum(alone_s)
     cloud = watch.plant.cloud
     assert cloud.crashes or "crashes" not in name
-    assert cloud.evictions or name not in ("preempted", "swapped")
+    assert cloud.evictions or name != "preempted"
     assert any(len({classes[device] for device, _ in each.sessions}) > 1 for each in watch.passes)
     assert "chunks" not in name or any(new < 8 and not cached for each in watch.passes for new, cached in each.work)
     for each, row in rows.items():

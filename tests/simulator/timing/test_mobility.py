@@ -315,7 +315,7 @@ def test_conversations_say_the_same_however_they_move_and_no_cache_is_lost_or_do
         assert plant.cloud.station.servers == cloud["clouds"] * cloud["servers"]
         plant.env.run(until=plant.env.now + 60.0)
         for pool in plant.cloud._pools:
-            assert pool.kv.held_tokens == 0 and not pool.kv._swapped and not pool.reservations.taken_tokens
+            assert pool.kv.held_tokens == 0 and not pool.kv._received and not pool.reservations.taken_tokens
         assert not (plant.cloud._placement or plant.cloud._transfers or plant.cloud._homes)
         assert not plant.cloud._placement._continued
 

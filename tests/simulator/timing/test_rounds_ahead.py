@@ -77,10 +77,10 @@ def faulty(number: int) -> tuple[str, int, Cell]:
     }
     cloud = {
         "servers": servers,
-        "routing": str(rng.choice(["shared", "round_robin", "affinity"])),
+        "routing": str(rng.choice(["shared", "affinity"])),
         "batching": ["none", "waiting", "continuous"][rng.integers(3)],
         "kv_tokens": [None, 40][rng.integers(2)],
-        "admission": str(rng.choice(["evict", "preempt", "whole_request"])),
+        "admission": str(rng.choice(["preempt", "whole_request"])),
         "failures": ["none", down][rng.integers(2)],
         "latency": {"kind": "affine", "base_s": 0.01, "per_token_s": 0.001},
     }

@@ -30,7 +30,7 @@ from channels.codec.coder.arithmetic import (
     written,
 )
 from channels.codec.coder.fixed_point import bit_length
-from channels.codec.context_coded import build_prior, prior_tables, sized_walk
+from channels.codec.context_coded import prior_tables, sized_walk
 from channels.codec.context_coded.expected_tokens import best_first, candidates
 from channels.codec.context_coded.network import INPUTS
 from channels.codec.context_coded.walk import WalkSetting, code_draft
@@ -38,6 +38,7 @@ from channels.codec.enumerative import cost, shift_of, stated_bits
 from channels.codec.packet import ALL_SHARES, DEAREST_HEAD_BITS, SHARES
 from channels.codec.quantizers import quantizer
 from channels.codec.wire import CodecError, Draft, Format, bound_bits, decode, encode, largest_length_bits, length_bits
+from tools import build_prior
 
 V = codec_prior.VOCABULARY
 TOKENS = ("flat", "coded", "unsent")

@@ -1,4 +1,4 @@
-"""Builds a prior from drafters' distributions over training text; `sqsim codec prior` does, and `tools.bundled_prior`.
+"""Builds a prior from drafters' distributions over training text, for `tools.bundled_prior`.
 
 The last tenth of the texts is kept for the network, so that it learns how far the rest, made from the others, can be
 trusted. Readings of one text by two drafters stand side by side.
@@ -17,12 +17,12 @@ import numpy.typing as npt
 
 from channels.codec.coder.arithmetic import MEASURE, machine
 from channels.codec.context_coded.context_model import HIDDEN, READ, WIDTH
-from channels.codec.context_coded.fits import COMMON, Bigrams, Examples, fit_context_model, fit_network
 from channels.codec.context_coded.network import HEADS, INPUTS, UNITS
 from channels.codec.context_coded.prior_tables import LARGEST_OCTAVES, STEPS, WEIGHT_BITS, StoredPrior, Tables, tables
 from channels.codec.context_coded.walk import WalkSetting, code_draft
 from channels.codec.lattice import quantize
 from kinds.arrays import Bytes, Floats, Int32s, Ints
+from tools.prior_fits import COMMON, Bigrams, Examples, fit_context_model, fit_network
 
 SHRINK = 2.0
 HELD_OUT = 10
