@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from math import ceil, inf
 from typing import Annotated, ClassVar, Final, Literal, Self
 
@@ -114,13 +113,6 @@ class LinkConfig(Part):
         description="Header of each part of a partial round but the first, bits: where a grant is filled as drafts are "
         "made, as segments of one packet, a byte or two says which part it is and whether it is the last; null: "
         "header_bits, a packet of its own.",
-    )
-    cut_through: bool = Field(
-        False,
-        exclude_if=lambda cut_through: not cut_through,
-        description="Whether a packet may begin before all of its round is drafted: as early as it never has to wait "
-        "for bits, at the fastest rate that `rate` states. It takes a header that states no length. A matter of the "
-        "uplink, and of time alone.",
     )
     arq: Arq = Field(
         SelectiveRepeat(),
@@ -254,8 +246,6 @@ class LinkConfig(Part):
             raise ValueError(
                 f"{needs}.kind: must be {needed} where rate is {self.rate.kind}, sharing {self.sharing.kind}"
             )
-        if self.sharing.in_slots and self.cut_through:
-            raise ValueError("cut_through = True: must be False where a slot takes all of its bits as it begins")
         return self
 
     @model_validator(mode="after")
@@ -334,22 +324,6 @@ class LinkConfig(Part):
         fastest_bps = inf if self.rate.fastest_bps is None else self.rate.fastest_bps
         pipe_bits = fastest_bps * (self.delay.mean_s + reverse_delay_s + self.arq.timeout_s)
         return ceil(min(max(pipe_bits / max(1, self.least_header_bits), LEAST_WINDOW), WIDEST_WINDOW))
-
-    def begin_s(self, made: Sequence[tuple[float, int]]) -> float:
-        """When the first packet of a message may begin whose payload comes into being piece by piece, so that the link
-        always has a bit to send: with n pieces, there at t_1..t_n, and B_k bits before piece k is there, header
-        included, at max(t_1, max over k > 1 of t_k - B_k / R).
-
-        `made`: by piece, when it is there, and the bits of payload up to then. R is the fastest that the rate may be:
-        where it states none, or all bits go at once, the packet begins when all of it is there. A sender that begins
-        at t_1 and waits for bits on the way ends at the same instant, max over k of t_k + (bits left before it) / R.
-        """
-        begin_s, fastest_bps = made[0][0], self.rate.fastest_bps
-        if fastest_bps is None or fastest_bps in (0, inf):
-            return made[-1][0]
-        for (_, bits), (next_s, _) in pairwise(made):
-            begin_s = max(begin_s, next_s - (self.least_header_bits + bits) / fastest_bps)
-        return begin_s
 
     @property
     def longest_travel_s(self) -> float:
@@ -454,8 +428,6 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
     if down.arq.opening is not None:
         rule = f"must be 0, the device opens; set {up_name}'s"
         raise ConfigError(f"{down_name}.arq.opening_rtts = {down.arq.opening.round_trips}: {rule}")
-    if down.cut_through:
-        raise ConfigError(f"{down_name}.cut_through = True: must be False, a reply is made at once; set {up_name}'s")
     if up.listens.windows_s:
         raise ConfigError(f"{up_name}.listens = {up.listens.kind}: must be always; a device listens to {down_name}")
     if down.listens.windows_s and not up.sharing.alone:

@@ -191,7 +191,6 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
         (LinkConfig, {"sharing": "scheduled"}, "rate.kind: must be base_station where rate is constant"),
         (LinkConfig, {"sharing": "csma", "rate": "token_bucket"}, "sharing = csma: needs a rate that depends on time"),
         (LinkConfig, {"sharing": "csma", "half_duplex": "medium"}, "half_duplex needs packets that are sent one at"),
-        (LinkConfig, {"rate": "base_station", "sharing": "scheduled", "cut_through": True}, "cut_through = True"),
         (
             LinkConfig,
             {"rate": "base_station", "sharing": "scheduled", "overhead_s": 0.1},
