@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import ceil, inf
-from typing import Annotated, ClassVar, Final, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -18,16 +18,12 @@ from channels.link.padding import MARK_BITS, padded_bits
 from channels.link.radio_power import RADIO_NEEDED, RADIOS, Connection, OnAir, Radio, RadioName
 from channels.link.rates import ConstantRate, Curve, MessageIndex, Rate
 from channels.link.shaping import Rationed
-from channels.link.sharing import Bands, Fifo, Own, ProcessorSharing, RoundRobinSharing, Sharing
-from channels.link.transport import Bulk
+from channels.link.sharing import Fifo, Sharing
 from channels.on_off import Window
 from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, meant, named
 from kinds.mistakes import not_negative
 from kinds.retired import PRESETS, RETIRED
-
-_QUEUES: Final = (Fifo, RoundRobinSharing, ProcessorSharing, Own, Bands)
-"""What a flow of no device can share."""
 
 
 def _is_none(value: object) -> bool:
@@ -142,12 +138,6 @@ class LinkConfig(Part):
         ge=0,
         description="Packets that may wait for the link beyond the one it sends; more are dropped. null: all.",
     )
-    bulk: Bulk | None = Field(
-        None,
-        exclude_if=_is_none,
-        description="Background uploads that share queue and buffer with the devices, from the first packet on; null: "
-        "none.",
-    )
     reassembly_s: float | None = Field(
         None,
         ge=0,
@@ -192,25 +182,6 @@ class LinkConfig(Part):
                 f"pad_to_bits = {self.pad_to_bits}: must be at most mtu_bits less header_bits, "
                 f"{self.mtu_bits} - {largest_bits}"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _bulk_meets_a_full_buffer(self) -> Self:
-        if self.bulk is not None:
-            for field, fits, needs in (
-                (
-                    "buffer_packets",
-                    bool(self.buffer_packets),
-                    "a number from 1: without an end its queue has none, and without a place nobody else gets in",
-                ),
-                ("arq.ack_bits", not self.arq.ack_bits, "0"),
-                ("half_duplex", self.half_duplex is None, "null"),
-                ("sharing", type(self.sharing) in _QUEUES, "fifo, round_robin, processor, own or bands"),
-                ("listens", not self.listens.windows_s, "always"),
-                ("headers", self.headers.follows_packet, "headers that follow from the packet"),
-            ):
-                if not fits:
-                    raise ValueError(f"bulk needs {field}: {needs}")
         return self
 
     @model_validator(mode="after")
@@ -306,12 +277,12 @@ class LinkConfig(Part):
         return curve.with_overhead(self.overhead_s) if self.overhead_s else curve
 
     def has_shared_queue(self, devices: int) -> bool:
-        """Whether a device of a cell of so many shares a queue, or a medium, with others or background flows."""
+        """Whether a device of a cell of so many shares a queue, or a medium, with others."""
         sharing = self.sharing
         if self.half_duplex == "medium" and devices > 1:
             return True
         apart = sharing.transmitter_per_device or sharing.in_slots
-        return not apart and (devices > 1 or self.bulk is not None or not sharing.first_come)
+        return not apart and (devices > 1 or not sharing.first_come)
 
     def window_packets(self, reverse_delay_s: float) -> int:
         """The window of a device: the one that `arq` states, else as many of the smallest packets, bare headers, as the
@@ -425,9 +396,6 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
             f"{down.half_duplex or 'null'}, "
             "since both ways use one medium: set both"
         )
-    if down.arq.opening is not None:
-        rule = f"must be 0, the device opens; set {up_name}'s"
-        raise ConfigError(f"{down_name}.arq.opening_rtts = {down.arq.opening.round_trips}: {rule}")
     if up.listens.windows_s:
         raise ConfigError(f"{up_name}.listens = {up.listens.kind}: must be always; a device listens to {down_name}")
     if down.listens.windows_s and not up.sharing.alone:
