@@ -49,7 +49,6 @@ GROUPS = {
         "fleets",
         "conversations",
         "mobility",
-        "transport",
         "clusters",
     ],
     "Reference": ["commands", "results", "metrics", "schemes", "codec", "glossary", "api/index"],

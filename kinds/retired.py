@@ -14,7 +14,6 @@ RETIRED: Final = "retired in 0.4; 0.3 has it"
 KINDS: Final[Mapping[str, frozenset[str]]] = {
     "Admission": frozenset({"evict"}),
     "Arq": frozenset({"tcp"}),
-    "Congestion": frozenset({"bbr", "new_reno"}),
     "Headers": frozenset({"plain", "rohc", "schc"}),
     "Mobility": frozenset({"periodic", "random", "scheduled", "still"}),
     "Oracle": frozenset({"goodput_told"}),
@@ -31,7 +30,7 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
 
 FIELDS: Final = frozenset(
     {
-        "bulk", "clouds", "cut_through", "headers", "hystart", "mobility", "opening_bits", "opening_each",
+        "bulk", "clouds", "congestion", "cut_through", "headers", "hystart", "mobility", "opening_bits", "opening_each",
         "opening_rtts", "prefill_servers", "relocation",
         "kv_transfer_bytes_per_s", "swap_bytes_per_s",
     }

@@ -3,7 +3,6 @@
 Importing the package registers each alternative under its `kind`; one in a file of its own is one line here.
 """
 
-from channels.link import bbr as bbr
 from channels.link import block_errors as block_errors
 from channels.link import contention as contention
 from channels.link import link_traces as link_traces
@@ -12,6 +11,7 @@ from channels.link import markov as markov
 from channels.link import mobility as mobility
 from channels.link import outages as outages
 from channels.link import presets as presets
+from channels.link import quic as quic
 from channels.link import rayleigh as rayleigh
 from channels.link import rohc as rohc
 from channels.link import schc as schc

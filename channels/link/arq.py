@@ -14,13 +14,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf, nan
-from typing import ClassVar, Final, Generic, Literal, NamedTuple, TypeVar
+from typing import ClassVar, Final, Generic, Literal, TypeVar
 
 from pydantic import Field
 
 from channels.link.losses import Loss, NoLoss
 from channels.link.retransmission_timeout import FixedTimer, RunningTimer, Timer
-from channels.uniforms import Uniforms
 from kinds import Choice
 
 
@@ -44,9 +43,6 @@ WIDEST_WINDOW: Final = 2048
 """The widest window of a sender that takes its window from its link: AM_Window_Size of 3GPP TS 38.322 at 12-bit
 sequence numbers."""
 
-UNSEEDED: Final = Uniforms.of(0, "congestion")
-"""The random numbers of a sender that is given none."""
-
 
 class Expiry(Enum):
     """What to do when a timer has run out."""
@@ -56,23 +52,11 @@ class Expiry(Enum):
     PAUSE = "that was the last attempt allowed in a row: `suspend` it, and `offer` it again after `timeout_max_s`"
 
 
-class Opening(NamedTuple):
-    """What a device and the far end say to each other before the first message."""
-
-    round_trips: int
-    bits: int
-    """What each of them takes up, beside a header."""
-    each_request: bool
-    """Whether a device does so for each request, or once."""
-
-
 class Arq(Choice, family=True):
     """How lost packets are sent again, chosen by `kind`."""
 
     follows_network: ClassVar[bool] = False
     """Whether its window follows what the network shows (congestion control), so that nothing can be planned."""
-    in_order: ClassVar[bool] = False
-    """Whether the far end hands a message over only when all that the device sent before it is in."""
 
     timeout_s: float = Field(
         0.2,
@@ -121,14 +105,8 @@ class Arq(Choice, family=True):
     def window_packets(self) -> int | None:
         """The span, oldest unacknowledged to newest sent, that a device may have under way; None: as the link is."""
 
-    @property
-    def opening(self) -> Opening | None:
-        """What precedes the first message; None: nothing."""
-        return None
-
-    def sender(self, window: int | None = None, uniforms: Uniforms = UNSEEDED) -> Sender[P]:
-        """A fresh sender for one device on one link, with the window that the link states, else the kind's own;
-        `uniforms`: what a congestion control draws."""
+    def sender(self, window: int | None = None) -> Sender[P]:
+        """A fresh sender for one device on one link, with the window that the link states, else the kind's own."""
         return Sender(self, window or self.window_packets or LEAST_WINDOW)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from math import ceil, inf
-from typing import Annotated, ClassVar, Final, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -19,16 +18,12 @@ from channels.link.padding import MARK_BITS, padded_bits
 from channels.link.radio_power import RADIO_NEEDED, RADIOS, Connection, OnAir, Radio, RadioName
 from channels.link.rates import ConstantRate, Curve, MessageIndex, Rate
 from channels.link.shaping import Rationed
-from channels.link.sharing import Bands, Fifo, Own, ProcessorSharing, RoundRobinSharing, Sharing
-from channels.link.transport import Bulk
+from channels.link.sharing import Fifo, Sharing
 from channels.on_off import Window
 from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, meant, named
 from kinds.mistakes import not_negative
 from kinds.retired import PRESETS, RETIRED
-
-_QUEUES: Final = (Fifo, RoundRobinSharing, ProcessorSharing, Own, Bands)
-"""What a flow of no device can share."""
 
 
 def _is_none(value: object) -> bool:
@@ -115,13 +110,6 @@ class LinkConfig(Part):
         "made, as segments of one packet, a byte or two says which part it is and whether it is the last; null: "
         "header_bits, a packet of its own.",
     )
-    cut_through: bool = Field(
-        False,
-        exclude_if=lambda cut_through: not cut_through,
-        description="Whether a packet may begin before all of its round is drafted: as early as it never has to wait "
-        "for bits, at the fastest rate that `rate` states. It takes a header that states no length. A matter of the "
-        "uplink, and of time alone.",
-    )
     arq: Arq = Field(
         SelectiveRepeat(),
         description="How lost packets are sent again; stop_and_wait holds each streamed token back for a round trip.",
@@ -149,12 +137,6 @@ class LinkConfig(Part):
         None,
         ge=0,
         description="Packets that may wait for the link beyond the one it sends; more are dropped. null: all.",
-    )
-    bulk: Bulk | None = Field(
-        None,
-        exclude_if=_is_none,
-        description="Background uploads that share queue and buffer with the devices, from the first packet on; null: "
-        "none.",
     )
     reassembly_s: float | None = Field(
         None,
@@ -203,25 +185,6 @@ class LinkConfig(Part):
         return self
 
     @model_validator(mode="after")
-    def _bulk_meets_a_full_buffer(self) -> Self:
-        if self.bulk is not None:
-            for field, fits, needs in (
-                (
-                    "buffer_packets",
-                    bool(self.buffer_packets),
-                    "a number from 1: without an end its queue has none, and without a place nobody else gets in",
-                ),
-                ("arq.ack_bits", not self.arq.ack_bits, "0"),
-                ("half_duplex", self.half_duplex is None, "null"),
-                ("sharing", type(self.sharing) in _QUEUES, "fifo, round_robin, processor, own or bands"),
-                ("listens", not self.listens.windows_s, "always"),
-                ("headers", self.headers.follows_packet, "headers that follow from the packet"),
-            ):
-                if not fits:
-                    raise ValueError(f"bulk needs {field}: {needs}")
-        return self
-
-    @model_validator(mode="after")
     def _repeats_part(self) -> Self:
         if self.arq.follows_network and self.sharing.keeps_step:
             raise ValueError(
@@ -254,8 +217,6 @@ class LinkConfig(Part):
             raise ValueError(
                 f"{needs}.kind: must be {needed} where rate is {self.rate.kind}, sharing {self.sharing.kind}"
             )
-        if self.sharing.in_slots and self.cut_through:
-            raise ValueError("cut_through = True: must be False where a slot takes all of its bits as it begins")
         return self
 
     @model_validator(mode="after")
@@ -316,12 +277,12 @@ class LinkConfig(Part):
         return curve.with_overhead(self.overhead_s) if self.overhead_s else curve
 
     def has_shared_queue(self, devices: int) -> bool:
-        """Whether a device of a cell of so many shares a queue, or a medium, with others or background flows."""
+        """Whether a device of a cell of so many shares a queue, or a medium, with others."""
         sharing = self.sharing
         if self.half_duplex == "medium" and devices > 1:
             return True
         apart = sharing.transmitter_per_device or sharing.in_slots
-        return not apart and (devices > 1 or self.bulk is not None or not sharing.first_come)
+        return not apart and (devices > 1 or not sharing.first_come)
 
     def window_packets(self, reverse_delay_s: float) -> int:
         """The window of a device: the one that `arq` states, else as many of the smallest packets, bare headers, as the
@@ -334,22 +295,6 @@ class LinkConfig(Part):
         fastest_bps = inf if self.rate.fastest_bps is None else self.rate.fastest_bps
         pipe_bits = fastest_bps * (self.delay.mean_s + reverse_delay_s + self.arq.timeout_s)
         return ceil(min(max(pipe_bits / max(1, self.least_header_bits), LEAST_WINDOW), WIDEST_WINDOW))
-
-    def begin_s(self, made: Sequence[tuple[float, int]]) -> float:
-        """When the first packet of a message may begin whose payload comes into being piece by piece, so that the link
-        always has a bit to send: with n pieces, there at t_1..t_n, and B_k bits before piece k is there, header
-        included, at max(t_1, max over k > 1 of t_k - B_k / R).
-
-        `made`: by piece, when it is there, and the bits of payload up to then. R is the fastest that the rate may be:
-        where it states none, or all bits go at once, the packet begins when all of it is there. A sender that begins
-        at t_1 and waits for bits on the way ends at the same instant, max over k of t_k + (bits left before it) / R.
-        """
-        begin_s, fastest_bps = made[0][0], self.rate.fastest_bps
-        if fastest_bps is None or fastest_bps in (0, inf):
-            return made[-1][0]
-        for (_, bits), (next_s, _) in pairwise(made):
-            begin_s = max(begin_s, next_s - (self.least_header_bits + bits) / fastest_bps)
-        return begin_s
 
     @property
     def longest_travel_s(self) -> float:
@@ -451,11 +396,6 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
             f"{down.half_duplex or 'null'}, "
             "since both ways use one medium: set both"
         )
-    if down.arq.opening is not None:
-        rule = f"must be 0, the device opens; set {up_name}'s"
-        raise ConfigError(f"{down_name}.arq.opening_rtts = {down.arq.opening.round_trips}: {rule}")
-    if down.cut_through:
-        raise ConfigError(f"{down_name}.cut_through = True: must be False, a reply is made at once; set {up_name}'s")
     if up.listens.windows_s:
         raise ConfigError(f"{up_name}.listens = {up.listens.kind}: must be always; a device listens to {down_name}")
     if down.listens.windows_s and not up.sharing.alone:

@@ -76,11 +76,6 @@ class Scheme(Choice, family=True):
         return False
 
     @property
-    def streams(self) -> bool:
-        """Whether a packet of drafts may begin before the last of them is made (`LinkConfig.cut_through`)."""
-        return False
-
-    @property
     def overruled(self) -> tuple[str, ...]:
         """Fields whose value another field makes of no effect, a line each that says by what."""
         return ()

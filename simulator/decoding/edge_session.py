@@ -10,7 +10,7 @@ from channels.codec.wire import CodecError, encode_count
 from kinds.arrays import Floats
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.drafting import draft_once, round_packets
-from simulator.decoding.nodes import Beginnings, Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
+from simulator.decoding.nodes import Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
 from simulator.decoding.setting import RequestParts
 from simulator.schemes.reply import JudgedRound
 from simulator.schemes.sparsifier import State
@@ -113,23 +113,6 @@ class EdgeSession:
         if self._remember:
             node.then_seal = payload
         return payload
-
-    def beginnings(self, node: EdgeNode) -> Beginnings:
-        """How the payload of the open round begins, whatever its later drafts are.
-
-        A coder hands over whole bytes, and holds the last of them back for a carry. Of a round that the budget ends
-        nothing is known before: its length heads the payload. Simplified: a carry goes no further, and the mode that
-        heads a packet of code "recoded", the one that serves all drafts best, is known.
-        """
-        payload = self.seal(node)
-        if payload.beginnings is None:
-            packets, drafts = round_packets(self._setting, node, self._uniforms), [each.draft for each in node.drafts]
-            found = list[tuple[int, int]]()
-            for made in () if node.full else node.made_by_level[:-1]:
-                bits = min(packets.length_bits(drafts[:made], node.committed), payload.bits)
-                found.append((len({*node.parents[:made]}), max(0, bits // 8 - 1) * 8))
-            payload.beginnings = tuple(found)
-        return payload.beginnings
 
     def seal_whole(self, node: EdgeNode) -> Parts:
         """The payload of a sealed round where the cloud asks for all of it."""

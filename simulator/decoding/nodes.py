@@ -7,7 +7,6 @@ them (`dataclasses.replace`). There may be millions, so they are small: few pair
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -25,9 +24,6 @@ Root = tuple[str, tuple[int, ...], State, Tokens]
 """All that decides the tokens of a request: a description of its setting, (seed, indices), entry state, prompt."""
 Parts = tuple[bytes, ...]
 """The packets of a payload, in order; one, unless the scheme sends partial rounds."""
-Beginnings = tuple[tuple[int, int], ...]
-"""How a payload begins, by level of its drafts but the last: how many distributions were drawn from by then, and how
-many leading bits follow from those drafts."""
 Pass = tuple[Tokens, int | TokenTree]
 """A forward pass: its text, and what it is to yield: so many trailing distributions, or those of a tree after it."""
 K = TypeVar("K")
@@ -143,11 +139,6 @@ class EdgeNode:
         return (1,) * (len(self.drafts) + self.full - 1)
 
     @property
-    def made_by_level(self) -> Sequence[int]:
-        """How many drafts there are once so many on a path are made: of a pass a level, by pass."""
-        return range(1, len(self.drafts) + 1)
-
-    @property
     def distributions(self) -> int:
         """Distributions that the round sends."""
         return len(self.drafts)
@@ -182,11 +173,6 @@ class TreeNode(EdgeNode):
     @property
     def later_passes(self) -> tuple[int, ...]:
         return tuple(len(level) for level in self.levels)
-
-    @property
-    def made_by_level(self) -> Sequence[int]:
-        depths = self.tree.depths
-        return [bisect_right(depths, level) for level in range(1, self.steps + 1)]
 
     @property
     def distributions(self) -> int:
@@ -230,8 +216,6 @@ class Payload:
     parts: Parts
     drafted: int
     sums: DraftSums
-    beginnings: Beginnings | None = field(default=None, init=False)
-    """Once they were asked for (`EdgeSession.beginnings`)."""
     parts_bits: tuple[int, ...] = field(init=False)
     """The length of each part."""
     bits: int = field(init=False)

@@ -57,9 +57,6 @@ NAMES: Final[dict[str, str]] = {
     "none": "none",
     "schc": "SCHC",
     "rohc": "ROHC",
-    "congestion=bbr": "BBR",
-    "congestion=cubic": "CUBIC",
-    "congestion=new_reno": "NewReno",
     # policies
     "ucb_specstop": "UCB-SpecStop",
     # models and machines of the clock
@@ -127,8 +124,7 @@ NAMES: Final[dict[str, str]] = {
     **{f"dflash_qwen3_4b_{task}": f"DFlash / Qwen3-4B, {task}" for task in ("code", "math")},
     **{f"vicuna_68m_{size}": f"Vicuna-68M / Vicuna-{size.upper()}" for size in ("7b", "13b", "33b")},
 }
-"""Kinds and names as figures write them, `field=kind` where two fields have a kind of one name; any other loses its
-underscores."""
+"""Kinds and names as figures write them; any other loses its underscores."""
 FIELDS: Final[dict[str, str]] = {
     "k": "K",
     "K": "K",
@@ -194,7 +190,7 @@ class DisplayNames:
         try:
             text = quantity(float(value), name, _digits(value))
         except ValueError:
-            text = self.labels.get(value) or NAMES.get(f"{name}={value}") or self.word(value)
+            text = self.word(value)
         if symbol:
             return f"{symbol} = {text}"
         return text if name in ("pair", "drafter", "verifier", "label") else f"{title(name)} {text}"

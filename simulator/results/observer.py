@@ -15,8 +15,6 @@ JOINS: Final = 1 << 62
 """Added to the round, in the index of the message by which a device joins a cloud that decodes by itself."""
 END: Final = -SECOND
 """In place of a round, in the index of the message by which a device ends its request. There is one a request."""
-OPENING: Final = -(1 << 22)
-"""In place of a round: the first of the messages by which a device opens its connection; the others follow below."""
 FEEDBACK: Final = -(1 << 21)
 """In place of a fragment: feedback of a decompressor of headers."""
 

@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 
 from kinds.files import atomically
 from models.interface import Speller
-from simulator.results.observer import END, FEEDBACK, JOINS, OPENING, SECOND, Airing, ServerPass
+from simulator.results.observer import END, FEEDBACK, JOINS, SECOND, Airing, ServerPass
 from simulator.results.spans import DOWNLINK, UPLINK, RequestSpans, RoundSpans, Spans
 from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Track, Tracks, Value, ticks
 from simulator.results.units import state_name
@@ -357,7 +357,7 @@ def _carried(airing: Airing) -> str:
     if airing.acknowledges:
         return "feedback on a header" if airing.fragment == FEEDBACK else "acknowledgement"
     if index <= 0:
-        kind = "end of the request" if index == END else "opening" if index <= OPENING else "empty frame"
+        kind = "end of the request" if index == END else "empty frame"
         return "prompt" if index == 0 else kind
     if index >= JOINS:
         return "join"

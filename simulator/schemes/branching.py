@@ -27,14 +27,14 @@ class BranchingScheme(DraftScheme):
     max_drafts: Annotated[int, Tunable(1, 2, 3, 4)] = Field(
         4, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand"
     )
-    partial: Literal[False] = Field(False, description="never: a tree is one packet (`uplink.cut_through`)")
+    partial: Literal[False] = Field(False, description="never: a tree is one packet")
     depth: Literal[0] = Field(0, description="never: no round is drafted ahead of a tree's verification result")
 
     @field_validator("partial", "depth", mode="before")
     @classmethod
     def _one_packet_a_result(cls, value: object, field: ValidationInfo) -> object:
         if value and field.field_name == "partial":
-            raise ValueError("must be False: a tree is one packet; with uplink.cut_through it goes out level by level")
+            raise ValueError("must be False: a tree is one packet")
         if value:
             raise ValueError("must be 0: a round drafted ahead builds on one of a tree's leaves, mostly in vain")
         return value

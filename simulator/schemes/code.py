@@ -95,9 +95,6 @@ class Code(Choice, family=True):
 
     carries_law: ClassVar[bool] = True
     """Whether qhat crosses the air."""
-    in_order: ClassVar[bool] = False
-    """Whether a packet tells of its drafts one after another: how it begins depends on their number and on the first of
-    them, not on those behind."""
     only_scalars: ClassVar[bool] = False
     """Whether of qhat the drafted id's own probability crosses the air, and nothing else."""
 
@@ -114,7 +111,6 @@ class Code(Choice, family=True):
 class _WireCode(Code):
     """A code of `channels.codec.wire`."""
 
-    in_order: ClassVar[bool] = True
     token: Literal["flat", "coded"] = Field(
         "coded", description="the drafted id: a number below V, or coded at -log2 qhat; flat in partial rounds"
     )

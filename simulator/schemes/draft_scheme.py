@@ -143,13 +143,6 @@ class DraftScheme(Scheme):
         return self.partial
 
     @property
-    def streams(self) -> bool:
-        """Their number, which heads the packet, is known; nothing in it follows from all of them; and no round that
-        is out may make this one void."""
-        ordered = self.families.code.in_order and self.rounds != "mirrored"
-        return ordered and (self.plans or self.branches) and not (self.partial or self.depth)
-
-    @property
     def overruled(self) -> tuple[str, ...]:
         asked = getattr(self.families.code, "token", "flat")
         if not (self.partial and self.sends_distributions) or asked == "flat":

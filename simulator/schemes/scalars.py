@@ -19,7 +19,6 @@ class Scalars(Code):
     coded."""
 
     only_scalars: ClassVar[bool] = True
-    in_order: ClassVar[bool] = True
     kind: Literal["scalars"] = "scalars"
     token: Literal["flat", "coded"] = Field(
         "flat",

@@ -24,7 +24,6 @@ class TokenIds(Code):
     """
 
     carries_law: ClassVar[bool] = False
-    in_order: ClassVar[bool] = True
     kind: Literal["ids"] = "ids"
     token: Token = Field(
         "flat",

@@ -166,8 +166,6 @@ def _of_link(config: LinkConfig) -> Iterator[tuple[str, object, str]]:
             yield field, value, f"{default}"
     if config.arq.follows_network:
         yield "arq", config.arq.kind, "stop_and_wait or selective_repeat: its timers run from when a packet has left"
-    if config.cut_through:
-        yield "cut_through", True, "false: a datagram is sent once it is whole"
     if config.listens.windows_s:
         yield "listens", config.listens.kind, "always"
     if config.sharing.kind != "fifo":

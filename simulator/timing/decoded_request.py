@@ -35,7 +35,7 @@ def can_be_decoded(each: Equipped, uplink: Link, downlink: Link, workload: Workl
     gives none up, none goes on with another, all that happens to a packet is known when it joins, which is when its
     round is drafted, and no time decides tokens. What a receiver draws is added up in the order in which messages come,
     so they must come by events then."""
-    planned = isinstance(uplink, PlannedLink) and isinstance(downlink, PlannedLink) and not each.uplink.cut_through
+    planned = isinstance(uplink, PlannedLink) and isinstance(downlink, PlannedLink)
     one_by_one = each.edge.concurrency == 1 and workload.all_are_awaited and not workload.talks
     return planned and one_by_one and not each.downlink.has_power and is_decodable(each.scheme)
 

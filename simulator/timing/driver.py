@@ -7,7 +7,7 @@ here depends on which protocol it is.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
@@ -19,7 +19,7 @@ import simpy
 from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Edge
 from simulator.cell.workload import Workload
-from simulator.decoding.nodes import Beginnings, EdgeNode, Parts, Tokens
+from simulator.decoding.nodes import EdgeNode, Tokens
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
 from simulator.protocols.machine import (
@@ -96,16 +96,6 @@ class Network:
     """Of their jobs; the lower, the sooner."""
     conversations: Mapping[int, Conversation] = field(default_factory=dict)
     """By device, where they talk."""
-
-    def begin_s(self, beginnings: Beginnings, ends_s: Sequence[float], end_s: float) -> float:
-        """When the payload of a round may be put whose passes end then, and which is drafted and encoded at `end_s`:
-        before that where the link need not wait for bits. Each draft is then encoded as it is made."""
-        encode_s, block = self.edge.encode_s_per_draft, self.edge_passes.drafts_per_pass
-        made = [
-            (made_s + encode_s * distributions, bits)
-            for made_s, (distributions, bits) in zip(ends_s, beginnings[block - 1 :: block], strict=False)
-        ]
-        return min(end_s, self.links[UPLINK].config.begin_s([*made, (end_s, 0)]))
 
 
 class ServedRequest:
@@ -199,8 +189,6 @@ class Driver(ServedRequest):
         """None once the request has ended."""
         self._cloud: machine.CloudMachine | None = None if protocol.cloud is None else protocol.cloud(terms)
         """None where nothing of the request is in the cloud any more."""
-        self._streams = scheme.streams and network.links[UPLINK].config.cut_through
-        """Whether a payload may go out while its round is drafted."""
         self._conversation = network.conversations.get(device.number)
         self._held, self._edge_held, self._former = terms.held, terms.edge_held, former
         self._cloud_text = Tokens()
@@ -224,8 +212,6 @@ class Driver(ServedRequest):
         """The message of the partial round that is drafted."""
         self._sent: Message | None = None
         """What the edge has put last."""
-        self._begun: Message | None = None
-        """What goes out of the round that is drafted, before it is."""
         self._put_s = nan
         """When it last put bits of a round."""
         self._payload: Transfer = InstantTransfer()
@@ -377,27 +363,7 @@ class Driver(ServedRequest):
         end_s = ends_s[-1] + self._network.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
         self._drafted = drafted
-        delay_s = delay_until(now_s, end_s)
-        if self._streams:
-            begin_s = self._network.begin_s(command.session.beginnings(drafted), ends_s, end_s)
-            if begin_s < end_s:
-                begin = partial(self._begin_payload, number, command.session.seal(drafted).parts, end_s)
-                later(self._env, min(delay_until(now_s, begin_s), delay_s), begin)
-        self._after(delay_s, self._round_drafted)
-
-    def _begin_payload(self, number: int, parts: Parts, end_s: float, _: simpy.Event) -> None:
-        """The first bits of a payload whose round is drafted until `end_s`: the time is the edge's up to then."""
-        if self._edge is None:
-            return
-
-        def report(_: Message, course: Course) -> None:
-            after = [(max(from_s, end_s), state) for from_s, state in course]
-            self._ledger.enter_all(number, after, UPLINK_STATES)
-
-        message = Message((*self._key, number), parts, self._cloud_receives, report, kind=MessageKind.PAYLOAD)
-        self._begun = self._request.open[number].payload = message
-        self._messages[UPLINK].append(message)
-        self._network.links[UPLINK].put(message)
+        self._after(delay_until(now_s, end_s), self._round_drafted)
 
     def _round_drafted(self) -> None:
         assert self._drafted is not None
@@ -568,9 +534,7 @@ class Driver(ServedRequest):
             round_.asked, round_.more = True, round_.more + 1
             exchange += round_.more
         index = (*self._key, number + exchange * SECOND)
-        message = self._begun or Message(
-            index, parts, self._cloud_receives, self._on_uplink, open=command.grows, kind=kind
-        )
+        message = Message(index, parts, self._cloud_receives, self._on_uplink, open=command.grows, kind=kind)
         if command.payload is not None and command.node is not None:
             note_payload(round_, command.payload, command.node)
         if kind is MessageKind.MORE:
@@ -593,10 +557,8 @@ class Driver(ServedRequest):
 
     def _put(self, message: Message, command: machine.SendMessage) -> None:
         self._sent = message
-        if message is not self._begun:
-            self._messages[UPLINK].append(message)
-            self._network.links[UPLINK].put(message)
-        self._begun = None
+        self._messages[UPLINK].append(message)
+        self._network.links[UPLINK].put(message)
         if self._network.windows is not None:
             self._replies_due = command.replies
             if command.replies and not command.grows:

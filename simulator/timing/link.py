@@ -9,8 +9,7 @@ Acknowledgements come back free of charge, after the mean delay of the reverse l
 them, or as packets: where they cost bits, each joins the queue of the reverse link and meets its rate, losses and
 delay. It is sent once and never acknowledged itself. A reply acknowledges for nothing (`Link.acknowledge`).
 
-Where `arq` is a transport its connection may have to open first (`opening`), its sender sets one alarm for all that is
-under way, and the far end may keep the order of messages (`transport`).
+Where `arq` is QUIC, its sender sets one alarm for all that is under way.
 """
 
 from __future__ import annotations
@@ -46,7 +45,6 @@ from simulator.timing.messages import (
 )
 from simulator.timing.reassembly import Reassembly
 from simulator.timing.transmitters import DeviceSenders
-from simulator.timing.transport import Openings, start_bulk
 
 _END: Final = -(1 << 20)
 """The number of the packet that says that the far end waits for no more: below those of all acknowledgements."""
@@ -91,7 +89,7 @@ class Link:
         """That of each message's one packet, where they are all alike."""
         self._ack_bits = config.least_header_bits
         """Of an acknowledgement that takes no capacity."""
-        self._follows = config.arq.follows_network or config.bulk is not None
+        self._follows = config.arq.follows_network
         """Whether a sender has an alarm."""
         self._grants = config.access_s > 0 or config.idle_access_s > 0
         """Whether a message may have to wait for one."""
@@ -101,9 +99,6 @@ class Link:
         self.senders = DeviceSenders(self.station, config, uniforms, reverse_delay_s, horizon_s, places, hand_overs)
         """Where the packets of each device enter."""
         self.senders.moves = self._await_hand_over
-        self._openings = Openings(self, config.arq.opening)
-        if config.bulk is not None:
-            self.senders.opened = partial(start_bulk, self, config.bulk)
         self._set_up()
 
     def _set_up(self) -> None:
@@ -158,19 +153,10 @@ class Link:
     # Get in line.
 
     def put(self, message: Message) -> None:
-        """Takes on a message and never blocks: opening, grant, turn and retransmissions are the link's business from
-        here on."""
+        """Takes on a message and never blocks: grant, turn and retransmissions are the link's business from here on."""
         message.put_s = self.env.now
-        if self._openings.holds(message):
-            message.does(QUEUE, self.env.now)
-        else:
-            self.request(message)
-
-    def request(self, message: Message) -> None:
-        """Has a message ask for its grant, if it needs one, and get in line."""
         if self._grants and (wait_s := self.senders.access_s(message.index[0])) > 0:
-            if self.env.now == message.put_s:
-                message.does(QUEUE, self.env.now)
+            message.does(QUEUE, self.env.now)
             later(self.env, wait_s, partial(self._admit, message))
         else:
             self._admit(message)
@@ -193,10 +179,8 @@ class Link:
             message.packets = packets
             message.missing = message.unacked = len(packets)
             sender.unacked_packets += len(packets)
-            if sender.stream is not None:
-                sender.stream += packets
             for packet in packets:
-                self.offer(packet)
+                self._offer(packet)
         if message.packets[-1].state is QUEUE:
             self._await_room(sender)
         if message.packets[0].state is QUEUE and self.env.now == message.put_s:
@@ -220,24 +204,22 @@ class Link:
 
     def _admit_parts(self, message: Message, sender: DeviceSender) -> None:
         """Makes packets of the parts that have none yet."""
-        made, index, in_order = len(message.packets), message.index, sender.stream is not None
+        made, index = len(message.packets), message.index
         planned = message.sizes[made:]
         sizes = self.config.packets_of(index, 0, [bits for bits, _ in planned], made)
         new = [
-            Fragment(bits, message, index, number, sender, once=once and not in_order, header_bits=header_bits)
+            Fragment(bits, message, index, number, sender, once=once, header_bits=header_bits)
             for number, ((bits, header_bits), (_, once)) in enumerate(zip(sizes, planned, strict=True), made)
         ]
         message.packets = [*message.packets, *new]
         message.unacked += len(new)
         sender.unacked_packets += len(new)
-        if sender.stream is not None:
-            sender.stream += new
         for packet in new:
             if packet.number > message.joins and not self._first_come:
                 break  # it follows the part before it
-            self.offer(packet)
+            self._offer(packet)
 
-    def offer(self, packet: Fragment) -> None:
+    def _offer(self, packet: Fragment) -> None:
         """A packet goes if its sender lets it; it may wait for an alarm."""
         if packet.sender.arq.offer(packet):
             self._enqueue(packet)
@@ -266,8 +248,6 @@ class Link:
         going = sender.arq.on_alarm(self.env.now)
         sender.timeouts += any(packet.attempt for packet in going)
         self._go(going)
-        if sender.refill is not None:
-            sender.refill()
         self._await_alarm(sender)
 
     def _offer_next(self, left: Fragment, _: simpy.Event | None = None) -> None:
@@ -277,7 +257,7 @@ class Link:
         if message.in_parts and not left.attempt and not left.acknowledges:
             message.joins = left.number + 1
             if message.joins < len(message.packets):
-                self.offer(message.packets[message.joins])
+                self._offer(message.packets[message.joins])
 
     def _settle(self, sender: DeviceSender) -> None:
         """Counts acknowledgements that have come by now and were no events."""
@@ -352,8 +332,7 @@ class Link:
         message.sent_bits += bits
         message.attempts += not packet.stopped
         packet.stopped = False
-        if not packet.is_bulk:
-            packet.sender.take_air(bits, self.env.now)
+        packet.sender.take_air(bits, self.env.now)
         packet.enter(RETRANSMIT if packet.attempt else TRANSMIT, self.env.now)
 
     def _depart(self, transmitter: LinkTransmitter, version: int) -> None:
@@ -363,8 +342,7 @@ class Link:
         now_s = self.env.now
         packet = transmitter.server.leave(now_s)
         if packet is not None:
-            if not packet.is_bulk:
-                packet.sender.free_air(now_s)
+            packet.sender.free_air(now_s)
             self._end_visit(packet)
             self._launch(transmitter, packet, now_s)
             if not self._first_come:
@@ -429,7 +407,7 @@ class Link:
         restored = lost or packet.sender.flow is None or packet.acknowledges or self._is_restored(packet, travel_s)
         if not restored:
             lost, travel_s = True, nan
-        if self._observer is not None and not packet.is_bulk:
+        if self._observer is not None:
             self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s, restored))
         if lost:
             self.lost += 1
@@ -489,20 +467,9 @@ class Link:
             self._send_back(packet.index, number, packet.arrivals - 1, bits, acknowledge)
         elif back_s < inf:
             later(self.env, back_s, acknowledge)
-        handed = packet.sender.stream is None or packet.message.done
-        if handed:
-            self._reassembly.take(packet)
-        else:
-            packet.came = True
-            self._hand_over(packet.sender)
-        if back_s == inf or not (handed or packet.arrived):
+        self._reassembly.take(packet)
+        if back_s == inf:
             packet.enter(TIMEOUT_WAIT, self.env.now)
-
-    def _hand_over(self, sender: DeviceSender, _: simpy.Event | None = None) -> None:
-        """What is in, of a stream, up to the first that is not; what is not wanted any more leaves no hole."""
-        stream = sender.stream
-        while stream and (stream[0].came or stream[0].message.done):
-            self._reassembly.take(stream.pop(0))
 
     def _deliver(self, message: Message, parts: int) -> None:
         """Hands the leading parts of a message over; its sender learns if the far end waits for no more of them."""
@@ -551,8 +518,6 @@ class Link:
         if packet.attempt == 0:
             sender.round_trip_s = now_s - packet.joined_s
         self._close(packet, sender.arq.on_ack(packet, now_s))
-        if sender.refill is not None:
-            sender.refill()
         self._await_alarm(sender)
 
     def _miss(self, packet: Fragment, timeout_s: float) -> None:
@@ -588,7 +553,7 @@ class Link:
 
     def _resume(self, packet: Fragment, _: simpy.Event) -> None:
         if not packet.acked:
-            self.offer(packet)
+            self._offer(packet)
 
     def _close(self, packet: Fragment, released: Iterable[Fragment]) -> None:
         """The sender is through with this packet: those it releases go, and the message follows its next one."""
@@ -622,8 +587,6 @@ class Link:
             sender.unacked_packets -= sum(not packet.acked for packet in packets)
             self._go(sender.arq.forget(packets))
             self._await_alarm(sender)
-            if sender.stream:
-                later(self.env, self.config.delay.mean_s, partial(self._hand_over, sender))
 
     def _take_back(self, transmitter: LinkTransmitter, packets: Sequence[Fragment]) -> None:
         """Those of these packets, of one message, that have not started leave the queue."""
@@ -637,7 +600,7 @@ class Link:
         for packet in packets:
             self.dropped += 1
             packet.sender.dropped += 1
-            if self._observer is not None and not packet.is_bulk:
+            if self._observer is not None:
                 self._observer.on_unserved(Unserved(self.name, packet.index, packet.visited_s, self.env.now))
             self._end_visit(packet)
 

@@ -177,17 +177,10 @@ class Fragment(Packet):
     """When its first bit goes out there; on other links, when one whose turn has come is to begin after a silence."""
     left_s: float = field(default=inf, init=False)
     """When its last one has."""
-    came: bool = field(default=False, init=False)
-    """Whether the far end of a stream has it."""
     arrivals: int = field(default=0, init=False)
     """How often it has come."""
     stopped: bool = field(default=False, init=False)
     """Whether a hand-over has stopped it on the air, and it has not gone on."""
-
-    @property
-    def is_bulk(self) -> bool:
-        """Whether it is of a background flow, and of no device."""
-        return self.index[0] < 0
 
     @property
     def unsent_bits(self) -> int:
@@ -298,8 +291,6 @@ class DeviceSender:
     """How long an acknowledgement travels back to it."""
     flow: HeaderFlow | None = None
     """Where the headers of its packets follow from those before them."""
-    stream: list[Fragment] | None = None
-    """Where the far end keeps their order: those that it has not handed over, in the order in which they were made."""
     alarmed_s: float = inf
     """When the next look at its sender's alarm is due."""
     cuts: Cuts | None = None
@@ -308,8 +299,6 @@ class DeviceSender:
     """Its packets while a hand-over keeps it out of a queue that others share; None: it is in its cell."""
     latest_s: float = 0.0
     """When the latest of its packets arrives that has left, where their way may change."""
-    refill: Callable[[], None] | None = None
-    """Of a flow that never ends: hands its sender what it has room for."""
     sent_bits: int = 0
     """Put on the air for it, headers and retransmissions included."""
     dropped: int = 0

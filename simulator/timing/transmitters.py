@@ -38,8 +38,6 @@ class DeviceSenders(dict[int, DeviceSender]):
         """The gate of each transmitter that is opened from now on."""
         self.serve: Callable[[LinkTransmitter, float], None] = _not_gated
         """Has one of them start what its gate lets go."""
-        self.opened: Callable[[LinkTransmitter, float, Uniforms], None] | None = None
-        """Called with a new one, how long an acknowledgement travels back to it, and random numbers of its own."""
         self.moves: Callable[[int, Iterator[Window]], None] | None = None
         """Called with a device that leaves a queue which others share, once it has a sender, and when it is away."""
         self._station = station
@@ -61,13 +59,8 @@ class DeviceSenders(dict[int, DeviceSender]):
         transmitter = self._transmitters.get(key)
         if transmitter is None:
             transmitter = self._open(key, hand_overs)
-            if self.opened is not None:
-                self.opened(transmitter, back_s, self._uniforms.under(key + 1, 8))
         flow = self._config.headers.flow(self._config.header_bits)
-        arq, uniforms = self._config.arq, self._uniforms.under(device + 1, 7)
-        sender = self[device] = DeviceSender(arq.sender(self.window(device), uniforms), transmitter, back_s, flow)
-        if arq.in_order:
-            sender.stream = []
+        sender = self[device] = DeviceSender(self._config.arq.sender(self.window(device)), transmitter, back_s, flow)
         if hand_overs is not None:
             sender.cuts = hand_overs.cuts()
             if self.moves is not None and hand_overs.leaves and hand_overs.pause_s:

@@ -7,9 +7,6 @@ from typing import Any, Literal
 import pytest
 import simpy
 
-from channels.link.arq import UNSEEDED
-from channels.link.bbr import LEAST, Bbr, BbrWindow, Phase
-from channels.link.congestion import Delivery
 from channels.link.link_config import LinkConfig
 from channels.link.losses import Loss, LossProcess, NoLoss
 from channels.uniforms import Uniforms
@@ -44,45 +41,6 @@ class Scripted:
 
     def lost(self, now_s: float, bits: int, rate_bps: float, index: tuple[int, int, int, int, int]) -> bool:
         return (index[0], *index[2:]) in self._lost
-
-
-class WatchedBbr(Bbr):
-    """BBR whose windows are kept, and are never too small."""
-
-    kind: Literal["bbr_in_tests"] = "bbr_in_tests"  # type: ignore[assignment]
-    windows: Any = None
-    """A list that takes each."""
-
-    def window(self, initial: float, uniforms: Uniforms = UNSEEDED) -> BbrWindow:
-        window = WatchedWindow(self, initial, uniforms)
-        if self.windows is not None:
-            self.windows.append(window)
-        return window
-
-
-class WatchedWindow(BbrWindow):
-    def on_delivery(self, delivery: Delivery) -> None:
-        super().on_delivery(delivery)
-        assert self.packets >= (1 if self._conserves else LEAST) and 0 < self.pace_s < 1e6
-        assert self.phase is not Phase.PROBE_ROUND_TRIP or self.packets <= max(LEAST, delivery.under_way + 1)
-
-    def on_lost(self, packets: int, under_way: int) -> None:
-        super().on_lost(packets, under_way)
-        assert self.packets >= 1
-
-
-def beside_bulk(congestion: object = "cubic", **fields: object) -> tuple[simpy.Environment, Link]:
-    """A link of 2.4 Mbit/s, 0.1 s each way, 200 packets of a bulk flow per second, 40 in a round trip; behind one
-    packet of a device."""
-    env = simpy.Environment()
-    settings: dict[str, Any] = {
-        "rate": {"kind": "constant", "bps": 2.4e6},
-        "delay": {"kind": "constant", "delay_s": 0.1},
-    }
-    settings |= {"bulk": {"arq": {"kind": "tcp", "congestion": congestion}}} | fields
-    link = Link(env, LinkConfig.model_validate(settings), Uniforms.of(0, "test"), "uplink", lambda device: 0.1)
-    link.put(Message((0, 0, 0), (b"x",), lambda message: None))
-    return env, link
 
 
 class Bench:

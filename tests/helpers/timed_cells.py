@@ -40,16 +40,14 @@ def replayed(devices: int, requests: int, sessions: int) -> Cell:
     )  # fmt: skip
 
 
-def narrow(
-    pair: str, scheme: dict[str, Any], uplink: dict[str, Any], requests: int = 3, devices: int = 1, **fields: Any
-) -> Cell:
+def narrow(pair: str, scheme: dict[str, Any], uplink: dict[str, Any], requests: int = 3, **fields: Any) -> Cell:
     """Answers of 40 tokens to prompts that the cloud has, over this uplink and 10 Mbit/s down with the same headers."""
     workload = {"kind": "closed", "requests": requests, "prompt_tokens": 32, "output_tokens": 40,
-                "prompt_at_cloud": True, "devices": devices}  # fmt: skip
+                "prompt_at_cloud": True}  # fmt: skip
     down = {"rate": {"kind": "constant", "bps": 10e6}, "header_bits": uplink["header_bits"]}
     links = {"uplink": uplink, "downlink": down}
     return Cell.from_fields({"models": {"pair": pair}, "workload": workload, "scheme": scheme, **links, **fields})
 
 
-def uplink(bps: float, header_bits: int, **fields: Any) -> dict[str, Any]:
-    return {"rate": {"kind": "constant", "bps": bps}, "header_bits": header_bits, **fields}
+def uplink(bps: float, header_bits: int) -> dict[str, Any]:
+    return {"rate": {"kind": "constant", "bps": bps}, "header_bits": header_bits}

@@ -81,7 +81,6 @@ ON_AIR: list[dict[str, Any]] = [
         "rate": {"kind": "base_station", "blocks": 4, "distance_m": 500, "coherence_s": 0.01, "shadow": False},
         "mtu_bits": 720,
         "sharing": {"kind": "scheduled", "error_rate": 0.5, "attempts": 2},
-        "cut_through": False,
     },
 ]
 """Collisions, and blocks that are given up: how devices share a link is theirs."""
@@ -170,7 +169,6 @@ def faulty(number: int) -> tuple[str, Cell]:
         way["headers"] = one_of(
             more, "plain", "schc", NARROW, *CONTEXTS if "jitter_s" not in way["delay"] else ["schc"]
         )
-    uplink["cut_through"] = number % 3 == 0
     edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "drafts_per_pass": one_of(more, 1, 1, 2, 3)}
     for way in (uplink, downlink):
         way |= one_of(more, {}, {}, {}, *ON_AIR)

@@ -11,11 +11,10 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 from unittest.mock import patch
 
-import numpy as np
 import pytest
 from cells import cell, link
 from heard import Dawdling, Looking, heard_over
-from simulated import Rows, Simulated, bend, written_cell
+from simulated import Rows, bend, written_cell
 
 from channels.link.sharing import ProcessorSharing
 from simulator import Cell, simulate
@@ -207,32 +206,13 @@ def test_i12_where_the_header_of_a_part_follows_from_its_place_or_from_the_packe
 
 QUIC = {"kind": "quic", "timeout_s": 0.3, "initial_window": 2}
 """A part that is lost is given up; one that waits for room in the window, which follows losses, is not."""
-PACED = QUIC | {"congestion": "bbr"}
-"""One that waits for its pace joins when rates that were measured before say so."""
-BESIDE_BULK = {"bulk": {"packet_bits": 48, "arq": "quic"}, "buffer_packets": 2, "edge": QUICK, "arq": QUIC}
 
 
-@pytest.mark.parametrize(
-    "uplink",
-    [
-        {"arq": QUIC, "sharing": "processor", "edge": QUICK},
-        {"arq": PACED, "sharing": "processor", "edge": QUICK},
-        *(
-            pytest.param(BESIDE_BULK | {"sharing": sharing}, marks=pytest.mark.slow)
-            for sharing in ("fifo", "round_robin", "processor")
-        ),
-        pytest.param(BESIDE_BULK | {"bulk": {"packet_bits": 48, "arq": PACED}, "arq": PACED}, marks=pytest.mark.slow),
-    ],
-    ids=["quic", "paced", "fifo", "round robin", "at once", "both paced"],
-)
-def test_i12_where_windows_follow_losses_and_a_bulk_flow_fills_the_buffer(uplink: dict[str, Any]) -> None:
-    assert bend(late_cell(loss=Looking(period_s=0.13, share=0.5), **uplink)) < 1e-12
-
-
-def test_i12_a_stream_in_order_gives_up_no_part() -> None:
-    simulated = Simulated(late_cell(loss=Looking(period_s=0.07, share=0.5), arq=QUIC | {"kind": "tcp"}))
-    assert simulated.cut == 0
-    assert distance(simulated.distribution, verifier_distribution((0,), 4, np.array(WIDE))) < 1e-12
+@pytest.mark.parametrize("sharing", ["processor", *(pytest.param(each, marks=pytest.mark.slow)
+                                                    for each in ("fifo", "round_robin"))])  # fmt: skip
+def test_i12_where_windows_follow_losses(sharing: str) -> None:
+    loss = Looking(period_s=0.13, share=0.5)
+    assert bend(late_cell(loss=loss, arq=QUIC, sharing=sharing, buffer_packets=2, edge=QUICK)) < 1e-12
 
 
 @pytest.mark.slow

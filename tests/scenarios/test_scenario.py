@@ -100,10 +100,6 @@ def test_a_file_that_registers_nothing_what_checks_one_that_does_and_a_field_wit
     assert not plan_of(SMALL, Changes(settings={"scheme": flat, **short})).warnings
     (text,) = plan_of(SMALL, Changes(settings={"scheme": {"kind": "k_sqs", "k": 4}, **short})).warnings
     assert text.startswith("uplink.part_header_bits = 16: is not used, no round goes out in parts")
-    ahead = {"uplink.cut_through": True, "scheme": {"kind": "k_sqs", "k": 4, "depth": 1}}
-    (text,) = plan_of(SMALL, Changes(settings=ahead)).warnings
-    assert text.startswith("uplink.cut_through = True: is not used, no packet begins before its round is drafted")
-    assert not plan_of(SMALL, Changes(settings={"uplink.cut_through": True})).warnings
 
 
 def test_the_first_pair_that_this_machine_has_and_that_has_the_typed_fields_is_the_default(monkeypatch):

@@ -230,10 +230,6 @@ def _warnings(cells: Sequence[Cell], imports: Sequence[Path]) -> list[str]:
         for each in classes
         if each.uplink.part_header_bits is not None and not getattr(each.scheme, "partial", False)
     )
-    cut = [each for each in classes if each.uplink.cut_through]
-    if cut and not any(each.scheme.streams and each.uplink.rate.fastest_bps is not None for each in cut):
-        needed = "rounds of a length known before them, one after the other, and a rate that states how fast it may be"
-        lines.append(f"uplink.cut_through = True: is not used, no packet begins before its round is drafted: {needed}")
     if learning := sorted({cell.workload.learning_requests for cell in cells} - {0}):
         uncounted = "so many first requests of each device are served and not counted"
         lines.append(f"workload.learning_requests = {', '.join(map(str, learning))}: {uncounted}")

@@ -5,8 +5,8 @@ position; the cloud runs its own, argmin e_i / p_i, and goes down to the winner 
 Rowan, Phan, Khisti, arXiv 2506.05632, whose drafts come of a race each; here all come of one). The committed text is
 the verifier's own race, as in `coupled`, whatever the tree, the drafter and the link.
 
-A tree is one packet, which may go out level by level while it is drafted (`LinkConfig.cut_through`). No round is
-drafted ahead of a tree's result: what stands is one of many leaves, and to draft on from all is a deeper tree.
+A tree is one packet. No round is drafted ahead of a tree's result: what stands is one of many leaves, and to draft on
+from all is a deeper tree.
 
 The ids are coded by what the race leaves open, siblings as a set (`channels.codec.id_tree`). In the tables, `drafted`
 and `verified` are as in `tree`.

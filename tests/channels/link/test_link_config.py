@@ -184,14 +184,13 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
         ),
         (
             LinkConfig,
-            {"arq": "tcp", "sharing": {"kind": "csma", "window_min": 1, "attempts": 1}},
+            {"arq": "quic", "sharing": {"kind": "csma", "window_min": 1, "attempts": 1}},
             "those that collide under this sharing, csma, do so for ever",
         ),
         (LinkConfig, {"rate": "base_station"}, "sharing.kind: must be scheduled where rate is base_station"),
         (LinkConfig, {"sharing": "scheduled"}, "rate.kind: must be base_station where rate is constant"),
         (LinkConfig, {"sharing": "csma", "rate": "token_bucket"}, "sharing = csma: needs a rate that depends on time"),
         (LinkConfig, {"sharing": "csma", "half_duplex": "medium"}, "half_duplex needs packets that are sent one at"),
-        (LinkConfig, {"rate": "base_station", "sharing": "scheduled", "cut_through": True}, "cut_through = True"),
         (
             LinkConfig,
             {"rate": "base_station", "sharing": "scheduled", "overhead_s": 0.1},
@@ -221,12 +220,7 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
         ),
         (LinkConfig, {"overhead_s": 0.1, "rate": "token_bucket"}, "overhead_s needs a rate that depends on time alone"),
         (LinkConfig, {"half_duplex": "tuesday"}, "half_duplex"),
-        # transports
-        (LinkConfig, {"bulk": {}}, "bulk needs buffer_packets"),
-        (LinkConfig, {"bulk": {}, "buffer_packets": 0}, "a number from 1: without an end its queue has none"),
-        (LinkConfig, {"bulk": {"arq": "stop_and_wait"}, "buffer_packets": 4}, "must be a transport"),
-        (LinkConfig, {"bulk": {}, "buffer_packets": 4, "half_duplex": "device"}, "bulk needs half_duplex"),
-        (LinkConfig, {"arq": {"kind": "tcp", "max_attempts": 3}}, "max_attempts"),
+        (LinkConfig, {"arq": {"kind": "quic", "max_attempts": 3}}, "max_attempts"),
         (LinkConfig, {"arq": {"kind": "quic", "timer_jitter": 0.1}}, "timer_jitter"),
         # windows come after the frame, and one after the other
         *(

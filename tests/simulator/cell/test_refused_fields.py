@@ -148,8 +148,6 @@ TOLD: list[tuple[dict[str, Any], str]] = [
         ({"edge.concurrency": 2, "uplink": link(1e5, arq={"kind": "stop_and_wait", "timeout_s": 9}),
           "workload.kind": "poisson"}, "edge.concurrency = 2: must be 1 where a device hears only after sending"),
     )],
-    ({"downlink.cut_through": True}, "downlink.cut_through = True: must be False, a reply is made at once"),
-    ({"downlink.arq": {"kind": "quic", "opening_rtts": 1}}, "downlink.arq.opening_rtts = 1: must be 0"),
     # requests side by side: the other one, which has the processor when a round has ended, delays parts that wait
     ({"scheme": {"kind": "k_sqs", "depth": 1}, **SIDE_BY_SIDE},
      "edge.concurrency = 2: must be 1 where rounds are drafted ahead"),

@@ -184,12 +184,6 @@ def test_names_are_those_of_the_example() -> None:
     ]  # fmt: skip
 
 
-def test_a_name_that_two_fields_have_is_shown_as_its_own_fields() -> None:
-    names = DisplayNames()
-    assert names.curve("k_sqs congestion=cubic") == "K-SQS, congestion CUBIC"
-    assert names.curve("composed quantizer=cubic") == "composed, quantizer cubic lattice"
-
-
 def test_a_default_in_which_two_schemes_differ_is_no_axis() -> None:
     cells = table([("a", 1.0, 0, 1.0), ("b", 1.0, 0, 1.0)]).assign(**{"scheme.max_drafts": [8, 4]})
     assert axis_of(cells) is None

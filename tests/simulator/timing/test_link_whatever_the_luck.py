@@ -70,17 +70,13 @@ ARQS = st.fixed_dictionaries(
         "timeout_max_s": st.sampled_from([8.0, 60.0]),
     }
 )
-TRANSPORTS = st.fixed_dictionaries(
+QUIC = st.fixed_dictionaries(
     {
-        "kind": st.sampled_from(["quic", "tcp"]),
+        "kind": st.just("quic"),
         "initial_window": st.integers(1, 4),
         "timeout_s": st.sampled_from([1.0, 4.0]),
         "ack_loss": LOSSES,
         "ack_bits": st.sampled_from([0, 0, 104]),
-        "congestion": st.sampled_from(["cubic", {"kind": "new_reno", "hystart": True}, "bbr_in_tests"]),
-        "opening_rtts": st.sampled_from([0, 0, 2]),
-        "opening_bits": st.just(160),
-        "opening_each": st.sampled_from(["device", "request"]),
     }
 )
 LINKS = (
@@ -89,7 +85,7 @@ LINKS = (
             "rate": RATES,
             "loss": LOSSES,
             "delay": DELAYS,
-            "arq": ARQS | TRANSPORTS,
+            "arq": ARQS | QUIC,
             "access_s": st.sampled_from([0.0, 1.0]),
             "mtu_bits": st.sampled_from([None, 704]),
             "pad_to_bits": st.sampled_from([None, None, 64]),

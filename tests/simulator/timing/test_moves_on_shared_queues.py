@@ -357,14 +357,6 @@ def test_a_class_moves_and_those_who_stay_wait_for_nobody(ways: tuple[str, str |
     assert runs[True]["phones"]["latency_s"] > 3 * runs[False]["phones"]["latency_s"]
 
 
-def test_uploads_in_the_background_go_on_while_the_one_device_is_silent() -> None:
-    bulk = {"bulk": {"packet_bits": 800}, "buffer_packets": 20}
-    moves = {"kind": "scheduled", "at_s": [0.05], "interruption_s": 20.0}
-    run = ran(shared("fifo", moves, workload=ASKED | {"devices": 1}, uplink=link(4e4, **bulk)), MEMORY)
-    station = run.plant.uplinks[0].station
-    assert run.plant.env.now > 20 and station.busy_s > 0.95 * run.plant.env.now and station.served > 900
-
-
 @pytest.mark.parametrize("packets", ["forwarded", "lost"])
 def test_half_duplex_frees_the_medium_of_who_leaves(packets: str) -> None:
     """On one medium, of three devices; all are served, and no two packets are on the air at once."""

@@ -1,4 +1,4 @@
-"""Transports without a clock: windows beside RFC 9438's closed form, and a sender beside a twin that looks back."""
+"""QUIC without a clock: its window beside RFC 9438's closed form, and a sender beside a twin that looks back."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.link.arq import Arq, Packet
-from channels.link.congestion import Congestion, Delivery, HyStart
-from channels.link.transport import TransportSender
+from channels.link.cubic import CubicWindow
+from channels.link.quic import QuicSender
 
 
-def sender(kind: str = "quic", **fields: Any) -> TransportSender[Packet]:
-    machine = Arq.of({"kind": kind} | fields).sender()
-    assert isinstance(machine, TransportSender)
+def sender(**fields: Any) -> QuicSender[Packet]:
+    machine = Arq.of({"kind": "quic"} | fields).sender()
+    assert isinstance(machine, QuicSender)
     return machine
 
 
-def offered(machine: TransportSender[Packet], count: int, now_s: float = 0.0) -> list[Packet]:
+def offered(machine: QuicSender[Packet], count: int, now_s: float = 0.0) -> list[Packet]:
     """So many packets, those that go at once on the air."""
     packets = [Packet(1) for _ in range(count)]
     for packet in packets:
@@ -29,7 +29,7 @@ def offered(machine: TransportSender[Packet], count: int, now_s: float = 0.0) ->
     return packets
 
 
-def leave(machine: TransportSender[Packet], packet: Packet, now_s: float) -> None:
+def leave(machine: QuicSender[Packet], packet: Packet, now_s: float) -> None:
     machine.on_join(packet, now_s)
     machine.on_send(packet, now_s)
 
@@ -38,7 +38,7 @@ def leave(machine: TransportSender[Packet], packet: Packet, now_s: float) -> Non
 def test_after_a_loss_the_window_follows_the_cubic_or_reno_whichever_is_larger(most: float, rtt_s: float) -> None:
     """W(t) = C (t - K)^3 + W_max and W_est(t) = beta W_max + 3 (1 - beta) / (1 + beta) t / RTT, a packet a round trip
     from W_max on (RFC 9438, 4.2 and 4.3)."""
-    window, c, beta = Congestion.of("cubic").window(most), 0.4, 0.7
+    window, c, beta = CubicWindow(most), 0.4, 0.7
     window.on_loss()
     assert window.packets == window.threshold == beta * most
     plateau_s, slope = cbrt(most * (1 - beta) / c), 3 * (1 - beta) / (1 + beta) / rtt_s
@@ -54,58 +54,22 @@ def test_after_a_loss_the_window_follows_the_cubic_or_reno_whichever_is_larger(m
 
 def test_a_loss_below_the_last_one_leaves_room_for_others() -> None:
     """Fast convergence: W_max is (1 + beta) / 2 of the window, and K follows from it."""
-    for yields, most in ((True, 70 * 0.85), (False, 70.0)):
-        window = Congestion.of({"kind": "cubic", "fast_convergence": yields}).window(100.0)
-        window.on_loss()
-        window.on_loss()
-        t_s = 0.0
-        while t_s < cbrt((most - 49) / 0.4):
-            window.on_ack(t_s, 0.2)
-            t_s += 0.2 / window.packets
-        assert window.packets == pytest.approx(most, rel=0.01)
+    window, most = CubicWindow(100.0), 70 * 0.85
+    window.on_loss()
+    window.on_loss()
+    t_s = 0.0
+    while t_s < cbrt((most - 49) / 0.4):
+        window.on_ack(t_s, 0.2)
+        t_s += 0.2 / window.packets
+    assert window.packets == pytest.approx(most, rel=0.01)
 
 
-def test_slow_start_doubles_a_round_trip_and_reno_adds_one() -> None:
-    window = Congestion.of("new_reno").window(10.0)
+def test_slow_start_doubles_a_round_trip() -> None:
+    window = CubicWindow(10.0)
     for expected in (20, 40, 80):
         for _ in range(int(window.packets)):
             window.on_ack(0.0, 1.0)
         assert window.packets == expected
-    window.on_loss()
-    assert window.packets == 40
-    for _ in range(40):
-        window.on_ack(0.0, 1.0)
-    assert window.packets == pytest.approx(41, abs=0.02)
-
-
-def heard(hystart: HyStart, number: int, rtt_s: float, rounds: int) -> bool:
-    """The acknowledgement of a packet, in rounds of so many."""
-    return hystart.ends(Delivery(0.0, 0.0, rtt_s, number, number // rounds * rounds + rounds, 0, False, None))
-
-
-@pytest.mark.parametrize(("least_s", "grows_s"), [(0.02, 0.004), (0.08, 0.01), (0.4, 0.016)])
-def test_slow_start_slows_where_the_round_trip_grows_by_an_eighth_from_4_to_16_ms(
-    least_s: float, grows_s: float
-) -> None:
-    """RFC 9406, 4.2, after eight samples; 4.3: a quarter as fast for five rounds, unless round trips were shorter."""
-    for more_s, growth in ((-1e-6, 1.0), (1e-6, 0.25)):
-        hystart = HyStart()
-        assert not any(heard(hystart, number, least_s, 10) for number in range(10))
-        for number in range(10, 17):
-            assert not heard(hystart, number, least_s + grows_s + more_s, 10) and hystart.growth == 1.0
-        assert not heard(hystart, 17, least_s + grows_s + more_s, 10) and hystart.growth == growth
-    ended = [heard(hystart, number, least_s + 0.1, 10) for number in range(18, 80)]
-    assert ended.index(True) == 60 - 18, "the rest of the round is the first of the five"
-
-
-def test_slow_start_goes_on_after_a_false_alarm() -> None:
-    hystart = HyStart()
-    rtts_s = [0.1] * 10 + [0.2] * 10 + [0.15] * 10 + [0.15] * 60
-    ended, growths = [], []
-    for number, rtt_s in enumerate(rtts_s):
-        ended.append(heard(hystart, number, rtt_s, 10))
-        growths.append(hystart.growth)
-    assert not any(ended) and growths == [1.0] * 17 + [0.25] * 10 + [1.0] * 63
 
 
 def test_a_packet_is_lost_once_one_sent_three_later_is_acknowledged_and_goes_first() -> None:
@@ -150,9 +114,8 @@ def test_quic_probes_in_silence_and_keeps_its_window_once() -> None:
     assert machine.on_alarm(3.0)[0] is packets[1] and machine.window == 2
 
 
-@pytest.mark.parametrize("kind", ["quic", "tcp"])
-def test_no_silence_is_longer_than_the_longest_timeout(kind: str) -> None:
-    machine = sender(kind, timeout_s=0.75, timeout_max_s=40)
+def test_no_silence_is_longer_than_the_longest_timeout() -> None:
+    machine = sender(timeout_s=0.75, timeout_max_s=40)
     waits_s, now_s = list[float](), 0.0
     offered(machine, 1)
     for _ in range(1_100):  # twice to the power of so many is no float
@@ -163,17 +126,8 @@ def test_no_silence_is_longer_than_the_longest_timeout(kind: str) -> None:
     assert waits_s[3] > waits_s[0] and 40 - 1e-9 < waits_s[-1] < 40.03, "and what an acknowledgement may be late"
 
 
-def test_tcp_begins_again_at_one_packet_after_silence() -> None:
-    machine = sender("tcp", timeout_s=1.0)
-    packets = offered(machine, 12)
-    assert machine.on_alarm(1.0) == [packets[0]] and machine.window == 1
-    leave(machine, packets[0], 1.0)
-    assert machine.on_ack(packets[0], 1.1) == packets[1:3], "slow start over what was lost"
-    assert [each.attempt for each in packets] == [1] * 10 + [0, 0]
-
-
 def test_what_still_waits_in_the_queue_is_not_sent_again() -> None:
-    machine = sender("tcp", timeout_s=1.0)
+    machine = sender(timeout_s=0.975)
     packet = Packet(1)
     machine.offer(packet)
     machine.on_join(packet, 0.0)
@@ -184,11 +138,18 @@ def test_what_still_waits_in_the_queue_is_not_sent_again() -> None:
 
 
 class Twin:
-    """RFC 9002, 6.1 and 7, from a list of all attempts that is looked through each time; Reno's window, always full."""
+    """RFC 9002, 6.1 and 7.3, from a list of all attempts that is looked through each time, for a window always full."""
 
     def __init__(self) -> None:
         self.attempts: list[dict[str, Any]] = []
-        self.window, self.threshold, self.recovered, self.rtts = 10.0, float("inf"), 0, list[float]()
+        self.window, self.recovered, self.rtts = CubicWindow(10.0), 0, list[float]()
+
+    @property
+    def smoothed_s(self) -> float:
+        smoothed_s = self.rtts[0] if self.rtts else 0.0
+        for rtt_s in self.rtts[1:]:
+            smoothed_s = 7 / 8 * smoothed_s + rtt_s / 8
+        return smoothed_s
 
     def send(self, packet: Packet, now_s: float) -> None:
         self.attempts.append({"packet": packet, "sent_s": now_s, "fate": None, "again": packet.attempt > 0})
@@ -196,19 +157,16 @@ class Twin:
     def ack(self, packet: Packet, now_s: float) -> None:
         flying = [n for n, each in enumerate(self.attempts) if each["fate"] is None]
         (number,) = [n for n in flying if self.attempts[n]["packet"] is packet]
-        was_full = len(flying) >= int(self.window + 1e-9)
+        was_full = len(flying) >= int(self.window.packets + 1e-9)
         self.attempts[number]["fate"] = "acknowledged"
         if not self.attempts[number]["again"]:
             self.rtts.append(now_s - self.attempts[number]["sent_s"])
         if was_full and number >= self.recovered:
-            self.window += 1 if self.window < self.threshold else 1 / self.window
+            self.window.on_ack(now_s, self.smoothed_s)
         self.look(now_s)
 
     def look(self, now_s: float) -> None:
-        smoothed_s = self.rtts[0] if self.rtts else 0.0
-        for rtt_s in self.rtts[1:]:
-            smoothed_s = 7 / 8 * smoothed_s + rtt_s / 8
-        old_s = 9 / 8 * max([smoothed_s, 0.001, *self.rtts[-1:]])
+        old_s = 9 / 8 * max([self.smoothed_s, 0.001, *self.rtts[-1:]])
         heard = [n for n, each in enumerate(self.attempts) if each["fate"] == "acknowledged"]
         lost = [
             n for n, each in enumerate(self.attempts)
@@ -218,7 +176,7 @@ class Twin:
         for n in lost:
             self.attempts[n]["fate"] = "lost"
         if any(n >= self.recovered for n in lost):
-            self.window = self.threshold = max(self.window / 2, 2.0)
+            self.window.on_loss()
             self.recovered = len(self.attempts)
 
 
@@ -226,7 +184,7 @@ class Twin:
 @given(fates=st.lists(st.tuples(st.integers(0, 11), st.sampled_from([0.03, 0.11, 0.4])), max_size=40))
 def test_a_sender_under_load_does_what_the_twin_says(fates: list[tuple[int, float]]) -> None:
     """Always a hundred packets wait; one of those under way is acknowledged at a time, whichever."""
-    machine, twin, now_s = sender(timeout_s=1e6, congestion="new_reno"), Twin(), 0.0
+    machine, twin, now_s = sender(timeout_s=1e6), Twin(), 0.0
     flying = list[Packet]()
     packets = [Packet(1) for _ in range(400)]
 
@@ -245,8 +203,8 @@ def test_a_sender_under_load_does_what_the_twin_says(fates: list[tuple[int, floa
         twin.ack(packet, now_s)
         for each in [each for each in flying if each.attempt > before[each]]:
             flying.remove(each)
-        assert machine.window == pytest.approx(twin.window)
+        assert machine.window == pytest.approx(twin.window.packets)
         lost = [each["packet"] for each in twin.attempts if each["fate"] is None]
         assert lost == flying
         go(going)
-        assert len(flying) == max(1, int(twin.window + 1e-9), len(lost))
+        assert len(flying) == max(1, int(twin.window.packets + 1e-9), len(lost))
