@@ -48,7 +48,6 @@ GROUPS = {
         "serving",
         "fleets",
         "conversations",
-        "mobility",
         "transport",
         "clusters",
     ],

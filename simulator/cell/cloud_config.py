@@ -18,7 +18,6 @@ from models.latency.profile import Profile
 from models.latency.roofline import Roofline
 from models.power import POWER_NEEDED, POWERS, PRICES, Power, PriceName
 from simulator.cell.downtime import Downtime, NoDowntime
-from simulator.cell.relocation import Relocation
 from simulator.cell.scheme import Scheme
 from simulator.results.run_totals import Charged
 
@@ -269,19 +268,6 @@ class CloudConfig(Part):
     """The verifier's servers."""
 
     servers: int = Field(1, ge=1, le=10_000, description="each with a copy of the verifier: a GPU, or `latency.gpus`")
-    clouds: int = Field(
-        1,
-        ge=1,
-        le=1_000,
-        exclude_if=lambda clouds: clouds == 1,
-        description="clouds of so many servers each, numbered in a ring; device d begins in the area of cloud d mod "
-        "clouds, and moves on by edge.mobility",
-    )
-    relocation: Relocation | None = Field(
-        None,
-        exclude_if=lambda relocation: relocation is None,
-        description="what becomes of a request whose device comes to another of several clouds; null: there is one",
-    )
     prefill_servers: int = Field(
         0,
         ge=0,
@@ -429,31 +415,13 @@ class CloudConfig(Part):
         return None if usd is None else self.server_gpus * (PRICES[usd].usd if isinstance(usd, str) else usd)
 
     @property
-    def all_servers(self) -> int:
-        """The servers of all clouds, those that prefill apart."""
-        return self.clouds * self.servers
-
-    @property
     def _routes_to_caches(self) -> bool:
         """Whether jobs go where their sessions' caches are."""
         return self.routing.pooled or isinstance(self.routing, Affinity)
 
     @model_validator(mode="after")
     def _failures_of_servers(self) -> Self:
-        self.failures.check_numbers("failures", "server", self.all_servers)
-        return self
-
-    @model_validator(mode="after")
-    def _requests_are_found_again(self) -> Self:
-        if self.clouds == 1 and self.relocation is not None:
-            raise ValueError(f"relocation = {self.relocation.kind}: must be left out where clouds is 1")
-        if self.clouds > 1 and self.relocation is None:
-            ways = ", ".join(Relocation.kinds)
-            raise ValueError(f"relocation = null: must be one of {ways} where clouds is more than 1")
-        if self.clouds > 1 and self.prefill_servers:
-            raise ValueError(f"prefill_servers = {self.prefill_servers}: must be 0 where clouds is more than 1")
-        if self.clouds > 1 and not self._routes_to_caches:
-            raise ValueError(f"routing = {self.routing.kind}: must be shared or affinity where clouds is more than 1")
+        self.failures.check_numbers("failures", "server", self.servers)
         return self
 
     @model_validator(mode="after")
@@ -482,8 +450,7 @@ class CloudConfig(Part):
     def moved_token_bytes(self, drafts_here: bool) -> float | None:
         """Bytes of a token's keys and values that are moved, None where nothing is. Raises ValueError where they are
         not known."""
-        follows = self.relocation is not None and self.relocation.sends_caches
-        if self.admission.moved_bytes_per_s is None and not self.prefill_servers and not follows:
+        if self.admission.moved_bytes_per_s is None and not self.prefill_servers:
             return None
         models = [self.latency.footprint, self.drafter_latency.footprint if drafts_here else None]
         known = self.kv_token_bytes or sum(model.token_bytes for model in models if model)
@@ -522,7 +489,7 @@ class CloudConfig(Part):
         """Whether a text may have to be read again, its cache being lost or at another server."""
         moves = self.servers > 1 and not self._routes_to_caches
         evicts = evicts and self.admission.evicts
-        return moves or evicts or self.clouds > 1 or not isinstance(self.failures, NoDowntime)
+        return moves or evicts or not isinstance(self.failures, NoDowntime)
 
     def check_clocks(self, scheme: Scheme, requests: int, prompt: int, output: int, *, evicts: bool) -> None:
         """Raises ConfigError where a clock that the scheme needs was measured on a device and not on a server, or knows

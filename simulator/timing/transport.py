@@ -27,8 +27,6 @@ class Carrier(Protocol):
 
     def offer(self, packet: Fragment) -> None: ...
 
-    def back_s(self, sender: DeviceSender, message: Message) -> float: ...
-
 
 class Openings:
     """The connections of a link's devices: what is put before one is open waits for it. Each round trip is a message
@@ -71,7 +69,7 @@ class Openings:
 
     def _answer(self, key: tuple[int, ...], knock: Message, opening: Opening, made: int) -> None:
         request = knock.index[:2]
-        back_s = self._link.back_s(self._link.senders[request[0]], knock)
+        back_s = self._link.senders[request[0]].reverse_delay_s
         later(self._link.env, back_s, lambda _: self._knock(key, request, opening, made))
 
 

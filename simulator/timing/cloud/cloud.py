@@ -19,7 +19,6 @@ from simulator.timing.cloud.class_use import ClassUse
 from simulator.timing.cloud.job import Job, SessionKey
 from simulator.timing.cloud.kv_memory import KvMemory
 from simulator.timing.cloud.kv_reservations import KvReservations
-from simulator.timing.cloud.placement import Placement
 from simulator.timing.cloud.server_pass_times import PassTimes
 from simulator.timing.cloud.server_pool import Server, ServerPool
 from simulator.timing.event_loop import later
@@ -48,21 +47,19 @@ class Cloud:
     ) -> None:
         self.env = env
         self._observer = observer
-        self.station = Station(env, "cloud", config.all_servers + config.prefill_servers)
+        self.station = Station(env, "cloud", config.servers + config.prefill_servers)
         self.passes = 0
         self.round_passes = 0
         """Shares of passes that verify a round, or bring a session to its next token; not those that only read.
         One that a crash cuts short counts."""
         self.crashes = 0
-        self.relocated_bytes = 0.0
-        """Keys and values, or text, that one cloud has sent to another."""
         self.ranks = config.order.ranks
         """Whether it looks at when jobs are due, and at their priority."""
         self._config = config
         self._times = PassTimes(config, pass_uniforms, spell_uniforms)
         swap_bytes_per_s = config.admission.moved_bytes_per_s
         self._swap_s_per_token = token_bytes / swap_bytes_per_s if token_bytes and swap_bytes_per_s else 0.0
-        self._pooled = config.routing.pooled and config.clouds == 1
+        self._pooled = config.routing.pooled
         """Whether there is one pool for all."""
         self._served_s = 0.0
         self.class_use = ClassUse(classes, self._times)
@@ -71,16 +68,11 @@ class Cloud:
         """Where jobs of a session went, the latest first; of use only where each server is a pool of its own."""
         self._stranded: dict[Job, None] = {}
         self._over: set[SessionKey] = set()
-        self._servers = [Server(number) for number in range(config.all_servers)]
+        self._servers = [Server(number) for number in range(config.servers)]
         step = config.servers if config.routing.pooled else 1
         groups = [self._servers[first : first + step] for first in range(0, len(self._servers), step)]
         self._pools = [self._pool(group, kv_tokens) for group in groups]
-        """Those of one cloud after those of another."""
-        self.several = config.clouds > 1
-        """Whether there are several clouds."""
-        self._placement = Placement(config.clouds, config.relocation)
-        self._token_bytes = token_bytes or 0.0
-        prefilling = [Server(config.all_servers + number) for number in range(config.prefill_servers)]
+        prefilling = [Server(config.servers + number) for number in range(config.prefill_servers)]
         self._prefill_pool = self._pool(prefilling, None) if prefilling else None
         self._all_servers = [*self._servers, *prefilling]
         self._transfer_s_per_token = (token_bytes or 0.0) / config.kv_transfer_bytes_per_s
@@ -102,10 +94,6 @@ class Cloud:
         assert job.text_tokens <= job.request_tokens, "a session's text outgrows its request"
         visit = job.visit = self.station.arrive()
         job.waits_since_s = self.env.now
-        if self._placement.relocation is not None:
-            self._placement.place(job.session)
-            self._relocate(job.session)
-            self._placement.begin_job(job.session)
         self._route(job)
         if visit.began_s is None:
             job.report("queue")
@@ -139,35 +127,6 @@ class Cloud:
                 self._vacate(pool, session)
         self._homes.pop(session, None)
         self._transfers.pop(session, None)
-        self._placement.forget(session)
-
-    def cross(self, device: int) -> None:
-        """The device comes to the area of the next cloud."""
-        for session in self._placement.cross(device):
-            self._relocate(session)
-
-    def detour_s(self, session: SessionKey) -> float:
-        """How much longer a message of this session travels, either way, since its cloud is not its device's."""
-        return self._placement.detour_s(session)
-
-    def _relocate(self, session: SessionKey) -> None:
-        """Sends on what there is of a session that is to follow its device, unless it is served or under way."""
-        relocation = self._placement.relocation
-        if relocation is None or not self._placement.may_follow(session) or session in self._transfers:
-            return
-        pools = self._reached(session)
-        cached = max((pool.kv.cached(session) for pool in pools), default=0)
-        sent = relocation.sends(cached, self._token_bytes)
-        if sent is None:
-            return
-        self._homes.pop(session, None)
-        for pool in pools:
-            self._vacate(pool, session)
-        there_s = self._placement.send(session, sent.sent_bytes, self.env.now)
-        self.relocated_bytes += sent.sent_bytes
-        self.class_use.relocate(session[0], sent.sent_bytes)
-        self._transfers[session] = transfer = CacheTransfer(session, sent.cached_tokens)
-        later(self.env, there_s - self.env.now, partial(self._received, transfer))
 
     def keep(self, session: SessionKey) -> None:
         """The session is over, and another turn of its conversation may adopt its cache, if nobody needs the room."""
@@ -176,14 +135,8 @@ class Cloud:
                 pool.keep(session)
                 self._dispatch(pool)
 
-    def expect(self, session: SessionKey, turn: SessionKey) -> None:
-        """The next turn of a session's conversation is on its way, to the cloud that has that."""
-        self._placement.expect(session, turn)
-
     def adopt(self, session: SessionKey, turn: SessionKey, tokens: int) -> None:
-        """The first `tokens` of what was kept of a session are the next turn's from now on, in the cloud where they
-        are, or to which they are under way."""
-        self._placement.adopt(session, turn)
+        """The first `tokens` of what was kept of a session are the next turn's from now on."""
         for pool in self._reached(session):
             pool.adopt(session, turn, tokens)
         if session in self._homes:
@@ -251,8 +204,6 @@ class Cloud:
             pool.kv.receive(session, transfer.tokens)
         if transfer.waiting is not None:
             self._route(transfer.waiting)
-        else:
-            self._relocate(session)
 
     def _move_to(self, pool: ServerPool, session: SessionKey) -> None:
         """A session that waits for admission to a pool has nothing elsewhere, or two could wait for each other for
@@ -263,10 +214,8 @@ class Cloud:
             self._vacate(other, session)
 
     def _choose(self, session: SessionKey) -> ServerPool | None:
-        """The pool for a session's job among those of its cloud that are up, if any is."""
-        of_each = len(self._pools) // self._config.clouds
-        first = of_each * self._placement.cloud(session)
-        pools = [pool for pool in self._pools[first : first + of_each] if pool.servers_up]
+        """The pool for a session's job among those that are up, if any is."""
+        pools = [pool for pool in self._pools if pool.servers_up]
         if not pools:
             return None
         homes = self._homes.setdefault(session, [])
@@ -328,7 +277,6 @@ class Cloud:
             if share.completes or job.withdrawn:
                 assert job.visit is not None
                 self.station.leave(job.visit)
-                self._placement.end_job(job.session)
             else:
                 self._wait_again(job)
                 cut.append(job)
@@ -343,9 +291,6 @@ class Cloud:
         for share in shares:  # before the server is free: what they submit next may share its next pass
             if share.completes and not share.job.withdrawn:
                 share.job.done()
-        if self._placement:
-            for share in shares:
-                self._relocate(share.job.session)
         pool.release(server)
         if pool.jobs or pool.prefills:
             self._dispatch(pool)
@@ -382,7 +327,6 @@ class Cloud:
 
     def _leave(self, job: Job) -> None:
         assert job.visit is not None
-        self._placement.end_job(job.session)
         if job.visit.began_s is None and self._observer is not None:
             self._observer.on_unserved(Unserved(self.station.name, job.session, job.waits_since_s, self.env.now))
         self.station.leave(job.visit)
@@ -434,7 +378,7 @@ class Cloud:
 
 @dataclass(slots=True)
 class CacheTransfer:
-    """Keys and values on their way from a server that prefills, or from cloud to cloud."""
+    """Keys and values on their way from a server that prefills."""
 
     session: SessionKey
     tokens: int
