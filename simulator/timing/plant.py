@@ -241,15 +241,11 @@ class _Links:
     def built(self) -> list[Link]:
         return list(self._links.values())
 
-    def _key(self, place: int) -> tuple[LinkConfig, int]:
-        """What the link of a class is known by: one of its own where the class says so, else the cell's."""
-        own = self._cell.fleet and getattr(self._cell.fleet[place], self._way) is not None
-        return getattr(self._cell.classes[place], self._way), place if own else -1
-
     def of_class(self, place: int) -> Link:
-        """The link of a class; called once for each."""
+        """The link of a class, one of its own where the class says so, else the cell's; called once for each."""
         cell, way = self._cell, self._way
-        key = config, own = self._key(place)
+        has_own = cell.fleet and getattr(cell.fleet[place], way) is not None
+        key = config, own = getattr(cell.classes[place], way), place if has_own else -1
         if key not in self._links:
             name, stream = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own >= 0 else (way, way)
             reverse = "downlink" if way == "uplink" else "uplink"

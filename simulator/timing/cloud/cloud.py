@@ -69,7 +69,7 @@ class Cloud:
         self._stranded: dict[Job, None] = {}
         self._over: set[SessionKey] = set()
         self._servers = [Server(number) for number in range(config.servers)]
-        step = config.servers if config.routing.pooled else 1
+        step = config.servers if self._pooled else 1
         groups = [self._servers[first : first + step] for first in range(0, len(self._servers), step)]
         self._pools = [self._pool(group, kv_tokens) for group in groups]
         prefilling = [Server(config.servers + number) for number in range(config.prefill_servers)]
@@ -369,7 +369,7 @@ class Cloud:
             else:
                 self._wait_again(share.job)
                 moving.append(share.job)
-        if not self._config.routing.pooled:
+        if not self._pooled:
             pool.clear()
         for job in (*moving, *(() if pool.servers_up else list(pool.drain()))):
             self._route(job)
