@@ -48,7 +48,6 @@ GROUPS = {
         "serving",
         "fleets",
         "conversations",
-        "mobility",
         "clusters",
     ],
     "Reference": ["commands", "results", "metrics", "schemes", "codec", "glossary", "api/index"],

@@ -32,7 +32,7 @@ FIELDS: Final = frozenset(
     {
         "bulk", "clouds", "congestion", "cut_through", "headers", "hystart", "mobility", "opening_bits", "opening_each",
         "opening_rtts", "prefill_servers", "relocation",
-        "kv_transfer_bytes_per_s", "swap_bytes_per_s",
+        "kv_token_bytes", "kv_transfer_bytes_per_s", "swap_bytes_per_s",
     }
 )  # fmt: skip
 """Fields, whatever part they were in."""
@@ -85,4 +85,4 @@ def is_retired_field(path: str) -> bool:
 
 def is_retired_value(path: str, value: object) -> bool:
     """True if the field at the end of a dotted name took this value."""
-    return (path.rsplit(".", 1)[-1], value) in VALUES
+    return isinstance(value, str) and (path.rsplit(".", 1)[-1], value) in VALUES

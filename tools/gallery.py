@@ -57,7 +57,7 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "What an eavesdropper learns": ("leakage",),
     "Links that lose, fade and fail": (
-        "lossy_uplink", "fading", "traces", "base_station", "outage", "hand_over",
+        "lossy_uplink", "fading", "traces", "base_station", "outage",
     ),
     "Load, energy, cost": ("batching", "fleet", "conversations", "capacity", "capacity_at_70b", "pareto"),
     "Against the real system": ("validation",),

@@ -18,7 +18,6 @@ from channels.link.delays import Delay
 from channels.link.headers import Headers
 from channels.link.listening import Listening
 from channels.link.losses import Loss
-from channels.link.mobility import INTERRUPTIONS, Mobility
 from channels.link.rates import Rate
 from channels.link.sharing import Sharing
 from kinds import Choice
@@ -29,7 +28,6 @@ from scenarios.command.registry import NAMES, scenario
 from simulator.cell.amounts import Amount
 from simulator.cell.cloud_config import Admission, Batching, QueueOrder, Routing
 from simulator.cell.downtime import Downtime
-from simulator.cell.relocation import Relocation
 from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Workload
 from simulator.results.columns import BREAKDOWN_MEANINGS
@@ -47,15 +45,14 @@ PAGES: Final = {
     "docs/scenarios.md": ("scenarios",),
     "docs/commands.md": ("commands",),
     "docs/own_parts.md": ("scheme families", "other families"),
-    "docs/mobility.md": ("interruptions",),
 }
 """Which page has which tables."""
 HEADLINE: Final = ("latency_per_token_s", "ttft_s", "payload_bits_per_token", "acceptance_rate", "tv_output")
 """The metrics that a newcomer meets first."""
 SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Oracle, Acceptance, Reply)
 OTHER_FAMILIES: Final = (
-    Rate, Loss, Delay, Headers, Arq, Sharing, Listening, Mobility, Latency, Pair, Workload, Batching,
-    QueueOrder, Routing, Relocation, Admission, Amount, Downtime, SiteDraw,
+    Rate, Loss, Delay, Headers, Arq, Sharing, Listening, Latency, Pair, Workload, Batching,
+    QueueOrder, Routing, Admission, Amount, Downtime, SiteDraw,
 )  # fmt: skip
 END: Final = "<!-- end -->"
 
@@ -72,7 +69,6 @@ def tables() -> dict[str, str]:
         "studies": _table("of a study", {**STUDY_KEYS, **STUDY_METRICS}),
         "scheme families": _families(SCHEME_FAMILIES),
         "other families": _families(OTHER_FAMILIES),
-        "interruptions": _interruptions(),
     }
 
 
@@ -90,11 +86,6 @@ def filled(page: str, text: str) -> str:
 def _scenarios() -> str:
     rows = [f"| `{found.name}` | {found.summary} | {found.minutes:g} |" for found in map(scenario, NAMES)]
     return "\n".join(["| scenario | question | minutes |", "|---|---|---|", *rows]) + "\n"
-
-
-def _interruptions() -> str:
-    rows = [f"| `{name}` | {1e3 * each.seconds:g} | {each.source} |" for name, each in INTERRUPTIONS.items()]
-    return "\n".join(["| `interruption_s` | ms | whose |", "|---|---:|---|", *rows]) + "\n"
 
 
 def _commands(parser: argparse.ArgumentParser, summary: str = "") -> Iterator[str]:

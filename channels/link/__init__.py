@@ -8,7 +8,6 @@ from channels.link import contention as contention
 from channels.link import link_traces as link_traces
 from channels.link import mahimahi as mahimahi
 from channels.link import markov as markov
-from channels.link import mobility as mobility
 from channels.link import outages as outages
 from channels.link import presets as presets
 from channels.link import quic as quic

@@ -5,24 +5,19 @@ log-normal shadowing of 3GPP TR 38.901 (tables 7.4.1-1 and 7.4.2-1: urban macro 
 38.213, 7.1.1, without its corrections) and thermal noise. Rayleigh block fading gives the ratio of the moment, alike in
 all blocks, and the table of channel quality indicators (TS 36.213, table 7.2.3-1; TS 38.214, table 5.2.2.1-2: 64QAM)
 the bits of a block. Left out: frequency-selective fades, interference from other cells that comes and goes, several
-layers, and 256QAM. A device that is handed over (`channels.link.mobility`) comes to another place, as in a cell like
-this one; within a cell it moves no farther than a fade.
+layers, and 256QAM. A device moves no farther than a fade.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from math import ceil, exp, hypot, inf, log1p, log10, sqrt
+from math import ceil, exp, hypot, log1p, log10, sqrt
 from typing import ClassVar, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.mobility import NOBODY_MOVES, HandOvers
 from channels.link.rates import ROUNDING_S, Curve, Position, Rate
 from channels.link.rayleigh import SHORTEST_FADE_S
-from channels.on_off import Window
 from channels.uniforms import Uniforms
 
 EFFICIENCIES: Final = (
@@ -40,9 +35,8 @@ _CARRIERS, _SYMBOLS = 12, 14
 _DEVICE_M: Final = 1.5
 _LIGHT_M_S: Final = 299_792_458.0
 _NOISE_DBM_HZ: Final = -174.0
-_WHERE, _SIGHT, _SHADOW, _FADES, _CELLS = range(5)
-"""The random numbers of a device; the last are those of its place in each cell that it comes to."""
-_NEVER: Final = (inf, inf)
+_WHERE, _SIGHT, _SHADOW, _FADES = range(4)
+"""The random numbers of a device."""
 
 
 class _Surroundings(NamedTuple):
@@ -172,19 +166,6 @@ class BaseStation(Rate):
         return efficiency * _CARRIERS * _SYMBOLS * (1 - self.overhead)
 
 
-@dataclass(slots=True)
-class _Moves:
-    """How far a device that moves has come."""
-
-    coming: Iterator[Window]
-    cell: int = -1
-    """The number of its cell, from 0."""
-    until_s: float = -inf
-    """When the last hand-over was over."""
-    next_s: Window = (-inf, -inf)
-    """The next one; at first one that is over, in no cell."""
-
-
 class BlockBits(Curve):
     """The bits of a resource block by device and slot, a pure function of both. Slots are those that carry this way,
     numbered from 0."""
@@ -193,30 +174,12 @@ class BlockBits(Curve):
         self.blocks = rate.blocks
         self._rate = rate
         self._places = self._uniforms = uniforms
-        self._hand_overs = NOBODY_MOVES
-        self._moves: dict[int, _Moves | None] = {}
         self._offsets = [place for place, mark in enumerate(rate.pattern) if mark == "1"]
         self._devices: dict[int, tuple[float, int, Uniforms]] = {}
         self._fades: dict[int, tuple[int, float]] = {}
 
-    def place(self, uniforms: Uniforms, hand_overs: Mapping[int, HandOvers] = NOBODY_MOVES) -> None:
-        self._places, self._hand_overs = uniforms, hand_overs
-
-    def is_away(self, device: int, slot: int) -> bool:
-        """Whether a hand-over keeps a device from the air in a slot. Asked slot after slot; the device has another
-        place from then on."""
-        if device not in self._moves:
-            hand_overs = self._hand_overs.get(device)
-            self._moves[device] = None if hand_overs is None else _Moves(hand_overs.pauses())
-        moves = self._moves[device]
-        if moves is None:
-            return False
-        begin_s, end_s = self.begin_s(slot), self.end_s(slot)
-        while moves.next_s[0] < end_s - ROUNDING_S:
-            moves.until_s, moves.cell, moves.next_s = moves.next_s[1], moves.cell + 1, next(moves.coming, _NEVER)
-            self._devices.pop(device, None)
-            self._fades.pop(device, None)
-        return begin_s < moves.until_s - ROUNDING_S
+    def place(self, uniforms: Uniforms) -> None:
+        self._places = uniforms
 
     def begin_s(self, slot: int) -> float:
         """When a slot begins, seconds."""
@@ -259,9 +222,7 @@ class BlockBits(Curve):
     def _placed(self, device: int) -> tuple[float, int, Uniforms]:
         if device not in self._devices:
             rate = self._rate
-            moves = self._moves.get(device)
-            place = (device, _CELLS + moves.cell) if moves and moves.cell > 0 else (device,)
-            loss_db = rate.extra_loss_db + _position_loss_db(rate, self._places.under(*place))
+            loss_db = rate.extra_loss_db + _position_loss_db(rate, self._places.under(device))
             most_dbm, blocks = rate.power_dbm, rate.blocks
             if rate.target_dbm is None:
                 block_dbm = most_dbm - 10 * log10(blocks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import ceil, inf
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -13,13 +13,11 @@ from channels.link.delays import ConstantDelay, Delay
 from channels.link.headers import Headers, PlainHeaders
 from channels.link.listening import Always, Listening
 from channels.link.losses import Loss, NoLoss
-from channels.link.outages import InterruptedCurve
 from channels.link.padding import MARK_BITS, padded_bits
 from channels.link.radio_power import RADIO_NEEDED, RADIOS, Connection, OnAir, Radio, RadioName
 from channels.link.rates import ConstantRate, Curve, MessageIndex, Rate
 from channels.link.shaping import Rationed
 from channels.link.sharing import Fifo, Sharing
-from channels.on_off import Window
 from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, meant, named
 from kinds.mistakes import not_negative
@@ -268,21 +266,10 @@ class LinkConfig(Part):
             raise ValueError("half_duplex is implied where listens is after_sending: leave it null")
         return self
 
-    def curve(self, uniforms: Uniforms, pauses: Iterator[Window] | None = None) -> Curve:
-        """The service curve of one transmitter, what each packet costs beside its bits included. `pauses`: when it is
-        interrupted."""
+    def curve(self, uniforms: Uniforms) -> Curve:
+        """The service curve of one transmitter, what each packet costs beside its bits included."""
         curve = self.rate.curve(uniforms)
-        if pauses is not None:
-            curve = InterruptedCurve(curve, pauses)
         return curve.with_overhead(self.overhead_s) if self.overhead_s else curve
-
-    def has_shared_queue(self, devices: int) -> bool:
-        """Whether a device of a cell of so many shares a queue, or a medium, with others."""
-        sharing = self.sharing
-        if self.half_duplex == "medium" and devices > 1:
-            return True
-        apart = sharing.transmitter_per_device or sharing.in_slots
-        return not apart and (devices > 1 or not sharing.first_come)
 
     def window_packets(self, reverse_delay_s: float) -> int:
         """The window of a device: the one that `arq` states, else as many of the smallest packets, bare headers, as the

@@ -116,7 +116,7 @@ class InterruptedCurve(WrappedCurve):
             begins = self._curve.ready_s(position, left_bits) < start_s
             if (begins and end.time_s <= start_s) or self.over(start_s) or end.time_s == inf:
                 return end
-            left_bits -= self._curve.carried_bits(position, start_s)
+            left_bits -= position.credit_bits + self._curve.served_bits(position.time_s, max(position.time_s, start_s))
             position = Position(max(position.time_s, end_s), 0.0, position.message)
         return self._curve.finish(position, left_bits)
 

@@ -14,7 +14,6 @@ from typing import Annotated, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from channels.link.mobility import NOBODY_MOVES, HandOvers
 from channels.uniforms import Uniforms
 from kinds import Choice, ConfigError
 from kinds.mistakes import Rule, broken_rule, is_number
@@ -69,12 +68,9 @@ class Curve(ABC):
         self.field = field
         self.horizon_s = horizon_s
 
-    def place(  # noqa: B027 - most curves are the same wherever a device is
-        self, uniforms: Uniforms, hand_overs: Mapping[int, HandOvers] = NOBODY_MOVES
-    ) -> None:
-        """Sets what decides where each device is, and when those that move do, for a curve that depends on it: alike
-        for both ways of a device. Whoever builds links does so before the first question; else it follows from the
-        curve's own numbers, and nobody moves."""
+    def place(self, uniforms: Uniforms) -> None:  # noqa: B027 - most curves are the same wherever a device is
+        """Sets what decides where each device is, for a curve that depends on it: alike for both ways of a device.
+        Whoever builds links does so before the first question; else it follows from the curve's own numbers."""
 
     def over(self, time_s: float) -> bool:
         """Whether this is past the horizon."""
@@ -90,10 +86,6 @@ class Curve(ABC):
     @abstractmethod
     def served_bits(self, t0_s: float, t1_s: float) -> float:
         """The bits that a link, fresh at t0_s and busy since, has carried at t1_s >= t0_s."""
-
-    def carried_bits(self, position: Position, now_s: float) -> float:
-        """Of a packet that has been sent since `position`, at a rate of time alone, the bits that have gone out."""
-        return position.credit_bits + self.served_bits(position.time_s, max(position.time_s, now_s))
 
     @abstractmethod
     def finish(self, position: Position, bits: float) -> Position:
@@ -304,7 +296,3 @@ class _WithOverhead(WrappedCurve):
         if self.over(payload_s):
             return Position(inf, 0.0, position.message)
         return self._curve.finish(self._curve.idle(position, payload_s, position.message), bits)
-
-    def carried_bits(self, position: Position, now_s: float) -> float:
-        payload_s = self.ready_s(position, 0.0) + self._overhead_s
-        return self._curve.carried_bits(self._curve.idle(position, payload_s, position.message), now_s)

@@ -37,7 +37,6 @@ class Scheduled(Sharing):
 
     kind: Literal["scheduled"] = "scheduled"
     in_slots: ClassVar[bool] = True
-    lets_leave: ClassVar[bool] = True
     alone: ClassVar[bool] = False
     order: Literal["proportional_fair", "round_robin"] = Field(
         "proportional_fair", description="Who is first in a slot: by ratio of now to lately, or in turn."
@@ -293,12 +292,6 @@ class ScheduledTransmitter(Transmitter[Q]):
             _, since_s, number, order, due = heappop(self._due)
             if isinstance(due, _News):
                 self._learn(due.device, now_s)
-            elif self._slots.is_away(due.device.number, slot):
-                if isinstance(due, _Turn):
-                    due.device.has_turn = False
-                    self._await_turn(due.device, now_s)
-                else:
-                    heappush(self._due, (slot + 1, since_s, number, order, due))
             elif isinstance(due, _Turn):
                 due.device.has_turn = False
                 blocks = min(self._sharing.configured_blocks, self._slots.most_blocks(due.device.number))
@@ -323,8 +316,8 @@ class ScheduledTransmitter(Transmitter[Q]):
                 self._granted[device] = None
 
     def _in_order(self, slot: int) -> list[_Device[Q]]:
-        """Those with bits that are known of and that no hand-over keeps away, who is first first."""
-        here = [each for each in self._granted if not self._slots.is_away(each.number, slot)]
+        """Those with bits that are known of, who is first first."""
+        here = [*self._granted]
         if self._sharing.order == "round_robin" or len(here) < 2:
             return here
         ratios = [(self._slots.block_bits(each.number, slot) / self._lately(each, slot), each) for each in here]

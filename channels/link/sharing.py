@@ -9,10 +9,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from math import inf
-from operator import itemgetter
 from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 from pydantic import Field, model_validator
@@ -59,14 +57,6 @@ class Gate(Generic[Q]):
         """A packet that waited will not start."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unsent:
-    """What is left of a packet that was on the air when its device left, and when it began."""
-
-    bits: float
-    began_s: float
-
-
 class Transmitter(ABC, Generic[Q]):
     """Sends packets. `due_s` is when the next packet leaves, inf if none; `version` changes whenever `due_s` does."""
 
@@ -82,8 +72,6 @@ class Transmitter(ABC, Generic[Q]):
     def __init__(self, curve: Curve, now_s: float) -> None:
         self.gate: Gate[Q] = Gate()
         """The gate of a transmitter that sends one packet at a time."""
-        self._stopped: dict[Q, Unsent] = {}
-        """The packets that were on the air when their device left, and have not left."""
         self._curve = curve
         self._position = Position(now_s)
 
@@ -116,16 +104,7 @@ class Transmitter(ABC, Generic[Q]):
 
     @abstractmethod
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
-        """Takes those of these packets that have not started out of the queue and returns them; one that `take_out` has
-        stopped has started."""
-
-    def take_out(self, device: int, now_s: float) -> list[Q]:
-        """A device leaves: takes all of its packets out and returns them in order, those on the air first, which stop.
-        None is due now. What is left of such a packet is sent when it joins again."""
-        raise NotImplementedError  # only where `Sharing.lets_leave`
-
-    def _not_started(self, packets: Collection[Q]) -> Collection[Q]:
-        return [each for each in packets if each not in self._stopped] if self._stopped else packets
+        """Takes those of these packets that have not started out of the queue and returns them."""
 
 
 Waiting = deque[tuple[Q, float]]
@@ -146,8 +125,6 @@ class Sharing(Choice, family=True):
     """Whether the rate must be a function of time alone."""
     in_slots: ClassVar[bool] = False
     """Whether it gives out the slots of a rate that has them."""
-    lets_leave: ClassVar[bool] = False
-    """Whether a device may leave it for another cell: it has slots, or there is `Transmitter.take_out`."""
     alone: ClassVar[bool] = True
     """Whether a packet is on its sender's air alone, from its first bit to its last: its airtime is known, and a gate
     may hold it back."""
@@ -175,7 +152,6 @@ class Fifo(Sharing):
 
     kind: Literal["fifo"] = "fifo"
     first_come: ClassVar[bool] = True
-    lets_leave: ClassVar[bool] = True
 
     def opener(self, uniforms: Uniforms) -> Opener:
         return FifoTransmitter
@@ -185,7 +161,6 @@ class RoundRobinSharing(Sharing):
     """A queue per device; the devices that have something take turns, a packet each."""
 
     kind: Literal["round_robin"] = "round_robin"
-    lets_leave: ClassVar[bool] = True
 
     def opener(self, uniforms: Uniforms) -> Opener:
         return RoundRobinTransmitter
@@ -198,7 +173,6 @@ class ProcessorSharing(Sharing):
     fluid: ClassVar[bool] = True
     alone: ClassVar[bool] = False
     by_time: ClassVar[bool] = True
-    lets_leave: ClassVar[bool] = True
 
     def opener(self, uniforms: Uniforms) -> Opener:
         return ProcessorTransmitter
@@ -210,7 +184,6 @@ class Own(Sharing):
     kind: Literal["own"] = "own"
     first_come: ClassVar[bool] = True
     transmitter_per_device: ClassVar[bool] = True
-    lets_leave: ClassVar[bool] = True
 
     def opener(self, uniforms: Uniforms) -> Opener:
         return FifoTransmitter
@@ -224,7 +197,6 @@ class Bands(Sharing):
     first_come: ClassVar[bool] = True
     transmitter_per_device: ClassVar[bool] = True
     by_time: ClassVar[bool] = True
-    lets_leave: ClassVar[bool] = True
     shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (1.0,),
         min_length=1,
@@ -265,9 +237,6 @@ class _Band(WrappedCurve):
     def ready_s(self, position: Position, bits: float) -> float:
         return super().ready_s(position, bits / self._share)
 
-    def carried_bits(self, position: Position, now_s: float) -> float:
-        return self._share * self._curve.carried_bits(position, now_s)
-
     def fades(self, t0_s: float, t1_s: float) -> Iterable[Fade]:
         return (Fade(self._share * fade.uses, fade.snr) for fade in super().fades(t0_s, t1_s))
 
@@ -282,8 +251,6 @@ class FifoTransmitter(Transmitter[Q]):
         super().__init__(curve, now_s)
         self._queue: Waiting[Q] = deque()
         self._sent: Q | None = None
-        self._since = Position(now_s)
-        """Where the link stood when it began to send that one."""
 
     @property
     def free(self) -> bool:
@@ -313,12 +280,11 @@ class FifoTransmitter(Transmitter[Q]):
             before = self._curve.idle(before, now_s, packet.index)
         else:
             before = Position(before[0], before[1], packet.index)
-        self._sent, self._since = packet, before
+        self._sent = packet
         self.gate.started(packet)
-        bits = self._stopped[packet].bits if packet in self._stopped else packet.bits
         self._curve.forget(before[0])
-        self.begin_s = self._curve.ready_s(before, bits)
-        self._position = self._curve.finish(before, bits)
+        self.begin_s = self._curve.ready_s(before, packet.bits)
+        self._position = self._curve.finish(before, packet.bits)
         self.due_s = self._position[0]
         self.version += 1
         return packet
@@ -327,32 +293,13 @@ class FifoTransmitter(Transmitter[Q]):
         packet, self._sent = self._sent, None
         self.due_s = inf
         assert packet is not None, "I5: a departure from an idle link"
-        self.began_s = self._stopped.pop(packet).began_s if packet in self._stopped else self.begin_s
+        self.began_s = self.begin_s
         self.gate.left(packet)
         return packet
 
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
-        self._queue, gone = _part(self._queue, self._not_started(unwanted))
+        self._queue, gone = _part(self._queue, unwanted)
         return self._discarded(gone)
-
-    def take_out(self, device: int, now_s: float) -> list[Q]:
-        waiting = self._discarded(self._take_waiting(device))
-        sent = self._sent
-        if sent is None or sent.index[0] != device:
-            return waiting
-        if self.begin_s < now_s:
-            before = self._stopped.get(sent, Unsent(sent.bits, self.begin_s))
-            left_bits = before.bits - self._curve.carried_bits(self._since, now_s)
-            self._stopped[sent] = Unsent(max(0.0, left_bits), before.began_s)
-        self._sent, self._position, self.due_s = None, Position(now_s), inf
-        self.version += 1
-        self.gate.left(sent)
-        return [sent, *waiting]
-
-    def _take_waiting(self, device: int) -> list[Q]:
-        """Takes the packets of a device out of the queue."""
-        self._queue, waiting = _part(self._queue, {each for each, _ in self._queue if each.index[0] == device})
-        return waiting
 
     def _next(self) -> tuple[Q, float] | None:
         first = self._admitted(self._queue)
@@ -394,7 +341,6 @@ class RoundRobinTransmitter(FifoTransmitter[Q]):
 
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
         gone: list[Q] = []
-        unwanted = self._not_started(unwanted)
         for device in {packet.index[0] for packet in unwanted} & self._queues.keys():
             self._queues[device], left = _part(self._queues[device], unwanted)
             gone += left
@@ -402,13 +348,6 @@ class RoundRobinTransmitter(FifoTransmitter[Q]):
                 self._turns.remove(device)
         self._waiting -= len(gone)
         return self._discarded(gone)
-
-    def _take_waiting(self, device: int) -> list[Q]:
-        waiting = [packet for packet, _ in self._queues.pop(device, ())]
-        if waiting:
-            self._turns.remove(device)
-        self._waiting -= len(waiting)
-        return waiting
 
     def _next(self) -> tuple[Q, float] | None:
         first = self._admitted(self._queues[device][0] for device in self._turns)
@@ -455,9 +394,8 @@ class ProcessorTransmitter(Transmitter[Q]):
         self._advance(now_s)
         self.begin_s = now_s
         packet, _ = self._joined.popleft()
-        unsent = self._stopped.pop(packet, None) or Unsent(packet.bits, now_s)
         self._order += 1
-        heappush(self._active, (self._virtual_bits + unsent.bits, self._order, unsent.began_s, packet))
+        heappush(self._active, (self._virtual_bits + packet.bits, self._order, now_s, packet))
         self._plan()
         return packet
 
@@ -468,20 +406,8 @@ class ProcessorTransmitter(Transmitter[Q]):
         return packet
 
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
-        self._joined, gone = _part(self._joined, self._not_started(unwanted))
+        self._joined, gone = _part(self._joined, unwanted)
         return gone
-
-    def take_out(self, device: int, now_s: float) -> list[Q]:
-        self._joined, waiting = _part(self._joined, {each for each, _ in self._joined if each.index[0] == device})
-        sent = sorted((each for each in self._active if each[3].index[0] == device), key=itemgetter(1))
-        if sent:
-            self._advance(now_s)
-            for goal_bits, _, began_s, packet in sent:
-                self._stopped[packet] = Unsent(goal_bits - self._virtual_bits, began_s)
-            self._active = [each for each in self._active if each[3].index[0] != device]
-            heapify(self._active)
-            self._plan()
-        return [*(packet for *_, packet in sent), *waiting]
 
     def _advance(self, now_s: float) -> None:
         before = self._position

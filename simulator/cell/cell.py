@@ -20,9 +20,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 import models.zoo  # noqa: F401  registers the pairs
 from channels.link.link_config import LinkConfig
-from channels.link.mobility import HandOvers, Moving
 from channels.link.rates import ConstantRate
-from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, one_line
 from kinds.files import by_content, paths_from
 from kinds.mistakes import shown
@@ -147,8 +145,7 @@ class Cell(Part):
         self._check_fleet()
         for each in self.classes:
             each.check_links(self.workload.devices)
-            each.check_mobility(self.workload.devices, self.cloud)
-            each.check_concurrency(self.workload.devices, self.classes)
+            each.check_concurrency()
         for each in self.classes:
             prompt, output = each.workload.longest
             self.cloud.check_holds(each.request_tokens, self.kv_tokens)
@@ -156,7 +153,6 @@ class Cell(Part):
             each.check_clock(prompt, output)
             self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output, evicts=not memory_holds_all(self))
         self.cloud.check_gpus()
-        self.cloud.moved_token_bytes(self._drafts_in_cloud)
         return self
 
     def _check_fleet(self) -> None:
@@ -267,11 +263,6 @@ class Cell(Part):
     def kv_tokens(self) -> int | None:
         """Tokens that the memory of a server of the cloud holds, None for no limit."""
         return self.cloud.server_tokens(self._drafts_in_cloud)
-
-    @cached_property
-    def moved_token_bytes(self) -> float | None:
-        """Bytes of a token's keys and values where a server moves them, None where none does."""
-        return self.cloud.moved_token_bytes(self._drafts_in_cloud)
 
     @property
     def _drafts_in_cloud(self) -> bool:
@@ -408,17 +399,6 @@ def memory_holds_all(cell: Cell) -> bool:
         for each in cell.classes
     )
     return cell.kv_tokens is None or sum(tokens) <= cell.kv_tokens
-
-
-def movers_of(cell: Cell) -> dict[int, HandOvers]:
-    """The devices that move, and when."""
-    numbers = Uniforms.of(cell.seed, "hand-overs")
-    return {
-        device: HandOvers(each.edge.mobility, numbers.under(device))
-        for each in cell.classes
-        for device in each.devices
-        if isinstance(each.edge.mobility, Moving)
-    }
 
 
 def claims(cell: Cell) -> dict[str, bool | None]:

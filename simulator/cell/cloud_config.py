@@ -18,7 +18,6 @@ from models.latency.profile import Profile
 from models.latency.roofline import Roofline
 from models.power import POWER_NEEDED, POWERS, PRICES, Power, PriceName
 from simulator.cell.downtime import Downtime, NoDowntime
-from simulator.cell.relocation import Relocation
 from simulator.cell.scheme import Scheme
 from simulator.results.run_totals import Charged
 
@@ -191,19 +190,6 @@ class CloudConfig(Part):
     """The verifier's servers."""
 
     servers: int = Field(1, ge=1, le=10_000, description="each with a copy of the verifier: a GPU, or `latency.gpus`")
-    clouds: int = Field(
-        1,
-        ge=1,
-        le=1_000,
-        exclude_if=lambda clouds: clouds == 1,
-        description="clouds of so many servers each, numbered in a ring; device d begins in the area of cloud d mod "
-        "clouds, and moves on by edge.mobility",
-    )
-    relocation: Relocation | None = Field(
-        None,
-        exclude_if=lambda relocation: relocation is None,
-        description="what becomes of a request whose device comes to another of several clouds; null: there is one",
-    )
     routing: Routing = Field(Shared(), description="which server a job goes to")
     batching: Batching = Field(BatchWaiting(), description="how waiting jobs share a pass")
     order: QueueOrder = Field(
@@ -226,13 +212,6 @@ class CloudConfig(Part):
         exclude_if=lambda tokens: tokens == 1,
         description="tokens of a block of that memory: a session has whole ones, of which the last is on average half "
         "empty; 16 in vLLM",
-    )
-    kv_token_bytes: float | None = Field(
-        None,
-        gt=0,
-        allow_inf_nan=False,
-        exclude_if=lambda size: size is None,
-        description="keys and values of a token, where they are moved; null: those of the models that `latency` names",
     )
     memory_utilization: float = Field(
         0.9, gt=0, le=1, description="share of the device's memory for weights, keys and values, where it decides"
@@ -336,22 +315,9 @@ class CloudConfig(Part):
         return None if usd is None else self.server_gpus * (PRICES[usd].usd if isinstance(usd, str) else usd)
 
     @property
-    def all_servers(self) -> int:
-        """The servers of all clouds."""
-        return self.clouds * self.servers
-
     @model_validator(mode="after")
     def _failures_of_servers(self) -> Self:
-        self.failures.check_numbers("failures", "server", self.all_servers)
-        return self
-
-    @model_validator(mode="after")
-    def _requests_are_found_again(self) -> Self:
-        if self.clouds == 1 and self.relocation is not None:
-            raise ValueError(f"relocation = {self.relocation.kind}: must be left out where clouds is 1")
-        if self.clouds > 1 and self.relocation is None:
-            ways = ", ".join(Relocation.kinds)
-            raise ValueError(f"relocation = null: must be one of {ways} where clouds is more than 1")
+        self.failures.check_numbers("failures", "server", self.servers)
         return self
 
     def server_tokens(self, drafts_here: bool) -> int | None:
@@ -368,21 +334,6 @@ class CloudConfig(Part):
         else:
             tokens = None
         return None if tokens is None else tokens // self.kv_block_tokens * self.kv_block_tokens
-
-    def moved_token_bytes(self, drafts_here: bool) -> float | None:
-        """Bytes of a token's keys and values that are moved, None where nothing is. Raises ValueError where they are
-        not known."""
-        follows = self.relocation is not None and self.relocation.sends_caches
-        if not follows:
-            return None
-        models = [self.latency.footprint, self.drafter_latency.footprint if drafts_here else None]
-        known = self.kv_token_bytes or sum(model.token_bytes for model in models if model)
-        if not known:
-            raise ValueError(
-                "cloud.kv_token_bytes = null: must be bytes where caches are moved and cloud.latency = "
-                f"{self.latency.kind} names no model and memory"
-            )
-        return known
 
     def _beside(self, drafts_here: bool) -> list[Footprint]:
         """The models whose weights, keys and values lie in the memory of the verifier's device."""
@@ -409,8 +360,8 @@ class CloudConfig(Part):
         return tokens
 
     def _reads_again(self, evicts: bool) -> bool:
-        """Whether a text may have to be read again, its cache being lost."""
-        return (evicts and self.admission.preempts) or self.clouds > 1 or not isinstance(self.failures, NoDowntime)
+        """True if a text may have to be read again because its cache was lost."""
+        return (evicts and self.admission.preempts) or not isinstance(self.failures, NoDowntime)
 
     def check_clocks(self, scheme: Scheme, requests: int, prompt: int, output: int, *, evicts: bool) -> None:
         """Raises ConfigError where a clock that the scheme needs was measured on a device and not on a server, or knows

@@ -7,22 +7,21 @@ shared among its devices alone; all classes share the cloud, and those without l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from channels.link.link_config import LinkConfig, answer_s, check_both_ways, check_round_trip
-from channels.link.mobility import Mobility, Moving, Still
+from channels.link.link_config import LinkConfig, check_both_ways
 from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, meant, named
 from models.latency.datasheets import DEVICES, SIZES
 from models.latency.latency import LONGEST_S, Latency
 from models.latency.roofline import Roofline
 from models.power import KWH_PRICES, POWER_NEEDED, POWERS, Power
-from simulator.cell.cloud_config import CloudConfig, request_tokens
+from simulator.cell.cloud_config import request_tokens
 from simulator.cell.dotted_names import whole_fields
 from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Ask, Workload
@@ -40,7 +39,7 @@ def _kwh_price(value: object) -> object:
 
 
 class Edge(Part):
-    """A device: what it computes with, and how it moves."""
+    """A device: what it computes with."""
 
     latency: Latency = Field(
         Roofline(size=SIZES["opt_125m"], device=DEVICES["jetson_orin_nano_8gb"]),
@@ -83,11 +82,6 @@ class Edge(Part):
         exclude_if=lambda price: price is None,
         description="what a kWh costs that it draws, its radio included: US dollars, or a name of `sqsim list powers`; "
         "null: nothing. It needs power and the radio of both links",
-    )
-    mobility: Mobility = Field(
-        Still(),
-        exclude_if=lambda mobility: not isinstance(mobility, Moving),
-        description="when it is handed over from one base station to the next, and what its links lose by it",
     )
 
 
@@ -254,9 +248,8 @@ class Equipped:
                 "smaller model, fewer bytes_per_parameter or another device"
             )
 
-    def check_concurrency(self, devices: int, others: Iterable[Equipped]) -> None:
-        """Raises ConfigError where requests cannot be served side by side, in a cell of so many devices, of these
-        classes."""
+    def check_concurrency(self) -> None:
+        """Raises ConfigError where requests cannot be served side by side."""
         message = None
         if self.scheme.protocol == "ahead":
             message = "where rounds are drafted ahead (scheme.depth)"
@@ -266,42 +259,8 @@ class Equipped:
             message = (
                 f"where parts of a round leave in turn with other packets (scheme.partial, {self.name}uplink.sharing)"
             )
-        elif (
-            self.scheme.sends_parts
-            and self.uplink.has_shared_queue(devices)
-            and any(isinstance(other.edge.mobility, Moving) and other.uplink == self.uplink for other in others)
-        ):
-            message = f"where parts of a round (scheme.partial) share {self.name}uplink with devices that move"
         if message and self.edge.concurrency > 1:
             raise ConfigError(f"{self.name}edge.concurrency = {self.edge.concurrency}: must be 1 {message}")
-
-    def check_mobility(self, devices: int, cloud: CloudConfig) -> None:
-        """Raises ConfigError where its devices cannot move, in a cell of so many devices."""
-        mobility, field = self.edge.mobility, f"{self.name}edge.mobility"
-        if not isinstance(mobility, Moving):
-            return
-        if cloud.clouds == 1 and mobility.cells_per_cloud > 1:
-            message = "must be left out where cloud.clouds is 1"
-            raise ConfigError(f"{field}.cells_per_cloud = {mobility.cells_per_cloud}: {message}")
-        ways = {"uplink": self.uplink, "downlink": self.downlink}
-        for (way, link), back in zip(ways.items(), reversed(ways.values()), strict=True):
-            apart, sharing, listens, ack_loss = (
-                not link.has_shared_queue(devices), link.sharing, link.listens, link.arq.ack_loss,
-            )  # fmt: skip
-            leaves = "that lets a device leave, such as fifo, round_robin, processor, own, bands or scheduled"
-            no_airtime = "that needs no airtime, since a packet that stops has several"
-            for part, given, fits, needs in (
-                ("sharing", sharing, sharing.lets_leave, leaves),
-                ("rate", link.rate, link.rate.time_alone, "of a kind that depends on time alone"),
-                ("loss", link.loss, apart or not link.loss.by_airtime, no_airtime),
-                ("arq.ack_loss", ack_loss, apart or not ack_loss.by_airtime, no_airtime),
-                ("listens", listens, apart or not listens.windows_s, "always, or what stops has no window"),
-            ):
-                if not fits:
-                    message = f"needs {self.name}{way}.{part} {needs}, not {given.kind}"
-                    raise ConfigError(f"{field} = {mobility.kind}: {message}")
-            if cloud.relocation is not None:
-                check_round_trip(f"{self.name}{way}", link, answer_s(link, back) + 2 * cloud.relocation.backhaul_s)
 
     def check_links(self, devices: int) -> None:
         """Raises ConfigError where its two ways do not fit each other, or a cell of so many devices."""

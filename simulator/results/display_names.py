@@ -48,7 +48,7 @@ NAMES: Final[dict[str, str]] = {
     "dual": "dual lattice",
     "cubic": "cubic lattice",
     "logarithmic": "logarithms",
-    # links and clouds
+    # links
     "bernoulli": "independent",
     "gilbert_elliott": "in bursts",
     "bit_errors": "by bit errors, of a full packet",

@@ -232,18 +232,6 @@ _DECLARED: Final = (
         per_token(lambda run: 1e6 * usd(run, "held")),
     ),
     Metric(
-        "hand_overs", "hand-overs of all devices that move, from the start of the run to its end; else no such column",
-        lambda run: run.plant.hand_overs,
-        if_known=True,
-    ),
-    Metric(
-        "relocated_bytes_per_token",
-        "bytes that one cloud has sent to another for requests under way, keys and values or text / output tokens; of "
-        "one cloud no such column",
-        lambda run: ratio(run.plant.relocated_bytes, run.served_tokens),
-        if_known=True,
-    ),
-    Metric(
         "battery_j_per_token",
         "joules of the devices, processors and radios: edge_j_per_token + radio_j_per_token, of devices whose radio is "
         "stated in all of its states (uplink.radio, downlink.radio); else, and without edge.power, no such column",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import nan
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -91,10 +90,6 @@ class PlantTotals:
     open: bool
     """Whether requests come whether or not earlier ones have ended."""
     figures: PowerAndPrice
-    hand_overs: float = nan
-    """Hand-overs of devices that move; nan where none does."""
-    relocated_bytes: float = nan
-    """What one cloud has sent to another of requests under way; nan where there is only one."""
     others: SharedWith | None = None
     """What a class of devices shares its cloud with; None where these are the totals of all."""
 

@@ -44,8 +44,7 @@ GUARD: Final = "a script calls it below `if __name__ == '__main__':`, for its wo
 UNDISTURBED: Final = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 """Has a worker leave an interrupt from the keyboard to the process that it works for."""
 ASSUMED: Final = (
-    "sites are independent: no hand-over, no interference between radio cells, a share of the cloud that no other site "
-    "uses"
+    "sites are independent: no interference between radio cells, a share of the cloud that no other site uses"
 )
 _COUNTS: Final = ("sites", DEVICES, "requests", "rounds", "cpu_s")
 

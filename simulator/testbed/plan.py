@@ -10,7 +10,7 @@ from channels.link.link_config import LinkConfig
 from channels.link.shaping import TokenBucket
 from channels.uniforms import Uniforms
 from kinds import ConfigError
-from simulator.cell.cell import Cell, memory_holds_all, movers_of
+from simulator.cell.cell import Cell, memory_holds_all
 from simulator.cell.downtime import NoDowntime, ScheduledDowntime
 from simulator.cell.scheme import Scheme
 from simulator.protocols import PROTOCOLS, lacking
@@ -118,8 +118,6 @@ def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "workload", workload.kind, "deadline_s null, horizon_s and absences left as they are: all is answered"
     if cell.edge.drafts_per_pass > 1:
         yield "edge.drafts_per_pass", cell.edge.drafts_per_pass, "1: its models make a draft a pass"
-    if movers_of(cell) and workload.devices > 1:
-        yield "edge.mobility", cell.edge.mobility.kind, "still, or one device, whose links a hand-over interrupts"
     if cell.edge.concurrency > 1:
         yield "edge.concurrency", cell.edge.concurrency, "1"
 
@@ -128,8 +126,6 @@ def _of_cloud(cell: Cell) -> Iterator[tuple[str, object, str]]:
     cloud = cell.cloud
     if cloud.servers > 1:
         yield "cloud.servers", cloud.servers, "1"
-    if cloud.clouds > 1:
-        yield "cloud.clouds", cloud.clouds, "1"
     if cloud.order.ranks:
         yield "cloud.order", cloud.order.kind, "arrival: this cloud knows no classes"
     if not memory_holds_all(cell):

@@ -72,8 +72,6 @@ class Conversation:
             return Held(session=kept.session)
         cloud = min(len(kept.text), kept.ends)
         assert kept.text[:cloud] == request.prompt.tokens[:cloud], "I10: the cloud holds another conversation"
-        if cloud:
-            self._cloud.expect(kept.session, (request.device, request.number))
         return Held(cloud, edge, kept.session)
 
     def keep(self, request: Request, text: Tokens, edge_tokens: int) -> None:

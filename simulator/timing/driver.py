@@ -224,8 +224,6 @@ class Driver(ServedRequest):
         """The text after the last of them, as the cloud knows it."""
         self._answer_is_made = False
         """Whether the cloud knows it."""
-        self._detour_s = 0.0
-        """How much longer what the cloud sends now travels than from the nearest one."""
 
     def start(self) -> None:
         """Begins to serve the request."""
@@ -260,7 +258,6 @@ class Driver(ServedRequest):
 
     def _tell_cloud(self, event: MessageArrived | machine.JobDone) -> None:
         if self._cloud is not None:
-            self._detour_s = self._network.cloud.detour_s(self._key)  # a command may free the cache, or send it on
             for command in self._cloud.step(event):
                 HANDLERS[type(command)](self, command)
 
@@ -590,7 +587,6 @@ class Driver(ServedRequest):
                 round_.reply = message if request is None else TwoTransfers(message, request)
             if command.verified is not None:
                 round_.verified = command.verified
-        message.detour_s = self._detour_s
         self._messages[DOWNLINK].append(message)
         self._network.links[DOWNLINK].put(message)
 

@@ -14,7 +14,7 @@ Where `arq` is QUIC, its sender sets one alarm for all that is under way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from math import inf, nan
 from typing import Final
@@ -23,10 +23,8 @@ import simpy
 
 from channels.link.arq import Expiry
 from channels.link.link_config import LinkConfig
-from channels.link.mobility import NOBODY_MOVES, HandOvers
 from channels.link.rates import MessageIndex
-from channels.link.sharing import Gate, Transmitter
-from channels.on_off import Window
+from channels.link.sharing import Gate
 from channels.uniforms import Uniforms
 from simulator.results.observer import FEEDBACK, Observer, Unserved
 from simulator.results.station import Station
@@ -63,11 +61,9 @@ class Link:
         observer: Observer | None = None,
         horizon_s: float = inf,
         places: Uniforms | None = None,
-        hand_overs: Mapping[int, HandOvers] = NOBODY_MOVES,
     ) -> None:
         """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends.
-        `places`: what decides where devices are, alike on all links; None: it is this link's own. `hand_overs`: by
-        device that moves, of those on this link."""
+        `places`: what decides where devices are, alike on all links; None: it is this link's own."""
         self.env = env
         self.config = config
         self.name = name
@@ -80,8 +76,6 @@ class Link:
         self.dropped = 0
         self.reverse: Callable[[int], Link] | None = None
         """By device, the link that carries acknowledgements back where they cost bits."""
-        self.detour_s: Callable[[MessageIndex], float] | None = None
-        """How much longer what leaves now travels to a cloud that is not the nearest, where there are several."""
         self._travelling = 0
         self._observer = observer
         alike = config.mtu_bits is None and config.headers.kind == "plain" and config.pad_to_bits is None
@@ -93,12 +87,11 @@ class Link:
         """Whether a sender has an alarm."""
         self._grants = config.access_s > 0 or config.idle_access_s > 0
         """Whether a message may have to wait for one."""
-        self._first_come = config.sharing.first_come and not any(each.leaves for each in hand_overs.values())
+        self._first_come = config.sharing.first_come
         """Whether no packet that joins later changes when one leaves."""
         self._reassembly = Reassembly(env, config, self._deliver)
-        self.senders = DeviceSenders(self.station, config, uniforms, reverse_delay_s, horizon_s, places, hand_overs)
+        self.senders = DeviceSenders(self.station, config, uniforms, reverse_delay_s, horizon_s, places)
         """Where the packets of each device enter."""
-        self.senders.moves = self._await_hand_over
         self._set_up()
 
     def _set_up(self) -> None:
@@ -276,8 +269,8 @@ class Link:
         flow = packet.sender.flow
         if flow is not None and not packet.acknowledges:
             packet.compress(*flow.join())
-        limit, away = self.config.buffer_packets, packet.sender.away
-        if limit is not None and _is_full(transmitter.server, away, limit):
+        limit, server = self.config.buffer_packets, transmitter.server
+        if limit is not None and server.present > 0 and server.waiting >= limit:
             self._drop([packet])
             self._miss(packet, packet.sender.arq.on_drop(packet))
             if not self._first_come:
@@ -288,10 +281,7 @@ class Link:
             packet.enter(QUEUE, now_s)
         else:
             packet.joined_s = now_s
-        if away is not None:
-            away.append(packet)
-            return
-        transmitter.server.join(packet, now_s)
+        server.join(packet, now_s)
         self.serve(transmitter, now_s)
 
     # Be serialised.
@@ -306,9 +296,8 @@ class Link:
             if server.begin_s <= now_s:
                 self._begin(packet)
             elif server.begin_s < inf:
-                packet.begin_s = server.begin_s
-                packet.message.bound_bits += packet.unsent_bits
-                later(self.env, delay_until(now_s, server.begin_s), partial(self._begin_late, packet, server.begin_s))
+                packet.message.bound_bits += packet.bits
+                later(self.env, delay_until(now_s, server.begin_s), partial(self._begin_late, packet))
         version = server.version
         if version != transmitter.planned:
             transmitter.planned = version
@@ -316,23 +305,16 @@ class Link:
             if due_s < inf:
                 later(self.env, delay_until(now_s, due_s), lambda _: self._depart(transmitter, version))
 
-    def _begin_late(self, packet: Fragment, begin_s: float, _: simpy.Event) -> None:
-        """It begins after a silence (a duty cycle, an outage) in which it waited, unless its device has left."""
-        if packet.begin_s == begin_s:
-            self._unbind(packet)
-            self._begin(packet)
-
-    def _unbind(self, packet: Fragment) -> None:
-        packet.begin_s = inf
-        packet.message.bound_bits -= packet.unsent_bits
+    def _begin_late(self, packet: Fragment, _: simpy.Event) -> None:
+        """It begins after a silence (a duty cycle, an outage) in which it waited."""
+        packet.message.bound_bits -= packet.bits
+        self._begin(packet)
 
     def _begin(self, packet: Fragment) -> None:
-        """The first bit goes out, or the first after a hand-over."""
-        message, bits = packet.message, packet.unsent_bits
-        message.sent_bits += bits
-        message.attempts += not packet.stopped
-        packet.stopped = False
-        packet.sender.take_air(bits, self.env.now)
+        """The first bit goes out."""
+        packet.message.sent_bits += packet.bits
+        packet.message.attempts += 1
+        packet.sender.take_air(packet.bits, self.env.now)
         packet.enter(RETRANSMIT if packet.attempt else TRANSMIT, self.env.now)
 
     def _depart(self, transmitter: LinkTransmitter, version: int) -> None:
@@ -349,50 +331,6 @@ class Link:
                 self._offer_next(packet)
         self.serve(transmitter, now_s)
 
-    # Leave the queue with its device, and come back.
-
-    def _await_hand_over(self, device: int, pauses: Iterator[Window]) -> None:
-        """Has a device leave the queue at each hand-over from now on; it may be away now."""
-        now_s = self.env.now
-        start_s, end_s = next((each for each in pauses if each[1] > now_s), (inf, inf))
-        leave = partial(self._leave_queue, device, end_s, pauses)
-        if start_s <= now_s:
-            leave(None)
-        elif start_s < inf:
-            later(self.env, delay_until(now_s, start_s), leave)
-
-    def _leave_queue(self, device: int, end_s: float, pauses: Iterator[Window], _: simpy.Event | None) -> None:
-        """Its packets wait apart, one on the air stops, and others have their turns."""
-        sender, now_s = self.senders[device], self.env.now
-        transmitter = sender.transmitter
-        while transmitter.server.due_s <= now_s:
-            self._depart(transmitter, transmitter.planned)
-        sender.away = transmitter.server.take_out(device, now_s)
-        for packet in sender.away:
-            assert packet.visit is not None
-            if packet.visit.began_s is None:
-                continue
-            self.station.interrupt(packet.visit)
-            if packet.begin_s < inf:
-                self._unbind(packet)
-            elif packet.state is not QUEUE:
-                packet.stopped = True
-                sender.free_air(now_s)
-        self.serve(transmitter, now_s)
-        later(self.env, delay_until(now_s, end_s), partial(self._come_back, device, pauses))
-
-    def _come_back(self, device: int, pauses: Iterator[Window], _: simpy.Event) -> None:
-        """It is in another cell, as busy as the one before: its packets join the end of the queue."""
-        sender, now_s = self.senders[device], self.env.now
-        packets, sender.away = sender.away or [], None
-        for packet in packets:
-            sender.transmitter.server.join(packet, now_s)
-        self.serve(sender.transmitter, now_s)
-        for packet in packets:
-            if packet.stopped:
-                packet.enter(QUEUE, now_s)
-        self._await_hand_over(device, pauses)
-
     # Be lost, or travel and arrive.
 
     def _launch(self, transmitter: LinkTransmitter, packet: Fragment, now_s: float) -> None:
@@ -401,9 +339,7 @@ class Link:
         on_air_s = now_s - began_s - self.config.overhead_s
         rate_bps = packet.bits / on_air_s if packet.bits and on_air_s > 0 else inf
         lost = transmitter.loss.lost(now_s, packet.bits, rate_bps, address) or transmitter.server.failed
-        if (cuts := packet.sender.cuts) is not None:
-            lost = cuts.lose(packet.visited_s, began_s, now_s) or lost
-        travel_s = nan if lost else self._travel_s(transmitter, packet, now_s)
+        travel_s = nan if lost else transmitter.delay.delay_s(now_s, packet.address)
         restored = lost or packet.sender.flow is None or packet.acknowledges or self._is_restored(packet, travel_s)
         if not restored:
             lost, travel_s = True, nan
@@ -420,29 +356,10 @@ class Link:
             return
         free = not self.config.arq.ack_bits
         returns = not (free and transmitter.ack_loss.lost(now_s, self._ack_bits, rate_bps, address))
-        back_s = self.back_s(packet.sender, packet.message) if returns else inf
+        back_s = packet.sender.reverse_delay_s if returns else inf
         later(self.env, travel_s, partial(self._arrive, packet, back_s))
         if not free or travel_s + back_s > timeout_s:
             self._set_timer(packet, timeout_s)
-
-    def back_s(self, sender: DeviceSender, message: Message) -> float:
-        """How long a free acknowledgement travels of what leaves now: by the same detour, if any."""
-        return sender.reverse_delay_s + self._detour_s(message)
-
-    def _detour_s(self, message: Message) -> float:
-        return 0.0 if self.detour_s is None else message.detour_s + self.detour_s(message.index)
-
-    def _travel_s(self, transmitter: LinkTransmitter, packet: Fragment, now_s: float) -> float:
-        """How long a packet travels that leaves now. Where a detour ends, those behind do not overtake those on it."""
-        travel_s = transmitter.delay.delay_s(now_s, packet.address)
-        if self.detour_s is None:
-            return travel_s
-        travel_s += self._detour_s(packet.message)
-        if self.config.delay.keeps_order:
-            sender = packet.sender
-            travel_s = max(travel_s, delay_until(now_s, sender.latest_s))
-            sender.latest_s = now_s + travel_s
-        return travel_s
 
     def _is_restored(self, packet: Fragment, travel_s: float) -> bool:
         """Whether the far end can restore the header of a packet that comes through, as it may say in return."""
@@ -478,7 +395,7 @@ class Link:
             if self.config.arq.ack_bits:
                 self._send_back(message.index, _END, 0, self.config.arq.ack_bits, withdraw)
             else:
-                later(self.env, self.back_s(message.packets[0].sender, message), withdraw)
+                later(self.env, message.packets[0].sender.reverse_delay_s, withdraw)
         message.deliver(parts, self.env.now)
 
     def _withdraw_rest(self, message: Message, _: object) -> None:
@@ -493,8 +410,6 @@ class Link:
         assert self.reverse is not None, "I1: acknowledgements that cost bits have no link to go back on"
         link = self.reverse(index[0])
         message = Message(index, (), then)
-        if self.detour_s is not None:
-            message.detour_s = self.detour_s(index)  # of what comes down; what goes up finds its own
         packet = Fragment(bits, message, index, number, link.senders[index[0]])
         packet.attempt = attempt
         link._enqueue(packet)
@@ -591,10 +506,6 @@ class Link:
     def _take_back(self, transmitter: LinkTransmitter, packets: Sequence[Fragment]) -> None:
         """Those of these packets, of one message, that have not started leave the queue."""
         self._drop(transmitter.server.discard(packets))
-        if away := packets[0].sender.away:
-            gone = [packet for packet in away if packet in packets and not packet.stopped]
-            packets[0].sender.away = [packet for packet in away if packet not in gone]
-            self._drop(gone)
 
     def _drop(self, packets: Iterable[Fragment]) -> None:
         for packet in packets:
@@ -608,10 +519,3 @@ class Link:
         if packet.visit is not None:
             self.station.leave(packet.visit)
             packet.visit = None
-
-
-def _is_full(server: Transmitter[Fragment], away: Sequence[Fragment] | None, limit: int) -> bool:
-    """Whether as many packets as may wait do so beyond the first, in the queue, or apart where their device is away."""
-    if away is not None:
-        return len(away) > limit
-    return server.present > 0 and server.waiting >= limit

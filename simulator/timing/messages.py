@@ -18,7 +18,6 @@ from channels.link.arq import Packet, Sender
 from channels.link.delays import DelayProcess
 from channels.link.headers import HeaderFlow
 from channels.link.losses import LossProcess, PacketIndex
-from channels.link.mobility import Cuts
 from channels.link.rates import Curve, MessageIndex, Position
 from channels.link.retransmission_timeout import TimerJitter
 from channels.link.sharing import Transmitter
@@ -54,7 +53,7 @@ class Message:
 
     __slots__ = (
         "arrived", "attempts", "bits", "bound_bits", "content", "delivered_attempts", "delivered_bits",
-        "delivered_s", "detour_s", "done", "in_parts", "index", "joins", "kind", "missing", "oldest", "open", "packets",
+        "delivered_s", "done", "in_parts", "index", "joins", "kind", "missing", "oldest", "open", "packets",
         "planned_s", "put_s", "report", "sent_bits", "sizes", "to", "unacked",
     )  # fmt: skip
 
@@ -98,8 +97,6 @@ class Message:
         self.sent_bits = self.attempts = 0
         self.bound_bits = 0
         """Bits of packets whose turn has come, and that begin after a silence, whether or not it is cancelled then."""
-        self.detour_s = 0.0
-        """How much longer it travels since it comes from a cloud that is not the nearest."""
         self.done = False
         self.packets: Sequence[Fragment] = ()
         """None before it is granted, and none after it is cancelled."""
@@ -174,18 +171,11 @@ class Fragment(Packet):
     turn: Position = field(default=_UNPLANNED, init=False)
     """Where a planned link stands when it is this packet's turn."""
     begin_s: float = field(default=inf, init=False)
-    """When its first bit goes out there; on other links, when one whose turn has come is to begin after a silence."""
+    """When its first bit goes out there."""
     left_s: float = field(default=inf, init=False)
     """When its last one has."""
     arrivals: int = field(default=0, init=False)
     """How often it has come."""
-    stopped: bool = field(default=False, init=False)
-    """Whether a hand-over has stopped it on the air, and it has not gone on."""
-
-    @property
-    def unsent_bits(self) -> int:
-        """What its next turn adds to the bits that were put on the air; none where it goes on."""
-        return 0 if self.stopped else self.bits
 
     @property
     def address(self) -> PacketIndex:
@@ -293,12 +283,6 @@ class DeviceSender:
     """Where the headers of its packets follow from those before them."""
     alarmed_s: float = inf
     """When the next look at its sender's alarm is due."""
-    cuts: Cuts | None = None
-    """Which packets a hand-over loses, of a device that moves."""
-    away: list[Fragment] | None = None
-    """Its packets while a hand-over keeps it out of a queue that others share; None: it is in its cell."""
-    latest_s: float = 0.0
-    """When the latest of its packets arrives that has left, where their way may change."""
     sent_bits: int = 0
     """Put on the air for it, headers and retransmissions included."""
     dropped: int = 0

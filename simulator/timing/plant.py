@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import nan
 from typing import Final
 
-import simpy
-
 from channels.link.link_config import LinkConfig, answer_s
-from channels.link.mobility import HandOvers, count_made
 from channels.uniforms import Uniforms
-from simulator.cell.cell import Cell, movers_of
+from simulator.cell.cell import Cell
 from simulator.cell.power_figures import connections_of, power_figures
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
@@ -34,7 +31,7 @@ from simulator.timing.conversation import NOTHING, Conversation
 from simulator.timing.decoded_request import DecodedRequest, can_be_decoded, finds_room
 from simulator.timing.device import Device, EdgePasses, Exchange
 from simulator.timing.driver import Driver, Network
-from simulator.timing.event_loop import EventLoop, delay_until, later
+from simulator.timing.event_loop import EventLoop
 from simulator.timing.invariants import check_link, check_station
 from simulator.timing.link import Link
 from simulator.timing.medium import share_media
@@ -66,8 +63,6 @@ class Plant:
     """The connections of radios that are known to keep one."""
     figures: PowerAndPrice
     """The power and price that the cell states."""
-    movers: Mapping[int, HandOvers]
-    """The devices that move."""
 
     @property
     def links(self) -> list[Link]:
@@ -111,13 +106,7 @@ class Plant:
             connected_j=self.connections.joules,
             open=self.arrivals.open,
             figures=self.figures,
-            hand_overs=self._hand_overs(self.movers),
-            relocated_bytes=self.cloud.relocated_bytes if self.cloud.several else nan,
         )
-
-    def _hand_overs(self, devices: Iterable[int]) -> float:
-        """How often these devices have been handed over by now; nan where none of them moves."""
-        return count_made([self.movers[device] for device in devices if device in self.movers], self.env.now)
 
     def class_totals(self, name: str, totals: PlantTotals, span_s: float, numbers: Sequence[int]) -> PlantTotals:
         """What the totals of all are for a class of devices. `span_s`: the time in which servers are held for all.
@@ -147,8 +136,6 @@ class Plant:
             dropped_packets=sum(link.dropped_of(mine) if link in theirs else link.dropped for link in own),
             cloud_evictions=nan,
             connected_j=self.connections.joules_of(mine),
-            hand_overs=self._hand_overs(numbers),
-            relocated_bytes=self.cloud.class_use.relocated_bytes[name] if self.cloud.several else nan,
             figures=replace(
                 self.figures,
                 edges=[self.figures.edges[number] for number in numbers],
@@ -163,14 +150,13 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     env = EventLoop()
     spells = Uniforms.of(cell.seed, "spells")
     streams, names = _cloud_uniforms(cell), cell.class_names
-    cloud = Cloud(env, cell.cloud, cell.kv_tokens, *streams, spells, observer, cell.moved_token_bytes, names)
+    cloud = Cloud(env, cell.cloud, cell.kv_tokens, *streams, spells, observer, names)
     decoder = Decoder(cell, memory)
     arrivals = RequestArrivals(env, cell, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None
     connections = connections_of(cell)
     watching = together(windows, connections if connections.radios else None, observer)
-    movers = movers_of(cell)
-    uplinks, downlinks = (_Links(env, cell, way, watching, movers) for way in ("uplink", "downlink"))
+    uplinks, downlinks = (_Links(env, cell, way, watching) for way in ("uplink", "downlink"))
     heard = watching is not None and any(receives(watching, call) for call in IN_ORDER)
     devices: list[Device] = []
     ways: list[tuple[Link, Link]] = []
@@ -205,27 +191,12 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         link.reverse = lambda device: ways[device][1]
     for link in downlinks.built:
         link.reverse = lambda device: ways[device][0]
-    if cell.cloud.clouds > 1:
-        for link in uplinks.built:
-            link.detour_s = lambda index: cloud.detour_s(index[:2])
-        for link in downlinks.built:
-            link.detour_s = lambda _: 0.0  # what comes down knows its own
-        for device, moves in movers.items():
-            _cross(env, cloud, device, moves.mobility.crossings_s(moves.uniforms))
     share_media(env, ways)
     arrivals.start(devices)
     sharers = {**uplinks.devices, **downlinks.devices}
     figures = power_figures(cell)
     stations = uplinks.built, downlinks.built, devices
-    return Plant(env, cloud, *stations, arrivals, sharers, ways, connections, figures, movers)
-
-
-def _cross(env: EventLoop, cloud: Cloud, device: int, coming_s: Iterator[float], _: simpy.Event | None = None) -> None:
-    """Has a device come to the next cloud when it is time."""
-    if _ is not None:
-        cloud.cross(device)
-    if (next_s := next(coming_s, None)) is not None:
-        later(env, delay_until(env.now, next_s), partial(_cross, env, cloud, device, coming_s))
+    return Plant(env, cloud, *stations, arrivals, sharers, ways, connections, figures)
 
 
 def _cloud_uniforms(cell: Cell) -> tuple[Uniforms, Uniforms]:
@@ -255,11 +226,8 @@ def _open_exchange(
 class _Links:
     """The links of one way: the cell's, shared by all classes of devices that have none of their own."""
 
-    def __init__(
-        self, env: EventLoop, cell: Cell, way: str, observer: Observer | None, movers: Mapping[int, HandOvers]
-    ) -> None:
+    def __init__(self, env: EventLoop, cell: Cell, way: str, observer: Observer | None) -> None:
         self._env = env
-        self._movers = movers
         self._cell = cell
         self._way = way
         self._observer = observer
@@ -273,38 +241,16 @@ class _Links:
     def built(self) -> list[Link]:
         return list(self._links.values())
 
-    def _key(self, place: int) -> tuple[LinkConfig, int]:
-        """What the link of a class is known by: one of its own where the class says so, else the cell's."""
-        own = self._cell.fleet and getattr(self._cell.fleet[place], self._way) is not None
-        return getattr(self._cell.classes[place], self._way), place if own else -1
-
-    def _hand_overs(self, key: tuple[LinkConfig, int]) -> dict[int, HandOvers]:
-        """Those of the devices on a link."""
-        leaves, down = key[0].has_shared_queue(self._cell.workload.devices), self._way == "downlink"
-        return {
-            device: self._movers[device]._replace(down=down, leaves=leaves)
-            for place, each in enumerate(self._cell.classes)
-            for device in each.devices
-            if device in self._movers and self._key(place) == key
-        }
-
-    @property
-    def _knows_its_ways(self) -> bool:
-        """Whether no hand-over loses a packet, or makes its way longer."""
-        forwarded = all(each.mobility.packets == "forwarded" for each in self._movers.values())
-        return forwarded and self._cell.cloud.clouds == 1
-
     def of_class(self, place: int) -> Link:
-        """The link of a class; called once for each."""
+        """The link of a class, one of its own where the class says so, else the cell's; called once for each."""
         cell, way = self._cell, self._way
-        key = config, own = self._key(place)
+        has_own = cell.fleet and getattr(cell.fleet[place], way) is not None
+        key = config, own = getattr(cell.classes[place], way), place if has_own else -1
         if key not in self._links:
             name, stream = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own >= 0 else (way, way)
             reverse = "downlink" if way == "uplink" else "uplink"
             back_s = [answer_s(config, getattr(each, reverse)) for each in cell.classes for _ in range(each.count)]
-            hand_overs = self._hand_overs(key)
-            leaves = any(each.leaves for each in hand_overs.values())
-            planned = self._alone and plannable(config) and self._knows_its_ways and not leaves
+            planned = self._alone and plannable(config)
             self._links[key] = (PlannedLink if planned else Link)(
                 self._env,
                 config,
@@ -314,7 +260,6 @@ class _Links:
                 self._observer,
                 cell.workload.horizon_s,
                 Uniforms.of(cell.seed, "places"),
-                hand_overs,
             )
         link = self._links[key]
         self.devices[link] = (

@@ -25,9 +25,8 @@ have come. So it is enough that nothing depends on d_n before the last bit of pa
 * Its length depends on d_1..d_{n-1} alone (`DraftScheme.encode_parts`), and it is put on the link when draft n is drawn
   and encoded. What the edge does next depends on d_n: whether it makes another pass, how long it waits, when its
   processor is free, what it puts on the link. All of that comes after part n was put. On a link that serves first come,
-  first served, nothing that is put later changes when part n leaves; on others, and where devices leave the queue by
-  a hand-over, part n + 1 joins it when part n has left, and a device serves one request at a time
-  (`Equipped.check_concurrency`).
+  first served, nothing that is put later changes when part n leaves; on others part n + 1 joins the queue when part n
+  has left, and a device serves one request at a time (`Equipped.check_concurrency`).
 * Retransmissions of the first part that join before part n do so by what was put before part n.
 * When a round is handed over, and so when it is verified and answered, depends on its drafts, and may: it decides what
   happens to later rounds, whose drafts are drawn afterwards by random numbers of their own.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from math import inf
 from typing import Final
 
 from channels.link.link_config import LinkConfig
-from channels.link.mobility import NOBODY_MOVES, HandOvers
 from channels.link.retransmission_timeout import TimerJitter
 from channels.link.sharing import Gate
-from channels.on_off import Window
 from channels.uniforms import Uniforms
 from simulator.results.station import Station
 from simulator.timing.messages import DeviceSender, Fragment, LinkTransmitter
@@ -30,23 +28,18 @@ class DeviceSenders(dict[int, DeviceSender]):
         reverse_delay_s: Callable[[int], float],
         horizon_s: float,
         places: Uniforms | None = None,
-        hand_overs: Mapping[int, HandOvers] = NOBODY_MOVES,
     ) -> None:
-        """`hand_overs`: by device that moves."""
         super().__init__()
         self.gate: Gate[Fragment] = Gate()
         """The gate of each transmitter that is opened from now on."""
         self.serve: Callable[[LinkTransmitter, float], None] = _not_gated
         """Has one of them start what its gate lets go."""
-        self.moves: Callable[[int, Iterator[Window]], None] | None = None
-        """Called with a device that leaves a queue which others share, once it has a sender, and when it is away."""
         self._station = station
         self._config = config
         self._uniforms = uniforms
         self._reverse_delay_s = reverse_delay_s
         self._horizon_s = horizon_s
         self._places = places
-        self._hand_overs = hand_overs
         self._transmitters: dict[int, LinkTransmitter] = {}
         self._windows: dict[float, int] = {}
         """By how long an acknowledgement travels back."""
@@ -55,16 +48,12 @@ class DeviceSenders(dict[int, DeviceSender]):
 
     def __missing__(self, device: int) -> DeviceSender:
         key = device if self._config.sharing.transmitter_per_device else SHARED
-        back_s, hand_overs = self._reverse_delay_s(device), self._hand_overs.get(device)
+        back_s = self._reverse_delay_s(device)
         transmitter = self._transmitters.get(key)
         if transmitter is None:
-            transmitter = self._open(key, hand_overs)
+            transmitter = self._open(key)
         flow = self._config.headers.flow(self._config.header_bits)
         sender = self[device] = DeviceSender(self._config.arq.sender(self.window(device)), transmitter, back_s, flow)
-        if hand_overs is not None:
-            sender.cuts = hand_overs.cuts()
-            if self.moves is not None and hand_overs.leaves and hand_overs.pause_s:
-                self.moves(device, hand_overs.pauses())
         return sender
 
     def window(self, device: int) -> int:
@@ -77,9 +66,8 @@ class DeviceSenders(dict[int, DeviceSender]):
 
     @property
     def present(self) -> int:
-        """Packets queued or on the air, or kept from it by a hand-over."""
-        away = sum(len(sender.away) for sender in self.values() if sender.away)
-        return away + sum(transmitter.server.present for transmitter in self._transmitters.values())
+        """Packets queued or on the air."""
+        return sum(transmitter.server.present for transmitter in self._transmitters.values())
 
     def air_s(self, now_s: float) -> float:
         """For how long each transmitter has had a packet on the air, all together."""
@@ -91,16 +79,13 @@ class DeviceSenders(dict[int, DeviceSender]):
         now_s, left_s = self._station.clock.now, -inf if sender is None else sender.arq.left_s
         return self._access.wait_s(device, now_s, now_s if sender is not None and sender.unacked_packets else left_s)
 
-    def _open(self, key: int, hand_overs: HandOvers | None) -> LinkTransmitter:
+    def _open(self, key: int) -> LinkTransmitter:
         config = self._config
         rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
-        silent = None
-        if hand_overs is not None and hand_overs.pause_s and not (config.sharing.in_slots or hand_overs.leaves):
-            silent = hand_overs.pauses()
-        curve = config.sharing.curve(config.curve(rate, silent), key)
+        curve = config.sharing.curve(config.curve(rate), key)
         curve.bound(f"{self._station.name}.rate", self._horizon_s)
         if self._places is not None:
-            curve.place(self._places, self._hand_overs)
+            curve.place(self._places)
         transmitter = self._transmitters[key] = LinkTransmitter(
             curve=curve,
             server=self._opener(curve, self._station.clock.now),

@@ -50,8 +50,7 @@ class Bench:
         self.env = simpy.Environment() if env is None else env
         config = CloudConfig.model_validate({"latency": TICKS, **fields})
         rng = (Uniforms.of(seed, purpose) for purpose in ("test", "passes", "spells"))
-        moved = config.moved_token_bytes(drafts_here=False)
-        self.cloud = Cloud(self.env, config, config.server_tokens(drafts_here=False), *rng, token_bytes=moved)
+        self.cloud = Cloud(self.env, config, config.server_tokens(drafts_here=False), *rng)
         self.visits: list[Visit] = []
 
     def submit(

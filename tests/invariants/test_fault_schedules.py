@@ -172,21 +172,9 @@ def faulty(number: int) -> tuple[str, Cell]:
     edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "drafts_per_pass": one_of(more, 1, 1, 2, 3)}
     for way in (uplink, downlink):
         way |= one_of(more, {}, {}, {}, *ON_AIR)
-    cloud |= {"kv_block_tokens": one_of(more, 1, 1, 14), "kv_token_bytes": 1.0}
+    cloud |= {"kv_block_tokens": one_of(more, 1, 1, 14)}
     if cloud["kv_block_tokens"] > 1 and cloud["kv_tokens"]:
         cloud["kv_tokens"] += cloud["kv_tokens"] % 2 or 2  # 28 or 42
-    roaming = np.random.default_rng((30, number))
-    if number % 3 and all(way["sharing"] in ("fifo", "round_robin", "own") for way in (uplink, downlink)):
-        if number % 2:
-            for way in (uplink, downlink):
-                way["sharing"] = "own"
-        moves = one_of(roaming, {"kind": "random", "mean_stay_s": 0.3}, {"kind": "periodic", "every_s": 0.4})
-        edge["mobility"] = moves | {
-            "interruption_s": one_of(roaming, 0.0, 0.05, 0.2),
-            "packets": one_of(roaming, "forwarded", "lost"),
-        }
-        kind = one_of(roaming, "kept", "moved", "read_again")
-        cloud |= {"clouds": 2, "relocation": {"kind": kind, "backhaul_bps": 1e3, "backhaul_s": 0.01}}
     return scheme, cell(SCHEMES[scheme], workload=workload, cloud=cloud, edge=edge, uplink=uplink, downlink=downlink)
 
 
@@ -270,9 +258,6 @@ def verify(number: int, seen: Counter[str]) -> None:
         plant.env.run(plant.env.now + HEARD_S)
         assert not any(pool.reservations.waiting or pool.reservations._reserved for pool in plant.cloud._pools)
     seen["crash"] += plant.cloud.crashes
-    if plant.movers:
-        seen["handed over"] += int(plant.totals().hand_overs)
-    seen["relocated"] += plant.cloud.relocated_bytes > 0
     seen["eviction"] += plant.cloud.evictions
     assert made.cloud.admission.preempts or not plant.cloud.evictions
     for way in plant.links:
@@ -304,7 +289,6 @@ OUTCOMES = ("answered", "timed_out", "abandoned")
 FAULTS = (
     "crash",
     "eviction",
-    "handed over",
     "lost",
     "dropped",
     "paused",

@@ -111,16 +111,6 @@ def test_i12_whatever_the_passes_take(each: Timed, period_s: float) -> None:
     assert bend(each.cell(period_s, 0.5)) < 1e-12
 
 
-@pytest.mark.parametrize("sharing", ["fifo", "round_robin", "processor"])
-def test_i12_whatever_a_hand_over_loses_of_a_round(sharing: str) -> None:
-    """A part is on the air for 2.4 or 3.2 ms, by the token before it, and a hand-over every 7 ms finds some there."""
-    moves = {"kind": "scheduled", "at_s": [0.004 + 0.007 * n for n in range(400)], "interruption_s": 0.001}
-    edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "encode_s_per_draft": 0.0}
-    edge["mobility"] = moves | {"packets": "lost"}
-    uplink = link(1e4, header_bits=8, mtu_bits=24, arq="selective_repeat", sharing=sharing)
-    assert bend(written_cell(PRESET, WIDE, (HALVES, HALVES, HALVES), 4, uplink=uplink, edge=edge)) < 1e-12
-
-
 @pytest.mark.parametrize("each", timed("c_sqs, the MTU binds"))
 def test_i12_parts_that_leave_together_after_the_last_pass_bend_the_distribution(each: Timed) -> None:
     """The control: when part 2 leaves then tells how many passes came after draft 2, or how long the edge waited."""

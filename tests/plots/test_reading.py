@@ -70,8 +70,8 @@ def test_panels_are_made_until_none_has_more_than_seven_curves() -> None:
         f"s{i}" for i in range(11)
     ]
     assert len(panels([f"s{i}" for i in range(10)])) == 1, "schemes are read beside each other"
-    moved = [f"coupled relocation={how} backhaul_bps={bps:g}" for how in "abc" for bps in (1e9, 1e10, 1e11)]
-    assert [{*fields} for fields, _ in panels(moved)] == [{"backhaul_bps"}] * 3, "panels of numbers, curves of names"
+    moved = [f"coupled loss={how} delay_s={delay_s:g}" for how in "abc" for delay_s in (0.01, 0.1, 1)]
+    assert [{*fields} for fields, _ in panels(moved)] == [{"delay_s"}] * 3, "panels of numbers, curves of names"
 
 
 def test_curves_of_equal_values_are_named_and_stand_apart() -> None:

@@ -95,19 +95,10 @@ def test_a_link_of_its_own_that_tells_its_senders_nothing_changes_no_token(name:
     complete(cell, result.requests)
 
 
-@pytest.mark.parametrize(("packets", "requests", "off"), [("forwarded", 6, 0.15), ("lost", 24, 0.3)])
-def test_a_device_that_moves_takes_as_long_as_in_the_simulated_run_beside_it(
-    packets: str, requests: int, off: float
-) -> None:
-    """Hand-overs of 0.3 s, one each 0.6 s, at the same times in both; whether a packet is on the air then is chance."""
-    moves = {"kind": "scheduled", "at_s": [0.3 + 0.6 * number for number in range(200)], "interruption_s": 0.3}
-    moving = {"workload.requests": requests, "edge.mobility": moves | {"packets": packets}}
-    cell = of({"scheme": "k_sqs", **moving, **SYNTHETIC})
-    row = RealRun().ask(cell, Memory(), None, None).rows[0]
-    still = real(cell.with_({"edge.mobility": "still"})).summary
-    assert row["other_answers"] == 0 and row["hand_overs"] >= 3
-    assert row["latency_per_token_s"] > 1.2 * still["latency_per_token_s"]
-    assert row["latency_per_token_s"] == pytest.approx(row["simulated_latency_per_token_s"], rel=off)
+def test_a_run_takes_as_long_as_the_simulated_run_beside_it() -> None:
+    row = RealRun().ask(of({"scheme": "k_sqs", **SYNTHETIC}), Memory(), None, None).rows[0]
+    assert row["other_answers"] == 0
+    assert row["latency_per_token_s"] == pytest.approx(row["simulated_latency_per_token_s"], rel=0.15)
 
 
 @pytest.mark.parametrize(

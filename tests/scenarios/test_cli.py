@@ -233,11 +233,6 @@ FEWER = {
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
     "cloud_first": ["--grid=scheme=cloud_only,coupled", UNTUNED],
     "conversations": ["--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]", UNTUNED],
-    "hand_over": [
-        "--grid=cloud.relocation=kept,moved",
-        "--grid=cloud.relocation.backhaul_bps=1e9,1e12",
-        "--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]",
-    ],
     "fleet": [TWO_KINDS, "--set=models.pair.size=512", "--grid=fleet.meters.count=1,9", "--set=fleet.phones.count=2"],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *GIVEN],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],

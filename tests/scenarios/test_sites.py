@@ -18,7 +18,7 @@ def test_the_summary_is_printed_with_what_is_assumed_and_read_back(typed, tmp_pa
     assert (status, errors) == (0, "")
     devices = pd.concat([pd.read_parquet(path) for path in tmp_path.glob("results/sites/partitions/*/cells.parquet")])
     assert text.startswith(f"5 sites of {devices['devices'].sum():.0f} devices in all\n")
-    for words in ("over requests", "over sites", "latency per token", "uplink rate", "no hand-over", "Pair synthetic"):
+    for words in ("over requests", "over sites", "latency per token", "uplink rate", "Pair synthetic"):
         assert words in text.replace("\n", " ")
     again = typed(*command[:-2], "--cluster=tcp://127.0.0.1:9", "--quiet")  # where nobody is
     assert again == (0, text, "")

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from channels.link.mobility import INTERRUPTIONS
 from channels.link.presets import PRESETS
 from channels.link.radio_power import RADIO_NEEDED, RADIOS, Radio
 from channels.link.rates import Rate
@@ -228,12 +227,7 @@ def links() -> str:
     rows = [(name, _rate(each.uplink.rate), _rate(each.downlink.rate), each.source) for name, each in PRESETS.items()]
     heading = ("link", "up", "down", "rate at most or on average; (U) not read at its source, (I) assumed")
     text = "A name for each way: --set uplink=NAME.uplink --set downlink=NAME.downlink; further fields change it:"
-    handed = [(name, f"{1e3 * each.seconds:g}", each.source) for name, each in INTERRUPTIONS.items()]
-    table = _table(("hand-over", "ms", "for which it interrupts a device"), handed)
-    return (
-        f"{_table(heading, rows)}\n\n{text}\n--set uplink=nb_iot.uplink --set uplink.rate.bps=30k\n\n{table}\n\n"
-        "A name or seconds: --set 'edge.mobility={kind: random, mean_stay_s: 30, interruption_s: NAME}'"
-    )
+    return f"{_table(heading, rows)}\n\n{text}\n--set uplink=nb_iot.uplink --set uplink.rate.bps=30k"
 
 
 def _rate(rate: Rate) -> str:

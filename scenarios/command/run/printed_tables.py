@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from channels.link.mobility import INTERRUPTIONS, Moving
 from models.interface import Pair
 from models.latency.empirical import Empirical
 from models.latency.latency import Latency
@@ -206,7 +205,7 @@ def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
         links = dict.fromkeys(f"{name} {begins}" for name, link in both if (begins := getattr(link, part).begins))
         recorded += f"\nRecorded {part}: {'; '.join(links)} ({part}.start_s)." if links else ""
     measured = dict.fromkeys(source for cell in cells for source in cell.sources)
-    more = [*_blocks(cells), *_engine_steps(cells), *_hand_overs(cells), *_precisions(cells), *measured]
+    more = [*_blocks(cells), *_engine_steps(cells), *_precisions(cells), *measured]
     adds = "".join(f"\n{line}" for line in more)
     return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}{inside}.{adds}{recorded}"
 
@@ -237,14 +236,6 @@ def _engine_steps(cells: Sequence[Cell]) -> list[str]:
         if step_s:
             lines.append(f"Engine: {step_s * 1e3:g} ms more a pass than {_computes(latency)}{twice} (cloud.step_s).")
     return list(dict.fromkeys(lines))
-
-
-def _hand_overs(cells: Sequence[Cell]) -> list[str]:
-    """How long hand-overs interrupt devices, and who says so, a line for each named figure."""
-    mobilities = [each.edge.mobility for cell in cells for each in cell.classes]
-    names = dict.fromkeys(each.interruption_s for each in mobilities if isinstance(each, Moving))
-    found = [INTERRUPTIONS[name] for name in names if isinstance(name, str)]
-    return [f"Hand-overs: {1e3 * each.seconds:g} ms of interruption, {each.source}." for each in found]
 
 
 def _precisions(cells: Sequence[Cell]) -> list[str]:

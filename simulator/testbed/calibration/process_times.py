@@ -88,7 +88,7 @@ class _Transfer:
 
 def process_times(cell: Cell) -> ProcessTimes:
     """Measures a cell whose devices are all alike. Raises ConfigError where it cannot be run for real."""
-    changes: dict[str, object] = {"edge.mobility": "still", "seed": cell.seed ^ 1}
+    changes: dict[str, object] = {"seed": cell.seed ^ 1}
     if hasattr(cell.workload, "requests"):
         changes["workload.requests"] = MOST_REQUESTS
     for direction in DIRECTIONS:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
-from math import inf, nan
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +34,7 @@ from channels.link.shaping import TokenBucket
 from channels.link.sharing import FifoTransmitter
 from channels.uniforms import Uniforms
 from kinds import ConfigError
-from simulator.cell.cell import Cell, movers_of
+from simulator.cell.cell import Cell
 from simulator.testbed import plan
 from simulator.testbed.host import dies_with_parent
 from simulator.testbed.journal import Journal, PacketSent, journal_path
@@ -98,7 +98,6 @@ class RelayedPacket:
     """As it was sent."""
     packet: bytes
     """The same as an interface has it."""
-    joined_s: float = nan
 
     @property
     def carries(self) -> bool:
@@ -110,9 +109,8 @@ class EmulatedLink:
     """One direction of a cell's link, or of its warm-up (not `in_run`), in which nothing is lost.
 
     A packet joins, leaves, and then arrives or is lost, as in `simulator.timing.link`: same transmitter, same random
-    numbers, same addresses. Where the kernel shapes, a packet that joins has left already. Where the cell's one device
-    moves, a hand-over interrupts the transmitter, and may lose what is on the air or, on the way down, waits. Times are
-    in seconds since `zero_s`.
+    numbers, same addresses. Where the kernel shapes, a packet that joins has left already. Times are in seconds
+    since `zero_s`.
     """
 
     def __init__(
@@ -130,9 +128,7 @@ class EmulatedLink:
         """How long a free acknowledgement of a packet travels."""
         uniforms = Uniforms.of(cell.seed if seed is None else seed, direction)
         rate, loss, delay, ack = (uniforms.under(0, purpose) for purpose in range(4))
-        moves = [each._replace(down=direction == "downlink") for each in movers_of(cell).values() if in_run]
-        self.curve = config.curve(rate, moves[0].pauses() if moves and moves[0].pause_s else None)
-        self._cuts = moves[0].cuts() if moves else None
+        self.curve = config.curve(rate)
         self.curve.bound(f"{direction}.rate", cell.workload.horizon_s)
         self._server = None if by_kernel(config) else FifoTransmitter[RelayedPacket](self.curve, 0.0)
         self._loss = config.loss.over(self.curve, loss)
@@ -157,7 +153,6 @@ class EmulatedLink:
 
     def join(self, packet: RelayedPacket, now_s: float) -> PacketSent | None:
         """A packet gets in line. Answers what became of it where it has left at once."""
-        packet.joined_s = now_s
         if self._server is None:
             return self._launch(packet, now_s, now_s)
         self._server.join(packet, now_s)
@@ -186,8 +181,6 @@ class EmulatedLink:
         on_air_s = now_s - began_s
         rate_bps = bits / on_air_s if on_air_s > 0 else inf
         lost = self.in_run and self._loss.lost(now_s, bits, rate_bps, stream)
-        if self._cuts is not None:
-            lost = self._cuts.lose(packet.joined_s, began_s, now_s) or lost
         arrives_s = None if lost else now_s + self._delay.delay_s(now_s, stream)
         answered = self.in_run and packet.carries and not lost and not self._config.arq.ack_bits
         if answered and self._ack_loss.lost(now_s, self._config.header_bits, rate_bps, stream):

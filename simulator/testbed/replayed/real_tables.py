@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from channels.link.mobility import count_made
 from channels.uniforms import Uniforms
-from simulator.cell.cell import Cell, movers_of
+from simulator.cell.cell import Cell
 from simulator.cell.power_figures import connections_of, power_figures
 from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder
@@ -79,7 +78,6 @@ def _totals(cell: Cell, record: RunRecord, replay: JournalReplay) -> PlantTotals
         connected_j=connections.joules,
         open=cell.workload.open,
         figures=power_figures(cell),
-        hand_overs=count_made([*movers_of(cell).values()], now_s),
     )
 
 

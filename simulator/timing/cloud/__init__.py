@@ -2,7 +2,7 @@
 
 `job` is what is submitted, `kv_memory` what a server caches, `kv_reservations` what it keeps free for requests that are
 let in whole, `server_pool` a queue with the servers that take from it, `server_pass_times` how long their passes
-take. `placement` says which of several clouds has a session, `class_use` what each class of devices has taken. `cloud`
+take. `class_use` says what each class of devices has taken. `cloud`
 routes jobs to pools and owns the clock. What a user may choose is in `cell.cloud_config`.
 """
 

@@ -1,4 +1,4 @@
-"""What each class of devices takes of the cloud: its part of the passes' time, rounds verified, bytes sent on."""
+"""What each class of devices takes of the cloud: its part of the passes' time, rounds verified."""
 
 from __future__ import annotations
 
@@ -25,8 +25,6 @@ class ClassUse:
         """What each class has of the pass that a server runs, together 1."""
         self.round_passes: Counter[str] = Counter()
         """See `Cloud.round_passes`."""
-        self.relocated_bytes: dict[str, float] = defaultdict(float)
-        """See `Cloud.relocated_bytes`."""
 
     def service_s(self, name: str, now_s: float) -> float:
         """Server-seconds of passes so far, those lost or under way included."""
@@ -45,11 +43,6 @@ class ClassUse:
         """A server's pass has ended, or been lost, after so many seconds."""
         for name, part in self._running.pop(server, {}).items():
             self._served_s[name] += part * pass_s
-
-    def relocate(self, device: int, sent_bytes: float) -> None:
-        """One cloud has sent so much to another for this device."""
-        if self._classes:
-            self.relocated_bytes[self._classes[device]] += sent_bytes
 
     def _parts(self, shares: Sequence[Share]) -> dict[str, float]:
         names = [self._classes[share.job.session[0]] for share in shares]

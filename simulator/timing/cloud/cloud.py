@@ -6,7 +6,6 @@ A free server never waits beside a job that it may take (I5); a batching window 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import simpy
@@ -19,7 +18,6 @@ from simulator.timing.cloud.class_use import ClassUse
 from simulator.timing.cloud.job import Job, SessionKey
 from simulator.timing.cloud.kv_memory import KvMemory
 from simulator.timing.cloud.kv_reservations import KvReservations
-from simulator.timing.cloud.placement import Placement
 from simulator.timing.cloud.server_pass_times import PassTimes
 from simulator.timing.cloud.server_pool import Server, ServerPool
 from simulator.timing.event_loop import later
@@ -30,8 +28,8 @@ Process = Generator[simpy.Event, object, None]
 class Cloud:
     """Serves jobs. Callbacks carry them; the only processes are those of servers that may fail.
 
-    `kv_tokens`: what a server's memory holds, None for no limit. `token_bytes`: keys and values of a token, where they
-    are moved. `classes`: the class of each device, where there are any.
+    `kv_tokens`: what a server's memory holds, None for no limit. `classes`: the class of each device, where there are
+    any.
     """
 
     def __init__(
@@ -43,22 +41,19 @@ class Cloud:
         pass_uniforms: Uniforms,
         spell_uniforms: Uniforms,
         observer: Observer | None = None,
-        token_bytes: float | None = None,
         classes: Sequence[str] = (),
     ) -> None:
         self.env = env
         self._observer = observer
-        self.station = Station(env, "cloud", config.all_servers)
+        self.station = Station(env, "cloud", config.servers)
         self.passes = 0
         self.round_passes = 0
         """Shares of passes that verify a round, or bring a session to its next token; not those that only read.
         One that a crash cuts short counts."""
         self.crashes = 0
-        self.relocated_bytes = 0.0
-        """Keys and values, or text, that one cloud has sent to another."""
         self._config = config
         self._times = PassTimes(config, pass_uniforms, spell_uniforms)
-        self._pooled = config.routing.pooled and config.clouds == 1
+        self._pooled = config.routing.pooled
         """Whether there is one pool for all."""
         self._served_s = 0.0
         self.class_use = ClassUse(classes, self._times)
@@ -66,16 +61,10 @@ class Cloud:
         """Where a session's jobs go, unless there is one pool for all."""
         self._stranded: dict[Job, None] = {}
         self._over: set[SessionKey] = set()
-        self._servers = [Server(number) for number in range(config.all_servers)]
-        step = config.servers if config.routing.pooled else 1
+        self._servers = [Server(number) for number in range(config.servers)]
+        step = config.servers if self._pooled else 1
         groups = [self._servers[first : first + step] for first in range(0, len(self._servers), step)]
         self._pools = [self._pool(group, kv_tokens) for group in groups]
-        """Those of one cloud after those of another."""
-        self.several = config.clouds > 1
-        """Whether there are several clouds."""
-        self._placement = Placement(config.clouds, config.relocation)
-        self._token_bytes = token_bytes or 0.0
-        self._transfers: dict[SessionKey, CacheTransfer] = {}
         self._start_failures(failure_uniforms)
 
     @property
@@ -93,10 +82,6 @@ class Cloud:
         assert job.text_tokens <= job.request_tokens, "a session's text outgrows its request"
         visit = job.visit = self.station.arrive()
         job.waits_since_s = self.env.now
-        if self._placement.relocation is not None:
-            self._placement.place(job.session)
-            self._relocate(job.session)
-            self._placement.begin_job(job.session)
         self._route(job)
         if visit.began_s is None:
             job.report("queue")
@@ -107,81 +92,37 @@ class Cloud:
         if job in self._stranded:
             del self._stranded[job]
             self._leave(job)
-        elif (transfer := self._transfers.get(job.session)) and transfer.waiting is job:
-            transfer.waiting = None
-            self._leave(job)
-        elif pool := next((pool for pool in self._reached(job.session) if pool.remove(job)), None):
+        elif (pool := self._pool_of(job.session)) and pool.remove(job):
             self._leave(job)
             self._dispatch(pool)  # what waited behind it may be admissible, or have a window of its own
 
     def crop(self, session: SessionKey, tokens: int) -> None:
         """Only the first `tokens` of the session's cached text stay: the rest were rejected drafts."""
-        for pool in self._reached(session):
+        if pool := self._pool_of(session):
             pool.kv.crop(session, tokens)
-        if transfer := self._transfers.get(session):
-            transfer.tokens = min(transfer.tokens, tokens)
 
     def forget(self, session: SessionKey) -> None:
         """The session is over: its cache is freed, where a pass still runs over it at the pass's end."""
-        for pool in self._reached(session):
-            if pool.runs(session):
-                self._over.add(session)
-            else:
-                self._vacate(pool, session)
+        pool = self._pool_of(session)
+        if pool and pool.runs(session):
+            self._over.add(session)
+        elif pool and pool.holds(session):
+            pool.forget(session)
+            self._dispatch(pool)
         self._homes.pop(session, None)
-        self._transfers.pop(session, None)
-        self._placement.forget(session)
-
-    def cross(self, device: int) -> None:
-        """The device comes to the area of the next cloud."""
-        for session in self._placement.cross(device):
-            self._relocate(session)
-
-    def detour_s(self, session: SessionKey) -> float:
-        """How much longer a message of this session travels, either way, since its cloud is not its device's."""
-        return self._placement.detour_s(session)
-
-    def _relocate(self, session: SessionKey) -> None:
-        """Sends on what there is of a session that is to follow its device, unless it is served or under way."""
-        relocation = self._placement.relocation
-        if relocation is None or not self._placement.may_follow(session) or session in self._transfers:
-            return
-        pools = self._reached(session)
-        cached = max((pool.kv.cached(session) for pool in pools), default=0)
-        sent = relocation.sends(cached, self._token_bytes)
-        if sent is None:
-            return
-        self._homes.pop(session, None)
-        for pool in pools:
-            self._vacate(pool, session)
-        there_s = self._placement.send(session, sent.sent_bytes, self.env.now)
-        self.relocated_bytes += sent.sent_bytes
-        self.class_use.relocate(session[0], sent.sent_bytes)
-        self._transfers[session] = transfer = CacheTransfer(session, sent.cached_tokens)
-        later(self.env, there_s - self.env.now, partial(self._received, transfer))
 
     def keep(self, session: SessionKey) -> None:
         """The session is over, and another turn of its conversation may adopt its cache, if nobody needs the room."""
-        for pool in self._reached(session):
-            if pool.holds(session):
-                pool.keep(session)
-                self._dispatch(pool)
-
-    def expect(self, session: SessionKey, turn: SessionKey) -> None:
-        """The next turn of a session's conversation is on its way, to the cloud that has that."""
-        self._placement.expect(session, turn)
+        if (pool := self._pool_of(session)) and pool.holds(session):
+            pool.keep(session)
+            self._dispatch(pool)
 
     def adopt(self, session: SessionKey, turn: SessionKey, tokens: int) -> None:
-        """The first `tokens` of what was kept of a session are the next turn's from now on, in the cloud where they
-        are, or to which they are under way."""
-        self._placement.adopt(session, turn)
-        for pool in self._reached(session):
+        """The first `tokens` of what was kept of a session are the next turn's from now on."""
+        if pool := self._pool_of(session):
             pool.adopt(session, turn, tokens)
         if session in self._homes:
             self._homes[turn] = self._homes.pop(session)
-        if transfer := self._transfers.pop(session, None):
-            transfer.session, transfer.tokens = turn, min(transfer.tokens, tokens)
-            self._transfers[turn] = transfer
 
     def _pool(self, servers: list[Server], kv_tokens: int | None) -> ServerPool:
         """A pool whose memory preempts sessions, or admits whole requests; never both."""
@@ -192,45 +133,20 @@ class Cloud:
         reservations = KvReservations(reserved, config.kv_block_tokens, config.order)
         return ServerPool(servers, config.batching, config.token_budget, memory, reservations, config.order)
 
-    def _vacate(self, pool: ServerPool, session: SessionKey) -> None:
-        if pool.holds(session):
-            pool.forget(session)
-            self._dispatch(pool)
-
-    def _reached(self, session: SessionKey) -> Sequence[ServerPool]:
-        """The pools that may hold something of a session."""
-        if self._pooled:
-            return self._pools
-        return [self._homes[session]] if session in self._homes else ()
+    def _pool_of(self, session: SessionKey) -> ServerPool | None:
+        """Returns the pool that may hold something of a session, None if it has had no job yet."""
+        return self._pools[0] if self._pooled else self._homes.get(session)
 
     def _route(self, job: Job) -> None:
-        if self._transfers and (transfer := self._transfers.get(job.session)):
-            transfer.waiting = job
-            return
         pool = self._pools[0] if self._pooled else self._choose(job.session)
         if pool is None or not pool.servers_up:
             self._stranded[job] = None
         elif pool.add(job):
             self._dispatch(pool)
 
-    def _received(self, transfer: CacheTransfer, _: simpy.Event) -> None:
-        session = transfer.session
-        if self._transfers.get(session) is not transfer:
-            return
-        del self._transfers[session]
-        pool = self._pools[0] if self._pooled else self._choose(session)
-        if pool is not None and pool.servers_up and transfer.tokens:
-            pool.kv.receive(session, transfer.tokens)
-        if transfer.waiting is not None:
-            self._route(transfer.waiting)
-        else:
-            self._relocate(session)
-
     def _choose(self, session: SessionKey) -> ServerPool | None:
-        """The pool for a session's job among those of its cloud that are up, if any is."""
-        of_each = len(self._pools) // self._config.clouds
-        first = of_each * self._placement.cloud(session)
-        pools = [pool for pool in self._pools[first : first + of_each] if pool.servers_up]
+        """The pool for a session's job among those that are up, if any is."""
+        pools = [pool for pool in self._pools if pool.servers_up]
         if not pools:
             return None
         home = self._homes.get(session)
@@ -284,7 +200,6 @@ class Cloud:
             if share.completes or job.withdrawn:
                 assert job.visit is not None
                 self.station.leave(job.visit)
-                self._placement.end_job(job.session)
             else:
                 self._wait_again(job)
                 cut.append(job)
@@ -295,9 +210,6 @@ class Cloud:
         for share in shares:  # before the server is free: what they submit next may share its next pass
             if share.completes and not share.job.withdrawn:
                 share.job.done()
-        if self._placement:
-            for share in shares:
-                self._relocate(share.job.session)
         pool.release(server)
         if pool.jobs or pool.prefills:
             self._dispatch(pool)
@@ -334,7 +246,6 @@ class Cloud:
 
     def _leave(self, job: Job) -> None:
         assert job.visit is not None
-        self._placement.end_job(job.session)
         if job.visit.began_s is None and self._observer is not None:
             self._observer.on_unserved(Unserved(self.station.name, job.session, job.waits_since_s, self.env.now))
         self.station.leave(job.visit)
@@ -377,18 +288,8 @@ class Cloud:
             else:
                 self._wait_again(share.job)
                 moving.append(share.job)
-        if not self._config.routing.pooled:
+        if not self._pooled:
             pool.clear()
         for job in (*moving, *(() if pool.servers_up else list(pool.drain()))):
             self._route(job)
         self._dispatch(pool)  # what was admitted for those that are over
-
-
-@dataclass(slots=True)
-class CacheTransfer:
-    """Keys and values on their way from cloud to cloud."""
-
-    session: SessionKey
-    tokens: int
-    waiting: Job | None = None
-    """The session's next job, which needs them."""

@@ -20,8 +20,6 @@ class KvMemory:
         self.evicted = self.dropped = 0
         self._block_tokens = block_tokens
         self._held: dict[SessionKey, int] = {}
-        self._received: dict[SessionKey, int] = {}
-        """What came from another server, and is let in with its session."""
         self._arrived: dict[SessionKey, tuple[int, int]] = {}
         """Where there is a capacity, the number of each session by arrival, and the tokens of its whole request."""
         self._arrivals = 0
@@ -52,8 +50,8 @@ class KvMemory:
         return session in self._held and session not in self._kept
 
     def cached(self, session: SessionKey) -> int:
-        """Tokens that need not be read again: held, or received."""
-        return self._held.get(session, 0) or (self._received.get(session, 0) if self._received else 0)
+        """Returns the tokens that need not be read again."""
+        return self._held.get(session, 0)
 
     def knows(self, session: SessionKey) -> bool:
         """Whether the session has arrived, or anything of it is cached."""
@@ -89,14 +87,9 @@ class KvMemory:
             return False
         if self._kept:
             self.take_back(session)
-        self._received.pop(session, None)
         self._held[session] = tokens
         self._total += need
         return True
-
-    def receive(self, session: SessionKey, tokens: int) -> None:
-        """Another server has sent so many tokens, which are let in with their session."""
-        self._received[session] = tokens
 
     def crop(self, session: SessionKey, tokens: int) -> None:
         """At most the first `tokens` of what is held for a session stay."""
@@ -105,15 +98,12 @@ class KvMemory:
             self._held[session] = tokens
             self._total -= freed
             self._kept_tokens -= freed if session in self._kept else 0
-        elif self._received.get(session, 0) > tokens:
-            self._received[session] = tokens
 
     def forget(self, session: SessionKey) -> None:
         """Frees what is held for a session."""
         if self._kept:
             self.take_back(session)
         self._total -= self._blocks(self._held.pop(session, 0))
-        self._received.pop(session, None)
 
     def depart(self, session: SessionKey) -> None:
         """The session is gone."""
@@ -140,21 +130,17 @@ class KvMemory:
 
     def rename(self, session: SessionKey, to: SessionKey, tokens: int) -> None:
         """The first `tokens` of what was kept of a session are another's, who is not in yet; the rest is freed."""
-        cached, received = self.cached(session), session in self._received
+        kept = min(self.cached(session), tokens)
         self.forget(session)
-        if kept := min(cached, tokens):
-            if received:
-                self._received[to] = kept
-            else:
-                self._held[to] = kept
-                self._total += self._blocks(kept)
-                self.keep(to)
+        if kept:
+            self._held[to] = kept
+            self._total += self._blocks(kept)
+            self.keep(to)
 
     def clear(self) -> None:
         """Loses everything, and nobody is here any more."""
         self._arrived.clear()
         self._held.clear()
-        self._received.clear()
         self._kept.clear()
         self._total = self._kept_tokens = self._whole_tokens = 0
 

@@ -166,34 +166,6 @@ TOLD: list[tuple[dict[str, Any], str]] = [
         ({"cloud_keeps_s": -1}, "greater than or equal to 0"),
         ({"learning_requests": 3}, "must leave some to count"),
     )],
-    # devices that move, and several clouds
-    *[({"edge.mobility": {"kind": kind, **fields}}, told) for kind, fields, told in (
-        ("random", {"interruption_s": "lts"}, "edge.mobility.interruption_s = 'lts'"),
-        ("random", {"interruption_s": 61}, "edge.mobility.interruption_s"),
-        ("random", {"mean_stay_s": 0.01}, "edge.mobility.mean_stay_s"),
-        ("scheduled", {"at_s": [1, 1.04]}, "at_s must be in order, further apart"),
-        ("periodic", {"every_s": 1, "forwarding_s": 1}, "must be more than a hand-over"),
-        ("periodic", {"cells_per_cloud": 2}, "cells_per_cloud = 2: must be left out where cloud.clouds is 1"),
-    )],
-    ({"edge.mobility": "random", "uplink": link(1e5, sharing="csma"), "downlink": link(1e7)},
-     "edge.mobility = random: needs uplink.sharing that lets a device leave, such as fifo, "),
-    ({"edge.mobility": "random", "uplink": link(1e5, sharing="aloha"), "downlink": link(1e7)}, "scheduled, not aloha"),
-    *[({"edge.mobility": "random", "workload.devices": 2, "uplink": link(1e3), "downlink": link(1e7), **fields}, told)
-      for fields, told in (
-        ({"uplink.loss": {"kind": "block_errors", "snr_db": 10.0, "bandwidth_hz": 1e4}},
-         "needs uplink.loss that needs no airtime, since a packet that stops has several, not block_errors"),
-        ({"uplink.arq": {"kind": "stop_and_wait", "timeout_s": 3}, "downlink.listens": "after_sending"},
-         "needs downlink.listens always, or what stops has no window, not after_sending"),
-    )],
-    ({"edge.mobility": "random", "uplink": link(1e5) | {"rate": {"kind": "lora"}}},
-     "needs uplink.rate of a kind that depends on time alone, not lora"),
-    ({"edge.mobility": "random", "uplink": link(1e5), "cloud": {"clouds": 2, "relocation": {"kind": "kept",
-     "backhaul_s": 1}}}, "uplink.arq.timeout_s = 0.2: must be at least one round trip, 2.04 s"),
-    ({"cloud.clouds": 2}, "relocation = null: must be one of kept, moved, read_again where clouds is more"),
-    ({"cloud.relocation": "moved"}, "relocation = moved: must be left out where clouds is 1"),
-    *[({"cloud": {"clouds": 2, "relocation": "kept", **fields}}, told) for fields, told in (
-        ({"relocation": "moved", "latency": "constant"}, "cloud.kv_token_bytes = null"),
-    )],
     # rounds under way
     ahead("k_sqs", "scheme.depth = 1: must be 0 with partial rounds, ", partial=True),
     ahead("k_sqs", "scheme.depth = 17: ", depth=17),

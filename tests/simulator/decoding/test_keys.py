@@ -35,10 +35,6 @@ BASE: Final = Cell.from_fields({
     "uplink": {"mtu_bits": 400},
 })  # fmt: skip
 AHEAD: Final = BASE.with_({"scheme.partial": False, "scheme.depth": 1, "models.pair.kind": "synthetic"})
-ROAMING: Final[dict[str, object]] = {
-    "cloud.clouds": 2, "cloud.relocation": "moved", "edge.mobility": {"kind": "random", "packets": "lost"},
-    "uplink.sharing": "own", "downlink.sharing": "own",
-}  # fmt: skip
 SCHEME: Final[dict[str, object]] = {
     "initial": 0.06, "target": 0.01, "step": 0.01, "rollback": "none", "k_max": 5, "carry": False, "resolution": 50,
     "max_drafts": 2, "budget_bits": 4000, "partial": False, "code": "enumerative", "token": "flat", "prior": "",
@@ -153,7 +149,6 @@ def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
         {"uplink.rate.bps": 1e4},
         {"cloud.servers": 2},
         {"cloud.kv_block_tokens": 16, "cloud.admission": "whole_request", "cloud.order": "priority"},
-        ROAMING,
         {"workload.devices": 3},
         blocks,
         as_much_room,
@@ -266,8 +261,6 @@ CHANGES: Final[dict[str, Callable[[], str]]] = {
     "question": lambda: identity([BASE], "another study"),
     "number of cells": lambda: identity([BASE, AHEAD]),
     "order of cells": lambda: identity([AHEAD, BASE]),
-    **{f"roaming {kind}": lambda kind=kind: identity([BASE.with_(ROAMING | {"cloud.relocation": kind})])  # type: ignore[misc]
-       for kind in ("kept", "moved")},
     **{
         path: lambda path=path, value=value: identity([BASE.with_({path: value})])  # type: ignore[misc]
         for path, value in {

@@ -272,7 +272,7 @@ def test_a_trees_drafts_are_counted_by_its_distributions_and_its_passes_by_their
 
 def test_what_a_server_takes_beside_networks_is_a_constant_and_a_slope_over_jobs_that_come_back(tmp_path: Path) -> None:
     """3 ms and 2 ms a job beside 10 ms of the networks, whether it is between passes or slows them; what a device that
-    thinks waits for is no hand-over, nor is a prompt that is read, between two passes or after them."""
+    thinks waits for does not count, nor does a prompt that is read, between two passes or after them."""
     jobs = [[0], [0, 1], [0, 1, 2], [0, 2], [3], [3], [3], [3], [3]]
     passes, now_s = list[Event](), 0.0
     for number, devices in enumerate(jobs):

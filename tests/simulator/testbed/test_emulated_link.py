@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import takewhile
 from math import isnan
 from typing import Any
 
@@ -15,7 +14,7 @@ from cells import cell
 from plants import AirWatch
 
 from channels.uniforms import Uniforms
-from simulator.cell.cell import Cell, movers_of
+from simulator.cell.cell import Cell
 from simulator.results.observer import Airing
 from simulator.results.station import Station
 from simulator.testbed.journal import PacketSent
@@ -55,11 +54,11 @@ DELAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def of(ack_bits: int = 0, devices: int = 3, mobility: object = "still", **changes: Any) -> Cell:
+def of(ack_bits: int = 0, **changes: Any) -> Cell:
     arq = {"kind": "selective_repeat", "timeout_s": 0.3, "ack_bits": ack_bits}
     settings = {"mtu_bits": 1_200, "rate": RATES["constant"], "loss": LOSSES["independent"], "arq": arq, **changes}
-    workload = {"kind": "closed", "requests": 2, "devices": devices}
-    return cell(uplink=settings, downlink=settings, workload=workload, edge={"mobility": mobility})
+    workload = {"kind": "closed", "requests": 2, "devices": 3}
+    return cell(uplink=settings, downlink=settings, workload=workload)
 
 
 def simulated(given: Cell, until_s: float = 20.0) -> dict[str, list[Airing]]:
@@ -67,11 +66,9 @@ def simulated(given: Cell, until_s: float = 20.0) -> dict[str, list[Airing]]:
     env, watch = simpy.Environment(), AirWatch()
     links = {}
     for direction in DIRECTIONS:
-        moves = {each: one._replace(down=direction == "downlink") for each, one in movers_of(given).items()}
         links[direction] = Link(
-            env, link(given, direction), Uniforms.of(given.seed, direction), direction, lambda _: 0.05, watch,
-            hand_overs=moves,
-        )  # fmt: skip
+            env, link(given, direction), Uniforms.of(given.seed, direction), direction, lambda _: 0.05, watch
+        )
     links["uplink"].reverse = lambda _: links["downlink"]
     links["downlink"].reverse = lambda _: links["uplink"]
     uniform = Uniforms.of(0, "messages").uniform
@@ -141,30 +138,6 @@ def test_packets_leave_arrive_and_are_lost_as_in_the_simulator(name: str) -> Non
     airings = check(given)
     assert any(each.attempt for each in airings)
     assert 0 < sum(isnan(each.arrives_s) for each in airings) < len(airings)
-
-
-@pytest.mark.parametrize("packets", ["forwarded", "lost"])
-@pytest.mark.parametrize("ack_bits", [0, 400])
-def test_hand_overs_interrupt_and_lose_what_they_do_in_the_simulator(packets: str, ack_bits: int) -> None:
-    moves = {"kind": "random", "mean_stay_s": 0.4, "interruption_s": 0.1, "forwarding_s": 0.25, "packets": packets}
-    given = of(ack_bits, 1, moves, loss={"kind": "none"})
-    check(given)
-    found = simulated(given)
-    handed_s = {name: [*takewhile(lambda at_s: at_s < 20, movers_of(given)[0].times_s())] for name in found}
-    for name, airings in found.items():
-        lost = [each for each in airings if isnan(each.arrives_s)]
-        assert (len(lost) > 3) == (packets == "lost")
-        for each in lost:
-            since_s = each.joined_s if name == "downlink" else each.began_s
-            assert any(since_s < at_s <= each.left_s for at_s in handed_s[name])
-
-
-def test_in_the_warm_up_nobody_is_handed_over() -> None:
-    given = of(0, 1, {"kind": "scheduled", "at_s": [0.0], "interruption_s": 9.0, "packets": "lost"})
-    warm, run = (EmulatedLink(given, "uplink", in_run=in_run) for in_run in (False, True))
-    for each in (warm, run):
-        each.join(some_packet(each), 0.0)
-    assert warm.due_s < 1.0 and run.due_s > 9.0
 
 
 def test_acknowledgements_that_cost_bits_take_their_turn_and_their_chances() -> None:
