@@ -16,7 +16,6 @@ import simulator.cell  # noqa: F401  registers the kinds
 from channels.link.arq import Arq
 from channels.link.congestion import Congestion
 from channels.link.delays import Delay
-from channels.link.headers import Headers
 from channels.link.listening import Listening
 from channels.link.losses import Loss
 from channels.link.mobility import INTERRUPTIONS, Mobility
@@ -55,7 +54,7 @@ HEADLINE: Final = ("latency_per_token_s", "ttft_s", "payload_bits_per_token", "a
 """The metrics that a newcomer meets first."""
 SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Oracle, Acceptance, Reply)
 OTHER_FAMILIES: Final = (
-    Rate, Loss, Delay, Headers, Arq, Congestion, Sharing, Listening, Mobility, Latency, Pair, Workload, Batching,
+    Rate, Loss, Delay, Arq, Congestion, Sharing, Listening, Mobility, Latency, Pair, Workload, Batching,
     QueueOrder, Routing, Relocation, Admission, Amount, Downtime, SiteDraw,
 )  # fmt: skip
 END: Final = "<!-- end -->"

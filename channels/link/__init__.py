@@ -13,8 +13,6 @@ from channels.link import mobility as mobility
 from channels.link import outages as outages
 from channels.link import presets as presets
 from channels.link import rayleigh as rayleigh
-from channels.link import rohc as rohc
-from channels.link import schc as schc
 from channels.link import scheduled as scheduled
 from channels.link import shaping as shaping
 from channels.link import shared_presets as shared_presets

@@ -55,8 +55,6 @@ NAMES: Final[dict[str, str]] = {
     "block_errors": "by block errors",
     "trace": "as recorded",
     "none": "none",
-    "schc": "SCHC",
-    "rohc": "ROHC",
     "congestion=bbr": "BBR",
     "congestion=cubic": "CUBIC",
     "congestion=new_reno": "NewReno",

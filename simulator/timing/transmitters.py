@@ -63,9 +63,8 @@ class DeviceSenders(dict[int, DeviceSender]):
             transmitter = self._open(key, hand_overs)
             if self.opened is not None:
                 self.opened(transmitter, back_s, self._uniforms.under(key + 1, 8))
-        flow = self._config.headers.flow(self._config.header_bits)
         arq, uniforms = self._config.arq, self._uniforms.under(device + 1, 7)
-        sender = self[device] = DeviceSender(arq.sender(self.window(device), uniforms), transmitter, back_s, flow)
+        sender = self[device] = DeviceSender(arq.sender(self.window(device), uniforms), transmitter, back_s)
         if arq.in_order:
             sender.stream = []
         if hand_overs is not None:

@@ -68,12 +68,6 @@ def quiet(scheme: str) -> dict[tuple[int, int], Text]:
     return {(each.device, each.number): text(each) for each in requests}
 
 
-NARROW = {"kind": "schc", "word_bits": 1, "rules": [{"request": 1, "round": 2, "fragment": 1}]}
-"""Headers that mostly go uncompressed."""
-REFRESHED = {"kind": "rohc", "repeats": 2, "refresh_packets": 12, "dynamic_refresh_packets": 6}
-CONTEXTS = [REFRESHED, REFRESHED | {"mode": "optimistic"}]
-
-
 ON_AIR: list[dict[str, Any]] = [
     {"sharing": {"kind": "csma", "slot_s": 0.002, "window_min": 2, "attempts": 2}},
     {"sharing": {"kind": "aloha", "slot_s": None, "capture_db": None}},
@@ -166,10 +160,9 @@ def faulty(number: int) -> tuple[str, Cell]:
     for way in (uplink, downlink):
         way["arq"]["ack_bits"] = one_of(rng, 0, 0, 112)
     more = np.random.default_rng((29, number))
-    for way in (uplink, downlink):
-        way["headers"] = one_of(
-            more, "plain", "schc", NARROW, *CONTEXTS if "jitter_s" not in way["delay"] else ["schc"]
-        )
+    if scheme != "parts":
+        for way in (uplink, downlink):
+            way["header_bits"] = one_of(more, 320, 96, 24)
     uplink["cut_through"] = number % 3 == 0
     edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "drafts_per_pass": one_of(more, 1, 1, 2, 3)}
     for way in (uplink, downlink):
@@ -202,7 +195,7 @@ def faulty(number: int) -> tuple[str, Cell]:
 
 class OnAir(Watch):
     """What each packet of a message put on the air behind its header, how often one went out again after its sender's
-    pause, the acknowledgements that took capacity, and the packets whose header could not be restored."""
+    pause, and the acknowledgements that took capacity."""
 
     def __init__(self, partial: bool) -> None:
         super().__init__()
@@ -210,7 +203,6 @@ class OnAir(Watch):
         self.packets: dict[tuple[str, int, int, int], dict[tuple[int, int], int]] = {}
         self.pauses = 0
         self.acknowledgements = 0
-        self.unrestored = 0
 
     def on_packet(self, airing: Airing) -> None:
         if airing.fragment < 0:
@@ -223,7 +215,6 @@ class OnAir(Watch):
             airing.bits - (airing.header_bits or 0),
         )  # of several messages
         assert packets.setdefault(packet, content_bits) == content_bits, "I7: a repeat of another length"
-        self.unrestored += not airing.restored
         limit = self.link(airing.link).config.arq.max_attempts
         self.pauses += limit is not None and airing.attempt > 0 and airing.attempt % limit == 0
 
@@ -256,7 +247,6 @@ def verify(number: int, seen: Counter[str]) -> None:
     run = ran(made, MEMORY, on_air)
     seen["paused"] += on_air.pauses
     seen["acknowledged"] += on_air.acknowledgements
-    seen["unrestored"] += on_air.unrestored
     plant, requests = run.plant, run.requests
     places = [(each.device, each.number) for each in requests]
     assert len(set(places)) == len(places) <= 3 * made.workload.requests  # type: ignore[attr-defined]
@@ -320,7 +310,6 @@ FAULTS = (
     "paused",
     "prefix",
     "acknowledged",
-    "unrestored",
     "joined",
 )
 

@@ -187,24 +187,6 @@ def test_i12_no_part_is_heard_or_not_by_its_own_draft(uplink: dict[str, Any]) ->
     assert bend(late_cell(**uplink)) < 1e-12
 
 
-COMPRESSED: dict[str, dict[str, Any]] = {
-    "schc": {"kind": "schc", "rules": [{"request": 1, "round": 1, "fragment": 1}, {"request": 1, "round": 9,
-             "fragment": 1}]},
-    "rohc": {"kind": "rohc", "repeats": 1, "refresh_packets": 7, "dynamic_refresh_packets": 3},
-}  # fmt: skip
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", COMPRESSED)
-def test_i12_where_the_header_of_a_part_follows_from_its_place_or_from_the_packets_before_it(kind: str) -> None:
-    """Losses look at when a part leaves, and at the parts whose context is lost by that: all was decided before d_n."""
-    uplink = {
-        "rate": {"kind": "constant", "bps": 8e3}, "header_bits": 320, "headers": COMPRESSED[kind], "edge": QUICK,
-        "loss": Looking(period_s=0.037, share=0.5),
-    }  # fmt: skip
-    assert bend(late_cell(**uplink)) < 1e-12
-
-
 QUIC = {"kind": "quic", "timeout_s": 0.3, "initial_window": 2}
 """A part that is lost is given up; one that waits for room in the window, which follows losses, is not."""
 PACED = QUIC | {"congestion": "bbr"}

@@ -25,7 +25,7 @@ from kinds import Choice, ConfigError, Part
 @given(payload_bits=st.integers(0, 10_000), header_bits=st.integers(0, 400), room_bits=st.integers(1, 3000))
 def test_packets_carry_the_payload_and_a_header_each(payload_bits: int, header_bits: int, room_bits: int) -> None:
     link = LinkConfig(header_bits=header_bits, mtu_bits=header_bits + room_bits)
-    sizes, headers = zip(*link.packets_of((0, 0, 1), payload_bits), strict=True)
+    sizes, headers = zip(*link.packets_of(payload_bits), strict=True)
     assert set(headers) == {header_bits} and len(sizes) <= link.most_packets(payload_bits)
     assert sum(sizes) == payload_bits + header_bits * len(sizes)
     assert len(sizes) == max(1, -(-payload_bits // room_bits))
@@ -34,18 +34,15 @@ def test_packets_carry_the_payload_and_a_header_each(payload_bits: int, header_b
 
 def test_parts_behind_the_first_may_have_a_shorter_header() -> None:
     shared = LinkConfig(header_bits=320, part_header_bits=16)
-    index = (0, 0, 1)
-    assert shared.packets_of(index, 0, [40, 50]) == [(360, 320), (66, 16)]
-    assert shared.packets_of(index, 0, [40, 0], 3) == [(56, 16), (16, 16)]
-    assert LinkConfig().packets_of(index, 0, [40], 3) == [(360, 320)] and shared.packets_of(index, 100) == [(420, 320)]
+    assert shared.packets_of(0, [40, 50]) == [(360, 320), (66, 16)]
+    assert shared.packets_of(0, [40, 0], 3) == [(56, 16), (16, 16)]
+    assert LinkConfig().packets_of(0, [40], 3) == [(360, 320)] and shared.packets_of(100) == [(420, 320)]
     with pytest.raises(ValidationError, match="part_header_bits = 336: must be at most header_bits, 320"):
         LinkConfig(header_bits=320, part_header_bits=336)
-    with pytest.raises(ValidationError, match="part_header_bits = 16: must be null with"):
-        LinkConfig(header_bits=480, part_header_bits=16, headers={"kind": "rohc"})
 
 
 def test_without_an_mtu_a_message_is_one_packet() -> None:
-    assert LinkConfig(header_bits=320).packets_of((0, 0, 1), 100_000) == [(100_320, 320)]
+    assert LinkConfig(header_bits=320).packets_of(100_000) == [(100_320, 320)]
 
 
 def test_what_few_links_have_is_written_only_where_they_have_it() -> None:
@@ -106,14 +103,14 @@ def test_an_lte_uplink_of_another_rate_keeps_its_grant_and_its_jitter(name: str)
 def test_those_who_share_a_medium_say_so() -> None:
     scopes = {name: (preset.uplink.half_duplex, preset.downlink.half_duplex) for name, preset in PRESETS.items()}
     assert scopes.pop("wifi") == ("medium", "medium")
-    assert {scopes.pop(f"nb_iot{headers}") for headers in ("", "_schc", "_rohc")} == {("device", "device")}
+    assert scopes.pop("nb_iot") == ("device", "device")
     assert set(scopes.values()) == {(None, None)}
 
 
 def test_a_short_burst_of_70_bytes_takes_five_seconds() -> None:
     link = PRESETS["iridium_sbd"].uplink
     assert isinstance(link.rate, ConstantRate)
-    ((bits, _),) = link.packets_of((0, 0, 1), 70 * 8 - link.header_bits)
+    ((bits, _),) = link.packets_of(70 * 8 - link.header_bits)
     assert link.access_s + bits / link.rate.bps + link.delay.mean_s == pytest.approx(5, abs=0.25)
     assert link.most_packets(340 * 8 - link.header_bits) == 1 < link.most_packets(340 * 8)
 

@@ -213,12 +213,6 @@ def test_a_cell_is_described_whole() -> None:
     assert {name for name in missing if ".size." not in name and ".device." not in name} == set()
 
 
-def test_a_list_of_parts_is_described_as_it_would_be_typed() -> None:
-    schc = {"models": {"pair": "synthetic"}, "uplink": {"headers": "schc"}}
-    (rules,) = {line.default for line in describe(Cell.from_fields(schc)) if line.field == "uplink.headers.rules"}
-    assert rules.startswith("[{request: 4, round: 8, fragment: 4}, {request: 8,")
-
-
 def test_checks_across_fields_are_one_short_line() -> None:
     for settings in ({"scheme": {"kind": "k_sqs", "k": 300}}, {"workload": {"output_tokens": 9999}}):
         with pytest.raises(ConfigError) as error:

@@ -50,7 +50,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"uplink.header_bits": 312}, "uplink.header_bits = 312"),
     ({"downlink.header_bits": 321}, "downlink.header_bits = 321"),
     ({"uplink.cut_through": True}, "uplink.cut_through = True"),
-    ({"uplink.headers": "schc"}, "uplink.headers = schc"),
     ({"edge.drafts_per_pass": 2}, "edge.drafts_per_pass = 2"),
     ({"edge.mobility": "random", "workload.devices": 2}, "edge.mobility = random"),
     ({"cloud.clouds": 2, "cloud.relocation": "kept"}, "cloud.clouds = 2"),

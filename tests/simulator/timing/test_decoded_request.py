@@ -35,10 +35,6 @@ OTHERS: tuple[object, ...] = (
     {"kind": "coupled_tree", "cloud_first": True, "policy": {"kind": "goodput", "learning_rounds": 1}}, "pipesd",
     "remote_drafter", {"kind": "composed", "policy": {"kind": "ucb_specstop", "longest": 3}},
 )  # fmt: skip
-HEADERS: tuple[object, ...] = (
-    "schc", {"kind": "schc", "word_bits": 1, "rules": [{"request": 1, "round": 2, "fragment": 1}]},
-)  # fmt: skip
-"""Kinds that compress by rules; of the second's packets many go uncompressed."""
 
 
 def one_of(rng: Generator, *choices: Any) -> Any:
@@ -119,14 +115,11 @@ def any_cell(number: int) -> Cell:
     links = {"uplink": any_link(rng, odd), "downlink": any_link(rng, odd)}
     for each in links.values():
         each["pad_to_bits"] = (None, None, 64)[number % 3]
-    headers = np.random.default_rng((29, number))
-    block = one_of(headers, 1, 1, 1, 2, 3)
+    block = one_of(np.random.default_rng((29, number)), 1, 1, 1, 2, 3)
     if block > 1:
         edge |= {"drafts_per_pass": block, "latency": {"kind": "affine", "base_s": 0.004, "per_token_s": 1e-3}}
     if cloud["admission"] == "evict":
         cloud["admission"] = one_of(np.random.default_rng((30, number)), "evict", "preempt")
-    for each in links.values():
-        each["headers"] = rarely(headers, 0.04, one_of(headers, "plain", *HEADERS), "rohc")
     return cell(scheme, workload=workload, cloud=cloud, edge=edge, fleet=fleet, seed=number % 7, **links)
 
 
