@@ -5,7 +5,6 @@ Importing the package registers each alternative under its `kind`; one in a file
 
 from channels.link import bbr as bbr
 from channels.link import block_errors as block_errors
-from channels.link import contention as contention
 from channels.link import link_traces as link_traces
 from channels.link import mahimahi as mahimahi
 from channels.link import markov as markov

@@ -70,11 +70,11 @@ class LinkConfig(Part):
         exclude_if=lambda overhead_s: not overhead_s,
         description="Airtime of each packet beside its bits, seconds: preamble, back-off, gaps, the MAC's own answer.",
     )
-    half_duplex: Literal["device", "medium"] | None = Field(
+    half_duplex: Literal["device"] | None = Field(
         None,
         exclude_if=_is_none,
-        description="Who cannot send and receive at once, alike on both ways: each device, or all on one medium; the "
-        "packet that joined first goes first. null: nobody.",
+        description="device: a device cannot send and receive at once, alike on both ways; the packet that joined "
+        "first goes first. null: it can.",
     )
     listens: Listening = Field(
         Always(),
@@ -209,15 +209,6 @@ class LinkConfig(Part):
         return self
 
     @model_validator(mode="after")
-    def _repeats_part(self) -> Self:
-        if self.arq.follows_network and self.sharing.keeps_step:
-            raise ValueError(
-                f"arq = {self.arq.kind}: must be stop_and_wait or selective_repeat, whose timers are drawn out "
-                f"(timer_jitter), or those that collide under this sharing, {self.sharing.kind}, do so for ever"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _one_radio(self) -> Self:
         if self.radio is not None and self.power_w is not None:
             raise ValueError(f"power_w = {self.power_w}: must be null where radio states what it draws")
@@ -270,14 +261,13 @@ class LinkConfig(Part):
     @model_validator(mode="after")
     def _gates_need_single_packets_and_a_rate_of_time_alone(self) -> Self:
         sharing, rate = self.sharing, self.rate
-        one_by_one = not sharing.fluid and not sharing.in_slots
         gated = (
-            ("overhead_s", self.overhead_s, one_by_one, rate.time_alone or isinstance(rate, Rationed)),
-            ("half_duplex", self.half_duplex, sharing.alone, rate.begins_at_once),
-            ("listens", self.listens.windows_s, sharing.alone, rate.begins_at_once),
+            ("overhead_s", self.overhead_s, rate.time_alone or isinstance(rate, Rationed)),
+            ("half_duplex", self.half_duplex, rate.begins_at_once),
+            ("listens", self.listens.windows_s, rate.begins_at_once),
         )
-        for field, _, suits, fits in (each for each in gated if each[1]):
-            if not suits:
+        for field, _, fits in (each for each in gated if each[1]):
+            if not sharing.alone:
                 raise ValueError(f"{field} needs packets that are sent one at a time, not sharing {sharing.kind}")
             if not fits:
                 raise ValueError(f"{field} needs a rate that depends on time alone")
@@ -294,10 +284,8 @@ class LinkConfig(Part):
         return curve.with_overhead(self.overhead_s) if self.overhead_s else curve
 
     def has_shared_queue(self, devices: int) -> bool:
-        """Whether a device of a cell of so many shares a queue, or a medium, with others or background flows."""
+        """Whether a device of a cell of so many shares a queue with others or background flows."""
         sharing = self.sharing
-        if self.half_duplex == "medium" and devices > 1:
-            return True
         apart = sharing.transmitter_per_device or sharing.in_slots
         return not apart and (devices > 1 or self.bulk is not None or not sharing.first_come)
 
@@ -402,7 +390,7 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
         raise ConfigError(
             f"{up_name}.half_duplex = {up.half_duplex or 'null'}: must be that of {down_name}, "
             f"{down.half_duplex or 'null'}, "
-            "since both ways use one medium: set both"
+            "since both ways use one radio: set both"
         )
     if down.arq.opening is not None:
         rule = f"must be 0, the device opens; set {up_name}'s"

@@ -125,12 +125,11 @@ WIFI = _preset(
         "loss": Bernoulli(probability=0.001),
         "delay": Jitter(delay_s=0.001, jitter_s=0.001),
         "overhead_s": sum(_WIFI_S.values()),
-        "half_duplex": "medium",
         "mtu_bits": 12_000 + _WIFI_MAC_BITS,
         "header_bits": 320 + _WIFI_MAC_BITS,
         "arq": SelectiveRepeat(timeout_s=0.05, timer=JacobsonTimer(min_s=0.01), backoff=2),
     },
-    source="IEEE 802.11n at 5 GHz, 20 MHz, one stream, MCS 3: 26 Mbit/s, one medium for all stations and both ways. A "
+    source="IEEE 802.11n at 5 GHz, 20 MHz, one stream, MCS 3: 26 Mbit/s, each way as if on a channel of its own (I). A "
     "frame takes 181.5 us beside its bits: DIFS 34, back-off of 7.5 slots of 9 us in the mean, HT-mixed preamble 36, "
     "SIFS 16 and acknowledgement 28 (preamble and acknowledgement U), counted before the frame; no aggregation, no "
     "collisions. 1 ms and 1 ms of mean jitter behind the access point, residual loss (I).",

@@ -69,8 +69,6 @@ def quiet(scheme: str) -> dict[tuple[int, int], Text]:
 
 
 ON_AIR: list[dict[str, Any]] = [
-    {"sharing": {"kind": "csma", "slot_s": 0.002, "window_min": 2, "attempts": 2}},
-    {"sharing": {"kind": "aloha", "slot_s": None, "capture_db": None}},
     {
         "rate": {"kind": "base_station", "blocks": 4, "distance_m": 500, "coherence_s": 0.01, "shadow": False},
         "mtu_bits": 720,
@@ -78,7 +76,7 @@ ON_AIR: list[dict[str, Any]] = [
         "cut_through": False,
     },
 ]
-"""Collisions, and blocks that are given up: how devices share a link is theirs."""
+"""Blocks that are given up: how devices share a link is theirs."""
 
 
 def one_of(rng: Generator, *choices: Any) -> Any:

@@ -171,17 +171,15 @@ IN_SLOTS: dict[str, Any] = {
     "edge": QUICK,
 }  # fmt: skip
 """A block has some bits: a part takes slots by its length, and is given up where one of its blocks fails twice."""
-IN_TURN: dict[str, Any] = {"sharing": "csma", "loss": Looking(period_s=0.13, share=0.5), "edge": QUICK}
-ON_AIR: dict[str, Any] = {"sharing": "aloha", "loss": Looking(period_s=0.13, share=0.5), "edge": QUICK}
 
 
 @pytest.mark.parametrize(
     "uplink",
     [
         LATE,
-        *(pytest.param(each, marks=pytest.mark.slow) for each in (OVERTAKEN, ALL_AT_ONCE, IN_TURN, ON_AIR, IN_SLOTS)),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (OVERTAKEN, ALL_AT_ONCE, IN_SLOTS)),
     ],
-    ids=["late", "overtaken", "at once", "in turn", "on air", "in slots"],
+    ids=["late", "overtaken", "at once", "in slots"],
 )
 def test_i12_no_part_is_heard_or_not_by_its_own_draft(uplink: dict[str, Any]) -> None:
     assert bend(late_cell(**uplink)) < 1e-12

@@ -48,7 +48,7 @@ def test_without_an_mtu_a_message_is_one_packet() -> None:
 def test_what_few_links_have_is_written_only_where_they_have_it() -> None:
     written = PRESETS["lora_sf7"].downlink.model_dump()
     assert written["listens"] == {"kind": "after_sending", "delays_s": (1.0, 2.0)} and "overhead_s" not in written
-    assert PRESETS["wifi"].uplink.model_dump()["half_duplex"] == "medium"
+    assert PRESETS["nb_iot"].uplink.model_dump()["half_duplex"] == "device"
     labelled = LinkConfig.model_validate({"preset": "nb_iot.uplink", "label": "NB-IoT"})
     assert labelled.label == "NB-IoT" == labelled.model_dump()["label"]
     assert LinkConfig.model_validate(labelled.model_dump()) == labelled != PRESETS["nb_iot"].uplink
@@ -100,9 +100,8 @@ def test_an_lte_uplink_of_another_rate_keeps_its_grant_and_its_jitter(name: str)
     assert isinstance(link.delay, Jitter) and (link.access_s, link.delay.jitter_s) == (pytest.approx(0.01), 0.005)
 
 
-def test_those_who_share_a_medium_say_so() -> None:
+def test_only_nb_iot_is_half_duplex() -> None:
     scopes = {name: (preset.uplink.half_duplex, preset.downlink.half_duplex) for name, preset in PRESETS.items()}
-    assert scopes.pop("wifi") == ("medium", "medium")
     assert scopes.pop("nb_iot") == ("device", "device")
     assert set(scopes.values()) == {(None, None)}
 
@@ -172,22 +171,8 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
         (Rate, {"kind": "base_station", "subcarrier_hz": 20}, "subcarrier_hz"),
         (Rate, {"kind": "base_station", "distance_m": 20}, "distance_m = 20: must be at least 35 m in uma"),
         (Sharing, {"kind": "scheduled", "error_rate": 1}, "error_rate"),
-        (Sharing, {"kind": "csma", "window_max": 8}, "window_max = 8: must be at least window_min, 16"),
-        (Sharing, {"kind": "aloha", "reach": 0.5}, "reach"),
-        (
-            LinkConfig,
-            {"arq": "quic", "sharing": {"kind": "aloha", "capture_db": None}},
-            "arq = quic: must be stop_and_wait or selective_repeat",
-        ),
-        (
-            LinkConfig,
-            {"arq": "tcp", "sharing": {"kind": "csma", "window_min": 1, "attempts": 1}},
-            "those that collide under this sharing, csma, do so for ever",
-        ),
         (LinkConfig, {"rate": "base_station"}, "sharing.kind: must be scheduled where rate is base_station"),
         (LinkConfig, {"sharing": "scheduled"}, "rate.kind: must be base_station where rate is constant"),
-        (LinkConfig, {"sharing": "csma", "rate": "token_bucket"}, "sharing = csma: needs a rate that depends on time"),
-        (LinkConfig, {"sharing": "csma", "half_duplex": "medium"}, "half_duplex needs packets that are sent one at"),
         (LinkConfig, {"rate": "base_station", "sharing": "scheduled", "cut_through": True}, "cut_through = True"),
         (
             LinkConfig,
@@ -199,7 +184,7 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
             {"rate": "base_station", "sharing": "scheduled", "loss": "block_errors"},
             "loss = block_errors: needs packets sent one at a time",
         ),
-        # one packet at a time, and media that are shared
+        # one packet at a time
         (
             LinkConfig,
             {"half_duplex": "device", "sharing": "processor"},
@@ -207,7 +192,7 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
         ),
         (
             LinkConfig,
-            {"half_duplex": "medium", "rate": "duty_cycle"},
+            {"half_duplex": "device", "rate": "duty_cycle"},
             "half_duplex needs a rate that depends on time al",
         ),
         (LinkConfig, {"half_duplex": "device", "listens": "after_sending"}, "half_duplex is implied"),

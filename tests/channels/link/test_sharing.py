@@ -27,7 +27,7 @@ DISCIPLINES = ("fifo", "round_robin", "processor")
 
 def departures_s(sharing: str, curve: Curve, packets: Sequence[Sent]) -> list[float]:
     """When each packet leaves: what comes at the instant of a departure comes first, as the worst of all orders."""
-    left = gone([opened(sharing, curve)], packets)
+    left = gone(opened(sharing, curve), packets)
     return [left[packet].left_s for packet in packets]
 
 

@@ -83,8 +83,7 @@ def bases() -> list[dict[str, Any]]:
         cell({"kind": "dssd_candidates", "candidates": 1}, workload=short, edge={"drafts_per_pass": 2}, uplink=cut),
         cell("pipesd", workload={**short, "devices": 2}, uplink=parts),
         cell({**composed, "policy": "ucb_specstop"}, workload=short, cloud={"drafts_per_pass": 2}, downlink=padded),
-        cell("k_sqs", workload=crowd, uplink=slots, downlink=link(1e5, sharing="csma")),
-        cell("k_sqs", workload=crowd, uplink=link(1e5, sharing="aloha"), downlink=slots),
+        cell("k_sqs", workload=crowd, uplink=slots, downlink=slots),
         cell("multi_candidate", workload=short, edge={}, cloud={}, uplink={"rate": "markov"}),
     )
     plain = [yaml.safe_load(each.to_yaml()) for each in made]

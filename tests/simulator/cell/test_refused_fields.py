@@ -182,9 +182,6 @@ TOLD: list[tuple[dict[str, Any], str]] = [
         ("periodic", {"every_s": 1, "forwarding_s": 1}, "must be more than a hand-over"),
         ("periodic", {"cells_per_cloud": 2}, "cells_per_cloud = 2: must be left out where cloud.clouds is 1"),
     )],
-    ({"edge.mobility": "random", "uplink": link(1e5, sharing="csma"), "downlink": link(1e7)},
-     "edge.mobility = random: needs uplink.sharing that lets a device leave, such as fifo, "),
-    ({"edge.mobility": "random", "uplink": link(1e5, sharing="aloha"), "downlink": link(1e7)}, "scheduled, not aloha"),
     *[({"edge.mobility": "random", "workload.devices": 2, "uplink": link(1e3), "downlink": link(1e7), **fields}, told)
       for fields, told in (
         ({"uplink.loss": {"kind": "block_errors", "snr_db": 10.0, "bandwidth_hz": 1e4}},

@@ -60,7 +60,7 @@ def carried(
             check_station(carrier.station)
             servers = [each.server for each in carrier.senders._transmitters.values()]
             assert not any(each.present and each.due_s == inf for each in servers), "I5"
-            in_service = [each.present if config.sharing.fluid else not each.free for each in servers]
+            in_service = [each.present if config.sharing.kind == "processor" else not each.free for each in servers]
             assert carrier.station._in_service == sum(in_service)
     assert not carrier.in_flight and not any(each.bound_bits for each in messages)
     assert carrier.bits_sent == sum(each.bits for each in watch.airings)
@@ -342,15 +342,12 @@ def test_a_cell_of_one_device_is_the_same_on_a_shared_queue_and_on_its_own(schem
         assert own.drop(columns="cell").equals(alone.drop(columns="cell"))
 
 
-@pytest.mark.parametrize("ways", [("fifo", None), ("own", "medium")], ids=["one queue", "one medium"])
-def test_a_class_moves_and_those_who_stay_wait_for_nobody(ways: tuple[str, str | None]) -> None:
+def test_a_class_moves_and_those_who_stay_wait_for_nobody() -> None:
     """Meters share their uplink with phones that are away most of the time, and are served meanwhile."""
-    sharing, half_duplex = ways
-    both = {name: link(bps, sharing=sharing, half_duplex=half_duplex)
-            for name, bps in (("uplink", 4e4), ("downlink", 4e5))}  # fmt: skip
+    both = {name: link(bps, sharing="fifo") for name, bps in (("uplink", 4e4), ("downlink", 4e5))}
     meters = {"workload": {"kind": "closed", "requests": 3, "prompt_tokens": 8, "output_tokens": 16}, "count": 1}
     phones = {"count": 2, "edge": {"mobility": {"kind": "periodic", "every_s": 1.0, "interruption_s": 0.9}}}
-    made = {moves: shared(sharing, fleet={"phones": phones if moves else {"count": 2}, "meters": meters},
+    made = {moves: shared("fifo", fleet={"phones": phones if moves else {"count": 2}, "meters": meters},
                           workload=ASKED | {"devices": 3}, **both) for moves in (False, True)}  # fmt: skip
     runs = {moves: ran(each, MEMORY).result.by_class for moves, each in made.items()}
     assert runs[True]["meters"]["latency_s"] < runs[False]["meters"]["latency_s"]
@@ -363,16 +360,6 @@ def test_uploads_in_the_background_go_on_while_the_one_device_is_silent() -> Non
     run = ran(shared("fifo", moves, workload=ASKED | {"devices": 1}, uplink=link(4e4, **bulk)), MEMORY)
     station = run.plant.uplinks[0].station
     assert run.plant.env.now > 20 and station.busy_s > 0.95 * run.plant.env.now and station.served > 900
-
-
-@pytest.mark.parametrize("packets", ["forwarded", "lost"])
-def test_half_duplex_frees_the_medium_of_who_leaves(packets: str) -> None:
-    """On one medium, of three devices; all are served, and no two packets are on the air at once."""
-    ways = {name: link(bps, half_duplex="medium") for name, bps in (("uplink", 4e4), ("downlink", 4e5))}
-    moves = {"kind": "random", "mean_stay_s": 0.2, "packets": packets}
-    run = ran(shared("fifo", moves, **ways), MEMORY)
-    assert texts(run) == texts(ran(shared("fifo", **ways), MEMORY))
-    assert sum(each.air_s for each in run.plant.links) <= run.plant.env.now
 
 
 def test_parts_of_a_round_share_no_queue_with_devices_that_move_where_requests_are_side_by_side() -> None:
