@@ -7,7 +7,6 @@ from channels.link import bbr as bbr
 from channels.link import block_errors as block_errors
 from channels.link import link_traces as link_traces
 from channels.link import mahimahi as mahimahi
-from channels.link import markov as markov
 from channels.link import mobility as mobility
 from channels.link import outages as outages
 from channels.link import presets as presets

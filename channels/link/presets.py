@@ -12,14 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf
 
 from channels.link.arq import SelectiveRepeat, StopAndWait
 from channels.link.delays import ConstantDelay, Jitter
 from channels.link.link_config import LinkConfig
 from channels.link.listening import AfterSending
 from channels.link.losses import Bernoulli
-from channels.link.markov import MarkovPerMessage
 from channels.link.rates import ConstantRate
 from channels.link.retransmission_timeout import JacobsonTimer
 from channels.link.shaping import LoRa
@@ -168,13 +166,6 @@ IRIDIUM_SBD = _preset(
     "(NAL Research, SBD); of the 5 s 0.23 s are on the air, the rest is the wait for a session (I). A session fetches "
     "what the gateway holds when the message up has reached it; 0.1 s of satellites and gateway (I).",
 )
-Q_S = _preset(
-    both={"delay": ConstantDelay(delay_s=0), "header_bits": 0, "arq": StopAndWait()},
-    up={"rate": MarkovPerMessage(), "sharing": Own()},
-    down={"rate": ConstantRate(bps=inf)},
-    source="arXiv 2507.00605: 2 or 6 Mbit/s, redrawn each round with one half; no propagation, no headers, "
-    "free downlink.",
-)
 
 
 _LORA_FRAME_BITS = 13 * 8
@@ -233,6 +224,5 @@ register(
         "satellite_geo": SATELLITE_GEO,
         "satellite_leo": SATELLITE_LEO,
         "iridium_sbd": IRIDIUM_SBD,
-        "q_s": Q_S,
     }
 )

@@ -18,7 +18,6 @@ SATURABLE: dict[str, Any] = {
     "constant": {"kind": "constant", "bps": 3e4},
     "trace": {"kind": "trace", "points": ((0, 1e5), (0.5, 0), (1.25, 3e4)), "period_s": 2.0},
     "mahimahi": {"kind": "mahimahi"},
-    "markov": {"kind": "markov", "bps": (0, 1e5), "step_s": 0.05},
     "rayleigh": {"kind": "rayleigh"},
     "scheduled": {"kind": "scheduled_outages", "rate": {"kind": "mahimahi"}, "outages_s": ((0.3, 0.9), (2, 5))},
 }

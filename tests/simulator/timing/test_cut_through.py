@@ -79,7 +79,6 @@ CASES: dict[str, tuple[object, dict[str, Any]]] = {
     "three at once": ("k_sqs", {"sharing": "processor", "devices": 3}),
     "a grant": ("k_sqs", {"access_s": 0.01, "sharing": "round_robin"}),
     "a band": ("k_sqs", {"sharing": {"kind": "bands", "shares": [0.5, 0.5]}, "devices": 2}),
-    "a rate that changes": ("k_sqs", {"rate": {"kind": "markov", "bps": [2e3, 2e4]}}),
     "never: a digest": ("mirrored", {}),
     "never: rounds ahead": ({"kind": "k_sqs", "depth": 1}, {}),
 }

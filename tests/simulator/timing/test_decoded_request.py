@@ -53,7 +53,7 @@ def any_link(rng: Generator, odd: float) -> dict[str, Any]:
         *({"kind": "constant", "bps": bps} for bps in (5e3, 3e4, 3e4, 1e6, "inf")),
         {"kind": "trace", "points": ((0.0, 2e4), (0.37, 0.0), (0.51, 3e3)), "period_s": 1.3},
         {"kind": "trace", "points": ((0.0, 2e4), (0.9, 0.0)), "start_s": 0.0},
-        {"kind": "markov", "bps": (0.0, 9e3, 4e4), "transition": ((0.2, 0.5, 0.3),) * 3, "step_s": 0.11},
+        {"kind": "rayleigh", "bandwidth_hz": 9e3, "coherence_s": 0.11},
         {"kind": "token_bucket", "bps": 7e3, "burst_bits": 2000.0, "peak_bps": 5e4},
     )
     return link(0.0, one_of(rng, 0.0, 0.02, 0.02, 0.1)) | {

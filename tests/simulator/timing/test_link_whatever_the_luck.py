@@ -43,7 +43,7 @@ RATES = st.sampled_from(
     [
         {"kind": "constant", "bps": 1000},
         {"kind": "constant", "bps": "inf"},
-        {"kind": "markov", "bps": (0, 2000), "step_s": 1},
+        {"kind": "trace", "points": ((0, 2000), (1, 0)), "period_s": 2},
         {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 500}, "outages_s": ((2, 4), (6, 7))},
     ]
 )
