@@ -75,7 +75,7 @@ SCENARIOS: Final[Mapping[str, str]] = {
 
 def is_retired_kind(family: type, kind: object) -> bool:
     """True if a family, or one above it, had this kind."""
-    return any(kind in KINDS.get(base.__name__, ()) for base in family.__mro__)
+    return isinstance(kind, str) and any(kind in KINDS.get(base.__name__, ()) for base in family.__mro__)
 
 
 def is_retired_field(path: str) -> bool:

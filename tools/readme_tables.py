@@ -15,7 +15,6 @@ from typing import Any, Final
 import simulator.cell  # noqa: F401  registers the kinds
 from channels.link.arq import Arq
 from channels.link.delays import Delay
-from channels.link.headers import Headers
 from channels.link.listening import Listening
 from channels.link.losses import Loss
 from channels.link.rates import Rate
@@ -51,7 +50,7 @@ HEADLINE: Final = ("latency_per_token_s", "ttft_s", "payload_bits_per_token", "a
 """The metrics that a newcomer meets first."""
 SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Oracle, Acceptance, Reply)
 OTHER_FAMILIES: Final = (
-    Rate, Loss, Delay, Headers, Arq, Sharing, Listening, Latency, Pair, Workload, Batching,
+    Rate, Loss, Delay, Arq, Sharing, Listening, Latency, Pair, Workload, Batching,
     QueueOrder, Routing, Admission, Amount, Downtime, SiteDraw,
 )  # fmt: skip
 END: Final = "<!-- end -->"

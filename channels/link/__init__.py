@@ -4,16 +4,12 @@ Importing the package registers each alternative under its `kind`; one in a file
 """
 
 from channels.link import block_errors as block_errors
-from channels.link import contention as contention
 from channels.link import link_traces as link_traces
 from channels.link import mahimahi as mahimahi
-from channels.link import markov as markov
 from channels.link import outages as outages
 from channels.link import presets as presets
 from channels.link import quic as quic
 from channels.link import rayleigh as rayleigh
-from channels.link import rohc as rohc
-from channels.link import schc as schc
 from channels.link import scheduled as scheduled
 from channels.link import shaping as shaping
 from channels.link import shared_presets as shared_presets

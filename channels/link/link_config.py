@@ -10,12 +10,11 @@ from pydantic import AfterValidator, Field, model_validator
 
 from channels.link.arq import LEAST_WINDOW, WIDEST_WINDOW, Arq, SelectiveRepeat
 from channels.link.delays import ConstantDelay, Delay
-from channels.link.headers import Headers, PlainHeaders
 from channels.link.listening import Always, Listening
 from channels.link.losses import Loss, NoLoss
 from channels.link.padding import MARK_BITS, padded_bits
 from channels.link.radio_power import RADIO_NEEDED, RADIOS, Connection, OnAir, Radio, RadioName
-from channels.link.rates import ConstantRate, Curve, MessageIndex, Rate
+from channels.link.rates import ConstantRate, Curve, Rate
 from channels.link.shaping import Rationed
 from channels.link.sharing import Fifo, Sharing
 from channels.uniforms import Uniforms
@@ -64,11 +63,11 @@ class LinkConfig(Part):
         exclude_if=lambda overhead_s: not overhead_s,
         description="Airtime of each packet beside its bits, seconds: preamble, back-off, gaps, the MAC's own answer.",
     )
-    half_duplex: Literal["device", "medium"] | None = Field(
+    half_duplex: Literal["device"] | None = Field(
         None,
         exclude_if=_is_none,
-        description="Who cannot send and receive at once, alike on both ways: each device, or all on one medium; the "
-        "packet that joined first goes first. null: nobody.",
+        description="device: a device cannot send and receive at once, alike on both ways; the packet that joined "
+        "first goes first. null: it can.",
     )
     listens: Listening = Field(
         Always(),
@@ -93,11 +92,6 @@ class LinkConfig(Part):
         exclude_if=_is_none,
         description="What each packet carries is padded to a multiple of so many bits, whole bytes, so that its size "
         "tells less; 8 bits at least say where the padding begins. null: it is sent as it is.",
-    )
-    headers: Headers = Field(
-        PlainHeaders(),
-        exclude_if=lambda headers: headers.kind == "plain",
-        description="What of header_bits is on the air: all of it, or what a compressor at both ends leaves.",
     )
     part_header_bits: int | None = Field(
         None,
@@ -167,27 +161,12 @@ class LinkConfig(Part):
             raise ValueError(
                 f"part_header_bits = {self.part_header_bits}: must be at most header_bits, {self.header_bits}"
             )
-        if self.part_header_bits is not None and self.headers.kind != "plain":
-            raise ValueError(
-                f"part_header_bits = {self.part_header_bits}: must be null with headers.kind = {self.headers.kind}, "
-                "which compresses whole packets"
-            )
-        self.headers.require_fit(self.header_bits)
-        if self.mtu_bits is not None and self.mtu_bits <= (largest_bits := self.largest_header_bits):
-            raise ValueError(f"mtu_bits = {self.mtu_bits} leaves no room beside a header of {largest_bits} bits")
+        if self.mtu_bits is not None and self.mtu_bits <= self.header_bits:
+            raise ValueError(f"mtu_bits = {self.mtu_bits} leaves no room beside a header of {self.header_bits} bits")
         if self.room_bits is not None and self.room_bits <= 0:
             raise ValueError(
                 f"pad_to_bits = {self.pad_to_bits}: must be at most mtu_bits less header_bits, "
-                f"{self.mtu_bits} - {largest_bits}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _repeats_part(self) -> Self:
-        if self.arq.follows_network and self.sharing.keeps_step:
-            raise ValueError(
-                f"arq = {self.arq.kind}: must be stop_and_wait or selective_repeat, whose timers are drawn out "
-                f"(timer_jitter), or those that collide under this sharing, {self.sharing.kind}, do so for ever"
+                f"{self.mtu_bits} - {self.header_bits}"
             )
         return self
 
@@ -195,15 +174,6 @@ class LinkConfig(Part):
     def _one_radio(self) -> Self:
         if self.radio is not None and self.power_w is not None:
             raise ValueError(f"power_w = {self.power_w}: must be null where radio states what it draws")
-        return self
-
-    @model_validator(mode="after")
-    def _flows_keep_their_order(self) -> Self:
-        if not self.headers.follows_packet and not (self.delay.keeps_order and not self.sharing.fluid):
-            raise ValueError(
-                f"headers.kind = {self.headers.kind}: needs packets that keep their order: a delay that keeps it, and "
-                "no sharing all at once"
-            )
         return self
 
     @model_validator(mode="after")
@@ -219,10 +189,10 @@ class LinkConfig(Part):
 
     @model_validator(mode="after")
     def _losses_fit(self) -> Self:
-        packet_bits = self.mtu_bits or self.largest_header_bits
+        packet_bits = self.mtu_bits or self.header_bits
         for name, loss, bits in (
             ("loss", self.loss, packet_bits),
-            ("arq.ack_loss", self.arq.ack_loss, self.least_header_bits),
+            ("arq.ack_loss", self.arq.ack_loss, self.header_bits),
         ):
             if loss.by_airtime and not self.sharing.alone:
                 raise ValueError(
@@ -251,14 +221,13 @@ class LinkConfig(Part):
     @model_validator(mode="after")
     def _gates_need_single_packets_and_a_rate_of_time_alone(self) -> Self:
         sharing, rate = self.sharing, self.rate
-        one_by_one = not sharing.fluid and not sharing.in_slots
         gated = (
-            ("overhead_s", self.overhead_s, one_by_one, rate.time_alone or isinstance(rate, Rationed)),
-            ("half_duplex", self.half_duplex, sharing.alone, rate.begins_at_once),
-            ("listens", self.listens.windows_s, sharing.alone, rate.begins_at_once),
+            ("overhead_s", self.overhead_s, rate.time_alone or isinstance(rate, Rationed)),
+            ("half_duplex", self.half_duplex, rate.begins_at_once),
+            ("listens", self.listens.windows_s, rate.begins_at_once),
         )
-        for field, _, suits, fits in (each for each in gated if each[1]):
-            if not suits:
+        for field, _, fits in (each for each in gated if each[1]):
+            if not sharing.alone:
                 raise ValueError(f"{field} needs packets that are sent one at a time, not sharing {sharing.kind}")
             if not fits:
                 raise ValueError(f"{field} needs a rate that depends on time alone")
@@ -281,7 +250,7 @@ class LinkConfig(Part):
             return self.arq.window_packets
         fastest_bps = inf if self.rate.fastest_bps is None else self.rate.fastest_bps
         pipe_bits = fastest_bps * (self.delay.mean_s + reverse_delay_s + self.arq.timeout_s)
-        return ceil(min(max(pipe_bits / max(1, self.least_header_bits), LEAST_WINDOW), WIDEST_WINDOW))
+        return ceil(min(max(pipe_bits / max(1, self.header_bits), LEAST_WINDOW), WIDEST_WINDOW))
 
     @property
     def longest_travel_s(self) -> float:
@@ -309,55 +278,30 @@ class LinkConfig(Part):
         return self.radio or RADIOS[str(self.power_w)]
 
     @property
-    def largest_header_bits(self) -> int:
-        """The most that the header of a packet takes on the air."""
-        return self.headers.largest_bits(self.header_bits)
-
-    @property
-    def least_header_bits(self) -> int:
-        """The least that it takes; a free acknowledgement has it."""
-        return self.headers.least_bits(self.header_bits)
-
-    @property
     def room_bits(self) -> int | None:
         """The payload that any packet holds, bits; None: any."""
-        return None if self.mtu_bits is None else self._room_bits(self.mtu_bits, self.largest_header_bits)
-
-    def packets_of(
-        self, index: MessageIndex, payload_bits: int, parts_bits: Sequence[int] = (), first: int = 0
-    ) -> list[tuple[int, int]]:
-        """The packets that carry a message: of each its size, all included, and its header; an empty message is one
-        bare header. Where a header does not follow from the packet's address, it is the largest that it may be.
-
-        `index`: (device, request, round). `parts_bits`: what each packet is to carry, the first of them packet `first`
-        of its message; then they must fit. Otherwise the MTU cuts the payload.
-        """
-        headers, header_bits, mtu_bits = self.headers, self.header_bits, self.mtu_bits
-        if parts_bits:
-            room = self.room_bits
-            assert room is None or max(parts_bits) <= room, f"I7: a part of {max(parts_bits)} bits in a room of {room}"
-        elif mtu_bits is None:
-            parts_bits = (payload_bits,)
-        if parts_bits:
-            later_bits, numbers = self.part_header_bits, range(first, first + len(parts_bits))
-            made = [
-                later_bits if number and later_bits is not None else headers.packet_bits(header_bits, index, number)
-                for number in numbers
-            ]
-            return [(self._padded_bits(bits) + header, header) for bits, header in zip(parts_bits, made, strict=True)]
-        assert mtu_bits is not None
-        packets: list[tuple[int, int]] = []
-        while payload_bits or not packets:
-            header = headers.packet_bits(header_bits, index, len(packets))
-            taken_bits = min(payload_bits, self._room_bits(mtu_bits, header))
-            packets.append((self._padded_bits(taken_bits) + header, header))
-            payload_bits -= taken_bits
-        return packets
-
-    def _room_bits(self, mtu_bits: int, header_bits: int) -> int:
-        """The payload of a packet with this header, bits."""
-        room, multiple = mtu_bits - header_bits, self.pad_to_bits
+        if self.mtu_bits is None:
+            return None
+        room, multiple = self.mtu_bits - self.header_bits, self.pad_to_bits
         return room if multiple is None else room // multiple * multiple - MARK_BITS
+
+    def packets_of(self, payload_bits: int, parts_bits: Sequence[int] = (), first: int = 0) -> list[tuple[int, int]]:
+        """The packets that carry a message: of each its size, all included, and its header; an empty message is one
+        bare header.
+
+        `parts_bits`: what each packet is to carry, the first of them packet `first` of its message; then they must fit.
+        Otherwise the MTU cuts the payload.
+        """
+        header, room = self.header_bits, self.room_bits
+        if parts_bits:
+            assert room is None or max(parts_bits) <= room, f"I7: a part of {max(parts_bits)} bits in a room of {room}"
+            later = header if self.part_header_bits is None else self.part_header_bits
+            headers = [later if number else header for number in range(first, first + len(parts_bits))]
+            return [(self._padded_bits(bits) + own, own) for bits, own in zip(parts_bits, headers, strict=True)]
+        taken = [payload_bits]
+        while room is not None and taken[-1] > room:
+            taken[-1:] = [room, taken[-1] - room]
+        return [(self._padded_bits(bits) + header, header) for bits in taken]
 
     def _padded_bits(self, carried_bits: int) -> int:
         return carried_bits if self.pad_to_bits is None else padded_bits(carried_bits, self.pad_to_bits)
@@ -381,7 +325,7 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
         raise ConfigError(
             f"{up_name}.half_duplex = {up.half_duplex or 'null'}: must be that of {down_name}, "
             f"{down.half_duplex or 'null'}, "
-            "since both ways use one medium: set both"
+            "since both ways use one radio: set both"
         )
     if up.listens.windows_s:
         raise ConfigError(f"{up_name}.listens = {up.listens.kind}: must be always; a device listens to {down_name}")
@@ -395,9 +339,6 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
     if down.listens.windows_s and up.arq.ack_bits:
         rule = f"must be 0 where {down_name} listens after sending: a window acknowledges by itself"
         raise ConfigError(f"{up_name}.arq.ack_bits = {up.arq.ack_bits}: {rule}")
-    if down.listens.windows_s and (up.headers.feedback_bits or down.headers.feedback_bits):
-        rule = f"must be unidirectional where {down_name} listens after sending: no feedback has a window"
-        raise ConfigError(f"{up_name}.headers.mode and {down_name}.headers.mode: {rule}")
     if up.connections != down.connections and up.has_power and down.has_power:
         field = "power_w" if down.radio is None else "radio"
         mine, theirs = (each.radio.name if each.radio else each.power_w for each in (down, up))

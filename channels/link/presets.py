@@ -4,26 +4,22 @@
 Rates are those of the standard; where it leaves a figure open (access waits, losses) ours is marked (I): change it. A
 figure that we have from others and could not read in its source is marked (U).
 Sizes of headers are those of the link layer plus what this project adds (96 bits of session, round, fragment and
-check; 320 with IPv4 and UDP), or what is left of them where the name says that they are compressed.
+check; 320 with IPv4 and UDP). The sources of LoRa and NB-IoT say what static context header compression (SCHC, RFC
+8724) would leave of IPv6, UDP and ours, to set as `header_bits`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf
 
 from channels.link.arq import SelectiveRepeat, StopAndWait
 from channels.link.delays import ConstantDelay, Jitter
-from channels.link.headers import OWN_BITS, PlainHeaders, stack_bits
 from channels.link.link_config import LinkConfig
 from channels.link.listening import AfterSending
 from channels.link.losses import Bernoulli
-from channels.link.markov import MarkovPerMessage
 from channels.link.rates import ConstantRate
 from channels.link.retransmission_timeout import JacobsonTimer
-from channels.link.rohc import Rohc
-from channels.link.schc import Schc
 from channels.link.shaping import LoRa
 from channels.link.sharing import Own
 
@@ -64,9 +60,9 @@ _WIFI_S = {
 _WIFI_MAC_BITS = 8 * (26 + 8 + 4)
 """QoS MAC header, LLC and SNAP, frame check sequence."""
 
-_NB_IOT_BOTH: Fields = {"delay": ConstantDelay(delay_s=0.01), "half_duplex": "device", "header_bits": 96}
-_NB_IOT_WAYS: dict[str, Fields] = {
-    "up": {
+NB_IOT = _preset(
+    both={"delay": ConstantDelay(delay_s=0.01), "half_duplex": "device", "header_bits": 96},
+    up={
         "rate": ConstantRate(bps=16_900),
         "access_s": 0.1,
         "idle_access_s": 0.3,
@@ -74,33 +70,14 @@ _NB_IOT_WAYS: dict[str, Fields] = {
         "mtu_bits": 1_000,
         "arq": StopAndWait(timeout_s=0.2, ack_bits=_LTE_STATUS_BITS),
     },
-    "down": {"rate": ConstantRate(bps=26_000), "mtu_bits": 680, "arq": StopAndWait(ack_bits=_LTE_STATUS_BITS)},
-}
-NB_IOT = _preset(
-    both=_NB_IOT_BOTH,
-    **_NB_IOT_WAYS,
+    down={"rate": ConstantRate(bps=26_000), "mtu_bits": 680, "arq": StopAndWait(ack_bits=_LTE_STATUS_BITS)},
     source="3GPP Release 13 category NB1, half-duplex FDD: single tone of 15 kHz 16.9 kbit/s up and about 26 kbit/s "
     "down sustained, the gaps of one HARQ process included (U); transport blocks of at most 1000 bits up, 680 down (TS "
     "36.213). A connected device asks for a grant by random access, as Release 13 has no other scheduling request (TS "
     "36.321, 5.4.4): preambles every 80 ms of 6 ms, response from 4 ms on, Msg3 12 ms after it and 8 ms long, uplink 8 "
     "ms after its NPDCCH (TS 36.213, 16.3 and 16.5; U): 0.1 s in all (I). From idle 0.3 s, connection 20 s after the "
-    "last packet up gone, delays (I).",
-)
-NB_IOT_SCHC = _preset(
-    both=_NB_IOT_BOTH | {"header_bits": stack_bits("ipv6"), "headers": Schc(network="ipv6", l2_check_bits=24)},
-    **_NB_IOT_WAYS,
-    source="As nb_iot, with IPv6 and UDP (480 bits with our 96) under static context header compression (RFC 8724): an "
-    "ID of 8 bits, of the 2 to 8 that RFC 9391 has in mind (section 5.2.3), and words of a byte. UDP's checksum is not "
-    "sent (RFC 8724, section 10.11): transport blocks have a CRC of 24 bits (TS 36.212, 5.1.1; U). The rules are ours, "
-    "by section 10. The 9 bytes of PDCP, RLC and MAC are left out here as they are there.",
-)
-NB_IOT_ROHC = _preset(
-    both=_NB_IOT_BOTH | {"header_bits": stack_bits("ipv6"), "headers": Rohc(network="ipv6")},
-    **_NB_IOT_WAYS,
-    source="As nb_iot, with IPv6 and UDP (480 bits with our 96) under robust header compression in PDCP (TS 36.323, "
-    "5.5; U): profile 2 of RFC 3095, unidirectional, CID 0; 3 repeats, the whole context after 256 packets, its "
-    "dynamic part after 64 (I). Our 96 bits are payload to it. The repeats of arq are those of our two ends, above the "
-    "compressor: below it, as in RLC, none would be lost, and no context.",
+    "last packet up gone, delays (I). SCHC leaves header_bits: 24 of IPv6, UDP and ours: an ID of 8 bits (RFC 9391, "
+    "5.2.3) and 16 of request, round and fragment (I); blocks have a CRC, so UDP's is not sent (RFC 8724, 10.11).",
 )
 _LTE_EITHER_WAY = {
     "loss": Bernoulli(probability=0.001),
@@ -146,12 +123,11 @@ WIFI = _preset(
         "loss": Bernoulli(probability=0.001),
         "delay": Jitter(delay_s=0.001, jitter_s=0.001),
         "overhead_s": sum(_WIFI_S.values()),
-        "half_duplex": "medium",
         "mtu_bits": 12_000 + _WIFI_MAC_BITS,
         "header_bits": 320 + _WIFI_MAC_BITS,
         "arq": SelectiveRepeat(timeout_s=0.05, timer=JacobsonTimer(min_s=0.01), backoff=2),
     },
-    source="IEEE 802.11n at 5 GHz, 20 MHz, one stream, MCS 3: 26 Mbit/s, one medium for all stations and both ways. A "
+    source="IEEE 802.11n at 5 GHz, 20 MHz, one stream, MCS 3: 26 Mbit/s, each way as if on a channel of its own (I). A "
     "frame takes 181.5 us beside its bits: DIFS 34, back-off of 7.5 slots of 9 us in the mean, HT-mixed preamble 36, "
     "SIFS 16 and acknowledgement 28 (preamble and acknowledgement U), counted before the frame; no aggregation, no "
     "collisions. 1 ms and 1 ms of mean jitter behind the access point, residual loss (I).",
@@ -190,33 +166,20 @@ IRIDIUM_SBD = _preset(
     "(NAL Research, SBD); of the 5 s 0.23 s are on the air, the rest is the wait for a session (I). A session fetches "
     "what the gateway holds when the message up has reached it; 0.1 s of satellites and gateway (I).",
 )
-Q_S = _preset(
-    both={"delay": ConstantDelay(delay_s=0), "header_bits": 0, "arq": StopAndWait()},
-    up={"rate": MarkovPerMessage(), "sharing": Own()},
-    down={"rate": ConstantRate(bps=inf)},
-    source="arXiv 2507.00605: 2 or 6 Mbit/s, redrawn each round with one half; no propagation, no headers, "
-    "free downlink.",
-)
 
 
 _LORA_FRAME_BITS = 13 * 8
-_LORA_SCHC = (
-    "IPv6 and UDP (480 bits with our 96) under static context header compression (RFC 8724, for LoRaWAN RFC 9011): the "
-    "ID is the frame's FPort (section 5.1), words are bytes (5.4), the frame's check of 4 bytes stands for UDP's (RFC "
-    "8724, section 10.11). The rules are ours, by section 10; its fragmentation is not used."
-)
 
 
-def _lora(factor: int, compresses: bool = False) -> Preset:
-    """LoRaWAN class A in Europe at a spreading factor of 7 to 12, as a link of its own or under compressed IPv6."""
+def _lora(factor: int) -> Preset:
+    """LoRaWAN class A in Europe at a spreading factor of 7 to 12, each device with a link of its own."""
     payload_bytes = _LORA_EU868_BYTES[factor]
     return _preset(
         both={
             "loss": Bernoulli(probability=0.01),
             "delay": ConstantDelay(delay_s=0.001),
             "mtu_bits": _LORA_FRAME_BITS + payload_bytes * 8,
-            "header_bits": _LORA_FRAME_BITS + (stack_bits("ipv6") if compresses else OWN_BITS),
-            "headers": Schc(network="ipv6", rule_id_bits=0) if compresses else PlainHeaders(),
+            "header_bits": _LORA_FRAME_BITS + 96,
         },
         up={
             "rate": LoRa(spreading_factor=factor, duty=0.01),
@@ -228,14 +191,14 @@ def _lora(factor: int, compresses: bool = False) -> Preset:
             "listens": AfterSending(delays_s=(1, 2)),
             "arq": StopAndWait(timeout_s=0.1, timer_jitter=0),
         },
-        source=f"As lora_sf{factor}, with {_LORA_SCHC}"
-        if compresses
-        else f"LoRaWAN Regional Parameters EU868: DR{12 - factor} = SF{factor} at 125 kHz, at most {payload_bytes} "
+        source=f"LoRaWAN Regional Parameters EU868: DR{12 - factor} = SF{factor} at 125 kHz, at most {payload_bytes} "
         "bytes behind 13 of header; time on air by Semtech's formula (SX1276 data sheet, 4.1.1.7; U), preamble of 8 "
         "symbols, explicit header, code rate 4/5, check bits up alone. Class A (L2 1.0.4, section 3.3): one frame down "
         "for each frame up, 1 s or 2 s after its end; without an answer it is sent again 1 to 3 s after that "
         "(RETRANSMIT_TIMEOUT). Duty cycle 1%, ETSI EN 300 220. Loss 1%, the second window at the rate of the first; a "
-        "gateway that hears while it sends, without a duty cycle of its own (I).",
+        "gateway that hears while it sends, without a duty cycle of its own (I). SCHC leaves header_bits: 120 of the "
+        "frame's header, IPv6, UDP and ours: 13 bytes, whose FPort is the ID (RFC 9011, 5.1), and 16 bits of request, "
+        "round and fragment (I).",
     )
 
 
@@ -254,16 +217,12 @@ def register(presets: Mapping[str, Preset]) -> None:
 register(
     {
         "nb_iot": NB_IOT,
-        "nb_iot_schc": NB_IOT_SCHC,
-        "nb_iot_rohc": NB_IOT_ROHC,
         **{f"lora_sf{factor}": _lora(factor) for factor in _LORA_EU868_BYTES},
-        **{f"lora_sf{factor}_schc": _lora(factor, compresses=True) for factor in _LORA_EU868_BYTES},
         "lte": LTE,
         "lte_cell_edge": LTE_CELL_EDGE,
         "wifi": WIFI,
         "satellite_geo": SATELLITE_GEO,
         "satellite_leo": SATELLITE_LEO,
         "iridium_sbd": IRIDIUM_SBD,
-        "q_s": Q_S,
     }
 )

@@ -1,4 +1,4 @@
-"""Links with a name whose devices share the air as they do in the world: cells with a scheduler, contention.
+"""Links with a name whose devices share the air as a base station's scheduler gives it out.
 
 Marked as those of `presets`: (U) a figure from others that we could not read in its source, (I) ours. Each `far` cell
 has all of its devices at the edge, behind a wall of 20 dB (I).
@@ -10,10 +10,9 @@ from typing import Any
 
 from channels.link.arq import SelectiveRepeat
 from channels.link.base_station import BaseStation
-from channels.link.contention import Aloha, Csma
 from channels.link.delays import ConstantDelay
 from channels.link.link_config import LinkConfig
-from channels.link.presets import PRESETS, Preset, register
+from channels.link.presets import Preset, register
 from channels.link.retransmission_timeout import JacobsonTimer
 from channels.link.scheduled import Scheduled
 
@@ -99,54 +98,6 @@ NR_CELL = _cell(
     "A scheduling request every 10 ms (I), 1.5 ms to its grant and slot (I); HARQ: a tenth fails, 4 attempts, next "
     f"uplink slot after 1.5 ms (I); {_FADES}; 0.5 ms to decode and 1 of core network (I).",
 )  # fmt: skip
-NR_MMWAVE = _cell(
-    radio={
-        "surroundings": "umi", "frequency_hz": 28e9, "radius_m": 115, "blocks": 66, "subcarrier_hz": 120_000,
-        "extra_loss_db": -40, "antennas": 1,
-    },
-    up={
-        "rate": {"pattern": "00001", "overhead": 0.10, "target_dbm": None, "noise_figure_db": 7},
-        "sharing": {"request_period_s": 0.005, "grant_s": 0.0005, "harq_s": 0.0005, "attempts": 4},
-    },
-    down={
-        "rate": {"pattern": "11100", "overhead": 0.18, "power_dbm": 37, "target_dbm": None, "noise_figure_db": 10,
-                 "interference_db": 6},
-        "sharing": {"request_period_s": 0, "grant_s": 0.00025, "harq_s": 0.0005, "attempts": 4},
-    },
-    idle_access_s=0.02,
-    delay_s=0.00125,
-    source="5G NR, 100 MHz at 28 GHz, street canyon, sites 200 m apart: 66 blocks at 120 kHz (TS 38.101-2, 5.3.2), "
-    "slots of 0.125 ms as DDDSU, the special one unused (I); overhead 10% and 18% (TS 38.306, 4.1.2). Device 23 dBm, "
-    "noise figures 10 and 7 dB (ITU-R M.2412, 30 GHz; U), base station 37 dBm, beams of 40 dB together, always aligned "
-    "and nobody in the way (I). A scheduling request every 5 ms, 0.5 ms to its grant and slot (I); HARQ: a tenth "
-    f"fails, 4 attempts (I); {_FADES}; 0.25 ms to decode and 1 of core network (I).",
-)  # fmt: skip
-_CSMA = Csma()
-_WIFI = PRESETS["wifi"]
-_BACK_OFF_S = _CSMA.gap_s + (_CSMA.window_min - 1) / 2 * _CSMA.slot_s
-WIFI_STATIONS = Preset(
-    _WIFI.uplink.model_copy(
-        update={"half_duplex": None, "sharing": _CSMA, "overhead_s": _WIFI.uplink.overhead_s - _BACK_OFF_S}
-    ),
-    _WIFI.downlink.model_copy(update={"half_duplex": None}),
-    "As wifi, with stations that contend: back-offs drawn from 16 slots of 9 us behind a DIFS of 34, from twice as "
-    "many after each collision, to 1,024; 7 attempts (IEEE 802.11, 10.3; U). The access point does not contend: its "
-    "frames are as if on a channel of their own (I).",
-)
-
-
-def _aloha(factor: int) -> Preset:
-    """LoRaWAN's devices of one spreading factor, whose frames collide."""
-    alone = PRESETS[f"lora_sf{factor}"]
-    return Preset(
-        alone.uplink.model_copy(update={"sharing": Aloha(channels=3, capture_db=6.0, reach=10.0, exponent=2.7)}),
-        alone.downlink,
-        f"As lora_sf{factor}, with frames that collide: on one of the 3 channels that all devices have (LoRaWAN "
-        "Regional Parameters EU868) unless 6 dB over all others (Bor and others, MSWiM 2016; U), path loss exponent "
-        "2.7 (Georgiou and Raza, WCL 2017; U), the farthest ten times as far as the nearest (I), Rayleigh fading; "
-        "other spreading factors do not disturb (I).",
-    )
-
 
 register(
     {
@@ -154,10 +105,5 @@ register(
         "lte_cell_far": LTE_CELL[1],
         "nr_cell": NR_CELL[0],
         "nr_cell_far": NR_CELL[1],
-        "nr_mmwave": NR_MMWAVE[0],
-        "nr_mmwave_far": NR_MMWAVE[1],
-        "wifi_stations": WIFI_STATIONS,
-        "lora_sf7_aloha": _aloha(7),
-        "lora_sf12_aloha": _aloha(12),
     }
 )

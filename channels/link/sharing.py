@@ -34,7 +34,7 @@ Q = TypeVar("Q", bound=Queued)
 
 
 class Gate(Generic[Q]):
-    """What else must be free before a packet may start: a medium that others use too, a receiver that listens.
+    """What else must be free before a packet may start: a radio that sends or receives, a receiver that listens.
 
     It learns of every packet of a transmitter. Whoever lets the clock run must ask the transmitter to `start` again
     when a packet that was not admitted may be. This one holds back none.
@@ -119,8 +119,6 @@ class Sharing(Choice, family=True):
     """Whether each device has a server (and its fades and losses) of its own."""
     first_come: ClassVar[bool] = False
     """Whether packets leave in the order in which they join: none changes when those before it leave."""
-    fluid: ClassVar[bool] = False
-    """Whether several packets are sent at once."""
     by_time: ClassVar[bool] = False
     """Whether the rate must be a function of time alone."""
     in_slots: ClassVar[bool] = False
@@ -128,11 +126,6 @@ class Sharing(Choice, family=True):
     alone: ClassVar[bool] = True
     """Whether a packet is on its sender's air alone, from its first bit to its last: its airtime is known, and a gate
     may hold it back."""
-
-    @property
-    def keeps_step(self) -> bool:
-        """Whether devices that collide collide again for ever where nothing else draws their repeats apart."""
-        return False
 
     def check(self, devices: int, rate: Rate) -> None:
         """Raises ValueError where it does not suit a cell of so many devices on a link of this rate."""
@@ -170,7 +163,6 @@ class ProcessorSharing(Sharing):
     """All packets at once, each at an equal part of the rate: the fluid limit of round robin."""
 
     kind: Literal["processor"] = "processor"
-    fluid: ClassVar[bool] = True
     alone: ClassVar[bool] = False
     by_time: ClassVar[bool] = True
 

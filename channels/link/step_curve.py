@@ -1,4 +1,4 @@
-"""Rates that change at instants: the curve that traces, Markov chains and block fading share.
+"""Rates that change at instants: the curve that traces and block fading share.
 
 The curve is a growing table of instants and of the bits served by then; questions are answered by bisection. Segments
 are asked for in order and remembered, so that a curve remains a pure function of its randomness.

@@ -105,8 +105,6 @@ def shown(value: object) -> str:
         return "[" + ", ".join(map(shown, value)) + "]"
     if _named(value):
         return str(getattr(value, "name", value))
-    if isinstance(value, Part) and not isinstance(value, Choice) and type(value).__str__ is Part.__str__:
-        return "{" + ", ".join(f"{name}: {shown(each)}" for name, each in value) + "}"
     return str(value)
 
 

@@ -207,11 +207,10 @@ class Equipped:
 
     @property
     def ways_are_apart(self) -> bool:
-        """Whether what becomes of a packet is decided on its own link: no acknowledgement or feedback takes capacity,
-        no medium is shared by both ways, and no round goes out in parts, of which the far end may give one up."""
+        """Whether what becomes of a packet is decided on its own link: no acknowledgement takes capacity,
+        no radio does one or the other, and no round goes out in parts, of which the far end may give one up."""
         return not self.scheme.sends_parts and not any(
-            link.arq.ack_bits or link.headers.feedback_bits or link.half_duplex or link.listens.windows_s
-            for link in (self.uplink, self.downlink)
+            link.arq.ack_bits or link.half_duplex or link.listens.windows_s for link in (self.uplink, self.downlink)
         )
 
     def check_scheme(self, vocabulary: int) -> None:

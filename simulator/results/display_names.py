@@ -55,8 +55,6 @@ NAMES: Final[dict[str, str]] = {
     "block_errors": "by block errors",
     "trace": "as recorded",
     "none": "none",
-    "schc": "SCHC",
-    "rohc": "ROHC",
     # policies
     "ucb_specstop": "UCB-SpecStop",
     # models and machines of the clock

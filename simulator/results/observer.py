@@ -15,8 +15,6 @@ JOINS: Final = 1 << 62
 """Added to the round, in the index of the message by which a device joins a cloud that decodes by itself."""
 END: Final = -SECOND
 """In place of a round, in the index of the message by which a device ends its request. There is one a request."""
-FEEDBACK: Final = -(1 << 21)
-"""In place of a fragment: feedback of a decompressor of headers."""
 
 
 class Airing(NamedTuple):
@@ -27,7 +25,7 @@ class Airing(NamedTuple):
     address: tuple[int, int, int]
     """(device, request, round) of its message; round 0 is the prompt."""
     fragment: int
-    """Below 0: an acknowledgement that takes capacity, or feedback on a header, of a packet that came the other way."""
+    """Below 0: an acknowledgement that takes capacity, of a packet that came the other way."""
     attempt: int
     bits: int
     joined_s: float
@@ -37,8 +35,6 @@ class Airing(NamedTuple):
     arrives_s: float
     header_bits: int | None = None
     """The bits of its header, among `bits`; None: an acknowledgement, which has none."""
-    restored: bool = True
-    """False: it came through, and is lost, since the far end cannot restore its header from what it has."""
 
     @property
     def round(self) -> int:

@@ -151,13 +151,8 @@ def border(rows: pd.DataFrame, metric: str) -> Crossing | None:
 
 def place_of(row: pd.Series[float]) -> Deployment:
     """What the closed forms take of a row of a table of cells. Raises ConfigError where its packets are
-    longer or shorter than what they carry and `header_bits`: where headers are compressed, or contents padded."""
+    longer than what they carry and `header_bits`: where contents are padded."""
     for way in ("uplink", "downlink"):
-        kind: object = row.get(f"{way}.headers.kind")  # nan, or away, where nothing of them is written: plain
-        if isinstance(kind, str) and kind != "plain":
-            raise ConfigError(
-                f"{way}.headers.kind = {kind}: the closed form needs plain, with header_bits of what is left"
-            )
         multiple = row.get(f"{way}.pad_to_bits", math.nan)
         if not pd.isna(multiple):
             raise ConfigError(f"{way}.pad_to_bits = {multiple:g}: the closed form needs null, packets as they are")

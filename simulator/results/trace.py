@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 
 from kinds.files import atomically
 from models.interface import Speller
-from simulator.results.observer import END, FEEDBACK, JOINS, SECOND, Airing, ServerPass
+from simulator.results.observer import END, JOINS, SECOND, Airing, ServerPass
 from simulator.results.spans import DOWNLINK, UPLINK, RequestSpans, RoundSpans, Spans
 from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Track, Tracks, Value, ticks
 from simulator.results.units import state_name
@@ -176,7 +176,7 @@ class _Builder:
         }
         size = f"{airing.bits:,}" if header_bits is None else f"{airing.bits - header_bits:,} + {header_bits:,}"
         again = f", attempt {airing.attempt + 1}" if airing.attempt else ""
-        lost = "" if not airing.lost else " (lost)" if airing.restored else " (lost: its header cannot be restored)"
+        lost = " (lost)" if airing.lost else ""
         name = f"{_carried(airing)}, {size} bits{again}{lost}"
         category = "lost" if airing.lost else kind
         sent = Slice(name, ticks(airing.began_s), ticks(airing.left_s), args, category)
@@ -355,7 +355,7 @@ def _carried(airing: Airing) -> str:
     """What a packet carries: `round 3 payload`."""
     index, down = airing.address[2], airing.link.endswith(DOWNLINK)
     if airing.acknowledges:
-        return "feedback on a header" if airing.fragment == FEEDBACK else "acknowledgement"
+        return "acknowledgement"
     if index <= 0:
         kind = "end of the request" if index == END else "empty frame"
         return "prompt" if index == 0 else kind

@@ -166,8 +166,6 @@ def _of_link(config: LinkConfig) -> Iterator[tuple[str, object, str]]:
         yield "listens", config.listens.kind, "always"
     if config.sharing.kind != "fifo":
         yield "sharing", config.sharing.kind, "fifo, the interface's queue"
-    if config.headers.kind != "plain":
-        yield "headers", config.headers.kind, "plain: packets go out with their whole headers"
     if config.header_bits % 8 or config.header_bits < LEAST_HEADER_BITS:
         yield "header_bits", config.header_bits, f"whole bytes, {LEAST_HEADER_BITS} bits or more: IPv4, UDP, 12 of ours"
     ack_bits = config.arq.ack_bits

@@ -26,7 +26,7 @@ from channels.link.link_config import LinkConfig
 from channels.link.rates import MessageIndex
 from channels.link.sharing import Gate
 from channels.uniforms import Uniforms
-from simulator.results.observer import FEEDBACK, Observer, Unserved
+from simulator.results.observer import Observer, Unserved
 from simulator.results.station import Station
 from simulator.schemes.policy import SeenLink
 from simulator.timing.event_loop import delay_until, later
@@ -71,18 +71,14 @@ class Link:
         self.sent = 0
         self.delivered = 0
         self.lost = 0
-        self.unrestored = 0
-        """Those of the lost that came through, and whose headers the far end could not restore."""
         self.dropped = 0
         self.reverse: Callable[[int], Link] | None = None
         """By device, the link that carries acknowledgements back where they cost bits."""
         self._travelling = 0
         self._observer = observer
-        alike = config.mtu_bits is None and config.headers.kind == "plain" and config.pad_to_bits is None
+        alike = config.mtu_bits is None and config.pad_to_bits is None
         self._header_bits = config.header_bits if alike else None
         """That of each message's one packet, where they are all alike."""
-        self._ack_bits = config.least_header_bits
-        """Of an acknowledgement that takes no capacity."""
         self._follows = config.arq.follows_network
         """Whether a sender has an alarm."""
         self._grants = config.access_s > 0 or config.idle_access_s > 0
@@ -166,7 +162,7 @@ class Link:
         else:
             packets: list[Fragment] = []
             header = self._header_bits
-            sizes = self.config.packets_of(index, message.bits) if header is None else [(message.bits + header, header)]
+            sizes = self.config.packets_of(message.bits) if header is None else [(message.bits + header, header)]
             for number, (bits, header_bits) in enumerate(sizes):
                 packets.append(Fragment(bits, message, index, number, sender, header_bits=header_bits))
             message.packets = packets
@@ -199,7 +195,7 @@ class Link:
         """Makes packets of the parts that have none yet."""
         made, index = len(message.packets), message.index
         planned = message.sizes[made:]
-        sizes = self.config.packets_of(index, 0, [bits for bits, _ in planned], made)
+        sizes = self.config.packets_of(0, [bits for bits, _ in planned], made)
         new = [
             Fragment(bits, message, index, number, sender, once=once, header_bits=header_bits)
             for number, ((bits, header_bits), (_, once)) in enumerate(zip(sizes, planned, strict=True), made)
@@ -266,9 +262,6 @@ class Link:
         if self._follows and not packet.acknowledges:
             packet.sender.arq.on_join(packet, now_s)
             self._await_alarm(packet.sender)
-        flow = packet.sender.flow
-        if flow is not None and not packet.acknowledges:
-            packet.compress(*flow.join())
         limit, server = self.config.buffer_packets, transmitter.server
         if limit is not None and server.present > 0 and server.waiting >= limit:
             self._drop([packet])
@@ -340,11 +333,8 @@ class Link:
         rate_bps = packet.bits / on_air_s if packet.bits and on_air_s > 0 else inf
         lost = transmitter.loss.lost(now_s, packet.bits, rate_bps, address) or transmitter.server.failed
         travel_s = nan if lost else transmitter.delay.delay_s(now_s, packet.address)
-        restored = lost or packet.sender.flow is None or packet.acknowledges or self._is_restored(packet, travel_s)
-        if not restored:
-            lost, travel_s = True, nan
         if self._observer is not None:
-            self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s, restored))
+            self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s))
         if lost:
             self.lost += 1
             self._miss(packet, timeout_s)
@@ -355,22 +345,11 @@ class Link:
             later(self.env, travel_s, partial(self._return, packet))
             return
         free = not self.config.arq.ack_bits
-        returns = not (free and transmitter.ack_loss.lost(now_s, self._ack_bits, rate_bps, address))
+        returns = not (free and transmitter.ack_loss.lost(now_s, self.config.header_bits, rate_bps, address))
         back_s = packet.sender.reverse_delay_s if returns else inf
         later(self.env, travel_s, partial(self._arrive, packet, back_s))
         if not free or travel_s + back_s > timeout_s:
             self._set_timer(packet, timeout_s)
-
-    def _is_restored(self, packet: Fragment, travel_s: float) -> bool:
-        """Whether the far end can restore the header of a packet that comes through, as it may say in return."""
-        flow = packet.sender.flow
-        assert flow is not None, "I7: a header is restored that was not compressed"
-        restored = flow.restores(packet.flow_number)
-        self.unrestored += not restored
-        if (hears := flow.feedback()) is not None:
-            address = packet.index, FEEDBACK, packet.flow_number, self.config.headers.feedback_bits
-            later(self.env, travel_s, lambda _: self._send_back(*address, lambda _: hears()))
-        return restored
 
     def _arrive(self, packet: Fragment, back_s: float, _: simpy.Event) -> None:
         """The packet is at the far end, which acknowledges it; `back_s`: how long a free acknowledgement travels; inf:
@@ -380,8 +359,7 @@ class Link:
         packet.arrivals += 1
         acknowledge = partial(self._acknowledge, packet)
         if self.config.arq.ack_bits:
-            number, bits = -packet.number - 1, self.config.arq.ack_bits
-            self._send_back(packet.index, number, packet.arrivals - 1, bits, acknowledge)
+            self._send_back(packet.index, -packet.number - 1, packet.arrivals - 1, acknowledge)
         elif back_s < inf:
             later(self.env, back_s, acknowledge)
         self._reassembly.take(packet)
@@ -393,7 +371,7 @@ class Link:
         if message.in_parts and parts < len(message.packets):
             withdraw = partial(self._withdraw_rest, message)
             if self.config.arq.ack_bits:
-                self._send_back(message.index, _END, 0, self.config.arq.ack_bits, withdraw)
+                self._send_back(message.index, _END, 0, withdraw)
             else:
                 later(self.env, message.packets[0].sender.reverse_delay_s, withdraw)
         message.deliver(parts, self.env.now)
@@ -401,16 +379,13 @@ class Link:
     def _withdraw_rest(self, message: Message, _: object) -> None:
         self.withdraw(message)
 
-    def _send_back(
-        self, index: MessageIndex, number: int, attempt: int, bits: int, then: Callable[[object], None]
-    ) -> None:
-        """Puts an acknowledgement that costs bits, or feedback on a header, on the reverse link, where no window holds
-        it and no timer sends it again. Numbers below 0 keep its randomness, and what observers see, apart from that of
-        packets with content."""
+    def _send_back(self, index: MessageIndex, number: int, attempt: int, then: Callable[[object], None]) -> None:
+        """Puts an acknowledgement that costs bits on the reverse link, where no window holds it and no timer sends it
+        again. Numbers below 0 keep its randomness, and what observers see, apart from that of packets with content."""
         assert self.reverse is not None, "I1: acknowledgements that cost bits have no link to go back on"
         link = self.reverse(index[0])
         message = Message(index, (), then)
-        packet = Fragment(bits, message, index, number, link.senders[index[0]])
+        packet = Fragment(self.config.arq.ack_bits, message, index, number, link.senders[index[0]])
         packet.attempt = attempt
         link._enqueue(packet)
 

@@ -16,7 +16,6 @@ from typing import Final
 
 from channels.link.arq import Packet, Sender
 from channels.link.delays import DelayProcess
-from channels.link.headers import HeaderFlow
 from channels.link.losses import LossProcess, PacketIndex
 from channels.link.rates import Curve, MessageIndex, Position
 from channels.link.retransmission_timeout import TimerJitter
@@ -160,8 +159,6 @@ class Fragment(Packet):
     """Whether it is sent one time only: a part between the first and the last."""
     header_bits: int = 0
     """Of its bits, those of its header."""
-    flow_number: int = field(default=0, init=False)
-    """The number of the attempt under way among all of its device's, where headers follow from what went before."""
     state: str = field(default=QUEUE, init=False)
     visit: Customer | None = field(default=None, init=False)
     joined_s: float = field(default=nan, init=False)
@@ -197,16 +194,11 @@ class Fragment(Packet):
         jitter."""
         return timeout_s if self.once else self.sender.transmitter.timers.wait_s(timeout_s, *self.address)
 
-    def aired(self, link: str, began_s: float, left_s: float, arrives_s: float, restored: bool = True) -> Airing:
+    def aired(self, link: str, began_s: float, left_s: float, arrives_s: float) -> Airing:
         """The attempt that has just left, for an observer."""
         times_s = self.visited_s, began_s, left_s, arrives_s
         header_bits = None if self.acknowledges else self.header_bits
-        return Airing(link, self.index, self.number, self.attempt, self.bits, *times_s, header_bits, restored)
-
-    def compress(self, flow_number: int, header_bits: int) -> None:
-        """The attempt that joins now has this header."""
-        self.bits += header_bits - self.header_bits
-        self.flow_number, self.header_bits = flow_number, header_bits
+        return Airing(link, self.index, self.number, self.attempt, self.bits, *times_s, header_bits)
 
     def enter(self, state: str, now_s: float) -> None:
         """Notes what it does; its message does the same when this is its oldest unacknowledged packet."""
@@ -279,8 +271,6 @@ class DeviceSender:
     transmitter: LinkTransmitter
     reverse_delay_s: float
     """How long an acknowledgement travels back to it."""
-    flow: HeaderFlow | None = None
-    """Where the headers of its packets follow from those before them."""
     alarmed_s: float = inf
     """When the next look at its sender's alarm is due."""
     sent_bits: int = 0

@@ -37,7 +37,6 @@ def plannable(config: LinkConfig) -> bool:
         and type(config.delay) is ConstantDelay
         and config.buffer_packets is None
         and not config.arq.follows_network
-        and config.headers.follows_packet
         and not config.access_s
         and not config.idle_access_s
     )
@@ -176,7 +175,7 @@ class PlannedLink(Link):
         cut: list[tuple[float, float, int]] = []
         doings: list[tuple[float, str]] = []
         from_s = now_s
-        for size, _ in self.config.packets_of(index, bits):
+        for size, _ in self.config.packets_of(bits):
             turn, begin_s, left_s = planner.place(index, size, now_s)
             self.station.book((now_s, turn[0], left_s))
             cut.append((begin_s, left_s, size))

@@ -32,9 +32,9 @@ from simulator.timing.decoded_request import DecodedRequest, can_be_decoded, fin
 from simulator.timing.device import Device, EdgePasses, Exchange
 from simulator.timing.driver import Driver, Network
 from simulator.timing.event_loop import EventLoop
+from simulator.timing.half_duplex import keep_half_duplex
 from simulator.timing.invariants import check_link, check_station
 from simulator.timing.link import Link
-from simulator.timing.medium import share_media
 from simulator.timing.planned_link import PlannedLink, plannable
 from simulator.timing.receive_windows import ReceiveWindows
 
@@ -191,7 +191,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         link.reverse = lambda device: ways[device][1]
     for link in downlinks.built:
         link.reverse = lambda device: ways[device][0]
-    share_media(env, ways)
+    keep_half_duplex(env, ways)
     arrivals.start(devices)
     sharers = {**uplinks.devices, **downlinks.devices}
     figures = power_figures(cell)

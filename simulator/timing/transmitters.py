@@ -52,8 +52,7 @@ class DeviceSenders(dict[int, DeviceSender]):
         transmitter = self._transmitters.get(key)
         if transmitter is None:
             transmitter = self._open(key)
-        flow = self._config.headers.flow(self._config.header_bits)
-        sender = self[device] = DeviceSender(self._config.arq.sender(self.window(device)), transmitter, back_s, flow)
+        sender = self[device] = DeviceSender(self._config.arq.sender(self.window(device)), transmitter, back_s)
         return sender
 
     def window(self, device: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, nan
 from typing import Any
@@ -41,27 +41,23 @@ def opened(sharing: object, curve: Curve, seed: int = 0) -> Any:
 
 
 def gone(
-    servers: Sequence[Any],
+    server: Any,
     packets: Sequence[Sent],
     *,
     until_s: float = inf,
-    follows: Callable[[Sent, float], Sent | None] = lambda packet, now_s: None,
     withdrawn: Sequence[tuple[float, Sent]] = (),
 ) -> dict[Sent, Gone]:
     """What becomes of each packet: what comes at the instant of a departure comes first, as the worst of all orders.
 
-    One server for all devices, or one for each. `follows`: what joins when a packet has left. `withdrawn`: when packets
-    are, unless they have started; then none began.
+    `withdrawn`: when packets are, unless they have started; then none began.
     """
     events: list[tuple[float, Sent, bool]] = [(packet.at_s, packet, True) for packet in packets]
     events += [(time_s, packet, False) for time_s, packet in withdrawn]
     coming = deque(sorted(events, key=lambda event: event[0]))
     left: dict[Sent, Gone] = {}
-    while coming or any(server.present for server in servers):
-        server = min(servers, key=lambda server: server.due_s)
+    while coming or server.present:
         if coming and coming[0][0] <= server.due_s:
             now_s, packet, joins = coming.popleft()
-            server = servers[packet.device % len(servers)]
             if joins:
                 server.join(packet, now_s)
             else:
@@ -75,8 +71,6 @@ def gone(
             if packet is not None:
                 assert packet not in left, "a packet leaves twice"
                 left[packet] = Gone(server.began_s, now_s, server.failed)
-                if (next_one := follows(packet, now_s)) is not None:
-                    server.join(next_one, now_s)
         while server.start(now_s) is not None:
             pass
     return left

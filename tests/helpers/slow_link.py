@@ -67,7 +67,7 @@ class SlowLink:
 
     def put(self, message: Message) -> None:
         device = message.index[0]
-        sizes = self.config.packets_of(message.index, message.bits)
+        sizes = self.config.packets_of(message.bits)
         new = [Packet(message, number, bits, changed=self.env.event()) for number, (bits, _) in enumerate(sizes)]
         self.packets[message] = new
         self.offered[device] += new
@@ -111,7 +111,7 @@ class SlowLink:
                 yield env.timeout(max(0.0, lane.position.time_s - env.now))
             address = (*packet.message.index, packet.number, attempt)
             lost = lane.loss.lost(env.now, packet.bits, 0.0, address)
-            returns = not lane.ack_loss.lost(env.now, config.least_header_bits, 0.0, address) if not lost else False
+            returns = not lane.ack_loss.lost(env.now, config.header_bits, 0.0, address) if not lost else False
             self.enter(packet, "timeout_wait" if lost else "propagation")
             self.seen.lost += lost
             if not lost:

@@ -13,8 +13,8 @@ from plants import AirWatch
 from channels.link.link_config import LinkConfig, answer_s
 from channels.uniforms import Uniforms
 from simulator.results.observer import Together
+from simulator.timing.half_duplex import keep_half_duplex
 from simulator.timing.link import Link
-from simulator.timing.medium import share_media
 from simulator.timing.messages import Message
 from simulator.timing.receive_windows import ReceiveWindows
 
@@ -42,7 +42,7 @@ class TwoWays:
             )
         )
         self.up.reverse = lambda _: self.down
-        share_media(self.env, [(self.up, self.down)])
+        keep_half_duplex(self.env, [(self.up, self.down)])
 
     def at(self, at_s: float, call: Callable[[], object]) -> None:
         """Does something at that time."""

@@ -68,22 +68,14 @@ def quiet(scheme: str) -> dict[tuple[int, int], Text]:
     return {(each.device, each.number): text(each) for each in requests}
 
 
-NARROW = {"kind": "schc", "word_bits": 1, "rules": [{"request": 1, "round": 2, "fragment": 1}]}
-"""Headers that mostly go uncompressed."""
-REFRESHED = {"kind": "rohc", "repeats": 2, "refresh_packets": 12, "dynamic_refresh_packets": 6}
-CONTEXTS = [REFRESHED, REFRESHED | {"mode": "optimistic"}]
-
-
 ON_AIR: list[dict[str, Any]] = [
-    {"sharing": {"kind": "csma", "slot_s": 0.002, "window_min": 2, "attempts": 2}},
-    {"sharing": {"kind": "aloha", "slot_s": None, "capture_db": None}},
     {
         "rate": {"kind": "base_station", "blocks": 4, "distance_m": 500, "coherence_s": 0.01, "shadow": False},
         "mtu_bits": 720,
         "sharing": {"kind": "scheduled", "error_rate": 0.5, "attempts": 2},
     },
 ]
-"""Collisions, and blocks that are given up: how devices share a link is theirs."""
+"""Blocks that are given up: how devices share a link is theirs."""
 
 
 def one_of(rng: Generator, *choices: Any) -> Any:
@@ -98,7 +90,7 @@ def faulty_link(rng: Generator) -> dict[str, Any]:
         constant,
         {"kind": "random_outages", "rate": {"kind": "constant", "bps": 3e4}, "mean_up_s": 1, "mean_out_s": 0.3},
         {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 3e4}, "outages_s": ((0.1, 0.6), (1.0, 1.5))},
-        {"kind": "markov", "bps": (0, 2e4), "step_s": 0.2},
+        {"kind": "trace", "points": ((0, 2e4), (0.2, 0)), "period_s": 0.4},
     )
     losses = ("none", {"kind": "bernoulli", "probability": 0.3}, {"kind": "bernoulli", "probability": 0.5}, BURSTS)
     arq = {
@@ -165,10 +157,9 @@ def faulty(number: int) -> tuple[str, Cell]:
     for way in (uplink, downlink):
         way["arq"]["ack_bits"] = one_of(rng, 0, 0, 112)
     more = np.random.default_rng((29, number))
-    for way in (uplink, downlink):
-        way["headers"] = one_of(
-            more, "plain", "schc", NARROW, *CONTEXTS if "jitter_s" not in way["delay"] else ["schc"]
-        )
+    if scheme != "parts":
+        for way in (uplink, downlink):
+            way["header_bits"] = one_of(more, 320, 96, 24)
     edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "drafts_per_pass": one_of(more, 1, 1, 2, 3)}
     for way in (uplink, downlink):
         way |= one_of(more, {}, {}, {}, *ON_AIR)
@@ -180,7 +171,7 @@ def faulty(number: int) -> tuple[str, Cell]:
 
 class OnAir(Watch):
     """What each packet of a message put on the air behind its header, how often one went out again after its sender's
-    pause, the acknowledgements that took capacity, and the packets whose header could not be restored."""
+    pause, and the acknowledgements that took capacity."""
 
     def __init__(self, partial: bool) -> None:
         super().__init__()
@@ -188,7 +179,6 @@ class OnAir(Watch):
         self.packets: dict[tuple[str, int, int, int], dict[tuple[int, int], int]] = {}
         self.pauses = 0
         self.acknowledgements = 0
-        self.unrestored = 0
 
     def on_packet(self, airing: Airing) -> None:
         if airing.fragment < 0:
@@ -201,7 +191,6 @@ class OnAir(Watch):
             airing.bits - (airing.header_bits or 0),
         )  # of several messages
         assert packets.setdefault(packet, content_bits) == content_bits, "I7: a repeat of another length"
-        self.unrestored += not airing.restored
         limit = self.link(airing.link).config.arq.max_attempts
         self.pauses += limit is not None and airing.attempt > 0 and airing.attempt % limit == 0
 
@@ -234,7 +223,6 @@ def verify(number: int, seen: Counter[str]) -> None:
     run = ran(made, MEMORY, on_air)
     seen["paused"] += on_air.pauses
     seen["acknowledged"] += on_air.acknowledgements
-    seen["unrestored"] += on_air.unrestored
     plant, requests = run.plant, run.requests
     places = [(each.device, each.number) for each in requests]
     assert len(set(places)) == len(places) <= 3 * made.workload.requests  # type: ignore[attr-defined]
@@ -294,7 +282,6 @@ FAULTS = (
     "paused",
     "prefix",
     "acknowledged",
-    "unrestored",
     "joined",
 )
 

@@ -160,37 +160,17 @@ IN_SLOTS: dict[str, Any] = {
     "edge": QUICK,
 }  # fmt: skip
 """A block has some bits: a part takes slots by its length, and is given up where one of its blocks fails twice."""
-IN_TURN: dict[str, Any] = {"sharing": "csma", "loss": Looking(period_s=0.13, share=0.5), "edge": QUICK}
-ON_AIR: dict[str, Any] = {"sharing": "aloha", "loss": Looking(period_s=0.13, share=0.5), "edge": QUICK}
 
 
 @pytest.mark.parametrize(
     "uplink",
     [
         LATE,
-        *(pytest.param(each, marks=pytest.mark.slow) for each in (OVERTAKEN, ALL_AT_ONCE, IN_TURN, ON_AIR, IN_SLOTS)),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (OVERTAKEN, ALL_AT_ONCE, IN_SLOTS)),
     ],
-    ids=["late", "overtaken", "at once", "in turn", "on air", "in slots"],
+    ids=["late", "overtaken", "at once", "in slots"],
 )
 def test_i12_no_part_is_heard_or_not_by_its_own_draft(uplink: dict[str, Any]) -> None:
-    assert bend(late_cell(**uplink)) < 1e-12
-
-
-COMPRESSED: dict[str, dict[str, Any]] = {
-    "schc": {"kind": "schc", "rules": [{"request": 1, "round": 1, "fragment": 1}, {"request": 1, "round": 9,
-             "fragment": 1}]},
-    "rohc": {"kind": "rohc", "repeats": 1, "refresh_packets": 7, "dynamic_refresh_packets": 3},
-}  # fmt: skip
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", COMPRESSED)
-def test_i12_where_the_header_of_a_part_follows_from_its_place_or_from_the_packets_before_it(kind: str) -> None:
-    """Losses look at when a part leaves, and at the parts whose context is lost by that: all was decided before d_n."""
-    uplink = {
-        "rate": {"kind": "constant", "bps": 8e3}, "header_bits": 320, "headers": COMPRESSED[kind], "edge": QUICK,
-        "loss": Looking(period_s=0.037, share=0.5),
-    }  # fmt: skip
     assert bend(late_cell(**uplink)) < 1e-12
 
 

@@ -107,12 +107,11 @@ def test_the_closed_form_s_border_is_that_of_who_begins_and_of_two_ways_the_fart
         assert (edge_s < first_s) == gains
 
 
-@pytest.mark.parametrize(("field", "value"), [("headers.kind", "schc"), ("pad_to_bits", 64)])
-def test_packets_of_other_lengths_are_none_of_the_closed_form_s(exact, field, value):
+def test_packets_of_other_lengths_are_none_of_the_closed_form_s(exact):
     row = exact.iloc[0]
     assert place_of(row) == place_of(pd.concat([row, pd.Series({"uplink.pad_to_bits": None})]))
-    with pytest.raises(ConfigError, match=f"downlink.{field} = {value}: the closed form needs"):
-        place_of(pd.concat([row, pd.Series({f"downlink.{field}": value})]))
+    with pytest.raises(ConfigError, match=r"downlink\.pad_to_bits = 64: the closed form needs"):
+        place_of(pd.concat([row, pd.Series({"downlink.pad_to_bits": 64})]))
 
 
 @pytest.mark.parametrize("asked", [{"workload.kind": "conversations"}, {"workload.devices": 8}])

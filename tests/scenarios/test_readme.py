@@ -114,7 +114,8 @@ def test_the_tour_runs_to_the_letter(done, tmp_path):
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = ("own_trace", "recorded_losses", "own_pair", "fleet", "multi_spin", "arrivals", "python_use")
 IMPORTED = {
-    "own_sparsifier": "largest_gap", "own_quantizer": "none_lost", "own_policy": "while_sure", "own_loss": "radar"
+    "own_sparsifier": "largest_gap", "own_quantizer": "none_lost", "own_policy": "while_sure", "own_loss": "radar",
+    "markov_rate": "two_state",
 }  # fmt: skip
 NOTEBOOK = json.loads((EXAMPLES / "first_steps.ipynb").read_text())
 
@@ -161,7 +162,7 @@ def test_a_part_of_the_readers_own_runs_beside_ours(name, kind, done, untuned):
     out, printed = type_(done, f"{name}.py", untuned)
     cells = pd.read_csv(out / "cells.csv", dtype=str)
     assert kind in cells.to_numpy() and "k_sqs" in set(cells["scheme.kind"])
-    assert "latency per token" in printed
+    assert "per token" in printed
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -346,7 +346,7 @@ def test_it_turns_where_the_two_settings_take_the_same_time():
     assert (load.low, load.high, load.found.below) == (1, 10, 3)
     flipped, *_ = turns(first, second, AIM.metric, True, 3, trying)
     assert not flipped.found.rising, "where more is better it is the other way round"
-    fading = settings_of({"scheme": ["coupled", "cloud_only"], "uplink.rate": [{"kind": "markov"}]})
+    fading = settings_of({"scheme": ["coupled", "cloud_only"], "uplink.rate": ["rayleigh"]})
     assert [each.axis for each in turns(*fading[:2], AIM.metric, False, 2, trying)] == [ROUND_TRIP, DEVICES]
 
 

@@ -80,7 +80,7 @@ def test_proportional_fairness_gains_what_the_best_of_all_fades_does(extra_loss_
             Uniforms.of(4, "fades")
         )
         server = opened({**KNOWN, "order": order, "memory_slots": 1000}, curve)
-        gone([server], [Sent(0, 10**9, device) for device in range(devices)], until_s=slots * SLOT_S)
+        gone(server, [Sent(0, 10**9, device) for device in range(devices)], until_s=slots * SLOT_S)
         unsent = [each.here[0].unsent_bits for each in server._devices.values()]
         served.append((devices * 10**9 - sum(unsent)) / (slots * 50 * 168))
         expected = mean_efficiency(curve.snr(0), best_of)
@@ -97,7 +97,7 @@ def test_a_lone_device_waits_half_a_period_for_its_request_and_then_for_its_gran
     server = opened(Scheduled(error_rate=0.0), curve)
     uniform = Uniforms.of(1, "when").uniform
     packets = [Sent(0.1 * number + 0.05 * uniform(number), 500) for number in range(1500)]
-    left = gone([server], packets)
+    left = gone(server, packets)
     waits_s = [left[packet].left_s - packet.at_s for packet in packets]
     assert np.mean(waits_s) == pytest.approx(0.014, abs=5 * 0.01 / sqrt(12 * len(packets)))
     assert min(waits_s) >= 0.009 and max(waits_s) <= 0.019
@@ -111,7 +111,7 @@ def test_a_slot_a_packet_is_a_queue_of_deterministic_services_that_begin_at_slot
     uniform = Uniforms.of(2, "when").uniform
     times_s = np.cumsum([-log(1 - uniform(each)) * SLOT_S / load for each in range(number)])
     packets = [Sent(float(time_s), bits) for time_s in times_s]
-    left = gone([opened(KNOWN, curve)], packets)
+    left = gone(opened(KNOWN, curve), packets)
     waits = np.array([left[packet].left_s - packet.at_s for packet in packets]) / SLOT_S
     means = waits.reshape(30, -1).mean(axis=1)  # batches of 200, many times longer than a busy period
     expected = 0.5 + 1 + load / (2 * (1 - load))
@@ -124,7 +124,7 @@ def test_harq_loses_what_fails_each_time_and_delays_the_rest_by_its_round_trips(
     curve = BaseStation.model_validate(STEADY).curve(Uniforms.of(1, "fades"))
     server = opened({**KNOWN, "error_rate": rate, "attempts": 3, "harq_s": 0.007}, curve)
     packets = [Sent(0.05 * each, 500) for each in range(number)]
-    left = gone([server], packets)
+    left = gone(server, packets)
     repeats = np.array([(left[packet].left_s - packet.at_s - SLOT_S) / 0.008 for packet in packets])
     assert np.allclose(repeats, repeats.round(), atol=1e-6)
     assert repeats.mean() == pytest.approx(rate + rate**2, abs=5 * 0.7 / sqrt(number))
@@ -169,7 +169,7 @@ def test_a_rate_with_slots_states_the_most_that_it_carries() -> None:
     assert fifth.fastest_bps == pytest.approx(BaseStation().fastest_bps / 5)
 
 
-@pytest.mark.parametrize("name, way_s", [("lte_cell", 0.018), ("nr_cell", 0.0095), ("nr_mmwave", 0.0045)])
+@pytest.mark.parametrize("name, way_s", [("lte_cell", 0.018), ("nr_cell", 0.0095)])
 def test_a_message_up_an_idle_cell_takes_as_long_as_its_slots_say(name: str, way_s: float) -> None:
     """LTE: 5 ms to the next request, 1 of request, 7 to the granted slot, 1 of sending, 4 to decode and of core
     network: 18 ms, and with 5 down those of about 20 there and back that are said of a cell without the wait. NR
@@ -181,7 +181,7 @@ def test_a_message_up_an_idle_cell_takes_as_long_as_its_slots_say(name: str, way
     server = opened(sharing, radio.curve(Uniforms.of(1, "fades")))
     uniform = Uniforms.of(1, "when").uniform
     packets = [Sent(0.1 * number + 0.04 * uniform(number), 500) for number in range(600)]
-    left = gone([server], packets)
+    left = gone(server, packets)
     ways_s = [left[packet].left_s - packet.at_s + preset.delay.mean_s for packet in packets]
     assert np.mean(ways_s) == pytest.approx(way_s, abs=5 * sharing.request_period_s / sqrt(12 * len(packets)))
 

@@ -52,7 +52,7 @@ class ReplayedLink:
         if before is not None:
             message.sent_bits, message.attempts = before.sent_bits, before.attempts
         sender = self._senders[address.device]
-        sizes = [bits for bits, _ in self._config.packets_of(index, message.bits)]
+        sizes = [bits for bits, _ in self._config.packets_of(message.bits)]
         message.put_s, message.unacked = now_s, len(sizes)
         message.packets = [Fragment(bits, message, index, number, sender) for number, bits in enumerate(sizes)]
         message.does(QUEUE, now_s)

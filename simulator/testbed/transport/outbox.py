@@ -231,7 +231,7 @@ class Outbox:
 
     def _sizes(self, address: MessageAddress, content: bytes) -> list[int]:
         """Bits of a message's packets, headers included."""
-        sizes = [bits for bits, _ in self._link.packets_of(address.message_index, 8 * len(content))]
+        sizes = [bits for bits, _ in self._link.packets_of(8 * len(content))]
         problem = f"mtu_bits = {self._link.mtu_bits}: a message of {len(content)} bytes needs"
         if len(sizes) > MOST_FRAGMENTS:
             raise ConfigError(f"{problem} {len(sizes)} packets of it, at most {MOST_FRAGMENTS} are allowed")

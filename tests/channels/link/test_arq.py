@@ -103,7 +103,6 @@ FAST = {"kind": "constant", "bps": 1e8}
     [
         (STEADY, {}, 76),  # 1.01e5 x (0.02 + 0.02 + 0.2) / 320, rounded up
         (STEADY, {"timeout_s": 1.0}, 329),
-        ({"kind": "markov", "bps": (1e4, 1.01e5)}, {}, 76),
         ({"kind": "random_outages", "rate": STEADY}, {}, 76),
         ({"kind": "token_bucket", "bps": 1e4, "peak_bps": 1.01e5}, {}, 76),
         ({"kind": "duty_cycle", "bps": 1.01e5}, {}, 76),

@@ -19,11 +19,9 @@ RATES: dict[str, Any] = {
     "trace": {"kind": "trace", "points": ((0, 1e5), (0.5, 0), (1.25, 3e4)), "period_s": 2.0},
     "trace once": {"kind": "trace", "points": ((0, 1e5), (0.5, 0), (1.25, 3e4))},
     "mahimahi": {"kind": "mahimahi"},
-    "markov": {"kind": "markov", "bps": (0, 1e5), "step_s": 0.05},
     "rayleigh": {"kind": "rayleigh"},
     "scheduled": {"kind": "scheduled_outages", "rate": {"kind": "rayleigh"}, "outages_s": ((0.3, 0.4), (1, 3))},
     "random": {"kind": "random_outages", "rate": {"kind": "mahimahi"}, "mean_up_s": 0.5, "mean_out_s": 0.2},
-    "message": {"kind": "markov_per_message"},
     "bucket": {"kind": "token_bucket", "peak_bps": 1e6},
     "duty": {"kind": "duty_cycle", "duty": 0.1},
 }
@@ -102,7 +100,7 @@ def test_whatever_the_rate_nothing_leaves_in_the_first_instant_of_an_outage(unif
 
 def test_a_long_fade_is_forgotten_and_goes_on_as_it_would_have(uniforms: Uniforms) -> None:
     """Memory is bounded: what lies behind is cleared away, and what follows is the same."""
-    for name in ("markov", "rayleigh", "trace", "random"):
+    for name in ("rayleigh", "trace", "random"):
         whole, lean = Rate.of(RATES[name]).curve(uniforms), Rate.of(RATES[name]).curve(uniforms)
         position = Position(0.0)
         for _ in range(500):
@@ -117,12 +115,12 @@ def test_a_long_fade_is_forgotten_and_goes_on_as_it_would_have(uniforms: Uniform
 
 
 SILENT = {"kind": "constant", "bps": 1e-3}
+FAINT = {"kind": "rayleigh", "bandwidth_hz": 1, "mean_snr_db": -60, "coherence_s": 1e-5}
 ALMOST_SILENT: dict[str, Any] = {
-    "markov": {"kind": "markov", "bps": (0, 1e-3), "step_s": 1e-5},
-    "rayleigh": {"kind": "rayleigh", "bandwidth_hz": 1, "mean_snr_db": -60, "coherence_s": 1e-5},
+    "rayleigh": FAINT,
     "trace": {"kind": "trace", "points": ((0, 1e-3), (5e-4, 0)), "period_s": 1e-3},
     "outages": {"kind": "random_outages", "rate": SILENT, "mean_up_s": 1e-3, "mean_out_s": 1},
-    "faded outages": {"kind": "random_outages", "rate": {"kind": "markov", "bps": (0, 1e-3), "step_s": 1e-5}},
+    "faded outages": {"kind": "random_outages", "rate": FAINT},
 }
 
 
@@ -144,7 +142,7 @@ def few_changes(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"channels.link.{module}.MOST_IDLE_CHANGES", 2_000)
 
 
-@pytest.mark.parametrize("name", ["markov", "outages"])
+@pytest.mark.parametrize("name", ["rayleigh", "outages"])
 @pytest.mark.usefixtures("few_changes")
 def test_a_packet_through_too_many_changes_is_told_and_not_waited_for(name: str, uniforms: Uniforms) -> None:
     curve = Rate.of(ALMOST_SILENT[name]).curve(uniforms)
@@ -153,7 +151,7 @@ def test_a_packet_through_too_many_changes_is_told_and_not_waited_for(name: str,
         curve.finish(Position(0.0), 1e9)
 
 
-@pytest.mark.parametrize(("name", "long_bits"), [("markov", 1e5), ("random", 1e7)])
+@pytest.mark.parametrize(("name", "long_bits"), [("rayleigh", 1e5), ("random", 1e7)])
 @pytest.mark.usefixtures("few_changes")
 def test_packets_that_nobody_acknowledges_add_up_to_too_many_changes(
     name: str, long_bits: float, uniforms: Uniforms
@@ -190,7 +188,7 @@ def test_a_horizon_changes_nothing_that_ends_before_it(uniforms: Uniforms) -> No
 
 
 def test_idle_time_is_passed_over_without_being_kept(uniforms: Uniforms) -> None:
-    for name in ("markov", "rayleigh", "trace", "random"):
+    for name in ("rayleigh", "trace", "random"):
         whole, lean = Rate.of(RATES[name]).curve(uniforms), Rate.of(RATES[name]).curve(uniforms)
         lean.forget(400.0)
         known = lean._known if name == "random" else lean._rates_bps  # type: ignore[attr-defined]

@@ -25,7 +25,7 @@ from kinds import Choice, ConfigError, Part
 @given(payload_bits=st.integers(0, 10_000), header_bits=st.integers(0, 400), room_bits=st.integers(1, 3000))
 def test_packets_carry_the_payload_and_a_header_each(payload_bits: int, header_bits: int, room_bits: int) -> None:
     link = LinkConfig(header_bits=header_bits, mtu_bits=header_bits + room_bits)
-    sizes, headers = zip(*link.packets_of((0, 0, 1), payload_bits), strict=True)
+    sizes, headers = zip(*link.packets_of(payload_bits), strict=True)
     assert set(headers) == {header_bits} and len(sizes) <= link.most_packets(payload_bits)
     assert sum(sizes) == payload_bits + header_bits * len(sizes)
     assert len(sizes) == max(1, -(-payload_bits // room_bits))
@@ -34,24 +34,21 @@ def test_packets_carry_the_payload_and_a_header_each(payload_bits: int, header_b
 
 def test_parts_behind_the_first_may_have_a_shorter_header() -> None:
     shared = LinkConfig(header_bits=320, part_header_bits=16)
-    index = (0, 0, 1)
-    assert shared.packets_of(index, 0, [40, 50]) == [(360, 320), (66, 16)]
-    assert shared.packets_of(index, 0, [40, 0], 3) == [(56, 16), (16, 16)]
-    assert LinkConfig().packets_of(index, 0, [40], 3) == [(360, 320)] and shared.packets_of(index, 100) == [(420, 320)]
+    assert shared.packets_of(0, [40, 50]) == [(360, 320), (66, 16)]
+    assert shared.packets_of(0, [40, 0], 3) == [(56, 16), (16, 16)]
+    assert LinkConfig().packets_of(0, [40], 3) == [(360, 320)] and shared.packets_of(100) == [(420, 320)]
     with pytest.raises(ValidationError, match="part_header_bits = 336: must be at most header_bits, 320"):
         LinkConfig(header_bits=320, part_header_bits=336)
-    with pytest.raises(ValidationError, match="part_header_bits = 16: must be null with"):
-        LinkConfig(header_bits=480, part_header_bits=16, headers={"kind": "rohc"})
 
 
 def test_without_an_mtu_a_message_is_one_packet() -> None:
-    assert LinkConfig(header_bits=320).packets_of((0, 0, 1), 100_000) == [(100_320, 320)]
+    assert LinkConfig(header_bits=320).packets_of(100_000) == [(100_320, 320)]
 
 
 def test_what_few_links_have_is_written_only_where_they_have_it() -> None:
     written = PRESETS["lora_sf7"].downlink.model_dump()
     assert written["listens"] == {"kind": "after_sending", "delays_s": (1.0, 2.0)} and "overhead_s" not in written
-    assert PRESETS["wifi"].uplink.model_dump()["half_duplex"] == "medium"
+    assert PRESETS["nb_iot"].uplink.model_dump()["half_duplex"] == "device"
     labelled = LinkConfig.model_validate({"preset": "nb_iot.uplink", "label": "NB-IoT"})
     assert labelled.label == "NB-IoT" == labelled.model_dump()["label"]
     assert LinkConfig.model_validate(labelled.model_dump()) == labelled != PRESETS["nb_iot"].uplink
@@ -103,17 +100,16 @@ def test_an_lte_uplink_of_another_rate_keeps_its_grant_and_its_jitter(name: str)
     assert isinstance(link.delay, Jitter) and (link.access_s, link.delay.jitter_s) == (pytest.approx(0.01), 0.005)
 
 
-def test_those_who_share_a_medium_say_so() -> None:
+def test_only_nb_iot_is_half_duplex() -> None:
     scopes = {name: (preset.uplink.half_duplex, preset.downlink.half_duplex) for name, preset in PRESETS.items()}
-    assert scopes.pop("wifi") == ("medium", "medium")
-    assert {scopes.pop(f"nb_iot{headers}") for headers in ("", "_schc", "_rohc")} == {("device", "device")}
+    assert scopes.pop("nb_iot") == ("device", "device")
     assert set(scopes.values()) == {(None, None)}
 
 
 def test_a_short_burst_of_70_bytes_takes_five_seconds() -> None:
     link = PRESETS["iridium_sbd"].uplink
     assert isinstance(link.rate, ConstantRate)
-    ((bits, _),) = link.packets_of((0, 0, 1), 70 * 8 - link.header_bits)
+    ((bits, _),) = link.packets_of(70 * 8 - link.header_bits)
     assert link.access_s + bits / link.rate.bps + link.delay.mean_s == pytest.approx(5, abs=0.25)
     assert link.most_packets(340 * 8 - link.header_bits) == 1 < link.most_packets(340 * 8)
 
@@ -156,11 +152,6 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
         (Rate, {"kind": "trace", "points": ((0, 0),), "period_s": 1}, "all its rates are 0"),
         (Rate, {"kind": "trace", "points": ((0, 1), (2, 1)), "period_s": 2}, "period_s"),
         (Rate, {"kind": "mahimahi", "path": "/no/such/file"}, "path"),
-        (Rate, {"kind": "markov", "transition": ((0.5, 0.6), (0.5, 0.5))}, "row 0"),
-        (Rate, {"kind": "markov", "bps": (1, 2, 3)}, "3 rows of 3"),
-        (Rate, {"kind": "markov", "bps": (0, 1), "transition": ((1, 0), (0.5, 0.5))}, "rate above 0"),
-        (Rate, {"kind": "markov", "step_s": 0}, "step_s"),
-        (Rate, {"kind": "markov", "step_s": 1e-9}, "step_s"),
         (Rate, {"kind": "rayleigh", "coherence_s": 0}, "coherence_s"),
         (Rate, {"kind": "rayleigh", "coherence_s": 1e-9}, "coherence_s"),
         (Rate, {"kind": "rayleigh", "bandwidth_hz": 1e-3}, "bandwidth_hz"),
@@ -175,22 +166,8 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
         (Rate, {"kind": "base_station", "subcarrier_hz": 20}, "subcarrier_hz"),
         (Rate, {"kind": "base_station", "distance_m": 20}, "distance_m = 20: must be at least 35 m in uma"),
         (Sharing, {"kind": "scheduled", "error_rate": 1}, "error_rate"),
-        (Sharing, {"kind": "csma", "window_max": 8}, "window_max = 8: must be at least window_min, 16"),
-        (Sharing, {"kind": "aloha", "reach": 0.5}, "reach"),
-        (
-            LinkConfig,
-            {"arq": "quic", "sharing": {"kind": "aloha", "capture_db": None}},
-            "arq = quic: must be stop_and_wait or selective_repeat",
-        ),
-        (
-            LinkConfig,
-            {"arq": "quic", "sharing": {"kind": "csma", "window_min": 1, "attempts": 1}},
-            "those that collide under this sharing, csma, do so for ever",
-        ),
         (LinkConfig, {"rate": "base_station"}, "sharing.kind: must be scheduled where rate is base_station"),
         (LinkConfig, {"sharing": "scheduled"}, "rate.kind: must be base_station where rate is constant"),
-        (LinkConfig, {"sharing": "csma", "rate": "token_bucket"}, "sharing = csma: needs a rate that depends on time"),
-        (LinkConfig, {"sharing": "csma", "half_duplex": "medium"}, "half_duplex needs packets that are sent one at"),
         (
             LinkConfig,
             {"rate": "base_station", "sharing": "scheduled", "overhead_s": 0.1},
@@ -201,7 +178,7 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
             {"rate": "base_station", "sharing": "scheduled", "loss": "block_errors"},
             "loss = block_errors: needs packets sent one at a time",
         ),
-        # one packet at a time, and media that are shared
+        # one packet at a time
         (
             LinkConfig,
             {"half_duplex": "device", "sharing": "processor"},
@@ -209,7 +186,7 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
         ),
         (
             LinkConfig,
-            {"half_duplex": "medium", "rate": "duty_cycle"},
+            {"half_duplex": "device", "rate": "duty_cycle"},
             "half_duplex needs a rate that depends on time al",
         ),
         (LinkConfig, {"half_duplex": "device", "listens": "after_sending"}, "half_duplex is implied"),

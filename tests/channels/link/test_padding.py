@@ -14,7 +14,6 @@ from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 
 MULTIPLES = st.integers(2, 300).map(lambda size: 8 * size)
-FIRST = (0, 0, 1)
 CONTENTS = st.binary(max_size=300) | st.binary(max_size=40).map(lambda content: content + b"\x80\0\0")
 
 
@@ -39,11 +38,11 @@ def test_each_packet_is_a_header_and_a_multiple_and_fits_the_mtu(carried, multip
             LinkConfig(mtu_bits=320 + room_bits, pad_to_bits=multiple_bits)
         return
     config = LinkConfig(mtu_bits=320 + room_bits, pad_to_bits=multiple_bits)
-    sizes, room = [size for size, _ in config.packets_of(FIRST, 8 * carried)], config.room_bits
+    sizes, room = [size for size, _ in config.packets_of(8 * carried)], config.room_bits
     assert room is not None and room % 8 == 0 and 320 + padded_bits(room, multiple_bits) <= 320 + room_bits
     assert len(sizes) == max(1, -(-8 * carried // room)) and max(sizes) <= 320 + room_bits
     assert {(size - 320) % multiple_bits for size in sizes} == {0}
-    parts = [size for size, _ in config.packets_of(FIRST, 0, [0, room])]
+    parts = [size for size, _ in config.packets_of(0, [0, room])]
     assert parts == [320 + multiple_bits, 320 + padded_bits(room, multiple_bits)]
 
 

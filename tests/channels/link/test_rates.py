@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.link.link_config import LinkConfig
-from channels.link.rates import ConstantRate, Position, Rate
+from channels.link.rates import ConstantRate, Curve, Position, Rate
 from channels.link.rayleigh import Rayleigh
 from channels.uniforms import Uniforms
+from simulator.cell.imported_files import load_imports
 
 INF = float("inf")
 
@@ -54,29 +56,28 @@ def test_a_rate_worked_out_by_hand(name: str, uniforms: Uniforms) -> None:
         assert curve.served_bits(from_s, to_s) == bits
 
 
-def test_a_markov_rate_spends_its_stationary_share_in_each_state(uniforms: Uniforms) -> None:
-    """Share of the fast state p/(p+r); the variance of the mean of a two-state chain is known."""
-    p, r, steps = 0.1, 0.3, 40_000
-    rate = Rate.of({"kind": "markov", "bps": (0, 1), "transition": ((1 - p, p), (r, 1 - r)), "step_s": 1.0})
-    share, eigenvalue = p / (p + r), 1 - p - r
-    sd = math.sqrt(share * (1 - share) * (1 + eigenvalue) / (1 - eigenvalue) / steps)
-    assert abs(rate.curve(uniforms).served_bits(0, steps) / steps - share) < 5 * sd
+def test_the_example_s_rate_is_q_s_channel() -> None:
+    """Two states, redrawn with one half: half of the rounds at each rate, whatever came before."""
+    curve = example_s_rate(stays=0.5)
+    slow = np.array([curve.finish(Position(0.0, 0.0, (0, 0, t)), 6e6).time_s == 3.0 for t in range(1000)])
+    assert abs(slow.mean() - 0.5) < 5 * 0.5 / math.sqrt(1000)
+    assert abs((slow[1:] == slow[:-1]).mean() - 0.5) < 5 * 0.5 / math.sqrt(1000)
 
 
-def test_a_rate_per_message_is_q_s_channel() -> None:
-    """Two states, all transitions one half: half of the messages at each rate, whatever came before."""
-    curve = Rate.of("markov_per_message").curve(Uniforms.of(4, "test"))
-    slow = np.array([curve.finish(Position(0.0, 0.0, (0, 0, t)), 6e6).time_s == 3.0 for t in range(4000)])
-    assert abs(slow.mean() - 0.5) < 5 * 0.5 / math.sqrt(4000)
-    assert abs((slow[1:] == slow[:-1]).mean() - 0.5) < 5 * 0.5 / math.sqrt(4000)
-
-
-def test_a_rate_per_message_steps_by_its_chain() -> None:
-    """A chain that always changes: the two rates take turns, and each request starts anew."""
-    curve = Rate.of({"kind": "markov_per_message", "transition": ((0, 1), (1, 0))}).curve(Uniforms.of(4, "test"))
+def test_the_example_s_rate_steps_by_its_chain() -> None:
+    """A chain that always changes: the two rates take turns, and each request starts anew; the second message of a
+    round, 2^32 above, finds the state of the first, and one of no round that of round 0."""
+    curve = example_s_rate(stays=0.0)
     for request in range(4):
-        ends_s = [curve.finish(Position(0.0, 0.0, (0, request, t)), 6e6).time_s for t in (0, 1, 2, 3, 1, 0)]
-        assert ends_s in ([3, 1, 3, 1, 1, 3], [1, 3, 1, 3, 3, 1])
+        rounds = (0, 1, 2, 3, 1, 0, (1 << 32) + 3, -(1 << 32))
+        ends_s = [curve.finish(Position(0.0, 0.0, (0, request, t)), 6e6).time_s for t in rounds]
+        assert ends_s in ([3, 1, 3, 1, 1, 3, 1, 3], [1, 3, 1, 3, 3, 1, 3, 1])
+
+
+def example_s_rate(stays: float) -> Curve:
+    """A curve of `examples/markov_rate.py`."""
+    load_imports([Path(__file__).parents[3] / "examples" / "markov_rate.py"])
+    return Rate.of({"kind": "two_state", "stays": stays}).curve(Uniforms.of(4, "test"))
 
 
 @pytest.mark.parametrize("snr_db", [-40.0, -10.0, 0.0, 20.0])
@@ -170,18 +171,6 @@ def test_a_lora_frame_has_the_symbols_that_its_bits_fill(
         symbols += 4 + rate
     fields = {"spreading_factor": factor, "bandwidth_hz": band_hz, "coding_rate": rate, "crc": crc}
     assert airtime_ms(8 * payload, **fields) == pytest.approx(1e3 * symbol_s * (8 + 4.25 + symbols))
-
-
-def test_the_second_message_of_a_round_finds_the_state_of_the_first_at_once(uniforms: Uniforms) -> None:
-    """Its index is 2^32 above; a message of no round, below 0, finds that of round 0."""
-    curve = Rate.of({"kind": "markov_per_message", "bps": (1e3, 2e3, 3e3, 5e3), "transition": [[0.25] * 4] * 4}).curve(
-        uniforms
-    )
-    busy_s = [curve.finish(Position(0.0, 0.0, (0, 0, number)), 1000).time_s for number in range(6)]
-    assert len(set(busy_s)) > 1
-    for number in (5, 2, 4):
-        assert curve.finish(Position(0.0, 0.0, (0, 0, (1 << 32) + number)), 1000).time_s == busy_s[number]
-    assert curve.finish(Position(0.0, 0.0, (0, 0, -(1 << 32))), 1000).time_s == busy_s[0]
 
 
 def test_random_outages_take_their_share_of_the_time(uniforms: Uniforms) -> None:

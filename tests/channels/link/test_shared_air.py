@@ -1,4 +1,4 @@
-"""Devices on one air, with a base station or without: what each of their packets meets, and that each leaves once."""
+"""Devices that share a base station: what each of their packets meets, and that each leaves once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from served_links import Sent, gone, opened
 
 from channels.link.base_station import BaseStation, BlockBits
-from channels.link.rates import ConstantCurve
 from channels.link.scheduled import Scheduled
 from channels.link.sharing import Sharing
 from channels.uniforms import Uniforms
@@ -38,7 +37,7 @@ def test_a_request_gets_a_blind_grant_whose_report_gets_the_rest() -> None:
     curve = steady()
     block = int(curve.block_bits(0, 0))
     packets = [Sent(0.0005, 3 * block), Sent(0.0085, 2 * block), Sent(0.0145, block)]
-    left = gone([opened({**OFTEN, "blind_bits": block}, curve)], packets)
+    left = gone(opened({**OFTEN, "blind_bits": block}, curve), packets)
     assert [(left[packet].began_s, left[packet].left_s) for packet in packets] == [
         (pytest.approx(0.005), pytest.approx(0.010)),
         (pytest.approx(0.013), pytest.approx(0.014)),
@@ -50,7 +49,7 @@ def test_slots_of_the_other_way_are_passed_over() -> None:
     """Time division DDDSU at 30 kHz: the uplink has slot 4 of 5, from 2 ms, 4.5 ms, ... on."""
     curve = steady(pattern="00001", subcarrier_hz=30_000)
     packets = [Sent(0.0, 10), Sent(0.00201, 10), Sent(0.0069999999999, 10)]
-    left = gone([opened(AT_ONCE, curve)], packets)
+    left = gone(opened(AT_ONCE, curve), packets)
     assert [left[packet].left_s for packet in packets] == [pytest.approx(each) for each in (0.0025, 0.005, 0.0075)]
     assert [curve.slot_from(curve.begin_s(slot)) for slot in range(7)] == list(range(7))
 
@@ -62,7 +61,7 @@ def test_what_fails_is_sent_again_after_a_round_trip_and_what_came_behind_it_wai
         update={"error_rate": 1.0}
     )
     packets = [Sent(0.0005, 100), Sent(0.0015, 100), Sent(0.0005, 100, device=1)]
-    left = gone([opened(sharing, steady())], packets)
+    left = gone(opened(sharing, steady()), packets)
     assert [left[packet].left_s for packet in packets] == [pytest.approx(each) for each in (0.010, 0.011, 0.010)]
     assert all(each.failed for each in left.values())
 
@@ -72,10 +71,10 @@ def test_configured_grants_need_no_request_and_are_blocks_that_no_other_gets() -
     curve = steady()
     block = int(curve.block_bits(0, 0))
     own = {**OFTEN, "configured_period_s": 0.001, "configured_blocks": 2}
-    left = gone([opened(own, curve)], [packet := Sent(0.0005, 2 * block)])
+    left = gone(opened(own, curve), [packet := Sent(0.0005, 2 * block)])
     assert left[packet].left_s == pytest.approx(0.002)
     packets = [Sent(0.0, block, 0), Sent(0.0005, 300 * int(curve.block_bits(1, 0)), 1)]
-    left = gone([opened({**own, "configured_blocks": 20}, curve)], packets)
+    left = gone(opened({**own, "configured_blocks": 20}, curve), packets)
     # 20 in each of slots 1 to 4, and then the 10 beside both devices' own too, of which it reported in slot 1
     assert left[packets[1]].left_s == pytest.approx(0.013)
     with pytest.raises(ValueError, match=r"configured_blocks = 10: 5 devices take 50 of 50 blocks of a slot"):
@@ -88,27 +87,8 @@ def test_proportional_fairness_serves_who_has_had_less() -> None:
     curve = steady()
     bits = int(50 * curve.block_bits(0, 0))
     packets = [Sent(0.0, 10 * bits, 0), Sent(0.0045, 5 * bits, 1)]
-    left = gone([opened(AT_ONCE, curve)], packets)
+    left = gone(opened(AT_ONCE, curve), packets)
     assert left[packets[1]].left_s < left[packets[0]].left_s
-
-
-def test_a_back_off_counts_down_by_one_over_a_busy_period() -> None:
-    """Who draws a sends in slot a; b - a - 1 are left to who drew b, from the gap behind the frame on."""
-    server = opened({"kind": "csma", "slot_s": 0.001, "gap_s": 0.01}, ConstantCurve(1e4))
-    packets = [Sent(0.0, 100, device) for device in range(2)]
-    for packet in packets:
-        server.join(packet, 0.0)
-    first, second = sorted(server._contenders[device].slot for device in range(2))
-    assert first < second
-    left = gone([opened({"kind": "csma", "slot_s": 0.001, "gap_s": 0.01}, ConstantCurve(1e4))], packets)
-    ends_s = sorted(each.left_s for each in left.values())
-    early, late = sorted(packets, key=lambda packet: left[packet].left_s)
-    alone = gone(
-        [opened({"kind": "csma", "slot_s": 0.001, "gap_s": 0.01}, ConstantCurve(1e4))], packets, withdrawn=[(0, early)]
-    )
-    assert alone[late].began_s == pytest.approx(second * 0.001)  # a withdrawn packet leaves it its back-off
-    assert ends_s[0] == pytest.approx(first * 0.001 + 0.01)
-    assert ends_s[1] == pytest.approx(ends_s[0] + 0.01 + (second - first - 1) * 0.001 + 0.01)
 
 
 def slow_cell(sharing: Scheduled, curve: BlockBits, uniforms: Uniforms, packets: list[Sent]) -> dict[Sent, float]:
@@ -202,9 +182,8 @@ def test_passing_over_idle_slots_changes_nothing(order: str, packets: list[Sent]
     packets.sort(key=lambda packet: packet.at_s)
     radio = BaseStation(blocks=6, distance_m=400, extra_loss_db=5, coherence_s=0.005, pattern=pattern)
     sharing = Scheduled.model_validate({"order": order, "request_period_s": 0.004, "error_rate": 0.3, "attempts": 3})
-    left = gone(
-        [sharing.opener(Uniforms.of(seed, "sharing"))(curve := radio.curve(Uniforms.of(seed, "fades")), 0.0)], packets
-    )
+    server = sharing.opener(Uniforms.of(seed, "sharing"))(curve := radio.curve(Uniforms.of(seed, "fades")), 0.0)
+    left = gone(server, packets)
     assert {packet: each.left_s for packet, each in left.items()} == slow_cell(
         sharing, curve, Uniforms.of(seed, "sharing"), packets
     )
@@ -216,8 +195,6 @@ SHARINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "known": (AT_ONCE | {"grant_s": 0.003, "error_rate": 0.3}, {"pattern": "1110000000"}),
     "configured": ({"kind": "scheduled", "configured_period_s": 0.004, "blind_bits": 1}, {"pattern": "00101"}),
     "far": ({"kind": "scheduled", "request_period_s": 0.002}, {"distance_m": 600, "extra_loss_db": 10, "blocks": 6}),
-    "csma": ({"kind": "csma", "slot_s": 0.001, "window_min": 2, "attempts": 2}, {}),
-    "aloha": ({"kind": "aloha", "slot_s": 0.01}, {}),
 }
 
 
@@ -235,15 +212,12 @@ def test_each_packet_leaves_once_or_is_withdrawn_and_those_of_a_device_in_their_
 ) -> None:
     sharing, rate = SHARINGS[name]
     opener = Sharing.of(sharing).opener(Uniforms.of(seed, "sharing"))
-    if sharing["kind"] == "scheduled":
-        servers: list[Any] = [opener(BaseStation.model_validate(rate).curve(Uniforms.of(seed, "fades")), 0.0)]
-    else:
-        servers = [opener(ConstantCurve(1e6), 0.0) for _ in range(5 if sharing["kind"] == "aloha" else 1)]
+    server = opener(BaseStation.model_validate(rate).curve(Uniforms.of(seed, "fades")), 0.0)
     packets.sort(key=lambda packet: packet.at_s)
     out = [(time_s, packets[place % len(packets)]) for time_s, place in withdrawn]
-    left = gone(servers, packets, withdrawn=out)
+    left = gone(server, packets, withdrawn=out)
     assert left.keys() == set(packets)
-    assert not any(server.present or server.waiting for server in servers)
+    assert not server.present and not server.waiting
     for device in range(5):
         sent = [left[packet] for packet in packets if packet.device == device and not isnan(left[packet].began_s)]
         assert [each.left_s for each in sent] == sorted(each.left_s for each in sent)

@@ -18,7 +18,6 @@ SATURABLE: dict[str, Any] = {
     "constant": {"kind": "constant", "bps": 3e4},
     "trace": {"kind": "trace", "points": ((0, 1e5), (0.5, 0), (1.25, 3e4)), "period_s": 2.0},
     "mahimahi": {"kind": "mahimahi"},
-    "markov": {"kind": "markov", "bps": (0, 1e5), "step_s": 0.05},
     "rayleigh": {"kind": "rayleigh"},
     "scheduled": {"kind": "scheduled_outages", "rate": {"kind": "mahimahi"}, "outages_s": ((0.3, 0.9), (2, 5))},
 }
@@ -27,7 +26,7 @@ DISCIPLINES = ("fifo", "round_robin", "processor")
 
 def departures_s(sharing: str, curve: Curve, packets: Sequence[Sent]) -> list[float]:
     """When each packet leaves: what comes at the instant of a departure comes first, as the worst of all orders."""
-    left = gone([opened(sharing, curve)], packets)
+    left = gone(opened(sharing, curve), packets)
     return [left[packet].left_s for packet in packets]
 
 

@@ -60,8 +60,7 @@ def bases() -> list[dict[str, Any]]:
     composed = {"kind": "composed", "sparsifier": "top_p", "quantizer": "dual", "policy": "confidence_stop"}
     crowd = {**short, "devices": 3}
     trees = {"kind": "coupled_tree", "nodes": (2, 5), "policy": "goodput", "cloud_first": True}
-    told = link(2e4, headers={"kind": "rohc", "mode": "optimistic"}, pad_to_bits=64)
-    ruled = link(3e4, headers={"kind": "schc", "rules": [{"request": 1, "round": 2, "fragment": 1}]}, mtu_bits=500)
+    padded, cut = link(2e4, pad_to_bits=64), link(3e4, header_bits=24, mtu_bits=200)
     parts = link(1e4, sharing={"kind": "bands", "shares": [0.3, 0.7]}, part_header_bits=8, pad_to_bits=24)
     slots = {"rate": "base_station", "sharing": {"kind": "scheduled", "configured_period_s": 0.02}}
     made = (
@@ -80,13 +79,12 @@ def bases() -> list[dict[str, Any]]:
         cell("mirrored", workload=short, uplink={"rate": "token_bucket"}, cloud={"batching": "window"}),
         cell({"kind": "k_sqs", "partial": True}, workload={**short, "absences": "random"}, uplink=link(1e4)),
         cell("k_sqs", workload=crowd, fleet=[{"count": 1}, {"count": 2, "scheme": "dense", "uplink": link(1e4)}]),
-        cell(trees, workload=short, uplink=told, downlink=ruled),
-        cell({"kind": "dssd_candidates", "candidates": 1}, workload=short, edge={"drafts_per_pass": 2}, uplink=ruled),
+        cell(trees, workload=short, uplink=padded, downlink=cut),
+        cell({"kind": "dssd_candidates", "candidates": 1}, workload=short, edge={"drafts_per_pass": 2}, uplink=cut),
         cell("pipesd", workload={**short, "devices": 2}, uplink=parts),
-        cell({**composed, "policy": "ucb_specstop"}, workload=short, cloud={"drafts_per_pass": 2}, downlink=told),
-        cell("k_sqs", workload=crowd, uplink=slots, downlink=link(1e5, sharing="csma")),
-        cell("k_sqs", workload=crowd, uplink=link(1e5, sharing="aloha"), downlink=slots),
-        cell("multi_candidate", workload=short, edge={}, cloud={}, uplink={"rate": "markov"}),
+        cell({**composed, "policy": "ucb_specstop"}, workload=short, cloud={"drafts_per_pass": 2}, downlink=padded),
+        cell("k_sqs", workload=crowd, uplink=slots, downlink=slots),
+        cell("multi_candidate", workload=short, edge={}, cloud={}, uplink={"rate": "duty_cycle"}),
     )
     plain = [yaml.safe_load(each.to_yaml()) for each in made]
     for fields in plain[:-1]:  # a roofline's figures are half of a file

@@ -114,7 +114,7 @@ RARE: dict[str, tuple[object, object]] = {
     "cloud.step_s": (0.0, 0.1), "cloud.judge_s": (0.0, 0.1), "cloud.decode_s_per_draft": (0.0, 0.1),
     "uplink.idle_access_s": (0.0, 1.0), "uplink.idle_after_s": (None, 1.0), "uplink.overhead_s": (0.0, 0.1),
     "uplink.label": (None, "LoRa"), "uplink.pad_to_bits": (None, 64), "uplink.part_header_bits": (None, 16),
-    "downlink.headers": ("plain", "schc"), "downlink.listens": ("always", None),
+    "downlink.listens": ("always", None),
     "uplink.half_duplex": (None, None),
 }  # fmt: skip
 """Fields with what they are in a cell that has none of it, and what else they may be alone."""

@@ -143,7 +143,7 @@ def test_rounds_drafted_ahead_go_by_the_end_of_the_answer() -> None:
 def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
     """So that cells that differ in their network, clock, policy or protocol share what they decode."""
     blocks = {"edge.drafts_per_pass": 3, "cloud.drafts_per_pass": 3}
-    as_much_room = {"uplink.headers": "schc", "uplink.mtu_bits": 400 - 320 + 48, "downlink.headers": "rohc"}
+    as_much_room = {"uplink.header_bits": 48, "uplink.mtu_bits": 400 - 320 + 48, "downlink.header_bits": 24}
     first = {"scheme.cloud_first": True}
     for changes in (
         {"uplink.rate.bps": 1e4},
@@ -156,7 +156,7 @@ def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
         {"percentiles": ["ttft_p99_s"]},
     ):
         assert names(with_(changes)) == names(Request())
-    assert_another(Request(), with_({"uplink.headers": "schc"}))  # where parts may be longer, more drafts fit
+    assert_another(Request(), with_({"uplink.header_bits": 48}))  # where parts may be longer, more drafts fit
 
 
 def test_a_turn_s_tree_goes_by_its_whole_text_and_not_by_what_is_held_or_thought() -> None:
@@ -266,7 +266,7 @@ CHANGES: Final[dict[str, Callable[[], str]]] = {
         for path, value in {
             "models.temperature": 0.2, "workload.devices": 3, "scheme.resolution": 50, "uplink.rate.bps": 1e4,
             "downlink.mtu_bits": 500, "edge.latency": {"kind": "constant", "per_pass_s": 1.0}, "cloud.servers": 2,
-            "uplink.headers": "schc", "edge.drafts_per_pass": 2, "cloud.drafts_per_pass": 2, "seed": 1,
+            "uplink.header_bits": 24, "edge.drafts_per_pass": 2, "cloud.drafts_per_pass": 2, "seed": 1,
             "cloud.kv_block_tokens": 16, "cloud.admission": "whole_request", "cloud.order": "priority",
             "percentiles": ["ttft_p95_s"], "fleet": {"a": {"count": 2}},
         }.items()

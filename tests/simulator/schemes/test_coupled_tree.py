@@ -179,6 +179,6 @@ def test_policies_of_lengths_decide_how_many_levels_a_tree_has(policy: dict[str,
 
 def test_a_good_uplink_has_the_last_shape_and_a_bad_one_the_first() -> None:
     scheme = {"kind": "coupled_tree", "nodes": [3, 12], "policy": "qs_heuristic"}
-    rate = {"kind": "markov", "bps": [1e3, 5e4], "transition": [[0.7, 0.3], [0.3, 0.7]], "step_s": 1.0}
+    rate = {"kind": "trace", "points": [[0, 1e3], [3, 5e4]], "period_s": 6}
     found = drafted(scheme, 1e4, uplink=link(1e4, rate=rate))
     assert found[3] and found[12]

@@ -35,8 +35,6 @@ RATES: dict[str, dict[str, Any]] = {
     "duty cycle": {"kind": "duty_cycle", "bps": 40_000, "duty": 0.3},
     "mahimahi": {"kind": "mahimahi"},
     "rayleigh": {"kind": "rayleigh", "bandwidth_hz": 10_000},
-    "chain": {"kind": "markov", "bps": [10_000, 60_000]},
-    "chain by messages": {"kind": "markov_per_message", "bps": [10_000, 60_000]},
     "trace": {"kind": "trace", "points": [[0, 8_000], [1, 50_000], [2, 0]], "period_s": 3},
     "outages": {"kind": "random_outages", "rate": {"kind": "constant", "bps": 30_000}, "mean_up_s": 2, "mean_out_s": 1},
 }

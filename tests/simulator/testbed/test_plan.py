@@ -48,7 +48,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"uplink.sharing": "round_robin"}, "uplink.sharing = round_robin"),
     ({"uplink.header_bits": 312}, "uplink.header_bits = 312"),
     ({"downlink.header_bits": 321}, "downlink.header_bits = 321"),
-    ({"uplink.headers": "schc"}, "uplink.headers = schc"),
     ({"edge.drafts_per_pass": 2}, "edge.drafts_per_pass = 2"),
     ({"scheme": "colocated", "cloud.drafts_per_pass": 2}, "cloud.drafts_per_pass = 2"),
     ({"uplink.arq.ack_bits": 321}, "uplink.arq.ack_bits = 321"),

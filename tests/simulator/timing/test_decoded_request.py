@@ -35,10 +35,6 @@ OTHERS: tuple[object, ...] = (
     {"kind": "coupled_tree", "cloud_first": True, "policy": {"kind": "goodput", "learning_rounds": 1}}, "pipesd",
     "remote_drafter", {"kind": "composed", "policy": {"kind": "ucb_specstop", "longest": 3}},
 )  # fmt: skip
-HEADERS: tuple[object, ...] = (
-    "schc", {"kind": "schc", "word_bits": 1, "rules": [{"request": 1, "round": 2, "fragment": 1}]},
-)  # fmt: skip
-"""Kinds that compress by rules; of the second's packets many go uncompressed."""
 
 
 def one_of(rng: Generator, *choices: Any) -> Any:
@@ -57,7 +53,7 @@ def any_link(rng: Generator, odd: float) -> dict[str, Any]:
         *({"kind": "constant", "bps": bps} for bps in (5e3, 3e4, 3e4, 1e6, "inf")),
         {"kind": "trace", "points": ((0.0, 2e4), (0.37, 0.0), (0.51, 3e3)), "period_s": 1.3},
         {"kind": "trace", "points": ((0.0, 2e4), (0.9, 0.0)), "start_s": 0.0},
-        {"kind": "markov", "bps": (0.0, 9e3, 4e4), "transition": ((0.2, 0.5, 0.3),) * 3, "step_s": 0.11},
+        {"kind": "rayleigh", "bandwidth_hz": 9e3, "coherence_s": 0.11},
         {"kind": "token_bucket", "bps": 7e3, "burst_bits": 2000.0, "peak_bps": 5e4},
     )
     return link(0.0, one_of(rng, 0.0, 0.02, 0.02, 0.1)) | {
@@ -119,12 +115,9 @@ def any_cell(number: int) -> Cell:
     links = {"uplink": any_link(rng, odd), "downlink": any_link(rng, odd)}
     for each in links.values():
         each["pad_to_bits"] = (None, None, 64)[number % 3]
-    headers = np.random.default_rng((29, number))
-    block = one_of(headers, 1, 1, 1, 2, 3)
+    block = one_of(np.random.default_rng((29, number)), 1, 1, 1, 2, 3)
     if block > 1:
         edge |= {"drafts_per_pass": block, "latency": {"kind": "affine", "base_s": 0.004, "per_token_s": 1e-3}}
-    for each in links.values():
-        each["headers"] = rarely(headers, 0.04, one_of(headers, "plain", *HEADERS), "rohc")
     return cell(scheme, workload=workload, cloud=cloud, edge=edge, fleet=fleet, seed=number % 7, **links)
 
 

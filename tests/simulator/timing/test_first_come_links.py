@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from slow_link import SlowLink
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
 from simulator import Cell, CellResult, simulate
+from simulator.cell.imported_files import load_imports
 from simulator.decoding.memory import Memory
 from simulator.results.ledger import Course, Ledger
 from simulator.timing import plant, progress
@@ -25,12 +27,13 @@ from simulator.timing.link import Link
 from simulator.timing.messages import Message
 from simulator.timing.planned_link import PlannedLink, plannable
 
+load_imports([Path(__file__).parents[3] / "examples" / "markov_rate.py"])
+
 RATES: list[dict[str, Any]] = [
     {"kind": "constant", "bps": 1000.0},
     {"kind": "constant", "bps": float("inf")},
     {"kind": "trace", "points": ((0.0, 1000.0), (1.37, 0.0), (2.11, 300.0)), "period_s": 4.3},
-    {"kind": "markov", "bps": (0.0, 900.0, 2000.0), "transition": ((0.2, 0.5, 0.3),) * 3, "step_s": 0.31},
-    {"kind": "markov_per_message", "bps": (400.0, 1200.0)},
+    {"kind": "two_state", "bps": (400.0, 1200.0)},
     {"kind": "rayleigh", "bandwidth_hz": 500.0, "coherence_s": 0.21},
     {"kind": "token_bucket", "bps": 700.0, "burst_bits": 900.0, "peak_bps": 3000.0},
     {"kind": "duty_cycle", "bps": 3000.0, "duty": 0.3},

@@ -43,11 +43,10 @@ RATES = st.sampled_from(
     [
         {"kind": "constant", "bps": 1000},
         {"kind": "constant", "bps": "inf"},
-        {"kind": "markov", "bps": (0, 2000), "step_s": 1},
+        {"kind": "trace", "points": ((0, 2000), (1, 0)), "period_s": 2},
         {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 500}, "outages_s": ((2, 4), (6, 7))},
     ]
 )
-CSMA = {"kind": "csma", "slot_s": 0.5, "window_min": 2, "window_max": 4, "attempts": 3}
 SCHEDULED = {"kind": "scheduled", "request_period_s": 1.0, "error_rate": 0.4, "attempts": 2}
 LOSSES = st.sampled_from([{"kind": "none"}, {"kind": "bernoulli", "probability": 0.5}, {"kind": "gilbert_elliott"}])
 DELAYS = st.sampled_from(
@@ -89,7 +88,7 @@ LINKS = (
             "access_s": st.sampled_from([0.0, 1.0]),
             "mtu_bits": st.sampled_from([None, 704]),
             "pad_to_bits": st.sampled_from([None, None, 64]),
-            "sharing": st.sampled_from(["fifo", "round_robin", "processor", "own", "aloha", CSMA, SCHEDULED]),
+            "sharing": st.sampled_from(["fifo", "round_robin", "processor", "own", SCHEDULED]),
             "buffer_packets": st.sampled_from([None, 0, 2]),
             "reassembly_s": st.sampled_from([None, 2.0, 5.0]),
         }

@@ -85,9 +85,9 @@ def faulty(number: int) -> tuple[str, int, Cell]:
         "latency": {"kind": "affine", "base_s": 0.01, "per_token_s": 0.001},
     }
     uplink, downlink = faulty_link(rng), faulty_link(rng)
-    medium = [None, None, "device", "medium"][rng.integers(4)]
-    uplink["half_duplex"] = downlink["half_duplex"] = medium
-    if medium is None and rng.random() < 0.25:
+    half_duplex = [None, "device"][rng.integers(2)]
+    uplink["half_duplex"] = downlink["half_duplex"] = half_duplex
+    if half_duplex is None and rng.random() < 0.25:
         lossy = {"kind": "bernoulli", "probability": float(rng.choice([0.0, 0.3]))}
         uplink = link(2e4, loss=lossy, sharing="own") | {"arq": uplink["arq"] | {"timeout_s": 1.0, "ack_bits": 0}}
         downlink = link(2e4, loss=lossy, listens={"kind": "after_sending", "delays_s": (0.06, 0.12)})
