@@ -57,9 +57,9 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "What an eavesdropper learns": ("leakage",),
     "Links that lose, fade and fail": (
-        "lossy_uplink", "fading", "traces", "base_station", "outage", "hand_over",
+        "lossy_uplink", "traces", "base_station", "hand_over",
     ),
-    "Load, energy, cost": ("batching", "fleet", "conversations", "capacity", "capacity_at_70b", "pareto"),
+    "Load, energy, cost": ("batching", "fleet", "conversations", "capacity", "pareto"),
     "Against the real system": ("validation",),
 }  # fmt: skip
 """Every scenario under what a reader looks for."""
