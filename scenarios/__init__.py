@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from scenarios.findings.sentences.equal_cost import AgainstOthers, AtEqual
     from scenarios.findings.sentences.limits import BearsMost, LimitMetFirst
     from scenarios.findings.sentences.lowest import Lowest, Versus
-    from scenarios.findings.sentences.one_breath import CostsAtWorst, FastestOfAll, PaysAtTheEdge, SupportsMost
+    from scenarios.findings.sentences.one_breath import FastestOfAll, PaysAtTheEdge, SupportsMost
     from scenarios.findings.sentences.ranges import Levels, Ranges
     from scenarios.findings.sentences.ratio import Costs, Instead
 
 __all__ = [
-    "LATENCY", "AgainstOthers", "Also", "AtEqual", "BearsMost", "Below", "Costs", "CostsAtWorst", "Differences",
+    "LATENCY", "AgainstOthers", "Also", "AtEqual", "BearsMost", "Below", "Costs", "Differences",
     "FastestOfAll", "InEveryGroup", "Instead", "Levels", "LimitMetFirst", "Lowest", "OwnQuestion", "PaysAtTheEdge",
     "PaysFirst", "PaysFrom", "Quick", "Ranges", "Scenario", "SupportsMost", "Swaps", "Table", "Tune", "Versus",
     "asks", "script",

@@ -1,18 +1,38 @@
-"""Latency per token against the uplink's loss of full packets: independent, in bursts, or by bit errors. Packets have
-at most 1,500 bits, as in short radio frames (uplink blocks of NB-IoT end at 1,000 or 2,536)."""
+"""Latency per token against the uplink's loss of full packets: independent, in bursts, or by bit errors, each sent
+again after a fixed 200 ms (`selective_repeat`, on a path of 20 ms) or as QUIC does (CUBIC). At no loss also uplinks of
+the same mean rate that fade (Rayleigh) or have outages, which packets wait out.
+
+Packets have at most 1,500 bits, as in short radio frames (uplink blocks of NB-IoT end at 1,000 or 2,536).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import combinations
 
-from scenarios import Below, Costs, CostsAtWorst, Lowest, Quick, Scenario, Tune, script
+import pandas as pd
+
+from scenarios import LATENCY, Also, Lowest, PaysFrom, Quick, Scenario, Tune, asks, script
+from scenarios.findings.question import along, of_setting, parts
+from scenarios.findings.sentences.ratio import end_over_start
+from scenarios.findings.wording import called, listed, ratio, times
 from scenarios.set_ups import BASE_70B, DRAFTING, IN_CLOUD
+from simulator.results.columns import CURVE
+from simulator.results.display_names import curve_of, words_of
+from simulator.results.intervals import Difference, geometric_means, paired
+from simulator.results.lossy_schemes import ranked
 
 MTU_BITS = 1500
 BURST_PACKETS = 4
-LOSSES = [0.0, 0.05, 0.1, 0.2, 0.5]
-ADAPTIVE = {"kind": "selective_repeat", "timer": "jacobson", "backoff": 2.0, "timeout_max_s": 1.0}
-KIND = "uplink.loss.kind"
+LOSSES = [0.0, 0.02, 0.05, 0.1, 0.2]
+LOSS, ARQ, LABEL = "uplink.loss.kind", "uplink.arq.kind", "uplink.label"
+IN_WORDS = {"bernoulli": "independent loss", "gilbert_elliott": "loss in bursts", "bit_errors": "loss by bit errors"}
+LINK = "link"
+"""The column that `by_link` adds."""
+FADING = {"kind": "rayleigh", "mean_snr_db": -2.65, "coherence_s": 1.0}
+OUTAGES = {"kind": "random_outages", "mean_up_s": 2.0, "mean_out_s": 0.5, "rate": {"kind": "constant", "bps": 125e3}}
+MOVING = [[FADING, "fades of 1 s"], [OUTAGES, "outages of 0.5 s"]]
+"""Rates that move, and what such an uplink is called; the mean of each is that of the others, 100 kbit/s."""
 
 
 def loss_processes(losses: Iterable[float]) -> list[object]:
@@ -27,32 +47,144 @@ def loss_processes(losses: Iterable[float]) -> list[object]:
     return [*alone, *bursts, *({"kind": "bit_errors", "bit_error_rate": r, "reference_bits": MTU_BITS} for r in rates)]
 
 
+def by_link(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are ranked, with LINK, the name of each row's link, which curves' names no longer repeat."""
+    rows = ranked(of_setting(table))
+    rows = rows[rows[LATENCY].notna()]
+    links = [_link(*each) for each in rows.reindex(columns=[ARQ, LOSS, LABEL]).itertuples(index=False, name=None)]
+    return rows.assign(**{LINK: links}, **{CURVE: rows[CURVE].map(_without_link)})
+
+
+def _without_link(curve: str) -> str:
+    scheme, words = words_of(curve)
+    return curve_of(scheme, {name: value for name, value in words.items() if name not in ("arq", "loss", "label")})
+
+
+def _link(arq: object, loss: object, label: object) -> str:
+    if isinstance(label, str):
+        return label if loss == "none" else f"{label}, loss {called(str(loss))}"
+    repair = {"quic": "QUIC", "selective_repeat": "timer"}.get(str(arq), called(str(arq)))
+    return f"{IN_WORDS.get(str(loss), f'loss {called(str(loss))}')} ({repair})"
+
+
+def end_costs(rows: pd.DataFrame, axis: str) -> dict[str, Difference]:
+    """By link that loses packets: one curve's time at the highest loss of all against that at the least."""
+    ends = rows[axis].min(), rows[axis].max()
+    found = {str(link): end_over_start(part, axis, *ends, LATENCY) for link, part in rows.groupby(LINK, sort=False)}
+    return {link: less for link, less in found.items() if less.n and ends[0] < ends[1]}
+
+
+def against_steady(rows: pd.DataFrame, axis: str) -> dict[str, Difference]:
+    """By link that fades or has outages: one curve's time against that on a steady link that loses least."""
+    moves = rows[LABEL].notna() if LABEL in rows.columns else pd.Series(False, index=rows.index)
+    steady = rows[~moves & (rows[axis] == rows[axis].min())].drop_duplicates("seed")
+    found = {}
+    for link, part in rows[moves].groupby(LINK, sort=False):
+        both = pd.concat([steady, part[part[axis] == part[axis].min()]])
+        found[str(link)] = paired(both, LATENCY, both[LINK] == link, both[LINK] != link)
+    return {link: less for link, less in found.items() if less.n}
+
+
+@asks(LATENCY)
+def costs(table: pd.DataFrame, axis: str | None) -> str:
+    """How many times as long does the scheme take at the highest loss that is fastest at the edge without, on the worst
+    link of each repair, and how many where the link fades or has outages?"""
+    rows = by_link(table)
+    edge = rows[~rows["scheme.kind"].isin(IN_CLOUD)]
+    if axis is None or edge.empty:
+        return ""
+    mine = str(geometric_means(edge[edge[axis] == edge[axis].min()], CURVE, LATENCY).idxmin())
+    own = edge[edge[CURVE] == mine]
+    by_repair = [end_costs(part, axis) for _, part in parts(own, ARQ)]
+    losing = sorted(map(_worst, filter(None, by_repair)), key=lambda each: -each[1].size)
+    found = [(less, f"at {own[axis].max():.0%} {link}") for link, less in losing[:1]]
+    found += [(less, f"with {link}") for link, less in (*losing[1:], *against_steady(own, axis).items())]
+    if not found:
+        return ""
+    (first, where), *others = found
+    more = [f"{1 + less.size:.3g} {where}" for less, where in others]
+    return f"{called(mine)} takes {', '.join([f'{ratio(first)} as long a token {where}', *more])}"
+
+
+def _worst(found: dict[str, Difference]) -> tuple[str, Difference]:
+    """The link of the largest cost, of those that the seeds distinguish from none where there are any."""
+    seen = {link: less for link, less in found.items() if less.separable or less.n == 1}
+    return max((seen or found).items(), key=lambda each: each[1].size)
+
+
+@asks(LATENCY)
+def costs_of_all(table: pd.DataFrame, axis: str | None) -> str:
+    """How many times as long does each scheme take at the highest loss, and where the link fades or has outages?"""
+    rows = by_link(table)
+    found: dict[str, list[str]] = {}
+    for curve, own in rows.groupby(CURVE, sort=False) if axis is not None else ():
+        for link, less in (end_costs(own, str(axis)) | against_steady(own, str(axis))).items():
+            found.setdefault(link, []).append(f"{called(str(curve))} {times(less)}")
+    clauses = [f"{link}: {', '.join(words)}" for link, words in found.items()]
+    return listed("latency per token at the highest loss, or with what is named, against neither", clauses)
+
+
+@asks(LATENCY)
+def turned(table: pd.DataFrame, axis: str | None) -> str:
+    """How many orders of two schemes are others at the highest loss than without, on each link?"""
+    rows, clauses = by_link(table), []
+    for link, part in rows.groupby(LINK, sort=False) if axis is not None else ():
+        ends = [here for _, here in along(part, axis)]
+        pairs = list(combinations(part[CURVE].unique(), 2))
+        if len(ends) < 2 or not pairs:
+            continue
+        less = [
+            [paired(here, LATENCY, here[CURVE] == a, here[CURVE] == b) for here in (ends[0], ends[-1])]
+            for a, b in pairs
+        ]
+        other = [(first, last) for first, last in less if first.found.mean * last.found.mean < 0]
+        seen = sum(first.separable and last.separable for first, last in other)
+        clauses.append(f"{link} {len(other)} of {len(pairs)} ({seen} seen at both ends)")
+    return listed("orders of two schemes that turn between the least and the highest loss, by means", clauses)
+
+
+@asks(LATENCY)
+def pays_up_to(table: pd.DataFrame, axis: str | None) -> str:
+    """Up to which mean loss above 0 are ids alone faster than cloud-only decoding?"""
+    return "" if axis is None else PaysFrom("coupled", "cloud_only").report(table[table[axis] > 0], axis)
+
+
+@asks(LATENCY)
+def fastest_on_each(table: pd.DataFrame, axis: str | None) -> str:
+    """Which scheme is fastest on each link?"""
+    return Lowest("fastest", by=LINK).report(by_link(table), axis)
+
+
 SCENARIO = Scenario(
     name="lossy_uplink",
-    summary="What does loss on an uplink of 1,500-bit packets, 0 to 50% alone, in bursts or by bit errors, cost?",
-    minutes=10,
-    base={
-        **BASE_70B,
-        "workload.requests": 2,
-        "uplink.arq": ADAPTIVE,
-        "uplink.mtu_bits": MTU_BITS,
-        "downlink.arq": ADAPTIVE,
+    summary="What do loss (alone, in bursts, by bit errors; timer or QUIC), fading and outages of an uplink cost?",
+    minutes=12,
+    base={**BASE_70B, "workload.requests": 2, "uplink.mtu_bits": MTU_BITS},
+    grid={
+        "scheme": [*IN_CLOUD, *DRAFTING],
+        "uplink.arq": ["selective_repeat", "quic"],
+        "uplink.loss": loss_processes(LOSSES),
     },
-    grid={"scheme": [*IN_CLOUD, *DRAFTING], "uplink.loss": loss_processes(LOSSES)},
+    also=[
+        Also(
+            {"scheme": [*IN_CLOUD, *DRAFTING], "uplink.rate,uplink.label": MOVING},
+            quick={"uplink.rate,uplink.label": MOVING},
+        )
+    ],
     axis="uplink.loss.mean_loss",
+    hidden=("uplink.rate", *(f"uplink.arq.{field}" for field in ("timeout_s", "timer", "timer_jitter", "backoff"))),
     seeds=10,
     tune=Tune(settings=8, looks=(1, 2), steps=1, base={"workload.requests": 1}),
     left_out={"edge_only": "its text is not the verifier's, and it needs no uplink"},
-    quick=Quick({"workload.requests": 1, "workload.output_tokens": 64}, {"uplink.loss": loss_processes(LOSSES[::3])}),
-    figures=("latency", "tails", "breakdown"),
+    quick=Quick({"workload.requests": 1, "workload.output_tokens": 64}, {"uplink.loss": loss_processes(LOSSES[::4])}),
+    figures=("latency", "breakdown"),
     assumed="packets of at most 1,500 bits; bit errors are given by the loss that they mean to a full one.",
-    answer=CostsAtWorst("loss of {last:.0%} against {first:.0%}", "lossy links", by=KIND),
+    answer=costs,
     findings=(
-        Lowest(without=IN_CLOUD, by=KIND),
-        Below(("k_sqs", "c_sqs"), ("dense",), at=[0.0, 0.2, 0.5], by=KIND),
-        Costs("loss of {end} against {start}", by=KIND),
-        Lowest("fastest", by=KIND),
-        Lowest("of those at the edge", without=IN_CLOUD, by=KIND),
+        costs_of_all,
+        turned,
+        pays_up_to,
+        fastest_on_each,
     ),
 )
 

@@ -50,16 +50,16 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     "Which scheme, at which rate": (
         "latency_vs_bandwidth", "latency_at_70b", "low_bandwidth", "rivals", "paper", "bandwidth_by_temperature",
     ),
-    "When drafting at the edge pays": ("break_even", "phase_map", "cloud_first", "scaling", "ahead", "adaptive"),
+    "When drafting at the edge pays": ("break_even", "phase_map", "scaling", "adaptive"),
     "Bits, distributions, acceptance": (
         "codes", "sparse_or_coded", "lattices", "thresholds", "conformal", "conformal_time", "resampling", "trees",
         "interactions", "languages",
     ),
     "What an eavesdropper learns": ("leakage",),
     "Links that lose, fade and fail": (
-        "lossy_uplink", "fading", "traces", "base_station", "outage",
+        "lossy_uplink", "traces", "base_station",
     ),
-    "Load, energy, cost": ("batching", "fleet", "conversations", "capacity", "capacity_at_70b", "pareto"),
+    "Load, energy, cost": ("batching", "fleet", "conversations", "capacity", "pareto"),
     "Against the real system": ("validation",),
 }  # fmt: skip
 """Every scenario under what a reader looks for."""

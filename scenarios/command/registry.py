@@ -13,10 +13,10 @@ from scenarios.command.scenario import Scenario
 
 NAMES: tuple[str, ...] = (
     "latency_vs_bandwidth", "latency_at_70b", "paper", "bandwidth_by_temperature", "resampling", "conformal",
-    "conformal_time", "thresholds", "lattices", "sparse_or_coded", "scaling", "break_even", "phase_map", "cloud_first",
-    "ahead", "low_bandwidth", "rivals", "trees", "interactions", "languages", "codes", "lossy_uplink", "fading",
-    "adaptive", "traces", "batching", "base_station", "outage", "fleet", "conversations", "capacity",
-    "capacity_at_70b", "pareto", "leakage", "validation",
+    "conformal_time", "thresholds", "lattices", "sparse_or_coded", "scaling", "break_even", "phase_map",
+    "low_bandwidth", "rivals", "trees", "interactions", "languages", "codes", "lossy_uplink",
+    "adaptive", "traces", "batching", "base_station", "hand_over", "fleet", "conversations", "capacity",
+    "pareto", "leakage", "validation",
 )  # fmt: skip
 LISTS = ("devices", "models", "clocks", "powers", "links", "schemes", "policies")
 """What `sqsim list` shows beside the scenarios; `inspect.listing` has the text."""

@@ -232,29 +232,6 @@ def test_bits_both_ways_have_a_row_a_scheme_by_what_it_sends_up_and_0_at_the_edg
     assert marks[0].get_markerfacecolor() == "white"
 
 
-def ahead() -> pd.DataFrame:
-    """Rounds of four drafts, two depths, at two round trips, and a shared cell; times differ by two hundred."""
-    rows = [
-        {**setting(kind, 2.0, trip), "scheme.depth": depth, "scheme.max_drafts": 4, DISTANCE: 0.1,
-         "acceptance_rate": 0.8, "tpot_s": seconds / (1 + depth), "tpot_s_ci95": 0.9 * seconds,
-         "workload.devices": devices}
-        for depth in (0, 1)
-        for kind, trip, devices, seconds in (("half_dense", 0.005, 1, 0.01), ("half_dense", 0.64, 1, 0.4),
-                                             ("k_sqs", 0.08, 1, 0.1), ("k_sqs", 0.08, 16, 2.0))
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def test_depths_are_on_one_logarithmic_scale_in_ms_with_whole_intervals() -> None:
-    figure = drawn("ahead", ahead(), DELAY)
-    assert all(ax.get_yscale() == "log" and ax.get_ylim() == figure.axes[0].get_ylim() for ax in figure.axes)
-    assert "round trip (ms)" in {ax.get_xlabel() for ax in figure.axes}
-    for ax in figure.axes:
-        for container in curves_of(ax).values():
-            lower, upper = (np.asarray(cap.get_ydata(), dtype=float) for cap in container.lines[1])
-            assert (lower > 0).all() and (upper > lower).all()
-
-
 def trees() -> pd.DataFrame:
     """The chain takes 2 s at the lower rate, 1 s at the higher, whatever the distance."""
     times = {"k_sqs": (1.0, 1.0), "tree widths=(2, 1)": (1.2, 0.9), "multi_candidate candidates=4": (1.1, 0.8)}

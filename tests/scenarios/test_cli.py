@@ -206,8 +206,8 @@ def test_a_scenario_runs_as_a_script(untuned, tmp_path, monkeypatch, capsys):
 
 
 LIKE_OTHERS = (
-    "latency_at_70b", "bandwidth_by_temperature", "capacity_at_70b", "codes", "lossy_uplink", "fading", "traces",
-    "batching", "base_station", "outage", "cloud_first", "capacity", "interactions",
+    "latency_at_70b", "bandwidth_by_temperature", "codes", "lossy_uplink", "traces",
+    "batching", "base_station", "capacity", "interactions",
 )  # fmt: skip
 """Each figure and each kind of finding of theirs is another scenario's too; those of capacity, interactions and
 base_station are of test_searching, test_interactions, test_answers, test_own_answers and the figures' own tests."""
@@ -231,7 +231,6 @@ FEWER = {
     "scaling": [TWO_KINDS, *GIVEN],
     "break_even": [TWO_KINDS],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
-    "cloud_first": ["--grid=scheme=cloud_only,coupled", UNTUNED],
     "conversations": ["--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]", UNTUNED],
     "fleet": [TWO_KINDS, "--set=models.pair.size=512", "--grid=fleet.meters.count=1,9", "--set=fleet.phones.count=2"],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *GIVEN],
@@ -256,10 +255,8 @@ FEWER = {
         f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}},{{kind: oracle, {RUNGS}}}",
         UNTUNED,
     ],
-    "fading": [TWO_KINDS, "--grid=uplink.rate.mean_snr_db=-20,0"],
     "traces": [TWO_KINDS, "--grid=workload.devices=1,4"],
     "batching": ["--grid=workload.devices=1,8"],
-    "outage": [TWO_KINDS, "--grid=uplink.rate.mean_out_s=0.01,3"],
     "capacity": [TWO_KINDS, "--set=cloud.token_budget=512", *GIVEN],
     "pareto": ["--grid=scheme=cloud_only,colocated,k_sqs", "--grid=workload.devices=1,2"],
 }

@@ -10,20 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from scenarios.findings.question import LATENCY, Named, along, in_words, of_setting, parts
 from scenarios.findings.sentences.crossing import nearest_crossing
 from scenarios.findings.sentences.limits import most_at
 from scenarios.findings.sentences.lowest import LowestAt, outcomes
-from scenarios.findings.sentences.ratio import end_over_start
 from scenarios.findings.wording import (
     between,
     called,
     counted,
     limits_in_words,
-    no_difference,
     percent,
     ratio,
     would_show,
@@ -71,50 +68,6 @@ class FastestOfAll(Named):
         clauses = [fastest_clause(found, self.what, self.metric), at_the_edge(found, self.cloud, self.metric)]
         line = "; ".join(filter(None, clauses))
         return line if not line or unit(self.metric) == "s" else f"{title(self.metric)}: {line}"
-
-
-@dataclass(frozen=True)
-class CostsAtWorst(Named):
-    """How many times its `metric` at one end of the axis does the fastest scheme at the edge have at the other, for
-    that value of `by` where it is most, and how many cloud-only decoding? And which scheme is fastest throughout?"""
-
-    heading: str
-    """What is compared: `outages of {end} against {start}`, or, of plain numbers, `loss of {last:.0%}`."""
-    what: str
-    metric: str = LATENCY
-    by: str | None = None
-    cloud: str = "cloud_only"
-
-    def report(self, table: pd.DataFrame, axis: str | None) -> str:
-        found = places(table, axis, self.by, self.metric)
-        if axis is None or not found or table[axis].nunique() < 2:
-            return ""
-        rows = of_setting(table)
-        start, end = float(rows[axis].min()), float(rows[axis].max())
-        costs: list[tuple[str, str, Difference, Difference]] = []
-        for name, part in parts(ranked(rows), self.by, plain=True):
-            first = part[np.isclose(part[axis].astype(float), start) & ~part["scheme.kind"].isin(IN_CLOUD)]
-            theirs = part.loc[part["scheme.kind"] == self.cloud, CURVE]
-            means = geometric_means(first[first[self.metric].notna()], CURVE, self.metric)
-            if len(means) and len(theirs):
-                mine = str(means.idxmin())
-                edge, cloud = (
-                    end_over_start(part[part[CURVE] == curve], axis, start, end, self.metric)
-                    for curve in (mine, str(theirs.iloc[0]))
-                )
-                costs.append((name.removesuffix(": "), mine, edge, cloud))
-        if not costs:
-            return fastest_clause(found, self.what, self.metric)
-        seen = [each for each in costs if each[2].separable or each[2].n == 1]
-        name, mine, edge, cloud = max(seen or costs, key=lambda each: each[2].size)
-        ends = {"start": quantity(start, axis), "end": quantity(end, axis), "first": start, "last": end}
-        where = f", {'worst with ' if len(costs) > 1 else ''}{name}" if name else ""
-        heading = self.heading.format(**ends)
-        line = f"{heading}{where}: {called(mine)} takes {ratio(edge)} as long a token"
-        if not seen:
-            line = f"{heading}: {no_difference([edge], between=f'for {called(mine)}')}"
-        alone = "unchanged" if cloud.size == 0 else ratio(cloud)
-        return f"{line}, {called(self.cloud)} {alone}; {fastest_clause(found, self.what)}"
 
 
 @dataclass(frozen=True)

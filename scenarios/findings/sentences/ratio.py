@@ -23,15 +23,13 @@ class Costs(Named):
     """What is compared: `{end} of loss against {start}`."""
     metric: str = LATENCY
     by: str | None = None
-    downwards: bool = False
-    """Whether the axis is worse at its low end."""
 
     def report(self, table: pd.DataFrame, axis: str | None) -> str:
         rows = of_setting(table)
         rows = rows[rows[self.metric].notna()]
         if axis is None or rows.empty or rows[axis].nunique() < 2:
             return ""
-        start, end = sorted((float(rows[axis].min()), float(rows[axis].max())), reverse=self.downwards)
+        start, end = float(rows[axis].min()), float(rows[axis].max())
         clauses = []
         for name, part in parts(rows, self.by, plain=True):
             each = part.groupby(CURVE, sort=False)

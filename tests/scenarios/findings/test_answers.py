@@ -13,7 +13,7 @@ from scenarios.command.registry import NAMES, scenario
 from scenarios.command.result_folder import Note, along, axes_of
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.findings.findings_file import answered
-from scenarios.findings.sentences.one_breath import CostsAtWorst, FastestOfAll, PaysAtTheEdge, SupportsMost
+from scenarios.findings.sentences.one_breath import FastestOfAll, PaysAtTheEdge, SupportsMost
 from scenarios.findings.wording import MOST_WORDS, called, in_one_breath
 from simulator import Cell
 from simulator.cell.dotted_names import Scalar, flatten
@@ -117,18 +117,6 @@ def test_lossy_schemes_are_no_rivals_and_the_answer_says_so():
     cells = sweep({**FAST, "edge_only": (0.001, 0.001)}).assign(lossy=lambda rows: rows["scheme.kind"] == "edge_only")
     line = FastestOfAll("uplink rates").report(cells, AXIS)
     assert line.startswith("co-located speculation is fastest of the lossless at both") and "edge only" not in line
-
-
-def test_what_the_worse_end_costs_is_of_the_fastest_at_the_edge_beside_cloud_only():
-    cells = sweep({"cloud_only": (0.1, 0.1), "k_sqs": (0.2, 0.6), "dense": (0.3, 0.9)})
-    line = CostsAtWorst("rates of {end} against {start}", "rates").report(cells, AXIS)
-    assert line == (
-        "rates of 1 Mbit/s against 1 kbit/s: K-SQS takes 3 times as long a token, cloud only unchanged; cloud only is "
-        "fastest at both rates"
-    )
-    cells.loc[cells["scheme.kind"] == "k_sqs", METRIC] = 0.2 * (1 + 0.9 * (cells["seed"] == 2) * (cells[AXIS] > 1e3))
-    line = CostsAtWorst("rates of {end} against {start}", "rates").report(cells, AXIS)
-    assert "1 kbit/s: no difference seen for K-SQS (a difference above " in line
 
 
 def test_where_edge_drafting_pays_is_a_crossing_or_reported_as_seen_nowhere():

@@ -47,9 +47,7 @@ def test_an_end_of_the_axis_is_a_multiple_of_the_other_seed_by_seed_and_a_range_
     assert Costs("{end} against {start}").report(cells, AXIS) == (
         "100 kbit/s against 1 kbit/s, latency per token: a 0.2 times, b unchanged"
     )
-    worse = Costs("{end} against {start}", downwards=True)
-    assert worse.report(cells, AXIS).startswith("1 kbit/s against 100 kbit/s, latency per token: a 5 times")
-    assert worse.report(cells, None) == ""
+    assert Costs("{end} against {start}").report(cells, None) == ""
     cells = sweep({"a": (0.5, 0.2, 0.1)}, noise=0.0).assign(payload_bits_per_token=64.0)
     asked = Ranges("a token takes", (METRIC, "payload_bits_per_token"))
     assert asked.report(cells, AXIS) == "a token takes: a 100 ms to 500 ms, 64 bit"
