@@ -15,7 +15,7 @@ NAMES: tuple[str, ...] = (
     "latency_vs_bandwidth", "latency_at_70b", "paper", "bandwidth_by_temperature", "resampling", "conformal",
     "conformal_time", "thresholds", "lattices", "sparse_or_coded", "scaling", "break_even", "phase_map",
     "low_bandwidth", "rivals", "trees", "interactions", "languages", "codes", "lossy_uplink",
-    "adaptive", "traces", "batching", "base_station", "hand_over", "fleet", "conversations", "capacity",
+    "adaptive", "traces", "batching", "base_station", "fleet", "conversations", "capacity",
     "pareto", "leakage", "validation",
 )  # fmt: skip
 LISTS = ("devices", "models", "clocks", "powers", "links", "schemes", "policies")
