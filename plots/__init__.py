@@ -38,14 +38,12 @@ FIGURES: dict[str, str] = {
     "groups": "rejections, support, bits and latency by a swept name",
     "rivals": "latency per token of many schemes over one's, a panel a delay, those lowest somewhere in colour",
     "both_ways": "payload bits a token up against reply bits down, a mark a scheme",
-    "trees": "latency per token of trees over that of the chain, a cell a rate and acceptance",
     "useful": "latency of every scheme on every link, and which can be read along",
     "tradeoff": "bits against expected resampling, a curve a family of settings",
     "pareto": "bits against expected resampling, a point a setting, and the front of them",
     "fronts": "latency against a device's joules and against dollars, a marker a scheme, and the front of each load",
     "rates": "bits of a draft over the rejections that compression adds, a curve a family, above a lower bound",
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
-    "sparsifying_time": "time to choose the kept tokens against the vocabulary, in softmaxes",
     "break_even": "who is faster by round trip and verifier pass, a map a pair, and the cloud's time over its load",
     "phase_map": "who answers fastest, by round-trip time and prompt, a panel a pair and an answer's length",
     "ahead": "time per token of rounds drafted ahead beside its closed form, and in a shared cell",
@@ -69,7 +67,7 @@ OF_ONE = (
     "validation", "recommendation",
 )  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""
-FROM_CELLS = ("latency", "rivals", "break_even", "trees", "heatmap", "best_setting", "tradeoff")
+FROM_CELLS = ("latency", "rivals", "break_even", "heatmap", "best_setting", "tradeoff")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 

@@ -1,4 +1,4 @@
-"""Who wins where: the break-even map, the map of who answers fastest, many schemes over links, trees over the chain."""
+"""Who wins where: the break-even map, the map of who answers fastest, many schemes over links."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 import plots
-from plots.page import Page
 from plots.phase_map_figure import LOOKS
-from plots.style import styled
-from plots.trees_figure import draw as draw_trees
 from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import summarise
 
@@ -255,48 +252,7 @@ def test_depths_are_on_one_logarithmic_scale_in_ms_with_whole_intervals() -> Non
             assert (lower > 0).all() and (upper > lower).all()
 
 
-def trees() -> pd.DataFrame:
-    """The chain takes 2 s at the lower rate, 1 s at the higher, whatever the distance."""
-    times = {"k_sqs": (1.0, 1.0), "tree widths=(2, 1)": (1.2, 0.9), "multi_candidate candidates=4": (1.1, 0.8)}
-    return pd.DataFrame(
-        {"curve": f"{curve} distance={tv}", "scheme.kind": curve.split()[0], AXIS: rate, DISTANCE: tv, "n": 3,
-         "acceptance_rate": 0.9 - tv,
-         "latency_per_token_s": seconds * share + 0.06 * (tv > 0.2 and curve != "k_sqs")}
-        for curve, shares in times.items() for tv in (0.1, 0.4)
-        for rate, seconds, share in zip((1e3, 1e6), (2.0, 1.0), shares, strict=True)
-    )  # fmt: skip
-
-
-def tree_cells() -> pd.DataFrame:
-    """The cells of the same: three seeds that all gain alike by trees, and by chance by several candidates."""
-    luck = {0: 1.0, 1: 2.0, 2: 0.5}
-    made = [trees().assign(seed=seed) for seed in luck]
-    for table in made:
-        chance = table["scheme.kind"] == "multi_candidate"
-        table["latency_per_token_s"] *= np.where(chance, luck[int(table["seed"].iloc[0])], 1.0)
-    return pd.concat(made)
-
-
-@pytest.mark.parametrize("cells", [None, tree_cells()])
-def test_each_cell_is_the_trees_time_over_the_chains_bold_where_the_seeds_distinguish_them(
-    cells: pd.DataFrame | None,
-) -> None:
-    with styled(Page()):
-        figure = draw_trees(trees(), AXIS, Page(), cells)
-    assert figure is not None
-    near, far, bar = figure.axes
-    written = [[text.get_text() for text in ax.texts] for ax in (near, far)]
-    assert written == [["1.20", "0.90", "1.10", "0.80"], ["1.23", "0.96", "1.13", "0.86"]]
-    bold = [[text.get_text() for text in ax.texts if text.get_fontweight() == "bold"] for ax in (near, far)]
-    assert bold == ([[], []] if cells is None else [["1.20", "0.90"], ["1.23", "0.96"]])
-    assert ("Bold" in words_around(figure)) == (cells is not None)
-    assert titles_of(figure)[:2] == ["the chain's acceptance 0.80", "the chain's acceptance 0.50"]
-    assert names_beside(near) == ["tree, widths (2, 1)", "multi candidate, candidates 4"]
-    assert [tick.get_text() for tick in far.get_xticklabels()] == ["1 kbit/s", "1 Mbit/s"]
-    assert bar.get_ylabel() == "times the chain's"
-
-
-TABLES = {"break_even": settings, "phase_map": answers, "rivals": rivals, "both_ways": rivals, "trees": trees}
+TABLES = {"break_even": settings, "phase_map": answers, "rivals": rivals, "both_ways": rivals}
 
 
 @pytest.mark.parametrize(
@@ -306,7 +262,6 @@ TABLES = {"break_even": settings, "phase_map": answers, "rivals": rivals, "both_
         ("phase_map", ["scheme.kind colocated coupled k_sqs dense"]),
         ("rivals", [DELAY, "payload_bits_per_token", "scheme.kind k_sqs cloud_only"]),
         ("both_ways", ["reply_bits_per_token", "scheme.kind cloud_only k_sqs c_sqs half_dense edge_only"]),
-        ("trees", [DISTANCE, "acceptance_rate", "scheme.kind k_sqs"]),
     ],
 )
 def test_without_its_columns_or_what_it_compares_there_is_no_figure(name: str, lacking: list[str]) -> None:
