@@ -52,7 +52,7 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "When drafting at the edge pays": ("break_even", "phase_map", "cloud_first", "scaling", "ahead", "adaptive"),
     "Bits, distributions, acceptance": (
-        "codes", "sparse_or_coded", "lattices", "thresholds", "conformal", "resampling",
+        "sparse_or_coded", "lattices", "thresholds", "conformal", "resampling",
         "interactions", "languages",
     ),
     "What an eavesdropper learns": ("leakage",),

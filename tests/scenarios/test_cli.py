@@ -208,7 +208,7 @@ def test_a_scenario_runs_as_a_script(untuned, tmp_path, monkeypatch, capsys):
 
 
 LIKE_OTHERS = (
-    "latency_at_70b", "bandwidth_by_temperature", "capacity_at_70b", "codes", "lossy_uplink", "fading", "traces",
+    "latency_at_70b", "bandwidth_by_temperature", "capacity_at_70b", "lossy_uplink", "fading", "traces",
     "batching", "base_station", "outage", "cloud_first", "capacity", "interactions",
 )  # fmt: skip
 """Each figure and each kind of finding of theirs is another scenario's too; those of capacity, interactions and
@@ -250,7 +250,6 @@ FEWER = {
         *GIVEN,
     ],
     "sparse_or_coded": [f"--grid=scheme={json.dumps(schemes(8))}"],
-    "codes": ["--grid=uplink.rate.bps=1e3,1e5"],
     "leakage": [
         "--grid=scheme=cloud_only,coupled",
         f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'}",
