@@ -46,7 +46,6 @@ FIGURES: dict[str, str] = {
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
     "break_even": "who is faster by round trip and verifier pass, a map a pair, and the cloud's time over its load",
     "phase_map": "who answers fastest, by round-trip time and prompt, a panel a pair and an answer's length",
-    "ahead": "time per token of rounds drafted ahead beside its closed form, and in a shared cell",
     "leakage": "how often the sizes of packets tell which prompt was asked, against their padding",
     "positions": "resampling rate at each draft position, beside the terms of its bound",
     "validation": "where the time of a token goes in the real system, beside the simulated one",
@@ -63,7 +62,7 @@ BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
 OF_ONE = (
-    "heatmap", "best_setting", "tradeoff", "pareto", "fronts", "rates", "break_even", "phase_map", "ahead",
+    "heatmap", "best_setting", "tradeoff", "pareto", "fronts", "rates", "break_even", "phase_map",
     "validation", "recommendation",
 )  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""

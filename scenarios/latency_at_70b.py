@@ -2,7 +2,7 @@
 
 Acceptance is as published for the pair (bf16) at temperature 0; at 1 it is scaled by what other published pairs keep of
 it, with the ends of that band at 1 Mbit/s. Drafting pays where A > x (`break_even`). Where the cloud begins
-(`cloud_first`), it streams while the phone reads the prompt.
+(`scheme.cloud_first`), it streams while the phone reads the prompt.
 """
 
 from __future__ import annotations

@@ -57,17 +57,13 @@ def mapped(table: pd.DataFrame) -> pd.DataFrame:
     needed = {KIND, WHOLE, PER_TOKEN, PROMPT, ANSWER, "models.pair.kind"}
     if not needed <= {*rows.columns} or not {OPPONENT} < {*rows[KIND]}:
         return pd.DataFrame(columns=[*PLACE, WAY])
-    rows = rows.assign(**{WAY: rows[KIND].mask(begun_by_the_cloud(rows), FIRST)})
+    begun = rows.get(CLOUD_FIRST, pd.Series(index=rows.index)).eq(True)
+    rows = rows.assign(**{WAY: rows[KIND].mask(begun, FIRST)})
     rows = rows[rows[WAY].isin((OPPONENT, COLOCATED, *AT_THE_EDGE))]
     named = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
     found = rows.assign(**{RTT: round_trips_s(rows)})
     found[WHO] = [_named(*each) for each in named.itertuples(index=False, name=None)]
     return found[found[RTT].notna()]
-
-
-def begun_by_the_cloud(rows: pd.DataFrame) -> pd.Series[bool]:
-    """Whether the cloud begins the answers of each row (`cloud_first`)."""
-    return rows.get(CLOUD_FIRST, pd.Series(index=rows.index)).eq(True)
 
 
 def foreseen(rows: pd.DataFrame) -> pd.DataFrame:

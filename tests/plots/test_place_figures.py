@@ -20,7 +20,7 @@ from plots.phase_map_figure import LOOKS
 from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import summarise
 
-DELAY, DISTANCE = "uplink.delay.delay_s", "models.pair.distance"
+DELAY = "uplink.delay.delay_s"
 T, TRIPS = 0.04, (0.005, 0.02, 0.32)
 ACCEPTED = {"llama_1b_70b": 3.0, "vicuna_68m_13b": 0.4}
 
@@ -227,29 +227,6 @@ def test_bits_both_ways_have_a_row_a_scheme_by_what_it_sends_up_and_0_at_the_edg
     assert up.xaxis.get_major_formatter()(10.0, 0) == "0" and down.get_xscale() == "log"
     assert [list(np.asarray(line.get_xdata())) for line in ranges][4] == [600.0, 1200.0]
     assert marks[0].get_markerfacecolor() == "white"
-
-
-def ahead() -> pd.DataFrame:
-    """Rounds of four drafts, two depths, at two round trips, and a shared cell; times differ by two hundred."""
-    rows = [
-        {**setting(kind, 2.0, trip), "scheme.depth": depth, "scheme.max_drafts": 4, DISTANCE: 0.1,
-         "acceptance_rate": 0.8, "tpot_s": seconds / (1 + depth), "tpot_s_ci95": 0.9 * seconds,
-         "workload.devices": devices}
-        for depth in (0, 1)
-        for kind, trip, devices, seconds in (("half_dense", 0.005, 1, 0.01), ("half_dense", 0.64, 1, 0.4),
-                                             ("k_sqs", 0.08, 1, 0.1), ("k_sqs", 0.08, 16, 2.0))
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def test_depths_are_on_one_logarithmic_scale_in_ms_with_whole_intervals() -> None:
-    figure = drawn("ahead", ahead(), DELAY)
-    assert all(ax.get_yscale() == "log" and ax.get_ylim() == figure.axes[0].get_ylim() for ax in figure.axes)
-    assert "round trip (ms)" in {ax.get_xlabel() for ax in figure.axes}
-    for ax in figure.axes:
-        for container in curves_of(ax).values():
-            lower, upper = (np.asarray(cap.get_ydata(), dtype=float) for cap in container.lines[1])
-            assert (lower > 0).all() and (upper > lower).all()
 
 
 TABLES = {"break_even": settings, "phase_map": answers, "rivals": rivals, "both_ways": rivals}

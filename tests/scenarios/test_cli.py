@@ -209,7 +209,7 @@ def test_a_scenario_runs_as_a_script(untuned, tmp_path, monkeypatch, capsys):
 
 LIKE_OTHERS = (
     "latency_at_70b", "bandwidth_by_temperature", "capacity_at_70b", "lossy_uplink", "fading", "traces",
-    "batching", "base_station", "outage", "cloud_first", "capacity", "interactions",
+    "batching", "base_station", "outage", "capacity", "interactions",
 )  # fmt: skip
 """Each figure and each kind of finding of theirs is another scenario's too; those of capacity, interactions and
 base_station are of test_searching, test_interactions, test_answers, test_own_answers and the figures' own tests."""
@@ -233,7 +233,6 @@ FEWER = {
     "scaling": [TWO_KINDS, *GIVEN],
     "break_even": [TWO_KINDS],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
-    "cloud_first": ["--grid=scheme=cloud_only,coupled", UNTUNED],
     "conversations": ["--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]", UNTUNED],
     "hand_over": [
         "--grid=cloud.relocation=kept,moved",

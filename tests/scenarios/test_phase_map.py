@@ -146,7 +146,7 @@ def test_the_scenario_has_every_baseline_at_every_place_and_prompts_as_long_as_a
     assert RTT not in plan.distinguishing
 
 
-@pytest.mark.parametrize("name", ["phase_map", "cloud_first", "conversations"])
+@pytest.mark.parametrize("name", ["phase_map", "conversations"])
 def test_a_pair_whose_prompts_have_lengths_of_their_own_is_refused_by_what_was_typed(name: str) -> None:
     message = (
         r"^models\.pair = sotu: has no prompt_tokens, .*one of acceptance, .*published, "
