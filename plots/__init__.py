@@ -44,7 +44,6 @@ FIGURES: dict[str, str] = {
     "fronts": "latency against a device's joules and against dollars, a marker a scheme, and the front of each load",
     "rates": "bits of a draft over the rejections that compression adds, a curve a family, above a lower bound",
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
-    "break_even": "who is faster by round trip and verifier pass, a map a pair, and the cloud's time over its load",
     "phase_map": "who answers fastest, by round-trip time and prompt, a panel a pair and an answer's length",
     "leakage": "how often the sizes of packets tell which prompt was asked, against their padding",
     "positions": "resampling rate at each draft position, beside the terms of its bound",
@@ -62,11 +61,11 @@ BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
 OF_ONE = (
-    "heatmap", "best_setting", "tradeoff", "pareto", "fronts", "rates", "break_even", "phase_map",
+    "heatmap", "best_setting", "tradeoff", "pareto", "fronts", "rates", "phase_map",
     "validation", "recommendation",
 )  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""
-FROM_CELLS = ("latency", "rivals", "break_even", "heatmap", "best_setting", "tradeoff")
+FROM_CELLS = ("latency", "rivals", "heatmap", "best_setting", "tradeoff")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from channels.codec.paper_counts import dense_bits, log2_binomial, paper_bits, subset_bits
@@ -26,7 +27,7 @@ RESOLUTIONS = [10, 30, 100, 300, 1000]
 SIZES = [2, 4, 8, 16, 32, 64, 128, 256]
 SENT = {"kind": "enumerative", "size": "sent"}
 SHORT = {"kind": "recoded"}
-HALVES = {"quantizer": "halves", "code": "halves"}
+HALVES: dict[str, object] = {"quantizer": "halves", "code": "halves"}
 
 
 def schemes(resolutions: list[int], sizes: list[int]) -> list[dict[str, object]]:
@@ -34,9 +35,10 @@ def schemes(resolutions: list[int], sizes: list[int]) -> list[dict[str, object]]
     lattice in both codes."""
     kinds = ("lattice", "dual", "cubic", "logarithmic")
     rules = [{"kind": kind, "resolution": ell} for kind in kinds for ell in resolutions]
-    lattice = [{"quantizer": rule, "code": code} for code in (SENT, SHORT) for rule in rules[: len(resolutions)]]
-    parts = [*lattice, *({"quantizer": rule, "code": SENT} for rule in rules[len(resolutions) :]), HALVES]
-    kept = [{"sparsifier": {"kind": "top_k", "k": k}, **part} for part in parts for k in sizes]
+    first, others = rules[: len(resolutions)], rules[len(resolutions) :]
+    lattice: list[dict[str, object]] = [{"quantizer": rule, "code": code} for code in (SENT, SHORT) for rule in first]
+    parts: list[dict[str, object]] = [*lattice, *({"quantizer": rule, "code": SENT} for rule in others), HALVES]
+    kept: list[dict[str, object]] = [{"sparsifier": {"kind": "top_k", "k": k}, **part} for part in parts for k in sizes]
     kept += [{"sparsifier": "all", **part} for part in lattice]
     return [{"kind": "composed", "max_drafts": 1, "budget_bits": None, **each} for each in kept]
 
@@ -134,8 +136,9 @@ def saved(table: pd.DataFrame) -> Difference:
     codes = rows[CODE] if CODE in rows.columns else pd.Series(SENT["kind"], index=rows.index)
     short, long = (rows.loc[codes == code["kind"], [*same, BITS]] for code in (SHORT, SENT))
     both = short.merge(long, on=same, suffixes=("_short", "_long"))
-    means = (geometric_means(both, "seed", f"{BITS}_{code}").to_numpy(dtype=float) for code in ("short", "long"))
-    return paired_values(BITS, *means)
+    means = [geometric_means(both, "seed", f"{BITS}_{code}") for code in ("short", "long")]
+    one, other = (np.array(each, dtype=np.float64) for each in means)
+    return paired_values(BITS, one, other)
 
 
 def least_rejected(cells: pd.DataFrame, limits: tuple[float, ...] = LIMITS) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from scenarios.command.scenario import Scenario
 
 NAMES: tuple[str, ...] = (
     "latency_vs_bandwidth", "latency_at_70b", "paper", "bandwidth_by_temperature", "resampling", "conformal",
-    "thresholds", "lattices", "sparse_or_coded", "scaling", "break_even", "phase_map",
+    "thresholds", "lattices", "sparse_or_coded", "scaling", "phase_map",
     "low_bandwidth", "rivals", "interactions", "languages", "lossy_uplink", "fading",
     "adaptive", "traces", "batching", "base_station", "outage", "hand_over", "fleet", "conversations", "capacity",
     "capacity_at_70b", "pareto", "leakage", "validation",

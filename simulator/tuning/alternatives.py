@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Final
 
 from kinds import ConfigError, Part
@@ -41,7 +41,9 @@ def _has(cell: Cell, path: str) -> bool:
 
 def _value(cell: Cell, path: str) -> object:
     """A field's value as a flat row shows it, but for a list, which a row shows as text: that as a tuple."""
-    here = reduce(getattr, path.split("."), cell)
+    here: object = cell
+    for step in path.split("."):
+        here = getattr(here, step)
     return here if isinstance(here, tuple) else flatten(cell)[path]
 
 
