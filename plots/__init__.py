@@ -28,13 +28,11 @@ FIGURES: dict[str, str] = {
     "tails": "median and 99th percentile of the latency per token",
     "first_token": "time to first token along the swept axis, the highest percentile asked for or the mean",
     "pace": "time per token after the first along the swept axis, a curve a scheme",
-    "pairs": "latency per token along the swept axis, a panel a model pair",
     "capacity": "devices that a cell bears, a curve a scheme",
     "breakdown": "where the time goes, at up to four values of the swept axis",
     "bits": "payload bits per token, or per draft where the axis moves the length of a round",
     "resampling": "resampling rate beside its bound",
     "heatmap": "latency of every setting of a full factorial",
-    "best_setting": "where the best setting of a full factorial moves",
     "groups": "rejections, support, bits and latency by a swept name",
     "rivals": "latency per token of many schemes over one's, a panel a delay, those lowest somewhere in colour",
     "both_ways": "payload bits a token up against reply bits down, a mark a scheme",
@@ -52,7 +50,7 @@ FIGURES: dict[str, str] = {
 }
 """Name of the figure and what it shows. It is `draw` of the module `NAME_figure`, or `draw_NAME` of another's."""
 _WITH = {
-    "pairs": "latency", "first_token": "latency", "pace": "latency", "both_ways": "rivals", "best_setting": "heatmap",
+    "first_token": "latency", "pace": "latency", "both_ways": "rivals",
     "validation": "breakdown", "pareto": "tradeoff", "rates": "tradeoff",
 }  # fmt: skip
 """Figures that are in the module of another, with which they share what they read."""
@@ -61,11 +59,11 @@ BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
 OF_ONE = (
-    "heatmap", "best_setting", "tradeoff", "pareto", "fronts", "rates", "phase_map",
+    "heatmap", "tradeoff", "pareto", "fronts", "rates", "phase_map",
     "validation", "recommendation",
 )  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""
-FROM_CELLS = ("latency", "rivals", "heatmap", "best_setting", "tradeoff")
+FROM_CELLS = ("latency", "rivals", "heatmap", "tradeoff")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 
