@@ -204,7 +204,7 @@ def by_vocabulary(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
 SCENARIO = Scenario(
     name="lattices",
     summary="Which quantizer, code, resolution and K reject least for their bits, and what does the shorter code save?",
-    minutes=3,
+    minutes=4,
     base={"workload.requests": 6, "workload.output_tokens": 24},
     grid={"models.pair": ["sotu", "smollm2", MADE], "scheme": schemes(RESOLUTIONS, SIZES)},
     seeds=8,
