@@ -27,26 +27,20 @@ FIGURES: dict[str, str] = {
     "latency": "latency per token along the swept axis, a curve a scheme",
     "tails": "median and 99th percentile of the latency per token",
     "first_token": "time to first token along the swept axis, the highest percentile asked for or the mean",
-    "pace": "time per token after the first along the swept axis, a curve a scheme",
-    "pairs": "latency per token along the swept axis, a panel a model pair",
     "capacity": "devices that a cell bears, a curve a scheme",
     "breakdown": "where the time goes, at up to four values of the swept axis",
     "bits": "payload bits per token, or per draft where the axis moves the length of a round",
     "resampling": "resampling rate beside its bound",
     "heatmap": "latency of every setting of a full factorial",
-    "best_setting": "where the best setting of a full factorial moves",
     "groups": "rejections, support, bits and latency by a swept name",
     "rivals": "latency per token of many schemes over one's, a panel a delay, those lowest somewhere in colour",
     "both_ways": "payload bits a token up against reply bits down, a mark a scheme",
-    "trees": "latency per token of trees over that of the chain, a cell a rate and acceptance",
     "useful": "latency of every scheme on every link, and which can be read along",
     "tradeoff": "bits against expected resampling, a curve a family of settings",
     "pareto": "bits against expected resampling, a point a setting, and the front of them",
     "fronts": "latency against a device's joules and against dollars, a marker a scheme, and the front of each load",
     "rates": "bits of a draft over the rejections that compression adds, a curve a family, above a lower bound",
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
-    "sparsifying_time": "time to choose the kept tokens against the vocabulary, in softmaxes",
-    "break_even": "who is faster by round trip and verifier pass, a map a pair, and the cloud's time over its load",
     "phase_map": "who answers fastest, by round-trip time and prompt, a panel a pair and an answer's length",
     "leakage": "how often the sizes of packets tell which prompt was asked, against their padding",
     "positions": "resampling rate at each draft position, beside the terms of its bound",
@@ -55,7 +49,7 @@ FIGURES: dict[str, str] = {
 }
 """Name of the figure and what it shows. It is `draw` of the module `NAME_figure`, or `draw_NAME` of another's."""
 _WITH = {
-    "pairs": "latency", "first_token": "latency", "pace": "latency", "both_ways": "rivals", "best_setting": "heatmap",
+    "first_token": "latency", "both_ways": "rivals",
     "validation": "breakdown", "pareto": "tradeoff", "rates": "tradeoff",
 }  # fmt: skip
 """Figures that are in the module of another, with which they share what they read."""
@@ -64,11 +58,11 @@ BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
 OF_ONE = (
-    "heatmap", "best_setting", "tradeoff", "pareto", "fronts", "rates", "break_even", "phase_map",
+    "heatmap", "tradeoff", "pareto", "fronts", "rates", "phase_map",
     "validation", "recommendation",
 )  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""
-FROM_CELLS = ("latency", "rivals", "break_even", "trees", "heatmap", "best_setting", "tradeoff")
+FROM_CELLS = ("latency", "rivals", "heatmap", "tradeoff")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 

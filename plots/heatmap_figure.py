@@ -1,5 +1,5 @@
-"""Latency of a full factorial, a cell a setting of the scheme; and where the best setting moves with other factors.
-Settings are compared seed by seed where the cells are there."""
+"""Latency of a full factorial, a cell a setting of the scheme. Settings are compared seed by seed where the cells are
+there."""
 
 from __future__ import annotations
 
@@ -8,20 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 from kinds.arrays import Floats
 from plots import colour_cells
-from plots.axes import scale, spans_far, swept, tick_at, with_unit, written, x_label
+from plots.axes import with_unit, written
 from plots.caption import caption
 from plots.colour_cells import Scale, Written, colour_bar, sides
-from plots.layout import Wording, finish, grid
-from plots.lines_or_bars import apart, halves
+from plots.layout import Wording, finish
 from plots.page import Page
-from plots.style import DASHES, SPARE, chosen
+from plots.style import chosen
 from simulator.results.intervals import CONFIDENCE, geometric_means, paired
 from simulator.results.units import symbol
 
@@ -176,69 +173,3 @@ def part(table: pd.DataFrame, at: Place) -> pd.DataFrame:
     for name, value in at:
         table = table if name is None else table[table[name] == value]
     return table
-
-
-def draw_best_setting(
-    summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None
-) -> Figure | None:
-    """The setting with the lowest mean over one factor: a panel a parameter and one of its latency, bars over the
-    settings that are not distinguishable from it. None where the table is no full factorial of two fields and one or
-    two others."""
-    found = factorial(summary)
-    if found is None or found.across is None or summary[METRIC].isna().any():
-        return None
-    length = chosen_length(summary, found)
-    shown = [found.rows, found.columns, *([] if length is None else [length]), METRIC]
-    best = pd.concat([_best(part(summary, at), None if cells is None else part(cells, at), found, shown)
-                      for at in places_of(summary, found)], ignore_index=True)  # fmt: skip
-    figure, axes, width_in = grid(page, len(shown), 4, (0.9, 2.3), 1.7 if page.narrow else 2.6, "x", narrow=2)
-    curves = list(best.groupby(found.down, sort=True)) if found.down else [(0.0, best)]
-    for ax, name in zip(axes, shown, strict=True):
-        for rank, (_, rows) in enumerate(curves):
-            style = SPARE[rank % len(SPARE)]
-            moved = apart(ax, 5.0 * (rank - (len(curves) - 1) / 2))
-            arms = [(rows[name] - rows[name + LOW]).abs(), (rows[name + HIGH] - rows[name]).abs()]
-            ax.errorbar(rows[found.across], rows[name], yerr=np.array(arms), color=style[0], marker=style[1],
-                        linestyle=DASHES[rank % len(DASHES)], elinewidth=1.1, transform=moved)  # fmt: skip
-        _upright(ax, name, best, [] if name == METRIC else sorted(summary[name].unique()))
-        ax.set_title(page.axis(name) if name == METRIC else symbol(name), fontsize="small", loc="left")
-    swept(axes[0], found.across, sorted(best[found.across].unique()), width_in)
-    handles: list[Artist] = [each.lines[0] for each in axes[0].containers if isinstance(each, ErrorbarContainer)]
-    labels = [f"{page.axis(found.down)} {with_unit(float(str(value)), found.down)}" for value, _ in curves
-              if found.down]  # fmt: skip
-    tied = "Bars: over the settings that are not distinguishable from it" if cells is not None else ""
-    seconds = f"of latency: {CONFIDENCE:.0%} intervals" if best[METRIC + HIGH].gt(best[METRIC]).any() else ""
-    bars = [f"{'; '.join(filter(None, (tied, seconds)))}."] if tied or seconds else []
-    text = caption(summary, page, "", bars, intervals=False)
-    finish(figure, page, Wording("The setting with the lowest latency", text, x_label(page, found.across)),
-           handles if labels else (), labels)  # fmt: skip
-    return figure
-
-
-LOW, HIGH = " from", " to"  # of a value in the settings that are not distinguishable from the best
-
-
-def _best(summary: pd.DataFrame, cells: pd.DataFrame | None, found: Factorial, names: Sequence[str]) -> pd.DataFrame:
-    """One row: the best setting of a place, with the range of each of the columns over it and those tied with it."""
-    ranked = Ranked.of(summary, cells, found)
-    down, across = (values_of(summary, each) for each in found.names[:2])
-    rows = [summary[_is(summary, found, down[row], across[column])] for row, column in (ranked.best, *ranked.tied)]
-    together, best = pd.concat(rows), rows[0].copy()
-    half = float(np.nan_to_num(halves(best, METRIC))[0])
-    for name in names:
-        ends = (
-            (best[name] - half, best[name] + half) if name == METRIC else (together[name].min(), together[name].max())
-        )
-        best[name + LOW], best[name + HIGH] = ends
-    return best
-
-
-def _upright(ax: Axes, name: str, best: pd.DataFrame, tried: Sequence[float]) -> None:
-    if not tried:
-        means, reach = best[name].tolist(), [*best[name + LOW], *best[name + HIGH]]
-        scale(ax.yaxis, name, means, [each for each in reach if each > 0], spans_far(means))
-        return
-    far, low, high = spans_far(tried, 4.0), min(tried), max(tried)
-    margin = (high / low) ** 0.12 if far else 0.12 * (high - low)
-    ax.set(yscale="log", ylim=(low / margin, high * margin)) if far else ax.set_ylim(low - margin, high + margin)
-    tick_at(ax.yaxis, tried)

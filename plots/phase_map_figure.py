@@ -21,7 +21,7 @@ from plots.caption import caption
 from plots.layout import Wording, finish
 from plots.page import Page
 from simulator.results import phase_regions as regions
-from simulator.results.break_even_plane import OPPONENT, RTT
+from simulator.results.phase_regions import OPPONENT, RTT
 from simulator.results.units import quantity
 
 LOOKS: Final = {
@@ -53,8 +53,8 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
             stands += _panel(ax, part, metric)
             words = f"{answer:g} tokens out, end to end" if metric == regions.WHOLE else "per token"
             ax.set_title(words if pair == pairs[0] else "", fontsize="small", loc="left")
-        name, _, temperature = pair.partition(", ")
-        line[0].set_ylabel(f"{page.word(name)}\n{temperature}".replace(" / ", " /\n"), fontsize="small")
+        name, *rest = pair.split(", ")
+        line[0].set_ylabel("\n".join([page.word(name), *rest]).replace(" / ", " /\n"), fontsize="small")
     text = caption(summary, page, "", [NOTES], intervals=False)
     wording = Wording("Who answers fastest?", text, below="round-trip time", beside="prompt tokens")
     finish(figure, page, wording, *_legend(stands))

@@ -26,9 +26,9 @@ from plots.axes import log_ticks, place, rows_of, swept, tick_at, with_unit, x_l
 from plots.caption import caption, marks
 from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import APART, apart, curve_handles
+from plots.over_cloud import RIVAL
 from plots.page import Page
 from plots.style import Look, chosen, curves, looks
-from simulator.results.break_even_plane import OPPONENT
 from simulator.results.columns import CURVE
 from simulator.results.intervals import geometric_means, named_without
 from simulator.results.paired_ratios import HIGH, LOW, RATIO, ratios
@@ -38,7 +38,7 @@ METRIC: Final = "latency_per_token_s"
 BY: Final = "uplink.delay.delay_s"
 MOST: Final = 5
 _PAPER: Final = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
-_ALONE: Final = {"scheme.kind": OPPONENT}
+_ALONE: Final = {"scheme.kind": RIVAL}
 _NAMES: Final = ("cloud only's", "cloud-only decoding"), ("the paper's", "the paper's K-SQS")
 """What the line at 1 is called."""
 _BAND: Final = "#cfcfcf"

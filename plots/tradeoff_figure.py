@@ -28,7 +28,8 @@ from simulator.results.tradeoffs import ADDED, TradeoffCurve, families, named, u
 BITS, REJECTED, VOCABULARY, TEMPERATURE = "coded_bits_per_draft", "tv_qhat", "vocabulary", "models.temperature"
 QUANTIZER, KEPT = "scheme.quantizer.kind", "scheme.sparsifier.kind"
 FAMILY = (KEPT, "scheme.sparsifier.step")
-REFERENCE, DENSE = "threshold", "dense lattice"
+CODE = "scheme.code.kind"
+REFERENCE, DENSE, CODED = "threshold", "dense lattice", "lattice, context-coded"
 LEAST, ORACLE, COVERING = "least_bits_per_draft", "oracle_bits_per_draft", "covering_bits_per_draft"
 _BITS_TICKS = (5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 _ADDED_TICKS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
@@ -42,8 +43,9 @@ _QUANTIZERS: Final = {
     "logarithmic": SCHEMES["s_q"],
     "halves": ("#7F7F7F", "P"),
     DENSE: (SCHEMES["cloud_only"][0], "*"),
+    CODED: (SCHEMES["coupled"][0], "o"),
 }
-"""Colour and marker of each quantizer, the lattice over all of V apart."""
+"""Colour and marker of each quantizer, the lattice over all of V and the lattice in fewer bits apart."""
 _FAMILIES: Final = {
     "dense": (DENSE, *SCHEMES["dense"], DASHES[0]),
     "scalar": ("scalar, each probability rounded", *SCHEMES["half_dense"], DASHES[1]),
@@ -163,7 +165,8 @@ def draw_pareto(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
         return None
     table = summary.dropna(subset=[BITS, REJECTED, QUANTIZER])
     dense = (table[KEPT] == "all") & (table[QUANTIZER] == "lattice")
-    table = table.assign(family=table[QUANTIZER].astype(str).mask(dense, DENSE))
+    coded = table.get(CODE, pd.Series(index=table.index)).eq("recoded")
+    table = table.assign(family=table[QUANTIZER].astype(str).mask(dense, DENSE).mask(coded, CODED))
     panels = [*table.groupby(VOCABULARY, sort=True)]
     if not panels:
         return None

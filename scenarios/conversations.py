@@ -20,7 +20,6 @@ from scenarios.findings.sentences.lowest import lowest_where
 from scenarios.findings.wording import change, joined, listed
 from scenarios.set_ups import A100, GREEDY, JETSON_1B, LONG_PROMPTS, NEAR, PROMPTS, SELECTIVE_REPEAT, speed_bench
 from simulator.results import phase_regions as regions
-from simulator.results.break_even_plane import OPPONENT
 from simulator.results.columns import CURVE
 from simulator.results.intervals import paired
 
@@ -44,7 +43,7 @@ def _changes(rows: pd.DataFrame, kind: str) -> str:
     """The time a token of a kind of scheme against cloud-only decoding's, by prompt."""
     found = [rows[rows[PROMPT] == prompt] for prompt in regions.order(rows, PROMPT)]
     kinds = [(part, part["scheme.kind"]) for part in found]
-    return ", ".join(change(paired(part, WHOLE, of == kind, of == OPPONENT)) for part, of in kinds)
+    return ", ".join(change(paired(part, WHOLE, of == kind, of == regions.OPPONENT)) for part, of in kinds)
 
 
 @asks(WHOLE)
@@ -53,7 +52,7 @@ def fourth_turn(table: pd.DataFrame, axis: str | None) -> str:
     the conversation, where neither does, and at the first? And co-located speculation, where they keep it?"""
     rows = of_setting(table)
     here, kinds = {*rows.columns}, {*rows.get("scheme.kind", ())}
-    if not {WHOLE, PROMPT, TURN} <= here or not {DRAFTING, OPPONENT} <= kinds:
+    if not {WHOLE, PROMPT, TURN} <= here or not {DRAFTING, regions.OPPONENT} <= kinds:
         return ""
     clauses = [f"{words} {_changes(place, DRAFTING)}" for words, place in _places(rows)]
     if "colocated" in kinds:

@@ -271,7 +271,7 @@ SCENARIO = Scenario(
         grid={TEMPERATURE: [0.5, 1.5], "scheme.k": [2, 8, 32], "scheme.resolution": [5, 100]},
         seeds=3,
     ),
-    figures=("heatmap", "best_setting"),
+    figures=("heatmap",),
     headlines=(),
     tables=(Table("variance", variance_table, printed_variance),),
     answer=matters_and_costs,

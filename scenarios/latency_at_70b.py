@@ -1,7 +1,7 @@
 """Latency per token over uplink rate where the question is open: a phone's 1B model drafts for a 70B in a near cloud.
 
 Acceptance is as published for the pair (bf16) at temperature 0; at 1 it is scaled by what other published pairs keep of
-it, with the ends of that band at 1 Mbit/s. Drafting pays where A > x (`break_even`). Where the cloud begins
+it, with the ends of that band at 1 Mbit/s. Drafting pays where A > x = C / T - 1. Where the cloud begins
 (`scheme.cloud_first`), it streams while the phone reads the prompt.
 """
 

@@ -1,41 +1,53 @@
-"""Every quantizer, resolution and K over three vocabularies: bits against resampling, and dense against sparse. Packets
-are of the code `enumerative`, which states what it costs; of the support only ids with a count are sent."""
+"""Every quantizer, resolution and K over three vocabularies: bits against resampling, and dense against sparse.
+
+Packets are of the code `enumerative`, which states what it costs; of the support only ids with a count are sent. The
+lattice's counts also travel context-coded (`recoded`): the same counts in fewer bits.
+"""
 
 from __future__ import annotations
 
 import bisect
 import math
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from channels.codec.paper_counts import dense_bits, log2_binomial, paper_bits, subset_bits
 from scenarios import AtEqual, Quick, Scenario, Table, asks, script
 from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import called, with_interval
-from simulator.results.columns import CI_SUFFIX
-from simulator.results.intervals import Interval, summarise
+from scenarios.findings.wording import called, fewer, listed
+from simulator.results.intervals import Difference, geometric_means, paired_values, summarise
 from simulator.results.units import quantity, symbol, title
 
 MADE = {"kind": "synthetic", "size": 150_000, "contexts": 32, "entropy_bits": 4.9, "distance": 0.2}
 RESOLUTIONS = [10, 30, 100, 300, 1000]
 SIZES = [2, 4, 8, 16, 32, 64, 128, 256]
 SENT = {"kind": "enumerative", "size": "sent"}
-HALVES = {"quantizer": "halves", "code": "halves"}
+SHORT = {"kind": "recoded"}
+HALVES: dict[str, object] = {"quantizer": "halves", "code": "halves"}
 
 
 def schemes(resolutions: list[int], sizes: list[int]) -> list[dict[str, object]]:
-    """Each quantizer at each resolution, and half-precision floats, of each K; and the lattice over all of V."""
+    """Each quantizer at each resolution, and half-precision floats, of each K; and the lattice over all of V. The
+    lattice in both codes."""
     kinds = ("lattice", "dual", "cubic", "logarithmic")
     rules = [{"kind": kind, "resolution": ell} for kind in kinds for ell in resolutions]
-    parts = [{"quantizer": rule, "code": SENT} for rule in rules] + [HALVES]
-    kept = [{"sparsifier": {"kind": "top_k", "k": k}, **part} for part in parts for k in sizes]
-    kept += [{"sparsifier": "all", **part} for part in parts[: len(resolutions)]]
+    first, others = rules[: len(resolutions)], rules[len(resolutions) :]
+    lattice: list[dict[str, object]] = [{"quantizer": rule, "code": code} for code in (SENT, SHORT) for rule in first]
+    parts: list[dict[str, object]] = [*lattice, *({"quantizer": rule, "code": SENT} for rule in others), HALVES]
+    kept: list[dict[str, object]] = [{"sparsifier": {"kind": "top_k", "k": k}, **part} for part in parts for k in sizes]
+    kept += [{"sparsifier": "all", **part} for part in lattice]
     return [{"kind": "composed", "max_drafts": 1, "budget_bits": None, **each} for each in kept]
 
 
 BITS, REJECTED, V = "coded_bits_per_draft", "tv_qhat", "vocabulary"
 QUANTIZER, RESOLUTION, SIZE = "scheme.quantizer.kind", "scheme.quantizer.resolution", "scheme.sparsifier.k"
-FAMILY = (QUANTIZER, "scheme.sparsifier.kind")
+CODE, KEPT = "scheme.code.kind", "scheme.sparsifier.kind"
+FAMILY = (QUANTIZER, CODE, KEPT)
+LONG_WORD, SHORT_WORD = "the paper's count", "context-coded"
 LIMITS, ONE_LIMIT = (50, 100, 200, 400, 800, 1600), (200,)
 
 
@@ -48,10 +60,10 @@ def keeps_its_word(table: pd.DataFrame, axis: str | None) -> str:
     longer, shorter = (
         quantity(float(table[name].max()), name, 4) for name in ("largest_excess_bits", "largest_saving_bits")
     )
-    few = int((table["largest_saving_bits"] > 2).sum())
+    few, stated = int((table["largest_saving_bits"] > 2).sum()), int(table["largest_saving_bits"].notna().sum())
     return (
         f"{within} (largest TV(q, qhat) / bound: {largest}). No packet is more than {longer} longer than it states; "
-        f"in {few} of {len(table)} cells one is more than 2 bit shorter, by {shorter} at most."
+        f"in {few} of {stated} cells one is more than 2 bit shorter, by {shorter} at most."
     )
 
 
@@ -98,23 +110,35 @@ def least_within(table: pd.DataFrame, axis: str | None) -> str:
 
 @asks(REJECTED)
 def least_in_brief(table: pd.DataFrame, axis: str | None) -> str:
-    """Which setting rejects least within ONE_LIMIT of bits, for each vocabulary, and from which K on is a dense packet
-    the shorter one with the finest lattice?"""
-    clauses = []
-    for size, rows in table.groupby(V, sort=True):
-        means = summarise(rows)
-        within = means[means[BITS] <= ONE_LIMIT[0]]
-        if len(within):
-            best = within.sort_values(REJECTED).iloc[0]
-            found = Interval(float(best[REJECTED]), float(best[REJECTED + CI_SUFFIX]), int(best["n"]))
-            clauses.append(f"{with_interval(found, REJECTED)} at V = {size:,.0f} ({called(best[QUANTIZER])})")
-    heading = f"least {title(REJECTED)} within {quantity(ONE_LIMIT[0], BITS)} a draft"
-    dense = [
-        f"K = {shorter_from_size(size, int(rows[RESOLUTION].max())) or 'none'}" for size, rows in by_vocabulary(table)
-    ]
-    line = f"{heading}: {', '.join(clauses)}" if clauses else ""
-    later = f"the dense packet is shorter from {', '.join(dense)} on with the finest lattice" if dense else ""
+    """Which quantizer and code reject least within ONE_LIMIT of bits at most vocabularies, and what does the shorter
+    code save?"""
+    found = [row for _, rows in table.groupby(V, sort=True) if (row := _best(rows, ONE_LIMIT[0]))]
+    best = Counter(f"{called(row[QUANTIZER])}{_coded(row)}" for row in found)
+    words = ", ".join(f"{name} at {count} of {table[V].nunique()} vocabularies" for name, count in best.most_common())
+    line = f"least {title(REJECTED)} within {quantity(ONE_LIMIT[0], BITS)} a draft: {words}" if best else ""
+    less = saved(table)
+    later = f"the lattice takes, in bits, {fewer(less)} {SHORT_WORD} than by {LONG_WORD}" if less.n else ""
     return "; ".join(filter(None, (line, later)))
+
+
+@asks(BITS)
+def code_saves(table: pd.DataFrame, axis: str | None) -> str:
+    """How many bits does the shorter code save, for each vocabulary?"""
+    found = [(size, saved(rows)) for size, rows in table.groupby(V, sort=True)]
+    clauses = [f"V = {size:,.0f}: {fewer(less)}" for size, less in found if less.n]
+    return listed(f"bits a draft, {SHORT_WORD}, over those of {LONG_WORD}, the same counts of the lattice", clauses)
+
+
+def saved(table: pd.DataFrame) -> Difference:
+    """The bits of the lattice's counts by the shorter code against the paper's count, over the settings in both."""
+    rows = table[table[QUANTIZER] == "lattice"]
+    same = [name for name in (V, RESOLUTION, SIZE, KEPT, "seed") if name in rows.columns]
+    codes = rows[CODE] if CODE in rows.columns else pd.Series(SENT["kind"], index=rows.index)
+    short, long = (rows.loc[codes == code["kind"], [*same, BITS]] for code in (SHORT, SENT))
+    both = short.merge(long, on=same, suffixes=("_short", "_long"))
+    means = [geometric_means(both, "seed", f"{BITS}_{code}") for code in ("short", "long")]
+    one, other = (np.array(each, dtype=np.float64) for each in means)
+    return paired_values(BITS, one, other)
 
 
 def least_rejected(cells: pd.DataFrame, limits: tuple[float, ...] = LIMITS) -> pd.DataFrame:
@@ -132,14 +156,24 @@ def printed_least(cells: pd.DataFrame) -> TextTable | None:
     return TextTable.of(heading, ["", *names], body)
 
 
-def _least(rows: pd.DataFrame, limit: float) -> str:
+def _best(rows: pd.DataFrame, limit: float) -> Mapping[Hashable, Any] | None:
+    """The setting that rejects least within so many bits."""
     means = summarise(rows)
     within = means[means[BITS] <= limit]
-    if within.empty:
+    return None if within.empty else within.sort_values(REJECTED).iloc[0].to_dict()
+
+
+def _least(rows: pd.DataFrame, limit: float) -> str:
+    best = _best(rows, limit)
+    if best is None:
         return "-"
-    best = dict(within.sort_values(REJECTED).iloc[0])
-    fields = [f"{symbol(name)}={best[name]:.0f}" for name in (RESOLUTION, SIZE) if best[name] == best[name]]
-    return " ".join([f"{best[REJECTED]:.3f}", str(best[QUANTIZER]), *fields])
+    fields = [f"{symbol(name)}={best[name]:.0f}" for name in (RESOLUTION, SIZE) if pd.notna(best[name])]
+    return " ".join([f"{best[REJECTED]:.3f}", f"{best[QUANTIZER]}{_coded(best)}", *fields])
+
+
+def _coded(row: Mapping[Hashable, object]) -> str:
+    """How a setting's counts travel, where that is not by the paper's count."""
+    return f", {SHORT_WORD}" if row.get(CODE) == SHORT["kind"] else ""
 
 
 def shorter_from_size(vocabulary: int, resolution: int) -> int | None:
@@ -169,8 +203,8 @@ def by_vocabulary(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
 
 SCENARIO = Scenario(
     name="lattices",
-    summary="Which quantizer, resolution and K reject least for their bits, and from where is the dense code shorter?",
-    minutes=3,
+    summary="Which quantizer, code, resolution and K reject least for their bits, and what does the shorter code save?",
+    minutes=4,
     base={"workload.requests": 6, "workload.output_tokens": 24},
     grid={"models.pair": ["sotu", "smollm2", MADE], "scheme": schemes(RESOLUTIONS, SIZES)},
     seeds=8,
@@ -192,6 +226,7 @@ SCENARIO = Scenario(
         keeps_its_word,
         least_within,
         dense_shorter_from,
+        code_saves,
     ),
 )
 

@@ -182,7 +182,7 @@ def printed_on_air(cells: pd.DataFrame) -> TextTable | None:
 
 SCENARIO = Scenario(
     name="rivals",
-    summary="Every scheme tuned, from 100 bit/s to 1 Mbit/s and over delay: who wins where, and by how much?",
+    summary="Every scheme tuned, trees too, from 100 bit/s to 1 Mbit/s and over delay: who wins where, by how much?",
     minutes=15,
     base={
         "models.pair": "sotu", "workload.requests": 2, "workload.output_tokens": 32, **PATIENT,
@@ -190,7 +190,8 @@ SCENARIO = Scenario(
     grid={
         "scheme": [*IN_CLOUD, "edge_only", "half_dense", FIXED, "truncated_fp16", "dense", PAPER, "k_sqs",
                    "c_sqs", "s_q", "dssd", "asym", "skip_when_confident", "ids_only_greedy", *COUPLED, MIRRORED,
-                   "likely_tree", "coupled_tree", "dssd_candidates"],
+                   "likely_tree", "coupled_tree", "dssd_candidates",
+                   "tree", "multi_candidate"],
         TRIP: DELAYS,
         RATE: RATES_BPS,
     },

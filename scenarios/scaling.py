@@ -71,7 +71,7 @@ SCENARIO = Scenario(
         base={"workload.requests": 1, "workload.output_tokens": 12},
         grid={"models.pair": [*LADDER[:3], *SYNTHETIC], "uplink.rate.bps": RATES_BPS[::3]},
     ),
-    figures=("pairs", "resampling", "bits"),
+    figures=("latency", "resampling", "bits"),
     answer=pays_for,
     findings=(*(PaysFrom(kind, AGAINST) for kind in AT_EDGE), PaysFrom("k_sqs", "dense"), PaysFirst(AT_EDGE, AGAINST)),
 )  # fmt: skip

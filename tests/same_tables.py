@@ -28,7 +28,7 @@ QUICK = ["latency_vs_bandwidth", "--quick", "--set", "models.pair=sotu"]
 RUNS: dict[str, list[str]] = {
     **{
         name: [name, "--quick"]
-        for name in ("codes", "lossy_uplink", "traces", "batching", "capacity")
+        for name in ("lossy_uplink", "traces", "batching", "capacity")
     },
     "latency_vs_bandwidth": ["latency_vs_bandwidth", "--quick"],
     "readme": QUICK,

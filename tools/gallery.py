@@ -50,9 +50,9 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     "Which scheme, at which rate": (
         "latency_vs_bandwidth", "latency_at_70b", "low_bandwidth", "rivals", "paper", "bandwidth_by_temperature",
     ),
-    "When drafting at the edge pays": ("break_even", "phase_map", "scaling", "adaptive"),
+    "When drafting at the edge pays": ("phase_map", "scaling", "adaptive"),
     "Bits, distributions, acceptance": (
-        "codes", "sparse_or_coded", "lattices", "thresholds", "conformal", "conformal_time", "resampling", "trees",
+        "sparse_or_coded", "lattices", "thresholds", "conformal", "resampling",
         "interactions", "languages",
     ),
     "What an eavesdropper learns": ("leakage",),
@@ -229,7 +229,7 @@ def _settings(cells: Sequence[Cell], asked: str) -> dict[str, str]:
     for place, field in enumerate(("prompts", "answers")):
         text = values_in_words([*{lengths[place] for lengths in longest}], "tokens")
         up_to = "up to " if not place and any(each.talks for each in asking) else ""  # turns have all that was said
-        given[field] = up_to + text if study(asked).of_requests else unread
+        given[field] = up_to + text
     ways = [(each.uplink, each.downlink) for cell in cells for each in cell.classes]
     trips = [*{round(up.delay.mean_s + answer_s(up, down), 9) for up, down in ways}]
     waits = [*{up.access_s + down.access_s for up, down in ways}]

@@ -17,7 +17,6 @@ from kinds import Choice, ConfigError
 from models.interface import Pair
 from models.latency.latency import Latency
 from models.published import OfAcceptance
-from simulator.results.break_even_plane import OPPONENT, RTT, round_trips_s
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.intervals import Difference, paired
@@ -30,7 +29,11 @@ from simulator.results.phase_prediction import (
     cloud_only,
     colocated,
 )
+from simulator.results.units import quantity
 
+OPPONENT: Final = "cloud_only"
+"""The kind of scheme that an edge is compared with."""
+RTT: Final = "round_trip_s"
 KIND: Final = "scheme.kind"
 COLOCATED: Final = "colocated"
 IDS: Final = ("coupled",)
@@ -47,7 +50,8 @@ LENGTHS: Final = range(1, 9)
 """Draft lengths that the closed form chooses among."""
 BITS: Final = "payload_bits_per_draft"
 CLOUD_FIRST: Final = "scheme.cloud_first"
-_DRAFTS, _EDGE = "scheme.max_drafts", "edge"
+_DRAFTS, _EDGE, _TARGET = "scheme.max_drafts", "edge", "cloud.latency.name"
+_DELAYS: Final = ["uplink.delay.delay_s", "downlink.delay.delay_s"]
 
 
 def mapped(table: pd.DataFrame) -> pd.DataFrame:
@@ -61,8 +65,12 @@ def mapped(table: pd.DataFrame) -> pd.DataFrame:
     rows = rows.assign(**{WAY: rows[KIND].mask(begun, FIRST)})
     rows = rows[rows[WAY].isin((OPPONENT, COLOCATED, *AT_THE_EDGE))]
     named = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
-    found = rows.assign(**{RTT: round_trips_s(rows)})
+    found = rows.assign(**{RTT: rows.reindex(columns=_DELAYS).astype(float).sum(axis=1, skipna=False)})
     found[WHO] = [_named(*each) for each in named.itertuples(index=False, name=None)]
+    if _TARGET in found.columns and found[_TARGET].nunique() > 1:
+        firsts = [row for _, row in found.drop_duplicates(_TARGET).iterrows()]
+        passes_s = {row[_TARGET]: _clock(row, "cloud.latency").pass_s([(1, 256)]) for row in firsts}
+        found[WHO] += [f", target {quantity(passes_s[name], RTT, 2)}" for name in found[_TARGET]]
     return found[found[RTT].notna()]
 
 
@@ -79,7 +87,8 @@ def foreseen(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _named(name: object, accepted_length: float, temperature: float) -> str:
-    """A pair in words, with the temperature: `llama_1b_70b, T = 0`."""
+    """A pair in words, with the temperature: `llama_1b_70b, T = 0`. `mapped` adds the target's pass where there
+    are several."""
     known = isinstance(accepted_length, float) and not math.isnan(accepted_length)
     word = name if isinstance(name, str) else f"AL {accepted_length:.2f}" if known else "pair"
     return f"{word}, T = {temperature:g}"

@@ -53,9 +53,6 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "one_sided_bound": "on kept_dropped_mass: alpha + max(0, beta_1 + eta (1 - alpha)) / (eta N), N the kept updates",
     "papers_bound": "on kept_dropped_mass, where eta (1 - 2 alpha) <= 1: alpha + (|beta_1| + 1 + eta alpha) / (eta N)",
     "adversarial_dropped_mass": "kept_dropped_mass where who sees the threshold chooses distributions against it",
-    "sparsifying_s": "wall time of choosing a support and moving the state, median: differs from run to run",
-    "softmax_s": "wall time of the softmax of as many logits, median, in the same run: differs from run to run",
-    "sparsifying_over_softmax": "sparsifying_s / softmax_s: differs from run to run",
     **{f"simulated_{name}": f"{name} beside a real one, simulated under clocks measured there" for name in COMPARED},
     "other_answers": "requests whose tokens in the real system are not those of the simulated one",
     CLOCK_WITHIN: "largest error of a remote edge's times: half of the shortest round trip over TLS before the run, or "

@@ -48,10 +48,6 @@ _DECLARED = {
         "real_runs.Validation",
         "the cell as real processes on this machine, and simulated under clocks measured there",
     ),
-    "sparsifying_time": (
-        "sparsifying_time.SparsifyingTime",
-        "wall time of sparsifying a draft's distribution, beside the softmax that made it",
-    ),
 }  # fmt: skip
 """The class of each study, which is loaded once it is asked for, and the question."""
 STUDIES: dict[str, str] = {name: question for name, (_, question) in _DECLARED.items()}

@@ -43,9 +43,6 @@ class Study(ABC):
 
     over_network: ClassVar[bool] = False  # whether the cell's links have a part in its answer
 
-    of_requests: ClassVar[bool] = True
-    """Whether the lengths of the workload's prompts and answers have a part in its answer."""
-
     def shares(self, cell: Cell) -> str:
         """Cells with the same answer here go to one worker, one after another: what the first makes the others find."""
         return cell.decoding_id

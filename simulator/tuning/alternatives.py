@@ -39,6 +39,14 @@ def _has(cell: Cell, path: str) -> bool:
     return True
 
 
+def _value(cell: Cell, path: str) -> object:
+    """A field's value as a flat row shows it, but for a list, which a row shows as text: that as a tuple."""
+    here: object = cell
+    for step in path.split("."):
+        here = getattr(here, step)
+    return here if isinstance(here, tuple) else flatten(cell)[path]
+
+
 @dataclass(frozen=True)
 class Alternatives:
     """The settings of a cell over its open fields."""
@@ -49,12 +57,11 @@ class Alternatives:
     @cached_property
     def own(self) -> Values:
         """What the cell itself has."""
-        flat = flatten(self.cell)
-        return {path: flat[path] for path in self.fields}
+        return {path: _value(self.cell, path) for path in self.fields}
 
     @cached_property
     def values(self) -> Mapping[str, Sequence[object]]:
-        """The values of each field in order, the cell's own among them, as a flat row shows them; without those that
+        """The values of each field in order, the cell's own among them; without those that
         the cell refuses, be it for its vocabulary. Raises ConfigError where it refuses all of a field."""
         found: dict[str, Sequence[object]] = {}
         for path, values in self.fields.items():
@@ -71,7 +78,7 @@ class Alternatives:
                 if value is values[-1] and not shown:
                     raise
             else:
-                shown.append(flatten(cell)[path])
+                shown.append(_value(cell, path))
         return shown
 
     def number(self) -> int:

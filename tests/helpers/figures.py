@@ -15,7 +15,7 @@ from plots.page import Page
 from simulator.results.columns import BREAKDOWN, CI_SUFFIX
 
 AXIS = "uplink.rate.bps"
-GENERAL = ("latency", "tails", "pairs", "capacity", "breakdown", "bits", "resampling")
+GENERAL = ("latency", "tails", "capacity", "breakdown", "bits", "resampling")
 """Figures of any simulation with a swept number; the others need what their own tests give them."""
 BITS = {"cloud_only": 0.0, "dense": 500.0, "k_sqs": 100.0, "c_sqs": 150.0}
 

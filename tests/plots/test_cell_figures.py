@@ -8,17 +8,16 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from figures import curves_of, drawn, legend_of, names_beside, words_around
+from figures import curves_of, drawn, names_beside, words_around
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
-from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 import plots
 from plots.colour_cells import Scale, Written, cells
 from plots.groups_figure import PANELS
-from plots.heatmap_figure import Factorial, draw, draw_best_setting, factorial
+from plots.heatmap_figure import Factorial, draw, factorial
 from plots.page import Page
 from plots.style import styled
 from simulator.results.columns import CI_SUFFIX, READING_S
@@ -119,10 +118,10 @@ def seeds(noise: float = 0.0) -> pd.DataFrame:
     ])  # fmt: skip
 
 
-def pictured(name: str, cells: pd.DataFrame | None, table: pd.DataFrame | None = None) -> Figure:
+def pictured(cells: pd.DataFrame | None, table: pd.DataFrame | None = None) -> Figure:
     given = settings() if table is None else table
     with styled(Page()):
-        figure = {"heatmap": draw, "best_setting": draw_best_setting}[name](given, None, Page(), cells)
+        figure = draw(given, None, Page(), cells)
     assert figure is not None
     return figure
 
@@ -137,7 +136,7 @@ def dashed(ax: Axes) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("cells", [None, seeds()])
 def test_each_cell_of_the_heat_map_is_its_setting_over_the_lowest_of_its_panel(cells: pd.DataFrame | None) -> None:
-    figure = pictured("heatmap", cells)
+    figure = pictured(cells)
     panels = [(rate, t) for rate in RATES for t in TEMPERATURES]
     *axes, bar = figure.axes
     for ax, (rate, t) in zip(axes, panels, strict=True):
@@ -152,32 +151,18 @@ def test_each_cell_of_the_heat_map_is_its_setting_over_the_lowest_of_its_panel(c
     titles = [ax.get_title(loc="left").split("\n")[0] for ax in axes]
     assert titles == [f"temperature {t}, uplink rate {r}" for r in ("1 kbit/s", "1 Mbit/s") for t in ("0.5", "1")]
     assert bar.get_ylabel() == "times the lowest of its panel" and bar.get_ylim()[0] == 1.0
-    of_one_length = pictured("heatmap", cells, settings().assign(**{"scheme.max_drafts": 4}))
+    of_one_length = pictured(cells, settings().assign(**{"scheme.max_drafts": 4}))
     assert all("\n" not in text for ax in of_one_length.axes[:-1] for text in texts(ax).values())
 
 
 def test_settings_that_are_not_distinguishable_from_the_lowest_are_dashed() -> None:
     """Latencies of K = 2 vary by more than what it is above the best, those of K = 32 by a factor of all settings."""
     for noise, tied in ((0.0, False), (0.9, True)):
-        *axes, _ = pictured("heatmap", seeds(noise)).axes
+        *axes, _ = pictured(seeds(noise)).axes
         found = {place for ax in axes for place in dashed(ax)}
         assert found <= {(0, 0), (0, 1)} and bool(found) == tied
-    assert "not distinguishable" in words_around(pictured("heatmap", seeds(0.9)))
-    assert "distinguishable" not in words_around(pictured("heatmap", None))
-
-
-def test_the_best_setting_is_the_one_with_the_lowest_mean_and_bars_reach_over_what_is_tied_with_it() -> None:
-    for noise in (0.0, 0.9):
-        figure = pictured("best_setting", seeds(noise))
-        assert [ax.get_title(loc="left") for ax in figure.axes] == ["K", "ell", "L", "latency per token"]
-        for place, ax in enumerate(figure.axes[:2]):
-            curves = [each for each in ax.containers if isinstance(each, ErrorbarContainer)]
-            for rate, curve in zip(RATES, curves, strict=True):
-                best = [min(itertools.product(KS, ELLS), key=lambda s: latency(*s, t, rate)) for t in TEMPERATURES]
-                assert list(curve.lines[0].get_ydata()) == [setting[place] for setting in best]
-        assert legend_of(figure) == ["uplink rate 1 kbit/s", "uplink rate 1 Mbit/s"]
-        ends = {float(end) for each in figure.axes[0].containers for end in each.lines[1][0].get_ydata()}
-        assert (2.0 in ends) == (noise > 0)
+    assert "not distinguishable" in words_around(pictured(seeds(0.9)))
+    assert "distinguishable" not in words_around(pictured(None))
 
 
 def test_groups_show_each_scheme_in_each_row_with_its_interval() -> None:
@@ -213,9 +198,8 @@ def test_the_table_of_use_frames_the_best_that_keeps_the_distribution_and_stars_
 
 def test_what_is_no_factorial_has_no_heat_map_and_a_number_is_no_name() -> None:
     table, numbered = settings(), by_name().assign(**{"uplink.label": [1.0] * 4 + [2.0] * 4})
-    for name in ("heatmap", "best_setting"):
-        assert plots.draw(name, table[table["scheme.k"] == 2], None) is None
-        assert plots.draw(name, by_name(), "uplink.label") is None
-        assert plots.draw(name, table.assign(latency_per_token_s=math.nan), None) is None
+    assert plots.draw("heatmap", table[table["scheme.k"] == 2], None) is None
+    assert plots.draw("heatmap", by_name(), "uplink.label") is None
+    assert plots.draw("heatmap", table.assign(latency_per_token_s=math.nan), None) is None
     for name in ("groups", "useful"):
         assert plots.draw(name, numbered, "uplink.label") is None and plots.draw(name, numbered, None) is None

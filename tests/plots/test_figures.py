@@ -131,17 +131,6 @@ def stacked(ax: Axes) -> np.ndarray:
     return widths
 
 
-def test_pairs_are_over_cloud_only_where_that_is_there_a_panel_a_pair() -> None:
-    table, _ = beside_cloud()
-    both = pd.concat([table.assign(curve=table["curve"] + f" distance={each}") for each in (0.1, 0.4)])
-    figure = drawn("pairs", both)
-    assert titles_of(figure) == ["distance 0.1", "distance 0.4"] and "over cloud only" in words_around(figure)
-    for ax in figure.axes:
-        assert list(curves_of(ax)["dense"].lines[0].get_ydata()) == pytest.approx([1.1, 1.0, 1 / 1.1])
-        assert "cloud_only" not in curves_of(ax) and ax.get_yscale() == "log"
-    assert legend_of(figure)[0] == "cloud only"
-
-
 def test_the_breakdown_stacks_to_the_latency_at_lowest_middle_and_highest_value() -> None:
     table = summary(rates=(1e3, 1e4, 1e5, 1e6, 1e7))
     figure = drawn("breakdown", table)
@@ -415,7 +404,7 @@ def test_any_numeric_axis_will_do(axis: str) -> None:
 
 def test_curves_need_an_axis_of_numbers_and_bars_do_not() -> None:
     table = summary().assign(**{AXIS: [f"link {rate:g}" for rate in summary()[AXIS]]})
-    for name in ("latency", "tails", "pairs", "capacity"):
+    for name in ("latency", "tails", "capacity"):
         assert plots.draw(name, table, AXIS) is None, name
     for name in ("bits", "resampling", "breakdown"):
         assert drawn(name, table)

@@ -1,10 +1,8 @@
-"""Who wins where: the break-even map, the map of who answers fastest, many schemes over links, trees over the chain."""
+"""Who wins where: the map of who answers fastest, many schemes over links."""
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,92 +14,10 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 import plots
-from plots.page import Page
 from plots.phase_map_figure import LOOKS
-from plots.style import styled
-from plots.trees_figure import draw as draw_trees
-from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import summarise
 
-DELAY, DISTANCE = "uplink.delay.delay_s", "models.pair.distance"
-T, TRIPS = 0.04, (0.005, 0.02, 0.32)
-ACCEPTED = {"llama_1b_70b": 3.0, "vicuna_68m_13b": 0.4}
-
-
-def setting(kind: str, accepted: float, trip: float, **fields: Any) -> dict[str, object]:
-    """Rounds of 50 ms and a round trip against T a token."""
-    alone = kind == "cloud_only"
-    per_token_s = T if alone else (0.05 + trip) / (1 + accepted)
-    return {
-        "scheme.kind": kind, "curve": f"{kind} {fields}", "n": 2, "models.pair.kind": "published", DELAY: trip / 2,
-        "downlink.delay.delay_s": trip / 2, "uplink.rate.bps": 1e6, "cloud.latency.kind": "affine",
-        "workload.devices": 1, "accepted_per_round": math.nan if alone else accepted, "tpot_s": per_token_s,
-        "latency_per_token_s": per_token_s, "latency_s": 100 * per_token_s, "tail_tokens": 0.0,
-        "cloud_s_per_token": T if alone else T / (1 + accepted), **dict.fromkeys(BREAKDOWN, 0.0),
-        "cloud_decode_s" if alone else "verify_s": per_token_s, **fields,
-    }  # fmt: skip
-
-
-def settings(load: bool = False) -> pd.DataFrame:
-    """Two pairs at three round-trip times; with `load` also a clock that serves 1, 10 and 100 devices."""
-    rows = [
-        setting(kind, accepted, trip, **{"models.pair.name": name})
-        for name, accepted in ACCEPTED.items()
-        for kind in ("cloud_only", "dense", "k_sqs")
-        for trip in TRIPS
-    ]
-    shared = {"models.pair.name": "llama_1b_70b", "cloud.latency.kind": "roofline"}
-    if load:
-        rows += [
-            setting(kind, 2.0, 0.01, **shared, **{"workload.devices": devices})
-            for kind in ("cloud_only", "colocated")
-            for devices in (1, 10, 100)
-        ]
-    return pd.DataFrame(rows)
-
-
-def cells_of(table: pd.DataFrame, spread: float) -> pd.DataFrame:
-    """Three seeds whose times of schemes that draft are apart by that share."""
-    parts = []
-    for seed in range(3):
-        factor = np.where(table["scheme.kind"] == "cloud_only", 1.0, (1 + spread) ** (seed - 1))
-        stages = {name: table[name] * factor for name in (*BREAKDOWN, "tpot_s", "latency_s", "latency_per_token_s")}
-        parts.append(table.assign(seed=seed, **stages))
-    return pd.concat(parts, ignore_index=True)
-
-
-def test_each_pair_has_a_map_of_the_fastest_edge_schemes_time_over_cloud_only_framed_where_it_is_faster() -> None:
-    table = settings()
-    faster = table["scheme.kind"] == "k_sqs"
-    table.loc[faster, ["tpot_s", "latency_per_token_s", "latency_s", "verify_s"]] *= 0.99
-    figure = drawn("break_even", table, DELAY, cells=cells_of(table, 0.001))
-    assert titles_of(figure) == ["Llama-3.2-1B / Llama-3.3-70B", "Vicuna-68M / Vicuna-13B"]
-    for ax, accepted in zip(figure.axes, ACCEPTED.values(), strict=True):
-        ratios = [0.99 * (0.05 + trip) / (1 + accepted) / T for trip in TRIPS]
-        assert [text.get_text() for text in ax.texts] == [f"{ratio:.2f}\nK-SQS" for ratio in ratios]
-        framed = [patch for patch in ax.patches if not patch.get_fill() and to_hex(patch.get_edgecolor()) == "#000000"]
-        assert len(framed) == sum(ratio < 1 for ratio in ratios)
-        assert [tick.get_text() for tick in ax.get_xticklabels()] == ["5 ms", "20 ms", "320 ms"]
-        assert names_beside(ax) == ["40 ms, 1 Mbit/s"]
-
-
-def test_what_the_seeds_leave_open_has_a_question_mark_and_no_frame() -> None:
-    table = settings()
-    figure = drawn("break_even", table, DELAY, cells=cells_of(table, 2.0))
-    assert all(text.get_text().partition("\n")[0].endswith(" ?") for ax in figure.axes for text in ax.texts)
-    assert not any(not patch.get_fill() for ax in figure.axes for patch in ax.patches)
-    assert "they leave open which is faster" in words_around(figure)
-    alone = drawn("break_even", table, DELAY)
-    assert "leave open" not in words_around(alone)
-    assert not any("?" in text.get_text() for ax in alone.axes for text in ax.texts)
-
-
-def test_the_clouds_time_over_devices_has_a_panel_where_a_clock_serves_several() -> None:
-    *maps, load = drawn("break_even", settings(load=True), DELAY).axes
-    lines = {name: each.lines[0].get_ydata() for name, each in curves_of(load).items()}
-    np.testing.assert_allclose(lines["cloud_only roofline"], [T] * 3)
-    np.testing.assert_allclose(lines["colocated roofline"], [T / 3] * 3)
-    assert len([ax for ax in maps if ax.texts]) == 2
+DELAY = "uplink.delay.delay_s"
 
 
 def answers() -> pd.DataFrame:
@@ -232,62 +148,19 @@ def test_bits_both_ways_have_a_row_a_scheme_by_what_it_sends_up_and_0_at_the_edg
     assert marks[0].get_markerfacecolor() == "white"
 
 
-def trees() -> pd.DataFrame:
-    """The chain takes 2 s at the lower rate, 1 s at the higher, whatever the distance."""
-    times = {"k_sqs": (1.0, 1.0), "tree widths=(2, 1)": (1.2, 0.9), "multi_candidate candidates=4": (1.1, 0.8)}
-    return pd.DataFrame(
-        {"curve": f"{curve} distance={tv}", "scheme.kind": curve.split()[0], AXIS: rate, DISTANCE: tv, "n": 3,
-         "acceptance_rate": 0.9 - tv,
-         "latency_per_token_s": seconds * share + 0.06 * (tv > 0.2 and curve != "k_sqs")}
-        for curve, shares in times.items() for tv in (0.1, 0.4)
-        for rate, seconds, share in zip((1e3, 1e6), (2.0, 1.0), shares, strict=True)
-    )  # fmt: skip
-
-
-def tree_cells() -> pd.DataFrame:
-    """The cells of the same: three seeds that all gain alike by trees, and by chance by several candidates."""
-    luck = {0: 1.0, 1: 2.0, 2: 0.5}
-    made = [trees().assign(seed=seed) for seed in luck]
-    for table in made:
-        chance = table["scheme.kind"] == "multi_candidate"
-        table["latency_per_token_s"] *= np.where(chance, luck[int(table["seed"].iloc[0])], 1.0)
-    return pd.concat(made)
-
-
-@pytest.mark.parametrize("cells", [None, tree_cells()])
-def test_each_cell_is_the_trees_time_over_the_chains_bold_where_the_seeds_distinguish_them(
-    cells: pd.DataFrame | None,
-) -> None:
-    with styled(Page()):
-        figure = draw_trees(trees(), AXIS, Page(), cells)
-    assert figure is not None
-    near, far, bar = figure.axes
-    written = [[text.get_text() for text in ax.texts] for ax in (near, far)]
-    assert written == [["1.20", "0.90", "1.10", "0.80"], ["1.23", "0.96", "1.13", "0.86"]]
-    bold = [[text.get_text() for text in ax.texts if text.get_fontweight() == "bold"] for ax in (near, far)]
-    assert bold == ([[], []] if cells is None else [["1.20", "0.90"], ["1.23", "0.96"]])
-    assert ("Bold" in words_around(figure)) == (cells is not None)
-    assert titles_of(figure)[:2] == ["the chain's acceptance 0.80", "the chain's acceptance 0.50"]
-    assert names_beside(near) == ["tree, widths (2, 1)", "multi candidate, candidates 4"]
-    assert [tick.get_text() for tick in far.get_xticklabels()] == ["1 kbit/s", "1 Mbit/s"]
-    assert bar.get_ylabel() == "times the chain's"
-
-
-TABLES = {"break_even": settings, "phase_map": answers, "rivals": rivals, "both_ways": rivals, "trees": trees}
+TABLES = {"phase_map": answers, "rivals": rivals, "both_ways": rivals}
 
 
 @pytest.mark.parametrize(
     ("name", "lacking"),
     [
-        ("break_even", ["tpot_s", "accepted_per_round", "verify_s", "scheme.kind cloud_only"]),
         ("phase_map", ["scheme.kind colocated coupled k_sqs dense"]),
         ("rivals", [DELAY, "payload_bits_per_token", "scheme.kind k_sqs cloud_only"]),
         ("both_ways", ["reply_bits_per_token", "scheme.kind cloud_only k_sqs c_sqs half_dense edge_only"]),
-        ("trees", [DISTANCE, "acceptance_rate", "scheme.kind k_sqs"]),
     ],
 )
 def test_without_its_columns_or_what_it_compares_there_is_no_figure(name: str, lacking: list[str]) -> None:
-    table, axis = TABLES[name](), DELAY if name in ("break_even", "phase_map") else AXIS
+    table, axis = TABLES[name](), DELAY if name == "phase_map" else AXIS
     for column, *kinds in map(str.split, lacking):
         less = table[~table[column].isin(kinds)] if kinds else table.drop(columns=column)
         assert len(less) and plots.draw(name, less, axis) is None, (column, kinds)

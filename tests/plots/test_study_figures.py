@@ -1,4 +1,4 @@
-"""Figures of the studies `positions`, `convergence` and `sparsifying_time`, and of a recommendation, show their tables'
+"""Figures of the studies `positions` and `convergence`, and of a recommendation, show their tables'
 numbers."""
 
 from __future__ import annotations
@@ -123,30 +123,6 @@ def test_an_interval_reaches_over_two_seeds_to_either(seeds: int, end: float) ->
     assert ("95% intervals" in words, "either seed" in words) == (seeds == 3, seeds == 2)
 
 
-def test_times_are_drawn_in_softmaxes_and_in_seconds_under_short_names() -> None:
-    table = pd.DataFrame(
-        {"curve": f"composed sparsifier={curve}", "scheme.kind": "composed", "models.pair.size": size,
-         "softmax_s": 1e-5, "sparsifying_over_softmax": ratio, "sparsifying_over_softmax_ci95": math.nan,
-         "sparsifying_s": 1e-5 * ratio}
-        for curve, ratio in (("top_k", 2.0), ("conformal tokens=16.0", 0.2), ("conformal tokens=4096.0", 0.5))
-        for size in (1_000, 100_000)
-    )  # fmt: skip
-    figure = drawn("sparsifying_time", table, "models.pair.size")
-    assert legend_of(figure) == [
-        "top-K", "conformal threshold", "after 4,096 tokens", "after 16 tokens", "the softmax itself"
-    ]  # fmt: skip
-    (still,) = drawn("sparsifying_time", table[table["models.pair.size"] == 1_000], None).axes
-    assert names_beside(still) == ["top-K", *(f"conformal threshold, after {n} tokens" for n in (16, 4096))]
-    for ax, factor in zip(figure.axes, (1.0, 1e-5), strict=True):
-        top_k, early, late = (each.lines[0] for each in curves_of(ax).values())
-        times = [list(each.get_ydata()) for each in (top_k, early, late)]
-        np.testing.assert_allclose(times, factor * np.array([[2.0, 2.0], [0.2, 0.2], [0.5, 0.5]]))
-    assert early.get_color() == late.get_color() != top_k.get_color()
-    assert early.get_linestyle() != late.get_linestyle()
-    keys = figure.legends[0].legend_handles
-    assert keys[2].get_linestyle() == late.get_linestyle()
-
-
 RECOMMENDED = pd.DataFrame(
     {
         "curve": ["k_sqs k=8", "cloud_only", "s_q k=8"], "scheme.kind": ["k_sqs", "cloud_only", "s_q"], "n": 5,
@@ -187,7 +163,7 @@ def test_a_ratio_far_beyond_the_others_has_a_panel_of_its_own() -> None:
     assert near.xaxis.get_major_formatter()(1.05, 0) == "1.05\N{MULTIPLICATION SIGN}"
 
 
-@pytest.mark.parametrize("name", ["positions", "convergence", "sparsifying_time", "recommendation"])
+@pytest.mark.parametrize("name", ["positions", "convergence", "recommendation"])
 def test_a_table_of_another_study_has_nothing_for_them(name: str) -> None:
     other = pd.DataFrame({"curve": ["a"], "scheme.kind": ["k_sqs"], "uplink.rate.bps": [1e3]})
     assert plots.draw(name, other, "uplink.rate.bps") is None and plots.draw(name, other, None) is None

@@ -206,7 +206,7 @@ def test_a_scenario_runs_as_a_script(untuned, tmp_path, monkeypatch, capsys):
 
 
 LIKE_OTHERS = (
-    "latency_at_70b", "bandwidth_by_temperature", "codes", "lossy_uplink", "traces",
+    "latency_at_70b", "bandwidth_by_temperature", "lossy_uplink", "traces",
     "batching", "base_station", "capacity", "interactions",
 )  # fmt: skip
 """Each figure and each kind of finding of theirs is another scenario's too; those of capacity, interactions and
@@ -229,13 +229,11 @@ FEWER = {
     "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4", UNTUNED],
     "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", UNTUNED],
     "scaling": [TWO_KINDS, *GIVEN],
-    "break_even": [TWO_KINDS],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
     "conversations": ["--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]", UNTUNED],
     "fleet": [TWO_KINDS, "--set=models.pair.size=512", "--grid=fleet.meters.count=1,9", "--set=fleet.phones.count=2"],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *GIVEN],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
-    "trees": ["--grid=uplink.rate.bps=1e3,1e5", *GIVEN],
     "interactions": ["--grid=scheme.k=2,32", UNTUNED],
     "languages": [
         TWO_KINDS,
@@ -243,7 +241,6 @@ FEWER = {
         *GIVEN,
     ],
     "sparse_or_coded": [f"--grid=scheme={json.dumps(schemes(8))}"],
-    "codes": ["--grid=uplink.rate.bps=1e3,1e5"],
     "leakage": [
         "--grid=scheme=cloud_only,coupled",
         f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'}",

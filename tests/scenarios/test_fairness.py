@@ -74,10 +74,10 @@ def test_of_a_users_scheme_the_numbers_without_values_to_try_are_reported(tmp_pa
     assert compared_alike(cells("own_of_fairness"), Tune(), {}) == [line], "alone too, where it is tuned"
 
 
-BOTH_CODES = {"codes": "the code is the question", "rivals": "K-SQS stands in both codes"}
+BOTH_CODES = {"rivals": "K-SQS stands in both codes"}
 """Scenarios in which a scheme is shown with both codes, so that bits can be read alike."""
 LEAST_SEEDS = 8
-DETERMINISTIC = {"conformal", "conformal_time", "validation"}
+DETERMINISTIC = {"conformal", "validation"}
 """Scenarios of one scheme whose numbers are of long runs or of real time; none ranks schemes."""
 
 

@@ -115,9 +115,9 @@ MISTAKES = [
     ((*RUN, "--set=scheme.max_drafts=2000"), "scheme.max_drafts = 2000: should be less than or equal to 1024"),
     ((*RUN, "--set=scheme.budget_bits=0"), "scheme.budget_bits = 0"),
     ((*RUN, "--set=models.temperature=-1"), "models.temperature = -1: should be greater than or equal to 0"),
-    (("run", "codes", "--set=models.pair=gpt5"), "models.pair.kind = 'gpt5': kind must be one of"),
-    (("run", "codes", "--set=models.pair={kind: sotu, drafter: 5k}"), "models.pair.drafter = '5k'"),
-    (("run", "codes", "--set=models.pair={kind: sotu, prompts: latin.yaml}"), "latin.yaml, line 1: must be UTF-8"),
+    (("run", "lattices", "--set=models.pair=gpt5"), "models.pair.kind = 'gpt5': kind must be one of"),
+    (("run", "lattices", "--set=models.pair={kind: sotu, drafter: 5k}"), "models.pair.drafter = '5k'"),
+    (("run", "lattices", "--set=models.pair={kind: sotu, prompts: latin.yaml}"), "latin.yaml, line 1: must be UTF-8"),
     # workloads, clouds, seeds
     ((*RUN, "--set=workload.requests=1.5"), "workload.requests = 1.5"),
     ((*RUN, "--set=workload={kind: arrivals, path: raises.py}"), "the columns must be arrival_s"),

@@ -17,9 +17,9 @@ from scenarios.phase_map import (
     printed_borders,
     sign_agreement,
 )
-from simulator.results.break_even_plane import RTT
 from simulator.results.phase_regions import (
     FIRST,
+    RTT,
     WAY,
     WHO,
     border,
@@ -121,6 +121,16 @@ def test_the_closed_forms_say_nothing_of_conversations_and_of_devices_that_share
     assert predictor_holds.report(rows, AXIS) == outside_checks.report(rows, AXIS) == ""
     *_, last, end = printed_borders(rows).text().splitlines()
     assert NAMES[0] in last and NAMES[1] in end and ";" not in last + end
+
+
+def test_a_pair_before_two_targets_is_one_for_each(exact):
+    fields = {"cloud.latency.kind": "profile", "cloud.latency.per_pass_s": None}
+    slow, fast = (
+        exact.assign(**fields, **{"cloud.latency.name": name}) for name in ("gpu80gbx2_70b", "h100x2_70b_fp8")
+    )
+    both = pd.concat([slow, fast], ignore_index=True)
+    assert {*mapped(both)[WHO]} == {f"{name}, T = 0, target {of} ms" for name in NAMES for of in (18, 43)}
+    assert {*mapped(fast)[WHO]} == {f"{name}, T = 0" for name in NAMES}
 
 
 def test_a_summary_s_interval_is_that_of_the_edge_since_cloud_only_takes_one_time():

@@ -16,7 +16,7 @@ from scenarios.command.registry import NAMES, outline, scenario
 from scenarios.command.result_folder import along
 from scenarios.command.run.choosing import Choosing
 from scenarios.command.run.run_plan import Changes, plan_around, plan_of
-from scenarios.command.scenario import Quick, Scenario, Tune
+from scenarios.command.scenario import Also, Quick, Scenario, Tune
 from scenarios.findings.sentences.lowest import Lowest
 from simulator.cell.dotted_names import flatten
 from simulator.results.metrics import METRICS, ON_REQUEST
@@ -233,3 +233,35 @@ def test_a_metric_without_its_figures_is_refused_in_one_line(settings, metric, m
     with pytest.raises(ConfigError) as caught:
         plan_of(SMALL, Changes(settings=settings, metric=metric))
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+BESIDE = Scenario(
+    name="beside",
+    summary="",
+    minutes=1,
+    base={"models.pair": {"kind": "synthetic", "size": 32}, "workload.requests": 1},
+    grid={"scheme": ["cloud_only", "k_sqs"], "uplink.rate.bps": [1e4, 1e6]},
+    seeds=2,
+    also=[
+        Also({"workload.devices": [1, 5, 9]}, {"workload.requests": 2}, {"workload.devices": [5]}),
+        Also({"seed": [7]}),
+    ],
+    quick=Quick(seeds=1),
+)
+
+
+def test_a_grid_beside_the_first_adds_its_cells_and_a_quick_run_has_those_that_say_so():
+    cells = plan_of(BESIDE, Changes()).cells
+    assert len(cells) == 2 * 2 * 2 + 3 * 2 + 1
+    assert {(cell.workload.devices, cell.workload.requests) for cell in cells} == {(1, 1), (1, 2), (5, 2), (9, 2)}
+    quick = plan_of(BESIDE, Changes(quick=True)).cells
+    assert [(cell.workload.devices, cell.seed) for cell in quick[4:]] == [(5, 0)]
+
+
+def test_a_users_change_holds_in_every_grid_and_one_that_cannot_take_it_is_left_out_aloud():
+    mine = plan_of(replace(BESIDE, also=BESIDE.also[:1]), Changes(settings={"workload.output_tokens": 3}))
+    assert {cell.workload.output_tokens for cell in mine.cells} == {3} and not mine.warnings
+    dense = replace(BESIDE, also=[Also({"scheme": ["dense"], "workload.devices": [5]})])
+    refused = plan_of(dense, Changes(settings={"scheme.k": 3}))
+    assert len(refused.cells) == 8
+    assert any("the grid over scheme, workload.devices is left out: scheme.k" in line for line in refused.warnings)

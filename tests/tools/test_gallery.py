@@ -20,8 +20,8 @@ from tools import gallery
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TINY = Scenario(
-    name="codes",
-    summary=scenario("codes").summary,
+    name="traces",
+    summary=scenario("traces").summary,
     minutes=1,
     base={
         "models.pair": {"kind": "synthetic", "size": 32, "contexts": 8},
@@ -42,12 +42,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of TINY, and a gallery in which they hang in place of an earlier page."""
     folder = tmp_path_factory.mktemp("gallery")
     (folder / "home").mkdir()
-    (folder / "home" / "codes-old.svg").write_text("from a run before")
+    (folder / "home" / "traces-old.svg").write_text("from a run before")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gallery, "scenario", lambda name: TINY if name == "codes" else scenario(name))
+        patch.setattr(gallery, "scenario", lambda name: TINY if name == "traces" else scenario(name))
         patch.setattr(store, "_commit", lambda: COMMIT)
         patch.setattr("os.cpu_count", lambda: 1)
-        gallery.make(["codes"], folder / "results", folder / "home")
+        gallery.make(["traces"], folder / "results", folder / "home")
     return folder
 
 
@@ -70,22 +70,22 @@ def changed(path: Path, **fields: object) -> None:
 
 
 def test_the_page_has_each_figure_in_its_own_letters_and_each_finding(home: Path) -> None:
-    page = (home / "codes.md").read_text()
-    assert page.startswith(f"# codes\n\n{TINY.summary}\n\n") and "* latency per token over uplink rate:" in page
+    page = (home / "traces.md").read_text()
+    assert page.startswith(f"# traces\n\n{TINY.summary}\n\n") and "* latency per token over uplink rate:" in page
     figures = sorted(path.name for path in home.glob("*.svg"))
     assert (
-        '[<img src="codes-latency.svg" alt="codes" width="250">](codes.md) [codes](codes.md): '
+        '[<img src="traces-latency.svg" alt="traces" width="250">](traces.md) [traces](traces.md): '
         in (home / "README.md").read_text()
     )
-    assert figures == ["codes-bits.svg", "codes-latency.svg"] and all(f"]({name})" in page for name in figures)
+    assert figures == ["traces-bits.svg", "traces-latency.svg"] and all(f"]({name})" in page for name in figures)
     for name in figures:
         text = (home / name).read_text()
         assert len(text) < 100_000 and "<text" not in text and "K-SQS" in text and "<dc:date>" not in text
 
 
 def test_what_a_page_was_made_with_is_read_from_its_manifest_and_cells(home: Path, made: Path) -> None:
-    date = read_note(made / "results" / "codes" / "manifest.json")["date"][:10]
-    rows = dict(re.findall(r"^\| (\w[^|]*) \| (.*) \|$", (home / "codes.md").read_text(), re.MULTILINE))
+    date = read_note(made / "results" / "traces" / "manifest.json")["date"][:10]
+    rows = dict(re.findall(r"^\| (\w[^|]*) \| (.*) \|$", (home / "traces.md").read_text(), re.MULTILINE))
     assert rows.pop("pair").startswith("synthetic Markov distributions") and "opt_13b" in rows.pop("latency models")
     assert rows == {
         "made": f"{date}, commit {COMMIT[:7]}, wire format {WIRE_FORMAT}",
@@ -97,20 +97,20 @@ def test_what_a_page_was_made_with_is_read_from_its_manifest_and_cells(home: Pat
 
 
 BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "older": (lambda home: changed(home / "codes.json", wire_format=WIRE_FORMAT - 1), "wire_format = "),
-    "newer": (lambda home: changed(home / "codes.json", wire_format=WIRE_FORMAT + 1), "wire_format = "),
-    "uncommitted": (lambda home: changed(home / "codes.json", commit=COMMIT + "+"), "commit = "),
+    "older": (lambda home: changed(home / "traces.json", wire_format=WIRE_FORMAT - 1), "wire_format = "),
+    "newer": (lambda home: changed(home / "traces.json", wire_format=WIRE_FORMAT + 1), "wire_format = "),
+    "uncommitted": (lambda home: changed(home / "traces.json", commit=COMMIT + "+"), "commit = "),
     **{
-        fact: (lambda home, fact=fact: changed(home / "codes.json", **{fact: None}), f"{fact}: Field required")
+        fact: (lambda home, fact=fact: changed(home / "traces.json", **{fact: None}), f"{fact}: Field required")
         for fact in ("date", "commit", "wire_format", "pair", "clock", "prompts", "answers", "round_trip", "seeds")
     },
-    "typed": (lambda home: retyped(home / "codes.json"), "not as .* has written it"),
-    "no record": (lambda home: (home / "codes.json").unlink(), "no record"),
+    "typed": (lambda home: retyped(home / "traces.json"), "not as .* has written it"),
+    "no record": (lambda home: (home / "traces.json").unlink(), "no record"),
     "another figure": (
-        lambda home: (home / "codes-bits.svg").write_text("<svg/>"),
-        "codes-bits.svg: is not the figure",
+        lambda home: (home / "traces-bits.svg").write_text("<svg/>"),
+        "traces-bits.svg: is not the figure",
     ),
-    "a figure more": (lambda home: (home / "codes-old.svg").write_text("<svg/>"), "codes-old.svg: is no figure of"),
+    "a figure more": (lambda home: (home / "traces-old.svg").write_text("<svg/>"), "traces-old.svg: is no figure of"),
 }
 
 
@@ -122,15 +122,15 @@ def retyped(path: Path) -> None:
 def test_a_page_without_its_facts_or_of_another_wire_format_is_refused_and_taken_down(
     home: Path, broken: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert list(gallery.hung(home)) == ["codes"] and "* `sqsim run codes`" not in gallery.pages(home)["README.md"]
+    assert list(gallery.hung(home)) == ["traces"] and "* `sqsim run traces`" not in gallery.pages(home)["README.md"]
     breaking, reason = BREAKS[broken]
     breaking(home)
     with pytest.raises(ConfigError, match=reason):
-        gallery.record_of("codes", home)
+        gallery.record_of("traces", home)
     gallery.hang([], home, home)
     assert [path.name for path in home.iterdir()] == ["README.md"] and "taken down: " in capsys.readouterr().err
     page = (home / "README.md").read_text()
-    assert "codes.svg" not in page and f"since wire format {WIRE_FORMAT}" in page and "* `sqsim run codes`: " in page
+    assert "traces.svg" not in page and f"since wire format {WIRE_FORMAT}" in page and "* `sqsim run traces`: " in page
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ def test_a_page_without_its_facts_or_of_another_wire_format_is_refused_and_taken
     [
         ({"wire_format": WIRE_FORMAT - 1}, "wire_format = "),
         ({"commit": COMMIT + "+"}, "commit = "),
-        ({"command": "sqsim run codes --quick"}, "made with --quick"),
-        ({"command": "sqsim run codes --set=models.temperature=0"}, "made with --set"),
+        ({"command": "sqsim run traces --quick"}, "made with --quick"),
+        ({"command": "sqsim run traces --set=models.temperature=0"}, "made with --set"),
         ({"finished": False}, "has not ended"),
     ],
 )
@@ -147,22 +147,22 @@ def test_results_that_may_not_hang_leave_the_gallery_as_it_was(
     results: Path, home: Path, fields: dict[str, object], reason: str
 ) -> None:
     before = {path: path.read_bytes() for path in home.iterdir()}
-    changed(results / "codes" / "manifest.json", **fields)
+    changed(results / "traces" / "manifest.json", **fields)
     with pytest.raises(ConfigError, match=reason):
-        gallery.hang(["codes"], results, home)
+        gallery.hang(["traces"], results, home)
     assert before == {path: path.read_bytes() for path in home.iterdir()}
 
 
 def test_a_cell_that_was_altered_tells_no_facts(results: Path, home: Path) -> None:
-    cell = min((results / "codes" / "cells").iterdir())
+    cell = min((results / "traces" / "cells").iterdir())
     cell.write_text(cell.read_text().replace("prompt_tokens: 4", "prompt_tokens: 170"))
     with pytest.raises(ConfigError, match="is not what was written there"):
-        gallery.hang(["codes"], results, home)
+        gallery.hang(["traces"], results, home)
 
 
 def test_hanging_again_changes_nothing(results: Path, home: Path) -> None:
     before = {path: path.read_bytes() for path in home.iterdir()}
-    gallery.hang(["codes"], results, home)
+    gallery.hang(["traces"], results, home)
     assert before == {path: path.read_bytes() for path in home.iterdir()}
 
 
@@ -170,7 +170,7 @@ def test_hanging_what_is_no_scenario_or_has_no_results_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name, reason in (("codec", "no such scenario"), ("codes", "no such directory")):
+    for name, reason in (("codec", "no such scenario"), ("traces", "no such directory")):
         assert gallery.main(["--drawn", name]) == 2
         told = capsys.readouterr().err
         assert told.count("\n") == 1 and reason in told
@@ -192,6 +192,6 @@ def test_every_scenario_has_one_topic_and_hangs_or_is_listed_with_the_command_th
 
 
 def test_the_answer_is_the_results_own_or_the_finding_that_says_so(home: Path) -> None:
-    record = gallery.record_of("codes", home)
+    record = gallery.record_of("traces", home)
     assert replace(record, answer="", findings=("a", "Answer: b", "Answer: c")).answered == "c"
     assert replace(record, answer="d").answered == "d" and not replace(record, answer="", findings=("a",)).answered

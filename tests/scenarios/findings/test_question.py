@@ -68,13 +68,13 @@ def test_a_run_ranks_the_lossy_apart_and_begins_and_ends_with_its_question(done,
     }  # fmt: skip
 
 
-def test_greedy_seeds_on_one_text_have_no_interval_and_a_scheme_of_late_answers_keeps_its_column(done, small):
+def test_greedy_seeds_on_one_text_have_no_interval_and_a_scheme_of_late_answers_keeps_its_column(done, untuned):
     options = (
-        "--set=models.pair={kind: synthetic, size: 64, contexts: 8, prompts: 1}", *small[1:],
+        "--set=models.pair={kind: synthetic, size: 64, contexts: 8, prompts: 1}", *untuned[1:],
         "--set=models.temperature=0", "--set=workload.deadline_s=2", "--set=uplink.rate.bps=1e3", "--seeds=3",
         "--grid=scheme=[cloud_only, half_dense, {kind: k_sqs}]", "--set=uplink.loss=none", "--out=here", "--quiet",
     )  # fmt: skip
-    out = done("run", "codes", "--quick", *options, "--details")
+    out = done("run", "latency_vs_bandwidth", "--quick", *options, "--details")
     assert "the same in each of 3 seeds\n" in out and "± 0" not in out and "±0" not in out
     assert "none †" in out and "† 100% of requests unanswered and in no number: not ranked" in out
     assert "dense fp16 (100% unanswered)" in " ".join(out.split())

@@ -40,7 +40,6 @@ UNSENT = "scheme = '{}': has no distribution that is sent and drawn from"
         ("convergence", "c_sqs", "scheme.budget_bits = 5000: must be null, or it cuts what the rule keeps"),
         ("convergence", {"kind": "c_sqs", "budget_bits": None, "k_max": 4},
          "scheme.k_max = 4: must be null, or it cuts what the rule keeps"),
-        ("sparsifying_time", "cloud_only", "scheme = 'cloud_only': keeps no part of a distribution"),
     ],
 )  # fmt: skip
 def test_a_scheme_that_a_study_cannot_be_asked_of_is_refused(name: str, scheme: object, refusal: str) -> None:
@@ -75,18 +74,22 @@ def test_a_sweep_asks_it_and_rows_are_the_same_live_and_remembered(name: str, co
     assert repr(live) == repr(remembered) == repr(study(name).ask(made[1], Memory(), None, None).rows)
 
 
-@pytest.mark.parametrize(("asking", "deterministic"), [("sparsifying_time", False), ("positions", True)])
-def test_results_say_whether_equal_cells_have_equal_answers(asking: str, deterministic: bool, tmp_path: Path) -> None:
-    sweep([cell("k_sqs")], tmp_path / "out", asking=asking)
+@pytest.mark.parametrize("asking", [Asked(), study("positions")])
+def test_results_say_whether_equal_cells_have_equal_answers(
+    asking: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "study", lambda _: asking)
+    monkeypatch.setattr(worker, "study", lambda _: asking)
+    sweep([cell("k_sqs")], tmp_path / "out", asking="positions")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert manifest["deterministic"] is study(asking).deterministic is deterministic
+    assert manifest["deterministic"] is asking.deterministic
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_what_measures_real_processes_is_run_alone_and_what_measures_real_time_is_not_deterministic(name: str) -> None:
     real = ("real", "real_independent", "real_alone", "real_edge", "validation")
     assert study(name).alone == (name in real)
-    assert study(name).deterministic == (name not in (*real, "sparsifying_time"))
+    assert study(name).deterministic == (name not in real)
 
 
 def test_cells_take_turns_whatever_the_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,7 +129,7 @@ def test_killed_at_twenty_random_moments_it_ends_with_the_tables_of_one_undistur
 def test_ctrl_c_ends_it_at_once_and_says_how_to_go_on(tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ["--set=models.pair=synthetic", "--set=workload.requests=40", "--seeds=4", "--workers=2", "--quiet"]
-    typed = [sys.executable, "-m", "scenarios.command", "run", "codes", *options, f"--out={out}"]
+    typed = [sys.executable, "-m", "scenarios.command", "run", "batching", *options, f"--out={out}"]
     process = subprocess.Popen(typed, stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
         wait_for(lambda: landed(out) >= 1 or process.poll() is not None)

@@ -67,6 +67,14 @@ def test_what_is_near_differs_in_one_field_by_one_step() -> None:
     assert [tuple(each.values()) for each in some.near(some.own)] == [(1, 100), (4, 100), (2, 10)]
 
 
+def test_a_list_is_tried_as_one_and_not_as_the_text_of_a_row() -> None:
+    tree = place({"kind": "tree"})
+    assert tree.own["scheme.widths"] == (2, 1)
+    tried = {tree.at(setting).scheme.widths for setting in tree.sample(400)}
+    assert tried == {(1,), (2, 1), (3, 1), (2, 2, 1)}
+    assert {setting["scheme.widths"] for setting in tree.near(tree.own)} == {(1,), (2, 1), (3, 1)}
+
+
 def test_an_end_is_a_number_beyond_which_others_could_be() -> None:
     some = place({"kind": "k_sqs", "k": 2, "resolution": 100}, FEW)
     assert some.ends({"scheme.k": 4, "scheme.resolution": 10}) == [("scheme.k", 4), ("scheme.resolution", 10)]
