@@ -85,4 +85,4 @@ def is_retired_field(path: str) -> bool:
 
 def is_retired_value(path: str, value: object) -> bool:
     """True if the field at the end of a dotted name took this value."""
-    return (path.rsplit(".", 1)[-1], value) in VALUES
+    return isinstance(value, str) and (path.rsplit(".", 1)[-1], value) in VALUES

@@ -208,12 +208,10 @@ def _after_rejection(scheme: DraftScheme, draws: Sequence[float], accepted: int)
     except CodecError:  # not a round that the scheme sends
         return None
     cloud.receive(view, parts)
-    if cloud.asks(view, parts) is not None:
-        return None
-    left, verified = cloud.verify(view, parts)
+    _, verified = cloud.verify(view, parts)
     if verified.accepted != accepted:
         return None
-    after, tokens = edge.resolve_all(node, verified.reply, partial(cloud.more, left))
+    after, tokens = edge.resolve(node, verified.reply)
     _, following = edge.draft(after)
     offered = "no draft" if isinstance(following, Full) else f"{following.draft}"
     return tokens, f"the state is {spelled(after.state)} and {offered} comes next"

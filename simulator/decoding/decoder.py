@@ -26,12 +26,11 @@ from simulator.decoding.divergences import DivergenceMeter, Measurer
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import Memory
-from simulator.decoding.mirror_session import MirrorSession
 from simulator.decoding.nodes import EdgeNode, Root, Tokens, Tree
 from simulator.decoding.round_keys import origin
 from simulator.decoding.setting import DraftSetting, RequestParts, Setting
 from simulator.decoding.tree_sessions import TreeCloudSession, TreeEdgeSession
-from simulator.schemes.draft_scheme import DraftScheme, RoundShape
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.sparsifier import State
 
@@ -69,11 +68,13 @@ class RequestDecoding(RequestParts):
 
     def edge(self) -> EdgeSession:
         """The side that drafts."""
-        return SESSIONS[self.draft_setting.scheme.rounds][0](self, self.meter)
+        branches = self.draft_setting.scheme.branches
+        return (TreeEdgeSession if branches else EdgeSession)(self, self.meter)
 
     def cloud(self) -> CloudSession:
         """The side that verifies."""
-        return SESSIONS[self.draft_setting.scheme.rounds][1](self, self.meter)
+        branches = self.draft_setting.scheme.branches
+        return (TreeCloudSession if branches else CloudSession)(self, self.meter)
 
     def foresight(self) -> Foresight:
         """What is reported to an oracle, and to nobody else."""
@@ -86,14 +87,6 @@ class RequestDecoding(RequestParts):
     def local(self) -> LocalSession:
         """The drafter alone at the edge."""
         return LocalSession(self)
-
-
-SESSIONS: Final[Mapping[RoundShape, tuple[type[EdgeSession], type[CloudSession]]]] = {
-    "line": (EdgeSession, CloudSession),
-    "tree": (TreeEdgeSession, TreeCloudSession),
-    "mirrored": (EdgeSession, MirrorSession),
-}
-"""The sides of a request whose rounds are of this shape."""
 
 
 class Foresight:

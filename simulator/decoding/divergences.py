@@ -29,7 +29,7 @@ from simulator.schemes.code import Code
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms, RoundUniforms
 from simulator.schemes.enumeration import VerifiedRound
-from simulator.schemes.reply import EdgeCorrection
+from simulator.schemes.reply import DistributionReply
 from simulator.schemes.sparsifier import State
 
 AnyVerdict = Verdict | TreeVerdict
@@ -44,9 +44,8 @@ class Measurer:
     def sent(self, node: EdgeNode) -> None:
         """The edge sends the open round of this node."""
 
-    def correction(self, round_number: int, replies: Sequence[bytes]) -> int | None:
-        """What the edge draws when it receives these replies to a round; None where it wants one more, UNSENT where
-        that is not known here."""
+    def correction(self, round_number: int, reply: bytes) -> int:
+        """What the edge draws when it receives this reply to a round; UNSENT where that is not known here."""
         return UNSENT
 
     def measure(
@@ -73,11 +72,9 @@ class DivergenceMeter(Measurer):
         self._again |= node.round in self._sent
         self._sent[node.round] = node
 
-    def correction(self, round_number: int, replies: Sequence[bytes]) -> int | None:
-        *earlier, reply = replies
-        sent = self._sent[round_number].sent(self._uniforms)._replace(replies=tuple(earlier))
-        found = self._scheme.families.reply.decode(reply, sent, self._setting.packets)
-        return found.token if found.drawn else None
+    def correction(self, round_number: int, reply: bytes) -> int:
+        sent = self._sent[round_number].sent(self._uniforms)
+        return self._scheme.families.reply.decode(reply, sent, self._setting.packets).token
 
     def measure(
         self, round_number: int, position: int, p: Floats, decoded: Received, verdict: AnyVerdict, committed: Tokens
@@ -107,14 +104,7 @@ class DivergenceMeter(Measurer):
         qhat: Sequence[AnyDistribution]
         qhat = [own if spared else one for own, one, spared in zip(q, sent_distributions, unverified, strict=True)]
         drawn = drawn_distributions(arrived, qhat, p.shape[1])
-        if decoded.worked_out:
-            judged_by = decoded.distributions[: len(arrived)]
-            off = np.array(
-                [distance(dense(one), other) for one, other in zip(judged_by, sent_distributions, strict=True)]
-            )
-            if off.any():
-                qhat, drawn, slack = judged_by, sent_distributions, slack + off
-        outputs = tv_outputs(round_, qhat, drawn, self._corrected(p[: len(arrived)], text))
+        outputs = tv_outputs(round_, qhat, drawn, self._corrected(p[: len(arrived)]))
         return diverge(p, q, qhat, slack, acceptance, verdict, committed, outputs, unverified)
 
     def _measure_tree(
@@ -163,24 +153,19 @@ class DivergenceMeter(Measurer):
         self._drafter.catch_up()
         return self._sent[round_number]
 
-    def _corrected(self, p: Floats, text: tuple[int, ...]) -> Floats | None:
-        """What drafts, at the end of `text`, would be corrected with, rows like p [n, V]; None where that is p."""
-        reply, start = self._scheme.families.reply, len(text) - len(p)
-        if not isinstance(reply, EdgeCorrection):
+    def _corrected(self, p: Floats) -> Floats | None:
+        """What drafts would be corrected with, rows like p [n, V]; None where that is p."""
+        reply, packets = self._scheme.families.reply, self._setting.packets
+        if not isinstance(reply, DistributionReply):
             return None
-        packets = self._setting.packets
-        return np.array(
-            [reply.received_distribution(distribution, packets, text[: start + n]) for n, distribution in enumerate(p)]
-        )
+        return np.array([reply.received_distribution(distribution, packets) for distribution in p])
 
 
 def check_received(arrived: Sequence[Drafted], decoded: Received, code: Code) -> None:
-    """Raises AssertionError (I8) where the cloud has decoded something else than these drafts, or other ids where it
-    has worked out their distributions by itself."""
+    """Raises AssertionError (I8) where the cloud has decoded something else than these drafts."""
     tokens = [drafted.draft.token for drafted in arrived]
     assert decoded.drafts.tolist() == tokens, "I8: the drafts received are not the drafts sent"
-    compared = code.carries_law and not decoded.worked_out
-    for drafted, distribution in zip(arrived if compared else (), decoded.distributions, strict=False):
+    for drafted, distribution in zip(arrived if code.carries_law else (), decoded.distributions, strict=False):
         ids, qhat = drafted.draft.support, drafted.draft.counts / drafted.draft.counts.sum()
         if code.only_scalars:
             ids, qhat = ids[ids == drafted.draft.token], qhat[ids == drafted.draft.token]

@@ -88,11 +88,6 @@ ROUND_COLUMNS: Final = (
     ),
     RoundColumn("edge_passes", "int64", "edge_passes"),
     RoundColumn(
-        "asked", "bool", "asked", "speculative", "asked_per_round",
-        "rounds in which one end asked for more than it was sent: the cloud for the whole payload, the brief one being "
-        "no use to it, or the edge for another reply, with candidates that it can take / rounds",
-    ),
-    RoundColumn(
         "flushed", "bool", "flushed", "tokens", "flushed_rounds_per_token",
         "rounds drafted ahead on drafts that were not accepted / output tokens",
     ),

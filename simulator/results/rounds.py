@@ -171,46 +171,6 @@ class InstantTransfer:
         return cls(now_s, now_s)
 
 
-class TwoTransfers(NamedTuple):
-    """Two messages of one round that went the same way: bits and attempts of both; put as `one` was, delivered when
-    both are."""
-
-    one: Transfer
-    other: Transfer
-
-    @property
-    def put_s(self) -> float:
-        return self.one.put_s
-
-    @property
-    def delivered_s(self) -> float:
-        moments = (self.one.delivered_s, self.other.delivered_s)
-        return math.nan if any(map(math.isnan, moments)) else max(moments)
-
-    @property
-    def delivered_bits(self) -> int:
-        return self.one.delivered_bits + self.other.delivered_bits
-
-    @property
-    def delivered_attempts(self) -> int:
-        return self.one.delivered_attempts + self.other.delivered_attempts
-
-    @property
-    def bits(self) -> int:
-        return self.one.bits + self.other.bits
-
-
-class FollowedTransfer(TwoTransfers):
-    """A message, and a later one of its round that the other end has asked for nothing of: put and delivered as the
-    first was."""
-
-    __slots__ = ()
-
-    @property
-    def delivered_s(self) -> float:
-        return self.one.delivered_s
-
-
 class _Nothing(NamedTuple):
     """What is known of a round of which nothing is sent and nothing verified."""
 
@@ -249,10 +209,6 @@ class OpenRound:
     verified: VerificationResult = _NOTHING
     reply: Transfer = _NOT_YET
     answered_s: float = math.nan
-    asked: bool = False
-    """One end has requested more than it was sent: the cloud all of a payload, or the edge another reply."""
-    more: int = 0
-    """How many more replies the edge has requested."""
     edge_passes: int = 0
     pass_ends_s: Sequence[float] = ()
     """When each of the drafter's passes ends, where that is known beforehand."""

@@ -18,7 +18,6 @@ from simulator.schemes.hosted import EdgeOnly as EdgeOnly
 from simulator.schemes.ids_only_greedy import IdsOnlyGreedy as IdsOnlyGreedy
 from simulator.schemes.k_sqs import KSqs as KSqs
 from simulator.schemes.lattice_scheme import LatticeScheme as LatticeScheme
-from simulator.schemes.mirrored import Mirrored as Mirrored
 from simulator.schemes.oracle import Oracle as Oracle
 from simulator.schemes.policies import ConfidenceStop as ConfidenceStop
 from simulator.schemes.policies import DisableByBatchSize as DisableByBatchSize
@@ -31,12 +30,10 @@ from simulator.schemes.policy import Policy as Policy
 from simulator.schemes.quantizer import LatticeCounts as LatticeCounts
 from simulator.schemes.quantizer import Quantizer as Quantizer
 from simulator.schemes.reply import Reply as Reply
-from simulator.schemes.rivals.asym import Asym as Asym
 from simulator.schemes.rivals.coupled import Coupled as Coupled
 from simulator.schemes.rivals.coupled_tree import CoupledTree as CoupledTree
 from simulator.schemes.rivals.dense import Dense as Dense
 from simulator.schemes.rivals.dssd import Dssd as Dssd
-from simulator.schemes.rivals.dssd_candidates import DssdCandidates as DssdCandidates
 from simulator.schemes.rivals.half_precision import HalfDense as HalfDense
 from simulator.schemes.rivals.half_precision import TruncatedFp16 as TruncatedFp16
 from simulator.schemes.rivals.pipesd import PipeSd as PipeSd

@@ -51,8 +51,6 @@ class Received:
     unverified: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
     """[L], all verified by default: drafts that are accepted whatever the target distribution says, of which qhat tells
     the id alone."""
-    worked_out: bool = False
-    """Whether qhat is the cloud's own, of which it received no more than a checksum."""
     shape: int = 0
     """Which of several shapes a tree of drafts has, by its packet."""
 

@@ -14,14 +14,14 @@ from kinds.tunable import Tunable
 from models.interface import TokenTree
 from simulator.cell.descriptions import shown
 from simulator.schemes.acceptance import Received
-from simulator.schemes.draft_scheme import DraftScheme, RoundShape
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import State
 
 
 class BranchingScheme(DraftScheme):
     """A scheme whose drafts branch. A subclass says in which shape."""
 
-    rounds: ClassVar[RoundShape] = "tree"
+    branches: ClassVar[bool] = True
     shaped_by: ClassVar[tuple[str, ...]] = ()
     """The fields beside max_drafts that decide the shape, for errors."""
     max_drafts: Annotated[int, Tunable(1, 2, 3, 4)] = Field(

@@ -16,7 +16,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -35,9 +35,6 @@ from simulator.schemes.families import Families
 from simulator.schemes.policy import Decider
 from simulator.schemes.sparsifier import State
 
-RoundShape = Literal["line", "tree", "mirrored"]
-"""Drafts one after another; a tree of them; a digest of a line, which the cloud completes by its own drafter."""
-
 
 class DraftScheme(Scheme):
     """The edge drafts, the cloud verifies."""
@@ -48,8 +45,8 @@ class DraftScheme(Scheme):
         "quantize": answers.numerators,
         **answers.STATES,
     }
-    rounds: ClassVar[RoundShape] = "line"
-    """What a round is, which decides how both ends decode it."""
+    branches: ClassVar[bool] = False
+    """Whether a position may have several drafts."""
     size_field: ClassVar[str] = "k"
     """What errors call the size of its support."""
 
@@ -93,11 +90,6 @@ class DraftScheme(Scheme):
     @property
     def drafts(self) -> int:
         return self.max_drafts
-
-    @property
-    def branches(self) -> bool:
-        """Whether a position may have several drafts."""
-        return self.rounds == "tree"
 
     @property
     def distributions(self) -> int:
@@ -146,8 +138,7 @@ class DraftScheme(Scheme):
     def streams(self) -> bool:
         """Their number, which heads the packet, is known; nothing in it follows from all of them; and no round that
         is out may make this one void."""
-        ordered = self.families.code.in_order and self.rounds != "mirrored"
-        return ordered and (self.plans or self.branches) and not (self.partial or self.depth)
+        return self.families.code.in_order and (self.plans or self.branches) and not (self.partial or self.depth)
 
     @property
     def overruled(self) -> tuple[str, ...]:
@@ -163,7 +154,6 @@ class DraftScheme(Scheme):
         """What writes and reads the packets of a session. Raises ValueError where the parts do not go together."""
         families = self.families
         families.check()
-        families.reply.check(vocabulary)
         self._check_ahead()
         self._check_corrections()
         size = families.sparsifier.fixed_size
@@ -298,10 +288,6 @@ class DraftScheme(Scheme):
             parts.append(packets.encode([draft], known))
             known = (*known, draft.token)
         return tuple(parts)
-
-    def encode_whole(self, drafts: Sequence[wire.Draft], packets: Packets, context: Sequence[int]) -> tuple[bytes, ...]:
-        """What the edge sends where the cloud asks for more than it was sent: supports and counts, and all."""
-        raise AssertionError("I3: a payload is asked for that was sent whole")
 
     def decode_parts(self, parts: Sequence[bytes], packets: Packets, context: Sequence[int]) -> Received:
         """What the cloud gets from the leading packets of a payload and nothing else. Raises CodecError."""

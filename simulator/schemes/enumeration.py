@@ -151,7 +151,6 @@ class VerifiedRound:
             whole.distributions[:size],
             whole.vocabulary,
             whole.unverified[:size],
-            whole.worked_out,
         )
         unasked = Unasked(b"")
         numbers = RequestUniforms(unasked, _Numbers(at, self._was, own, last), unasked)

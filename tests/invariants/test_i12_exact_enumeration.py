@@ -35,13 +35,11 @@ from simulator.schemes import (
     Dense,
     DraftScheme,
     Dssd,
-    DssdCandidates,
     DualThreshold,
     Foreseeing,
     HalfDense,
     IdsOnlyGreedy,
     KSqs,
-    Mirrored,
     PipeSd,
     QsHeuristic,
     RemoteDrafter,
@@ -153,12 +151,12 @@ class TaughtTold(GoodputTold):
 
 
 class OfTheDrafter(DistributionReply):
-    """Sends the drafter's own distribution in place of p."""
+    """Sends the drafter's own distribution, after the last token, in place of p."""
 
     kind: Literal["of_the_drafter_in_tests"] = "of_the_drafter_in_tests"  # type: ignore[assignment]
 
-    def encode_distribution(self, p, packets, context):
-        return super().encode_distribution(Q[context[-1]], packets, context)
+    def encode(self, result, p, packets, context):
+        return super().encode(result, Q[context[-1]], packets, context)
 
 
 class Experienced(RunningAcceptance):
@@ -295,18 +293,6 @@ def edge_corrects(scheme, met=lambda met: met.owed > 0, tokens=TOKENS, *, slow=F
     return Case(scheme, met, tokens, slow, off=tokens * 2.0**-24)
 
 
-def mirrored(ids: str, drift: float = 0.0) -> Case:
-    """The drafter at both ends, whether the cloud's distributions are the edge's or not."""
-    scheme = {
-        "ids": ids,
-        "drift": drift,
-        "sparsifier": {"kind": "top_k", "k": 3},
-        "quantizer": LATTICE_5,
-        "max_drafts": 2,
-    }
-    return Case(Mirrored.model_validate(scheme), lambda met: 0 < met.asked < met.sealed if drift else not met.asked)
-
-
 def pipelined(scheme: DraftScheme, *, slow: bool = True) -> dict[str, Case]:
     """A scheme with rounds under way, over four tokens unless that is slow, and over five."""
 
@@ -395,28 +381,7 @@ CASES: dict[str, Case] = {
     "dssd, budget binds behind a correction": edge_corrects(
         Dssd(k=2, budget_bits=16, **SMALL), lambda met: met.full > 0 < met.second_drafts, 4, slow=True
     ),
-    **{
-        f"dssd_candidates, {each.candidates} at once of ell = {each.resolution}": Case(
-            each, lambda met, replies=replies: met.owed > 0 and met.replies == replies, slow=each.candidates == 1
-        )
-        for replies, each in (
-            (3, DssdCandidates(candidates=1, resolution=3, max_drafts=2)),
-            (4, DssdCandidates(candidates=1, k=2, **SMALL)),
-            (2, DssdCandidates(candidates=2, k=2, **SMALL)),
-        )
-    },
-    "dssd_candidates, a pair of certainties": Case(
-        DssdCandidates(candidates=1, resolution=4, max_drafts=2), lambda met: met.replies > 2, pair=THREE_TOKENS
-    ),
-    "dssd_candidates, budget binds behind a correction": Case(
-        DssdCandidates(candidates=2, k=2, budget_bits=20, **SMALL),
-        lambda met: met.full > 0 < met.second_drafts, 4, slow=True,
-    ),
     "split_rejection, a policy that looks": edge_corrects(composed(**SPLIT)),
-    "mirrored, ids by a prior": mirrored("prior"),
-    "mirrored, flat ids, drift": mirrored("flat", 0.15),
-    "mirrored, ids by their distribution": mirrored("law"),
-    "mirrored, ids by their distribution, drift": mirrored("law", 0.15),
     "tree of width 2": Case(TreeDrafts(k=2, widths=(2,), token="flat", code="enumerative", **SMALL), branches),
     "tree of width 2, budget binds": Case(TreeDrafts(k=2, widths=(2,), budget_bits=21, **SMALL), trees_are_cut),
     "tree of width 2 over a pair of certainties": Case(

@@ -29,7 +29,6 @@ class Mine(LatticeScheme):
     def support(self, q, state):
         return q.argsort()[-1:]
 """
-MIRRORED = "{kind: mirrored, sparsifier: {kind: top_k, k: 2}}"
 PAIR = "{kind: synthetic, size: 48, contexts: 48, entropy_bits: 3, prompts: 12, prompt_tokens: 6}"
 MISTAKES = [
     (("run", "latency_vs_bandwith"), "did you mean latency_vs_bandwidth"),
@@ -163,7 +162,6 @@ MISTAKES = [
     (("codec", "decode", "ffffffff", "--vocabulary=4", "--scheme=dense"), "decode: "),
     (("codec", "decode", "0000", "--vocabulary=3", "--scheme={kind: k_sqs, k: 2}"), "decode: "),
     (("codec", "decode", "00", "--vocabulary=1", "--scheme=dense"), "vocabulary = 1"),
-    (("codec", "decode", "0000000000", "--vocabulary=3", f"--scheme={MIRRORED}"), "mirrored: its payload holds"),
     *((("codec", "prior", pair, *options, "--quick", "--quiet"), message) for pair, options, message in (
         ("published", (), "pair published: its distributions are made up"),
         ("nonsense", (), "nonsense"),

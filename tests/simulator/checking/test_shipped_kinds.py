@@ -13,7 +13,7 @@ from simulator.checking.checks import Line, lines_of
 from simulator.checking.subjects import PARTS, Subject
 
 FAST = {"skip_when_confident", "split_rejection", "shared_race"}
-LOSSY = {"asym", "certified", "s_q", "skip_when_confident", "unquantized"}
+LOSSY = {"s_q", "skip_when_confident", "unquantized"}
 
 
 def shipped() -> list[object]:

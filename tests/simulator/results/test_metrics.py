@@ -318,7 +318,6 @@ EXPECTED: Final[dict[str, Value]] = {
     "over_budget_per_round": lambda run: over(
         sum(each.of_drafts["over_budget"] for each in sent(run)), speculative(run)
     ),
-    "asked_per_round": lambda run: over(sum(each.whole_bits > 0 for each in sent(run)), speculative(run)),
     "tail_tokens": lambda run: mean(len(each.committed) - len(each.tokens) for each in run.requests),
     "flushed_rounds_per_token": lambda run: over(len(void(run)), tokens(run)),
     "stale_rounds_per_token": lambda run: over(sum(not math.isnan(each.received_s) for each in void(run)), tokens(run)),

@@ -35,7 +35,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"cloud.failures": "random"}, "cloud.failures = random"),
     ({"cloud.failures": {"kind": "scheduled", "away": [[0, 1, "inf"]]}}, "cloud.failures = scheduled"),
     ({"scheme": "edge_only"}, "scheme = edge_only, protocol local"),
-    ({"scheme": "mirrored"}, "scheme = mirrored"),
     ({"scheme": {"kind": "k_sqs", "partial": True}}, "scheme = k_sqs"),
     ({"scheme": "skip_when_confident"}, "scheme.policy = until_unsure"),
     ({"uplink.arq.ack_bits": 320, "downlink.header_bits": 400}, "uplink.arq.ack_bits = 320"),
@@ -105,7 +104,7 @@ def test_a_folder_of_journals_that_holds_something_is_refused_and_left_as_it_was
 def test_the_cells_own_downtime_is_what_is_done_to_its_cloud() -> None:
     failing = Cell().with_({"cloud.failures": {"kind": "scheduled", "away": [[0, 1.0, 2.0], [0, 3.0, 3.5]]}})
     assert cloud_downtimes(failing) == [(1.0, 2.0), (3.0, 3.5)] and cloud_downtimes(Cell()) == []
-    for kind, more in (("dssd", {}), ("dssd_candidates", {}), ("coupled", {"cloud_first": True})):
+    for kind, more in (("dssd", {}), ("coupled", {"cloud_first": True})):
         with pytest.raises(ConfigError, match=rf"^cloud.failures = scheduled \(scheme {kind}\): must be none: [^\n]*$"):
             cloud_downtimes(failing.with_({"scheme": {"kind": kind, **more}}))
 

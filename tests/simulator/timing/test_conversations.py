@@ -62,7 +62,6 @@ def held(run: Ran) -> list[list[int]]:
     [
         "k_sqs", "c_sqs", "coupled", "tree", "cloud_only", "colocated", "edge_only", "skip_when_confident",
         {"kind": "k_sqs", "cloud_first": True}, {"kind": "coupled", "depth": 1},
-        {"kind": "mirrored", "sparsifier": {"kind": "top_k", "k": 4}, "quantizer": {"kind": "lattice"}},
     ],
     ids=str,
 )  # fmt: skip

@@ -71,7 +71,7 @@ CASES: dict[str, tuple[object, dict[str, Any]]] = {
     "a tree": ({"kind": "coupled_tree", "nodes": 8}, {}),
     "a tree with distributions": ("tree", {"edge": BLOCKS}),
     "blocks of two": ("coupled", {"edge": BLOCKS}),
-    "the edge corrects": ("dssd_candidates", {}),
+    "the edge corrects": ("dssd", {}),
     "the budget ends rounds": ({"kind": "k_sqs", "k": 8, "budget_bits": 200}, {}),
     "the cloud begins": ({"kind": "k_sqs", "cloud_first": True}, {}),
     "lost packets": ("k_sqs", {"loss": Looking(period_s=0.05, share=0.4)}),
@@ -80,7 +80,6 @@ CASES: dict[str, tuple[object, dict[str, Any]]] = {
     "a grant": ("k_sqs", {"access_s": 0.01, "sharing": "round_robin"}),
     "a band": ("k_sqs", {"sharing": {"kind": "bands", "shares": [0.5, 0.5]}, "devices": 2}),
     "a rate that changes": ("k_sqs", {"rate": {"kind": "markov", "bps": [2e3, 2e4]}}),
-    "never: a digest": ("mirrored", {}),
     "never: rounds ahead": ({"kind": "k_sqs", "depth": 1}, {}),
 }
 
@@ -104,7 +103,7 @@ def test_it_says_the_same_and_what_it_hides_is_the_airtime_of_whole_packets(name
     "scheme",
     [
         "k_sqs", {"kind": "k_sqs", "code": "enumerative", "token": "flat"}, "dense", "coupled", FLAT, "dssd",
-        "dssd_candidates", "tree", {"kind": "coupled_tree", "nodes": (8, 12)}, "rungs",
+        "tree", {"kind": "coupled_tree", "nodes": (8, 12)}, "rungs",
     ],
     ids=str,
 )  # fmt: skip
