@@ -188,8 +188,8 @@ SCENARIO = Scenario(
     },
     grid={
         "scheme": [*IN_CLOUD, "edge_only", "half_dense", FIXED, "truncated_fp16", "dense", PAPER, "k_sqs",
-                   "c_sqs", "s_q", "dssd", "skip_when_confident", "ids_only_greedy", *COUPLED,
-                   "likely_tree", "coupled_tree"],
+                   "c_sqs", "s_q", "dssd", "ids_only_greedy", *COUPLED,
+                   "coupled_tree"],
         TRIP: DELAYS,
         RATE: RATES_BPS,
     },

@@ -32,9 +32,7 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
     "pipesd": {},
     "dssd": SPARSE,
     "tree": SPARSE,
-    "likely_tree": SPARSE,
     "multi_candidate": SPARSE,
-    "skip_when_confident": SPARSE,
     "s_q": SPARSE,
 }
 """Fields of each scheme beside four drafts a round and no budget."""

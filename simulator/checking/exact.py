@@ -245,7 +245,7 @@ class Enumeration:
             return after.state, tokens
 
         guesses = _verification_points(p, received)
-        same = text[-1], len(text), drafts, received.qhat.tobytes(), received.unverified.tobytes()
+        same = text[-1], len(text), drafts, received.qhat.tobytes()
         if same not in self._results:
             self._results[same] = list(outcomes(alone, numbers, guesses))
         paths = self._results[same]

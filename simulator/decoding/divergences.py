@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from channels.codec.wire import UNSENT
-from kinds.arrays import Bools, Floats
+from kinds.arrays import Floats
 from kinds.mistakes import is_foreign
 from models.verification import (
     AnyDistribution,
@@ -99,13 +99,10 @@ class DivergenceMeter(Measurer):
             states = [sent.state, *(drafted.state for drafted in arrived)]
             raced = [raced_distribution(self._scheme, *each) for each in zip(q, states, arrived, strict=False)]
             return diverge(p, q, raced, slack, acceptance, verdict, committed, tv_outputs(round_, raced, raced))
-        unverified = decoded.unverified[: len(arrived)]
-        sent_distributions = [on_support(drafted.draft, p.shape[1]) for drafted in arrived]
-        qhat: Sequence[AnyDistribution]
-        qhat = [own if spared else one for own, one, spared in zip(q, sent_distributions, unverified, strict=True)]
+        qhat: Sequence[AnyDistribution] = [on_support(drafted.draft, p.shape[1]) for drafted in arrived]
         drawn = drawn_distributions(arrived, qhat, p.shape[1])
         outputs = tv_outputs(round_, qhat, drawn, self._corrected(p[: len(arrived)]))
-        return diverge(p, q, qhat, slack, acceptance, verdict, committed, outputs, unverified)
+        return diverge(p, q, qhat, slack, acceptance, verdict, committed, outputs)
 
     def _measure_tree(
         self, round_number: int, p: Floats, decoded: Received, verdict: TreeVerdict, committed: Tokens
@@ -185,33 +182,22 @@ def diverge(
     verdict: Verdict,
     committed: tuple[int, ...],
     outputs: Floats,
-    unverified: Bools | None = None,
 ) -> Divergences:
     """p [L+1, V]; q, qhat: of the n drafts up to the first rejected; slack [n] = alpha_n + covering bound, which
     by the triangle inequality is all that qhat may add to TV(q, p). `outputs`: of each position reached, TV(output, p),
-    nan where that is not known. `unverified` [n]: drafts that were accepted without verification, drawn from q, their
-    qhat too; they cannot be rejected, and what they commit follows q."""
-    verified = len(q)
-    spared = np.zeros(verified, dtype=bool) if unverified is None else unverified
+    nan where that is not known."""
     scratch = np.empty(p.shape[1])
     mismatch = np.array([distance(target, one, scratch) for target, one in zip(p, q, strict=False)])
-    from_qhat, moved = mismatch, np.zeros(verified)
+    from_qhat, moved = mismatch, np.zeros(len(q))
     if qhat is not q:
         from_qhat = np.array([distance(target, one, scratch) for target, one in zip(p, qhat, strict=False)])
         moved = np.array([distance(own, one, scratch) for own, one in zip(q, qhat, strict=True)])
     assert (from_qhat <= mismatch + slack + ROUNDING).all(), "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
     bound = acceptance.rejection_bound(mismatch, slack)
     positions = np.arange(len(committed))
-    off = outputs[: len(committed)].copy()
-    off[:verified][spared] = mismatch[spared]
-    with np.errstate(divide="ignore"):  # of a token that nobody verified, the verifier may think nothing
-        nll = float(-np.log(p[positions, list(committed)]).sum())
-    return Divergences.of(
-        np.array([mismatch, np.where(spared, 0.0, from_qhat), np.where(spared, 0.0, bound), moved]),
-        tv_output=float(off.sum()),
-        nll=nll,
-        unverified=spared,
-    )
+    nll = float(-np.log(p[positions, list(committed)]).sum())
+    off = float(outputs[: len(committed)].sum())
+    return Divergences.of(np.array([mismatch, from_qhat, bound, moved]), tv_output=off, nll=nll)
 
 
 def tv_outputs(

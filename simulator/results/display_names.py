@@ -25,7 +25,6 @@ NAMES: Final[dict[str, str]] = {
     "coupled": "coupled (ids only)",
     "coupled_tree": "coupled tree (ids only)",
     "ids_only_greedy": "greedy (ids only)",
-    "skip_when_confident": "unverified where sure (U-HLM)",
     "cloud_only": "cloud only",
     "edge_only": "edge only",
     "colocated": "co-located speculation",

@@ -31,11 +31,6 @@ ROUND_COLUMNS: Final = (
     RoundColumn("answered_s", "float64", "answered_s"),
     RoundColumn("drafted", "int64", "drafted"),
     RoundColumn("verified", "int64", "verified.divergences.verified"),
-    RoundColumn(
-        "unjudged", "int64", "verified.divergences.unjudged", "tokens", "unjudged_per_token",
-        "drafts committed without judgement, of a scheme that is sure of them (they are not among the verified ones) "
-        "/ output tokens",
-    ),
     RoundColumn("accepted", "int64", "verified.accepted"),
     RoundColumn("committed", "int64", "verified.tokens"),
     RoundColumn("payload_bits", "int64", "payload.bits"),

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 import numpy as np
 
-from kinds.arrays import Bools, Floats
+from kinds.arrays import Floats
 from simulator.results.columns import NamedRow
 from simulator.results.round_columns import ROUND_COLUMNS
 
@@ -97,18 +97,14 @@ class Divergences:
     rejection_bound: float = 0.0
     tv_output: float = 0.0  # TV(distribution of the committed token, p)
     nll: float = 0.0  # -ln p(token)
-    unjudged: int = 0  # drafts that were accepted without verification
     measured: Floats = field(default_factory=lambda: np.empty((4, 0)), compare=False, repr=False)
-    """[4, n]: DraftDivergences of each draft up to the first rejected, as columns; millions of rounds are remembered.
-    One that was accepted without verification could not be rejected."""
+    """[4, n]: DraftDivergences of each draft up to the first rejected, as columns, as millions are remembered."""
 
     @classmethod
-    def of(cls, measured: Floats, tv_output: float, nll: float, unverified: Bools) -> Divergences:
-        """The sums of what was measured, [4, n], of each draft that was not unverified, [n]."""
-        tv_mismatch, tv_qhat, rejection_bound, _ = measured[:, ~unverified].sum(axis=1).tolist()
-        spared = int(np.count_nonzero(unverified))
-        verified = measured.shape[1] - spared
-        return cls(verified, tv_mismatch, tv_qhat, rejection_bound, tv_output, nll, spared, measured)
+    def of(cls, measured: Floats, tv_output: float, nll: float) -> Divergences:
+        """The sums of what was measured, [4, n], of each draft."""
+        tv_mismatch, tv_qhat, rejection_bound, _ = measured.sum(axis=1).tolist()
+        return cls(measured.shape[1], tv_mismatch, tv_qhat, rejection_bound, tv_output, nll, measured)
 
     @property
     def drafts(self) -> list[DraftDivergences]:

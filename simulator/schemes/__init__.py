@@ -39,8 +39,6 @@ from simulator.schemes.rivals.half_precision import TruncatedFp16 as TruncatedFp
 from simulator.schemes.rivals.pipesd import PipeSd as PipeSd
 from simulator.schemes.rivals.remote_drafter import RemoteDrafter as RemoteDrafter
 from simulator.schemes.rivals.s_q import SQ as SQ
-from simulator.schemes.rivals.skip_when_confident import SkipWhenConfident as SkipWhenConfident
-from simulator.schemes.rivals.tree import LikelyTree as LikelyTree
 from simulator.schemes.rivals.tree import MultiCandidate as MultiCandidate
 from simulator.schemes.rivals.tree import TreeDrafts as TreeDrafts
 from simulator.schemes.rivals.tree import TreeScheme as TreeScheme

@@ -76,9 +76,3 @@ class BranchingScheme(DraftScheme):
         """How the drafts that the cloud has received hang together."""
         growth = grown(self.shapes[received.shape], self.sizes(received))
         return TokenTree(tuple(received.drafts.tolist()), tuple(growth.parents))
-
-
-def require_one_stands(name: str, acceptance: Sequence[float]) -> None:
-    """Raises ValueError unless the chances of a node's children to be the one that stands can be so."""
-    if sum(acceptance) > 1 + 1e-9:
-        raise ValueError(f"{name} = {list(acceptance)}: must sum to at most 1, one child stands")

@@ -69,7 +69,7 @@ from simulator.schemes.policy import (
 )
 from simulator.schemes.quantizer import CubicQuantizer, DualQuantizer, LogarithmicQuantizer
 from simulator.schemes.reply import DistributionReply
-from simulator.schemes.rivals.tree import LikelyTree, MultiCandidate, TreeDrafts, TreeScheme
+from simulator.schemes.rivals.tree import MultiCandidate, TreeDrafts, TreeScheme
 from simulator.schemes.sparsifier import KeepAbove, KeepByEntropy, KeepMinP, KeepRunningQuantile, KeepTopP
 
 TOKENS = 3
@@ -388,7 +388,6 @@ CASES: dict[str, Case] = {
         TreeDrafts(k=3, widths=(2,), **SMALL), is_deep, pair=THREE_TOKENS
     ),
     "tree wider than its distributions": Case(TreeDrafts(k=2, widths=(3, 2), **SMALL), is_deep),
-    "likeliest tree": Case(LikelyTree(k=2, child_acceptance=(0.5, 0.3), most_laws=2, **SMALL), branches),
     "comb of 2": Case(MultiCandidate(k=2, candidates=2, **SMALL), branches),
     "comb of 3, first distribution over budget": Case(
         MultiCandidate(k=3, candidates=3, budget_bits=8, **SMALL), lambda met: 0 < met.full < met.trees

@@ -186,7 +186,7 @@ def test_a_dry_run_sizes_a_pair_that_no_test_can_hold(done):
     [
         ("models.pair=synthetic", "models.pair = synthetic: must be a pair of networks"),
         ("workload.deadline_s=1", "scheme = k_sqs: must be one whose rounds no time decides"),
-        ("scheme=likely_tree", "must be null for a scheme that verifies trees"),
+        ("scheme=tree", "must be null for a scheme that verifies trees"),
         ("models.pair.batch.tokens=8", "must be at most the pair's context, 8 tokens"),
         ("models.pair.batch.sequences=7", "greater than or equal to 8"),
     ],

@@ -96,14 +96,6 @@ def test_a_race_is_on_the_distribution_itself(typed, q):
     assert out.splitlines()[3].split() == ["coupled", str(V), str(V), "0.0000", "0.0000", "-", "-", "-", "16"]
 
 
-@pytest.mark.parametrize("confidence", [0.9, 0.1])
-def test_a_draft_that_is_not_judged_costs_its_id(done, q, confidence):
-    scheme = f"--scheme={{kind: skip_when_confident, confidence: {confidence}}}"
-    digits = done("codec", "encode", "law.npy", scheme)
-    assert int(done("codec", "cost", "law.npy", scheme).split()[-1]) == 4 * len(digits.strip())
-    assert (q.max() < confidence) == (len(digits.strip()) > 10)
-
-
 def test_a_distribution_may_be_text(done, tmp_path):
     (tmp_path / "law.txt").write_text("0.5\n0.25\n0.25\n")
     out = done("codec", "cost", "law.txt", "--scheme=dense")

@@ -309,19 +309,17 @@ class _Story:
         if not drafted:
             return f"token {last}"
         ends_with_draft = len(drafts.committed) == accepted
-        unverified = f", {int(record.unjudged)} of them unverified" if record.unjudged else ""
         if ends_with_draft:
-            kept = f"{_all_drafts(accepted)} accepted{unverified}"
-            return f"{kept}; no token more, the next round builds on them"
+            return f"{_all_drafts(accepted)} accepted; no token more, the next round builds on them"
         if drafts.branches and not accepted:
             return f"none of the tree's {drafted} drafts accepted; {last} resampled instead"
         if drafts.branches:
             path = self.spelled([drafts.tokens[place] for place in drafts.stood])
             return f"{accepted} of the tree's {drafted} drafts accepted, the path {path}; {last} after it"
         if accepted == drafted:
-            return f"{_all_drafts(drafted)} accepted{unverified}, and {last} as a bonus"
+            return f"{_all_drafts(drafted)} accepted, and {last} as a bonus"
         rejected = f" {self.spelled(drafts.tokens[accepted : accepted + 1])}" if drafts.tokens else ""
-        kept = f"{accepted} of {counted(drafted, 'draft')} accepted{unverified};{rejected} rejected"
+        kept = f"{accepted} of {counted(drafted, 'draft')} accepted;{rejected} rejected"
         return f"{kept}, the edge resamples" if self._edge_corrects else f"{kept}, {last} resampled instead"
 
     def airing(self, sent: Airing, since_s: float) -> str:

@@ -39,7 +39,6 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("coupled_tree", {"widths": [2], "max_drafts": 10}, r"\.max_drafts = 10, nodes = 12, widths = \[2\]: make a tree"),
     ("coupled_tree", {"policy": "confidence_stop"}, r".*decides draft by draft, and a tree needs one"),
     ("coupled_tree", {"nodes": [2, 3], "widths": [2]}, r".*must be null where `nodes` has several shapes"),
-    ("likely_tree", {"child_acceptance": [0.7, 0.4]}, r": child_acceptance = \[0.7, 0.4\]: must sum to at most 1, one"),
     ("rungs", {"settings": [{}, {"sparsifier": {"kind": "top_k", "k": 5_000}}]}, r"\.settings\.1\.sparsifier\.k = 500"),
 ]  # fmt: skip
 

@@ -23,7 +23,7 @@ from simulator.timing.decoded_request import DecodedRequest
 MEMORY = Memory()
 SCHEMES: tuple[object, ...] = (
     "k_sqs", {"kind": "k_sqs", "k": 8, "max_drafts": 6}, {"kind": "c_sqs", "initial": 0.05}, "dense", "half_top_k",
-    {"kind": "c_sqs", "initial": 0.05, "carry": False}, "tree", "likely_tree", "multi_candidate", "coupled", "dssd",
+    {"kind": "c_sqs", "initial": 0.05, "carry": False}, "tree", "multi_candidate", "coupled", "dssd",
     "coupled_tree",
 )  # fmt: skip
 """Those whose rounds no time decides."""
