@@ -39,7 +39,7 @@ from simulator.decoding.cloud_session import along
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode, Full, Tokens, Tree
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes import DraftScheme, LatticeCounts, Oracle, Quantizer
+from simulator.schemes import DraftScheme, LatticeCounts, Quantizer
 from simulator.schemes.code import Packets
 from simulator.schemes.draw import Place, RequestUniforms, RoundUniforms
 from simulator.schemes.enumeration import NotEnumerableError
@@ -313,7 +313,7 @@ def _work(subject: Subject, scheme: DraftScheme, made: DraftedRound) -> tuple[st
         return "quantize", partial(scheme.quantize, q[proposal.ids])
     if field == "draw":
         return "draw", partial(scheme.draw_token, proposal, q, made.numbers, Place(1, 0, len(made.context)))
-    if field == "policy" and not isinstance(families.policy, Oracle):
+    if field == "policy":
         return "next", partial(families.policy.next, view(families.policy, made, 1), families.policy.entry(None))
     if field == "code":
         packets = scheme.packets_sharing(scheme.packets(q.size), made.numbers)

@@ -30,7 +30,6 @@ from simulator.schemes.acceptance import Received
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms, RoundUniforms
 from simulator.schemes.enumeration import NotEnumerableError
-from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import (
     Action,
     CloudDecodes,
@@ -143,7 +142,6 @@ class Enumeration:
         decoding = RequestDecoding(setting, Tree(self.prompt, ()), uniforms, lookahead=lookahead, remember=False)
         decoding.meter = Unmeasuring(decoding.drafter, setting, uniforms)
         self._drafter, self._edge, self._cloud = decoding.drafter, decoding.edge(), decoding.cloud()
-        self._foresight = decoding.foresight()
 
     def distribution(self) -> Distribution:
         """Committed continuation -> probability. Raises NotEnumerableError where the scheme asks for random numbers
@@ -327,10 +325,7 @@ class Enumeration:
             view = EdgeView(
                 now_s, seen, most, remaining, verdicts, SeenLink(), distribution, rung=rung, rungs=self.scheme.rungs
             )
-            if isinstance(policy, Oracle):
-                action, state = policy.next(view, self._foresight.rejected(node, rung), state)
-            else:
-                action, state = policy.next(view, state)
+            action, state = policy.next(view, state)
             if not isinstance(action, Wait):
                 return action, (state, verdicts)
             now_s = action.until_s

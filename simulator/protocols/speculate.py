@@ -37,7 +37,6 @@ from simulator.protocols.machine import (
     Steps,
 )
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import (
     Action,
     CloudDecodes,
@@ -97,7 +96,6 @@ class SpeculateEdge(DraftingEdge):
 
     def __init__(self, terms: Terms) -> None:
         super().__init__(terms)
-        self._foresight = terms.decoding.foresight()
         self._verdicts: tuple[SeenVerdict, ...] = ()
         self._seen_cloud = SeenCloud()
         self._hint = nan
@@ -264,11 +262,7 @@ class SpeculateEdge(DraftingEdge):
             seen.drafts_per_pass,
             self._scheme.branches,
         )
-        if isinstance(self._policy, Oracle):
-            rejected = self._foresight.rejected(drafts.node, drafts.rung)
-            action, self._policy_state = self._policy.next(view, rejected, self._policy_state)
-        else:
-            action, self._policy_state = self._policy.next(view, self._policy_state)
+        action, self._policy_state = self._policy.next(view, self._policy_state)
         if isinstance(action, CloudDecodes) and self._scheme.families.reply.edge_corrects:
             reason = "lets the cloud decode by itself, which lacks the corrections that the edge draws"
             raise ConfigError(f"policy {self._policy.kind!r}: {reason} (scheme {self._scheme.kind!r})")

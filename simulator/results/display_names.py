@@ -30,7 +30,6 @@ NAMES: Final[dict[str, str]] = {
     "colocated": "co-located speculation",
     "composed": "composed",
     "rungs": "rungs",
-    "oracle": "oracle (knows what no edge can)",
     # sparsifiers, quantizers, codes
     "all": "all of V",
     "top_k": "top-K",

@@ -11,14 +11,12 @@ from simulator.schemes.composed import Composed as Composed
 from simulator.schemes.draft_scheme import DraftScheme as DraftScheme
 from simulator.schemes.draw import Draw as Draw
 from simulator.schemes.families import Families as Families
-from simulator.schemes.foreseeing import Foreseeing as Foreseeing
 from simulator.schemes.hosted import CloudOnly as CloudOnly
 from simulator.schemes.hosted import Colocated as Colocated
 from simulator.schemes.hosted import EdgeOnly as EdgeOnly
 from simulator.schemes.ids_only_greedy import IdsOnlyGreedy as IdsOnlyGreedy
 from simulator.schemes.k_sqs import KSqs as KSqs
 from simulator.schemes.lattice_scheme import LatticeScheme as LatticeScheme
-from simulator.schemes.oracle import Oracle as Oracle
 from simulator.schemes.policies import ConfidenceStop as ConfidenceStop
 from simulator.schemes.policies import DisableByBatchSize as DisableByBatchSize
 from simulator.schemes.policies import DualThreshold as DualThreshold

@@ -32,7 +32,7 @@ from simulator.schemes.acceptance import Received, received
 from simulator.schemes.code import Load, Packets
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
 from simulator.schemes.families import Families
-from simulator.schemes.policy import Decider
+from simulator.schemes.policy import Policy
 from simulator.schemes.sparsifier import State
 
 
@@ -109,7 +109,7 @@ class DraftScheme(Scheme):
     @property
     def plans(self) -> bool:
         """Whether its policy tells the length of a round before it begins, whatever it has seen."""
-        return type(self.families.policy).plan is not Decider.plan
+        return type(self.families.policy).plan is not Policy.plan
 
     @property
     def carries(self) -> bool:

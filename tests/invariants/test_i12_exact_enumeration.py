@@ -36,7 +36,6 @@ from simulator.schemes import (
     DraftScheme,
     Dssd,
     DualThreshold,
-    Foreseeing,
     HalfDense,
     IdsOnlyGreedy,
     KSqs,
@@ -49,7 +48,6 @@ from simulator.schemes import (
     UcbSpecStop,
 )
 from simulator.schemes.draw import FromUnquantized
-from simulator.schemes.foreseeing import GoodputTold
 from simulator.schemes.policies.disable_by_batch_size import DisableByBatchSize
 from simulator.schemes.policies.goodput import Goodput
 from simulator.schemes.policies.learned import Learned
@@ -138,16 +136,6 @@ class Taught(Goodput):
 
     def entry(self, last: PolicyState | None) -> PolicyState:
         return taught(self.decode_s, self.bps)
-
-
-class TaughtTold(GoodputTold):
-    """The oracle likewise."""
-
-    kind: Literal["taught_told_in_tests"] = "taught_told_in_tests"  # type: ignore[assignment]
-    decode_s: float = 5.0
-
-    def entry(self, last: PolicyState | None) -> PolicyState:
-        return taught(self.decode_s, 1e3)
 
 
 class OfTheDrafter(DistributionReply):
@@ -282,12 +270,6 @@ def drafted_under(policy: Goodput) -> Rungs:
     return Rungs.model_validate({"settings": SHARP_OR_FINE, "max_drafts": 2, "policy": policy})
 
 
-def foreseen(decode_s: float) -> Foreseeing:
-    """Rounds that an oracle decides, over a cloud that decodes as fast by itself."""
-    oracle = TaughtTold(decode_s=decode_s)
-    return Foreseeing.model_validate({"settings": SHARP_OR_FINE, "max_drafts": 2, "oracle": oracle})
-
-
 def edge_corrects(scheme, met=lambda met: met.owed > 0, tokens=TOKENS, *, slow=False):
     """A scheme whose edge draws the corrections from p in single precision."""
     return Case(scheme, met, tokens, slow, off=tokens * 2.0**-24)
@@ -358,8 +340,6 @@ CASES: dict[str, Case] = {
     "goodput while it learns": Case(drafted_under(Goodput(learning_rounds=1)), lambda met: met.rungs == {0, 1}),
     "goodput, distributions end rounds": Case(drafted_under(Taught()), some_are_stopped),
     "goodput, the cloud is left to itself": Case(drafted_under(Taught(decode_s=0.01)), lambda met: met.alone > 0),
-    "an oracle that drafts": Case(foreseen(decode_s=5.0), lambda met: met.second_drafts > 0),
-    "an oracle that leaves the cloud to itself": Case(foreseen(decode_s=0.01), lambda met: met.alone > 0),
     **{
         f"{name}{length}": case
         for name, slow, scheme in (

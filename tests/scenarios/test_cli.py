@@ -260,7 +260,7 @@ FEWER = {
     ],
     "thresholds": ["--grid=models.temperature=0.5,1.1", f"--grid=scheme.sparsifier={','.join(CURVES)}"],
     "adaptive": [
-        f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}},{{kind: oracle, {RUNGS}}}",
+        f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}}",
         UNTUNED,
     ],
     "fading": [TWO_KINDS, "--grid=uplink.rate.mean_snr_db=-20,0"],
