@@ -29,7 +29,6 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
     "coupled_tree": {},
     "ids_only_greedy": {},
     "remote_drafter": {},
-    "pipesd": {},
     "dssd": SPARSE,
     "tree": SPARSE,
     "multi_candidate": SPARSE,

@@ -18,7 +18,6 @@ NAMES: Final[dict[str, str]] = {
     "s_q": "S-Q",
     "dssd": "DSSD",
     "half_dense": "dense fp16",
-    "pipesd": "PipeSD",
     "remote_drafter": "remote drafter (ids only)",
     "half_top_k": "top-K fp16 (TK-SLT)",
     "truncated_fp16": "top-K fp16 (TK-SLT)",

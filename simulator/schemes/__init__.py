@@ -19,7 +19,6 @@ from simulator.schemes.k_sqs import KSqs as KSqs
 from simulator.schemes.lattice_scheme import LatticeScheme as LatticeScheme
 from simulator.schemes.policies import ConfidenceStop as ConfidenceStop
 from simulator.schemes.policies import DisableByBatchSize as DisableByBatchSize
-from simulator.schemes.policies import DualThreshold as DualThreshold
 from simulator.schemes.policies import Goodput as Goodput
 from simulator.schemes.policies import QsHeuristic as QsHeuristic
 from simulator.schemes.policies import RunningAcceptance as RunningAcceptance
@@ -34,7 +33,6 @@ from simulator.schemes.rivals.dense import Dense as Dense
 from simulator.schemes.rivals.dssd import Dssd as Dssd
 from simulator.schemes.rivals.half_precision import HalfDense as HalfDense
 from simulator.schemes.rivals.half_precision import TruncatedFp16 as TruncatedFp16
-from simulator.schemes.rivals.pipesd import PipeSd as PipeSd
 from simulator.schemes.rivals.remote_drafter import RemoteDrafter as RemoteDrafter
 from simulator.schemes.rivals.s_q import SQ as SQ
 from simulator.schemes.rivals.tree import MultiCandidate as MultiCandidate

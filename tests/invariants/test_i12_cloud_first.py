@@ -134,7 +134,7 @@ def test_i12_a_join_that_looks_at_the_token_being_drawn_bends_the_distribution(m
 
 MORE: dict[str, object] = {
     "dssd": {"kind": "dssd", "k": 2},
-    "pipesd": {"kind": "pipesd"},
+    "parts": {"kind": "half_dense", "partial": True},
     "remote_drafter": {"kind": "remote_drafter", "depth": 0},
     "dense": {"kind": "dense", "resolution": 5},
     "half_top_k": {"kind": "truncated_fp16", "policy": "fixed_length", "k": 2},

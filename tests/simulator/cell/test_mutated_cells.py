@@ -82,7 +82,7 @@ def bases() -> list[dict[str, Any]]:
         cell("k_sqs", workload=crowd, fleet=[{"count": 1}, {"count": 2, "scheme": "dense", "uplink": link(1e4)}]),
         cell(trees, workload=short, uplink=told, downlink=ruled),
         cell("dssd", workload=short, edge={"drafts_per_pass": 2}, uplink=ruled),
-        cell("pipesd", workload={**short, "devices": 2}, uplink=parts),
+        cell({"kind": "half_dense", "partial": True}, workload={**short, "devices": 2}, uplink=parts),
         cell({**composed, "policy": "ucb_specstop"}, workload=short, cloud={"drafts_per_pass": 2}, downlink=told),
         cell("k_sqs", workload=crowd, uplink=slots, downlink=link(1e5, sharing="csma")),
         cell("k_sqs", workload=crowd, uplink=link(1e5, sharing="aloha"), downlink=slots),

@@ -32,7 +32,7 @@ OTHERS: tuple[object, ...] = (
     *({"kind": "composed", "sparsifier": {"kind": "top_k", "k": 4}, "policy": policy}
       for policy in ("running_acceptance", "confidence_stop", "goodput")), "cloud_only", "colocated", "edge_only",
     {"kind": "coupled", "cloud_first": True},
-    {"kind": "coupled_tree", "cloud_first": True, "policy": {"kind": "goodput", "learning_rounds": 1}}, "pipesd",
+    {"kind": "coupled_tree", "cloud_first": True, "policy": {"kind": "goodput", "learning_rounds": 1}},
     "remote_drafter", {"kind": "composed", "policy": {"kind": "ucb_specstop", "longest": 3}},
 )  # fmt: skip
 HEADERS: tuple[object, ...] = (
