@@ -15,8 +15,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from channels.link.rates import SECOND, Curve, Position, Rate
+from channels.link.rates import Curve, Position, Rate
 from channels.uniforms import Uniforms
+
+JOINS = 1 << 62
+"""Added to the round in the address of a message by which a device joins a cloud that decodes."""
 
 
 class TwoState(Rate):
@@ -50,7 +53,7 @@ class _ByRound(Curve):
 
     def _bps(self, position: Position) -> float:
         device, request, message = position.message
-        rounds = range(1, max(0, message) % SECOND + 1)  # a second message of a round finds the state of its first
+        rounds = range(1, max(0, message) % JOINS + 1)
         state = self._uniform(device, request, 0) >= 0.5
         changes = sum(self._uniform(device, request, number) >= self._rate.stays for number in rounds)
         return self._rate.bps[(state + changes) % 2]

@@ -18,12 +18,15 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
     "Mobility": frozenset({"periodic", "random", "scheduled", "still"}),
     "Oracle": frozenset({"goodput_told"}),
     "Pair": frozenset({"random_weights"}),
+    "Policy": frozenset({"dual_threshold"}),
     "QueueOrder": frozenset({"earliest_deadline"}),
     "Rate": frozenset({"markov", "markov_per_message"}),
     "Relocation": frozenset({"kept", "moved", "read_again"}),
     "Reply": frozenset({"candidates", "certified"}),
     "Routing": frozenset({"round_robin", "shortest_queue"}),
-    "Scheme": frozenset({"asym", "dssd_candidates", "likely_tree", "mirrored", "oracle", "skip_when_confident"}),
+    "Scheme": frozenset(
+        {"asym", "dssd_candidates", "likely_tree", "mirrored", "oracle", "pipesd", "skip_when_confident"}
+    ),
     "Sharing": frozenset({"aloha", "csma"}),
 }
 """Kinds, by the name of their family."""

@@ -1,19 +1,13 @@
-"""Texts whose next-token distributions are computed from the tokens, without a network, and texts that drift: each
-logit with a normal number of its own, decided by text and token, as another library or precision would have it (float32
-sums in another order some 1e-6, half precision 1e-3 to 1e-2)."""
+"""Texts whose next-token distributions are computed from the tokens, without a network."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import blake2b
 
 import numpy as np
 
 from kinds.arrays import Floats
 from models.interface import (
-    CachedText,
-    Distributions,
-    LanguageModel,
     TokenTree,
     require_text,
     require_tree,
@@ -76,45 +70,3 @@ class ComputedModel:
 
     def open(self, temperature: float) -> ComputedText:
         return ComputedText(self._write_at(temperature), self.vocabulary, self.context_tokens)
-
-
-def open_drifted(model: LanguageModel, temperature: float, drift: float) -> CachedText:
-    """As `LanguageModel.open`, with logits off by `drift`; greedy distributions stay as they are."""
-    text = model.open(temperature)
-    return DriftedText(text, drift / temperature) if temperature > 0 and drift > 0 else text
-
-
-class DriftedText:
-    """A `CachedText` whose log distributions are off by `drift`."""
-
-    def __init__(self, text: CachedText, drift: float) -> None:
-        self._text = text
-        self._drift = drift
-
-    @property
-    def cached(self) -> tuple[int, ...]:
-        return self._text.cached
-
-    def distributions(self, tokens: tuple[int, ...], last: int) -> Distributions:
-        distributions = self._text.distributions(tokens, last).copy()
-        for row, end in zip(distributions, range(len(tokens) - last + 1, len(tokens) + 1), strict=True):
-            self._move(row, tokens[:end])
-        return distributions
-
-    def tree_distributions(self, tokens: tuple[int, ...], tree: TokenTree) -> Distributions:
-        distributions = self._text.tree_distributions(tokens, tree).copy()
-        for node, row in enumerate(distributions, start=-1):
-            self._move(row, (*tokens, *tree.along(tree.path_to(node))))
-        return distributions
-
-    def graft(self, path: tuple[int, ...]) -> None:
-        self._text.graft(path)
-
-    def crop(self, length: int) -> None:
-        self._text.crop(length)
-
-    def _move(self, distribution: Floats, text: tuple[int, ...]) -> None:
-        key = blake2b(np.array(text, dtype="<i8").tobytes(), digest_size=16).digest()
-        normals = np.random.Generator(np.random.Philox(key=np.frombuffer(key, dtype="<u8").astype(np.uint64)))
-        distribution *= np.exp(self._drift * normals.standard_normal(distribution.size))
-        distribution /= distribution.sum()

@@ -27,7 +27,7 @@ what its dense form gives.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -146,38 +146,6 @@ def residual(p: Floats, qhat: AnyDistribution) -> Floats:
     else:
         beyond = np.maximum(p - qhat, 0.0)
     return beyond if beyond.max() > 0 else p
-
-
-def candidates_below(p: Floats, rejected: int, resolution: int, uniforms: Iterable[float]) -> Iterator[tuple[int, int]]:
-    """Candidates for the correction by whoever knows p [V] and not qhat = count / ell: rejection sampling, dealt out.
-
-    A point (y, v) uniform under the graph of p stands where it is above that of qhat: y then follows the residual
-    max(0, p - qhat) (von Neumann). As counts are whole, v >= qhat(y) says that c = floor(ell v) >= count(y): the pairs
-    (y, c) are yielded, and the first with c >= count(y) is to be taken; an id without a count always is. Each point is
-    uniform under p where it is not refused yet, if all before it were: not over the rejected id, whose
-    p(d) < qhat(d), and over y not below (c + 1) / ell, since count(y) >= c + 1 there. All that is left out lies below
-    qhat, so the first that stands is uniform between the graphs as ever, in fewer trials: the same id halves what is
-    left of it. 1 / TV(p, qhat) is the mean without that, an upper bound with it.
-
-    `resolution`: ell. `uniforms` in [0, 1), one a candidate. c is at most ell - 1, the most that another count than d's
-    can be. Ends when all is refused: at p itself but for rounding, which decides as `residual` does there. In float64 a
-    chance is off by the rounding of the running sum, as `inverse_cdf` is; who is taken is a matter of whole numbers.
-    """
-    weights, floors = p.copy(), dict[int, int]()
-    weights[rejected] = 0.0
-    for u in uniforms:
-        ends = np.cumsum(weights)
-        if not ends[-1] > 0:
-            return
-        token = inverse_cdf(weights, u)
-        begin = float(ends[token - 1]) if token else 0.0
-        above = min(max(0.0, u * float(ends[-1]) - begin), float(weights[token]))
-        height = min(floors.get(token, 0) + int(resolution * above), resolution - 1)
-        yield token, height
-        floors[token] = height + 1
-        weights[token] = max(0.0, float(p[token]) - (height + 1) / resolution)
-        if height == resolution - 1:
-            weights[token] = 0.0
 
 
 def output_distribution(p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None) -> Floats:

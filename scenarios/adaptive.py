@@ -2,7 +2,6 @@
 
 The pair accepts four drafts of five and the verifier takes 43 ms a pass (70B on two GPUs), so whether to draft at all
 depends on the link. A fading one has a new rate every 10 s, of one LTE resource block at a mean of 24 to 155 kbit/s.
-`oracle` knows before each draw how likely the draft is rejected, which no edge can: a limit.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ UNSURE = {"kind": "confidence_stop", "threshold": 0.1}
 POLICIES = [UNSURE, "qs_heuristic", "running_acceptance", "ucb_specstop", "goodput"]
 RATES = [{"kind": "constant", "bps": bps} for bps in (3e3, 10e3, 30e3, 100e3, 1e6)]
 FADES = [{"kind": "rayleigh", "coherence_s": 10.0, "mean_snr_db": db} for db in (-10.0, -5.0, 0.0)]
-POLICY, LOOKING, LIMIT = "scheme.policy.kind", "goodput", "oracle"
+POLICY, LOOKING = "scheme.policy.kind", "goodput"
 FIXED = ("cloud_only", "k_sqs")
 PLACE = ("uplink.rate.kind", "workload.devices")
 
@@ -65,16 +64,6 @@ def beside_better(table: pd.DataFrame, axis: str | None) -> str:
         f"the policy {called(LOOKING)} is seen slower than the better of {' and '.join(map(called, FIXED))} at "
         f"{seen - lower} of {len(found)} links and loads, faster at {lower}; at worst {briefly(worst.found)} ({where})"
     )
-
-
-@asks(LATENCY)
-def against_limit(table: pd.DataFrame, axis: str | None) -> str:
-    """How far is the policy from the oracle, at the least and at the most?"""
-    clauses = []
-    for name, found in excesses(table, axis, [LIMIT]):
-        least, most = (pick(found, key=lambda each: each.found.size) for pick in (min, max))
-        clauses.append(f"{name}{percent(least.found)}{least.where} to {percent(most.found)}{most.where}")
-    return listed(f"{LOOKING} against the {LIMIT}, which knows what no edge can, {title(LATENCY)}", clauses)
 
 
 def excesses(table: pd.DataFrame, axis: str | None, rivals: Sequence[str]) -> list[tuple[str, list[Excess]]]:
@@ -123,8 +112,7 @@ SCENARIO = Scenario(
         "downlink.arq": "selective_repeat",
     },
     grid={
-        "scheme": ["cloud_only", "k_sqs", *({"kind": "rungs", "settings": KEPT, "policy": each} for each in POLICIES),
-                   {"kind": "oracle", "settings": KEPT}],
+        "scheme": ["cloud_only", "k_sqs", *({"kind": "rungs", "settings": KEPT, "policy": each} for each in POLICIES)],
         "workload.devices": [1, 4],
         "uplink.rate": [*RATES, *FADES],
     },
@@ -139,7 +127,7 @@ SCENARIO = Scenario(
     ),
     hidden=("uplink.rate.bps", "uplink.rate.mean_snr_db"),
     answer=beside_better,
-    findings=(against_limit, against_better,),
+    findings=(against_better,),
     figures=("latency", "breakdown"),
 )  # fmt: skip
 

@@ -33,7 +33,7 @@ SCHEMES = [
     for scheme in (
         {"kind": "k_sqs", **PAPER, "label": "K-SQS in the paper's code"}, {"kind": "k_sqs", "label": "K-SQS, coded"},
         {**THRESHOLD, **PAPER, "label": "C-SQS in the paper's code"}, {**THRESHOLD, "label": "C-SQS, coded"},
-        {"kind": "coupled"}, {"kind": "mirrored"}, {"kind": "dense"},
+        {"kind": "coupled"}, {"kind": "dense"},
     )
 ]  # fmt: skip
 

@@ -172,7 +172,7 @@ SCENARIO = Scenario(
     base={"models.pair": "sotu", "workload.requests": 2, "workload.output_tokens": 32},
     grid={
         "scheme": ["cloud_only", "colocated", "edge_only", "dense", {"kind": "k_sqs", "k": 4}, "c_sqs", "coupled",
-                   "coupled_tree", "dssd_candidates"],
+                   "coupled_tree"],
         "uplink,downlink": LINKS,
     },
     axis="uplink.label",

@@ -33,7 +33,6 @@ PAPER = {"kind": "k_sqs", "code": "enumerative"}
 RIVAL = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
 FIXED = {"kind": "truncated_fp16", "policy": "fixed_length"}
 COUPLED = [{"kind": "coupled", "token": token} for token in ("flat", "raced")]
-MIRRORED = {"kind": "mirrored", "quantizer": {"kind": "lattice", "resolution": 4096}}  # finer for no bits
 
 AIR = ("payload_bits_per_token", "reply_bits_per_token", "uplink_bits_per_token", "downlink_bits_per_token")
 """Bits a token: what is sent each way, and all that the links carry."""
@@ -189,9 +188,7 @@ SCENARIO = Scenario(
     },
     grid={
         "scheme": [*IN_CLOUD, "edge_only", "half_dense", FIXED, "truncated_fp16", "dense", PAPER, "k_sqs",
-                   "c_sqs", "s_q", "dssd", "asym", "skip_when_confident", "ids_only_greedy", *COUPLED, MIRRORED,
-                   "likely_tree", "coupled_tree", "dssd_candidates",
-                   "tree", "multi_candidate"],
+                   "c_sqs", "s_q", "dssd", "ids_only_greedy", *COUPLED, "coupled_tree", "tree", "multi_candidate"],
         TRIP: DELAYS,
         RATE: RATES_BPS,
     },

@@ -29,15 +29,9 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
     "coupled_tree": {},
     "ids_only_greedy": {},
     "remote_drafter": {},
-    "pipesd": {},
-    "mirrored": {},
     "dssd": SPARSE,
-    "dssd_candidates": {"resolution": 100},
-    "asym": SPARSE,
     "tree": SPARSE,
-    "likely_tree": SPARSE,
     "multi_candidate": SPARSE,
-    "skip_when_confident": SPARSE,
     "s_q": SPARSE,
 }
 """Fields of each scheme beside four drafts a round and no budget."""

@@ -33,7 +33,7 @@ from simulator.results.columns import BREAKDOWN_MEANINGS
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import unit
-from simulator.schemes import Acceptance, Code, Draw, Oracle, Policy, Quantizer, Reply, Sparsifier
+from simulator.schemes import Acceptance, Code, Draw, Policy, Quantizer, Reply, Sparsifier
 from simulator.sites.site_draws import SiteDraw
 
 ROOT: Final = Path(__file__).parents[1]
@@ -48,7 +48,7 @@ PAGES: Final = {
 """Which page has which tables."""
 HEADLINE: Final = ("latency_per_token_s", "ttft_s", "payload_bits_per_token", "acceptance_rate", "tv_output")
 """The metrics that a newcomer meets first."""
-SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Oracle, Acceptance, Reply)
+SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Acceptance, Reply)
 OTHER_FAMILIES: Final = (
     Rate, Loss, Delay, Arq, Sharing, Listening, Latency, Pair, Workload, Batching,
     QueueOrder, Routing, Admission, Amount, Downtime, SiteDraw,

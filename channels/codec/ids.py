@@ -1,4 +1,4 @@
-"""Token ids where no distribution goes with them: packets of ids, replies, and ids for one who has the distributions.
+"""Token ids where no distribution goes with them: packets of ids, and replies.
 
 A packet holds n ids, 1 to m = max_drafts, in the coder of module `packet`. First n: of 4 (m - 1), n = m is the first
 3 (m - 1), as most rounds are full, every other n one, ascending; nothing where m = 1. Then each id by `code_ids` of
@@ -9,18 +9,11 @@ Coded feedback: how many drafts are accepted, then the token after them by `id_d
 the first UNARY drafts in turn: it is rejected, 1 of 4, or accepted, 3 of 4, up to the first that is rejected; where all
 UNARY are accepted, how many more, uniform in 0..m - UNARY. The token follows the committed ids and the accepted drafts.
 To leave out the rejected draft, which no correction is, would save a tenth of a bit, and is not done.
-
-Drafted ids, for a receiver that holds the distributions they were drawn from: drafts - 1, uniform below max_drafts;
-then each drafted id, the symbol of its count among the counts of its draft in id order, so at -log2 qhat. The receiver
-must have the distribution of each draft, which may depend on the drafts before it, to read on. A checksum shows whether
-both ends have the same: BLAKE2b of, for each draft, id and size, then support and counts, all as int64, little-endian,
-cut to some bits. Two different rounds have the same one with probability 2^-bits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 from math import ceil, log2
 
 import numpy as np
@@ -43,8 +36,7 @@ from channels.codec.coder.arithmetic import (
     written,
 )
 from channels.codec.context_coded.expected_tokens import WINDOW
-from channels.codec.context_coded.packet_walk import CODED, read_id, write_ids
-from channels.codec.draft import CodecError, Draft, Format, check_accepted, check_token, close, integers, latest
+from channels.codec.draft import CodecError, Format, check_accepted, check_token, close, integers, latest
 from channels.codec.id_distribution import bound_bits, code_ids, code_raced_id, dearest, raced_bound_bits
 from kinds.arrays import Bytes, Ints
 
@@ -195,55 +187,3 @@ def code_accepted(io: Machine, buffer: Bytes, accepted: int, most: int) -> int:
         if io[FAILED] or not bit(io, buffer, int(accepted > number), FALLS):
             return number
     return UNARY + uniform(io, buffer, accepted - UNARY, most - UNARY + 1) if most > UNARY else most
-
-
-DistributionAfter = Callable[[tuple[int, ...]], tuple[Ints, Ints]]
-"""distribution_after(ids): support and positive counts, int64 [K], of the draft that follows these."""
-
-
-def encode_drafted(drafts: Sequence[Draft], max_drafts: int) -> bytes:
-    """The ids of 1 to max_drafts drafts. Raises CodecError where there are others."""
-    if not 1 <= len(drafts) <= max_drafts:
-        raise CodecError(f"{len(drafts)} drafts: a packet holds 1 to {max_drafts}")
-    io, buffer = machine(ENCODE), np.empty(8 + 5 * len(drafts), dtype=np.uint8)  # an id takes 32 bits at most
-    uniform(io, buffer, len(drafts) - 1, max_drafts)
-    for draft in drafts:
-        write_ids(io, buffer, draft.support.copy(), draft.counts.copy(), np.array([draft.token]), CODED, 0)
-    return written(io, buffer)
-
-
-def count_drafted(payload: bytes, max_drafts: int) -> int:
-    """How many ids are in a packet, 1 to max_drafts: all that can be known without the distributions. Raises
-    CodecError where there is no such number."""
-    io, _, number = _read_number(payload, max_drafts)
-    if io[FAILED]:
-        raise CodecError(f"payload of {len(payload)} bytes: no ids of 1 to {max_drafts} drafts")
-    return number
-
-
-def decode_drafted(payload: bytes, max_drafts: int, distribution_after: DistributionAfter) -> tuple[Draft, ...]:
-    """The drafts of a packet, whose distributions are asked for one by one. Raises CodecError on all that
-    `encode_drafted` cannot have produced of drafts with these distributions."""
-    io, buffer, number = _read_number(payload, max_drafts)
-    drafts: list[Draft] = []
-    while len(drafts) < number and not io[FAILED]:
-        support, counts = distribution_after(tuple(draft.token for draft in drafts))
-        token = read_id(io, buffer, support.copy(), counts.copy(), CODED, 0)
-        drafts.append(Draft(token, support, counts))
-    close(io, buffer, "payload", "no ids of drafts with these distributions")
-    return tuple(drafts)
-
-
-def _read_number(payload: bytes, max_drafts: int) -> tuple[Machine, Bytes, int]:
-    io, buffer = reader(payload)
-    return io, buffer, 1 + uniform(io, buffer, 0, max_drafts)
-
-
-def checksum(drafts: Sequence[Draft], bits: int) -> bytes:
-    """Returns a checksum of ids, supports and counts, in so many bits, a multiple of 8."""
-    digest = blake2b(digest_size=bits // 8)
-    for draft in drafts:
-        digest.update(np.array([draft.token, draft.support.size], dtype="<i8").tobytes())
-        digest.update(draft.support.astype("<i8").tobytes())
-        digest.update(draft.counts.astype("<i8").tobytes())
-    return digest.digest()

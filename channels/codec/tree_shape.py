@@ -60,37 +60,14 @@ class TreeShape:
         return cls((width, *only * (levels - 1), *[0] * width))
 
     @classmethod
-    def likeliest(cls, acceptance: Sequence[float], distributions: int, levels: int) -> TreeShape:
-        """Returns, of all shapes with so many distributions, or fewer in so many levels, that of the most accepted
-        tokens in the mean.
-
-        acceptance: P(child k is the one that stands | its parent stands), of each distribution's children in their
-        order. A distribution is worth the probability that its node is reached, a product along the path, and no node
-        is reached more often than its parent: the distributions of the likeliest nodes make a tree, and the best one.
-        Sequoia (arXiv 2402.12374) asks the same of so many nodes, by dynamic programming; here a distribution is what
-        costs bits.
-        """
-        reached: list[tuple[float, int, tuple[int, ...]]] = [
-            (-1.0, 0, ())
-        ]  # negative probability, level, ranks along the path
-        chosen = set[tuple[int, ...]]()
-        while reached and len(chosen) < distributions:
-            _require_few((len(chosen) + 1) * len(acceptance))
-            probability, level, path = heappop(reached)
-            chosen.add(path)
-            if level + 1 < levels:
-                for rank, stands in enumerate(acceptance):
-                    heappush(reached, (probability * stands, level + 1, (*path, rank)))
-        return cls._of({(*path, rank) for path in chosen for rank in range(len(acceptance))}, len(acceptance))
-
-    @classmethod
     def likeliest_nodes(cls, hits: Sequence[float], nodes: int, levels: int) -> TreeShape:
         """Returns, of all shapes of so many nodes, or fewer in so many levels, that of the most accepted tokens in the
         mean.
 
         hits: P(the child of this rank is the one that stands | its parent stands); a child counts for the product along
-        its path, as in `likeliest`, and a node's children are its earliest ones: later ones that are likelier would
-        count for less, as if hits did not rise. Here a node is what costs bits.
+        its path, since no node is reached more often than its parent, and a node's children are its earliest ones:
+        later ones that are likelier would count for less, as if hits did not rise. Sequoia (arXiv 2402.12374) finds
+        such shapes by dynamic programming.
         """
         _require_few(nodes)
         falling = list(accumulate(hits, min))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from math import inf
-from typing import Annotated, ClassVar, Final, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -20,9 +20,6 @@ from kinds.mistakes import Rule, broken_rule, is_number
 
 MessageIndex = tuple[int, int, int]
 """(device, request, round): the address of a message. Below round 0 are messages of no round."""
-SECOND: Final = 1 << 32
-"""Added to the round in the index of a message that a round sends beside its first one in that direction: it has random
-numbers of its own, and its header states what it is."""
 Start = Annotated[
     float | None,
     Field(

@@ -20,7 +20,7 @@ from scenarios.findings.wording import counted, limits_in_words, would_show
 from simulator.results.columns import CI_SUFFIX, CLASS, CURVE, N_SUFFIX
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import CONFIDENCE, Difference, paired, varying
-from simulator.results.lossy_schemes import UNKNOWN, limit_curves, lossy_curves, marks
+from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marks
 from simulator.results.unanswered_requests import complete, of_answered, percent, share
 from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, unit
 
@@ -182,7 +182,7 @@ def _groups(
     entry: Callable[[pd.Series[float], str], TableEntry], *, descending: bool = False,
 ) -> tuple[list[TableGroup], list[Difference]]:  # fmt: skip
     """The rows by setting, each group ranked, those that are not ranked last."""
-    lossy, limits = marks(shown), limit_curves(shown)
+    lossy = marks(shown)
     order, groups, unclear = [at for at, _ in rows_along(shown, axis)], list[TableGroup](), list[Difference]()
     for setting, part, called in settings_apart(shown, axis):
         found: dict[tuple[str, object], TableEntry] = {}
@@ -192,7 +192,7 @@ def _groups(
             named = zip(rows[CURVE].astype(str), (row for _, row in rows.iterrows()), strict=True)
             found |= {(name, at): entry(row, marked.get(name, "")) for name, row in named}
         worth = {
-            str(curve): (curve in lossy, curve in limits, _middle(rows[metric], descending=descending))
+            str(curve): (curve in lossy, _middle(rows[metric], descending=descending))
             for curve, rows in part.groupby(CURVE, sort=False)
         }
         lines = [
@@ -254,7 +254,7 @@ def _ranking(shown: pd.DataFrame, groups: Sequence[TableGroup], less: Sequence[D
         legend.append(
             f"lossy{' or not known to be lossless' if unknown else ''}: text is not the verifier's, not ranked"
         )
-    return [*legend, *(["a limit no edge reaches: not ranked"] if limit_curves(shown) else [])]
+    return legend
 
 
 def _seeds(shown: pd.DataFrame, metric: str) -> str:
@@ -270,7 +270,7 @@ def _seeds(shown: pd.DataFrame, metric: str) -> str:
 
 def _unranked(shown: pd.DataFrame) -> list[str]:
     lossy = lossy_curves(shown)
-    return [*limit_curves(shown), *(lossy if len(lossy) < shown[CURVE].nunique() else [])]
+    return lossy if len(lossy) < shown[CURVE].nunique() else []
 
 
 def _none_answered(summary: pd.DataFrame, metric: str) -> pd.Series[bool]:

@@ -16,7 +16,7 @@ from scenarios.findings.rejections import BOUND, BOUND_NOTE
 from scenarios.findings.wording import counted
 from simulator.results.columns import CI_SUFFIX, CURVE, N_SUFFIX
 from simulator.results.intervals import CONFIDENCE
-from simulator.results.lossy_schemes import limit_curves, lossy_curves, marked
+from simulator.results.lossy_schemes import lossy_curves, marked
 from simulator.results.unanswered_requests import ANSWERED, of_answered, percent, share
 from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, unit
 
@@ -96,7 +96,6 @@ def _with_something(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[HeadlineEntry | None]:
     lossy = {*lossy_curves(part)} if len({*lossy_curves(part)}) < len(names) else set()
-    limits = limit_curves(part)
     found: dict[str, HeadlineEntry] = {}
     for _, row in part.iterrows():
         lacking = share(row) if of_answered(metric) else 0.0
@@ -108,7 +107,7 @@ def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[Head
     rivals = {
         name: each.mean
         for name, each in found.items()
-        if name not in {*lossy, *limits} and not each.unanswered and not each.capped and not math.isnan(each.mean)
+        if name not in lossy and not each.unanswered and not each.capped and not math.isnan(each.mean)
     }
     least = min(rivals.values()) if rivals and len(names) > 1 else math.nan
     stars = {name for name, mean in rivals.items() if mean == least}
@@ -129,7 +128,6 @@ def _explained(table: pd.DataFrame, entries: EntryGrid, names: Sequence[str], me
     if any(entry.lowest for entry in shown):
         lossless = 0 < len(lossy_curves(table)) < len(names)
         line += "; * lowest mean" + (" of the lossless" if lossless else "")
-        line += ", limits apart" if limit_curves(table) else ""
     if metric == BOUND:
         line += f"\non what is expected, TV(qhat, p): {BOUND_NOTE}"
     if any(entry.unanswered > 0 for row in entries for entry in row if entry is not None):

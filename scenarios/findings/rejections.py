@@ -28,13 +28,13 @@ def beyond_chance(sums: pd.DataFrame, curves: Mapping[str, str], copies: Mapping
     """The curves of which a cell's rejections are more than BEYOND standard deviations from the sum of TV(qhat, p) over
     its verified drafts, each with its farthest cell; "" where none is.
 
-    sums: by cell, the columns verified, unverified, accepted and tv_qhat added up over its rounds. curves: the name of
+    sums: by cell, the columns verified, accepted and tv_qhat added up over its rounds. curves: the name of
     each cell's curve. copies: of the cells to look at, how many requests share text and random numbers.
     """
     farthest = dict[str, tuple[float, str]]()
     for cell, row in sums[(sums["verified"] > 0) & sums.index.isin([*copies])].iterrows():
         curve, expected = curves[str(cell)], row["tv_qhat"]
-        rejected = row["verified"] + row["unjudged"] - row["accepted"]
+        rejected = row["verified"] - row["accepted"]
         variance = max(LEAST_VARIANCE, expected * (1 - expected / row["verified"]))  # the sum of TV (1 - TV), at most
         apart = abs(rejected - expected) / np.sqrt(copies[str(cell)] * variance)
         if apart > max(BEYOND, farthest.get(curve, (0.0, ""))[0]):

@@ -62,7 +62,7 @@ class Scheme(Choice, family=True):
 
     @property
     def drafts_in_cloud(self) -> bool:
-        """Whether the cloud has a drafter too, which makes them, or makes their distributions again."""
+        """Whether the cloud has a drafter, which makes them."""
         return self.protocol == "stream" and self.drafts > 0
 
     @property

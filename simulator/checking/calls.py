@@ -23,7 +23,7 @@ from kinds.arrays import Floats
 from kinds.mistakes import shown
 from simulator.checking.subjects import Subject, subjects
 from simulator.decoding.cloud_session import along
-from simulator.schemes import DraftScheme, Oracle
+from simulator.schemes import DraftScheme
 from simulator.schemes.draw import Place, Proposal, RequestUniforms, RoundUniforms
 from simulator.schemes.policy import EdgeView, Policy, SeenDraft, SeenLink, SeenVerdict, Send
 from simulator.schemes.sparsifier import State
@@ -122,8 +122,6 @@ def _of_the_ends(scheme: DraftScheme, vocabulary: int, made: DraftedRound) -> It
 
 def _of_the_policy(scheme: DraftScheme, made: DraftedRound) -> Iterator[Call]:
     policy = scheme.families.policy
-    if isinstance(policy, Oracle):
-        return
     yield Call("plan", partial(policy.plan, DRAFTS))
     state = policy.entry(None)
     for count in range(DRAFTS):
@@ -145,7 +143,7 @@ def view(policy: Policy, made: DraftedRound, count: int) -> EdgeView:
 def sent_length(scheme: DraftScheme, made: DraftedRound) -> int:
     """How many of a round's drafts the scheme would send, as its policy goes by the drafts before."""
     policy, most = scheme.families.policy, min(scheme.max_drafts, len(made.drafts))
-    if isinstance(policy, Oracle) or scheme.plans:
+    if scheme.plans:
         return most
     state = policy.entry(None)
     for count in range(most):

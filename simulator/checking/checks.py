@@ -39,7 +39,7 @@ from simulator.decoding.cloud_session import along
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode, Full, Tokens, Tree
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes import DraftScheme, LatticeCounts, Oracle, Quantizer
+from simulator.schemes import DraftScheme, LatticeCounts, Quantizer
 from simulator.schemes.code import Packets
 from simulator.schemes.draw import Place, RequestUniforms, RoundUniforms
 from simulator.schemes.enumeration import NotEnumerableError
@@ -208,12 +208,10 @@ def _after_rejection(scheme: DraftScheme, draws: Sequence[float], accepted: int)
     except CodecError:  # not a round that the scheme sends
         return None
     cloud.receive(view, parts)
-    if cloud.asks(view, parts) is not None:
-        return None
-    left, verified = cloud.verify(view, parts)
+    _, verified = cloud.verify(view, parts)
     if verified.accepted != accepted:
         return None
-    after, tokens = edge.resolve_all(node, verified.reply, partial(cloud.more, left))
+    after, tokens = edge.resolve(node, verified.reply)
     _, following = edge.draft(after)
     offered = "no draft" if isinstance(following, Full) else f"{following.draft}"
     return tokens, f"the state is {spelled(after.state)} and {offered} comes next"
@@ -315,7 +313,7 @@ def _work(subject: Subject, scheme: DraftScheme, made: DraftedRound) -> tuple[st
         return "quantize", partial(scheme.quantize, q[proposal.ids])
     if field == "draw":
         return "draw", partial(scheme.draw_token, proposal, q, made.numbers, Place(1, 0, len(made.context)))
-    if field == "policy" and not isinstance(families.policy, Oracle):
+    if field == "policy":
         return "next", partial(families.policy.next, view(families.policy, made, 1), families.policy.entry(None))
     if field == "code":
         packets = scheme.packets_sharing(scheme.packets(q.size), made.numbers)

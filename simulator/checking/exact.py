@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import count
 from math import inf
 from typing import TypeVar
 
@@ -18,7 +17,7 @@ from channels.uniforms import Uniforms
 from kinds.arrays import Floats, Ints
 from models.interface import LoadedPair
 from models.synthetic import MarkovModel
-from models.verification import Verdict, candidates_below
+from models.verification import Verdict
 from simulator.checking.paths import Forbidden, Guesses, ScriptedNumbers, outcomes
 from simulator.decoding.cloud_session import along
 from simulator.decoding.decoder import RequestDecoding
@@ -31,7 +30,6 @@ from simulator.schemes.acceptance import Received
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms, RoundUniforms
 from simulator.schemes.enumeration import NotEnumerableError
-from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import (
     Action,
     CloudDecodes,
@@ -81,9 +79,9 @@ Past = tuple[
 ]  # what a policy remembers, and the verification results that it has seen
 Drop = Callable[[EdgeNode, EdgeNode], bool]
 ReceivedParts = Callable[[tuple[int, ...], bool], int]
-Start = tuple[State, Past, tuple[bool, Tokens]]
-"""How a round starts: the scheme's state, the policy's, whether the last token is a correction that the cloud has yet
-to receive, and the ids that were offered for it."""
+Start = tuple[State, Past, bool]
+"""How a round starts: the scheme's state, the policy's, and whether the last token is a correction that the cloud has
+yet to receive."""
 Path = tuple[tuple[float, ...], float]
 """Random numbers in the order in which they are asked for, and the probability of all that go the same way."""
 Judged = tuple[CloudNode, Verified, EdgeNode, tuple[int, ...]]
@@ -126,8 +124,6 @@ class Enumeration:
     owed: int = 0  # rounds whose payload begins with a correction
     stopped: int = 0  # rounds sent without the draft whose distribution the policy had looked at
     sealed: int = 0  # payloads that the cloud has received
-    asked: int = 0  # rounds whose whole payload the cloud asked for
-    replies: int = 0  # the most that a round has taken
     alone: int = 0  # times that the cloud was left to decode by itself
     rungs: set[int] = field(default_factory=set)  # those that rounds were under
     lengths: set[int] = field(default_factory=set)
@@ -146,13 +142,12 @@ class Enumeration:
         decoding = RequestDecoding(setting, Tree(self.prompt, ()), uniforms, lookahead=lookahead, remember=False)
         decoding.meter = Unmeasuring(decoding.drafter, setting, uniforms)
         self._drafter, self._edge, self._cloud = decoding.drafter, decoding.edge(), decoding.cloud()
-        self._foresight = decoding.foresight()
 
     def distribution(self) -> Distribution:
         """Committed continuation -> probability. Raises NotEnumerableError where the scheme asks for random numbers
         that are none of the step's own."""
         self._open()
-        start: Start = self.scheme.entry(None), (self.scheme.families.policy.entry(None), ()), (False, ())
+        start: Start = self.scheme.entry(None), (self.scheme.families.policy.entry(None), ()), False
         return self._walk(start, self._round)
 
     def _walk(self, start: S, onward: Callable[[Tokens, S], Iterator[tuple[Tokens, S, float]]]) -> Distribution:
@@ -174,12 +169,12 @@ class Enumeration:
         return distribution
 
     def _round(self, committed: Tokens, start: Start) -> Iterator[tuple[Tokens, Start, float]]:
-        state, past, (owes, offered) = start
-        node = EdgeNode(1, (*self.prompt, *committed), state, owes=owes, offered=offered)
+        state, past, owes = start
+        node = EdgeNode(1, (*self.prompt, *committed), state, owes=owes)
         self.owed += owes
         if not committed and self.begun:
             for last, _, tokens, share in self._alone(node, past, self.begun, learns=False):
-                yield tokens, (last, past, (False, ())), share
+                yield tokens, (last, past, False), share
             return
         remaining = self.tokens - len(committed)
         most = most_drafts(self.scheme.max_drafts, remaining)
@@ -190,7 +185,7 @@ class Enumeration:
         if isinstance(action, CloudDecodes):
             self.alone += 1
             for last, learnt, tokens, share in self._alone(node, past, action.tokens):
-                yield tokens, (last, learnt, (False, ())), share
+                yield tokens, (last, learnt, False), share
             return
         assert isinstance(action, DraftOne | DraftRound), "no clock runs here, so nothing waits"
         self.rungs.add(action.rung)
@@ -207,11 +202,11 @@ class Enumeration:
                 known, verified, after, tokens = self._answered(drafted, view, parts)
                 left = self._cloud_before(after)
                 assert tokens == verified.committed
-                mine, theirs = ((each.committed, each.owed, each.offered) for each in (known, left))
+                mine, theirs = ((each.committed, each.owed) for each in (known, left))
                 assert mine == theirs, "the cloud knows what it received"
                 seen = SeenVerdict(payload.drafted, verified.accepted, payload.bits, 0.0, self.answer_s, action.rung)
                 learnt = self._learnt(seen, asked)
-                yield tokens, (after.state, learnt, (after.owes, after.offered)), weight * share
+                yield tokens, (after.state, learnt, after.owes), weight * share
 
     def _on_the_air(self, node: EdgeNode, drafted: EdgeNode, payload: Payload, most: int) -> tuple[CloudNode, Parts]:
         """What the cloud knew before the round, and what arrives of it, received."""
@@ -222,17 +217,12 @@ class Enumeration:
         view, parts = self._cloud_before(node), payload.parts[:arrived]
         self.sealed += 1
         self._cloud.receive(view, parts)
-        if (whole := self._cloud.asks(view, parts)) is not None:
-            self.asked += 1
-            view, parts = whole, self._edge.seal_whole(drafted)
-            self._cloud.receive(view, parts)
         self.short += arrived == len(payload.parts) and len(self._cloud.received.drafts) < len(drafted.drafts)
         return view, parts
 
     def _answered(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> Judged:
         known, verified = self._cloud.verify(view, parts)
-        after, tokens = self._edge.resolve_all(drafted, verified.reply, known.more.__getitem__)
-        self.replies = max(self.replies, 1 + len(known.more))
+        after, tokens = self._edge.resolve(drafted, verified.reply)
         return known, verified, after, tokens
 
     def _verdicts(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> list[Path]:
@@ -252,49 +242,27 @@ class Enumeration:
             *_, after, tokens = self._answered(drafted, view, parts)
             return after.state, tokens
 
-        guesses, reply = _verification_points(p, received), self.scheme.families.reply
-        same = text[-1], len(text), drafts, received.qhat.tobytes(), received.unverified.tobytes()
+        guesses = _verification_points(p, received)
+        same = text[-1], len(text), drafts, received.qhat.tobytes()
         if same not in self._results:
             self._results[same] = list(outcomes(alone, numbers, guesses))
         paths = self._results[same]
-        if not reply.edge_corrects:
+        if not self.scheme.families.reply.edge_corrects:
             return paths
         found = list[Path]()
         for path, share in paths:
             numbers.give(path)
             verdict = alone()
             given = path if verdict.drawn else path[:-1]
-            if reply.may_ask:
-                rest_ = [((), 1.0)] if verdict.drawn else self._taken(p[verdict.accepted], drafted, verdict.accepted)
-                found += [((*given, *more), share * rest) for more, rest in rest_]
-                continue
             found += [(all_, share * rest) for all_, rest in outcomes(whole, self._verdict, _near(guesses), given)]
         return found
-
-    def _taken(self, p: Floats, drafted: EdgeNode, at: int) -> list[Path]:
-        """The numbers of the candidates under p [V] in place of this draft, up to the one that the edge takes."""
-        draft, ell = drafted.drafts[at].draft, self.scheme.format(p.size).resolution
-        numbers, same = ScriptedNumbers(), (p.tobytes(), draft)
-
-        def candidates() -> tuple[tuple[int, int], ...]:
-            found = list[tuple[int, int]]()
-            for token, height in candidates_below(p, draft.token, ell, (numbers.uniform(trial) for trial in count())):
-                is_taken = height >= draft.count(token)
-                found.append((token, -1 if is_taken else height))
-                if is_taken:
-                    break
-            return tuple(found)
-
-        if same not in self._results:
-            self._results[same] = list(outcomes(candidates, numbers, _candidate_points(p, draft.token, ell)))
-        return self._results[same]
 
     def _cloud_before(self, node: EdgeNode) -> CloudNode:
         """What the cloud knows when the edge begins this round: all but a correction of the edge's own."""
         if not node.owes:
             return self._cloud.start(node.committed)
         text = node.committed[:-1]
-        return CloudNode(node.round, text, len(text), owed=True, offered=node.offered)
+        return CloudNode(node.round, text, len(text), owed=True)
 
     def _alone(
         self, node: EdgeNode, past: Past, tokens: int, *, learns: bool = True
@@ -357,10 +325,7 @@ class Enumeration:
             view = EdgeView(
                 now_s, seen, most, remaining, verdicts, SeenLink(), distribution, rung=rung, rungs=self.scheme.rungs
             )
-            if isinstance(policy, Oracle):
-                action, state = policy.next(view, self._foresight.rejected(node, rung), state)
-            else:
-                action, state = policy.next(view, state)
+            action, state = policy.next(view, state)
             if not isinstance(action, Wait):
                 return action, (state, verdicts)
             now_s = action.until_s
@@ -396,21 +361,6 @@ def _verification_points(p: Floats, received: Received) -> Guesses:
             return [ratios[len(given)]]
         at = next((n for n, ratio in enumerate(ratios) if given[n] > ratio), None)
         return _shares(p[-1] if at is None else np.maximum(p[at] - received.qhat[at], 0))
-
-    return points
-
-
-def _candidate_points(p: Floats, rejected: int, ell: int) -> Guesses:
-    """Where, under p [V], another candidate is drawn, or at another height."""
-
-    def points(given: tuple[float, ...]) -> list[float]:
-        floors = {token: height + 1 for token, height in candidates_below(p, rejected, ell, given)} | {rejected: ell}
-        marks, before = list[float](), 0.0
-        for token, mass in enumerate(p.tolist()):
-            left = max(0.0, mass - floors.get(token, 0) / ell)
-            marks += [before + height / ell for height in range(1 + int(left * ell))]
-            before += left
-        return [mark / before for mark in marks] if before else []
 
     return points
 

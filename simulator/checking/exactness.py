@@ -36,7 +36,6 @@ TOKENS: Final = 3
 PROMPT: Final = (1, 2)
 EXACT_TV: Final = 1e-6
 """Below it a text is the verifier's but for rounding: a reply's probabilities may come down in single precision."""
-COARSE: Final = 5  # the resolution where candidates are enumerated
 RACES: Final = 200  # texts of a scheme whose ends share their random numbers
 
 
@@ -99,15 +98,12 @@ def _rounded(shares: Floats) -> str:
 
 
 def _short(subject: Subject, vocabulary: int) -> dict[str, object]:
-    """Rounds of two drafts, where the scheme takes that. Of one whose reply offers candidates, also distributions so
-    coarse that few can be refused: each takes a number, and as many may be as the rejected draft has counts."""
+    """Rounds of two drafts, where the scheme takes that."""
     try:
         scheme = subject.scheme(vocabulary)
     except ConfigError:
         return {}
-    short: dict[str, object] = {"max_drafts": 2} if scheme.max_drafts > 2 else {}
-    coarse = scheme.families.reply.may_ask and "resolution" in type(scheme).model_fields
-    return short | ({"resolution": COARSE} if coarse and scheme.format(vocabulary).resolution > COARSE else {})
+    return {"max_drafts": 2} if scheme.max_drafts > 2 else {}
 
 
 def _allowed(subject: Subject, **changes: object) -> DraftScheme | None:

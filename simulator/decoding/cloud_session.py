@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 from channels.codec.wire import encode_count
 from kinds.arrays import Floats
-from models.verification import Verdict
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
 from simulator.decoding.setting import RequestParts
 from simulator.schemes.acceptance import Received, received
 from simulator.schemes.code import Packets
 from simulator.schemes.draw import RoundUniforms
-from simulator.schemes.reply import JudgedRound
 from simulator.schemes.scalars import decode_behind
 
 
@@ -43,8 +41,6 @@ class CloudSession:
         self._lookahead = parts.lookahead
         self._remember = parts.remember
         self._here: ReceivedPayload | None = None
-        self._making: Iterator[bytes] = iter(())
-        """Makes further replies to the round verified last, where no observer knew how many are wanted."""
 
     @property
     def received(self) -> Received:
@@ -76,20 +72,12 @@ class CloudSession:
         correction = Tokens()
         if node.owed:
             assert parts, "I9: a correction is owed, and a round without a payload cannot tell it"
-            token, found = decode_behind(b"".join(parts), packets, node.committed, node.offered)
+            token, found = decode_behind(b"".join(parts), packets, node.committed)
             correction, drafts = (token,), self._scheme.receive(found, packets.format)
         else:
             drafts = self._scheme.decode_parts(parts, packets, node.committed) if parts else _nothing(packets)
         self._here = ReceivedPayload(node, parts, None, drafts, correction)
         return len(correction) + len(drafts.drafts)
-
-    def asks(self, node: CloudNode, parts: Parts) -> CloudNode | None:
-        """The cloud's side where it requests the whole of the payload received last; None where that will do."""
-        return None
-
-    def in_turn(self, node: CloudNode) -> bool:
-        """Whether the cloud's own drafter makes a pass for each draft of the payload received last."""
-        return False
 
     def verify(self, node: CloudNode, parts: Parts) -> tuple[CloudNode, Verified]:
         """The verification of the round whose parts were received last."""
@@ -109,11 +97,6 @@ class CloudSession:
         self._keep(*known)
         return known
 
-    def more(self, node: CloudNode, asked: int) -> bytes:
-        """What the edge's request number `asked` is answered with, from 0, for more than the reply to the round that
-        led to `node`."""
-        return node.more[asked] if asked < len(node.more) else next(self._making)
-
     def _skip(self, after: CloudNode, verified: Verified) -> None:
         self._verifier.skip((after, verified))
 
@@ -128,31 +111,18 @@ class CloudSession:
         accepted = drafts[: verdict.accepted]
         if verdict.accepted == len(drafts) and self._lookahead.promises(text, drafts):
             known, step = accepted, 1
-            replies, offered = [encode_count(len(drafts), self._setting.format)], Tokens()
+            reply = encode_count(len(drafts), self._setting.format)
             committed = known
         else:
             known, step = (*accepted, verdict.token) if verdict.drawn else accepted, self._lookahead.step
-            judged = JudgedRound(node.round, drafts, text, self._uniforms)
-            reply, packets = self._scheme.families.reply, self._setting.packets
-            making = reply.replies(verdict, p[len(accepted)], packets, judged)
-            replies, token = self._replies(node.round, making, verdict)
-            offered = Tokens() if verdict.drawn else reply.offered(replies[0], judged, packets)
+            reply = self._scheme.families.reply.encode(
+                verdict, p[len(accepted)], self._setting.packets, (*text, *accepted)
+            )
+            token = verdict.token if verdict.drawn else self._meter.correction(node.round, reply)
             committed = (*accepted, token)
         divergences = self._meter.measure(node.round, len(text), p, decoded, verdict, committed)
-        owed, more = not verdict.drawn, tuple(replies[1:])
-        after = node.after((*correction, *known), step, owed=owed, offered=offered, more=more)
-        return after, Verified(drafts, verdict.accepted, replies[0], committed, divergences)
-
-    def _replies(self, number: int, making: Iterator[bytes], verdict: Verdict) -> tuple[list[bytes], int]:
-        """The replies to a round, and its correction or bonus token, where those are for the edge as an observer knows
-        them: as many as it will request."""
-        replies, token = [next(making)], verdict.token if verdict.drawn else None
-        self._making = making
-        while token is None:
-            token = self._meter.correction(number, replies)
-            if token is None:
-                replies.append(next(making))
-        return replies, token
+        after = node.after((*correction, *known), step, owed=not verdict.drawn)
+        return after, Verified(drafts, verdict.accepted, reply, committed, divergences)
 
 
 def _nothing(packets: Packets) -> Received:

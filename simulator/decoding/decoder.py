@@ -7,16 +7,12 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
-import numpy as np
-
 from channels.codec import wire
 from channels.uniforms import Uniforms
 from kinds import ConfigError
-from kinds.arrays import Floats
 from kinds.files import by_content
-from models.interface import CachedText, Prompt
+from models.interface import Prompt
 from models.pair_cards import card_of, load
-from models.verification import total_variation
 from simulator.cell.cell import Cell
 from simulator.cell.device_classes import Equipped
 from simulator.cell.workload import Ask
@@ -26,12 +22,11 @@ from simulator.decoding.divergences import DivergenceMeter, Measurer
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import Memory
-from simulator.decoding.mirror_session import MirrorSession
-from simulator.decoding.nodes import EdgeNode, Root, Tokens, Tree
+from simulator.decoding.nodes import Root, Tokens, Tree
 from simulator.decoding.round_keys import origin
 from simulator.decoding.setting import DraftSetting, RequestParts, Setting
 from simulator.decoding.tree_sessions import TreeCloudSession, TreeEdgeSession
-from simulator.schemes.draft_scheme import DraftScheme, RoundShape
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.sparsifier import State
 
@@ -69,15 +64,13 @@ class RequestDecoding(RequestParts):
 
     def edge(self) -> EdgeSession:
         """The side that drafts."""
-        return SESSIONS[self.draft_setting.scheme.rounds][0](self, self.meter)
+        branches = self.draft_setting.scheme.branches
+        return (TreeEdgeSession if branches else EdgeSession)(self, self.meter)
 
     def cloud(self) -> CloudSession:
         """The side that verifies."""
-        return SESSIONS[self.draft_setting.scheme.rounds][1](self, self.meter)
-
-    def foresight(self) -> Foresight:
-        """What is reported to an oracle, and to nobody else."""
-        return Foresight(self.draft_setting)
+        branches = self.draft_setting.scheme.branches
+        return (TreeCloudSession if branches else CloudSession)(self, self.meter)
 
     def hosted(self) -> HostedSession:
         """Both sides in the cloud."""
@@ -86,44 +79,6 @@ class RequestDecoding(RequestParts):
     def local(self) -> LocalSession:
         """The drafter alone at the edge."""
         return LocalSession(self)
-
-
-SESSIONS: Final[Mapping[RoundShape, tuple[type[EdgeSession], type[CloudSession]]]] = {
-    "line": (EdgeSession, CloudSession),
-    "tree": (TreeEdgeSession, TreeCloudSession),
-    "mirrored": (EdgeSession, MirrorSession),
-}
-"""The sides of a request whose rounds are of this shape."""
-
-
-class Foresight:
-    """Knows what no edge can know of a request: how likely the cloud is to reject a draft that has not been drawn. For
-    oracles alone. It has texts of its own, so that neither end's cache sees its passes, and they take no time."""
-
-    def __init__(self, setting: DraftSetting) -> None:
-        self._setting = setting
-
-    @cached_property
-    def _texts(self) -> tuple[CachedText, CachedText]:
-        pair, temperature = self._setting.pair(), self._setting.temperature
-        return pair.drafter.open(temperature), pair.verifier.open(temperature)
-
-    def rejected(self, node: EdgeNode, rung: int) -> tuple[float, ...]:
-        """TV(qhat_n, p_n) of the draft that would come next, by operating point: of all before a round's first draft,
-        after it of the round's own, else nan. Of the whole support, where the budget would cut it."""
-        scheme = self._setting.scheme
-        q, p = (text.distributions(node.context(), 1)[0] for text in self._texts)
-        if node.drafts:
-            found = [float("nan")] * scheme.rungs
-            found[rung] = self._apart(q, p, node.drafts[-1].state)
-            return tuple(found)
-        return tuple(self._apart(q, p, scheme.on_rung(node.state, each)) for each in range(scheme.rungs))
-
-    def _apart(self, q: Floats, p: Floats, state: State) -> float:
-        proposal = self._setting.scheme.propose(q, state)
-        qhat = np.zeros_like(p)
-        qhat[proposal.ids] = proposal.counts / proposal.counts.sum()
-        return float(total_variation(qhat, p))
 
 
 class Decoder:
@@ -223,7 +178,7 @@ def _description(cell: Cell, setting: Setting) -> str:
         "plane": 1,
         "pair": cell.models.pair.fingerprint,
         "temperature": cell.models.temperature,
-        "scheme": setting.scheme.model_dump(exclude={"policy", "oracle", "cloud_first"}),
+        "scheme": setting.scheme.model_dump(exclude={"policy", "cloud_first"}),
         "room_bits": setting.room_bits,
         "imports": cell.imports_digest,
     }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from channels.codec.wire import UNSENT
-from kinds.arrays import Bools, Floats
+from kinds.arrays import Floats
 from kinds.mistakes import is_foreign
 from models.verification import (
     AnyDistribution,
@@ -29,7 +29,7 @@ from simulator.schemes.code import Code
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms, RoundUniforms
 from simulator.schemes.enumeration import VerifiedRound
-from simulator.schemes.reply import EdgeCorrection
+from simulator.schemes.reply import DistributionReply
 from simulator.schemes.sparsifier import State
 
 AnyVerdict = Verdict | TreeVerdict
@@ -44,9 +44,8 @@ class Measurer:
     def sent(self, node: EdgeNode) -> None:
         """The edge sends the open round of this node."""
 
-    def correction(self, round_number: int, replies: Sequence[bytes]) -> int | None:
-        """What the edge draws when it receives these replies to a round; None where it wants one more, UNSENT where
-        that is not known here."""
+    def correction(self, round_number: int, reply: bytes) -> int:
+        """What the edge draws when it receives this reply to a round; UNSENT where that is not known here."""
         return UNSENT
 
     def measure(
@@ -73,11 +72,9 @@ class DivergenceMeter(Measurer):
         self._again |= node.round in self._sent
         self._sent[node.round] = node
 
-    def correction(self, round_number: int, replies: Sequence[bytes]) -> int | None:
-        *earlier, reply = replies
-        sent = self._sent[round_number].sent(self._uniforms)._replace(replies=tuple(earlier))
-        found = self._scheme.families.reply.decode(reply, sent, self._setting.packets)
-        return found.token if found.drawn else None
+    def correction(self, round_number: int, reply: bytes) -> int:
+        sent = self._sent[round_number].sent(self._uniforms)
+        return self._scheme.families.reply.decode(reply, sent, self._setting.packets).token
 
     def measure(
         self, round_number: int, position: int, p: Floats, decoded: Received, verdict: AnyVerdict, committed: Tokens
@@ -102,20 +99,10 @@ class DivergenceMeter(Measurer):
             states = [sent.state, *(drafted.state for drafted in arrived)]
             raced = [raced_distribution(self._scheme, *each) for each in zip(q, states, arrived, strict=False)]
             return diverge(p, q, raced, slack, acceptance, verdict, committed, tv_outputs(round_, raced, raced))
-        unverified = decoded.unverified[: len(arrived)]
-        sent_distributions = [on_support(drafted.draft, p.shape[1]) for drafted in arrived]
-        qhat: Sequence[AnyDistribution]
-        qhat = [own if spared else one for own, one, spared in zip(q, sent_distributions, unverified, strict=True)]
+        qhat: Sequence[AnyDistribution] = [on_support(drafted.draft, p.shape[1]) for drafted in arrived]
         drawn = drawn_distributions(arrived, qhat, p.shape[1])
-        if decoded.worked_out:
-            judged_by = decoded.distributions[: len(arrived)]
-            off = np.array(
-                [distance(dense(one), other) for one, other in zip(judged_by, sent_distributions, strict=True)]
-            )
-            if off.any():
-                qhat, drawn, slack = judged_by, sent_distributions, slack + off
-        outputs = tv_outputs(round_, qhat, drawn, self._corrected(p[: len(arrived)], text))
-        return diverge(p, q, qhat, slack, acceptance, verdict, committed, outputs, unverified)
+        outputs = tv_outputs(round_, qhat, drawn, self._corrected(p[: len(arrived)]))
+        return diverge(p, q, qhat, slack, acceptance, verdict, committed, outputs)
 
     def _measure_tree(
         self, round_number: int, p: Floats, decoded: Received, verdict: TreeVerdict, committed: Tokens
@@ -163,24 +150,19 @@ class DivergenceMeter(Measurer):
         self._drafter.catch_up()
         return self._sent[round_number]
 
-    def _corrected(self, p: Floats, text: tuple[int, ...]) -> Floats | None:
-        """What drafts, at the end of `text`, would be corrected with, rows like p [n, V]; None where that is p."""
-        reply, start = self._scheme.families.reply, len(text) - len(p)
-        if not isinstance(reply, EdgeCorrection):
+    def _corrected(self, p: Floats) -> Floats | None:
+        """What drafts would be corrected with, rows like p [n, V]; None where that is p."""
+        reply, packets = self._scheme.families.reply, self._setting.packets
+        if not isinstance(reply, DistributionReply):
             return None
-        packets = self._setting.packets
-        return np.array(
-            [reply.received_distribution(distribution, packets, text[: start + n]) for n, distribution in enumerate(p)]
-        )
+        return np.array([reply.received_distribution(distribution, packets) for distribution in p])
 
 
 def check_received(arrived: Sequence[Drafted], decoded: Received, code: Code) -> None:
-    """Raises AssertionError (I8) where the cloud has decoded something else than these drafts, or other ids where it
-    has worked out their distributions by itself."""
+    """Raises AssertionError (I8) where the cloud has decoded something else than these drafts."""
     tokens = [drafted.draft.token for drafted in arrived]
     assert decoded.drafts.tolist() == tokens, "I8: the drafts received are not the drafts sent"
-    compared = code.carries_law and not decoded.worked_out
-    for drafted, distribution in zip(arrived if compared else (), decoded.distributions, strict=False):
+    for drafted, distribution in zip(arrived if code.carries_law else (), decoded.distributions, strict=False):
         ids, qhat = drafted.draft.support, drafted.draft.counts / drafted.draft.counts.sum()
         if code.only_scalars:
             ids, qhat = ids[ids == drafted.draft.token], qhat[ids == drafted.draft.token]
@@ -200,33 +182,22 @@ def diverge(
     verdict: Verdict,
     committed: tuple[int, ...],
     outputs: Floats,
-    unverified: Bools | None = None,
 ) -> Divergences:
     """p [L+1, V]; q, qhat: of the n drafts up to the first rejected; slack [n] = alpha_n + covering bound, which
     by the triangle inequality is all that qhat may add to TV(q, p). `outputs`: of each position reached, TV(output, p),
-    nan where that is not known. `unverified` [n]: drafts that were accepted without verification, drawn from q, their
-    qhat too; they cannot be rejected, and what they commit follows q."""
-    verified = len(q)
-    spared = np.zeros(verified, dtype=bool) if unverified is None else unverified
+    nan where that is not known."""
     scratch = np.empty(p.shape[1])
     mismatch = np.array([distance(target, one, scratch) for target, one in zip(p, q, strict=False)])
-    from_qhat, moved = mismatch, np.zeros(verified)
+    from_qhat, moved = mismatch, np.zeros(len(q))
     if qhat is not q:
         from_qhat = np.array([distance(target, one, scratch) for target, one in zip(p, qhat, strict=False)])
         moved = np.array([distance(own, one, scratch) for own, one in zip(q, qhat, strict=True)])
     assert (from_qhat <= mismatch + slack + ROUNDING).all(), "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
     bound = acceptance.rejection_bound(mismatch, slack)
     positions = np.arange(len(committed))
-    off = outputs[: len(committed)].copy()
-    off[:verified][spared] = mismatch[spared]
-    with np.errstate(divide="ignore"):  # of a token that nobody verified, the verifier may think nothing
-        nll = float(-np.log(p[positions, list(committed)]).sum())
-    return Divergences.of(
-        np.array([mismatch, np.where(spared, 0.0, from_qhat), np.where(spared, 0.0, bound), moved]),
-        tv_output=float(off.sum()),
-        nll=nll,
-        unverified=spared,
-    )
+    nll = float(-np.log(p[positions, list(committed)]).sum())
+    off = float(outputs[: len(committed)].sum())
+    return Divergences.of(np.array([mismatch, from_qhat, bound, moved]), tv_output=off, nll=nll)
 
 
 def tv_outputs(

@@ -20,7 +20,7 @@ from simulator.decoding.setting import DraftSetting
 from simulator.schemes.code import Packets
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
-from simulator.schemes.scalars import behind
+from simulator.schemes.scalars import BehindCorrection
 from simulator.schemes.sparsifier import State
 
 
@@ -28,7 +28,7 @@ def round_packets(setting: DraftSetting, node: EdgeNode, uniforms: RequestUnifor
     """What writes the payload of the open round."""
     scheme = setting.scheme
     packets = scheme.packets_on(scheme.packets_sharing(setting.packets, uniforms), node.state)
-    return behind(packets, node.committed[-1], node.offered) if node.owes else packets
+    return BehindCorrection(packets, node.committed[-1]) if node.owes else packets
 
 
 def draft_once(setting: DraftSetting, q: Floats, node: EdgeNode, uniforms: RequestUniforms) -> Drafted | Full:

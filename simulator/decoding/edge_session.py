@@ -3,7 +3,6 @@ sees replies as bytes and nothing else; when things happen is the timing plane's
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from channels.codec.wire import CodecError, encode_count
@@ -12,7 +11,6 @@ from simulator.decoding.divergences import Measurer
 from simulator.decoding.drafting import draft_once, round_packets
 from simulator.decoding.nodes import Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
 from simulator.decoding.setting import RequestParts
-from simulator.schemes.reply import JudgedRound
 from simulator.schemes.sparsifier import State
 
 
@@ -114,11 +112,6 @@ class EdgeSession:
             node.then_seal = payload
         return payload
 
-    def seal_whole(self, node: EdgeNode) -> Parts:
-        """The payload of a sealed round where the cloud asks for all of it."""
-        drafts = [drafted.draft for drafted in node.drafts]
-        return self._scheme.encode_whole(drafts, self._setting.packets, node.committed)
-
     def successor(self, node: EdgeNode) -> EdgeNode | None:
         """The round after this one as it may be drafted now, on all of its drafts; None where it must wait."""
         if not self._lookahead.promises(node.committed, node.context()[len(node.committed) :]):
@@ -134,8 +127,7 @@ class EdgeSession:
 
     def resolve(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         """The edge's side after a reply, and the tokens it commits. After an all-accepted reply to a round with a
-        promised successor, that is the successor, and the cache stays as it is; after one that leaves the correction
-        open, the same round, and no tokens. Raises CodecError."""
+        promised successor, that is the successor, and the cache stays as it is. Raises CodecError."""
         known = outcome(node.then_resolve, reply)
         if known is None:
             known = self._resolved(node, reply)
@@ -146,15 +138,6 @@ class EdgeSession:
         else:
             self._keep(node, known[0])
         return known
-
-    def resolve_all(self, node: EdgeNode, reply: bytes, more: Callable[[int], bytes]) -> tuple[EdgeNode, Tokens]:
-        """`resolve` to the end of the round: more(0), more(1), ... is what requests for more are answered with."""
-        asked = 0
-        after, tokens = self.resolve(node, reply)
-        while not tokens:
-            after, tokens = self.resolve(after, more(asked))
-            asked += 1
-        return after, tokens
 
     def _composed(self, node: EdgeNode, drafts: int) -> EdgeNode:
         while len(node.drafts) < drafts and not node.full:
@@ -170,8 +153,6 @@ class EdgeSession:
             return successor, successor.committed[len(node.committed) :]
         reply_of = self._scheme.families.reply
         verdict = reply_of.decode(reply, node.sent(self._uniforms), self._setting.packets)
-        if not verdict.drawn:
-            return replace(node, replies=(*node.replies, reply)), ()
         if successor is not None and verdict.accepted >= len(node.drafts):
             raise CodecError(
                 f"reply to round {node.round}: has a token, though all drafts are accepted and a round follows"
@@ -179,12 +160,8 @@ class EdgeSession:
         accepted = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])
         committed = (*node.committed, *accepted, verdict.token)
         state, cached = self._settled(node, verdict.accepted), min(node.cached, len(committed) - 1)
-        owes, offered = reply_of.edge_corrects and verdict.accepted < len(node.drafts), Tokens()
-        if owes:
-            judged = JudgedRound(node.round, node.context()[len(node.committed) :], node.committed, self._uniforms)
-            offered = reply_of.offered((*node.replies, reply)[0], judged, self._setting.packets)
-        number = node.round + self._lookahead.step
-        after = EdgeNode(number, committed, state, cached=cached, owes=owes, offered=offered)
+        owes = reply_of.edge_corrects and verdict.accepted < len(node.drafts)
+        after = EdgeNode(node.round + self._lookahead.step, committed, state, cached=cached, owes=owes)
         return after, (*accepted, verdict.token)
 
     def _settled(self, node: EdgeNode, accepted: int) -> State:

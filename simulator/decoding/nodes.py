@@ -87,8 +87,7 @@ class EdgeNode:
     `context()`. Of a round drafted ahead, `committed` has the drafts of the rounds before it that are still out.
     `full`: a pass was made that nothing is drawn from, for want of room or by the policy's choice; the round is sent as
     it is. `owes`: the last token of `committed` is a correction that the edge drew, and the cloud has yet to
-    receive, and `offered` the ids that the cloud has offered for it. `replies`: those to the round that have come, and
-    left its correction open."""
+    receive."""
 
     round: int
     committed: Tokens
@@ -97,8 +96,6 @@ class EdgeNode:
     full: bool = False
     cached: int = 0
     owes: bool = False
-    offered: Tokens = ()
-    replies: Parts = ()
     then_draft: tuple[EdgeNode, Drafted | Full] | None = field(default=None, init=False, repr=False)
     then_stop: EdgeNode | None = field(default=None, init=False, repr=False)
     then_rung: Outcomes[int, EdgeNode] = field(default=(), init=False, repr=False)
@@ -116,7 +113,7 @@ class EdgeNode:
     def sent(self, uniforms: RequestUniforms) -> SentRound:
         """The open round, as the reply to it is read."""
         drafts = [drafted.draft for drafted in self.drafts]
-        return SentRound(self.round, drafts, self.committed, uniforms, self.replies)
+        return SentRound(self.round, drafts, self.committed, uniforms)
 
     @property
     def length(self) -> int:
@@ -229,33 +226,25 @@ class Payload:
 @dataclass(slots=True, eq=False)
 class CloudNode:
     """What the cloud knows: the committed text, and how many tokens of it the verifier's cache holds. `owed`: the next
-    payload reports a correction that comes after `committed`, drawn by the edge; `offered` are ids that it may be.
-    `asked`: the whole payload of the round is on its way, its brief one would not do. `more`: what requests for more
-    than the reply to the round before are answered with, one after another."""
+    payload reports a correction that comes after `committed`, drawn by the edge."""
 
     round: int
     committed: Tokens
     cached: int = 0
     owed: bool = False
-    offered: Tokens = ()
-    asked: bool = False
-    more: Parts = ()
     then_prefill: CloudNode | None = field(default=None, init=False, repr=False)
     then_verify: Outcomes[Parts, tuple[CloudNode, Verified]] = field(default=(), init=False, repr=False)
-    then_ask: Outcomes[Parts, CloudNode] = field(default=(), init=False, repr=False)
     then_host: Outcomes[int, tuple[CloudNode, Verified]] = field(default=(), init=False, repr=False)
 
     def of(self, prompt: Tokens) -> CloudNode:
         """The start of this text: this node, unless another prompt has arrived."""
         return self if self.committed == prompt else CloudNode(1, prompt)
 
-    def after(
-        self, committed: Tokens, step: int = 1, *, owed: bool = False, offered: Tokens = (), more: Parts = ()
-    ) -> CloudNode:
+    def after(self, committed: Tokens, step: int = 1, *, owed: bool = False) -> CloudNode:
         """The node once a round has committed these tokens, so many rounds on; the last of them is not in the cache
         yet, or is fed again, for the distribution after it. Of a round whose correction is `owed`, all of them are."""
         text = (*self.committed, *committed)
-        return CloudNode(self.round + step, text, len(text) - (not owed), owed, offered, more=more)
+        return CloudNode(self.round + step, text, len(text) - (not owed), owed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ the same answer share it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import nan
 
@@ -18,7 +18,7 @@ from simulator.cell.scheme import Scheme
 from simulator.decoding.nodes import CloudNode, EdgeNode, Payload, Tokens, Verified
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import RemainingAnswer, Terms, note_payload
-from simulator.protocols.machine import Command, EdgeState, Event, JobDone, MessageArrived, MessageKind, Need, Signal
+from simulator.protocols.machine import Command, EdgeState, Event, JobDone, MessageArrived, MessageKind, Signal
 from simulator.protocols.speculate import SpeculateCloud, SpeculateEdge
 from simulator.results.rounds import InstantTransfer, OpenRound, Round, round_table
 from simulator.schemes.draft_scheme import DraftScheme
@@ -48,8 +48,6 @@ class DecodedRound:
     """Those that stay in the verifier's cache."""
     verified: Verified
     reply_bits: int
-    more: Sequence[tuple[int, int]]
-    """The bits of each request for another reply, and those of that reply."""
     # At the edge again.
     tokens: Tokens
     """The tokens that it commits, up to the end of the answer."""
@@ -63,11 +61,7 @@ class DecodedRound:
         """Its record, as far as neither time nor links decide it."""
         notes = OpenRound(self.number, nan, edge_passes=self.passes, verified=self.verified)
         note_payload(notes, self.payload, self.node)
-        up, down = self.payload.bits, self.reply_bits
-        if self.more:
-            notes.asked, notes.more = True, len(self.more)
-            up, down = up + sum(bits for bits, _ in self.more), down + sum(bits for _, bits in self.more)
-        notes.payload, notes.reply = InstantTransfer(bits=up), InstantTransfer(bits=down)
+        notes.payload, notes.reply = InstantTransfer(bits=self.payload.bits), InstantTransfer(bits=self.reply_bits)
         return notes.close()
 
 
@@ -94,7 +88,7 @@ def is_decodable(scheme: Scheme) -> bool:
     no policy looks at anything."""
     if not isinstance(scheme, DraftScheme) or type(scheme.families.policy).plan is not FixedLength.plan:
         return False
-    return protocol_of(scheme) == (SpeculateEdge, SpeculateCloud) and SpeculateEdge.needs(scheme) <= {Need.MORE}
+    return protocol_of(scheme) == (SpeculateEdge, SpeculateCloud) and not SpeculateEdge.needs(scheme)
 
 
 def decoded_answer(terms: Terms, drafts_per_pass: int = 1) -> DecodedAnswer:
@@ -126,14 +120,11 @@ class _Writer:
         self._payload: Payload | None = None
         self._job: tuple[machine.SubmitJob, JobDone] | None = None
         self._reply_bits = 0
-        self._more: list[tuple[int, int]] = []
         self.answer.kept = decode_at_once(terms, self._note)
         rounds = self.answer.rounds
         self.answer.known = round_table([[each.record for each in rounds]])
         self.answer.largest_payload_bits = max(each.payload.bits for each in rounds)
-        self.answer.largest_reply_bits = max(
-            bits for each in rounds for bits in (each.reply_bits, *(bits for _, bits in each.more))
-        )
+        self.answer.largest_reply_bits = max(each.reply_bits for each in rounds)
 
     def _note(self, command: Command, event: Event | None) -> None:
         if isinstance(command, machine.DraftAll):
@@ -142,8 +133,6 @@ class _Writer:
         elif isinstance(command, machine.SendMessage):
             if command.kind is MessageKind.PROMPT:
                 self.answer.prompt_bits = 8 * len(command.parts[0])
-            elif command.kind is MessageKind.MORE:
-                self._more.append((8 * len(command.parts[0]), 0))
             else:
                 self._payload = command.payload
         elif isinstance(command, machine.SubmitJob):
@@ -154,11 +143,7 @@ class _Writer:
             else:
                 self.answer.prefill = command
         elif isinstance(command, machine.SendReply):
-            bits = 8 * len(command.content)
-            if self._more:
-                self._more[-1] = self._more[-1][0], bits
-            else:
-                self._reply_bits = bits
+            self._reply_bits = 8 * len(command.content)
         elif isinstance(command, machine.FreeCache):
             self.answer.is_made = True
         elif isinstance(command, machine.CloseRound):
@@ -185,13 +170,11 @@ class _Writer:
                 kept_tokens=done.node.cached,
                 verified=done.verified,
                 reply_bits=self._reply_bits,
-                more=tuple(self._more),
                 tokens=kept,
                 tail_tokens=len(tokens) - len(kept),
                 passes=passes,
             )
         )
-        self._more.clear()
 
 
 def _is_run() -> tuple[CloudNode, None]:

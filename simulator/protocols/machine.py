@@ -41,21 +41,11 @@ class MessageKind(IntEnum):
     """Down: the verification result of a round, or its tokens."""
     COUNT = 4
     """Up: how many tokens the cloud is to decode by itself, a round each."""
-    WHOLE = 5
-    """Up, beside the round's payload: all of it, where its digest would not do."""
-    REQUEST = 6
-    """Down, beside the round's reply: all of the payload is wanted."""
-    MORE = 11
-    """Up, beside the round's payload: the reply leaves the correction open, and another one is wanted."""
     JOIN = 12
     """Up, a bare header: the cloud is to decode no further by itself, the edge drafts. Its round is the one that its
     sender waits for, of whose payload it is no part."""
     LAST = 13
     """Down: as REPLY, to the last round that the cloud has decoded before the edge drafts."""
-
-
-BESIDE: Final = frozenset({MessageKind.WHOLE, MessageKind.REQUEST, MessageKind.MORE})
-"""Messages that a round sends beside its first one that way."""
 
 
 class Need(Enum):
@@ -64,8 +54,6 @@ class Need(Enum):
     LOOKAHEAD = "rounds drafted ahead of their verification results"
     PARTS = "rounds that go out in parts, while they are drafted"
     LOOKS = "a policy that decides as time goes by"
-    DIGESTS = "payloads that may be requested again in full"
-    MORE = "replies after which another one may be requested"
     EDGE_ONLY = "answers that never cross the air"
     CLOUD_FIRST = "answers that the cloud begins while the edge reads the prompt"
 
@@ -120,7 +108,7 @@ class JobDone:
     node: CloudNode
     """The cloud's side after it."""
     verified: Verified | None = None
-    """What came of a round; None: nothing yet."""
+    """What came of a round; None: it was a prefill."""
     batch: int = 1
     """Jobs in its last pass, itself included."""
     queue_s: float = 0.0

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from math import nan
-from typing import Final
 
 from channels.codec.fixed_width import (
     MOST_COUNT,
@@ -23,7 +22,7 @@ from channels.codec.fixed_width import (
 from kinds import ConfigError
 from kinds.arrays import Floats
 from simulator.cell.scheme import Scheme
-from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Tokens, Verified
+from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Tokens
 from simulator.protocols import machine
 from simulator.protocols.accounts import RemainingAnswer, Terms, bytes_prompt, is_made, prompt_bytes
 from simulator.protocols.machine import (
@@ -38,7 +37,6 @@ from simulator.protocols.machine import (
     Steps,
 )
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import (
     Action,
     CloudDecodes,
@@ -52,9 +50,6 @@ from simulator.schemes.policy import (
     Wait,
     most_drafts,
 )
-
-REQUEST_BYTES: Final = b"\x00"
-"""The content of a request for all of a round, or for another reply to it, which its header identifies."""
 
 
 @dataclass(slots=True)
@@ -101,14 +96,11 @@ class SpeculateEdge(DraftingEdge):
 
     def __init__(self, terms: Terms) -> None:
         super().__init__(terms)
-        self._foresight = terms.decoding.foresight()
         self._verdicts: tuple[SeenVerdict, ...] = ()
         self._seen_cloud = SeenCloud()
         self._hint = nan
         self._replies: dict[int, bytes] = {}
         """The replies that were not read yet, by round: one may overtake another."""
-        self._requested = False
-        """The cloud wants all of the open round."""
 
     @classmethod
     def needs(cls, scheme: Scheme) -> frozenset[Need]:
@@ -116,8 +108,6 @@ class SpeculateEdge(DraftingEdge):
         needed = {
             Need.LOOKS: not scheme.plans,
             Need.PARTS: scheme.partial,
-            Need.DIGESTS: scheme.rounds == "mirrored",
-            Need.MORE: scheme.families.reply.may_ask,
         }
         return frozenset(need for need in needed if needed[need])
 
@@ -272,11 +262,7 @@ class SpeculateEdge(DraftingEdge):
             seen.drafts_per_pass,
             self._scheme.branches,
         )
-        if isinstance(self._policy, Oracle):
-            rejected = self._foresight.rejected(drafts.node, drafts.rung)
-            action, self._policy_state = self._policy.next(view, rejected, self._policy_state)
-        else:
-            action, self._policy_state = self._policy.next(view, self._policy_state)
+        action, self._policy_state = self._policy.next(view, self._policy_state)
         if isinstance(action, CloudDecodes) and self._scheme.families.reply.edge_corrects:
             reason = "lets the cloud decode by itself, which lacks the corrections that the edge draws"
             raise ConfigError(f"policy {self._policy.kind!r}: {reason} (scheme {self._scheme.kind!r})")
@@ -305,21 +291,17 @@ class SpeculateEdge(DraftingEdge):
         return node
 
     def _resolve(self, node: EdgeNode) -> Steps[tuple[EdgeNode, int]]:
-        """Waits for the reply to the round, for more where it leaves the correction open, and takes the tokens that it
-        commits. Answers how many drafts were accepted."""
-        number, tokens = node.round, Tokens()
-        while not tokens:
-            while number not in self._replies:
-                event = yield
-                if isinstance(event, MessageArrived):
-                    self._read(event)
-                if self._requested:
-                    yield from self._send_whole(node)
-            node, tokens = self._take(node)
+        """Waits for the reply to the round, and takes the tokens that it commits. Answers how many drafts were
+        accepted."""
+        while node.round not in self._replies:
+            event = yield
+            if isinstance(event, MessageArrived):
+                self._read(event)
+        node, tokens = self._take(node)
         return node, len(tokens) - 1
 
     def _take(self, node: EdgeNode) -> tuple[EdgeNode, Tokens]:
-        """Takes the reply to the round, which is here, and the tokens that it commits; none: more is wanted."""
+        """Takes the reply to the round, which is here, and the tokens that it commits."""
         number = node.round
         reply = self._replies.pop(number)
         if self._policy.hears_cloud:
@@ -327,28 +309,13 @@ class SpeculateEdge(DraftingEdge):
             reply = reply[:-STATUS_BYTES]
         self._hint = self._scheme.families.reply.hint(reply)
         node, tokens = self._session.resolve(node, reply)
-        if not tokens:
-            self.commands.append(machine.SendMessage(MessageKind.MORE, number, (REQUEST_BYTES,)))
-            return node, tokens
         self._answer.take(tokens)
         self.commands.append(machine.CloseRound(number, tokens))
         return node, tokens
 
     def _read(self, message: MessageArrived) -> None:
-        """A message of the cloud: a reply, or a request for all of the open round."""
-        if message.kind is MessageKind.REQUEST:
-            self._requested = True
-        else:
-            self._replies[message.round] = message.parts[0]
-
-    def _send_whole(self, node: EdgeNode) -> Steps[None]:
-        """The cloud could not do with the round's payload: it is encoded anew, and all of it goes out."""
-        self._requested = False
-        self.commands.append(machine.TakeTurn(node.round))
-        yield
-        yield from self._work(machine.Encode(node.round, len(node.drafts)))
-        self.commands.append(Order.REST)
-        self.commands.append(machine.SendMessage(MessageKind.WHOLE, node.round, self._session.seal_whole(node)))
+        """A reply of the cloud."""
+        self._replies[message.round] = message.parts[0]
 
 
 class SpeculateCloud(CloudMachine):
@@ -376,14 +343,6 @@ class SpeculateCloud(CloudMachine):
         """The round that waits for the prefill, or is verified."""
         self._alone = 0
         """Tokens that the cloud has yet to decode by itself."""
-        self._asked = 0
-        """Requests for more than the last reply. The cloud has kept p for them, so they take no pass; a server that
-        crashes loses caches, and not what requests hold beside them."""
-
-    def acknowledged(self, message: MessageArrived) -> int:
-        """Its device knows the results of the rounds before it; of its own, that all of it is wanted, or more than its
-        reply."""
-        return message.round if message.kind in (MessageKind.WHOLE, MessageKind.MORE) else message.round - 1
 
     def _arrived(self, message: MessageArrived) -> None:
         kind, number, parts = message.kind, message.round, message.parts
@@ -393,14 +352,6 @@ class SpeculateCloud(CloudMachine):
             return
         if kind is MessageKind.COUNT:
             self._alone, parts = decode_request(parts[0]), ()
-        elif kind is MessageKind.MORE:
-            assert self._node is not None and number == self._node.round - 1, "I3: more is wanted of another round"
-            more = self._session.more(self._node, self._asked)
-            self._asked += 1
-            self.commands.append(machine.SendReply(MessageKind.REPLY, number, more))
-            return
-        elif kind is MessageKind.WHOLE:
-            assert self._node is not None and self._node.asked, "I3: a payload comes in whole that was not requested"
         next_ = 1 if self._node is None else self._node.round
         if number < next_:
             self.commands.append(machine.DropRounds((number,)))
@@ -446,29 +397,19 @@ class SpeculateCloud(CloudMachine):
                 number,
                 text_tokens=len(node.committed) + new_tokens,
                 read_tokens=len(node.committed) if reads else node.cached,
-                run=partial(self._verify, node, parts),
+                run=partial(self._session.verify, node, parts),
                 serves="cloud_decode_s" if self._alone else "verify_s",
-                cloud_drafts=new_tokens if self._session.in_turn(node) else 0,
                 verified_drafts=new_tokens - node.owed,
             )
         )
-
-    def _verify(self, node: CloudNode, parts: Parts) -> tuple[CloudNode, Verified | None]:
-        """The round, unless its digest will not do."""
-        incomplete = self._session.asks(node, parts)
-        return self._session.verify(node, parts) if incomplete is None else (incomplete, None)
 
     def _job_done(self, job: JobDone) -> None:
         if not self._ready:
             self._prefilled(job.node)
             return
         number, verified, self._due = self._due, job.verified, None
-        assert number is not None, "I3: a job is done that was not submitted"
+        assert number is not None and verified is not None, "I3: a job is done that was not submitted"
         node = self._node = job.node
-        self._asked = 0
-        if verified is None:
-            self.commands.append(machine.SendReply(MessageKind.REQUEST, number, REQUEST_BYTES))
-            return
         made = is_made(node, self._prompt_tokens, self._terms)
         if made:
             self.commands.append(machine.FreeCache())

@@ -24,8 +24,6 @@ TEXT = "verifier_nll_per_token"
 """A metric that has a number wherever a token was committed."""
 Claim = bool | None
 """What a scheme says of its text: that it is the verifier's, that it is not, or nothing."""
-LIMITS = ("oracle",)
-"""Kinds of scheme that know what no edge can: limits for the others, ranked with none of them."""
 
 
 def with_lossy(cells: pd.DataFrame, lossless: Mapping[str, Claim | Mapping[str, Claim]]) -> pd.DataFrame:
@@ -56,13 +54,6 @@ def lossy_curves(table: pd.DataFrame) -> list[str]:
     return [str(curve) for curve in table.loc[departs(table), CURVE].unique()]
 
 
-def limit_curves(table: pd.DataFrame) -> list[str]:
-    """The names of curves that are limits, in order of appearance."""
-    if "scheme.kind" not in table.columns:
-        return []
-    return [str(curve) for curve in table.loc[table["scheme.kind"].isin(LIMITS), CURVE].unique()]
-
-
 def marked(table: pd.DataFrame) -> pd.DataFrame:
     """The table with MARK, or UNKNOWN where no total variation is known, after the names of its lossy curves; those
     that have one keep it."""
@@ -86,9 +77,6 @@ def _unknown(table: pd.DataFrame, rows: pd.Series[bool]) -> bool:
 
 
 def ranked(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that are ranked with each other: without limits, and without the lossy curves, unless there are no
-    others."""
-    if limits := limit_curves(table):
-        table = table[~table[CURVE].isin(limits)]
+    """The rows that are ranked with each other: without the lossy curves, unless there are no others."""
     lossless = table[~table[CURVE].isin(lossy_curves(table))]
     return table if lossless.empty else lossless

@@ -131,9 +131,7 @@ _DECLARED: Final = (
         "payload_bits_per_draft", "8 * len(payload) of every round / drafts sent", _average("payload_bits", "drafted")
     ),
     Metric("draft_length", "drafts sent per round", _average("drafted", "speculative")),
-    Metric(
-        "accepted_per_round", "drafts accepted per round, unverified ones included", _average("accepted", "speculative")
-    ),
+    Metric("accepted_per_round", "drafts accepted per round", _average("accepted", "speculative")),
     Metric(
         "accepted_length_tokens",
         "AL: tokens that a verified round of drafts commits, its correction or bonus token included and tails past the "
@@ -149,8 +147,8 @@ _DECLARED: Final = (
     ),
     Metric(
         "acceptance_rate",
-        "accepted drafts / verified drafts (those up to and including the first rejection), without unverified ones",
-        lambda run: ratio(run.sums["verified"] - run.rejections, run.sums["verified"]),
+        "accepted drafts / verified drafts (those up to and including the first rejection)",
+        lambda run: ratio(run.sums["accepted"], run.sums["verified"]),
     ),
     Metric(
         "resampling_per_round", "rejections / rounds", lambda run: ratio(run.rejections, run.sums["speculative"])

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from math import isnan
 from typing import Final, NamedTuple
 
-from channels.link.rates import SECOND as SECOND
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
 
 JOINS: Final = 1 << 62
 """Added to the round, in the index of the message by which a device joins a cloud that decodes by itself."""
-END: Final = -SECOND
+END: Final = -(1 << 32)
 """In place of a round, in the index of the message by which a device ends its request. There is one a request."""
 
 
@@ -38,9 +37,9 @@ class Airing(NamedTuple):
 
     @property
     def round(self) -> int:
-        """The round of its message, whichever of the round's messages it is; 0: the prompt, below 0: a frame that
-        requests an answer, or by which a device gives its request up."""
-        return self.address[2] % SECOND if self.address[2] > 0 else self.address[2]
+        """The round of its message; 0: the prompt, below 0: a frame that requests an answer, or by which a device gives
+        its request up."""
+        return self.address[2] % JOINS if self.address[2] > 0 else self.address[2]
 
     @property
     def acknowledges(self) -> bool:

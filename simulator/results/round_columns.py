@@ -31,11 +31,6 @@ ROUND_COLUMNS: Final = (
     RoundColumn("answered_s", "float64", "answered_s"),
     RoundColumn("drafted", "int64", "drafted"),
     RoundColumn("verified", "int64", "verified.divergences.verified"),
-    RoundColumn(
-        "unjudged", "int64", "verified.divergences.unjudged", "tokens", "unjudged_per_token",
-        "drafts committed without judgement, of a scheme that is sure of them (they are not among the verified ones) "
-        "/ output tokens",
-    ),
     RoundColumn("accepted", "int64", "verified.accepted"),
     RoundColumn("committed", "int64", "verified.tokens"),
     RoundColumn("payload_bits", "int64", "payload.bits"),
@@ -87,11 +82,6 @@ ROUND_COLUMNS: Final = (
         "rounds sent though their payload could exceed budget_bits, since one draft is always sent / rounds",
     ),
     RoundColumn("edge_passes", "int64", "edge_passes"),
-    RoundColumn(
-        "asked", "bool", "asked", "speculative", "asked_per_round",
-        "rounds in which one end asked for more than it was sent: the cloud for the whole payload, the brief one being "
-        "no use to it, or the edge for another reply, with candidates that it can take / rounds",
-    ),
     RoundColumn(
         "flushed", "bool", "flushed", "tokens", "flushed_rounds_per_token",
         "rounds drafted ahead on drafts that were not accepted / output tokens",

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 import numpy as np
 
-from kinds.arrays import Bools, Floats
+from kinds.arrays import Floats
 from simulator.results.columns import NamedRow
 from simulator.results.round_columns import ROUND_COLUMNS
 
@@ -97,18 +97,14 @@ class Divergences:
     rejection_bound: float = 0.0
     tv_output: float = 0.0  # TV(distribution of the committed token, p)
     nll: float = 0.0  # -ln p(token)
-    unjudged: int = 0  # drafts that were accepted without verification
     measured: Floats = field(default_factory=lambda: np.empty((4, 0)), compare=False, repr=False)
-    """[4, n]: DraftDivergences of each draft up to the first rejected, as columns; millions of rounds are remembered.
-    One that was accepted without verification could not be rejected."""
+    """[4, n]: DraftDivergences of each draft up to the first rejected, as columns, as millions are remembered."""
 
     @classmethod
-    def of(cls, measured: Floats, tv_output: float, nll: float, unverified: Bools) -> Divergences:
-        """The sums of what was measured, [4, n], of each draft that was not unverified, [n]."""
-        tv_mismatch, tv_qhat, rejection_bound, _ = measured[:, ~unverified].sum(axis=1).tolist()
-        spared = int(np.count_nonzero(unverified))
-        verified = measured.shape[1] - spared
-        return cls(verified, tv_mismatch, tv_qhat, rejection_bound, tv_output, nll, spared, measured)
+    def of(cls, measured: Floats, tv_output: float, nll: float) -> Divergences:
+        """The sums of what was measured, [4, n], of each draft."""
+        tv_mismatch, tv_qhat, rejection_bound, _ = measured.sum(axis=1).tolist()
+        return cls(measured.shape[1], tv_mismatch, tv_qhat, rejection_bound, tv_output, nll, measured)
 
     @property
     def drafts(self) -> list[DraftDivergences]:
@@ -171,46 +167,6 @@ class InstantTransfer:
         return cls(now_s, now_s)
 
 
-class TwoTransfers(NamedTuple):
-    """Two messages of one round that went the same way: bits and attempts of both; put as `one` was, delivered when
-    both are."""
-
-    one: Transfer
-    other: Transfer
-
-    @property
-    def put_s(self) -> float:
-        return self.one.put_s
-
-    @property
-    def delivered_s(self) -> float:
-        moments = (self.one.delivered_s, self.other.delivered_s)
-        return math.nan if any(map(math.isnan, moments)) else max(moments)
-
-    @property
-    def delivered_bits(self) -> int:
-        return self.one.delivered_bits + self.other.delivered_bits
-
-    @property
-    def delivered_attempts(self) -> int:
-        return self.one.delivered_attempts + self.other.delivered_attempts
-
-    @property
-    def bits(self) -> int:
-        return self.one.bits + self.other.bits
-
-
-class FollowedTransfer(TwoTransfers):
-    """A message, and a later one of its round that the other end has asked for nothing of: put and delivered as the
-    first was."""
-
-    __slots__ = ()
-
-    @property
-    def delivered_s(self) -> float:
-        return self.one.delivered_s
-
-
 class _Nothing(NamedTuple):
     """What is known of a round of which nothing is sent and nothing verified."""
 
@@ -249,10 +205,6 @@ class OpenRound:
     verified: VerificationResult = _NOTHING
     reply: Transfer = _NOT_YET
     answered_s: float = math.nan
-    asked: bool = False
-    """One end has requested more than it was sent: the cloud all of a payload, or the edge another reply."""
-    more: int = 0
-    """How many more replies the edge has requested."""
     edge_passes: int = 0
     pass_ends_s: Sequence[float] = ()
     """When each of the drafter's passes ends, where that is known beforehand."""

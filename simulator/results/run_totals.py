@@ -192,7 +192,7 @@ class Run:
 
     @property
     def rejections(self) -> float:
-        return self.sums["verified"] + self.sums["unjudged"] - self.sums["accepted"]
+        return self.sums["verified"] - self.sums["accepted"]
 
     @property
     def cloud_busy(self) -> float:

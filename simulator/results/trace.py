@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 
 from kinds.files import atomically
 from models.interface import Speller
-from simulator.results.observer import END, JOINS, SECOND, Airing, ServerPass
+from simulator.results.observer import END, JOINS, Airing, ServerPass
 from simulator.results.spans import DOWNLINK, UPLINK, RequestSpans, RoundSpans, Spans
 from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Track, Tracks, Value, ticks
 from simulator.results.units import state_name
@@ -361,11 +361,8 @@ def _carried(airing: Airing) -> str:
         return "prompt" if index == 0 else kind
     if index >= JOINS:
         return "join"
-    beside = ("", "request for the whole payload" if down else "whole payload")[min(1, index // SECOND)]
-    if index >= 2 * SECOND:
-        beside = "more candidates" if down else "request for more candidates"
     packet = f" packet {airing.fragment + 1}" if airing.fragment else ""
-    return f"round {airing.round} {beside or ('reply' if down else 'payload')}{packet}"
+    return f"round {airing.round} {'reply' if down else 'payload'}{packet}"
 
 
 def _counted(number: int, what: str) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Final, Literal
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from channels.codec import wire
 from kinds import Choice
-from kinds.arrays import Bools, Floats, Ints
+from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule
 from models.interface import TokenTree
 from models.verification import (
@@ -48,17 +48,8 @@ class Received:
     distributions: Sequence[AnyDistribution]
     """[L], the rows of qhat; 0 where nothing was sent of it."""
     vocabulary: int
-    unverified: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
-    """[L], all verified by default: drafts that are accepted whatever the target distribution says, of which qhat tells
-    the id alone."""
-    worked_out: bool = False
-    """Whether qhat is the cloud's own, of which it received no more than a checksum."""
     shape: int = 0
     """Which of several shapes a tree of drafts has, by its packet."""
-
-    def __post_init__(self) -> None:
-        if not self.unverified.size:
-            object.__setattr__(self, "unverified", np.zeros(len(self.drafts), dtype=bool))
 
     @cached_property
     def qhat(self) -> Floats:

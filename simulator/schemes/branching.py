@@ -14,14 +14,14 @@ from kinds.tunable import Tunable
 from models.interface import TokenTree
 from simulator.cell.descriptions import shown
 from simulator.schemes.acceptance import Received
-from simulator.schemes.draft_scheme import DraftScheme, RoundShape
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import State
 
 
 class BranchingScheme(DraftScheme):
     """A scheme whose drafts branch. A subclass says in which shape."""
 
-    rounds: ClassVar[RoundShape] = "tree"
+    branches: ClassVar[bool] = True
     shaped_by: ClassVar[tuple[str, ...]] = ()
     """The fields beside max_drafts that decide the shape, for errors."""
     max_drafts: Annotated[int, Tunable(1, 2, 3, 4)] = Field(
@@ -76,9 +76,3 @@ class BranchingScheme(DraftScheme):
         """How the drafts that the cloud has received hang together."""
         growth = grown(self.shapes[received.shape], self.sizes(received))
         return TokenTree(tuple(received.drafts.tolist()), tuple(growth.parents))
-
-
-def require_one_stands(name: str, acceptance: Sequence[float]) -> None:
-    """Raises ValueError unless the chances of a node's children to be the one that stands can be so."""
-    if sum(acceptance) > 1 + 1e-9:
-        raise ValueError(f"{name} = {list(acceptance)}: must sum to at most 1, one child stands")

@@ -16,7 +16,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -32,11 +32,8 @@ from simulator.schemes.acceptance import Received, received
 from simulator.schemes.code import Load, Packets
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
 from simulator.schemes.families import Families
-from simulator.schemes.policy import Decider
+from simulator.schemes.policy import Policy
 from simulator.schemes.sparsifier import State
-
-RoundShape = Literal["line", "tree", "mirrored"]
-"""Drafts one after another; a tree of them; a digest of a line, which the cloud completes by its own drafter."""
 
 
 class DraftScheme(Scheme):
@@ -48,8 +45,8 @@ class DraftScheme(Scheme):
         "quantize": answers.numerators,
         **answers.STATES,
     }
-    rounds: ClassVar[RoundShape] = "line"
-    """What a round is, which decides how both ends decode it."""
+    branches: ClassVar[bool] = False
+    """Whether a position may have several drafts."""
     size_field: ClassVar[str] = "k"
     """What errors call the size of its support."""
 
@@ -95,11 +92,6 @@ class DraftScheme(Scheme):
         return self.max_drafts
 
     @property
-    def branches(self) -> bool:
-        """Whether a position may have several drafts."""
-        return self.rounds == "tree"
-
-    @property
     def distributions(self) -> int:
         """The most distributions that a round sends."""
         return self.max_drafts
@@ -117,7 +109,7 @@ class DraftScheme(Scheme):
     @property
     def plans(self) -> bool:
         """Whether its policy tells the length of a round before it begins, whatever it has seen."""
-        return type(self.families.policy).plan is not Decider.plan
+        return type(self.families.policy).plan is not Policy.plan
 
     @property
     def carries(self) -> bool:
@@ -156,7 +148,6 @@ class DraftScheme(Scheme):
         """What writes and reads the packets of a session. Raises ValueError where the parts do not go together."""
         families = self.families
         families.check()
-        families.reply.check(vocabulary)
         self._check_ahead()
         self._check_corrections()
         size = families.sparsifier.fixed_size
@@ -291,10 +282,6 @@ class DraftScheme(Scheme):
             parts.append(packets.encode([draft], known))
             known = (*known, draft.token)
         return tuple(parts)
-
-    def encode_whole(self, drafts: Sequence[wire.Draft], packets: Packets, context: Sequence[int]) -> tuple[bytes, ...]:
-        """What the edge sends where the cloud asks for more than it was sent: supports and counts, and all."""
-        raise AssertionError("I3: a payload is asked for that was sent whole")
 
     def decode_parts(self, parts: Sequence[bytes], packets: Packets, context: Sequence[int]) -> Received:
         """What the cloud gets from the leading packets of a payload and nothing else. Raises CodecError."""

@@ -146,13 +146,7 @@ class VerifiedRound:
             return shares
 
         whole, size = self.received, len(line)
-        cut = Received(
-            np.array(line, dtype=np.int64),
-            whole.distributions[:size],
-            whole.vocabulary,
-            whole.unverified[:size],
-            whole.worked_out,
-        )
+        cut = Received(np.array(line, dtype=np.int64), whole.distributions[:size], whole.vocabulary)
         unasked = Unasked(b"")
         numbers = RequestUniforms(unasked, _Numbers(at, self._was, own, last), unasked)
         result = self.acceptance.judge(distribution_after, cut, self.uniforms._replace(request=numbers))

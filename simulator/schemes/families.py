@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from simulator.schemes.acceptance import Acceptance, Rejection
 from simulator.schemes.code import Code
 from simulator.schemes.draw import Draw, FromCounts
-from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import Quantizer
 from simulator.schemes.reply import Reply, TokenReply
@@ -22,7 +21,7 @@ class Families:
     quantizer: Quantizer
     code: Code
     draw: Draw = field(default_factory=FromCounts)
-    policy: Policy | Oracle = field(default_factory=FixedLength)
+    policy: Policy = field(default_factory=FixedLength)
     acceptance: Acceptance = field(default_factory=Rejection)
     reply: Reply = field(default_factory=TokenReply)
 

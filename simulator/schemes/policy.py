@@ -155,9 +155,18 @@ def most_drafts(max_drafts: int, remaining_tokens: int) -> int:
     return min(max_drafts, max(1, remaining_tokens - 1))
 
 
-class Decider(Choice):
-    """What a policy and an oracle have in common."""
+class Policy(Choice, family=True):
+    """The only decider of what the edge does next.
 
+    A round is sent without asking once it has `most_drafts`, or the budget has no room for one more.
+    """
+
+    method_rules: ClassVar[Mapping[str, Rule]] = {
+        "plan": lambda length, most_drafts: _length(length, most_drafts),
+        "next": lambda answer, view, _: checked_action(answer, view),
+        "entry": answers.state,
+        "learn": answers.state,
+    }
     looks_at_law: ClassVar[bool] = False
     """Whether it is asked between a draft's pass and its draw, with `EdgeView.law`."""
     hears_cloud: ClassVar[bool] = False
@@ -176,20 +185,6 @@ class Decider(Choice):
     def learn(self, result: SeenVerdict, state: PolicyState) -> PolicyState:
         """The state after a round was verified."""
         return state
-
-
-class Policy(Decider, family=True):
-    """The only decider of what the edge does next.
-
-    A round is sent without asking once it has `most_drafts`, or the budget has no room for one more.
-    """
-
-    method_rules: ClassVar[Mapping[str, Rule]] = {
-        "plan": lambda length, most_drafts: _length(length, most_drafts),
-        "next": lambda answer, view, _: checked_action(answer, view),
-        "entry": answers.state,
-        "learn": answers.state,
-    }
 
     @abstractmethod
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:

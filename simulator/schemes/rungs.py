@@ -26,7 +26,6 @@ from simulator.schemes.composed import Composed
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import Draw, FromCounts, Proposal, RequestUniforms
 from simulator.schemes.families import Families
-from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
 from simulator.schemes.sparsifier import KeepTopK, Sparsifier, State
@@ -51,8 +50,8 @@ COARSE_TO_FINE = (
 )
 
 
-class RungScheme(DraftScheme):
-    """Sparsity and resolution by the round, whoever decides under which of these settings each is drafted."""
+class Rungs(DraftScheme):
+    """Sparsity and resolution by the round: the policy says under which of these settings each is drafted."""
 
     settings: tuple[Rung, ...] = Field(
         COARSE_TO_FINE, min_length=1, max_length=16, description="the rungs: pairs of sparsifier and quantizer"
@@ -60,11 +59,13 @@ class RungScheme(DraftScheme):
     code: Code = Field(Recoded(), description="how drafts become bits")
     draw: Draw = Field(FromCounts(), description="what the drafted token is drawn from")
     acceptance: Acceptance = Field(Rejection(), description="how the cloud judges")
+    kind: Literal["rungs"] = "rungs"
+    policy: Policy = Field(FixedLength(), description="when to draft, send or wait, and under which rung")
 
-    def parts(self, decider: Policy | Oracle) -> Families:
-        """Those of the first operating point."""
+    def made_of(self) -> Families:
+        """The parts of the first operating point."""
         first = self.settings[0]
-        return Families(first.sparsifier, first.quantizer, self.code, self.draw, decider, self.acceptance)
+        return Families(first.sparsifier, first.quantizer, self.code, self.draw, self.policy, self.acceptance)
 
     @cached_property
     def composed(self) -> tuple[Composed, ...]:
@@ -144,16 +145,6 @@ class RungScheme(DraftScheme):
 
     def _on(self, state: State) -> Composed:
         return self.composed[int(state[0])]
-
-
-class Rungs(RungScheme):
-    """Sparsity and resolution by the round: the policy says under which of these settings each is drafted."""
-
-    kind: Literal["rungs"] = "rungs"
-    policy: Policy = Field(FixedLength(), description="when to draft, send or wait, and under which rung")
-
-    def made_of(self) -> Families:
-        return self.parts(self.policy)
 
 
 @dataclass(frozen=True)

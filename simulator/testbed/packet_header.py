@@ -14,7 +14,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, Self
 
-from channels.link.rates import SECOND, MessageIndex
+from channels.link.rates import MessageIndex
 from simulator.results.observer import JOINS
 
 Direction = Literal["uplink", "downlink"]
@@ -28,8 +28,6 @@ _LAST: Final = 0x80
 MOST: Final = (1 << 16) - 1
 """The most requests of a device, rounds of each, attempts of a packet."""
 MOST_DEVICES: Final = 16
-_EXCHANGE_BITS: Final = 12
-MOST_EXCHANGES: Final = (1 << _EXCHANGE_BITS) - 1
 MOST_FRAGMENTS: Final = 255
 
 
@@ -53,8 +51,6 @@ class PacketKind(IntEnum):
     """In either direction, a packet of its own: the packet that it names has arrived."""
     LEFT = 10
     """From the relay to a sender: the last bit of the packet that it names has gone out."""
-    MORE = 11
-    """Up: the reply leaves the correction open, and another one is wanted."""
     JOIN = 12
     """Up, a bare header: the cloud is to decode no further by itself."""
     LAST = 13
@@ -62,7 +58,7 @@ class PacketKind(IntEnum):
 
 
 UPLINKED: Final = frozenset(
-    {PacketKind.PROMPT, PacketKind.PAYLOAD, PacketKind.COUNT, PacketKind.RESTORE, PacketKind.MORE, PacketKind.JOIN}
+    {PacketKind.PROMPT, PacketKind.PAYLOAD, PacketKind.COUNT, PacketKind.RESTORE, PacketKind.JOIN}
 )
 REPLIES: Final = frozenset({PacketKind.REPLY, PacketKind.LAST})
 SIMULATED: Final = (UPLINKED | REPLIES) - {PacketKind.RESTORE}
@@ -76,9 +72,6 @@ class MessageAddress(NamedTuple):
     device: int
     request: int
     round: int
-    exchange: int = 0
-    """How many exchanges of its round came before it; 0 of a round's payload and its reply. That after these has the
-    number 2, as in the simulator."""
 
     @property
     def round_key(self) -> tuple[int, int, int]:
@@ -93,8 +86,7 @@ class MessageAddress(NamedTuple):
     @property
     def message_index(self) -> MessageIndex:
         """The index of the message in the simulator."""
-        beside = JOINS if self.kind is PacketKind.JOIN else self.exchange * SECOND
-        return self.device, self.request, self.round + beside
+        return self.device, self.request, self.round + (JOINS if self.kind is PacketKind.JOIN else 0)
 
 
 class RealMessage(NamedTuple):
@@ -119,23 +111,21 @@ class PacketHeader(NamedTuple):
 
     def pack(self) -> bytes:
         """HEADER_BYTES bytes."""
-        kind, device, request, round_, exchange = self.address
-        flags, place = (self.note or kind) | (_LAST if self.last else 0), device << _EXCHANGE_BITS | exchange
-        return _HEADER.pack(flags, self.epoch, place, request, round_, self.fragment, kind, self.attempt)
+        kind, device, request, round_ = self.address
+        flags = (self.note or kind) | (_LAST if self.last else 0)
+        return _HEADER.pack(flags, self.epoch, device, request, round_, self.fragment, kind, self.attempt)
 
     @classmethod
     def unpack(cls, packet: bytes) -> PacketHeader:
         """The header in front of a packet. Raises ValueError where there is none."""
         if len(packet) < HEADER_BYTES:
             raise ValueError(f"packet of {len(packet)} bytes: a header has {HEADER_BYTES}")
-        flags, epoch, place, request, round_, fragment, kind, attempt = _HEADER.unpack_from(packet)
+        flags, epoch, device, request, round_, fragment, kind, attempt = _HEADER.unpack_from(packet)
         stated, named = PacketKind(flags & ~_LAST), PacketKind(kind)
         note = stated if stated in (PacketKind.ACK, PacketKind.LEFT) else None
         if named in (PacketKind.ACK, PacketKind.LEFT) or not (note or stated is named):
             raise ValueError(f"a header of kind {stated.name} that names a {named.name}")
-        device, exchange = place >> _EXCHANGE_BITS, place & MOST_EXCHANGES
-        address = MessageAddress(named, device, request, round_, exchange)
-        return cls(address, fragment, attempt, epoch, bool(flags & _LAST), note)
+        return cls(MessageAddress(named, device, request, round_), fragment, attempt, epoch, bool(flags & _LAST), note)
 
 
 # Datagrams.

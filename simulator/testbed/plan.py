@@ -32,10 +32,12 @@ CLOUD_PORT: Final = 4000
 WARM_UP: Final = MOST
 """The number of the request that each device serves before the run's zero: nothing of it is noted."""
 WARM_UP_TOKENS: Final = 12
-OFFERED: Final = frozenset({Need.LOOKAHEAD, Need.MORE, Need.CLOUD_FIRST})
+OFFERED: Final = frozenset({Need.LOOKAHEAD, Need.CLOUD_FIRST})
 """What the real drivers can do beside what every driver can."""
-_WHOLE: Final = "one whose payload goes out at once and whole"
-_INSTEAD: Final = {Need.LOOKS: "one that plans each round", Need.PARTS: _WHOLE, Need.DIGESTS: _WHOLE}
+_INSTEAD: Final = {
+    Need.LOOKS: "one that plans each round",
+    Need.PARTS: "one whose payload goes out at once and whole",
+}
 _LARGEST_BITS: Final = 8 * 60_000
 """The largest packet."""
 

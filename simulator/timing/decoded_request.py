@@ -9,11 +9,9 @@ same bytes.
 
 from __future__ import annotations
 
-from functools import reduce
 from itertools import accumulate
 from math import inf, nan
 
-from channels.link.rates import SECOND, MessageIndex
 from simulator.cell.device_classes import Equipped
 from simulator.cell.workload import Workload
 from simulator.protocols.accounts import note_payload
@@ -21,7 +19,7 @@ from simulator.protocols.decoded_answer import DecodedAnswer, is_decodable
 from simulator.protocols.machine import DOWNLINK, UPLINK, SubmitJob
 from simulator.results.observer import END
 from simulator.results.requests import Request
-from simulator.results.rounds import FollowedTransfer, TimedRounds, Transfer, TwoTransfers
+from simulator.results.rounds import TimedRounds
 from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device
 from simulator.timing.driver import DOWNLINK_COLUMNS, JOB_STATES, UPLINK_COLUMNS, Network, ordered_job
@@ -78,8 +76,6 @@ class DecodedRequest:
         self._payload: Carried | None = None
         self._reply: Carried | None = None
         """Those of the open round, once they are put."""
-        self._beside: list[tuple[Carried, Carried]] = []
-        """Of the open round, each request for another reply, and the reply before it."""
         self._jobs = 0
         self._job_column = "prompt_uplink_s"
         """What the latest job does, a column of BREAKDOWN."""
@@ -158,22 +154,8 @@ class DecodedRequest:
         self._env.at_last(self._read_reply)
 
     def _read_reply(self, _: object) -> None:
-        """Takes what it commits, unless that takes another reply."""
-        now_s, asked, more = self._env.now, len(self._beside), self._round.more
-        if asked == len(more):
-            self._answered(now_s, self._env.next_turn)
-            return
-        assert self._reply is not None
-        self._downlink.carried_in(self._reply, now_s)
-        request = self._uplink.carry(self._index_beside(asked), more[asked][0], now_s, UPLINK_COLUMNS)
-        self._beside.append((request, self._reply))
-        self._reply = None
-        self._does(request)
-        self._when_in(request, self._request_in)
-
-    def _index_beside(self, asked: int) -> MessageIndex:
-        """Of a request for another reply behind so many others, and of that reply."""
-        return *self._key, self._round.number + (2 + asked) * SECOND
+        """Takes what it commits."""
+        self._answered(self._env.now, self._env.next_turn)
 
     def _does(self, carried: Carried, *, reply: bool = False) -> None:
         """The open round does from now on what its message does."""
@@ -190,20 +172,9 @@ class DecodedRequest:
             request.ledger.close(1, now_s)
         else:
             request.ledger.spend(self._doings, now_s)
-        up_bits, up_packets, down_bits, down_packets, replied_s = (
-            payload.packet_bits, len(payload.cut) or 1, reply.packet_bits, len(reply.cut) or 1, reply.put_s,
-        )  # fmt: skip
-        if self._beside:
-            requests, before = zip(*self._beside, strict=True)
-            up_bits += sum(each.packet_bits for each in requests)
-            up_packets += sum(len(each.packets) for each in requests)
-            down_bits += sum(each.packet_bits for each in before)
-            down_packets += sum(len(each.packets) for each in before)
-            replied_s = before[0].put_s
-            self._beside = []
         self._rounds.time((
-            self._started_s, payload.put_s, payload.delivered_s, up_bits, up_packets,
-            replied_s, now_s, down_bits, down_packets, now_s,
+            self._started_s, payload.put_s, payload.delivered_s, payload.packet_bits, len(payload.cut) or 1,
+            reply.put_s, now_s, reply.packet_bits, len(reply.cut) or 1, now_s,
         ))  # fmt: skip
         request.states.append(round_.node.state)
         request.take_tokens(round_.tokens, round_.tail_tokens, now_s)
@@ -268,19 +239,10 @@ class DecodedRequest:
         self._does(reply, reply=True)
         self._env.take_ticket()
         in_s, turn = now_s + reply.takes_s, self._env.next_turn
-        if not (last or round_.more) and in_s < self._horizon_s:
+        if not last and in_s < self._horizon_s:
             self._answered(in_s, (in_s, in_s, turn[0], turn[1], turn[4]))  # after it has been read
         elif in_s < inf:
             self._env.later_in_turn(reply.takes_s, turn, self._reply_in)
-
-    def _request_in(self, _: object) -> None:
-        """Another reply is wanted, which takes no pass."""
-        asked, now_s = len(self._beside) - 1, self._env.now
-        self._uplink.carried_in(self._beside[asked][0], now_s)
-        bits = self._round.more[asked][1]
-        self._reply = reply = self._downlink.carry(self._index_beside(asked), bits, now_s, DOWNLINK_COLUMNS)
-        self._does(reply, reply=True)
-        self._when_in(reply, self._reply_in)
 
     def _end_in(self, _: object) -> None:
         assert self._prompt is not None
@@ -297,11 +259,7 @@ class DecodedRequest:
         if self._payload is not None:
             note_payload(notes, self._round.payload, self._round.node)
             notes.payload = self._payload
-        replies: list[Transfer] = [reply for _, reply in self._beside]
-        replies += [] if self._reply is None else [self._reply]
-        if replies:
-            notes.verified, notes.reply = self._round.verified, reduce(TwoTransfers, replies)
-        notes.payload = reduce(FollowedTransfer, (request for request, _ in self._beside), notes.payload)
-        notes.asked, notes.more = bool(self._beside), len(self._beside)
+        if self._reply is not None:
+            notes.verified, notes.reply = self._round.verified, self._reply
         if number > 1:
             request.ledger.enter_all(number, self._doings)

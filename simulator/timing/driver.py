@@ -33,9 +33,9 @@ from simulator.protocols.machine import (
     Signal,
 )
 from simulator.results.ledger import Course
-from simulator.results.observer import END, JOINS, SECOND
+from simulator.results.observer import END, JOINS
 from simulator.results.requests import HiddenRead, Request
-from simulator.results.rounds import FollowedTransfer, InstantTransfer, OpenRound, Transfer, TwoTransfers
+from simulator.results.rounds import InstantTransfer, OpenRound, Transfer
 from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState, SessionKey
@@ -65,7 +65,7 @@ UPLINK_COLUMNS, DOWNLINK_COLUMNS = (
 )
 """Those of a message that is sent once."""
 JOB_STATES: Final = {"queue": "cloud_queue_s", "prefill": "prefill_s"}
-_ROUND: Final = SECOND - 1
+_ROUND: Final = JOINS - 1
 """The bits of a message's index that are its round."""
 
 
@@ -88,8 +88,6 @@ class Network:
     """Whether some requests are timed after they are decoded (`decoded_request`)."""
     most_drafts: int
     """Of a round."""
-    mirrors: bool
-    """Whether the cloud's drafter runs over what its verifier does."""
     windows: ReceiveWindows | None = None
     """Where some device receives only after sending."""
     priority: int = 0
@@ -167,7 +165,6 @@ def ordered_job(
         verified_drafts=command.verified_drafts,
         priority=network.priority,
         number=number,
-        mirrors=network.mirrors and not command.cloud_drafts,
     )
 
 
@@ -195,8 +192,6 @@ class Driver(ServedRequest):
         """What the cloud has of the text, of which it keeps the cache."""
         self._messages: dict[LinkRole, list[Message]] = {role: [] for role in network.links}
         """By link, what was put on it and not acknowledged by the other end, in order."""
-        self._requests: dict[int, Message] = {}
-        """By round, the requests for all of it whose reply is not sent yet."""
         # At the edge.
         self._then: Callable[[], None] | None = None
         """What the edge does next, beside reading messages, once what it waits for has come."""
@@ -526,21 +521,12 @@ class Driver(ServedRequest):
         if kind is MessageKind.JOIN:
             self._put(Message((*self._key, number + JOINS), parts, self._cloud_receives, kind=kind), command)
             return
-        round_, exchange = self._request.open[number], int(kind in machine.BESIDE)
-        if kind is MessageKind.MORE:
-            round_.asked, round_.more = True, round_.more + 1
-            exchange += round_.more
-        index = (*self._key, number + exchange * SECOND)
+        round_, index = self._request.open[number], (*self._key, number)
         message = Message(index, parts, self._cloud_receives, self._on_uplink, open=command.grows, kind=kind)
         if command.payload is not None and command.node is not None:
             note_payload(round_, command.payload, command.node)
-        if kind is MessageKind.MORE:
-            round_.payload = FollowedTransfer(round_.payload, message)
-        elif exchange:
-            round_.payload = TwoTransfers(round_.payload, message)
-        else:
-            round_.payload, self._put_s = message, self._env.now
-        self._payload = round_.payload
+        round_.payload = self._payload = message
+        self._put_s = self._env.now
         self._growing = message if command.grows else None
         self._put(message, command)
 
@@ -571,22 +557,11 @@ class Driver(ServedRequest):
 
     def _reply(self, command: machine.SendReply) -> None:
         """The device gets its bytes alone."""
-        kind, number, round_ = command.kind, command.round, self._request.notes(command.round)
-        if kind is MessageKind.REQUEST:
-            index, report = (*self._key, number + SECOND), self._on_downlink_beside
-            message = Message(index, (command.content,), self._edge_receives, report, kind=kind)
-            round_.asked = True
-            self._requests[number] = message
-        else:
-            index = (*self._key, number + (1 + round_.more) * SECOND if round_.more else number)
-            message = Message(index, (command.content,), self._edge_receives, self._on_downlink, kind=kind)
-            request = self._requests.pop(number, None)
-            if round_.more:
-                round_.reply = TwoTransfers(round_.reply, message)
-            else:
-                round_.reply = message if request is None else TwoTransfers(message, request)
-            if command.verified is not None:
-                round_.verified = command.verified
+        index, round_ = (*self._key, command.round), self._request.notes(command.round)
+        message = Message(index, (command.content,), self._edge_receives, self._on_downlink, kind=command.kind)
+        round_.reply = message
+        if command.verified is not None:
+            round_.verified = command.verified
         self._messages[DOWNLINK].append(message)
         self._network.links[DOWNLINK].put(message)
 
@@ -612,9 +587,6 @@ class Driver(ServedRequest):
 
     def _on_downlink(self, message: Message, course: Course) -> None:
         self._ledger.enter_all(message.index[2] & _ROUND, course, DOWNLINK_STATES, reply=True)
-
-    def _on_downlink_beside(self, message: Message, course: Course) -> None:
-        self._ledger.enter_all(message.index[2] & _ROUND, course, DOWNLINK_STATES)
 
     def _await_answer(self) -> None:
         """The device has put what it put last, or nothing, and waits: it will see to it that it can be answered."""

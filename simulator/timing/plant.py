@@ -175,7 +175,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         talks = {device: Conversation(env, cloud, each.workload) for device in each.devices if each.workload.talks}
         network = Network(
             env, links, cloud, each.edge, passes, each.workload, reads_at_work, own_uplink, decodes,
-            each.scheme.drafts, each.scheme.drafts_in_cloud, windows,
+            each.scheme.drafts, windows,
             priority=each.priority,
             conversations=talks,
         )  # fmt: skip

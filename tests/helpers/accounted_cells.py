@@ -134,14 +134,6 @@ CELLS: Final[dict[str, dict[str, Any]]] = {
     "s_q": {"scheme": {"kind": "s_q", "k": 5, "resolution": 4, "max_drafts": 3}},
     "halves": {"scheme": {"kind": "truncated_fp16", "policy": "fixed_length", "k": 3, "max_drafts": 5},
                "workload": asked(2, output_tokens=12)},
-    "mirrored": {
-        "scheme": {"kind": "mirrored", "sparsifier": {"kind": "top_k", "k": 4}, "max_drafts": 4, "drift": 0.05,
-                   "quantizer": {"kind": "lattice", "resolution": 5}},
-        "workload": asked(2),
-        "uplink": link(9e3, 0.0131, 0.0613, 0.25),
-        "downlink": link(2e4, 0.0173, 0.0531, 0.2, **many(0.0531)),
-        "cloud": {**ONE_BY_ONE, "drafter_latency": clock(0.0023, 0.00019, 0.000017)},
-    },
     "coupled": {"scheme": {"kind": "coupled", "max_drafts": 3}},
     "edge only": {"scheme": "edge_only"},
     "ahead": {

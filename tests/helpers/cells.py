@@ -14,11 +14,10 @@ SCHEMES = (
     "half_dense",
     "half_top_k",
     "tree",
-    "likely_tree",
     "multi_candidate",
 )
-BY_IDS = ("coupled", "coupled_tree", "ids_only_greedy", "skip_when_confident")
-"""The schemes of which ids travel, all or some of them without a distribution."""
+BY_IDS = ("coupled", "coupled_tree", "ids_only_greedy")
+"""The schemes of which ids travel without a distribution."""
 SPECULATIVE = tuple(scheme for scheme in SCHEMES if scheme != "cloud_only")
 """Those with a payload, and all of them lossless."""
 HEADER_BITS = 320

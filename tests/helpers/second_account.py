@@ -18,7 +18,7 @@ from tables_pair import END
 from channels.uniforms import Uniforms
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
-from simulator.results.observer import SECOND
+from simulator.results.observer import END as END_INDEX
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
 
@@ -77,8 +77,7 @@ class Account:
         for request in self.requests:
             if request.device == device:
                 rounds = [*request.rounds, *request.late]
-                pairs = [(each.up, each.whole) if way == "uplink" else (each.ask, each.down) for each in rounds]
-                carried = [each for pair in pairs for each in pair]
+                carried = [each.up if way == "uplink" else each.down for each in rounds]
                 ends = [request.prompt, request.end] if way == "uplink" else [None, None]
                 yield from ((request, each) for each in [ends[0], *carried, ends[1]] if each is not None)
 
@@ -104,6 +103,6 @@ class Account:
             if end_s < seen.finish_s or not seen.finish_s < inf:
                 seen.cut(end_s, outcome)
                 if max(free_s, arrival_s) < end_s:
-                    seen.end = follower.message("uplink", -SECOND, 0, end_s)
+                    seen.end = follower.message("uplink", END_INDEX, 0, end_s)
             free_s = max(free_s, seen.finish_s)
             yield seen

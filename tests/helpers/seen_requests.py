@@ -20,8 +20,6 @@ from simulator import Cell
 from simulator.cell.device_classes import Equipped
 from simulator.results.observer import Airing, ServerPass
 
-SECOND = 1 << 32
-"""Added to a round's number, where a message is its second one."""
 ID_BITS = (V - 1).bit_length()
 
 
@@ -40,9 +38,6 @@ class RoundSeen:
     up: Transfer | None = None
     down: Transfer | None = None
     """None of both: nothing crossed the air."""
-    ask: Transfer | None = None
-    whole: Transfer | None = None
-    """Where the cloud requested all of it, what requested it and what came."""
     flushed_s: float = nan
     """When a verification result made it void."""
 
@@ -218,8 +213,7 @@ class Following:
         round_.sent_s = drafted_s + self.device.edge.encode_s_per_draft * len(decoded.drafts)
         self._round(Stretch(decoded.number, "encode_s", drafted_s, round_.sent_s))
         self.seen.work.append((drafted_s, round_.sent_s))
-        first_bits = decoded.payload_bits - decoded.whole_bits
-        round_.up = self.message("uplink", decoded.number, first_bits, round_.sent_s)
+        round_.up = self.message("uplink", decoded.number, decoded.payload_bits, round_.sent_s)
         round_.received_s = round_.up.delivered_s
         return round_
 
@@ -239,34 +233,17 @@ class Following:
                 break
             job = self._job(max(round_.received_s, prefill.done_s))
             self._round(*job.stretches(number, "verify_s"))
-            if decoded.whole_bits:
-                job = self._asked(round_, job.done_s)
             if not self._replied(round_, job.done_s):
                 break
             now_s = round_.answered_s
         seen.finish_s = seen.rounds[-1].answered_s
-
-    def _asked(self, round_: RoundSeen, put_s: float) -> Visit:
-        """All of a round is requested, encoded, sent and verified; the job that verifies it."""
-        number, drafts = round_.decoded.number, len(round_.decoded.drafts)
-        round_.ask = self.message("downlink", number + SECOND, 8, put_s)
-        asked_s = round_.ask.delivered_s
-        encoded_s = asked_s + self.device.edge.encode_s_per_draft * drafts
-        round_.whole = self.message("uplink", number + SECOND, round_.decoded.whole_bits, encoded_s)
-        round_.received_s = round_.whole.delivered_s
-        job = self._job(round_.received_s)
-        self._round(*round_.ask.stretches(number, DOWNLINK), Stretch(number, "encode_s", asked_s, encoded_s))
-        self._round(*round_.whole.stretches(number, UPLINK), *job.stretches(number, "verify_s"))
-        self.seen.work.append((asked_s, encoded_s))
-        return job
 
     def _replied(self, round_: RoundSeen, put_s: float) -> bool:
         """The reply goes down; whether it was seen to arrive."""
         round_.verified_s = put_s
         if put_s == inf:
             return False
-        reply_bits = round_.decoded.reply_bits - (0 if round_.ask is None else 8)
-        down = round_.down = self.message("downlink", round_.decoded.number, reply_bits, put_s)
+        down = round_.down = self.message("downlink", round_.decoded.number, round_.decoded.reply_bits, put_s)
         self._round(*down.stretches(round_.decoded.number, DOWNLINK, reply=True))
         earlier_s = [each.answered_s for each in self.seen.rounds[:-1]]
         round_.answered_s = max([down.delivered_s, *earlier_s])

@@ -19,8 +19,6 @@ from tables_pair import END, PROMPTS, P, Q, V, distribution_after
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
-from models.computed_text import open_drifted
-from models.synthetic import MarkovModel
 from simulator import Cell
 from simulator.schemes.code import Packets
 from simulator.schemes.draft_scheme import DraftScheme
@@ -47,10 +45,7 @@ class SlowRound:
     passes: Sequence[tuple[int, int]] = ()
     """(new, cached) tokens of each pass of the drafter at the edge."""
     payload_bits: int = 0
-    """The bits of both payloads, where a second one was requested, and of what requested it."""
     reply_bits: int = 0
-    whole_bits: int = 0
-    """The bits of the second payload."""
     unverified: Distribution | None = None
     """The distribution that a token that nobody verifies was drawn from."""
     stood: bool = False
@@ -146,7 +141,7 @@ class SlowRequest:
         self.beta = betas[min(stood[rollback], drafts)]
         self.cached = min(self.cached, len(self.text) + len(round_.committed) - 1)
         reply = (self.scheme.max_drafts + 1) * V - 1
-        round_.reply_bits = 8 * ((reply.bit_length() + 7) // 8) + (8 if round_.whole_bits else 0)
+        round_.reply_bits = 8 * ((reply.bit_length() + 7) // 8)
         return round_
 
     def _ahead(self, number: int) -> SlowRound:
@@ -190,25 +185,7 @@ class SlowRequest:
             betas.append(self.beta)
         parts = self.scheme.encode_parts([each.sent for each in drafts], packets, self.text)
         payload_bits = sum(8 * len(part) for part in parts)
-        whole_bits = 0
-        if self.scheme.kind == "mirrored" and self._differs(drafts):
-            whole_bits = sum(
-                8 * len(part) for part in self.scheme.encode_whole([d.sent for d in drafts], packets, self.text)
-            )
-        payload_bits += whole_bits
-        sent = SlowRound(number, drafts, drafts, passes=passes, payload_bits=payload_bits, whole_bits=whole_bits)
-        return sent, betas
-
-    def _differs(self, drafts: Sequence[SlowDraft]) -> bool:
-        """Whether the drafter in the cloud comes to another support or other counts of a draft."""
-        mirror = open_drifted(MarkovModel.from_table(Q), self.cell.models.temperature, self.scheme.drift)
-        text, different = list(self.text), False
-        for draft in drafts:
-            q = mirror.distributions(tuple(text), 1)[0].tolist()
-            kept = self._kept(q)
-            different |= (kept, self._counts([q[token] for token in kept])) != (list(draft.kept), list(draft.counts))
-            text.append(draft.sent.token)
-        return different
+        return SlowRound(number, drafts, drafts, passes=passes, payload_bits=payload_bits), betas
 
     def _drafted(self, number: int, place: int, text: list[int], sent: list[wire.Draft]) -> SlowDraft | None:
         q = self.distribution(Q, text)

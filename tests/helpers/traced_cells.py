@@ -68,7 +68,6 @@ def begun_by_the_cloud(scheme: dict[str, Any], **way: Any) -> Cell:
     return busy({**scheme, "cloud_first": True}).with_({"edge": edge, "uplink": way, "downlink": way})
 
 
-CANDIDATES: dict[str, Any] = {"kind": "dssd_candidates", "candidates": 1, "resolution": 400}
 CELLS: dict[str, Cell] = {
     "losses": busy(),
     "tree": busy("tree"),
@@ -79,7 +78,6 @@ CELLS: dict[str, Cell] = {
     "ahead without losses": cell(AHEAD),
     "ahead in a queue": queued_ahead(),
     "corrections at the edge": busy("dssd"),
-    "candidates for them": busy(CANDIDATES),
     "crashes": crashing(),
     "devices that leave": left(),
     "crowded": crowded(),
@@ -92,7 +90,7 @@ CELLS: dict[str, Cell] = {
         edge={"latency": {"kind": "constant", "per_pass_s": 0.005}, "encode_s_per_draft": 0},
     ),
     "a tree": cell({"kind": "coupled_tree", "nodes": 6}, workload=SHORT, uplink=link(1e4)),
-    "joins": begun_by_the_cloud(CANDIDATES, pad_to_bits=64),
+    "joins": begun_by_the_cloud({"kind": "dssd"}, pad_to_bits=64),
     "joins and parts": begun_by_the_cloud({"kind": "k_sqs", "partial": True}, part_header_bits=8, pad_to_bits=24),
 }
 

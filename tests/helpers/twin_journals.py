@@ -20,11 +20,10 @@ from simulator.protocols.machine import (
     DraftPass,
     FlushRounds,
     MessageArrived,
-    MessageKind,
     SubmitJob,
     TimeIs,
 )
-from simulator.results.observer import SECOND, Airing, Observer, ServerPass
+from simulator.results.observer import JOINS, Airing, Observer, ServerPass
 from simulator.results.requests import Request
 from simulator.testbed.journal import (
     Event,
@@ -95,8 +94,7 @@ class Twin(Observer):
         self._held.append(message)
         device, request, number = message.index
         assert message.kind is not None
-        exchange = 0 if message.kind is MessageKind.JOIN else number // SECOND
-        address = MessageAddress(PacketKind(message.kind), device, request, number % SECOND, exchange)
+        address = MessageAddress(PacketKind(message.kind), device, request, number % JOINS)
         self._addresses[link.name, message.index] = address
         self._sender(address, MessagePut(address, b"".join(message.content).hex(), self.now_s))
 
@@ -130,8 +128,7 @@ class Twin(Observer):
         if driver._edge is None:
             return
         if isinstance(event, MessageArrived):
-            more = driver._request.open[event.round].more
-            address = MessageAddress(PacketKind(event.kind), *driver._key, event.round, 1 + more if more else 0)
+            address = MessageAddress(PacketKind(event.kind), *driver._key, event.round)
             self._edge(driver._request, MessageTaken(address, self.now_s))
         elif isinstance(event, TimeIs):
             seen = event.put_s, event.payload_bits, event.link

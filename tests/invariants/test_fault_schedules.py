@@ -29,7 +29,7 @@ from simulator.timing.link import Link
 MEMORY = Memory()
 """The memory holds tokens only. A fault changes when, never which, so all schedules share their decoding."""
 SCHEMES: dict[str, object] = {
-    "dssd_candidates": {"kind": "dssd_candidates", "candidates": 1, "resolution": 400, "max_drafts": 3},
+    "coupled": {"kind": "coupled", "max_drafts": 3},
     "k_sqs": "k_sqs",
     "c_sqs": {"kind": "c_sqs", "initial": 0.05, "carry": False},  # a request given up would be told from the next
     "parts": {"kind": "k_sqs", "k": 4, "partial": True, "max_drafts": 6},

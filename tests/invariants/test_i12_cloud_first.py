@@ -134,10 +134,8 @@ def test_i12_a_join_that_looks_at_the_token_being_drawn_bends_the_distribution(m
 
 MORE: dict[str, object] = {
     "dssd": {"kind": "dssd", "k": 2},
-    "dssd_candidates": {"kind": "dssd_candidates", "k": 2, "candidates": 2, "resolution": 5},
-    "pipesd": {"kind": "pipesd"},
+    "parts": {"kind": "half_dense", "partial": True},
     "remote_drafter": {"kind": "remote_drafter", "depth": 0},
-    "mirrored": {"kind": "mirrored", "sparsifier": {"kind": "top_k", "k": 3}, "quantizer": TURNS["quantizer"]},
     "dense": {"kind": "dense", "resolution": 5},
     "half_top_k": {"kind": "truncated_fp16", "policy": "fixed_length", "k": 2},
 }

@@ -35,14 +35,9 @@ from simulator.schemes import (
     Dense,
     DraftScheme,
     Dssd,
-    DssdCandidates,
-    DualThreshold,
-    Foreseeing,
     HalfDense,
     IdsOnlyGreedy,
     KSqs,
-    Mirrored,
-    PipeSd,
     QsHeuristic,
     RemoteDrafter,
     Rungs,
@@ -51,7 +46,6 @@ from simulator.schemes import (
     UcbSpecStop,
 )
 from simulator.schemes.draw import FromUnquantized
-from simulator.schemes.foreseeing import GoodputTold
 from simulator.schemes.policies.disable_by_batch_size import DisableByBatchSize
 from simulator.schemes.policies.goodput import Goodput
 from simulator.schemes.policies.learned import Learned
@@ -71,7 +65,7 @@ from simulator.schemes.policy import (
 )
 from simulator.schemes.quantizer import CubicQuantizer, DualQuantizer, LogarithmicQuantizer
 from simulator.schemes.reply import DistributionReply
-from simulator.schemes.rivals.tree import LikelyTree, MultiCandidate, TreeDrafts, TreeScheme
+from simulator.schemes.rivals.tree import MultiCandidate, TreeDrafts, TreeScheme
 from simulator.schemes.sparsifier import KeepAbove, KeepByEntropy, KeepMinP, KeepRunningQuantile, KeepTopP
 
 TOKENS = 3
@@ -142,23 +136,13 @@ class Taught(Goodput):
         return taught(self.decode_s, self.bps)
 
 
-class TaughtTold(GoodputTold):
-    """The oracle likewise."""
-
-    kind: Literal["taught_told_in_tests"] = "taught_told_in_tests"  # type: ignore[assignment]
-    decode_s: float = 5.0
-
-    def entry(self, last: PolicyState | None) -> PolicyState:
-        return taught(self.decode_s, 1e3)
-
-
 class OfTheDrafter(DistributionReply):
-    """Sends the drafter's own distribution in place of p."""
+    """Sends the drafter's own distribution, after the last token, in place of p."""
 
     kind: Literal["of_the_drafter_in_tests"] = "of_the_drafter_in_tests"  # type: ignore[assignment]
 
-    def encode_distribution(self, p, packets, context):
-        return super().encode_distribution(Q[context[-1]], packets, context)
+    def encode(self, result, p, packets, context):
+        return super().encode(result, Q[context[-1]], packets, context)
 
 
 class Experienced(RunningAcceptance):
@@ -284,27 +268,9 @@ def drafted_under(policy: Goodput) -> Rungs:
     return Rungs.model_validate({"settings": SHARP_OR_FINE, "max_drafts": 2, "policy": policy})
 
 
-def foreseen(decode_s: float) -> Foreseeing:
-    """Rounds that an oracle decides, over a cloud that decodes as fast by itself."""
-    oracle = TaughtTold(decode_s=decode_s)
-    return Foreseeing.model_validate({"settings": SHARP_OR_FINE, "max_drafts": 2, "oracle": oracle})
-
-
 def edge_corrects(scheme, met=lambda met: met.owed > 0, tokens=TOKENS, *, slow=False):
     """A scheme whose edge draws the corrections from p in single precision."""
     return Case(scheme, met, tokens, slow, off=tokens * 2.0**-24)
-
-
-def mirrored(ids: str, drift: float = 0.0) -> Case:
-    """The drafter at both ends, whether the cloud's distributions are the edge's or not."""
-    scheme = {
-        "ids": ids,
-        "drift": drift,
-        "sparsifier": {"kind": "top_k", "k": 3},
-        "quantizer": LATTICE_5,
-        "max_drafts": 2,
-    }
-    return Case(Mirrored.model_validate(scheme), lambda met: 0 < met.asked < met.sealed if drift else not met.asked)
 
 
 def pipelined(scheme: DraftScheme, *, slow: bool = True) -> dict[str, Case]:
@@ -355,12 +321,8 @@ CASES: dict[str, Case] = {
     ),
     "qs_heuristic": Case(composed(policy=QsHeuristic(short=1, long=2))),
     "running_acceptance": Case(composed(policy=RunningAcceptance(first_length=1))),
-    "dual_threshold": Case(
-        composed(policy=DualThreshold(sequence=0.3, token=0.35), sparsifier=TOP_2),
-        lambda met: 0 < met.second_drafts < second_drafts(composed(sparsifier=TOP_2)),
-    ),
     "disable_by_batch_size": Case(composed(policy=LoadedOnce(batch=1, tokens=1), sparsifier=TOP_2), the_cloud_decodes),
-    "pipesd": Case(PipeSd(max_drafts=2, policy=DualThreshold(sequence=0.5, token=0.45)), lambda met: met.parts == 2),
+    "half_dense in parts": Case(HalfDense(max_drafts=2, partial=True), lambda met: met.parts == 2),
     "remote_drafter": Case(RemoteDrafter(max_drafts=1)),
     "ucb_specstop": Case(composed(policy=TriedBoth(longest=2), sparsifier=TOP_2), both_lengths, 4),
     "lengths by what was accepted": Case(
@@ -372,8 +334,6 @@ CASES: dict[str, Case] = {
     "goodput while it learns": Case(drafted_under(Goodput(learning_rounds=1)), lambda met: met.rungs == {0, 1}),
     "goodput, distributions end rounds": Case(drafted_under(Taught()), some_are_stopped),
     "goodput, the cloud is left to itself": Case(drafted_under(Taught(decode_s=0.01)), lambda met: met.alone > 0),
-    "an oracle that drafts": Case(foreseen(decode_s=5.0), lambda met: met.second_drafts > 0),
-    "an oracle that leaves the cloud to itself": Case(foreseen(decode_s=0.01), lambda met: met.alone > 0),
     **{
         f"{name}{length}": case
         for name, slow, scheme in (
@@ -395,35 +355,13 @@ CASES: dict[str, Case] = {
     "dssd, budget binds behind a correction": edge_corrects(
         Dssd(k=2, budget_bits=16, **SMALL), lambda met: met.full > 0 < met.second_drafts, 4, slow=True
     ),
-    **{
-        f"dssd_candidates, {each.candidates} at once of ell = {each.resolution}": Case(
-            each, lambda met, replies=replies: met.owed > 0 and met.replies == replies, slow=each.candidates == 1
-        )
-        for replies, each in (
-            (3, DssdCandidates(candidates=1, resolution=3, max_drafts=2)),
-            (4, DssdCandidates(candidates=1, k=2, **SMALL)),
-            (2, DssdCandidates(candidates=2, k=2, **SMALL)),
-        )
-    },
-    "dssd_candidates, a pair of certainties": Case(
-        DssdCandidates(candidates=1, resolution=4, max_drafts=2), lambda met: met.replies > 2, pair=THREE_TOKENS
-    ),
-    "dssd_candidates, budget binds behind a correction": Case(
-        DssdCandidates(candidates=2, k=2, budget_bits=20, **SMALL),
-        lambda met: met.full > 0 < met.second_drafts, 4, slow=True,
-    ),
     "split_rejection, a policy that looks": edge_corrects(composed(**SPLIT)),
-    "mirrored, ids by a prior": mirrored("prior"),
-    "mirrored, flat ids, drift": mirrored("flat", 0.15),
-    "mirrored, ids by their distribution": mirrored("law"),
-    "mirrored, ids by their distribution, drift": mirrored("law", 0.15),
     "tree of width 2": Case(TreeDrafts(k=2, widths=(2,), token="flat", code="enumerative", **SMALL), branches),
     "tree of width 2, budget binds": Case(TreeDrafts(k=2, widths=(2,), budget_bits=21, **SMALL), trees_are_cut),
     "tree of width 2 over a pair of certainties": Case(
         TreeDrafts(k=3, widths=(2,), **SMALL), is_deep, pair=THREE_TOKENS
     ),
     "tree wider than its distributions": Case(TreeDrafts(k=2, widths=(3, 2), **SMALL), is_deep),
-    "likeliest tree": Case(LikelyTree(k=2, child_acceptance=(0.5, 0.3), most_laws=2, **SMALL), branches),
     "comb of 2": Case(MultiCandidate(k=2, candidates=2, **SMALL), branches),
     "comb of 3, first distribution over budget": Case(
         MultiCandidate(k=3, candidates=3, budget_bits=8, **SMALL), lambda met: 0 < met.full < met.trees

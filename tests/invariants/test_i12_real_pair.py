@@ -22,7 +22,7 @@ from simulator import Cell
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Tree
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes import CoupledTree, CSqs, Dense, DssdCandidates, KSqs, TreeDrafts, TruncatedFp16
+from simulator.schemes import CoupledTree, CSqs, Dense, KSqs, TreeDrafts, TruncatedFp16
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.policy import FixedLength
@@ -33,7 +33,6 @@ SAMPLED: dict[str, DraftScheme] = {
     "dense": Dense(max_drafts=2),
     "half_top_k": TruncatedFp16(policy=FixedLength(), k=4, max_drafts=2),
     "k_sqs, cloud first": KSqs(k=8, max_drafts=2, cloud_first=True),
-    "dssd_candidates": DssdCandidates(candidates=2, resolution=400, max_drafts=2),
     "tree": TreeDrafts(k=8, max_drafts=2, widths=(3, 2)),
     "coupled_tree": CoupledTree(max_drafts=2, nodes=6),
 }

@@ -74,7 +74,7 @@ def test_i7_packets_that_a_full_buffer_drops_are_not_charged() -> None:
     assert (rounds["uplink_bits"] == rounds["payload_bits"] + HEADER_BITS * rounds["uplink_attempts"]).all()
 
 
-@pytest.mark.parametrize("scheme", ["dssd", {"kind": "dssd", "precision": "half"}, "asym"])
+@pytest.mark.parametrize("scheme", ["dssd", {"kind": "dssd", "precision": "half"}])
 def test_i7_corrections_and_distributions_are_charged_as_encoded(scheme, monkeypatch):
     """Up: the prompt, and of each round a packet behind the correction of the round before, if it had one. Down: a
     count, and the bonus token or a distribution."""
@@ -94,8 +94,7 @@ def test_i7_corrections_and_distributions_are_charged_as_encoded(scheme, monkeyp
     assert (rounds["payload_bits"] == packet_bits + 8 * width * behind).all()
     assert on_air.payload_bits["downlink"] == rounds["reply_bits"].sum()
     assert (rounds["reply_bits"][~rejected] == 8 + 8 * width).all()
-    if scheme != "asym":
-        assert (rounds["reply_bits"][rejected] == 8 + (32 if scheme == "dssd" else 16) * 64).all()
+    assert (rounds["reply_bits"][rejected] == 8 + (32 if scheme == "dssd" else 16) * 64).all()
 
 
 def prompt_bytes(run: Ran) -> int:

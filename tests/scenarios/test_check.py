@@ -267,7 +267,7 @@ def test_a_class_that_cannot_be_run_is_one_line(body, checked):
     [
         "own_policy",
         "own_loss",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("own_quantizer", "own_sparsifier")),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("own_quantizer", "own_sparsifier", "pipesd")),
     ],
 )
 def test_the_examples_pass_or_decide_no_token(name, typed, alone):

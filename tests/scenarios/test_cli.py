@@ -249,7 +249,7 @@ FEWER = {
     ],
     "thresholds": ["--grid=models.temperature=0.5,1.1", f"--grid=scheme.sparsifier={','.join(CURVES)}"],
     "adaptive": [
-        f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}},{{kind: oracle, {RUNGS}}}",
+        f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}}",
         UNTUNED,
     ],
     "traces": [TWO_KINDS, "--grid=workload.devices=1,4"],

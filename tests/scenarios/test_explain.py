@@ -84,28 +84,15 @@ def test_each_pass_and_packet_belongs_to_one_round_or_to_the_prompt(name):
         assert len(packets) == sum(each.address[:2] == key and each.fragment >= 0 for each in spans.airings)
 
 
-def test_what_is_asked_for_beside_a_payload_and_its_reply_is_shown_as_a_message_of_its_own():
-    asked = 0
-    for made, _ in timelines("candidates for them").values():
-        text = " ".join("\n".join(story(made, None, ALL, "Told.")).split())
-        up = sum(len({one.address for one in each.up}) - 1 for each in made.rounds if each.up)
-        down = sum(len({one.address for one in each.down}) - 1 for each in made.rounds if each.down)
-        assert (text.count("uplink request for more candidates"), text.count("downlink more candidates")) == (up, down)
-        asked += up
-    assert asked, "all first candidates were taken"
-
-
 def test_what_the_edge_resamples_is_shown_once_it_is_known(done, tmp_path):
-    cell = CELLS["candidates for them"]
-    (tmp_path / "cell.yaml").write_text(cell.to_yaml())
-    for name, scheme in (("candidates", cell.scheme), ("dssd", "dssd")):
+    cell = CELLS["corrections at the edge"]
+    for at_edge, scheme in ((True, cell.scheme), (False, "k_sqs")):
         (tmp_path / "cell.yaml").write_text(cell.with_({"scheme": scheme}).to_yaml())
         text = done("explain", "cell.yaml", "--no-figure", "--rounds", "1-99")
         whose = ("verified", "edge    ")
         verified, edge = (re.findall(rf"^ .*?  {who}  (.*(?:\n {{20}}.*)*)", text, re.M) for who in whose)
         rejected = [" ".join(each.split()) for each in verified if " rejected, " in each]
         drawn = [" ".join(each.split()) for each in edge if each.startswith("resamples ")]
-        at_edge = name != "drawn in the cloud"
         assert rejected and all(each.endswith("the edge resamples") == at_edge for each in rejected)
         assert len(drawn) == at_edge * len(rejected)
         for each in drawn:

@@ -29,7 +29,6 @@ class Mine(LatticeScheme):
     def support(self, q, state):
         return q.argsort()[-1:]
 """
-MIRRORED = "{kind: mirrored, sparsifier: {kind: top_k, k: 2}}"
 MISTAKES = [
     (("run", "latency_vs_bandwith"), "did you mean latency_vs_bandwidth"),
     (("list", "nothing"), "no such scenario"),
@@ -162,7 +161,6 @@ MISTAKES = [
     (("codec", "decode", "ffffffff", "--vocabulary=4", "--scheme=dense"), "decode: "),
     (("codec", "decode", "0000", "--vocabulary=3", "--scheme={kind: k_sqs, k: 2}"), "decode: "),
     (("codec", "decode", "00", "--vocabulary=1", "--scheme=dense"), "vocabulary = 1"),
-    (("codec", "decode", "0000000000", "--vocabulary=3", f"--scheme={MIRRORED}"), "mirrored: its payload holds"),
     (("codec", "prior", "sotu"), "argument ACTION = 'prior': retired in 0.4; 0.3 has it"),
     (("cache", "record", "cell.yaml"), "argument [ACTION] = 'record': retired in 0.4; 0.3 has it"),
     (("check", "nosuch.py"), "nosuch.py: must be a Python file"),

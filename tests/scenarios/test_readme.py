@@ -115,7 +115,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = ("own_trace", "recorded_losses", "own_pair", "fleet", "multi_spin", "arrivals", "python_use")
 IMPORTED = {
     "own_sparsifier": "largest_gap", "own_quantizer": "none_lost", "own_policy": "while_sure", "own_loss": "radar",
-    "markov_rate": "two_state",
+    "markov_rate": "two_state", "pipesd": "pipesd",
 }  # fmt: skip
 NOTEBOOK = json.loads((EXAMPLES / "first_steps.ipynb").read_text())
 
@@ -153,7 +153,7 @@ def test_a_program_runs_by_the_command_it_names(name, tmp_path, monkeypatch, cap
 @pytest.mark.parametrize(
     ("name", "kind"),
     [  # `sqsim check` runs the others in the fast tests
-        pytest.param(*each, marks=[pytest.mark.slow] * (each[0] in ("own_policy", "own_loss")))
+        pytest.param(*each, marks=[pytest.mark.slow] * (each[0] in ("own_policy", "own_loss", "pipesd")))
         for each in IMPORTED.items()
     ],
 )

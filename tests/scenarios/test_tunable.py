@@ -15,21 +15,15 @@ from scenarios.command.inspect.listing import page, schemes
 from scenarios.command.registry import scenario
 from simulator import Cell
 from simulator.cell.scheme import Scheme
-from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import Policy
 from simulator.schemes.quantizer import Quantizer
 from simulator.schemes.sparsifier import Sparsifier
 
-FAMILIES: tuple[type[Choice], ...] = (Scheme, Sparsifier, Quantizer, Policy, Oracle)
+FAMILIES: tuple[type[Choice], ...] = (Scheme, Sparsifier, Quantizer, Policy)
 NOT_TUNED: Mapping[str, str] = {
     "depth": "rounds ahead are another way to wait, which a question asks of",
     "budget_bits": "a limit of the link or the question, which binds all alike",
-    "tolerance": "the text departs by it",
-    "drift": "a property of the machines",
-    "checksum_bits": "what guards against silent errors, not what costs least",
-    "child_acceptance": "a prior of the pair, not a setting",
     "hits": "a prior of the pair, not a setting",
-    "confidence": "the text departs by it",
     "k_max": "a cap of what a threshold keeps, which the threshold and its budget settle",
     "initial": "of `running_quantile`: forgotten after a window; `conformal` declares its own",
     "window": "the memory of an estimate, of which `target` is what is aimed at",

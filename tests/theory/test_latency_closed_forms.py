@@ -36,9 +36,7 @@ def test_free_links_leave_compute_alone(scheme: str) -> None:
     rounds = result.rounds
     verify_s = 0.02 * len(rounds)
     drafted = rounds["drafted"]
-    distributions = {"tree": drafted - 1, "likely_tree": drafted / 3, "multi_candidate": drafted / 3}.get(
-        scheme, drafted
-    )
+    distributions = {"tree": drafted - 1, "multi_candidate": drafted / 3}.get(scheme, drafted)
     draft_s = 0.005 * rounds["edge_passes"].sum() + 1e-4 * distributions.sum()
     assert result.requests["latency_s"].sum() == pytest.approx(verify_s + draft_s, rel=1e-12)
 

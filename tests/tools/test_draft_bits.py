@@ -10,7 +10,7 @@ from tools.draft_bits import PAGE, PAIRS, SCHEMES, bits_per_draft, filled
 TEXT = PAGE.read_text(encoding="utf-8")
 WITHOUT = {"cloud_only", "colocated", "edge_only"}
 """Schemes without a payload."""
-MADE_OF_OTHERS = {"composed", "rungs", "oracle"}
+MADE_OF_OTHERS = {"composed", "rungs"}
 
 
 def row(scheme):

@@ -25,7 +25,6 @@ from simulator.cell.imported_files import load_imports
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
 from simulator.schemes.code import Packets
 from simulator.schemes.draw import Proposal
-from simulator.schemes.mirrored import Mirrored
 
 CODES: tuple[Code, ...] = get_args(Code)
 SUM_TOLERANCE = 1e-3
@@ -80,7 +79,7 @@ def cost(q: Floats, code: Code | None, context: tuple[int, ...], schemes: Sequen
 
 
 def encode(q: Floats, how: Wire, token: int | None) -> bytes:
-    """The first payload of a round of one draft of q, float64 [V]; its token is `token`, by default the likeliest."""
+    """The payload of a round of one draft of q, float64 [V]; its token is `token`, by default the likeliest."""
     if how.scheme.branches:
         raise ConfigError(
             f"scheme {how.scheme.kind}: a distribution has several drafts, must be a scheme of one draft a distribution"
@@ -98,9 +97,6 @@ def encode(q: Floats, how: Wire, token: int | None) -> bytes:
 def decode(payload: bytes, how: Wire, vocabulary: int) -> str:
     """The drafts of a packet as a table: ids, by falling probability, the drafted one marked."""
     packets = how.packets(vocabulary)
-    if isinstance(how.scheme, Mirrored):
-        text = "its payload holds no distribution, which the cloud computes by itself; what it sends on request is"
-        raise ConfigError(f"scheme {how.scheme.kind}: {text} a packet of its code, as `k_sqs` has it")
     try:
         found = how.scheme.receive(packets.decode(payload, how.context), packets.format)
     except ValueError as error:

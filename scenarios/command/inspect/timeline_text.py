@@ -10,15 +10,10 @@ from typing import Final
 from models.interface import Speller
 from scenarios.findings.aligned_columns import aligned, screen_width
 from scenarios.findings.wording import counted
-from simulator.results.observer import JOINS, SECOND, Airing, ServerPass, Unserved
+from simulator.results.observer import JOINS, Airing, ServerPass, Unserved
 from simulator.results.spans import RoundSpans, RoundTimeline, Timeline
 from simulator.results.units import state_name
 
-_BESIDE: Final = {
-    "uplink": ("", "whole payload", "request for more candidates"),
-    "downlink": ("", "request for the whole payload", "more candidates"),
-}
-"""What a message of a round is beside payload and reply, by how many exchanges came before it."""
 LONG_S: Final = 1000.0
 """From here on a request's times are written in seconds."""
 TIED: Final = "\u00a0"
@@ -189,12 +184,8 @@ class _Story:
         join, up = ([sent for sent in each.up if (sent.address[2] >= JOINS) == joins] for joins in (True, False))
         if join:
             lines += self._message("uplink", "joins: the edge has read, and drafts from now on", join[0].joined_s, join)
-        wanting = {airing.address: airing.joined_s for airing in reversed(up) if airing.address[2] >= 2 * SECOND}
-        lines += [
-            StoryLine(at_s, "edge", "takes none of the candidates, and asks for more") for at_s in wanting.values()
-        ]
         if up:
-            lines += self._messages("uplink", "payload", record.payload_bits, record.sent_s, up)
+            lines += self._message("uplink", _sized("payload", record.payload_bits), record.sent_s, up)
         elif not record.flushed and each.first("uplink_queue_s") is not None and not spans.answered:
             waits = each.first("uplink_queue_s")
             assert waits is not None
@@ -202,13 +193,11 @@ class _Story:
         lines += [self._pass(ran, _SERVED[spans.served_in(ran, self._made.place_in(ran))]) for ran in each.passes]
         if record.stale:
             lines.append(StoryLine(record.received_s, "cloud", "drops the payload undecoded"))
-        if record.asked and not wanting:
-            lines.append(StoryLine(max(ran.ended_s for ran in each.passes[:1]), "cloud", "asks for the whole payload"))
         lines += _unserved(each.unserved)
         if spans.drafts.committed and (each.passes or each.down):
             lines.append(StoryLine(record.verified_s, "verified", self._result(spans)))
         if each.down:
-            lines += self._messages("downlink", "reply", record.reply_bits, each.down[0].joined_s, each.down)
+            lines += self._message("downlink", _sized("reply", record.reply_bits), each.down[0].joined_s, each.down)
         yield from sorted(lines, key=lambda line: line.at_s)
         yield StoryLine(spans.ended_s, "edge", self._resolved(each))
         yield StoryLine(spans.ended_s, "", self._charged(each))
@@ -233,22 +222,9 @@ class _Story:
         text += [f"encodes in {self.duration(encoding)}"] if encoding else []
         yield StoryLine(work[0].began_s, "edge", ", ".join(text))
 
-    def _messages(
-        self, link: str, what: str, bits: float, ready_s: float, sent: Sequence[Airing]
-    ) -> Iterator[StoryLine]:
-        """The messages of a round one way: payload or reply, of so many bits in all, and what was asked for beside. The
-        first of them was ready at `ready_s`, and may have waited for access before it joined the link's queue."""
-        messages: dict[object, list[Airing]] = {}
-        for airing in sent:
-            messages.setdefault(airing.address, []).append(airing)
-        for number, airings in enumerate(messages.values()):
-            name = _BESIDE[link][min(2, airings[0].address[2] // SECOND)] or what
-            size = f" of {counted(int(bits), 'bit')}" if bits and len(messages) == 1 else ""
-            at_s = min(each.joined_s for each in airings) if number else ready_s
-            yield from self._message(link, name + size, at_s, airings)
-
     def _message(self, link: str, what: str, at_s: float, sent: Sequence[Airing]) -> Iterator[StoryLine]:
-        """A message on a link: in one line where all went well, or there are many packets."""
+        """A message on a link, ready at that time: in one line where all went well, or there are many packets. It may
+        have waited for access before it joined the link's queue."""
         packets = len({(each.address, each.fragment) for each in sent})
         lost = sum(each.lost for each in sent)
         if len(sent) == 1 and not lost:
@@ -333,19 +309,17 @@ class _Story:
         if not drafted:
             return f"token {last}"
         ends_with_draft = len(drafts.committed) == accepted
-        unverified = f", {int(record.unjudged)} of them unverified" if record.unjudged else ""
         if ends_with_draft:
-            kept = f"{_all_drafts(accepted)} accepted{unverified}"
-            return f"{kept}; no token more, the next round builds on them"
+            return f"{_all_drafts(accepted)} accepted; no token more, the next round builds on them"
         if drafts.branches and not accepted:
             return f"none of the tree's {drafted} drafts accepted; {last} resampled instead"
         if drafts.branches:
             path = self.spelled([drafts.tokens[place] for place in drafts.stood])
             return f"{accepted} of the tree's {drafted} drafts accepted, the path {path}; {last} after it"
         if accepted == drafted:
-            return f"{_all_drafts(drafted)} accepted{unverified}, and {last} as a bonus"
+            return f"{_all_drafts(drafted)} accepted, and {last} as a bonus"
         rejected = f" {self.spelled(drafts.tokens[accepted : accepted + 1])}" if drafts.tokens else ""
-        kept = f"{accepted} of {counted(drafted, 'draft')} accepted{unverified};{rejected} rejected"
+        kept = f"{accepted} of {counted(drafted, 'draft')} accepted;{rejected} rejected"
         return f"{kept}, the edge resamples" if self._edge_corrects else f"{kept}, {last} resampled instead"
 
     def airing(self, sent: Airing, since_s: float) -> str:
@@ -369,6 +343,10 @@ def _unserved(gone: Sequence[Unserved]) -> Iterator[StoryLine]:
         yield StoryLine(full[-1].left_s, full[-1].station, f"... {counted(len(full), 'packet')} DROPPED so by now")
     for each in (each for each in gone if each.left_s > each.joined_s):
         yield StoryLine(each.left_s, each.station, "a packet that waits is cancelled: nobody wants it any more")
+
+
+def _sized(what: str, bits: float) -> str:
+    return f"{what} of {counted(int(bits), 'bit')}" if bits else what
 
 
 def _all_drafts(number: int) -> str:

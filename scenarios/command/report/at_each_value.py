@@ -18,7 +18,7 @@ from scenarios.findings.aligned_columns import number, rows_along
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import Difference, metrics_of, paired_values, settings_of, varying
-from simulator.results.lossy_schemes import limit_curves, lossy_curves, marks
+from simulator.results.lossy_schemes import lossy_curves, marks
 from simulator.results.plain_columns import is_missing
 from simulator.results.unanswered_requests import of_answered, share
 from simulator.results.units import PREFIXED, prefix_of_all, quantity, unit
@@ -94,7 +94,7 @@ class Compared:
         wanted = [name for name in (*first, *asked, LATENCY, *found) if name in summary.columns]
         self.metrics = found
         self.metric = wanted[0] if wanted else ""
-        self._unranked = {*lossy_curves(summary), *limit_curves(summary)}
+        self._unranked = {*lossy_curves(summary)}
         if self._unranked >= {*summary[CURVE].astype(str)}:
             self._unranked = set()
 

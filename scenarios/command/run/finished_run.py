@@ -290,7 +290,7 @@ class FinishedRun:
             for cell in self.cells
             if all(isinstance(each.scheme, DraftScheme) and each.scheme.rejects for each in cell.classes)
         }
-        summed = ("verified", "unjudged", "accepted", "tv_qhat")
+        summed = ("verified", "accepted", "tv_qhat")
         rounds = pq.read_table(self.out / ROUNDS, columns=["cell", *summed])
         sums = rounds.group_by("cell").aggregate([(name, "sum") for name in summed]).to_pandas().set_index("cell")
         line = beyond_chance(sums.set_axis(summed, axis=1), names, looked)

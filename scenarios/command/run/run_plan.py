@@ -27,7 +27,6 @@ from simulator.results.display_names import NAMES
 from simulator.results.intervals import Labels, text_of
 from simulator.results.metrics import ON_REQUEST, known
 from simulator.results.units import title
-from simulator.schemes.foreseeing import Foreseeing
 from simulator.studies import SIMULATION
 from simulator.sweeps.search import Objective
 from simulator.tuning.alternatives import open_fields
@@ -233,9 +232,6 @@ def _warnings(cells: Sequence[Cell], imports: Sequence[Path]) -> list[str]:
     if learning := sorted({cell.workload.learning_requests for cell in cells} - {0}):
         uncounted = "so many first requests of each device are served and not counted"
         lines.append(f"workload.learning_requests = {', '.join(map(str, learning))}: {uncounted}")
-    if any(isinstance(each.scheme, Foreseeing) for each in classes):
-        knows = "knows how likely each draft is rejected before it is drawn, which no edge can: a limit"
-        lines.append(f"scheme oracle: {knows}")
     greedy = [each.scheme for cell in cells if cell.models.temperature == 0 for each in cell.classes]
     if sending := dict.fromkeys(scheme.kind for scheme in greedy if getattr(scheme, "sends_qhat", False)):
         verb = "sends" if len(sending) == 1 else "send"

@@ -2,7 +2,6 @@
 
 from simulator.schemes.policies.confidence_stop import ConfidenceStop as ConfidenceStop
 from simulator.schemes.policies.disable_by_batch_size import DisableByBatchSize as DisableByBatchSize
-from simulator.schemes.policies.dual_threshold import DualThreshold as DualThreshold
 from simulator.schemes.policies.goodput import Goodput as Goodput
 from simulator.schemes.policies.qs_heuristic import QsHeuristic as QsHeuristic
 from simulator.schemes.policies.running_acceptance import RunningAcceptance as RunningAcceptance

@@ -1,7 +1,6 @@
-"""What `goodput` decides, and the oracle beside it: which cycle comes next, and whether a round gets one more draft.
+"""What `goodput` decides: which cycle comes next, and whether a round gets one more draft.
 
-The argument is in `goodput`. Here are its formulas, over what was learned (`learned`); `foreseen`, of an oracle alone,
-holds the true chance that the next draft is accepted, by operating point.
+The argument is in `goodput`. Here are its formulas, over what was learned (`learned`).
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Annotated, Final, NamedTuple
 
 from pydantic import Field
 
-from simulator.schemes.policies.learned import NO_DISTRIBUTION, Learned
+from simulator.schemes.policies.learned import Learned
 from simulator.schemes.policies.running_estimates import MOST_ACCEPTANCE, distribution_bin
 from simulator.schemes.policy import SEND, Action, CloudDecodes, DraftOne, DraftRound, EdgeView, PolicyState
 
@@ -71,12 +70,11 @@ class Now(NamedTuple):
     learned: Learned
     per_bit_s: float
     """The link's forecast."""
-    foreseen: Sequence[float] | None = None
 
     @classmethod
-    def of(cls, view: EdgeView, learned: Learned, foreseen: Sequence[float] | None = None) -> Now:
+    def of(cls, view: EdgeView, learned: Learned) -> Now:
         """At this view."""
-        return cls(view, learned, learned.link.per_bit_s(view.now_s), foreseen)
+        return cls(view, learned, learned.link.per_bit_s(view.now_s))
 
 
 def best_round(now: Now, rung: int, hope: float = 0.0) -> Cycle:
@@ -88,10 +86,7 @@ def best_round(now: Now, rung: int, hope: float = 0.0) -> Cycle:
     draft_s = learned.pass_s.known(0.0) + bits_s
     tokens, survival, best, more = 1.0, 1.0, None, hope * learned.acceptance.doubt(rung)
     for length in range(1, now.view.most_drafts + 1):
-        foreseen = None if now.foreseen is None or length > 1 else now.foreseen[rung]
-        if foreseen is None:
-            foreseen = min(MOST_ACCEPTANCE, learned.acceptance.of_position(rung, length - 1) + more)
-        survival *= foreseen
+        survival *= min(MOST_ACCEPTANCE, learned.acceptance.of_position(rung, length - 1) + more)
         opens = (length - 1) % now.view.drafts_per_pass == 0  # a pass, which makes the next ones with it
         tokens, seconds = tokens + survival, seconds + (draft_s if opens else bits_s)
         made = Cycle(rung, length, tokens, seconds)
@@ -120,7 +115,7 @@ def cycles(now: Now) -> list[Cycle]:
 def stretch_tokens(now: Now) -> int:
     """How many tokens to leave to the cloud: all, or as many as come before it is worth asking how the link is."""
     link, decode_s = now.learned.link, now.learned.cloud.decode_s
-    better = now._replace(per_bit_s=min(link.best, now.per_bit_s), foreseen=None)
+    better = now._replace(per_bit_s=min(link.best, now.per_bit_s))
     reached = max(best_round(better, rung).goodput for rung in range(now.learned.rungs))
     missed = 1.0 - 1.0 / (reached * decode_s) if reached * decode_s > 1 else 0.0
     again_s = sqrt(4 * start_s(now) * link.coherence_s / (3 * missed)) if missed else 0.0
@@ -146,8 +141,6 @@ def open_cycle(now: Now, exploring: Exploring) -> Action:
     learned.bins, learned.survival = [], 1.0
     if chosen.rung < learned.rungs:
         learned.rung = float(chosen.rung)
-        if now.foreseen is not None:
-            learned.bins, learned.survival = [NO_DISTRIBUTION], now.foreseen[chosen.rung]
         if view.whole:
             learned.round_asked_s = view.now_s if view.verdicts else nan  # a request's first has the prompt before it
             learned.block = float(view.drafts_per_pass)
@@ -193,15 +186,14 @@ def draft_on(now: Now) -> Action:
     bin_ = None if view.distribution is None else distribution_bin(view.distribution)
     if bin_ is not None:
         learned.acceptance.look(bin_)
-    foreseen = None if now.foreseen is None else now.foreseen[rung]
-    accepted = learned.acceptance.estimate(rung, position, bin_) if foreseen is None else foreseen
+    accepted = learned.acceptance.estimate(rung, position, bin_)
     wanted = position < learned.target if learned.target else goes_on(now, accepted)
     if not wanted:
         return SEND
     if bin_ is None:
         learned.asked_s = view.now_s
-    if bin_ is not None or foreseen is not None:
-        learned.bins.append(NO_DISTRIBUTION if bin_ is None else float(bin_))
+    else:
+        learned.bins.append(float(bin_))
         learned.survival *= accepted
     return DraftOne(rung)
 

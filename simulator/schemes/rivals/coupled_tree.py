@@ -28,7 +28,7 @@ from channels.uniforms import Uniforms
 from kinds.arrays import Floats, Ints
 from kinds.tunable import Tunable
 from simulator.schemes.acceptance import Coupling, Received, received
-from simulator.schemes.branching import BranchingScheme, require_one_stands
+from simulator.schemes.branching import BranchingScheme
 from simulator.schemes.code import Packets, Tokens, certain
 from simulator.schemes.draw import RequestUniforms, SharedRace
 from simulator.schemes.families import Families
@@ -108,7 +108,8 @@ class CoupledTree(BranchingScheme):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        require_one_stands("hits", self.hits)
+        if sum(self.hits) > 1 + 1e-9:
+            raise ValueError(f"hits = {list(self.hits)}: must sum to at most 1, one child stands")
         if self.widths is not None and isinstance(self.nodes, tuple):
             raise ValueError(
                 f"widths = {list(self.widths)}: must be null where `nodes` has several shapes to choose from"

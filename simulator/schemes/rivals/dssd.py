@@ -11,52 +11,40 @@ same K and ell, token by token, with the same random numbers. In half precision 
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from channels.codec import float_distributions
 from kinds.tunable import Tunable
 from simulator.schemes.acceptance import SplitRejection
-from simulator.schemes.code import Code
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.families import Families
 from simulator.schemes.quantizer import LatticeQuantizer
-from simulator.schemes.reply import DistributionReply, Reply
+from simulator.schemes.reply import DistributionReply
 from simulator.schemes.scalars import Scalars
 from simulator.schemes.sparsifier import KeepAll, KeepTopK
 
-_SCALARS: Final = Scalars()
 
+class Dssd(DraftScheme):
+    """Drafted ids and their probabilities up; after a rejection the verifier's whole distribution down."""
 
-class SplitScheme(DraftScheme):
-    """Ids and scalars up, qhat as K-SQS makes it or over all of V; a subclass says what comes down."""
-
+    kind: Literal["dssd"] = "dssd"
     k: Annotated[int | None, Tunable(2, 8, 32, None)] = Field(
         8, ge=1, description="K, tokens that a draft is drawn from; at most the vocabulary, null for all of it"
     )
     resolution: Annotated[int, Tunable(20, 100, 400, 4096)] = Field(
         100, ge=1, le=1 << 20, description="ell, the denominator of qhat, of which qhat(d) is sent"
     )
-
-    def answering(self, reply: Reply, code: Code = _SCALARS) -> Families:
-        """Its parts with this reply."""
-        return Families(
-            KeepAll() if self.k is None else KeepTopK(k=self.k),
-            LatticeQuantizer(resolution=self.resolution),
-            code,
-            acceptance=SplitRejection(),
-            reply=reply,
-        )
-
-
-class Dssd(SplitScheme):
-    """Drafted ids and their probabilities up; after a rejection the verifier's whole distribution down."""
-
-    kind: Literal["dssd"] = "dssd"
     precision: float_distributions.Precision = Field(
         "single", description="of the floats that p comes down as: 32 V bits, lossless but for rounding; 16 V, lossy"
     )
 
     def made_of(self) -> Families:
-        return self.answering(DistributionReply(precision=self.precision))
+        return Families(
+            KeepAll() if self.k is None else KeepTopK(k=self.k),
+            LatticeQuantizer(resolution=self.resolution),
+            Scalars(),
+            acceptance=SplitRejection(),
+            reply=DistributionReply(precision=self.precision),
+        )

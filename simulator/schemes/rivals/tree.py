@@ -17,10 +17,10 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from channels.codec import tree_packet, wire
 from channels.codec.tree_packet import TreeFormat
@@ -28,7 +28,7 @@ from channels.codec.tree_shape import MOST_NODES, TreeShape
 from kinds.arrays import Ints
 from kinds.tunable import Tunable
 from simulator.schemes.acceptance import Received
-from simulator.schemes.branching import BranchingScheme, require_one_stands
+from simulator.schemes.branching import BranchingScheme
 from simulator.schemes.code import Packets, Tokens, WirePackets
 from simulator.schemes.families import Families
 from simulator.schemes.lattice_scheme import LatticeScheme
@@ -116,35 +116,6 @@ class TreeDrafts(TreeScheme):
     @cached_property
     def shape(self) -> TreeShape:
         return TreeShape.by_level(self.widths, self.max_drafts)
-
-
-class LikelyTree(TreeScheme):
-    """K-SQS whose drafts branch where a child is likely to be asked for: so many distributions, each on one of the
-    nodes that are reached most often, going by a measured acceptance (`TreeShape.likeliest`). The default is that of
-    the pair `sotu` at K = 8: 320, 49 and 20 of 685 verified positions."""
-
-    kind: Literal["likely_tree"] = "likely_tree"
-    shaped_by = ("child_acceptance", "most_laws")
-    max_drafts: Annotated[int, Tunable(2, 4, 8)] = Field(
-        8, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand"
-    )
-    child_acceptance: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
-        (0.47, 0.07, 0.03),
-        min_length=1,
-        description="how likely each child of a distribution, in the order drawn, is accepted; so many are drawn",
-    )
-    most_laws: Annotated[int, Tunable(2, 4, 6)] = Field(
-        4, ge=1, le=MOST_NODES, description="distributions that a round sends, at most"
-    )
-
-    @model_validator(mode="after")
-    def _one_child_stands(self) -> Self:
-        require_one_stands("child_acceptance", self.child_acceptance)
-        return self
-
-    @cached_property
-    def shape(self) -> TreeShape:
-        return TreeShape.likeliest(self.child_acceptance, self.most_laws, self.max_drafts)
 
 
 class MultiCandidate(TreeScheme):

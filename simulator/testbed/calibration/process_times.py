@@ -237,7 +237,7 @@ def _transfers(events: Sequence[Event]) -> dict[tuple[Direction, _Round], _Trans
             taken_s[address],
         )
         for address, sent in packets.items()
-        if address in taken_s and address.kind in _FOLLOWED and not address.exchange
+        if address in taken_s and address.kind in _FOLLOWED
     }
 
 

@@ -147,15 +147,14 @@ class CloudDriver(EndpointDriver):
     def _take(self, message: RealMessage, resumed: machine.Resumed | None = None) -> None:
         commands = self._machine.step(resumed or self.arrived(message, self._machine))
         self.note_taken(message)
-        self._carry_out(commands, message.address.exchange)
+        self._carry_out(commands)
 
-    def _carry_out(self, commands: list[machine.CloudCommand], exchange: int = 0) -> None:
-        """`exchange`: of the message that they answer."""
+    def _carry_out(self, commands: list[machine.CloudCommand]) -> None:
         for command in commands:
             if isinstance(command, machine.SubmitJob):
                 self._submit(command)
             elif isinstance(command, machine.SendReply):
-                self.put(command.kind, command.round, command.content, exchange)
+                self.put(command.kind, command.round, command.content)
             elif isinstance(command, machine.FreeCache):
                 self._cloud.passes.forget(self.key)
             # the others are of the tables, which are made when the run is over

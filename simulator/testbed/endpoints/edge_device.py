@@ -80,8 +80,6 @@ class EdgeDriver(EndpointDriver):
         """Messages about those rounds."""
         self._drafting: _Drafting | None = None
         self._reading: machine.DraftPass | None = None
-        self._more = 0
-        """Replies that were requested beside the one to the open round."""
         self._put_s, self._payload_bits = nan, 0
         """When the last payload was put, and its length."""
 
@@ -228,7 +226,7 @@ class EdgeDriver(EndpointDriver):
 
     def _close(self, command: machine.CloseRound) -> None:
         self.tokens += command.tokens
-        self._last_closed, self._more = command.round, 0
+        self._last_closed = command.round
         self._forget(command.round)
 
     def _flush(self, command: machine.FlushRounds) -> None:
@@ -243,13 +241,10 @@ class EdgeDriver(EndpointDriver):
         self._payloads = {address: payload for address, payload in self._payloads.items() if address.round != number}
 
     def _send(self, command: machine.SendMessage) -> None:
-        content, exchange = b"".join(command.parts), 0
-        if command.kind is machine.MessageKind.MORE:
-            self._more += 1
-            exchange = 1 + self._more
-        elif command.kind is machine.MessageKind.PAYLOAD:
+        content = b"".join(command.parts)
+        if command.kind is machine.MessageKind.PAYLOAD:
             self._put_s, self._payload_bits = self.journal.now_s, 8 * len(content)
-        address = self.put(command.kind, command.round, content, exchange)
+        address = self.put(command.kind, command.round, content)
         if command.round:
             self._payloads[address] = content
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from kinds import ConfigError
 from simulator.protocols.machine import CloudMachine, EdgeMachine, MessageArrived, MessageKind
 from simulator.schemes.policy import SeenLink
 from simulator.testbed.journal import Journal, MessageTaken
-from simulator.testbed.packet_header import MOST_EXCHANGES, MessageAddress, PacketKind, RealMessage
+from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 
 
 class Transport(Protocol):
@@ -38,11 +37,9 @@ class EndpointDriver:
         self.unacknowledged: list[MessageAddress] = []
         """Messages that the other end is not known to have, in order."""
 
-    def put(self, kind: MessageKind | PacketKind, number: int, content: bytes, exchange: int = 0) -> MessageAddress:
-        """Puts a message of a round. Raises ConfigError where it is one of too many."""
-        if exchange > MOST_EXCHANGES:
-            raise ConfigError(f"round {number}: must take at most {MOST_EXCHANGES} exchanges, which a header numbers")
-        address = MessageAddress(PacketKind(kind), *self.key, number, exchange)
+    def put(self, kind: MessageKind | PacketKind, number: int, content: bytes) -> MessageAddress:
+        """Puts a message of a round."""
+        address = MessageAddress(PacketKind(kind), *self.key, number)
         self.unacknowledged.append(address)
         self.transport.put(RealMessage(address, content))
         return address

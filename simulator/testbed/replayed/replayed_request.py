@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from channels.link.rates import SECOND
 from kinds import ConfigError
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode
@@ -22,7 +21,7 @@ from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
 from simulator.results.ledger import Course
 from simulator.results.requests import Request
-from simulator.results.rounds import FollowedTransfer, InstantTransfer, OpenRound, TwoTransfers
+from simulator.results.rounds import InstantTransfer, OpenRound
 from simulator.testbed.endpoints.restoration import unpack_restored
 from simulator.testbed.journal import RoundComputed, TextRead, UplinkSeen
 from simulator.testbed.packet_header import REPLIES, SIMULATED, MessageAddress, PacketKind
@@ -74,7 +73,7 @@ class ReplayedRequest(ServedRequest):
         self._terms = Terms(decoding, request.output_tokens, request.end_tokens, policy)
         self._edge = self._protocol.edge(self._terms)
         self._cloud = self._new_cloud()
-        self._reports = dict.fromkeys((PacketKind.PAYLOAD, PacketKind.COUNT, PacketKind.MORE), self._on_uplink)
+        self._reports = dict.fromkeys((PacketKind.PAYLOAD, PacketKind.COUNT), self._on_uplink)
         self._reports |= dict.fromkeys(REPLIES, self._on_downlink)
         """Whom messages report their states to."""
         self._contents: dict[MessageAddress, bytes] = {}
@@ -163,9 +162,7 @@ class ReplayedRequest(ServedRequest):
             self._in_cloud.discard(address.round)
         message = link.put(address, content, self._reports.get(kind, unreported))
         if round_ is not None and kind in REPLIES:
-            round_.reply = TwoTransfers(round_.reply, message) if address.exchange else message
-        elif round_ is not None and kind is PacketKind.MORE:
-            round_.payload = FollowedTransfer(round_.payload, message)
+            round_.reply = message
         elif round_ is not None and kind in (PacketKind.PAYLOAD, PacketKind.COUNT):
             round_.payload, round_.reply = message, InstantTransfer()  # a reply before a restart is void
 
@@ -210,11 +207,11 @@ class ReplayedRequest(ServedRequest):
 
     def _on_uplink(self, message: Message, course: Course) -> None:
         for from_s, state in course:
-            self._enter(message.index[2] % SECOND, UPLINK_STATES[state], from_s)
+            self._enter(message.index[2], UPLINK_STATES[state], from_s)
 
     def _on_downlink(self, message: Message, course: Course) -> None:
         for from_s, state in course:
-            self._enter(message.index[2] % SECOND, DOWNLINK_STATES[state], from_s, reply=True)
+            self._enter(message.index[2], DOWNLINK_STATES[state], from_s, reply=True)
 
     # The cloud's passes.
 
@@ -272,8 +269,6 @@ class ReplayedRequest(ServedRequest):
                     self._reading = command
                     request.open[number].edge_passes += 1  # it may close before the pass ends
                 case machine.SendMessage(kind, number, parts, payload, node):
-                    if kind is machine.MessageKind.MORE:
-                        request.open[number].asked, request.open[number].more = True, request.open[number].more + 1
                     self._commanded[self._address(kind, number)] = b"".join(parts)
                     if payload is not None and node is not None:
                         note_payload(request.open[number], payload, node)
@@ -317,10 +312,8 @@ class ReplayedRequest(ServedRequest):
                         request.open[number].verified = verified
 
     def _address(self, kind: machine.MessageKind, number: int) -> MessageAddress:
-        """Of a message that the machines have commanded now. What is beside payload and reply comes after these two."""
-        more = self._request.open[number].more if number in self._request.open else 0
-        exchange = 1 + more if more and kind is not machine.MessageKind.PAYLOAD else 0
-        return MessageAddress(PacketKind(kind), self._request.device, self._request.number, number, exchange)
+        """The address of a message that the machines have commanded now."""
+        return MessageAddress(PacketKind(kind), self._request.device, self._request.number, number)
 
     def _flush(self, rounds: Sequence[tuple[int, int]], cut: int | None) -> None:
         for number, drafts in rounds:

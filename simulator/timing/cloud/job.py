@@ -40,8 +40,6 @@ class Job:
     """Its device's; the lower, the sooner."""
     number: int = 0
     """Its place among the session's jobs."""
-    mirrors: bool = False
-    """The cloud's own drafter runs over the same tokens, in a pass before each of its passes."""
     batch: int = 0
     """Jobs in the last pass that it was in, itself included."""
     passes: int = 0
@@ -78,7 +76,7 @@ class Share:
         """The passes of the cloud's drafter for a share that has some, (new, cached) tokens each. Where it drafts, the
         first reads what the verifier's cache lacks of the text before the drafts, each later one the draft before."""
         drafts = self.job.cloud_drafts
-        if self.job.mirrors or not self.completes:
+        if not self.completes:
             return [(self.new_tokens, self.cached_tokens)]
         text_tokens = self.job.text_tokens - drafts
         cached_tokens = min(self.cached_tokens, text_tokens - 1)

@@ -36,9 +36,9 @@ class PassTimes:
         work, drafting = [], []
         for share in shares:
             work.append((share.new_tokens, share.cached_tokens))
-            if share.job.mirrors or share.job.cloud_drafts:
-                alone = share.job.mirrors or not share.completes  # no draft is made
-                drafting.append(share.drafting if alone else block_passes(share.drafting, self._drafts_per_pass))
+            if share.job.cloud_drafts:
+                completes = share.completes  # or no draft is made
+                drafting.append(block_passes(share.drafting, self._drafts_per_pass) if completes else share.drafting)
         verify_s = self._step_s + (
             self._pass_s(self._latency, work, shares[0], 0) if self._latency.random else self._latency.pass_s(work)
         )

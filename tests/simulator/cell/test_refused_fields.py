@@ -172,7 +172,6 @@ TOLD: list[tuple[dict[str, Any], str]] = [
     ahead("composed", "scheme.depth = 1: must be 0 with policy 'qs_heuristic'", policy="qs_heuristic"),
     ahead("rungs", "scheme.depth = 1: must be 0 with partial rounds, ", partial=True),
     ahead("rungs", "scheme.depth = 1: must be 0 with policy 'goodput'", policy="goodput"),
-    ahead("oracle", "scheme.depth = 1: must be 0 with policy 'goodput_told'"),
     ahead("k_sqs", "depth = 1: must be 0 where the token of a reply is coded", reply_token="coded"),
     ahead("composed", "depth = 1: must be 0 where the token of a reply is coded", reply=REPLIES),
 ]  # fmt: skip

@@ -12,8 +12,8 @@ from simulator.checking.calls import VOCABULARIES, answers
 from simulator.checking.checks import Line, lines_of
 from simulator.checking.subjects import PARTS, Subject
 
-FAST = {"skip_when_confident", "split_rejection", "shared_race"}
-LOSSY = {"asym", "certified", "s_q", "skip_when_confident", "unquantized"}
+FAST = {"split_rejection", "shared_race"}
+LOSSY = {"s_q", "unquantized"}
 
 
 def shipped() -> list[object]:

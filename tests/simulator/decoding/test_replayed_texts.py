@@ -121,7 +121,7 @@ def no_collector() -> Iterator[None]:
     gc.enable()
 
 
-@pytest.mark.parametrize("scheme", ["k_sqs", "coupled", "mirrored", "cloud_only", "colocated", "edge_only"])
+@pytest.mark.parametrize("scheme", ["k_sqs", "coupled", "cloud_only", "colocated", "edge_only"])
 @pytest.mark.parametrize(("deadline_s", "outcome"), [(None, "answered"), (0.11, "timed_out")])
 def test_the_models_texts_of_a_request_go_with_it(
     scheme: str, deadline_s: float | None, outcome: str, no_collector: None

@@ -15,7 +15,7 @@ import pytest
 
 from kinds import mistakes
 from simulator.decoding import round_store
-from simulator.decoding.nodes import CloudNode, Tree
+from simulator.decoding.nodes import EdgeNode, Tree
 from simulator.decoding.round_store import Grown, RoundStore
 from simulator.decoding.tree_bytes import from_bytes, to_bytes
 
@@ -27,8 +27,8 @@ sys.path[:0] = ["tests/simulator/decoding", "tests/helpers"]
 from test_round_store import asked, key
 store = RoundStore(Path(sys.argv[1]), 10**7)
 for number in range(40):
-    store.put(key(number), "pair", asked(sys.argv[2].encode()))
-    store.put(key(99), "pair", asked(f"{sys.argv[2]} {number}".encode()))
+    store.put(key(number), "pair", resolved(sys.argv[2].encode()))
+    store.put(key(99), "pair", resolved(f"{sys.argv[2]} {number}".encode()))
 """
 FULL = """import resource, sys
 from pathlib import Path
@@ -53,16 +53,16 @@ def key(number: int) -> str:
     return f"{number:064x}"
 
 
-def asked(*payloads: bytes) -> bytes:
-    """A tree whose cloud has asked for these payloads."""
+def resolved(*replies: bytes) -> bytes:
+    """A tree whose edge has resolved these replies."""
     tree = Tree((1, 2), ())
-    tree.cloud.then_ask = tuple(((payload,), CloudNode(1, (1, 2), asked=True)) for payload in payloads)
+    tree.edge.then_resolve = tuple((reply, (EdgeNode(2, (1, 2), ()), ())) for reply in replies)
     return to_bytes(tree)
 
 
-def payloads(blob: bytes | None) -> set[bytes]:
+def replies(blob: bytes | None) -> set[bytes]:
     assert blob is not None
-    return {payload for (payload,), _ in from_bytes(blob).cloud.then_ask}
+    return {reply for reply, _ in from_bytes(blob).edge.then_resolve}
 
 
 def spoil(store: RoundStore, statement: str, *values: object) -> None:
@@ -84,13 +84,13 @@ def test_what_is_put_is_there_for_the_next_process_by_key_and_by_pair(store: Rou
 
 
 def test_an_entry_written_by_two_holds_what_both_hold(store: RoundStore) -> None:
-    store.put(key(1), "pair", asked(b"a"))
-    written = store.put_all([Grown(key(1), "pair", asked(b"b"))])
-    assert payloads(store.get(key(1))) == {b"a", b"b"} and not written
+    store.put(key(1), "pair", resolved(b"a"))
+    written = store.put_all([Grown(key(1), "pair", resolved(b"b"))])
+    assert replies(store.get(key(1))) == {b"a", b"b"} and not written
     found = store.find(key(1))
     assert found is not None
-    store.put_all([Grown(key(1), "pair", asked(b"c"), holds=found.checksum)])
-    assert payloads(store.get(key(1))) == {b"c"}, "an entry that holds all of the other takes its place"
+    store.put_all([Grown(key(1), "pair", resolved(b"c"), holds=found.checksum)])
+    assert replies(store.get(key(1))) == {b"c"}, "an entry that holds all of the other takes its place"
 
 
 @pytest.mark.parametrize("damage", ["blob = zeroblob(9)", "blob = 'text'", "checksum = ''", "blob = blob || x'00'"])
@@ -276,5 +276,5 @@ def test_processes_that_write_one_file_at_once_lose_nothing(store: RoundStore) -
     ]
     assert [(each.communicate()[1], each.returncode) for each in running] == [("", 0)] * 3
     for number in range(40):
-        assert payloads(store.get(key(number))) == {name.encode() for name in names}
-    assert payloads(store.get(key(99))) == {f"{name} {number}".encode() for name in names for number in range(40)}
+        assert replies(store.get(key(number))) == {name.encode() for name in names}
+    assert replies(store.get(key(99))) == {f"{name} {number}".encode() for name in names for number in range(40)}

@@ -231,6 +231,6 @@ def test_what_another_machine_decoded_otherwise_is_not_mixed_in() -> None:
     mine, others = Tree((1,), ()), Tree((1,), ())
     mine.cloud.then_prefill = CloudNode(1, (1,), cached=0)
     others.cloud.then_prefill = CloudNode(1, (1,), cached=1)
-    others.cloud.then_prefill.then_ask = (((b"x",), CloudNode(1, (1,), asked=True)),)
+    others.cloud.then_prefill.then_prefill = CloudNode(2, (1,))
     merge(mine, others)
-    assert mine.cloud.then_prefill.cached == 0 and not mine.cloud.then_prefill.then_ask
+    assert mine.cloud.then_prefill.cached == 0 and not mine.cloud.then_prefill.then_prefill

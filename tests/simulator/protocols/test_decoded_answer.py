@@ -28,9 +28,7 @@ def committed(answer: DecodedAnswer) -> list[int]:
     return [token for each in answer.rounds for token in each.tokens]
 
 
-@pytest.mark.parametrize(
-    "scheme", ["k_sqs", "dense", "tree", "coupled", "dssd", {"kind": "dssd_candidates", "candidates": 1}]
-)
+@pytest.mark.parametrize("scheme", ["k_sqs", "dense", "tree", "coupled", "dssd"])
 def test_an_answer_has_the_tokens_that_the_machines_commit(scheme: object) -> None:
     made, memory = cell(scheme), Memory()
     answer = decoded_answer(terms(made, memory))
@@ -73,8 +71,8 @@ def test_its_records_are_known_but_for_time_and_links() -> None:
 @pytest.mark.parametrize(
     ("scheme", "decodable"),
     [
-        ("k_sqs", True), ("tree", True), ("cloud_only", False), ("edge_only", False), ("mirrored", False),
-        ("dssd_candidates", True), ({"kind": "coupled", "cloud_first": True}, False),
+        ("k_sqs", True), ("tree", True), ("cloud_only", False), ("edge_only", False),
+        ("dssd", True), ({"kind": "coupled", "cloud_first": True}, False),
         ({"kind": "k_sqs", "partial": True}, False), ({"kind": "k_sqs", "depth": 2}, False),
         ({"kind": "composed", "sparsifier": {"kind": "top_k", "k": 4}, "policy": "confidence_stop"}, False),
     ],

@@ -52,7 +52,6 @@ def test_what_a_message_acknowledges_is_what_its_sender_must_have() -> None:
         ends = Ends(scheme)
         assert ends.cloud.acknowledged(MessageArrived(MessageKind.PAYLOAD, 7, ())) == 6 - depth
         assert ends.edge.acknowledged(MessageArrived(MessageKind.REPLY, 7, ())) == 7
-    assert Ends(K_SQS).cloud.acknowledged(MessageArrived(MessageKind.WHOLE, 7, ())) == 7
 
 
 def test_a_payload_before_the_prefill_waits_with_it() -> None:
@@ -168,23 +167,6 @@ def test_a_reply_to_the_parts_that_came_ends_the_drafting() -> None:
     assert close == machine.CloseRound(1, reply.verified.committed)
 
 
-def test_a_digest_that_will_not_do_is_asked_for_in_full() -> None:
-    ends = Ends({"kind": "mirrored", "drift": 0.5, "max_drafts": 3}, output_tokens=60)
-    (draft,) = ends.begin()
-    while True:
-        commands = ends.verified(ends.arrives(ends.drafted(draft)))
-        after = ends.replied(commands)
-        if isinstance(commands[-1], machine.SendReply) and commands[-1].kind is MessageKind.REQUEST:
-            break
-        draft = after[-1]
-    (turn,) = after
-    assert isinstance(turn, machine.TakeTurn)
-    assert ends.edge.step(Signal.TURN) == [machine.Encode(turn.round, 3)]
-    rest, whole = ends.edge.step(Signal.WORKED)
-    assert rest is Order.REST and isinstance(whole, machine.SendMessage) and whole.kind is MessageKind.WHOLE
-    assert names(ends.replied(ends.verified(ends.arrives(whole))))[0] == "CloseRound"
-
-
 class CountsInTests(Policy):
     """Two tokens of the cloud's own, then a round of one draft, before which it waits."""
 
@@ -244,7 +226,7 @@ def test_local_takes_turns_token_by_token() -> None:
 
 COUPLED: dict[str, Any] = {"kind": "coupled", "max_drafts": 3}
 COUNTS = {"kind": "composed", "policy": "counts_in_tests"}
-ANY_ORDER = [K_SQS, AHEAD, K_SQS | {"depth": 1}, COUPLED | {"depth": 3}, COUNTS, "mirrored", "cloud_only", "tree"]
+ANY_ORDER = [K_SQS, AHEAD, K_SQS | {"depth": 1}, COUPLED | {"depth": 3}, COUNTS, "cloud_only", "tree"]
 
 
 @pytest.mark.parametrize("scheme", ANY_ORDER, ids=str)
@@ -291,8 +273,6 @@ def test_i9_of_rounds_accepted_in_full_ahead_only_the_last_has_a_token_of_the_cl
         ("edge_only", [Need.EDGE_ONLY]),
         (AHEAD, [Need.LOOKAHEAD]),
         (PARTS, [Need.PARTS]),
-        ("mirrored", [Need.DIGESTS]),
-        ("dssd_candidates", [Need.MORE]),
         ({"kind": "composed", "policy": "goodput", "partial": True}, [Need.PARTS, Need.LOOKS]),
     ],
 )

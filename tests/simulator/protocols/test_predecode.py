@@ -85,9 +85,7 @@ def _loaded() -> None:
     simulate(small("colocated"), memory=Memory())
 
 
-@pytest.mark.parametrize(
-    "scheme", [*(WAYS[way] for way in ("k_sqs", "tree", "mirrored", "cloud_only", "edge_only")), CARRIED]
-)
+@pytest.mark.parametrize("scheme", [*(WAYS[way] for way in ("k_sqs", "tree", "cloud_only", "edge_only")), CARRIED])
 def test_a_predecoded_cell_gives_the_same_tables_and_makes_no_pass_in_time(scheme):
     asked = small(scheme)
     expected, one_by_one = live(asked)

@@ -6,9 +6,9 @@ import math
 
 import pandas as pd
 
-from simulator.results.columns import CURVE, LOSSY
+from simulator.results.columns import LOSSY
 from simulator.results.intervals import settings_of, summarise, with_curves
-from simulator.results.lossy_schemes import limit_curves, lossy_curves, marked, ranked, with_lossy
+from simulator.results.lossy_schemes import lossy_curves, marked, ranked, with_lossy
 
 AXIS = "uplink.rate.bps"
 OFF = {"dense": 0.0, "edge_only": 0.3, "liar": 0.01, "cloud_only": math.nan}
@@ -55,8 +55,3 @@ def test_a_lossy_curve_is_marked_once_and_kept_out_of_the_ranking_of_others() ->
     assert list(ranked(marked(cells))["curve"].unique()) == ["dense", "cloud_only"]
     alone = cells[cells["scheme.kind"] == "edge_only"]
     assert ranked(alone) is alone
-
-
-def test_a_scheme_that_knows_what_no_edge_can_is_ranked_with_none() -> None:
-    table = pd.DataFrame({CURVE: ["oracle", "rungs"], "scheme.kind": ["oracle", "rungs"], "tv_output": [0.0, 0.0]})
-    assert limit_curves(table) == ["oracle"] and list(ranked(table)[CURVE]) == ["rungs"]

@@ -302,7 +302,6 @@ EXPECTED: Final[dict[str, Value]] = {
     "draft_length": lambda run: over(drafts(run), speculative(run)),
     "accepted_per_round": lambda run: over(sum(each.accepted for each in judged(run)), speculative(run)),
     "acceptance_rate": lambda run: over(sum(each.accepted for each in judged(run)), verified(run)),
-    "unjudged_per_token": lambda run: over(0, tokens(run)),  # as of the column `unjudged`
     "resampling_per_round": lambda run: over(rejections(run), speculative(run)),
     "resampling_per_draft": lambda run: over(rejections(run), verified(run)),
     "resampling_per_token": lambda run: over(rejections(run), tokens(run)),
@@ -318,7 +317,6 @@ EXPECTED: Final[dict[str, Value]] = {
     "over_budget_per_round": lambda run: over(
         sum(each.of_drafts["over_budget"] for each in sent(run)), speculative(run)
     ),
-    "asked_per_round": lambda run: over(sum(each.whole_bits > 0 for each in sent(run)), speculative(run)),
     "tail_tokens": lambda run: mean(len(each.committed) - len(each.tokens) for each in run.requests),
     "flushed_rounds_per_token": lambda run: over(len(void(run)), tokens(run)),
     "stale_rounds_per_token": lambda run: over(sum(not math.isnan(each.received_s) for each in void(run)), tokens(run)),
@@ -365,10 +363,7 @@ def test_every_metric_is_expected_to_be_something() -> None:
 def test_no_two_metrics_could_be_swapped_unnoticed() -> None:
     columns = {name: [value(account(cell)) for cell in CELLS] for name, value in EXPECTED.items()}
     assert not alike(columns)
-    assert idle(columns) == [
-        "settled_after_tokens",
-        "unjudged_per_token",
-    ]  # see test_threshold_settling
+    assert idle(columns) == ["settled_after_tokens"]  # see test_threshold_settling
 
 
 def test_throughput_counts_the_tokens_of_a_request_that_met_its_deadline() -> None:

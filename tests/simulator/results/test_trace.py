@@ -235,7 +235,7 @@ def test_what_a_round_is_stated_to_do_is_what_came_of_it(run: TracedRun) -> None
             assert not round_.doings or round_.doings[-1].ended_s == round_.ended_s
             mine = [each for each in run.spans.airings if each.address[:2] == (device, number)]
             up = [each for each in mine if each.address[2] == round_.number and each.link == "uplink"]
-            if round_.answered and {each.fragment for each in up} == {0} and not round_.record.asked:
+            if round_.answered and {each.fragment for each in up} == {0}:
                 sent = [span for span in round_.doings if span.state in ("uplink_transmit_s", "retransmit_s")]
                 work = [span.ended_s for span in round_.doings if span.state in ("draft_s", "encode_s")]
                 since_s = max(work, default=0.0)  # the time is the edge's until then, whatever is on the air

@@ -170,7 +170,7 @@ def test_an_acceptance_is_lossy_until_it_is_shown_otherwise() -> None:
 
 def test_rejections_beyond_chance_are_told_of_the_schemes_that_have_them() -> None:
     sums = pd.DataFrame(
-        {"verified": [400, 400, 40], "unjudged": [0, 0, 10], "accepted": [298, 400, 50], "tv_qhat": [100, 100, 30.0]},
+        {"verified": [400, 400, 40], "accepted": [298, 400, 40], "tv_qhat": [100, 100, 30.0]},
         index=["chance", "typical", "unlooked"],
     )
     names = {"chance": "k_sqs", "typical": "mine", "unlooked": "tree"}

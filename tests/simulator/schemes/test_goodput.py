@@ -6,29 +6,17 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Literal
 
 import numpy as np
 import pytest
-from cells import cell
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
 from kinds.arrays import Floats
-from models.verification import total_variation
-from simulator import simulate
-from simulator.checking.exact import PAIR, P, V
-from simulator.decoding.decoder import Foresight
-from simulator.decoding.memory import Memory
-from simulator.decoding.nodes import EdgeNode
-from simulator.decoding.setting import DraftSetting
-from simulator.schemes import Foreseeing
-from simulator.schemes.foreseeing import GoodputTold
 from simulator.schemes.policies.goodput import Goodput
 from simulator.schemes.policies.goodput_rules import Now, best_round, goes_on, start_s
 from simulator.schemes.policies.learned import Learned
 from simulator.schemes.policy import (
-    Action,
     CloudDecodes,
     DraftOne,
     EdgeView,
@@ -299,39 +287,3 @@ def test_the_learning_run_does_what_it_would_do_whatever_comes_back() -> None:
 
 def test_what_starts_a_stretch_is_one_small_message() -> None:
     assert start_s(Now.of(view(), known(0.5, 1e4))) == pytest.approx((HEADER + 16) / 1e4 + DELAY_S)
-
-
-NOTED: list[float] = []
-
-
-class Noting(GoodputTold):
-    """Writes down what is reported to it of each round's first draft."""
-
-    kind: Literal["noting_in_tests"] = "noting_in_tests"  # type: ignore[assignment]
-
-    def next(self, view: EdgeView, rejected: tuple[float, ...], state: PolicyState) -> tuple[Action, PolicyState]:
-        NOTED.append(rejected[0])
-        return super().next(view, rejected, state)
-
-
-def test_an_oracle_is_told_the_probability_of_rejection_of_each_rung_and_then_of_its_own() -> None:
-    settings = [
-        {"sparsifier": {"kind": "top_k", "k": k}, "quantizer": {"kind": "lattice", "resolution": ell}}
-        for k, ell in ((1, 1), (3, 5))
-    ]
-    scheme = Foreseeing.model_validate({"settings": settings})
-    foresight = Foresight(DraftSetting(lambda: PAIR, scheme, V, 1.0))
-    qhat = np.array([[1.0, 0.0, 0.0, 0.0], [3 / 5, 1 / 5, 1 / 5, 0.0]])  # of (.55 .15 .2 .1), which follows token 2
-    told = foresight.rejected(EdgeNode(1, (1, 2), scheme.entry(None)), 0)
-    assert told == pytest.approx([float(total_variation(each, P[2])) for each in qhat])
-
-
-@pytest.mark.usefixtures("called_once")
-def test_drafts_are_rejected_as_often_as_the_oracle_was_told() -> None:
-    """What an observer measures of each verified draft is what was reported before it was drawn, draft by draft."""
-    NOTED.clear()
-    scheme = {"kind": "oracle", "max_drafts": 1, "settings": [{}], "oracle": "noting_in_tests"}
-    rounds = simulate(cell(scheme), memory=Memory()).rounds
-    drafted = rounds[rounds["drafted"] > 0]
-    assert len(drafted) > 10 and drafted["tv_qhat"].to_numpy() == pytest.approx(np.array(NOTED)[: len(drafted)])
-    assert (rounds["tv_output"] == 0).all()

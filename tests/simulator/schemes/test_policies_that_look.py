@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from channels.codec import wire
-from simulator.schemes import ConfidenceStop, DualThreshold, QsHeuristic, RunningAcceptance
+from simulator.schemes import ConfidenceStop, QsHeuristic, RunningAcceptance
 from simulator.schemes.policies.running_estimates import Estimates
 from simulator.schemes.policy import DRAFT, SEND, DraftRound, EdgeView, PolicyState, SeenDraft, SeenLink, SeenVerdict
 
@@ -28,19 +28,6 @@ def test_confidence_is_the_largest_probability_or_the_entropy_of_the_distributio
     assert by_mass.next(seen, ())[0] == (DRAFT if max(distribution) >= 0.5 else SEND)
     assert by_bits.next(seen, ())[0] == (DRAFT if -sum(q * log2(q) for q in distribution if q) <= 1.5 else SEND)
     assert by_mass.next(view(), ())[0] == DRAFT  # a first draft has no distribution to be verified by
-
-
-@pytest.mark.parametrize(
-    ("drafted", "goes_on"),
-    [((), True), ((0.9,), True), ((0.69,), False), ((0.8, 0.8), True), ((0.8, 0.8, 0.78), False), ((0.6, 0.99), True)],
-)
-def test_a_round_ends_after_the_draft_that_is_below_a_threshold_or_brings_the_product_below_the_other(
-    drafted: tuple[float, ...], goes_on: bool
-) -> None:
-    """PipeSD's: .5 for all drafts together, .7 for the last. It looks at what was drafted, never at what comes next."""
-    seen = view(drafts=tuple(ONE._replace(confidence=confidence) for confidence in drafted))
-    assert DualThreshold().next(seen, ())[0] == (DRAFT if goes_on else SEND)
-    assert not DualThreshold.looks_at_law
 
 
 def away_s(bits: int) -> float:

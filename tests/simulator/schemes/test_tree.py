@@ -25,7 +25,7 @@ from simulator import Cell, simulate
 from simulator.decoding.nodes import TreeNode, TreeVerified
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
-from simulator.schemes import ConfidenceStop, LikelyTree, MultiCandidate, TreeDrafts
+from simulator.schemes import ConfidenceStop, MultiCandidate, TreeDrafts
 from simulator.schemes.acceptance import Coupling
 from simulator.schemes.code import HalfFloats
 from simulator.schemes.draw import FromUnquantized, RequestUniforms
@@ -110,7 +110,7 @@ SYNTHETIC = Synthetic(size=16, contexts=1, entropy_bits=2.5, distance=0.35, prom
 """A pair with one distribution, whatever the text."""
 
 
-def acceptance_by_rank(scheme: TreeDrafts | LikelyTree, width: int) -> np.ndarray:
+def acceptance_by_rank(scheme: TreeDrafts, width: int) -> np.ndarray:
     """P(sibling k is the one that stands), [width], by enumerating the orders in which siblings may be drawn."""
     pair = SYNTHETIC.load()
     q, p = (model.open(1.0).distributions((0,), 1)[0] for model in (pair.drafter, pair.verifier))
@@ -124,15 +124,9 @@ def acceptance_by_rank(scheme: TreeDrafts | LikelyTree, width: int) -> np.ndarra
     return mean
 
 
-@pytest.mark.parametrize(
-    "scheme",
-    [
-        TreeDrafts(k=6, max_drafts=3, widths=(3, 2, 1), budget_bits=None),
-        LikelyTree(k=6, max_drafts=4, child_acceptance=(0.65, 0.1), most_laws=5, budget_bits=None),
-    ],
-)
-def test_tokens_per_round_are_those_of_the_recursion(scheme: TreeDrafts | LikelyTree) -> None:
+def test_tokens_per_round_are_those_of_the_recursion() -> None:
     """Within 5 sd of the mean of the rounds that have the whole tree, which the answer's length alone decides."""
+    scheme = TreeDrafts(k=6, max_drafts=3, widths=(3, 2, 1), budget_bits=None)
     widest = max(scheme.shape.children)
     growth = grown(scheme.shape, [6] * scheme.drafts)
     tree = TokenTree(tuple(range(scheme.drafts)), tuple(growth.parents))

@@ -35,7 +35,7 @@ UNSENT = "scheme = '{}': has no distribution that is sent and drawn from"
     ("name", "scheme", "refusal"),
     [
         *(("laws", kind, UNSENT) for kind in ("cloud_only", "edge_only", "colocated", "coupled", "s_q", "dssd")),
-        *((name, "mirrored", UNSENT) for name in ("laws", "positions", "rates")),
+        *((name, "dssd", UNSENT) for name in ("positions", "rates")),
         ("convergence", "cloud_only", "scheme = 'cloud_only': sends no distribution"),
         ("convergence", "c_sqs", "scheme.budget_bits = 5000: must be null, or it cuts what the rule keeps"),
         ("convergence", {"kind": "c_sqs", "budget_bits": None, "k_max": 4},

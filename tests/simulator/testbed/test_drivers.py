@@ -34,12 +34,11 @@ SCHEMES: dict[str, dict[str, Any]] = {
     "tree": {"kind": "tree"},
     "coupled_tree": {"kind": "coupled_tree", "nodes": 6},
     "dssd": {"kind": "dssd", "max_drafts": 3},
-    "candidates": {"kind": "dssd_candidates", "candidates": 1, "max_drafts": 3},
     "cloud first": {"kind": "coupled", "max_drafts": 3, "cloud_first": True},
     "one ahead": {"kind": "k_sqs", "k": 4, "max_drafts": 3, "depth": 1},
     "two ahead": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 2, "carry": True, "depth": 2},
 }
-NO_KILLS = ("candidates", "cloud first")
+NO_KILLS = ("cloud first",)
 ENDING = {"models": {"pair": {"kind": "tables_in_tests"}}}
 SOTU = {"models": {"pair": "sotu"}}
 

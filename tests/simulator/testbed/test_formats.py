@@ -20,7 +20,6 @@ from simulator.testbed.packet_header import (
     LEAST_HEADER_BITS,
     MOST,
     MOST_DEVICES,
-    MOST_EXCHANGES,
     MOST_FRAGMENTS,
     Datagram,
     MessageAddress,
@@ -35,11 +34,11 @@ VOCABULARIES = (2, 64, 257, 50_000)
 SOME_PAYLOAD = PacketHeader(MessageAddress(PacketKind.PAYLOAD, 0, 0, 1), 0, 0).pack()
 PLAIN = Datagram(SocketAddress.of("10.77.0.1", 5000), SocketAddress.of("10.77.0.2", 4000), b"content").pack()
 numbers = some.integers(0, MOST)
-devices, exchanges = some.integers(0, MOST_DEVICES - 1), some.integers(0, MOST_EXCHANGES)
+devices = some.integers(0, MOST_DEVICES - 1)
 kinds = some.sampled_from([kind for kind in PacketKind if kind not in NOTES])
 headers = some.builds(
     PacketHeader,
-    address=some.builds(MessageAddress, kinds, devices, numbers, numbers, exchanges),
+    address=some.builds(MessageAddress, kinds, devices, numbers, numbers),
     fragment=some.integers(0, MOST_FRAGMENTS),
     attempt=numbers,
     epoch=some.integers(0, 255),

@@ -34,9 +34,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"cloud.failures": "random"}, "cloud.failures = random"),
     ({"cloud.failures": {"kind": "scheduled", "away": [[0, 1, "inf"]]}}, "cloud.failures = scheduled"),
     ({"scheme": "edge_only"}, "scheme = edge_only, protocol local"),
-    ({"scheme": "mirrored"}, "scheme = mirrored"),
     ({"scheme": {"kind": "k_sqs", "partial": True}}, "scheme = k_sqs"),
-    ({"scheme": "skip_when_confident"}, "scheme.policy = until_unsure"),
+    ({"scheme": {"kind": "composed", "policy": "confidence_stop"}}, "scheme.policy = confidence_stop"),
     ({"uplink.arq.ack_bits": 320, "downlink.header_bits": 400}, "uplink.arq.ack_bits = 320"),
     ({"uplink.access_s": 0.1}, "uplink.access_s = 0.1"),
     ({"uplink.idle_access_s": 0.1, "uplink.idle_after_s": 1.0}, "uplink.idle_after_s = 1.0"),
@@ -100,7 +99,7 @@ def test_a_folder_of_journals_that_holds_something_is_refused_and_left_as_it_was
 def test_the_cells_own_downtime_is_what_is_done_to_its_cloud() -> None:
     failing = Cell().with_({"cloud.failures": {"kind": "scheduled", "away": [[0, 1.0, 2.0], [0, 3.0, 3.5]]}})
     assert cloud_downtimes(failing) == [(1.0, 2.0), (3.0, 3.5)] and cloud_downtimes(Cell()) == []
-    for kind, more in (("dssd", {}), ("dssd_candidates", {}), ("coupled", {"cloud_first": True})):
+    for kind, more in (("dssd", {}), ("coupled", {"cloud_first": True})):
         with pytest.raises(ConfigError, match=rf"^cloud.failures = scheduled \(scheme {kind}\): must be none: [^\n]*$"):
             cloud_downtimes(failing.with_({"scheme": {"kind": kind, **more}}))
 

@@ -66,7 +66,7 @@ CELLS = {
         uplink=lossy(3e4, ack_bits=320, ack_loss="none"),
         downlink=lossy(3e4, ack_bits=320, ack_loss="none"),
     ),
-    "candidates": crowded({"kind": "dssd_candidates", "candidates": 1, "max_drafts": 3}),
+    "dssd": crowded({"kind": "dssd", "max_drafts": 3}),
     "cloud first": crowded(K_SQS | {"cloud_first": True}, edge=READING),
     "unasked": crowded(K_SQS, workload=ASKED | {"kind": "poisson", "rate_per_s": 2.0}),
 }
@@ -101,16 +101,15 @@ def test_a_run_that_does_what_the_simulator_does_has_its_tables(name: str, tmp_p
 
 
 def test_the_runs_of_these_tests_have_all_that_may_go_wrong() -> None:
-    found = {name: ran(name)[0] for name in ("lossy", "ahead", "candidates", "cloud first")}
+    found = {name: ran(name)[0] for name in ("lossy", "ahead", "cloud first")}
     assert found["lossy"].summary["timeout_wait_s"] > 0 and found["lossy"].summary["retransmit_s"] > 0
     assert found["ahead"].rounds["flushed"].any() and (found["ahead"].rounds["flushed_bits"] > 0).any()
     assert found["ahead"].summary["dropped_packets"] > 0
     assert found["ahead"].summary["hidden_draft_s_per_token"] > 0
     assert found["cloud first"].summary["hidden_draft_s_per_token"] > 0
-    assert found["candidates"].rounds["asked"].any()
 
 
-@pytest.mark.parametrize("name", ["lossy", "cloud_only", "far_ahead", "acknowledged_ahead", "candidates"])
+@pytest.mark.parametrize("name", ["lossy", "cloud_only", "far_ahead", "acknowledged_ahead", "dssd"])
 def test_each_instant_is_charged_once_where_steps_take_time(name: str, tmp_path: Path) -> None:
     expected, lines = ran(name)
     write(tmp_path, slowed(lines))
@@ -234,16 +233,15 @@ def test_a_round_that_is_sent_again_is_measured_as_before_where_the_drafter_has_
     same_decoding(expected, simulate(here, memory=Memory()).rounds)
 
 
-@pytest.mark.parametrize("name", ["candidates", "cloud first"])
-def test_what_time_decides_and_what_is_asked_for_again_is_replayed_from_the_ends(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["dssd", "cloud first"])
+def test_what_time_decides_and_what_the_edge_draws_is_replayed_from_the_ends(name: str, tmp_path: Path) -> None:
     made = CELLS[name].with_({"workload.think_s": 0.0})
     ProcessWorld(made, tmp_path, 0.002).run()
     real = tables(made, tmp_path, Memory())
     charged_once(real)
     rounds = real.rounds
-    if name == "candidates":
+    if name == "dssd":
         same_decoding(simulate(made, memory=Memory()).rounds, rounds, but=("_s", "link_bits", "_attempts"))
-        assert rounds["asked"].any()
     else:
         assert (rounds.groupby(["device", "request"])["drafted"].first() == 0).all() and (rounds["drafted"] > 0).any()
 

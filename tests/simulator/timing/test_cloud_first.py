@@ -25,7 +25,7 @@ K_SQS: dict[str, Any] = {"kind": "k_sqs", "k": 4, "max_drafts": 3} | FIRST
 COUPLED: dict[str, Any] = {"kind": "coupled", "max_drafts": 3} | FIRST
 GOODPUT: dict[str, Any] = {"kind": "composed", "policy": {"kind": "goodput", "learning_rounds": 1}} | FIRST
 SCHEMES = [
-    K_SQS, COUPLED, GOODPUT, K_SQS | {"partial": True}, {"kind": "c_sqs"} | FIRST, {"kind": "mirrored"} | FIRST,
+    K_SQS, COUPLED, GOODPUT, K_SQS | {"partial": True}, {"kind": "c_sqs"} | FIRST,
     {"kind": "dssd"} | FIRST, {"kind": "tree"} | FIRST, {"kind": "rungs", "policy": GOODPUT["policy"]} | FIRST,
 ]  # fmt: skip
 READS_S = 0.01

@@ -23,8 +23,8 @@ from simulator.timing.decoded_request import DecodedRequest
 MEMORY = Memory()
 SCHEMES: tuple[object, ...] = (
     "k_sqs", {"kind": "k_sqs", "k": 8, "max_drafts": 6}, {"kind": "c_sqs", "initial": 0.05}, "dense", "half_top_k",
-    {"kind": "c_sqs", "initial": 0.05, "carry": False}, "tree", "likely_tree", "multi_candidate", "coupled", "dssd",
-    "coupled_tree", {"kind": "dssd_candidates", "candidates": 1}, "dssd_candidates",
+    {"kind": "c_sqs", "initial": 0.05, "carry": False}, "tree", "multi_candidate", "coupled", "dssd",
+    "coupled_tree",
 )  # fmt: skip
 """Those whose rounds no time decides."""
 OTHERS: tuple[object, ...] = (
@@ -32,7 +32,7 @@ OTHERS: tuple[object, ...] = (
     *({"kind": "composed", "sparsifier": {"kind": "top_k", "k": 4}, "policy": policy}
       for policy in ("running_acceptance", "confidence_stop", "goodput")), "cloud_only", "colocated", "edge_only",
     {"kind": "coupled", "cloud_first": True},
-    {"kind": "coupled_tree", "cloud_first": True, "policy": {"kind": "goodput", "learning_rounds": 1}}, "pipesd",
+    {"kind": "coupled_tree", "cloud_first": True, "policy": {"kind": "goodput", "learning_rounds": 1}},
     "remote_drafter", {"kind": "composed", "policy": {"kind": "ucb_specstop", "longest": 3}},
 )  # fmt: skip
 
