@@ -29,7 +29,7 @@ TYPED = [
     {"uplink.rate": "markov"},
 ]
 WORDS = (
-    "bbr|hystart|new_?reno|rohc|schc|csma|aloha|cut_through|earliest_deadline|shortest_queue|prefill_servers|nr_mmwave|"
+    "bbr|hystart|new_?reno|rohc|csma|aloha|cut_through|earliest_deadline|shortest_queue|prefill_servers|nr_mmwave|"
     "fixed_batch|batched_passes|random_weights|dssd_candidates|likely_tree|skip_when_confident|unjudged|relocation|"
     "hand_?over|detour|mobility"
 )

@@ -54,7 +54,7 @@ MISTAKES = [
     ((*RUN, "--set=scheme=dense", "--grid=scheme=dense"), "both --set and --grid"),
     ((*RUN, "--workers=0"), "workers = 0"),
     ((*RUN, "--set=models.pair=sotu", "--cluster=nowhere"), "cluster = nowhere"),
-    (("run", "capacity", "--quick", "--cluster=nowhere"), "cluster = nowhere"),
+    (("run", "capacity", "--quick", "--set=models={pair: sotu, temperature: 1}", "--cluster=nowhere"), "cluster = nowhere"),
     ((*RUN, "--import=missing.py"), "missing.py"),
     ((*RUN, "--import=raises.py"), "ZeroDivisionError"),
     ((*RUN, "--out=raises.py/below"), "raises.py/below"),
