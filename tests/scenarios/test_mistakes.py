@@ -29,6 +29,7 @@ class Mine(LatticeScheme):
     def support(self, q, state):
         return q.argsort()[-1:]
 """
+SAMPLED = "--set=models={pair: sotu, temperature: 1}"
 MISTAKES = [
     (("run", "latency_vs_bandwith"), "did you mean latency_vs_bandwidth"),
     (("list", "nothing"), "no such scenario"),
@@ -54,7 +55,7 @@ MISTAKES = [
     ((*RUN, "--set=scheme=dense", "--grid=scheme=dense"), "both --set and --grid"),
     ((*RUN, "--workers=0"), "workers = 0"),
     ((*RUN, "--set=models.pair=sotu", "--cluster=nowhere"), "cluster = nowhere"),
-    (("run", "capacity", "--quick", "--set=models={pair: sotu, temperature: 1}", "--cluster=nowhere"), "cluster = nowhere"),
+    (("run", "capacity", "--quick", SAMPLED, "--cluster=nowhere"), "cluster = nowhere"),
     ((*RUN, "--import=missing.py"), "missing.py"),
     ((*RUN, "--import=raises.py"), "ZeroDivisionError"),
     ((*RUN, "--out=raises.py/below"), "raises.py/below"),
