@@ -152,11 +152,6 @@ class Rate(Choice, family=True):
         """Where in a recording a run begins, in words: what has to stand beside its numbers; "" of what is none."""
         return ""
 
-    @property
-    def airtime_share(self) -> float:
-        """The most of the time that a sender may be on the air, by a rule that both ends know."""
-        return 1.0
-
     @abstractmethod
     def curve(self, uniforms: Uniforms) -> Curve:
         """The service curve of one link that draws its randomness, if any, from `uniforms`."""

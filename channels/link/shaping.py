@@ -54,10 +54,6 @@ class Rationed(Rate):
         return self.duty == 1
 
     @property
-    def airtime_share(self) -> float:
-        return self.duty
-
-    @property
     @abstractmethod
     def fastest_bps(self) -> float: ...
 
