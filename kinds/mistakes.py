@@ -2,7 +2,8 @@
 
 Where a user's class raises, file and line of its own code are reported; where it answers what it must not, the rule
 that its family has for the method (`Choice.method_rules`). Methods are pure functions, for what they answer is
-remembered: now and then one is called twice. Our own classes are trusted.
+remembered: now and then one is called twice, and the arrays that it is handed are read-only. Our own classes are
+trusted.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from os.path import realpath, relpath
 from typing import TypeGuard
 
 import numpy as np
+
+from kinds.arrays import read_only
 
 OURS = frozenset({"kinds", "channels", "models", "simulator", "scenarios", "plots"})
 Rule = Callable[..., object]
@@ -188,7 +191,8 @@ def _watched(method: Callable[..., object], rule: Rule) -> Callable[..., object]
         return answer
 
     @wraps(method)
-    def asked(*arguments: object, **named: object) -> object:
+    def asked(*given: object, **named: object) -> object:
+        arguments = [read_only(each) if isinstance(each, np.ndarray) else each for each in given]
         answer = answered(*arguments, **named)
         try:
             return rule(answer, *arguments[1:], **named)

@@ -14,7 +14,7 @@ import numpy as np
 
 from channels.codec import wire
 from kinds import Choice
-from kinds.arrays import Bools, Floats, Ints
+from kinds.arrays import Bools, Floats, Ints, read_only
 from kinds.mistakes import Rule
 from models.interface import TokenTree
 from models.verification import (
@@ -59,6 +59,8 @@ class Received:
     def __post_init__(self) -> None:
         if not self.unverified.size:
             object.__setattr__(self, "unverified", np.zeros(len(self.drafts), dtype=bool))
+        for name in ("drafts", "unverified"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @cached_property
     def qhat(self) -> Floats:
@@ -66,7 +68,7 @@ class Received:
         rows = np.empty((len(self.drafts), self.vocabulary))
         for row, distribution in zip(rows, self.distributions, strict=True):
             row[:] = dense(distribution)
-        return rows
+        return read_only(rows)
 
 
 def received(drafts: Sequence[wire.Draft], vocabulary: int, resolution: int | None = None) -> Received:
@@ -78,8 +80,9 @@ def received(drafts: Sequence[wire.Draft], vocabulary: int, resolution: int | No
 
 def on_support(draft: wire.Draft, vocabulary: int, resolution: int | None = None) -> AnyDistribution:
     """The distribution that a draft was sent with: sparse, unless it has a good part of the vocabulary."""
-    found = SparseDistribution(vocabulary, draft.support, draft.counts / (resolution or draft.counts.sum()))
-    return dense(found) if draft.support.size > vocabulary // FEW else found
+    probabilities = read_only(draft.counts / (resolution or draft.counts.sum()))
+    found = SparseDistribution(vocabulary, draft.support, probabilities)
+    return read_only(dense(found)) if draft.support.size > vocabulary // FEW else found
 
 
 class Acceptance(Choice, family=True):
