@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import nan
-from typing import ClassVar, Final, Literal, NamedTuple
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 from channels.codec import wire
 from kinds import Choice
@@ -194,6 +194,13 @@ class Policy(Decider, family=True):
     @abstractmethod
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
         """What to do now, and the state after. Without a draft yet, `Send` is no choice."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """A class that decides otherwise than the one it inherits from inherits no plan of what that decides."""
+        super().__pydantic_init_subclass__(**kwargs)
+        if "next" in cls.__dict__ and "plan" not in cls.__dict__:
+            cls.plan = Decider.plan  # type: ignore[method-assign]
 
 
 def _length(answer: object, most_drafts: int) -> object:
