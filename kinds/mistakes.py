@@ -210,11 +210,16 @@ def _same(one: object, other: object) -> bool:
         return np.array_equal(one, other, equal_nan=one.dtype.kind == "f" and other.dtype.kind == "f")
     if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and all(_same(*each) for each in zip(one, other, strict=True))
-    if dataclasses.is_dataclass(one) and type(one) is type(other):
+    if dataclasses.is_dataclass(one) and _name(type(one)) == _name(type(other)):
         return all(_same(getattr(one, field.name), getattr(other, field.name)) for field in dataclasses.fields(one))
     if isinstance(one, bool | int | float | str | bytes) and isinstance(other, bool | int | float | str | bytes):
         return one == other or (one != one and other != other)
-    return type(one) is type(other)
+    return _name(type(one)) == _name(type(other))
+
+
+def _name(cls: type) -> tuple[str, str]:
+    """Which class it is: a class that a method defines is another object each time, and has one name."""
+    return cls.__module__, cls.__qualname__
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
