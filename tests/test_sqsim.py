@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 import simulator
 import sqsim
 from kinds import ConfigError
+from simulator.schemes.policy import EdgeView, SeenCloud, SeenDraft, SeenLink, SeenVerdict
 from sqsim import Cell, draw, simulate, summarise, sweep
 
 ROOT = Path(__file__).parents[1]
@@ -91,8 +92,22 @@ def test_a_wrong_argument_is_named_on_one_line(table: pd.DataFrame, tmp_path: Pa
         assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_dir_and_help_have_every_public_name() -> None:
+    text = pydoc.render_doc(sqsim, renderer=pydoc.plaintext)
+    assert {*sqsim.__all__, "__version__"} <= {*dir(sqsim)}
+    assert not [name for name in sqsim.__all__ if name not in text.replace(str(sqsim.__all__), "")]
+    assert "class Cell(" in text
+
+
+def test_help_of_what_a_policy_sees_says_what_each_field_is() -> None:
+    for seen in (EdgeView, SeenDraft, SeenVerdict, SeenLink, SeenCloud):
+        text = pydoc.render_doc(seen, renderer=pydoc.plaintext)
+        assert "Alias for field" not in text
+    assert "Output tokens still to come before this round." in pydoc.render_doc(EdgeView, renderer=pydoc.plaintext)
+
+
 def test_help_is_short() -> None:
-    for what, lines in ((sqsim, 70), (Cell, 80), (Cell().uplink.rate, 75)):
+    for what, lines in ((sqsim, 350), (Cell, 80), (Cell().uplink.rate, 75)):
         assert len(pydoc.render_doc(what, renderer=pydoc.plaintext).splitlines()) < lines
     assert "with_" in dir(Cell) and "model_construct" not in dir(Cell)
 
@@ -102,7 +117,7 @@ def test_every_package_says_that_it_is_typed_and_takes_along_all_that_lies_in_it
     setup.read(ROOT / "setup.cfg")
     data = setup["options.package_data"].items()
     taken = [f"{name.replace('.', '/')}/{each.strip()}" for name, line in data for each in line.split(",")]
-    for name in ("kinds", "channels", "models", "simulator", "scenarios", "plots"):
+    for name in ("sqsim", "kinds", "channels", "models", "simulator", "scenarios", "plots"):
         assert (ROOT / name / "py.typed").is_file()
         for path in (each.relative_to(ROOT) for each in (ROOT / name).rglob("*") if each.is_file()):
             if path.suffix not in (".py", ".pyc", ".typed"):

@@ -185,6 +185,11 @@ def _home(name: str) -> type:
     return found
 
 
+def __dir__() -> list[str]:
+    """The public names, those included that are imported when they are used; so `help` has them too."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+
+
 def __getattr__(name: str) -> object:
     if name in _HOMES:
         return _home(name)
