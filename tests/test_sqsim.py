@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import pydoc
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -42,6 +43,28 @@ def test_importing_it_brings_no_library_along() -> None:
         "import sys, sqsim; sys.exit(40 + sum(name in sys.modules for name in ('torch', 'pandas', 'numba', 'simpy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 40
+
+
+@pytest.mark.parametrize(("place", "asks"), [("models.py", runpy.run_path), ("plots/__init__.py", draw)])
+def test_a_file_in_the_way_of_a_package_of_ours_is_named(
+    place: str, asks: Callable[[object], object], table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one beside a script: of a package that all needs when sqsim is imported, of the figures when one is drawn."""
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("models", "plots"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(ImportError) as caught:
+        asks(table if asks is draw else sqsim.__file__)
+    assert str(caught.value).startswith(f"{tmp_path / place}: ") and "\n" not in str(caught.value)
+
+
+def test_a_folder_without_python_is_in_nobodys_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "models", raising=False)
+    assert runpy.run_path(sqsim.__file__)["__all__"] == sqsim.__all__
 
 
 def test_it_gives_what_the_rooms_give_and_a_result_shows_its_headline(table: pd.DataFrame) -> None:

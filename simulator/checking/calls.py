@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+import kinds
 from channels.codec import wire
 from kinds.arrays import Floats
 from kinds.mistakes import shown
@@ -203,9 +204,10 @@ def print_answers(file: str) -> None:
 
 def answers_elsewhere(file: Path) -> dict[str, list[list[list[str]]]]:
     """What `print_answers` prints in another process, under another hash seed."""
-    path = os.pathsep.join(filter(None, map(os.path.abspath, ["", *sys.path])))
+    path = os.pathsep.join(map(os.path.abspath, [str(Path(kinds.__path__[0]).parent), *sys.path]))  # our packages first
     environment = {**os.environ, "PYTHONHASHSEED": HASH_SEED, "PYTHONPATH": path}
-    ran = subprocess.run([sys.executable, "-c", ALONE, str(file)], capture_output=True, text=True, env=environment)
+    command = [sys.executable, "-P", "-c", ALONE, str(file)]  # without the folder, whose files may have our names
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment)
     return json.loads(ran.stdout.splitlines()[-1]) if ran.returncode == 0 else {}
 
 

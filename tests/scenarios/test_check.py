@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import models
 from simulator.checking import calls, checks
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -346,6 +347,14 @@ def test_a_part_that_answers_otherwise_elsewhere_is_reported(typed, tmp_path, mo
     monkeypatch.setattr(checks, "answers_elsewhere", other)
     status, out, _ = typed("check", "mine.py")
     assert status == 1 and "and int64[1] [7] in another process, under another PYTHONHASHSEED" in out
+
+
+def test_the_other_process_takes_our_packages_whatever_lies_in_the_folder(tmp_path, monkeypatch):
+    (tmp_path / "models.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    found = "import importlib.util, json; print(json.dumps(importlib.util.find_spec('models').origin))"
+    monkeypatch.setattr(calls, "ALONE", found)
+    assert calls.answers_elsewhere(tmp_path / "mine.py") == models.__file__
 
 
 @pytest.mark.slow
