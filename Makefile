@@ -22,7 +22,7 @@ test-slow: $(STAMP)
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy sqsim.py kinds channels models simulator scenarios plots tools
+	$(BIN)/mypy sqsim kinds channels models simulator scenarios plots tools
 	$(BIN)/lint-imports
 
 bench: $(STAMP)

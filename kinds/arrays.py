@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,3 +15,12 @@ Ints = npt.NDArray[np.int64]
 Int32s = npt.NDArray[np.int32]
 """What the codec's network reads and weighs with."""
 Bytes = npt.NDArray[np.uint8]
+Array = TypeVar("Array", bound=npt.NDArray[np.generic])
+
+
+def read_only(array: Array) -> Array:
+    """Returns a view of an array through which nobody can write: for arrays that are handed to a user's method, and
+    read again after it."""
+    view = array.view()
+    view.setflags(write=False)
+    return view

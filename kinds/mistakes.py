@@ -2,7 +2,8 @@
 
 Where a user's class raises, file and line of its own code are reported; where it answers what it must not, the rule
 that its family has for the method (`Choice.method_rules`). Methods are pure functions, for what they answer is
-remembered: now and then one is called twice. Our own classes are trusted.
+remembered: now and then one is called twice, and the arrays that it is handed are read-only. Our own classes are
+trusted.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from os.path import realpath, relpath
 from typing import TypeGuard
 
 import numpy as np
+
+from kinds.arrays import read_only
 
 OURS = frozenset({"kinds", "channels", "models", "simulator", "scenarios", "plots"})
 Rule = Callable[..., object]
@@ -188,7 +191,8 @@ def _watched(method: Callable[..., object], rule: Rule) -> Callable[..., object]
         return answer
 
     @wraps(method)
-    def asked(*arguments: object, **named: object) -> object:
+    def asked(*given: object, **named: object) -> object:
+        arguments = [read_only(each) if isinstance(each, np.ndarray) else each for each in given]
         answer = answered(*arguments, **named)
         try:
             return rule(answer, *arguments[1:], **named)
@@ -206,11 +210,16 @@ def _same(one: object, other: object) -> bool:
         return np.array_equal(one, other, equal_nan=one.dtype.kind == "f" and other.dtype.kind == "f")
     if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and all(_same(*each) for each in zip(one, other, strict=True))
-    if dataclasses.is_dataclass(one) and type(one) is type(other):
+    if dataclasses.is_dataclass(one) and _name(type(one)) == _name(type(other)):
         return all(_same(getattr(one, field.name), getattr(other, field.name)) for field in dataclasses.fields(one))
     if isinstance(one, bool | int | float | str | bytes) and isinstance(other, bool | int | float | str | bytes):
         return one == other or (one != one and other != other)
-    return type(one) is type(other)
+    return _name(type(one)) == _name(type(other))
+
+
+def _name(cls: type) -> tuple[str, str]:
+    """Which class it is: a class that a method defines is another object each time, and has one name."""
+    return cls.__module__, cls.__qualname__
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

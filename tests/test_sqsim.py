@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import pydoc
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from packaging.requirements import Requirement
 import simulator
 import sqsim
 from kinds import ConfigError
+from simulator.schemes.policy import EdgeView, SeenCloud, SeenDraft, SeenLink, SeenVerdict
 from sqsim import Cell, draw, simulate, summarise, sweep
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +43,28 @@ def test_importing_it_brings_no_library_along() -> None:
         "import sys, sqsim; sys.exit(40 + sum(name in sys.modules for name in ('torch', 'pandas', 'numba', 'simpy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 40
+
+
+@pytest.mark.parametrize(("place", "asks"), [("models.py", runpy.run_path), ("plots/__init__.py", draw)])
+def test_a_file_in_the_way_of_a_package_of_ours_is_named(
+    place: str, asks: Callable[[object], object], table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one beside a script: of a package that all needs when sqsim is imported, of the figures when one is drawn."""
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("models", "plots"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(ImportError) as caught:
+        asks(table if asks is draw else sqsim.__file__)
+    assert str(caught.value).startswith(f"{tmp_path / place}: ") and "\n" not in str(caught.value)
+
+
+def test_a_folder_without_python_is_in_nobodys_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "models", raising=False)
+    assert runpy.run_path(sqsim.__file__)["__all__"] == sqsim.__all__
 
 
 def test_it_gives_what_the_rooms_give_and_a_result_shows_its_headline(table: pd.DataFrame) -> None:
@@ -91,8 +115,22 @@ def test_a_wrong_argument_is_named_on_one_line(table: pd.DataFrame, tmp_path: Pa
         assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_dir_and_help_have_every_public_name() -> None:
+    text = pydoc.render_doc(sqsim, renderer=pydoc.plaintext)
+    assert {*sqsim.__all__, "__version__"} <= {*dir(sqsim)}
+    assert not [name for name in sqsim.__all__ if name not in text.replace(str(sqsim.__all__), "")]
+    assert "class Cell(" in text
+
+
+def test_help_of_what_a_policy_sees_says_what_each_field_is() -> None:
+    for seen in (EdgeView, SeenDraft, SeenVerdict, SeenLink, SeenCloud):
+        text = pydoc.render_doc(seen, renderer=pydoc.plaintext)
+        assert "Alias for field" not in text
+    assert "Output tokens still to come before this round." in pydoc.render_doc(EdgeView, renderer=pydoc.plaintext)
+
+
 def test_help_is_short() -> None:
-    for what, lines in ((sqsim, 70), (Cell, 80), (Cell().uplink.rate, 75)):
+    for what, lines in ((sqsim, 350), (Cell, 80), (Cell().uplink.rate, 75)):
         assert len(pydoc.render_doc(what, renderer=pydoc.plaintext).splitlines()) < lines
     assert "with_" in dir(Cell) and "model_construct" not in dir(Cell)
 
@@ -102,7 +140,7 @@ def test_every_package_says_that_it_is_typed_and_takes_along_all_that_lies_in_it
     setup.read(ROOT / "setup.cfg")
     data = setup["options.package_data"].items()
     taken = [f"{name.replace('.', '/')}/{each.strip()}" for name, line in data for each in line.split(",")]
-    for name in ("kinds", "channels", "models", "simulator", "scenarios", "plots"):
+    for name in ("sqsim", "kinds", "channels", "models", "simulator", "scenarios", "plots"):
         assert (ROOT / name / "py.typed").is_file()
         for path in (each.relative_to(ROOT) for each in (ROOT / name).rglob("*") if each.is_file()):
             if path.suffix not in (".py", ".pyc", ".typed"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import ClassVar, Final, Literal, NamedTuple
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -37,7 +37,8 @@ class Latency(Choice, family=True):
         "drawn_s": lambda seconds, *_: _seconds(seconds),
     }
     random: ClassVar[bool] = False
-    """Whether passes over the same work may take different times, which `drawn_s` then tells."""
+    """Whether passes over the same work may take different times, which `drawn_s` then tells. True of a class that
+    defines `drawn_s`."""
 
     @abstractmethod
     def pass_s(self, work: Work) -> float:
@@ -48,6 +49,13 @@ class Latency(Choice, family=True):
         ones for longer passes, and `spell`, the same for all passes of a request, larger ones for a slower machine.
         Where the model is not random, those of every pass."""
         return self.pass_s(work)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """A class that has drawn passes of its own is random, unless it says otherwise."""
+        super().__pydantic_init_subclass__(**kwargs)
+        if "drawn_s" in cls.__dict__ and "random" not in cls.__dict__ and not cls.is_family():
+            cls.random = True
 
     def check_range(self, most: tuple[float, float, float]) -> None:
         """Raises ValueError where a pass of up to `most` (sequences, new and cached tokens of each) may be one that

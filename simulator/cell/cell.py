@@ -288,7 +288,7 @@ class Cell(Part):
         return imports_digest(self.imports)
 
     def to_fields(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
-        """The cell as `from_fields` reads it, with the labels of its schemes, which neither id nor tables hold."""
+        """The cell as `from_fields` reads it, with the labels of its schemes, which the id leaves out."""
         tree = self.model_dump(mode=mode)
         if self.scheme.label:
             tree["scheme"] = self.scheme.to_fields(mode)

@@ -23,7 +23,7 @@ class Scheme(Choice, family=True):
     """How a request's tokens come about."""
 
     label: str | None = Field(None, exclude=True, description="what tables, sentences and figures call it")
-    """A name of the user's. It is in no table of cells, no id and no key: it changes no number."""
+    """A name of the user's. It is in no id and no key, and in tables apart from the settings: it changes no number."""
 
     @field_validator("label", mode="before")
     @classmethod

@@ -1,5 +1,5 @@
-"""What the parts of a scheme answer to inputs made up here: that they answer alike again, in another order, with other
-global random numbers, and in another process with another hash seed.
+"""What the parts of a scheme, or of a link, answer to inputs made up here: that they answer alike again, in another
+order, with other global random numbers, and in another process with another hash seed.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+import kinds
 from channels.codec import wire
 from kinds.arrays import Floats
 from kinds.mistakes import shown
+from simulator.checking.link_answers import link_answers
 from simulator.checking.subjects import Subject, subjects
 from simulator.decoding.cloud_session import along
 from simulator.schemes import DraftScheme
@@ -34,6 +36,9 @@ DRAFTS: Final = 3
 LONGEST: Final = 120  # characters that a complaint shows of an answer
 SEEN: Final = SeenVerdict(DRAFTS, 1, 80, 0.0, 0.2)  # the round before, as a policy saw it
 HASH_SEED: Final = "20260101"
+ENDED: Final = "it ends with an error"
+INSTEAD: Final = "the `uniforms` that its method is handed are numbers that can be repeated"
+_ELSEWHERE: Final = "in another process, under another PYTHONHASHSEED"
 ALONE: Final = "import sys; from simulator.checking.calls import print_answers; print_answers(sys.argv[1])"
 
 
@@ -171,29 +176,44 @@ def answers(scheme: DraftScheme, vocabulary: int) -> list[tuple[str, str]]:
     return [(call.name, spelled(call.ask())) for call in calls(scheme, vocabulary)]
 
 
-def print_answers(file: str) -> None:
-    """The answers of all that a file registers, as JSON: what another process is asked for."""
+def answers_of(file: Path) -> dict[str, list[list[tuple[str, str]]]]:
+    """The answers of all that a file registers and that can be asked, by its name: of a part of a scheme at each of
+    VOCABULARIES, of a part of a link once."""
     found = {}
-    for subject in subjects(Path(file)):
-        if subject.decides_tokens:
-            try:
+    for subject in subjects(file):
+        try:
+            if subject.on_link:
+                found[subject.name] = [_spelled_packets(subject)]
+            elif subject.decides_tokens:
                 found[subject.name] = [answers(subject.scheme(size), size) for size in VOCABULARIES]
-            except Exception as error:  # reported by the process that asks, in which it is raised too
-                found[subject.name] = [[("all", f"{type(error).__name__}: {error}")]]
-    print(json.dumps(found))
+        except Exception as error:  # reported by the process that asks, in which it is raised too
+            found[subject.name] = [[("all", f"{type(error).__name__}: {error}")]]
+    return found
+
+
+def _spelled_packets(subject: Subject) -> list[tuple[str, str]]:
+    return [(method, spelled(answer)) for method, answer in link_answers(subject.part.model_validate({}))]
+
+
+def print_answers(file: str) -> None:
+    """What `answers_of` finds, as JSON: what another process is asked for."""
+    print(json.dumps(answers_of(Path(file))))
 
 
 def answers_elsewhere(file: Path) -> dict[str, list[list[list[str]]]]:
     """What `print_answers` prints in another process, under another hash seed."""
-    path = os.pathsep.join(filter(None, map(os.path.abspath, ["", *sys.path])))
+    path = os.pathsep.join(map(os.path.abspath, [str(Path(kinds.__path__[0]).parent), *sys.path]))  # our packages first
     environment = {**os.environ, "PYTHONHASHSEED": HASH_SEED, "PYTHONPATH": path}
-    ran = subprocess.run([sys.executable, "-c", ALONE, str(file)], capture_output=True, text=True, env=environment)
+    command = [sys.executable, "-P", "-c", ALONE, str(file)]  # without the folder, whose files may have our names
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment)
     return json.loads(ran.stdout.splitlines()[-1]) if ran.returncode == 0 else {}
 
 
 def impurity(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> str | None:
     """How what the subject answers is no function of what it is asked, in words; None where it is one. Raises what a
     user's class raises."""
+    if subject.on_link:
+        return _link_impurity(subject, elsewhere)
     for place, size in enumerate(VOCABULARIES):
         other = elsewhere[place] if place < len(elsewhere) else ()
         scheme = subject.scheme(size)
@@ -205,10 +225,26 @@ def impurity(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> 
                 if again != first[place]:
                     return _differs(asked[place].name, size, first[place], again, "asked again in another order")
         if len(other) != len(first):
-            return f"another process cannot ask the same: {shown(other[0][1]) if other else 'it ends with an error'}"
+            return f"another process cannot ask the same: {shown(other[0][1]) if other else ENDED}"
         for call, mine, (_, theirs) in zip(asked, first, other, strict=True):
             if mine != theirs:
-                return _differs(call.name, size, mine, theirs, "in another process, under another PYTHONHASHSEED")
+                return _differs(call.name, size, mine, theirs, _ELSEWHERE)
+    return None
+
+
+def _link_impurity(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> str | None:
+    before = _global_numbers()
+    first = _spelled_packets(subject)
+    if _global_numbers() != before:
+        raise GlobalNumbersDrawnError(f"draws from the global numbers of numpy.random or random; {INSTEAD}")
+    with _other_global_numbers():
+        again = _spelled_packets(subject)
+    for others, where in ((again, "of a link made again"), (elsewhere[0] if elsewhere else (), _ELSEWHERE)):
+        if len(others) != len(first):
+            return f"another process cannot ask the same: {shown(others[0][1]) if others else ENDED}"
+        for number, (mine, (_, theirs)) in enumerate(zip(first, others, strict=True)):
+            if mine[1] != theirs:
+                return f"{mine[0]}, answer {number}, is {_cut(mine[1])}, and {_cut(theirs)} {where}; {INSTEAD}"
     return None
 
 

@@ -33,6 +33,7 @@ from simulator.checking.calls import (
 )
 from simulator.checking.exact import FOUR_TOKENS
 from simulator.checking.exactness import Finding, misstated, modes
+from simulator.checking.link_answers import PACKETS
 from simulator.checking.paths import NumbersAskedWronglyError, ScriptedNumbers
 from simulator.checking.subjects import Subject, lacking, subjects
 from simulator.decoding.cloud_session import along
@@ -68,13 +69,15 @@ class Failed(Exception):  # noqa: N818 - a counterexample
 def check(file: Path) -> Iterator[Line]:
     """What is shown of each class that a file registers. Raises ConfigError, one line, where there is none."""
     found = subjects(file)
-    elsewhere = answers_elsewhere(file) if any(each.decides_tokens for each in found) else {}
+    elsewhere = answers_elsewhere(file) if any(each.decides_tokens or each.on_link for each in found) else {}
     for subject in found:
-        if not subject.decides_tokens:
-            yield Line(subject.name, "all", "not shown", "decides no token, so that nothing here is about it")
+        if not (subject.decides_tokens or subject.on_link):
+            yield Line(subject.name, "all", "not shown", "decides no token and no packet, so nothing here is about it")
         elif missing := lacking(subject.part):
             message = f"has no default for {', '.join(missing)}: check a class below it that has"
             yield Line(subject.name, "all", "not shown", message)
+        elif subject.on_link:
+            yield _line(subject, "purity", lambda subject=subject: _pure(subject, elsewhere.get(subject.name, [])))  # type: ignore[misc]
         else:
             yield from lines_of(subject, elsewhere.get(subject.name, []))
 
@@ -139,6 +142,8 @@ def _breaks(error: Exception) -> str:
 def _pure(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> str:
     if (message := impurity(subject, elsewhere)) is not None:
         raise Failed(message)
+    if subject.on_link:
+        return f"the same answers about {PACKETS} packets, of a link made again and in another process"
     return "the same answers again, in another order and in another process; global random numbers untouched"
 
 

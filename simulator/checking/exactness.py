@@ -97,13 +97,13 @@ def _rounded(shares: Floats) -> str:
     return "(" + ", ".join(f"{share:.4g}" for share in shares.tolist()) + ")"
 
 
-def _short(subject: Subject, vocabulary: int) -> dict[str, object]:
-    """Rounds of two drafts, where the scheme takes that."""
+def _short(subject: Subject, vocabulary: int, drafts: int = 2) -> dict[str, object]:
+    """Rounds of so many drafts, where the scheme takes that."""
     try:
         scheme = subject.scheme(vocabulary)
     except ConfigError:
         return {}
-    return {"max_drafts": 2} if scheme.max_drafts > 2 else {}
+    return {"max_drafts": drafts} if scheme.max_drafts > drafts else {}
 
 
 def _allowed(subject: Subject, **changes: object) -> DraftScheme | None:
@@ -114,13 +114,14 @@ def _allowed(subject: Subject, **changes: object) -> DraftScheme | None:
 
 
 def _plain(subject: Subject, payloads: set[tuple[int, int]]) -> Iterator[Finding]:
-    """Over both pairs; a policy also sees answers that come at once, and late. Notes the payloads over four ids."""
-    for pair in (FOUR_TOKENS, THREE_TOKENS):
+    """Two drafts a round over four ids, and three over three, since a rule may treat later drafts otherwise; a policy
+    also sees answers that come at once, and late. Notes the payloads over four ids."""
+    for pair, drafts in ((FOUR_TOKENS, 2), (THREE_TOKENS, 3)):
         size = pair.vocabulary
-        scheme = subject.scheme(size, **_short(subject, size))
+        scheme = subject.scheme(size, **_short(subject, size, drafts))
         for answer_s in (1.0,) if scheme.plans else (0.01, 10.0):
             prompt = tuple(token % size for token in PROMPT)
-            yield _enumerated(enumeration := Enumeration(scheme, TOKENS, prompt, pair, answer_s=answer_s))
+            yield _enumerated(enumeration := Enumeration(scheme, drafts + 1, prompt, pair, answer_s=answer_s))
             payloads |= enumeration.payloads if pair is FOUR_TOKENS else set()
 
 

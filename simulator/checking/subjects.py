@@ -11,6 +11,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 
+from channels.link.delays import Delay
+from channels.link.losses import Loss
+from channels.link.rates import Rate
 from kinds import Choice, ConfigError, Part, one_line, registered_by
 from simulator.cell.imported_files import load_imports, resolved
 from simulator.cell.scheme import Scheme
@@ -26,6 +29,8 @@ PARTS: Final[Mapping[type[Choice], str]] = {
     Reply: "reply",
 }
 """The families of a scheme's parts, and the fields of `composed` that they are."""
+ON_LINKS: Final = (Loss, Rate, Delay)
+"""The families that decide when and whether a packet arrives."""
 SMALL: Final = {"sparsifier": {"kind": "top_k", "k": 3}, "quantizer": {"kind": "lattice", "resolution": 5}}
 """What a part stands beside: coarse enough to be seen in a vocabulary of 4."""
 TOGETHER: Final[tuple[Mapping[str, object], ...]] = (
@@ -59,8 +64,13 @@ class Subject:
 
     @property
     def decides_tokens(self) -> bool:
-        """Whether there is anything to check."""
+        """Whether it goes into a scheme whose text can be checked."""
         return self.family in PARTS or issubclass(self.part, DraftScheme)
+
+    @property
+    def on_link(self) -> bool:
+        """Whether it decides when and whether a packet arrives, whoever else sends: not one who is given slots."""
+        return self.family in ON_LINKS and not (issubclass(self.part, Rate) and self.part.in_slots)
 
     def scheme(self, vocabulary: int, **changes: object) -> DraftScheme:
         """A scheme with it over a vocabulary of V ids. Raises ConfigError with the reason where there is none."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from channels.codec.wire import encode_count
-from kinds.arrays import Floats
+from kinds.arrays import Floats, read_only
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
 from simulator.decoding.setting import RequestParts
@@ -131,10 +131,11 @@ def _nothing(packets: Packets) -> Received:
 
 def along(p: Floats, line: Tokens) -> Callable[[Tokens], Floats]:
     """The rows of p [L+1, V] as the distribution after a prefix of a line of L drafts."""
+    rows = read_only(p)
 
     def distribution_after(prefix: Tokens) -> Floats:
         assert prefix == line[: len(prefix)], "I12: a distribution is asked for after drafts that were not verified"
-        distribution: Floats = p[len(prefix)]
+        distribution: Floats = rows[len(prefix)]
         return distribution
 
     return distribution_after

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from kinds.arrays import read_only
 from kinds.mistakes import print_once
 from models.interface import CachedText, Distributions, TokenTree
 from simulator.decoding.byte_columns import DamagedError, OversizeError
@@ -196,9 +197,9 @@ class ReplayedText:
 
     def _pass(self, text: CachedText, tokens: Tokens, asked: int | TokenTree) -> Distributions:
         if isinstance(asked, int):
-            distributions = self._recent[tokens] = text.distributions(tokens, asked)
+            distributions = self._recent[tokens] = read_only(text.distributions(tokens, asked))
             return distributions
-        distributions = text.tree_distributions(tokens, asked)
+        distributions = read_only(text.tree_distributions(tokens, asked))
         for node in range(-1, len(asked.tokens)):  # a node of an earlier pass keeps its distribution
             self._recent.setdefault((*tokens, *asked.along(asked.path_to(node))), distributions[node + 1 : node + 2])
         return distributions

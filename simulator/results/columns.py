@@ -19,6 +19,8 @@ READING_S: Final = 0.2
 tokens each, rounded up."""
 CURVE: Final = "curve"
 """The column that names the curve a row belongs to; figures and findings add it."""
+LABEL: Final = "label"
+"""The column that has the user's names of schemes, in tables of cells of which any scheme has one. It is no setting."""
 LOSSY: Final = "lossy"
 """The column of a summary that tells whether a scheme's text departs from the verifier's distribution, or is not known
 to follow it: such a scheme is marked, and ranked apart."""

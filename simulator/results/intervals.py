@@ -19,7 +19,17 @@ import pandas as pd
 
 from kinds.arrays import Bools, Floats, Ints
 from simulator.results import comparison_log
-from simulator.results.columns import ALL_CLASSES, BREAKDOWN, CI_SUFFIX, CLASS, CURVE, LOSSY, N_SUFFIX, SPEEDUPS
+from simulator.results.columns import (
+    ALL_CLASSES,
+    BREAKDOWN,
+    CI_SUFFIX,
+    CLASS,
+    CURVE,
+    LABEL,
+    LOSSY,
+    N_SUFFIX,
+    SPEEDUPS,
+)
 from simulator.results.lossy_schemes import departs
 from simulator.results.metrics import METRICS, ON_REQUEST
 from simulator.results.plain_columns import codes, distinct, hashable, is_missing, rows_alike
@@ -125,9 +135,10 @@ def interval(values: Sequence[float] | npt.NDArray[np.floating]) -> Interval:
 
 
 def summarise(cells: pd.DataFrame) -> pd.DataFrame:
-    """A row per setting (all columns but seed and metrics), in order of appearance: `n`, LOSSY, then each metric's mean
-    and `_ci95`, and `_n` where it has a number in fewer seeds than `n`. `n` counts the seeds that counted: those in
-    which a request was answered; where none is asked, all. With cloud_only among the settings also SPEEDUPS."""
+    """A row per setting (all columns but seed, label and metrics), in order of appearance: its label where the table
+    has labels, `n`, LOSSY, then each metric's mean and `_ci95`, and `_n` where it has a number in fewer seeds than `n`.
+    `n` counts the seeds that counted: those in which a request was answered; where none is asked, all. With cloud_only
+    among the settings also SPEEDUPS."""
     metrics, settings = metrics_of(cells), settings_of(cells)
     numbered = {name: codes(cells[name]) for name in settings}
     groups = rows_alike(numbered.values(), len(cells))
@@ -140,7 +151,8 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     fewer = (counts > 0) & (counts < seeds)
     lossy = departs(cells).to_numpy(dtype=bool)
     firsts = [places[0] for places in groups]
-    found: dict[str, object] = {name: cells[name].take(firsts).tolist() for name in settings}
+    kept = [*([LABEL] if LABEL in cells.columns else []), *settings]
+    found: dict[str, object] = {name: cells[name].take(firsts).tolist() for name in kept}
     found |= {"n": seeds, LOSSY: [bool(lossy[places].any()) for places in groups]}
     for place, name in enumerate(metrics):
         found |= {name: means[place], name + CI_SUFFIX: halves[place]}
@@ -272,11 +284,11 @@ def _class_apart(name: str) -> str:
 
 
 def settings_of(table: pd.DataFrame) -> list[str]:
-    """The configuration columns of a table of cells or of a summary, seed apart."""
+    """The configuration columns of a table of cells or of a summary, seed and label apart."""
     measured = {*METRICS, *_MEASURED}
-    known = {*measured, *_NOT_SETTINGS, "n"}
-    counts = {name + N_SUFFIX for name in measured}
-    return [name for name in table.columns if _class_apart(name) not in known | counts and not name.endswith(CI_SUFFIX)]
+    known = {*measured, *_NOT_SETTINGS, "n", *(name + N_SUFFIX for name in measured)}
+    names = [name for name in table.columns if name != LABEL and not name.endswith(CI_SUFFIX)]
+    return [name for name in names if _class_apart(name) not in known]
 
 
 def varying(table: pd.DataFrame) -> list[str]:
@@ -306,13 +318,18 @@ def _one_a_scheme(table: pd.DataFrame, column: str, labels: Labels) -> bool:
 
 
 def scheme_names(table: pd.DataFrame, labels: Labels = _NO_LABELS) -> pd.Series[str]:
-    """The name of each row's scheme: the label that the user gave it, else its kind."""
+    """The name of each row's scheme: the label that the user gave it, in `labels` or in the table, else its kind."""
     names = table[KIND].astype(str)
+    if LABEL in table.columns:
+        names = table[LABEL].where(table[LABEL].notna(), names)
     if not labels:
         return names
     fields = [name for name in table.columns if name.startswith(SCHEME)]
     rows = [{name: text for name in fields if (text := text_of(row[name]))} for row in table[fields].to_dict("records")]
-    given = [next((label for label, schemes in labels.items() if row in schemes), row[KIND]) for row in rows]
+    given = [
+        next((label for label, schemes in labels.items() if row in schemes), name)
+        for row, name in zip(rows, names, strict=True)
+    ]
     return pd.Series(given, index=table.index)
 
 
@@ -357,10 +374,11 @@ def with_curves(
         return f"{fields_words[name]}={words[name][hashable(value)]}"
 
     given = table.assign(**{KIND: scheme_names(table, labels)})
+    labelled = [*labels, *(table[LABEL].dropna().unique() if LABEL in table.columns else ())]
     for fields, count in ((open_, _values), (open_, _values_or_none), (varied, _values_or_none)):
         fields = [*fields, *(name for name in always if name not in fields)]
         fields = [name for name in fields if name in fields_words]
-        names = names_by_difference(given, KIND, fields, count, word, always, tuple(labels))
+        names = names_by_difference(given, KIND, fields, count, word, always, labelled)
         named = table.copy().assign(**{CURVE: names})
         if not named.duplicated([CURVE, *place]).any():
             break

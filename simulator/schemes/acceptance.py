@@ -14,7 +14,7 @@ import numpy as np
 
 from channels.codec import wire
 from kinds import Choice
-from kinds.arrays import Floats, Ints
+from kinds.arrays import Floats, Ints, read_only
 from kinds.mistakes import Rule
 from models.interface import TokenTree
 from models.verification import (
@@ -51,13 +51,16 @@ class Received:
     shape: int = 0
     """Which of several shapes a tree of drafts has, by its packet."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "drafts", read_only(self.drafts))
+
     @cached_property
     def qhat(self) -> Floats:
         """The rows as one array [L, V]."""
         rows = np.empty((len(self.drafts), self.vocabulary))
         for row, distribution in zip(rows, self.distributions, strict=True):
             row[:] = dense(distribution)
-        return rows
+        return read_only(rows)
 
 
 def received(drafts: Sequence[wire.Draft], vocabulary: int, resolution: int | None = None) -> Received:
@@ -69,8 +72,9 @@ def received(drafts: Sequence[wire.Draft], vocabulary: int, resolution: int | No
 
 def on_support(draft: wire.Draft, vocabulary: int, resolution: int | None = None) -> AnyDistribution:
     """The distribution that a draft was sent with: sparse, unless it has a good part of the vocabulary."""
-    found = SparseDistribution(vocabulary, draft.support, draft.counts / (resolution or draft.counts.sum()))
-    return dense(found) if draft.support.size > vocabulary // FEW else found
+    probabilities = read_only(draft.counts / (resolution or draft.counts.sum()))
+    found = SparseDistribution(vocabulary, draft.support, probabilities)
+    return read_only(dense(found)) if draft.support.size > vocabulary // FEW else found
 
 
 class Acceptance(Choice, family=True):

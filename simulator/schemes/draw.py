@@ -13,7 +13,7 @@ import numpy as np
 from channels.codec import wire
 from channels.uniforms import Uniforms
 from kinds import Choice
-from kinds.arrays import Floats, Ints
+from kinds.arrays import Floats, Ints, read_only
 from kinds.mistakes import Rule
 from models.verification import arrivals, draw_children, inverse_cdf, race
 from simulator.schemes import answers
@@ -71,6 +71,10 @@ class Proposal:
     tv_quantization: float  # TV(q renormalized on ids, qhat)
     covering_bound: float  # the quantizer's own bound on tv_quantization
     state: State  # of the scheme, after this position
+
+    def __post_init__(self) -> None:
+        for name in ("ids", "counts"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
 
 class Draw(Choice, family=True):

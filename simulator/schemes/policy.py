@@ -11,11 +11,12 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import nan
-from typing import ClassVar, Final, Literal, NamedTuple
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 from channels.codec import wire
 from kinds import Choice
 from kinds.arrays import Floats
+from kinds.field_texts import with_field_texts
 from kinds.mistakes import Rule, is_number
 from simulator.schemes import answers
 
@@ -66,6 +67,7 @@ DRAFT: Final = DraftOne()
 SEND: Final = Send()
 
 
+@with_field_texts
 class SeenDraft(NamedTuple):
     """One draft of the open round."""
 
@@ -76,6 +78,7 @@ class SeenDraft(NamedTuple):
     dropped_mass: float
 
 
+@with_field_texts
 class SeenVerdict(NamedTuple):
     """How an earlier round ended, and when: `answered_s - sent_s` is what the network and the cloud took of it, from
     when the last packet was put on the link. Of a token that the cloud decoded by itself `drafted` is 0, and `sent_s`,
@@ -89,6 +92,7 @@ class SeenVerdict(NamedTuple):
     rung: int = 0
 
 
+@with_field_texts
 class SeenLink(NamedTuple):
     """What the uplink has shown this device so far, as its sender knows it."""
 
@@ -103,6 +107,7 @@ class SeenLink(NamedTuple):
     """Timers that ran out."""
 
 
+@with_field_texts
 class SeenCloud(NamedTuple):
     """How the cloud served what it answered last, as its reply reported, on the scales of `codec.fixed_width`; nan
     before, and where the policy does not receive it (`Policy.hears_cloud`)."""
@@ -115,6 +120,7 @@ class SeenCloud(NamedTuple):
     """Jobs that shared its last pass, itself included."""
 
 
+@with_field_texts
 class EdgeView(NamedTuple):
     """What an edge can see when it decides."""
 
@@ -168,7 +174,8 @@ class Policy(Choice, family=True):
         "learn": answers.state,
     }
     looks_at_law: ClassVar[bool] = False
-    """Whether it is asked between a draft's pass and its draw, with `EdgeView.law`."""
+    """Whether it is asked between a draft's pass and its draw, with `EdgeView.distribution`. A round's first draft is
+    always drawn."""
     hears_cloud: ClassVar[bool] = False
     """Whether replies report of the cloud, for bits of their own."""
     decides_rounds: ClassVar[bool] = False
@@ -189,6 +196,13 @@ class Policy(Choice, family=True):
     @abstractmethod
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
         """What to do now, and the state after. Without a draft yet, `Send` is no choice."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """A class that decides otherwise than the one it inherits from inherits no plan of what that decides."""
+        super().__pydantic_init_subclass__(**kwargs)
+        if "next" in cls.__dict__ and "plan" not in cls.__dict__:
+            cls.plan = Policy.plan  # type: ignore[method-assign]
 
 
 def _length(answer: object, most_drafts: int) -> object:

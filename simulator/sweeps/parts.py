@@ -25,6 +25,7 @@ import pyarrow as pa
 from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import Scalar
+from simulator.results.columns import LABEL
 from simulator.results.result_directory import begun_parts, clear
 
 CELLS, REQUESTS, ROUNDS = "cells.parquet", "requests.parquet", "rounds.parquet"
@@ -163,6 +164,19 @@ def in_order(cells: Sequence[Cell], parts: Sequence[Rows]) -> pd.DataFrame:
             frame[name] = frame[name].astype("Int64")
     frame = of_one_type(frame)
     return frame.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
+
+
+def with_labels(table: pd.DataFrame, cells: Sequence[Cell]) -> pd.DataFrame:
+    """The table with what the user calls the schemes of its cells, in place of what it had of these `cells`; a table in
+    which none has a name lacks the column."""
+    labels = {cell.id: cell.scheme.label for cell in cells}
+    named = table["cell"].map(labels).astype(object)
+    if LABEL in table.columns:
+        named = named.where(table["cell"].isin(list(labels)), table[LABEL])
+        table = table.drop(columns=LABEL)
+    if named.notna().any():
+        table.insert(1, LABEL, named.where(named.notna(), None))
+    return table
 
 
 def _frames(parts: Sequence[Rows]) -> list[pd.DataFrame]:

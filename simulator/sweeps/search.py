@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from kinds.files import read_note, write_note
+from simulator.results.columns import LABEL
 from simulator.sweeps.failures import CellsFailedError, Failure, failure_of, of_the_place, write_failure
 from simulator.sweeps.parts import place_error, written
 from simulator.sweeps.worker_pools import Sent, Work, WorkerPool, received, sent
@@ -221,7 +222,8 @@ class Evaluations:
         from simulator.cell.dotted_names import flatten
 
         summary = self._landed(cell)
-        self.rows.append({"cell": cell.id, "relieved": relieved, **flatten(cell), **summary})
+        named = {LABEL: cell.scheme.label} if cell.scheme.label else {}
+        self.rows.append({"cell": cell.id, **named, "relieved": relieved, **flatten(cell), **summary})
         return summary
 
     def _landed(self, cell: Cell) -> dict[str, float]:

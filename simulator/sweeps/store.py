@@ -53,7 +53,7 @@ from simulator.results.result_directory import (
     record,
     remove,
 )
-from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, STREAMS, Parts
+from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, STREAMS, Parts, with_labels
 
 LIBRARIES = ("numpy", "pandas", "pyarrow", "pydantic", "simpy", "torch", "transformers")
 version = cache(metadata.version)
@@ -100,7 +100,8 @@ class Store:
 
     def mend(self) -> list[str]:
         """The files of a finished sweep that are gone, or not what was written. Those that follow from its table of
-        cells are made again at once; for others the sweep is no longer finished."""
+        cells are made again at once; for others the sweep is no longer finished. Where schemes have other names than in
+        these tables, the tables are written again."""
         files = self._manifest().get("files", {})
         made = [name for name in (CELLS, REQUESTS, ROUNDS, *COPIES) if name in files or name in (CELLS, *COPIES)]
         made += [f"{CELL_FILES}/{cell}.yaml" for cell in self._manifest().get("cells", ())]
@@ -111,18 +112,20 @@ class Store:
             self._write_manifest(finished=False)
         elif damaged:
             record(self.out, self._write_copies(self.cells()))
+        elif known and not self.cells().equals(pd.read_parquet(self.out / CELLS)):  # schemes have other names now
+            record(self.out, self._write_tables(self.cells()))
         self.parts.clear()  # of a run that ended between its last two steps
         return damaged
 
     def cells(self) -> pd.DataFrame:
-        """The finished table of cells."""
-        return pd.read_parquet(self.out / CELLS)
+        """The finished table of cells, under the names that their schemes have now."""
+        return with_labels(pd.read_parquet(self.out / CELLS), self._cells)
 
     def finish(self, cells: Sequence[Cell], table: pd.DataFrame) -> None:
         """Writes the tables and the cells' files from all parts, and drops the parts. `cells`: those opened for, and
         those that were added."""
         self._cells = cells
-        made = [self.out / CELLS]
+        made = []
         if self.parts.simulated(cells[0].id):
             for name in STREAMS:
                 batches: Iterator[pa.RecordBatch]
@@ -133,8 +136,7 @@ class Store:
                     batches = map(partial(_in_columns, requests_schema(talks=talks, classes=called)), batches)
                 atomically(self.out / name, partial(_join, batches))
                 made.append(self.out / name)
-        atomically(self.out / CELLS, partial(table.to_parquet, index=False))
-        made += self._write_copies(table)
+        made += self._write_tables(table)
         files = {path.relative_to(self.out).as_posix(): sha256(path) for path in made}
         self._write_manifest(finished=True, files=files)
         self.parts.clear()
@@ -143,6 +145,10 @@ class Store:
         """Says that results which others have written are whole, lists their `files` with checksums, and notes what
         there is to say `about` them."""
         self._write_manifest(finished=True, files=files, about=about)
+
+    def _write_tables(self, table: pd.DataFrame) -> list[Path]:
+        atomically(self.out / CELLS, partial(table.to_parquet, index=False))
+        return [self.out / CELLS, *self._write_copies(table)]
 
     def _write_copies(self, table: pd.DataFrame) -> list[Path]:
         write_csv(table, self.out / "cells.csv")

@@ -26,7 +26,7 @@ from simulator.sweeps import worker
 from simulator.sweeps.failures import CellsFailedError, Failure, Interrupted, WorkerError, write_failure
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.meter import Aborted, Meter, OnProgress, ReportProgress, ToFiles, works
-from simulator.sweeps.parts import UNFINISHED, Rows, in_order, written
+from simulator.sweeps.parts import UNFINISHED, Rows, in_order, with_labels, written
 from simulator.sweeps.store import CELL_FILES, Store
 from simulator.sweeps.worker import Outcome, Task
 from simulator.sweeps.worker_pools import Arguments, Work, WorkerPool, pool_of, sent
@@ -128,7 +128,7 @@ def _grown(
 ) -> tuple[Sequence[Cell], pd.DataFrame]:
     parts = list(run(cells))
     while True:
-        table = in_order(cells, parts)
+        table = with_labels(in_order(cells, parts), cells)
         added = [] if growth is None else growth.more(table)
         if not added:
             return cells, table

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import models
 from simulator.checking import calls, checks
-from simulator.checking.subjects import subjects
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OWN = ("own_policy", "own_loss", "own_quantizer", "own_sparsifier")
@@ -39,6 +39,7 @@ JUDGE = """
             text = (*text, draft)
         return Verdict(len(text), int(inverse_cdf(law_after(text), numbers[-1])))
 """
+FREE_THIRD = JUDGE.replace("if numbers[n]", "if n < 2 and numbers[n]")
 LEFT_OUT = """
     def encode_parts(self, drafts, packets, context):
         drafted = drafts[-1]
@@ -152,9 +153,12 @@ class Padded:
 FAULTS = {
     "a draft that is left out by what it is": ("KSqs", LEFT_OUT, "output", "payloads lack a draft that was drawn"),
     "a draft that is drawn again": ("KSqs", REDRAWN, "output", "the verifier's is 0.3"),
-    "a lenient acceptance": ("Acceptance", JUDGE.format(lossless=None, slack=1.2), "output", "TV 0.0"),
+    "a lenient acceptance": ("Acceptance", JUDGE.format(lossless=None, slack=1.2), "output", "TV 0.1"),
     "a lenient acceptance that says lossless": (
         "Acceptance", JUDGE.format(lossless=True, slack=1.2), "output", "the verifier's is"
+    ),
+    "an acceptance that takes all from the third draft on": (
+        "Acceptance", FREE_THIRD.format(lossless=None, slack=1.0), "output", "of 4 tokens over 3 ids"
     ),
     "one number that draws and judges": ("Rejection", SAME_NUMBER, "output", "asks for the number that drew a draft"),
     "an output that is misstated": ("Rejection", MISSTATED, "output_distribution", "and leaves (0.25, 0.25, 0.3, 0.2)"),
@@ -176,6 +180,52 @@ LOOKS = """
             return (DRAFT if view.law.max() > 0.35 else SEND), state
         return (Wait(view.now_s + 1) if view.now_s < 2 else DRAFT), state
 """
+ON_LINKS = """import itertools
+import random
+from typing import Literal
+
+import numpy as np
+
+from channels.link.delays import Delay
+from channels.link.losses import Loss
+from channels.link.rates import ConstantCurve, Rate
+
+TICKS = itertools.count()
+
+
+class Mine({family}):
+    kind: Literal["on_link_in_tests"] = "on_link_in_tests"
+    mean_s: float = 0.1
+
+    def {method}(self, uniforms):
+        class Process:
+            draws = {draws}
+
+            def {question}(self, now_s, *packet):
+                return {answer}
+
+        return {made}
+"""
+LOSS, DELAY = ("Loss", "process", "lost"), ("Delay", "process", "delay_s")
+UNREPEATABLE = {
+    "a loss by Python's global numbers": (*LOSS, "0", "random.random() < 0.5", "Process()"),
+    "a loss by a generator without a seed": (*LOSS, "np.random.default_rng()", "self.draws.random() < .5", "Process()"),
+    "a loss that counts across runs": (*LOSS, "0", "next(TICKS) % 7 == 0", "Process()"),
+    "a loss by the hash of a text": (*LOSS, "0", "hash(str(packet)) % 2 == 0", "Process()"),
+    "a delay by numpy's global numbers": (*DELAY, "0", "float(np.random.random())", "Process()"),
+    "a rate without a seed": ("Rate", "curve", "bits", "0", "0", "ConstantCurve(np.random.default_rng().random())"),
+}  # fmt: skip
+REPEATABLE = {
+    "a loss of a local class": (*LOSS, "uniforms", "self.draws.uniform(*packet[-1]) < 0.3", "Process()"),
+    "a delay of a local class": (*DELAY, "uniforms", "0.1 + self.draws.uniform(*packet[-1])", "Process()"),
+    "a rate": ("Rate", "curve", "bits", "0", "0", "ConstantCurve(1e5 * (1 + uniforms.uniform(0)))"),
+}
+
+
+def on_link(family: str, method: str, question: str, draws: str, answer: str, made: str) -> str:
+    return ON_LINKS.format(family=family, method=method, question=question, draws=draws, answer=answer, made=made)
+
+
 SOUND = {
     "an acceptance of its own": ("Acceptance", JUDGE.format(lossless=None, slack=1.0)),
     "a state that rolls back": ("Sparsifier", STATE),
@@ -187,19 +237,7 @@ SOUND = {
 def alone(monkeypatch):
     """The other process is this one: starting it takes a second."""
 
-    def here(file):
-        requested = [each for each in subjects(file) if each.decides_tokens]
-        return {
-            each.name: [calls.answers(each.scheme(size), size) for size in calls.VOCABULARIES] for each in requested
-        }
-
-    def guarded(file):
-        try:
-            return here(file)
-        except Exception:  # reported by the check itself
-            return {}
-
-    monkeypatch.setattr(checks, "answers_elsewhere", guarded)
+    monkeypatch.setattr(checks, "answers_elsewhere", calls.answers_of)
 
 
 Checked = Callable[[str, str], tuple[int, list[str], str]]
@@ -219,6 +257,7 @@ def checked(typed, tmp_path, alone):
 
 FAST = {
     "a draft that is left out by what it is", "a lenient acceptance", "np.random in support", "counts that do not sum",
+    "an acceptance that takes all from the third draft on",
     "a state that does not roll back",
 }  # fmt: skip
 
@@ -231,6 +270,26 @@ def test_a_fault_is_one_line_that_says_it_in_words(name, tmp_path, alone):
     (tmp_path / "mine.py").write_text(HEAD.format(family=family) + body)
     failed = next(line for line in checks.check(tmp_path / "mine.py") if line.outcome == "FAILED")
     assert failed.check == where and words in failed.text and "\n" not in failed.text
+
+
+@pytest.mark.parametrize("name", UNREPEATABLE)
+def test_a_loss_a_rate_or_a_delay_that_cannot_be_repeated_fails(name, tmp_path, alone, monkeypatch):
+    (tmp_path / "mine.py").write_text(on_link(*UNREPEATABLE[name]))
+    if "hash" in name:  # what the other process, which is this one here, would answer
+        answers = checks.answers_elsewhere(tmp_path / "mine.py")
+        other = [[[method, "another"] for method, _ in each] for each in answers["loss on_link_in_tests"]]
+        monkeypatch.setattr(checks, "answers_elsewhere", lambda _: {"loss on_link_in_tests": other})
+    (line,) = checks.check(tmp_path / "mine.py")
+    assert (line.check, line.outcome) == ("purity", "FAILED") and "\n" not in line.text
+    words = "in another process" if "hash" in name else "global numbers" if "global" in name else "of a link made again"
+    assert words in line.text
+
+
+@pytest.mark.parametrize("name", REPEATABLE)
+def test_a_loss_a_rate_or_a_delay_that_goes_by_its_uniforms_passes(name, typed, tmp_path, alone):
+    (tmp_path / "mine.py").write_text(on_link(*REPEATABLE[name]))
+    status, out, err = typed("check", "mine.py")
+    assert (status, err) == (0, "") and "passed     the same answers" in out.splitlines()[1]
 
 
 def test_a_check_that_fails_is_counted_and_is_the_exit_status(checked):
@@ -253,7 +312,7 @@ def test_what_is_sound_passes(name, checked):
 def test_a_rule_that_states_its_loss_does_not_fail(checked):
     status, lines, _ = checked("Acceptance", JUDGE.format(lossless=False, slack=1.2))
     assert status == 0
-    assert any("  lossy      lossy, as it states: TV 0.0" in line for line in lines)
+    assert any("  lossy      lossy, as it states: TV 0.1" in line for line in lines)
 
 
 @pytest.mark.parametrize("body", ["", "    def judge(self, *_):\n        return len(3)\n"], ids=["abstract", "raises"])
@@ -270,10 +329,10 @@ def test_a_class_that_cannot_be_run_is_one_line(body, checked):
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("own_quantizer", "own_sparsifier", "pipesd")),
     ],
 )
-def test_the_examples_pass_or_decide_no_token(name, typed, alone):
+def test_the_examples_pass(name, typed, alone):
     status, out, err = typed("check", str(EXAMPLES / f"{name}.py"))
     assert (status, err) == (0, "")
-    assert ("decides no token" in out) == (name == "own_loss")
+    assert ("a link made again" in out) == (name == "own_loss")
 
 
 def test_a_part_that_answers_otherwise_elsewhere_is_reported(typed, tmp_path, monkeypatch, alone):
@@ -288,6 +347,14 @@ def test_a_part_that_answers_otherwise_elsewhere_is_reported(typed, tmp_path, mo
     monkeypatch.setattr(checks, "answers_elsewhere", other)
     status, out, _ = typed("check", "mine.py")
     assert status == 1 and "and int64[1] [7] in another process, under another PYTHONHASHSEED" in out
+
+
+def test_the_other_process_takes_our_packages_whatever_lies_in_the_folder(tmp_path, monkeypatch):
+    (tmp_path / "models.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    found = "import importlib.util, json; print(json.dumps(importlib.util.find_spec('models').origin))"
+    monkeypatch.setattr(calls, "ALONE", found)
+    assert calls.answers_elsewhere(tmp_path / "mine.py") == models.__file__
 
 
 @pytest.mark.slow

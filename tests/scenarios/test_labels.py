@@ -9,12 +9,15 @@ import pandas as pd
 import pytest
 import yaml
 from cells import cell
+from matplotlib.text import Text
 
+import sqsim
 from kinds import ConfigError
 from scenarios.command.result_folder import Note
 from scenarios.command.run.choosing import Choosing
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.scenario import Scenario, Tune
+from simulator.results.intervals import settings_of
 from simulator.schemes.c_sqs import CSqs
 
 SMALL = Scenario(
@@ -27,6 +30,7 @@ SMALL = Scenario(
     seeds=1,
 )
 C_SQS_STEP = CSqs.model_fields["step"].default
+ONE = {"kind": "closed", "requests": 1, "prompt_tokens": 4, "output_tokens": 6}
 MINE = {"kind": "k_sqs", "k": 6, "label": "mine"}
 
 
@@ -34,7 +38,7 @@ def schemes(plan):
     return list(dict.fromkeys((each.scheme.kind, each.scheme.label) for each in plan.cells))
 
 
-def test_a_label_is_in_the_file_of_a_cell_and_in_no_id_key_or_table():
+def test_a_label_is_in_the_file_of_a_cell_and_in_no_id_or_key():
     plain, named = cell("k_sqs"), cell({**cell("k_sqs").scheme.model_dump(), "label": "mine"})
     assert named.scheme.label == "mine" and plain.scheme.label is None
     assert (named.id, named.decoding_id) == (plain.id, plain.decoding_id)
@@ -44,6 +48,33 @@ def test_a_label_is_in_the_file_of_a_cell_and_in_no_id_key_or_table():
     assert again.with_({"scheme.max_drafts": 2, "seed": 3}).scheme.label == "mine"
     fleet = {"workload.devices": 2, "fleet": [{"count": 2, "scheme": {"kind": "dense", "label": "theirs"}}]}
     assert "label: theirs" in plain.with_(fleet).with_({"seed": 1}).to_yaml()
+
+
+def swept(out=None, label="mine"):
+    """Two schemes of one kind, one with a name, at two rates and two seeds."""
+    schemes = [{"kind": "k_sqs", "k": 6, "label": label}, {"kind": "k_sqs", "k": 4}]
+    axes = {"scheme": schemes, "uplink.rate.bps": [1e4, 1e6], "seed": range(2)}
+    return sqsim.sweep(cell(workload=ONE).grid(axes), out)
+
+
+def test_a_label_is_a_column_of_every_table_and_no_setting_and_names_the_curve(tmp_path):
+    table = swept(tmp_path)
+    summary = sqsim.summarise(table)
+    cells_csv, summary_csv = (pd.read_csv(tmp_path / name) for name in ("cells.csv", "summary.csv"))
+    for rows, shared in ((table, 4), (cells_csv, 4), (summary, 2), (summary_csv, 2)):
+        assert list(rows["label"].fillna("")) == ["mine"] * shared + [""] * shared
+    assert "label" not in settings_of(table) and list(summary["n"]) == [2] * 4
+    drawn = [text.get_text() for text in sqsim.draw(table).findobj(Text)]
+    assert any(text.startswith("mine") for text in drawn), drawn
+    assert "label" not in sqsim.sweep([cell(workload=ONE)]).columns
+
+
+def test_other_names_of_the_same_schemes_are_written_over_the_former_ones(tmp_path):
+    first, again = swept(tmp_path), swept(tmp_path, "ours")
+    assert list(again["label"].fillna("")) == ["ours"] * 4 + [""] * 4
+    assert again.drop(columns="label").equals(first.drop(columns="label"))
+    assert set(pd.read_csv(tmp_path / "summary.csv")["label"].dropna()) == {"ours"}
+    assert "label" not in swept(tmp_path, None).columns
 
 
 @pytest.mark.parametrize(
@@ -99,13 +130,14 @@ def test_tables_sentences_figures_and_later_figures_call_a_scheme_by_its_label(d
     assert {"dense", "k_sqs", "ours_4"} <= set(shown["curve"])
     assert "ours_4" in (tmp_path / "out" / "findings.json").read_text()
     table = pd.read_csv(tmp_path / "out" / "cells.csv")
-    assert not any("label" in name for name in table.columns)
+    assert set(table["label"].dropna()) == {"ours_4"}
     assert any("label: ours_4" in path.read_text() for path in (tmp_path / "out" / "cells").iterdir())
     note = json.loads((tmp_path / "out" / "scenario.json").read_text())
     assert list(note["labels"]) == ["ours_4"]
     summary = pd.read_csv(tmp_path / "out" / "summary.csv")
-    named, _ = Note.read(tmp_path / "out").curved(summary[summary["scheme.max_drafts"].isin([4.0])])
-    assert "ours_4" in set(named["curve"])  # by the note alone, from a table that has no names
+    old = summary.drop(columns="label")[summary["scheme.max_drafts"].isin([4.0])]
+    named, _ = Note.read(tmp_path / "out").curved(old)
+    assert "ours_4" in set(named["curve"])  # by the note alone, from a table of a version that had no names there
 
 
 @pytest.mark.usefixtures("undrawn")

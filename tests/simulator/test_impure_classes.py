@@ -69,6 +69,32 @@ def test_a_pure_class_runs_and_its_own_generators_are_its_affair(name: str, tmp_
     assert once == pytest.approx(again, rel=0, abs=0, nan_ok=True)
 
 
+LOCAL = """
+from typing import Literal
+from channels.link.losses import Loss
+
+class Mine(Loss):
+    kind: Literal["of_a_local_class_in_tests"] = "of_a_local_class_in_tests"
+
+    def process(self, uniforms):
+        class Process:
+            def lost(self, now_s, bits, rate_bps, index):
+                return uniforms.uniform(*index) < 0.2
+
+        return Process()
+"""
+
+
+def test_a_loss_whose_process_is_of_a_class_made_in_its_method_runs(tmp_path: Path) -> None:
+    (tmp_path / "local.py").write_text(LOCAL)
+    load_imports([tmp_path / "local.py"])
+    made = Cell.from_fields(
+        {**BASE, "uplink.loss": "of_a_local_class_in_tests", "imports": [str(tmp_path / "local.py")]}
+    )
+    once, again = (simulate(made, memory=Memory()).rounds for _ in range(2))
+    assert once["uplink_attempts"].max() > 1 and once.equals(again)
+
+
 def test_who_draws_global_numbers_seldom_and_to_no_effect_is_seen_too(tmp_path: Path) -> None:
     body = f"3 + (COUNT[0] == {2 * CALLED_TWICE + 3} and np.random.random() > 2)"
     one, memory = cell("seldom", body, tmp_path), Memory(RoundStore(tmp_path / "rounds.sqlite", 10**8))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from cells import busy, cell, link
 from servers import Bench
 
 from channels.uniforms import Uniforms
+from models.latency.latency import ConstantLatency, Work
 from simulator import Cell, simulate, sweep
 from simulator.results import BREAKDOWN
 from simulator.timing import plant
@@ -162,6 +164,31 @@ def test_passes_of_a_clock_that_draws_are_spread_as_its_samples(clocks: Clocks) 
 
 def quick() -> dict[str, object]:
     return {"rate": {"kind": "constant", "bps": 1e12}, "delay": {"kind": "constant", "delay_s": 0.0}}
+
+
+class Drawing(ConstantLatency):
+    """Says what a pass takes that was drawn, and not that it draws."""
+
+    kind: Literal["drawing_in_tests"] = "drawing_in_tests"
+
+    def drawn_s(self, work: Work, uniform: float, spell: float) -> float:
+        return self.per_pass_s * (1 + uniform)
+
+
+class Steady(Drawing):
+    """Says that it does not draw after all."""
+
+    random: ClassVar[bool] = False
+    kind: Literal["steady_in_tests"] = "steady_in_tests"
+
+
+@pytest.mark.parametrize(("latency", "draws"), [(Drawing, True), (Steady, False), (ConstantLatency, False)])
+def test_a_latency_model_that_has_drawn_passes_draws_them(latency: type[ConstantLatency], draws: bool) -> None:
+    lone = {"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
+    here = cell("cloud_only", workload=lone, downlink={**link(1e12), "delay": {"kind": "constant", "delay_s": 0.0}})
+    ends_s = simulate(here.with_({"cloud.latency": latency.model_fields["kind"].default})).rounds["verified_s"]
+    gaps_s = ends_s.diff().dropna()
+    assert (gaps_s.std() > 0.002) == draws and (gaps_s > 0.02 * (1 - 1e-9)).all()
 
 
 def test_rounds_of_a_pass_are_judged_beside_it_one_after_another() -> None:

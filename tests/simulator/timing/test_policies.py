@@ -70,6 +70,30 @@ class OneAsked(Policy):
         return DRAFT, state
 
 
+class OneAfterTheFirst(FixedLength):
+    """Below a policy that plans its rounds, and with a rule of its own."""
+
+    kind: Literal["one_after_the_first_in_tests"] = "one_after_the_first_in_tests"
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        return (SEND if view.drafts and view.verdicts else DRAFT), state
+
+
+class Renamed(OneAfterTheFirst):
+    """With the rule that it inherits."""
+
+    kind: Literal["renamed_in_tests"] = "renamed_in_tests"
+
+
+class PlansAgain(OneAfterTheFirst):
+    """With a plan of its own, which saves the question."""
+
+    kind: Literal["plans_again_in_tests"] = "plans_again_in_tests"
+
+    def plan(self, most_drafts: int) -> int:
+        return min(2, most_drafts)
+
+
 def made(policy: object, bps: float = 1e5, **fields: object) -> Cell:
     return cell({"kind": "composed", "sparsifier": {"kind": "top_k", "k": 4}, "policy": policy}, bps, **fields)
 
@@ -91,6 +115,12 @@ def test_a_round_asked_step_by_step_is_the_round_drafted_at_once() -> None:
     assert FixedLength().plan(5) == 5 and OneAsked().plan(5) is None
     for one, other in ((asked.rounds, planned.rounds), (asked.requests, planned.requests)):
         assert one.drop(columns="cell").equals(other.drop(columns="cell"))
+
+
+@pytest.mark.parametrize(("policy", "drafted"), [(OneAfterTheFirst, (8, 1)), (Renamed, (8, 1)), (PlansAgain, (2, 2))])
+def test_a_rule_below_a_policy_that_plans_is_asked(policy: type[Policy], drafted: tuple[int, int]) -> None:
+    rounds = simulate(made(policy.model_fields["kind"].default, workload=ONE), memory=Memory()).rounds
+    assert tuple(rounds["drafted"].iloc[:2]) == drafted
 
 
 @pytest.mark.parametrize("partial", [False, True])

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module, metadata
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -138,6 +139,7 @@ def draw(table: pd.DataFrame, name: str = "latency", axis: str | None = None, to
 
     `axis` is the column along which its curves run: by default the swept one. What differs otherwise names the curves.
     """
+    _require_ours("plots")
     import plots
     from simulator.results.intervals import axis_of, with_curves
 
@@ -185,7 +187,27 @@ def _home(name: str) -> type:
     return found
 
 
+def _require_ours(*names: str) -> None:
+    """Raises ImportError, one line, where Python would take another file for a package of ours, as one beside the
+    script."""
+    home = Path(__file__).resolve().parents[1]
+    for name in names:
+        spec = find_spec(name)
+        place = None if spec is None or spec.origin is None else Path(spec.origin)
+        if place is not None and place.resolve().parent != home / name:
+            message = f"stands in the way of sqsim's own package {name!r}; give it another name, or move the script"
+            raise ImportError(f"{place}: {message}")
+
+
+def __dir__() -> list[str]:
+    """The public names, those included that are imported when they are used; so `help` has them too."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+
+
 def __getattr__(name: str) -> object:
     if name in _HOMES:
         return _home(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+_require_ours("kinds", "channels", "models", "simulator")
