@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from channels.codec.coder.compiled import COMPILED
 from kinds import ConfigError
+from kinds.files import cache_folder
 from kinds.mistakes import global_random_numbers_unused
 from models import pair_cards
 from models.fixed_batch import BatchFootprint
@@ -113,6 +116,7 @@ def _clear(store: RoundStore, pair: str | None) -> str:
     if pair is None:
         removed = store.clear()
         pair_cards.forget()
+        shutil.rmtree(cache_folder() / COMPILED, ignore_errors=True)
     else:
         chosen = sorted(_fingerprints(store, pair))
         removed = sum(store.clear(each) for each in chosen)
