@@ -398,7 +398,9 @@ def cache(parser: argparse.ArgumentParser) -> None:
     )
     export = actions.add_parser("export", help="write recorded rounds to a file, for a machine without the weights")
     take = actions.add_parser("import", help="take over a file that was exported, once all of it is checked")
-    clear = actions.add_parser("clear", help="forget recorded rounds; they are decoded again when they are needed")
+    clear = actions.add_parser(
+        "clear", help="forget recorded rounds and compiled code; they are made again when they are needed"
+    )
     for action in (export, take):
         action.add_argument(
             "file", type=Path, metavar=f"FILE{RECORDING}", help="rounds and what is known of their pairs"

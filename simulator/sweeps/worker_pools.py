@@ -5,6 +5,7 @@ as plain fields, so that the kinds are imported where they are used."""
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import platform
 import signal
@@ -15,7 +16,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 ANSWER_S: Final = 10
 """Within which a cluster must answer."""
+LOST: Final = "its scheduler was lost; what is finished is kept"
 LOOK_S: Final = 0.5
 """Between two looks at those who work."""
 STAY_S: Final = 1 << 20
@@ -164,18 +166,30 @@ class Cluster:
         from distributed import KilledWorker
 
         with self.client() as client:
+
+            def look() -> None:
+                if client.status == "closed":  # a call that was given to it meanwhile never ends
+                    raise self._failed(LOST)
+                work.look()
+
             executor = client.get_executor()
             try:
-                yield from _as_they_come(executor, work)
+                yield from _as_they_come(executor, replace(work, look=look))
             except KilledWorker as error:
                 raise self._failed(error) from None
+            except Exception:  # a client that loses its scheduler cancels its calls, or fails at that itself
+                if client.status == "running":
+                    raise
+                raise self._failed(LOST) from None
             finally:
-                executor.shutdown(wait=False)
+                if client.status == "running":
+                    executor.shutdown(wait=False)
 
     def client(self) -> Client:
         """A client of the cluster, a context manager. Raises ConfigError where it cannot be reached."""
         from distributed import Client
 
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it logs is raised here in one line
         try:
             return Client(self.address, timeout=ANSWER_S)
         except (OSError, ValueError) as error:

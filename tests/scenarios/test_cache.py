@@ -11,6 +11,7 @@ from pathlib import Path
 import numba
 import pytest
 
+from kinds.files import cache_folder
 from models import pair_cards
 from scenarios.command import completion
 from simulator import Cell, simulate, sweep
@@ -131,7 +132,9 @@ def test_what_there_is_is_shown_by_pair_and_cleared_by_pair(pair, typed):
     assert {"huggingface", os.path.abspath("m/v"), "d", fingerprint} < {*completion._pairs()}
     assert "2 entries removed" in typed("cache", "clear", "--pair", fingerprint)[1]
     assert "huggingface" not in typed("cache")[1] and not pair_cards.cards()
+    (cache_folder() / "compiled" / "0").mkdir(parents=True)
     assert "2 entries removed" in typed("cache", "clear")[1]
+    assert not (cache_folder() / "compiled").exists()
     assert "No rounds recorded yet." in typed("cache")[1]
 
 

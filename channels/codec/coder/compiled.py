@@ -8,6 +8,7 @@ where numba would name a folder after the path of the checkout, ours is named af
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 from collections.abc import Callable
@@ -18,10 +19,13 @@ import numba
 from numba.core import caching
 
 from kinds.files import cache_folder
+from kinds.mistakes import print_once
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
+COMPILED = "compiled"
+"""The folder of compiled code in the cache folder."""
 ROOT = Path(__file__).parents[1]  # of all modules that compiled code comes from
 
 
@@ -36,7 +40,7 @@ def hash_of_modules(root: Path) -> str:
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = str(cache_folder() / "compiled" / hash_of_modules(ROOT))  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = str(cache_folder() / COMPILED / hash_of_modules(ROOT))  # type: ignore[attr-defined]
 
 
 def _share_between_checkouts() -> None:
@@ -55,6 +59,60 @@ def _share_between_checkouts() -> None:
 
 
 _share_between_checkouts()
+
+
+def _load_or_compile() -> None:
+    """Has numba compile again what it cannot load, after a line that says so: its own loader raises whatever a damaged
+    file leads to. Another line says that all will be compiled, where nothing is there yet."""
+    loader: Any = caching.Cache
+    own = loader.load_overload
+
+    def load_overload(cache: Any, signature: object, context: object) -> object:
+        try:
+            found: object = own(cache, signature, context)
+        except Exception:
+            folder, name = Path(cache.cache_path), Path(cache._cache_file._index_name).stem
+            print_once(f"{folder}: compiled code is damaged: it is removed and compiled again")
+            for path in folder.glob(f"{glob.escape(name)}*"):
+                path.unlink(missing_ok=True)
+            found = None
+        if found is None and _is_first(Path(numba.config.CACHE_DIR)):  # type: ignore[attr-defined]
+            print_once("the codec is compiled, once on this machine: some 30 s")
+        return found
+
+    loader.load_overload = load_overload
+
+
+def _check_what_is_loaded() -> None:
+    """Has numba write a checksum behind what it pickles, and load no file without it: a changed byte of compiled code
+    would give wrong numbers, or none."""
+    files: Any = caching.IndexDataCacheFile
+    dump, load = files._dump, files._load_data
+
+    def dump_with_checksum(file: Any, value: object) -> bytes:
+        data: bytes = dump(file, value)
+        return data + hashlib.sha256(data).digest()
+
+    def load_checked(file: Any, name: str) -> object:
+        data = Path(file._data_path(name)).read_bytes()
+        if hashlib.sha256(data[:-32]).digest() != data[-32:]:
+            raise ValueError(f"{name}: is not what was written")
+        return load(file, name)
+
+    files._dump, files._load_data = dump_with_checksum, load_checked
+
+
+def _is_first(folder: Path) -> bool:
+    """True if there was no such folder, which is made."""
+    try:
+        folder.mkdir(parents=True)
+    except OSError:
+        return False
+    return True
+
+
+_load_or_compile()
+_check_what_is_loaded()
 
 
 def compiled(function: Function) -> Function:

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from channels.codec.coder.compiled import COMPILED
 from kinds import ConfigError
+from kinds.files import cache_folder
 from models import pair_cards
 from scenarios.command.options import RECORDING
 from simulator.decoding.recording import Recorded, export, take_over
@@ -48,6 +51,7 @@ def _clear(store: RoundStore, pair: str | None) -> str:
     if pair is None:
         removed = store.clear()
         pair_cards.forget()
+        shutil.rmtree(cache_folder() / COMPILED, ignore_errors=True)
     else:
         chosen = sorted(_fingerprints(store, pair))
         removed = sum(store.clear(each) for each in chosen)

@@ -19,6 +19,7 @@ from kinds import ConfigError
 from simulator import sweep
 from simulator.cell.cell import Cell, load_imports
 from simulator.studies import SIMULATION
+from simulator.sweeps import worker_pools
 from simulator.sweeps.failures import Failure
 from simulator.sweeps.meter import ToFiles
 from simulator.sweeps.search import Objective, Search, capacities
@@ -200,3 +201,23 @@ def test_a_worker_that_has_died_is_reported_in_one_line(cluster: Cluster) -> Non
 def test_a_worker_that_was_killed_is_reported_in_one_line() -> None:
     with pytest.raises(ConfigError, match=r"^workers = 2: one was killed, [^\n]*$"):
         list(Processes(2).unordered(Work(os._exit, [(9,)] * 2)))
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_lost_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed", reason="needs the extra sqsim[cluster]")
+    monkeypatch.setattr(worker_pools, "ANSWER_S", 1)
+    start = (
+        "import distributed; alone = distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None, "
+        "protocol='tcp'); print(alone.scheduler_address, flush=True); input()"
+    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", start], stdin=pipe, stdout=pipe, text=True) as there:
+        assert there.stdout is not None
+        pool = Cluster(there.stdout.readline().strip())
+        endless = Work(divmod, [(1, 3)], lambda _: [(1, 3)])
+        results = pool.unordered(endless)
+        next(results)
+        there.kill()
+        with pytest.raises(ConfigError, match=r"^cluster = \S+: its scheduler was lost; what is finished is kept$"):
+            list(results)

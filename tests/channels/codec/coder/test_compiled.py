@@ -1,9 +1,12 @@
 """The cache of compiled code knows every module that compiled code comes from."""
 
 import re
+import runpy
+import shutil
 from pathlib import Path
 
 import numba
+import pytest
 
 from channels.codec.coder import arithmetic, compiled
 
@@ -43,5 +46,32 @@ def test_all_compiled_code_and_all_that_it_imports_lies_under_the_hashed_folder(
             line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith(("from ", "import "))
         ]
         ours = [line for line in imports if line.split()[1].partition(".")[0] in (*PACKAGES, "kinds")]
-        harmless = "kinds.arrays", "kinds.files"  # names of types, and where the cache lies
+        harmless = "kinds.arrays", "kinds.files", "kinds.mistakes"  # names of types, where the cache lies, a line
         assert all(line.split()[1].startswith(("channels.codec", *harmless)) for line in ours), path
+
+
+@pytest.mark.parametrize(
+    ("ending", "damage"),
+    [("nbi", b""), ("nbi", b"nonsense"), ("nbc", b""), ("nbc", b"nonsense"), ("nbc", "one bit")],
+    ids=str,
+)
+def test_damaged_compiled_code_is_compiled_again_and_one_line_says_so(ending, damage, tmp_path, capsys):
+    (tmp_path / "doubling.py").write_text("def doubled(x):\n    return 2 * x\n")
+
+    def doubled() -> Path:
+        """Loads or compiles the function; returns the folder of its compiled code."""
+        found = compiled.compiled(runpy.run_path(str(tmp_path / "doubling.py"))["doubled"])
+        assert found(21) == 42
+        return Path(found._cache.cache_path)
+
+    folder = doubled()
+    (file,) = folder.glob(f"doubling*.{ending}")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(damage if isinstance(damage, bytes) else content)
+    assert not capsys.readouterr().err
+    assert doubled() == folder
+    assert capsys.readouterr().err == f"sqsim: {folder}: compiled code is damaged: it is removed and compiled again\n"
+    doubled()
+    assert not capsys.readouterr().err
+    shutil.rmtree(folder)
