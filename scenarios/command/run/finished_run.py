@@ -41,7 +41,7 @@ from scenarios.findings.question import PREFIX as ANSWER
 from scenarios.findings.question import of_setting
 from scenarios.findings.rejections import beyond_chance
 from scenarios.findings.sentences.limits import one_setting
-from scenarios.findings.sentences.lowest import lossy_apart
+from scenarios.findings.sentences.lowest import NOT_RUN, lossy_apart, lowest_of_what_ran
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import DISTINGUISHABLE, counted, joined
 from simulator.cell.cell import Cell, claims
@@ -260,7 +260,7 @@ class FinishedRun:
         lossy = partial(lossy_apart, complete(table), axis, metric if comparable else None)
         lines += findings_file.compared("lossy", metric, table, findings_file.places(table, axis), lossy)
         if scenario.summary and not answer:
-            text = "none: the question needs schemes or values that were not run"
+            text = lowest_of_what_ran(complete(table), axis, metric) if comparable else NOT_RUN
             answer = [Answered("none", metric, text, (), is_answer=True)]
         return [each for each in lines if not each.is_answer], answer
 

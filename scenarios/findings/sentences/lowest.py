@@ -13,8 +13,10 @@ import pandas as pd
 
 from scenarios.findings.question import LATENCY, Named, along, left_out, of_setting, parts, without
 from scenarios.findings.wording import (
+    at,
     between,
     called,
+    counted,
     joined,
     listed,
     no_difference,
@@ -95,11 +97,11 @@ def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> li
     """An outcome for each value of `axis`, ascending, from a table of cells with curves; without an axis one, at
     nan."""
     found = []
-    for at in [math.nan] if axis is None else sorted(cells[axis].dropna().unique()):
-        here = cells[cells[metric].notna() & (True if axis is None else cells[axis] == at)]
+    for value in [math.nan] if axis is None else sorted(cells[axis].dropna().unique()):
+        here = cells[cells[metric].notna() & (True if axis is None else cells[axis] == value)]
         if len(here):
             order = geometric_means(here, CURVE, metric).sort_values(kind="stable").index
-            found.append(_outcome(here, float(at), metric, [str(curve) for curve in order]))
+            found.append(_outcome(here, float(value), metric, [str(curve) for curve in order]))
     return found
 
 
@@ -142,6 +144,29 @@ def lowest_where(cells: pd.DataFrame, axis: str | None, metric: str) -> str:
         names = joined([called(each) for each in tied], "or")
         clauses.append(f"{names}{where and f' {where}'} ({reached}{limit})")
     return ", ".join(clauses)
+
+
+NOT_RUN = "the question needs schemes or values that were not run"
+
+
+def lowest_of_what_ran(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> str:
+    """Returns the answer of a run that lacks what its scenario's question compares, in at most 40 words: the lowest
+    curve of those that ran or, of a single curve, its lowest value of the axis, and how many cannot be told from it."""
+    rows = ranked(of_setting(cells))
+    rows = rows[rows[metric].notna()] if metric in rows.columns else rows.head(0)
+    if axis is not None and rows[CURVE].nunique() == 1:
+        places = [f"{called(curve)}{at(value, axis)}" for curve, value in zip(rows[CURVE], rows[axis], strict=True)]
+        rows, axis = rows.assign(**{CURVE: places}), None
+    found, others = outcomes(rows, axis, metric), rows[CURVE].nunique() - 1
+    if not found or not others:
+        return NOT_RUN
+    best = min(found, key=lambda each: each.mean)
+    here = rows[rows[CURVE].eq(best.lowest) & (True if axis is None else rows[axis] == best.at)]
+    where = "" if axis is None else at(best.at, axis)
+    mean = with_interval(interval(here[metric].to_numpy(float)), metric)
+    tied = len(best.tied) - 1
+    unclear = f"; {tied} of {counted(others, 'other')} not distinguishable" if tied else ""
+    return f"{NOT_RUN}; of what ran, {called(best.lowest)}{where} is lowest: {mean}{unclear}"
 
 
 def _where(stretch: Sequence[tuple[int, LowestAt]], axis: str | None, values: int) -> str:

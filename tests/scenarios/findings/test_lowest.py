@@ -10,7 +10,7 @@ import pytest
 from swept_curves import swept
 
 from scenarios.findings.sentences.below import comparison
-from scenarios.findings.sentences.lowest import lossy_apart, lowest, lowest_where, outcomes
+from scenarios.findings.sentences.lowest import NOT_RUN, lossy_apart, lowest, lowest_of_what_ran, lowest_where, outcomes
 from scenarios.findings.wording import percent, would_show
 from simulator.results.intervals import paired_values
 from simulator.results.lossy_schemes import marked, with_lossy
@@ -43,6 +43,25 @@ def sweep(latency: dict[str, tuple[float, ...]], noise: dict[str, float] | None 
 )  # fmt: skip
 def test_who_is_lowest_where(latency, noise, seeds, line):
     assert lowest(sweep(latency, noise, seeds), AXIS) == f"latency per token over uplink rate: {line}"
+
+
+@pytest.mark.parametrize(
+    ("latency", "noise", "line"),
+    [
+        ({"a": (0.5, 0.2, 0.1, 0.11)}, {}, "a at 100 kbit/s is lowest: 100 ms"),
+        ({"a": (0.5, 0.2, 0.1, 0.101)}, {"a": 0.01}, "a at 100 kbit/s is lowest: 100 ms ± 25 ms"),
+        ({"a": (0.5, 0.4, 0.4, 0.4), "b": (0.6, 0.3, 0.6, 0.6)}, {}, "b at 10 kbit/s is lowest: 300 ms"),
+        ({"a": (0.5,) * 4, "b": (0.51,) * 4}, {"b": 0.01}, "a at 1 kbit/s is lowest: 500 ms in every seed; 1 of"),
+    ],
+)  # fmt: skip
+def test_a_run_without_what_its_question_compares_is_answered_from_what_ran(latency, noise, line):
+    found = lowest_of_what_ran(sweep(latency, noise), AXIS)
+    assert found.startswith(f"{NOT_RUN}; of what ran, {line}") and len(found.split()) <= 40
+
+
+def test_a_run_of_one_curve_at_one_place_has_nothing_to_compare():
+    table = sweep({"a": (0.5,) * 4})
+    assert lowest_of_what_ran(table[table[AXIS] == 1e3], AXIS) == NOT_RUN
 
 
 def test_where_no_difference_is_seen_stands_the_one_that_would_have_been():
