@@ -70,6 +70,14 @@ def written(table: TextTable, form: str) -> str:
     return FORMATS[form](table)
 
 
+def _headed(table: TextTable) -> tuple[str, Sequence[str]]:
+    """What stands above the names of rows and above the columns: without an axis the one column of numbers has what is
+    measured, which a screen shows in the corner."""
+    if "" not in table.columns:
+        return table.corner, table.columns
+    return "scheme", [column or table.corner for column in table.columns]
+
+
 def _rows(table: TextTable) -> list[tuple[str, str, Sequence[TableEntry]]]:
     return [(group.name, name, row) for group in table.groups for name, row in group.rows]
 
@@ -85,8 +93,9 @@ def _csv(table: TextTable) -> str:
     there = [[part for part in parts if not part[0] or any(part[1](row[i]) for *_, row in rows)]
              for i in range(len(table.columns))]  # fmt: skip
     writer = csv.writer(out, lineterminator="\n")
-    heads = [column + ending for column, found in zip(table.columns, there, strict=True) for ending, _ in found]
-    writer.writerow([*(["group"] if grouped else []), table.corner, *heads])
+    corner, columns = _headed(table)
+    heads = [column + ending for column, found in zip(columns, there, strict=True) for ending, _ in found]
+    writer.writerow([*(["group"] if grouped else []), corner, *heads])
     for group, name, row in rows:
         entries = [give(entry) for entry, found in zip(row, there, strict=True) for _, give in found]
         writer.writerow([*([group] if grouped else []), name, *entries])
@@ -102,7 +111,8 @@ def _markdown(table: TextTable) -> str:
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(map(_for_markdown, cells)) + " |"
 
-    lines = [line([table.corner, *table.columns]), "|---|" + "---:|" * len(table.columns)]
+    corner, columns = _headed(table)
+    lines = [line([corner, *columns]), "|---|" + "---:|" * len(columns)]
     for group in table.groups:
         lines += [line([group.name, *("" for _ in table.columns)])] if group.name else []
         lines += [line([name, *map(_marked, row)]) for name, row in group.rows]
@@ -132,8 +142,8 @@ def _latex(table: TextTable) -> str:
     def line(cells: Sequence[str]) -> str:
         return " & ".join("".join(_LATEX.get(letter, letter) for letter in cell) for cell in cells) + r" \\"
 
-    columns = len(table.columns)
-    lines = [rf"\begin{{tabular}}{{l{'r' * columns}}}", r"\toprule", line([table.corner, *table.columns]), r"\midrule"]
+    columns, (corner, heads) = len(table.columns), _headed(table)
+    lines = [rf"\begin{{tabular}}{{l{'r' * columns}}}", r"\toprule", line([corner, *heads]), r"\midrule"]
     for place, group in enumerate(table.groups):
         lines += [r"\midrule"] if place and group.name else []
         lines += [rf"\multicolumn{{{columns + 1}}}{{l}}{{{line([group.name])[:-3]}}} \\"] if group.name else []

@@ -147,6 +147,17 @@ def test_latex_is_escaped_with_the_rules_of_booktabs_and_csv_reads_back():
     ]
 
 
+def test_the_one_column_of_numbers_has_a_head_of_its_own_for_a_program():
+    table = cells({"k_sqs": 0.06, "cloud_only": 0.2})
+    table = table[table[AXIS] == 1e3]
+    found = curve_table(summarise_curves(table), table, None, TIME)
+    assert found is not None
+    head, *_ = csv.reader(written(found, "csv").splitlines())
+    assert head == ["scheme", "ms per token", "ms per token ±", "ms per token mark"]
+    assert written(found, "markdown").startswith("| scheme | ms per token |")
+    assert written(found, "latex").splitlines()[2] == r"scheme & ms per token \\"
+
+
 def test_joules_and_dollars_stand_beside_each_other_with_intervals_and_what_is_unknown_is_a_band():
     """By hand: 2 J of the processor, of which a fifth is sure, and 1 J of the radio, of which half is; 6 and 7 USD."""
     table = cells({"k_sqs": 0.06, "cloud_only": 0.2})
