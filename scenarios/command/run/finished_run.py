@@ -147,12 +147,15 @@ class FinishedRun:
         where all is."""
         scenario, out = self.plan.scenario, self.out
         found, answer = self._findings()
-        details = partial(self._details, found, notes)
+
+        def details(width: int) -> list[Detail]:
+            return [*self._details(found, notes, width), Detail("Files", _lines(self._places(), width))]
+
         about = {
             "scenario": scenario.name, "question": scenario.summary, "axis": self.axis,
             "seeds": int(self.table["seed"].nunique()), "base": self._base,
             "remarks": [*self._of_classes, *self._remarks, *self._left_out, *self.assumed, *self.stands_for],
-            "details": [vars(each) for each in details(WIDTH)],
+            "details": [vars(each) for each in self._details(found, notes, WIDTH)],
         }  # fmt: skip
         findings_file.write(out, about, [*found, *answer])
         lines = [*(each.line for each in found), *(f"{ANSWER}{each.line}" for each in answer)]
@@ -247,7 +250,6 @@ class FinishedRun:
         remarks = [*notes, *self._remarks, *(f"Note: {line}" for line in self.plan.warnings)]
         blocks += [("Findings", "\n".join(lines)), ("To know of the numbers", _lines(remarks, width))]
         blocks += [("What models and times stand for", _lines([*self.assumed, *self.stands_for], width))]
-        blocks += [("Files", _lines(self._places(), width))]
         return [Detail(heading, text) for heading, text in blocks if text]
 
     def _findings(self) -> tuple[list[Answered], list[Answered]]:
