@@ -48,6 +48,8 @@ class TextTable:
     notes: Sequence[str] = ()
     along: str = ""
     """What the columns are values of, in the plural: `uplink rates`."""
+    beside: int = 0
+    """The number of last columns that are no such values."""
 
     @classmethod
     def of(cls, heading: str, header: Sequence[str], body: Sequence[Sequence[str]]) -> TextTable:

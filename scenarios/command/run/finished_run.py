@@ -42,8 +42,10 @@ from scenarios.findings.question import of_setting
 from scenarios.findings.rejections import beyond_chance
 from scenarios.findings.sentences.limits import one_setting
 from scenarios.findings.sentences.lowest import lossy_apart
+from scenarios.findings.sentences.own_limits import SHARE as LIMITS_SHARE
+from scenarios.findings.sentences.own_limits import limited, within_limits
 from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import DISTINGUISHABLE, counted, joined
+from scenarios.findings.wording import DISTINGUISHABLE, counted, in_one_breath, joined
 from simulator.cell.cell import Cell, claims
 from simulator.results.columns import ALL_CLASSES, CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
@@ -198,7 +200,12 @@ class FinishedRun:
             if own is not None or scenario.tables or self.plan.headline not in self.chosen.columns:
                 return own
         rows, metric = of_setting(self.table), self.plan.headline
-        return curve_table(self.chosen, rows, self.axis, metric, overloaded(self.chosen))
+        return curve_table(self.chosen, rows, self.axis, metric, overloaded(self.chosen), limits=self._limited)
+
+    @property
+    def _limited(self) -> bool:
+        """Whether the table and the answer say who meets the limits that the user typed."""
+        return self.plan.limited and self.plan.objective is None and limited(self.chosen)
 
     def _cost_table(self) -> TextTable | None:
         """What a token costs where power or prices are known; without headlines there are too many curves."""
@@ -264,6 +271,10 @@ class FinishedRun:
         if scenario.summary and not answer:
             text = "none: the question needs schemes or values that were not run"
             answer = [Answered("none", metric, text, (), is_answer=True)]
+        if self._limited:
+            line = within_limits(self.chosen, self.axis)
+            rest = [replace(each, line=in_one_breath(f"{line}; {_within(each.line)}")) for each in answer]
+            answer = rest or [Answered("WithinLimits", LIMITS_SHARE, line, (), is_answer=True)]
         return [each for each in lines if not each.is_answer], answer
 
     @cached_property
@@ -352,6 +363,11 @@ def _named(rows: pd.DataFrame) -> pd.DataFrame:
     names = {str(curve): DisplayNames().curve(str(curve)) for curve in rows[CURVE].unique()}
     given = list(names.values())
     return rows.assign(**{CURVE: [names[curve] if given.count(names[curve]) == 1 else curve for curve in rows[CURVE]]})
+
+
+def _within(line: str) -> str:
+    """A line as it stands behind another: its first letter is small, unless it begins a name such as K-SQS."""
+    return line[:1].lower() + line[1:] if line[1:2].islower() else line
 
 
 def _lines(lines: Sequence[str], width: int) -> str:
