@@ -379,6 +379,7 @@ def calibrate(parser: argparse.ArgumentParser) -> None:
     add("--cell", type=Path, metavar="FILE.yaml",
         help="in place of a pair: what the processes of this cell do here, their passes and all else")  # fmt: skip
     _add_measured(parser)
+    _add_shared(parser, set="with --from: a field of the cell, in place of what files tell; V is YAML")
     add("--out", type=Path, required=True, metavar="FILE.csv",
         help="the table; of both models: FILE.drafter.csv, FILE.verifier.csv; of --cell its folder; of --from a cell, "
         "FILE.yaml")  # fmt: skip
