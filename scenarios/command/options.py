@@ -257,6 +257,11 @@ def report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE.html", help=f"where the page goes (default: DIR/{PAGE})")
 
 
+def table(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a result directory")
+    _add_shared(parser, format="(default: %(default)s)")
+
+
 def explain(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("cell", type=Path, metavar="CELL.yaml", help="a cell, such as cells/ID.yaml of any result directory")

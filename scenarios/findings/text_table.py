@@ -8,6 +8,7 @@ import io
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Final
 
 from scenarios.findings.aligned_columns import WIDTH, titled
@@ -139,17 +140,22 @@ _LATEX: Final = {
 
 
 def _latex(table: TextTable) -> str:
-    """For the packages booktabs and textcomp."""
+    """For the packages booktabs and textcomp. Marks stand outside the column, so that numbers are aligned."""
 
-    def line(cells: Sequence[str]) -> str:
-        return " & ".join("".join(_LATEX.get(letter, letter) for letter in cell) for cell in cells) + r" \\"
+    def plain(text: str) -> str:
+        return "".join(_LATEX.get(letter, letter) for letter in text)
+
+    def line(cells: Sequence[str], marks: Sequence[str] = ()) -> str:
+        beside = [rf"\rlap{{\textsuperscript{{{plain(mark)}}}}}" if mark else "" for mark in ("", *marks)]
+        whole = (plain(cell) + mark for cell, mark in zip_longest(cells, beside, fillvalue=""))
+        return " & ".join(whole) + r" \\"
 
     columns, (corner, heads) = len(table.columns), _headed(table)
     lines = [rf"\begin{{tabular}}{{l{'r' * columns}}}", r"\toprule", line([corner, *heads]), r"\midrule"]
     for place, group in enumerate(table.groups):
         lines += [r"\midrule"] if place and group.name else []
         lines += [rf"\multicolumn{{{columns + 1}}}{{l}}{{{line([group.name])[:-3]}}} \\"] if group.name else []
-        lines += [line([name, *map(_marked, row)]) for name, row in group.rows]
+        lines += [line([name, *(each.text for each in row)], [each.marks for each in row]) for name, row in group.rows]
     lines += [r"\bottomrule", r"\end{tabular}"]
     below = [*table.legend, *table.notes]
     return "\n".join([*lines, *([r"\par " + line(["; ".join(below)])[:-3]] if below else [])])

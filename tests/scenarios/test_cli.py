@@ -133,6 +133,19 @@ def test_a_cell_of_a_result_directory_runs_again_from_its_file(done, finished, t
     assert again["latency_per_token_s"] == row["latency_per_token_s"]
 
 
+def test_the_table_of_finished_results_is_written_again_without_the_run(done, refused, finished, tmp_path):
+    text = done("table", str(finished.out))
+    assert text.startswith("ms per token, by uplink rate") and "* lowest" in text
+    _, *rows = csv.reader(done("table", str(finished.out), "--format=csv").splitlines())
+    assert rows and all(f"{row[1]}" in finished.stdout.replace(",", "") for row in rows)
+    assert done("table", str(finished.out), "--format=latex").startswith("\\begin{tabular}{lrr}")
+    assert done("table", str(finished.out), "--format=markdown").startswith("| ms per token, by uplink rate |")
+    assert "no such directory" in refused("table", "nowhere")
+    shutil.copytree(finished.out, tmp_path / "older")
+    (tmp_path / "older" / "findings.json").unlink()
+    assert "older: holds no table; the command that made it writes one" in refused("table", "older")
+
+
 def test_plot_draws_again_from_the_tables_alone(done, finished, tmp_path):
     for name in ("summary.csv", "chosen_and_fixed.csv", "scenario.json"):
         shutil.copy(finished.out / name, tmp_path / name)

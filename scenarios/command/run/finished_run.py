@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
@@ -149,6 +149,7 @@ class FinishedRun:
         where all is."""
         scenario, out = self.plan.scenario, self.out
         found, answer = self._findings()
+        table = self._table()
 
         def details(width: int) -> list[Detail]:
             return [*self._details(found, notes, width), Detail("Files", _lines(self._places(), width))]
@@ -157,6 +158,7 @@ class FinishedRun:
             "scenario": scenario.name, "question": scenario.summary, "axis": self.axis,
             "seeds": int(self.table["seed"].nunique()), "base": self._base,
             "remarks": [*self._of_classes, *self._remarks, *self._left_out, *self.assumed, *self.stands_for],
+            "table": asdict(table) if table else None,
             "details": [vars(each) for each in self._details(found, notes, WIDTH)],
         }  # fmt: skip
         findings_file.write(out, about, [*found, *answer])
@@ -172,7 +174,7 @@ class FinishedRun:
         if any((out / CELL_FILES).glob(f"*{SUFFIX}")):
             places.append(f"traces: {out / CELL_FILES}/ID{SUFFIX}; as a moving picture: sqsim play {out}")
         return Screen(
-            scenario.summary, answer[0].line if answer else "", self._table(), remarks, self._base, places, details,
+            scenario.summary, answer[0].line if answer else "", table, remarks, self._base, places, details,
             beside=self._cost_table(),
         )  # fmt: skip
 

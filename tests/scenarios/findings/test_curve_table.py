@@ -138,13 +138,14 @@ def test_latex_is_escaped_with_the_rules_of_booktabs_and_csv_reads_back():
         r"\toprule",
         r"a \& b & 50\% & x\_1 \\",
     ]
-    entry = TableEntry("1,234", "5.6", "*")
+    entry = TableEntry("1,234", "5.6", "*•")
     group = table.groups[0]
     full = TextTable("", "", ["rate"], (type(group)("", [("a, b", [entry])]),))
     assert [*csv.reader(written(full, "csv").splitlines())] == [
         ["", "rate", "rate ±", "rate mark"],
-        ["a, b", "1234", "5.6", "*"],
+        ["a, b", "1234", "5.6", "*•"],
     ]
+    assert r"a, b & 1,234 $\pm$5.6\rlap{\textsuperscript{*$\bullet$}} \\" in written(full, "latex").splitlines()
 
 
 def test_the_one_column_of_numbers_has_a_head_of_its_own_for_a_program():
