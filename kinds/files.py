@@ -4,6 +4,7 @@ regular files up to a stated size are read: a pipe may never end."""
 from __future__ import annotations
 
 import csv
+import filecmp
 import hashlib
 import json
 import os
@@ -212,11 +213,13 @@ def by_content(value: object) -> str:
 
 def atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Has `write` make a file or folder beside its place, and moves it there when it is whole: a crash, or another
-    process at the same, leaves a whole one or none. Raises OSError where it cannot be moved."""
+    process at the same, leaves a whole one or none. A file that holds the same already is not touched. Raises OSError
+    where it cannot be moved."""
     with tempfile.TemporaryDirectory(prefix=f"{path.name}.", suffix=".unfinished", dir=path.parent) as scratch:
         unfinished = Path(scratch) / path.name
         write(unfinished)
-        unfinished.replace(path)
+        if not (path.is_file() and not path.is_symlink() and filecmp.cmp(unfinished, path, shallow=False)):
+            unfinished.replace(path)
 
 
 def cache_folder() -> Path:

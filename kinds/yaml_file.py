@@ -21,7 +21,8 @@ MOST_VALUES: Final = 20_000
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's, without what would be believed in silence or never end: a key given twice, aliases of aliases."""
+    """PyYAML's, without what would be believed in silence or never end: a key given twice, base 60, aliases of
+    aliases."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -53,8 +54,10 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
-        if node.tag in _NUMBERS and len(node.value) > _MOST_DIGITS:  # base 60 takes the square of their time
+        if node.tag in _NUMBERS and len(node.value) > _MOST_DIGITS:
             raise _error(f"is no number of at most {_MOST_DIGITS:,} characters", node.start_mark)
+        if node.tag in _NUMBERS and ":" in node.value:
+            raise _error(f"{shown(node.value)} would be a number in base 60; quote it if it is text", node.start_mark)
         try:
             return super().construct_object(node, deep)
         except (ValueError, AttributeError, TypeError, OverflowError) as error:

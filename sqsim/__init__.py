@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
     from kinds import ConfigError
     from simulator.cell.cell import Cell
+    from simulator.results.intervals import Difference
     from simulator.results.observer import Observer
     from simulator.run import CellResult
     from simulator.sweeps.meter import OnProgress
 
-__all__ = ["Cell", "CellResult", "ConfigError", "Observer", "draw", "simulate", "sites", "summarise", "sweep"]
+__all__ = ["Cell", "CellResult", "ConfigError", "Observer", "draw", "paired", "simulate", "sites", "summarise", "sweep"]
 __version__ = metadata.version("sqsim")
 
 _HOMES: Final = {
@@ -134,13 +135,46 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     return over_seeds(cells)
 
 
-def draw(table: pd.DataFrame, name: str = "latency", axis: str | None = None, to: str | Path | None = None) -> Figure:
+def paired(
+    cells: pd.DataFrame, a: str | Mapping[str, object], b: str | Mapping[str, object],
+    metric: str = "latency_per_token_s",
+) -> Difference:  # fmt: skip
+    """Compares two settings of a table of `sweep` over the seeds that both have.
+
+    `a` and `b` are kinds of schemes, or fields by dotted name, `{"scheme.kind": "k_sqs", "uplink.rate.bps": 1e4}`. The
+    result has `.size`, a / b - 1 by the mean of ln(a / b), its 95% interval from `.low` to `.high`, `.n` seeds, and
+    `.separable`, whether the interval leaves out 0.
+    """
+    from simulator.results.intervals import metrics_of, varying
+    from simulator.results.intervals import paired as over_seeds
+
+    _require_table(cells, "cells", ("seed", "scheme.kind"))
+    _require(metric in metrics_of(cells), "metric", metric, "a metric of the table")
+    masks = []
+    for name, given in (("a", a), ("b", b)):
+        fields = {"scheme.kind": given} if isinstance(given, str) else given
+        known = isinstance(fields, Mapping) and {*fields} <= {*cells.columns}
+        mask = (cells[list(fields)] == list(fields.values())).all(axis=1) if known else cells["seed"].isna()
+        _require(bool(mask.any()), name, given, "a scheme's kind, or the fields of a setting in the table")
+        several = ", ".join(varying(cells[mask]))
+        _require(not several, name, given, f"one setting, these rows differ in {several}")
+        masks.append(mask)
+    return over_seeds(cells, metric, *masks)
+
+
+def draw(
+    table: pd.DataFrame, name: str = "latency", axis: str | None = None, to: str | Path | None = None, *,
+    width: float | None = None, labels: Mapping[str, str] | None = None, caption: bool = True,
+) -> Figure:  # fmt: skip
     """Draws the figure `name` of a table of `sweep` or `summarise`, and writes it `to` a file if that is given.
 
     `axis` is the column along which its curves run: by default the swept one. What differs otherwise names the curves.
+    `width` is in inches, such as 3.5 for a column of a paper; `labels` are your names of curves, schemes, fields and
+    axes, such as `{"k_sqs": "Ours"}`; `caption` are the lines on pair, clock and seeds.
     """
     _require_ours("plots")
     import plots
+    from plots.page import Page
     from simulator.results.intervals import axis_of, with_curves
 
     _require_table(table, "table", ("scheme.kind",))
@@ -149,7 +183,8 @@ def draw(table: pd.DataFrame, name: str = "latency", axis: str | None = None, to
     summary = table if "n" in table.columns else summarise(table)
     _require(axis is None or axis in summary.columns, "axis", axis, "a column of the table")
     along = axis or axis_of(summary)
-    figure = plots.draw(name, with_curves(summary, along), along)
+    _require(width is None or (isinstance(width, int | float) and 2 <= width <= 40), "width", width, "inches, 2 to 40")
+    figure = plots.draw(name, with_curves(summary, along), along, Page(dict(labels or {}), width, captioned=caption))
     if figure is None:
         _require(False, "name", name, "a figure that this table has something for")
         raise AssertionError

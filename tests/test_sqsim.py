@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from packaging.requirements import Requirement
@@ -19,7 +20,7 @@ import simulator
 import sqsim
 from kinds import ConfigError
 from simulator.schemes.policy import EdgeView, SeenCloud, SeenDraft, SeenLink, SeenVerdict
-from sqsim import Cell, draw, simulate, summarise, sweep
+from sqsim import Cell, draw, paired, simulate, summarise, sweep
 
 ROOT = Path(__file__).parents[1]
 SMALL = {"models.pair": {"kind": "synthetic", "size": 32}, "workload.requests": 1, "workload.output_tokens": 4}
@@ -84,6 +85,38 @@ def test_a_figure_takes_three_lines(table: pd.DataFrame, tmp_path: Path) -> None
         line.get_xdata().tolist()
         for line in drawn.axes[0].lines  # type: ignore[union-attr]
     ]
+
+
+def test_a_figure_for_a_paper_has_its_width_its_labels_and_no_caption(table: pd.DataFrame) -> None:
+    wide, narrow = draw(table), draw(table, width=3.5, labels={"k_sqs": "Ours"}, caption=False)
+    assert narrow.get_figwidth() == 3.5 != wide.get_figwidth()
+
+    def texts(figure: Any) -> str:
+        return " ".join(each.get_text() for each in figure.findobj(lambda part: hasattr(part, "get_text")))
+
+    assert "Ours" in texts(narrow) and "Ours" not in texts(wide)
+    assert "prompts of" in texts(wide).lower() and "prompts of" not in texts(narrow).lower()
+
+
+def test_two_settings_are_compared_seed_by_seed_by_kind_or_by_their_fields(table: pd.DataFrame) -> None:
+    slow = table[table["uplink.rate.bps"] == 1e4]
+    less = paired(slow, "k_sqs", "dense", "latency_per_token_s")
+    seconds = slow.groupby("scheme.kind")["latency_per_token_s"].apply(np.array)
+    one, other = seconds["k_sqs"], seconds["dense"]
+    assert less.n == 2 and less.size == pytest.approx(np.expm1(np.log(one / other).mean())) and less.low < less.size
+    fields = {"scheme.kind": "k_sqs", "uplink.rate.bps": 1e4}
+    rates = paired(table, fields, {**fields, "uplink.rate.bps": 1e6})
+    assert rates.metric == "latency_per_token_s" and rates.size > 0
+    for first, message in (
+        ("k_sqs", "a = 'k_sqs': must be one setting, these rows differ in uplink.rate.bps"),
+        ("nothing", "a = 'nothing': must be a scheme's kind, or the fields of a setting in the table"),
+        ({"rate": 1}, "a = {'rate': 1}: must be"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            paired(table, first, fields)
+        assert str(caught.value).startswith(message), caught.value
+    with pytest.raises(ConfigError, match="metric = 'speed': must be a metric of the table"):
+        paired(slow, "k_sqs", "dense", "speed")
 
 
 def test_a_wrong_argument_is_named_on_one_line(table: pd.DataFrame, tmp_path: Path) -> None:

@@ -253,6 +253,10 @@ COMMANDS: Final = {
         "two result directories: what changed beyond noise", options.compare, _module("compare.comparison")
     ),
     "report": Command("a result directory as one self-contained page", options.report, _module("report.report_page")),
+    "table": Command(
+        "the table of a result directory, as text, CSV, Markdown or LaTeX", options.table,
+        _module("report.finished_table"),
+    ),
     "explain": Command(
         "one request of a cell: what happened when, and a figure", options.explain, _module("inspect.explain")
     ),

@@ -257,6 +257,11 @@ def report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE.html", help=f"where the page goes (default: DIR/{PAGE})")
 
 
+def table(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a result directory")
+    _add_shared(parser, format="(default: %(default)s)")
+
+
 def explain(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("cell", type=Path, metavar="CELL.yaml", help="a cell, such as cells/ID.yaml of any result directory")
@@ -379,6 +384,7 @@ def calibrate(parser: argparse.ArgumentParser) -> None:
     add("--cell", type=Path, metavar="FILE.yaml",
         help="in place of a pair: what the processes of this cell do here, their passes and all else")  # fmt: skip
     _add_measured(parser)
+    _add_shared(parser, set="with --from: a field of the cell, in place of what files tell; V is YAML")
     add("--out", type=Path, required=True, metavar="FILE.csv",
         help="the table; of both models: FILE.drafter.csv, FILE.verifier.csv; of --cell its folder; of --from a cell, "
         "FILE.yaml")  # fmt: skip

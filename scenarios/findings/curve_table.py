@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -15,6 +15,9 @@ import pandas as pd
 from scenarios.findings.aligned_columns import rows_along
 from scenarios.findings.question import LATENCY
 from scenarios.findings.sentences.limits import most_at
+from scenarios.findings.sentences.own_limits import HEAD as LIMITS
+from scenarios.findings.sentences.own_limits import legend as limits_legend
+from scenarios.findings.sentences.own_limits import limits_entry
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
 from scenarios.findings.wording import counted, limits_in_words, would_show
 from simulator.results.columns import CI_SUFFIX, CLASS, CURVE, N_SUFFIX
@@ -32,10 +35,12 @@ _NAMES: Final = DisplayNames()
 
 
 def curve_table(
-    summary: pd.DataFrame, cells: pd.DataFrame, axis: str | None, metric: str, overloaded: pd.Series[bool] | None = None
-) -> TextTable | None:
+    summary: pd.DataFrame, cells: pd.DataFrame, axis: str | None, metric: str,
+    overloaded: pd.Series[bool] | None = None, *, limits: bool = False,
+) -> TextTable | None:  # fmt: skip
     """A metric of each curve along the axis; None where no row has a number. `cells`: the runs behind the rows, by
-    which they are compared seed by seed; `overloaded`: whether more work came than was served, a row each."""
+    which they are compared seed by seed; `overloaded`: whether more work came than was served, a row each; `limits`:
+    whether a last column says which curves meet the limits that a user typed."""
     shown = summary[summary[metric].notna() | _none_answered(summary, metric)]
     if not shown[metric].notna().any():
         return None
@@ -50,7 +55,7 @@ def curve_table(
         mean, half = float(row[metric]), float(row.get(metric + CI_SUFFIX, math.nan))
         return TableEntry("none", "", mark) if math.isnan(mean) else _number(mean / factor, half / factor, mark)
 
-    found, less = _groups(shown, axis, metric, ranks.marks, entry)
+    found, less = _groups(shown, axis, metric, ranks.marks, entry, beside=limits_entry if limits else None)
     legend = _ranking(shown, found, less, "lowest")
     if lost := [each for each in lacking if each > 0]:
         shares = " to ".join(dict.fromkeys(percent(each) for each in (min(lost), max(lost))))
@@ -61,7 +66,10 @@ def curve_table(
         if metric == LATENCY
         else title(metric) + (f", {scale}" if scale and scale not in title(metric).split() else "")
     )
-    return _table(shown, axis, measure, found, [*legend, _seeds(shown, metric)])
+    table = _table(shown, axis, measure, found, [*legend, _seeds(shown, metric)])
+    if not limits:
+        return table
+    return replace(table, columns=[*table.columns, LIMITS], legend=[*table.legend, limits_legend(summary)], beside=1)
 
 
 def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objective: str) -> TextTable | None:
@@ -180,8 +188,9 @@ def _groups(
     shown: pd.DataFrame, axis: str | None, metric: str,
     marks_of: Callable[[pd.DataFrame], tuple[Mapping[str, str], list[Difference]]],
     entry: Callable[[pd.Series[float], str], TableEntry], *, descending: bool = False,
+    beside: Callable[[pd.DataFrame], TableEntry] | None = None,
 ) -> tuple[list[TableGroup], list[Difference]]:  # fmt: skip
-    """The rows by setting, each group ranked, those that are not ranked last."""
+    """The rows by setting, each group ranked, those that are not ranked last; `beside`: the entry behind the axis."""
     lossy = marks(shown)
     order, groups, unclear = [at for at, _ in rows_along(shown, axis)], list[TableGroup](), list[Difference]()
     for setting, part, called in settings_apart(shown, axis):
@@ -198,7 +207,10 @@ def _groups(
         lines = [
             (
                 _NAMES.curve(called[curve]) + lossy.get(curve, ""),
-                [found.get((curve, at), TableEntry("-")) for at in order],
+                [
+                    *(found.get((curve, at), TableEntry("-")) for at in order),
+                    *([beside(part[part[CURVE] == curve])] if beside else []),
+                ],
             )
             for curve in sorted(worth, key=worth.__getitem__)
         ]

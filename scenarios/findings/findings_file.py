@@ -12,7 +12,7 @@
 whether they leave out 0, then is. Where a curve passes another there is `crossing` in place of means.
 `answer` is one breath, "" where there is none; older files have it as their last finding, after "Answer: ".
 `base` says in one line whose numbers they are; `details` are the blocks of text of `sqsim run --details`, each with a
-`heading` and its `text`.
+`heading` and its `text`; `table` is the table of the screen (`text_table.TextTable`), which `sqsim table` writes.
 `remarks` are the other sentences printed: what is overloaded, what is assumed, what models and clocks stand for.
 """
 
@@ -171,6 +171,7 @@ class _Detail(_Read):
 class _Found(_Read):
     base: str | None = None
     details: list[_Detail] | None = None
+    table: dict[str, object] | None = None
     question: str | None = None
     answer: str | None = None
     answer_comparisons: list[_Difference | _Crossing] | None = None

@@ -8,6 +8,7 @@ import io
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Final
 
 from scenarios.findings.aligned_columns import WIDTH, titled
@@ -48,6 +49,8 @@ class TextTable:
     notes: Sequence[str] = ()
     along: str = ""
     """What the columns are values of, in the plural: `uplink rates`."""
+    beside: int = 0
+    """The number of last columns that are no such values."""
 
     @classmethod
     def of(cls, heading: str, header: Sequence[str], body: Sequence[Sequence[str]]) -> TextTable:
@@ -70,6 +73,14 @@ def written(table: TextTable, form: str) -> str:
     return FORMATS[form](table)
 
 
+def _headed(table: TextTable) -> tuple[str, Sequence[str]]:
+    """What stands above the names of rows and above the columns: without an axis the one column of numbers has what is
+    measured, which a screen shows in the corner."""
+    if "" not in table.columns:
+        return table.corner, table.columns
+    return "scheme", [column or table.corner for column in table.columns]
+
+
 def _rows(table: TextTable) -> list[tuple[str, str, Sequence[TableEntry]]]:
     return [(group.name, name, row) for group in table.groups for name, row in group.rows]
 
@@ -85,8 +96,9 @@ def _csv(table: TextTable) -> str:
     there = [[part for part in parts if not part[0] or any(part[1](row[i]) for *_, row in rows)]
              for i in range(len(table.columns))]  # fmt: skip
     writer = csv.writer(out, lineterminator="\n")
-    heads = [column + ending for column, found in zip(table.columns, there, strict=True) for ending, _ in found]
-    writer.writerow([*(["group"] if grouped else []), table.corner, *heads])
+    corner, columns = _headed(table)
+    heads = [column + ending for column, found in zip(columns, there, strict=True) for ending, _ in found]
+    writer.writerow([*(["group"] if grouped else []), corner, *heads])
     for group, name, row in rows:
         entries = [give(entry) for entry, found in zip(row, there, strict=True) for _, give in found]
         writer.writerow([*([group] if grouped else []), name, *entries])
@@ -102,7 +114,8 @@ def _markdown(table: TextTable) -> str:
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(map(_for_markdown, cells)) + " |"
 
-    lines = [line([table.corner, *table.columns]), "|---|" + "---:|" * len(table.columns)]
+    corner, columns = _headed(table)
+    lines = [line([corner, *columns]), "|---|" + "---:|" * len(columns)]
     for group in table.groups:
         lines += [line([group.name, *("" for _ in table.columns)])] if group.name else []
         lines += [line([name, *map(_marked, row)]) for name, row in group.rows]
@@ -127,17 +140,22 @@ _LATEX: Final = {
 
 
 def _latex(table: TextTable) -> str:
-    """For the packages booktabs and textcomp."""
+    """For the packages booktabs and textcomp. Marks stand outside the column, so that numbers are aligned."""
 
-    def line(cells: Sequence[str]) -> str:
-        return " & ".join("".join(_LATEX.get(letter, letter) for letter in cell) for cell in cells) + r" \\"
+    def plain(text: str) -> str:
+        return "".join(_LATEX.get(letter, letter) for letter in text)
 
-    columns = len(table.columns)
-    lines = [rf"\begin{{tabular}}{{l{'r' * columns}}}", r"\toprule", line([table.corner, *table.columns]), r"\midrule"]
+    def line(cells: Sequence[str], marks: Sequence[str] = ()) -> str:
+        beside = [rf"\rlap{{\textsuperscript{{{plain(mark)}}}}}" if mark else "" for mark in ("", *marks)]
+        whole = (plain(cell) + mark for cell, mark in zip_longest(cells, beside, fillvalue=""))
+        return " & ".join(whole) + r" \\"
+
+    columns, (corner, heads) = len(table.columns), _headed(table)
+    lines = [rf"\begin{{tabular}}{{l{'r' * columns}}}", r"\toprule", line([corner, *heads]), r"\midrule"]
     for place, group in enumerate(table.groups):
         lines += [r"\midrule"] if place and group.name else []
         lines += [rf"\multicolumn{{{columns + 1}}}{{l}}{{{line([group.name])[:-3]}}} \\"] if group.name else []
-        lines += [line([name, *map(_marked, row)]) for name, row in group.rows]
+        lines += [line([name, *(each.text for each in row)], [each.marks for each in row]) for name, row in group.rows]
     lines += [r"\bottomrule", r"\end{tabular}"]
     below = [*table.legend, *table.notes]
     return "\n".join([*lines, *([r"\par " + line(["; ".join(below)])[:-3]] if below else [])])

@@ -136,9 +136,10 @@ def interval(values: Sequence[float] | npt.NDArray[np.floating]) -> Interval:
 
 def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     """A row per setting (all columns but seed, label and metrics), in order of appearance: its label where the table
-    has labels, `n`, LOSSY, then each metric's mean and `_ci95`, and `_n` where it has a number in fewer seeds than `n`.
-    `n` counts the seeds that counted: those in which a request was answered; where none is asked, all. With cloud_only
-    among the settings also SPEEDUPS."""
+    has labels, the fields that tell settings apart, `n`, LOSSY, each metric's mean and `_ci95`, and `_n` where it has a
+    number in fewer seeds than `n`, then the other fields, without where their figures are from. `n` counts the seeds
+    that counted: those in which a request was answered; where none is asked, all. With cloud_only among the settings
+    also SPEEDUPS."""
     metrics, settings = metrics_of(cells), settings_of(cells)
     numbered = {name: codes(cells[name]) for name in settings}
     groups = rows_alike(numbered.values(), len(cells))
@@ -152,7 +153,9 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     lossy = departs(cells).to_numpy(dtype=bool)
     firsts = [places[0] for places in groups]
     kept = [*([LABEL] if LABEL in cells.columns else []), *settings]
-    found: dict[str, object] = {name: cells[name].take(firsts).tolist() for name in kept}
+    fields = {name: cells[name].take(firsts).tolist() for name in kept if not _is_citation(name, settings)}
+    apart = {LABEL, KIND, *(name for name, of in numbered.items() if (of != of[0]).any())}
+    found: dict[str, object] = {name: values for name, values in fields.items() if name in apart}
     found |= {"n": seeds, LOSSY: [bool(lossy[places].any()) for places in groups]}
     for place, name in enumerate(metrics):
         found |= {name: means[place], name + CI_SUFFIX: halves[place]}
@@ -161,7 +164,13 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     found |= _speedups(cells, groups, numbered)
     for _, place in np.argwhere(fewer.T):  # of metrics that have a number in all seeds of the first setting
         found.setdefault(metrics[place] + N_SUFFIX, _where(fewer[place], counts[place]))
-    return pd.DataFrame(found)
+    return pd.DataFrame(found | fields)
+
+
+def _is_citation(name: str, settings: Sequence[str]) -> bool:
+    """True if a column says where the figures of a part that has a name are from."""
+    part, _, field = name.rpartition(".")
+    return field == "source" and f"{part}.name" in settings
 
 
 def of_all_devices(table: pd.DataFrame, *metrics: str) -> pd.DataFrame:

@@ -27,7 +27,7 @@ def only_writer(out: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise ConfigError(f"out = {out}: in use by another run{_signed(place)}; wait for it or name another") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # the last one of a loop of links
         raise ConfigError(f"out = {out}: {getattr(error, 'strerror', None) or error}") from None
     try:
         yield

@@ -84,6 +84,25 @@ def test_overwrite_runs_a_whole_sweep_again_and_without_it_nothing_is_run(folder
     assert (folder / "out" / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.usefixtures("one_drawn")
+def test_a_finished_directory_is_not_touched_and_tells_no_path_that_was_typed(folder, typed, monkeypatch):
+    (folder / "cell.yaml").write_text(CELL.replace("own_in_tests", "k_sqs"))
+    run = ("run", "--config=cell.yaml", "--quiet", "--grid=uplink.rate.bps=1e4,1e5", "--workers=1")
+
+    def files():
+        paths = [path for path in (folder / "out").rglob("*") if path.is_file()]
+        return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
+
+    assert typed(*run, "--out=out")[0] == 0
+    before = files()
+    assert {"latency.png", "findings.json", "scenario.json", "summary.csv", "manifest.json"} <= {*before}
+    (folder / "elsewhere").mkdir()
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 2.0)  # a date has whole seconds
+    assert typed(*run, "--out=elsewhere/../out")[0] == 0
+    assert [name for name, found in files().items() if before.get(name) != found] == []
+
+
 def test_a_cells_file_runs_what_is_trusted_or_typed_under_the_same_name_from_another_place(folder, typed):
     (folder / "sent.yaml").write_text(CELL + f"imports: [{folder / 'mine.py'}]\n")
     assert typed("explain", "sent.yaml", "--no-figure", "--trust")[0] == 0

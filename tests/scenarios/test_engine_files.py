@@ -53,7 +53,7 @@ V1 = (
     + histogram("vllm:inter_token_latency_seconds", 1050, 50_000)
     + TIMES
 )
-PLAIN = "\n".join(line for line in V1.splitlines() if "spec_decode" not in line)
+PLAIN = "".join(line for line in V1.splitlines(keepends=True) if "spec_decode" not in line)
 OLDER = V1.replace("inter_token_latency", "time_per_output_token").replace("vllm:", "ray_vllm_")
 V0 = (
     counters("vllm:", spec_decode_efficiency=0.52, spec_decode_draft_acceptance_rate=0.4)
@@ -208,7 +208,7 @@ def test_what_the_first_file_tells_counts_and_what_is_typed_before_it(tmp_path: 
     assert plain.fields["cloud.latency"] == affine(0.021, 1, (0.06, 384))
     typed = measured.beside({"models.pair": "sotu", "workload.output_tokens": 7})
     assert typed["models.pair"] == "sotu" and typed["workload.output_tokens"] == 7
-    whole = Cell().with_(measured.whole())
+    whole = Cell().with_(measured.whole({}))
     assert (whole.workload.kind, whole.workload.devices, whole.workload.longest) == ("arrivals", 2, (396, 110))
     assert whole.models.pair.prompt_tokens == 396
     assert any(TRACED in line for line in whole.sources) and not any(MEAN_LENGTHS in line for line in whole.sources)
@@ -230,6 +230,23 @@ def test_sources_travel_with_a_cell_and_decide_nothing(tmp_path: Path) -> None:
     assert cell.id == cell.with_({"sources": []}).id
     assert cell.sources[0] in stands_for([cell])
     assert "sources" not in Cell().model_dump()
+
+
+def test_a_cell_of_a_server_that_drafts_nothing_runs_and_takes_what_is_typed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = sample(tmp_path, PLAIN), tmp_path / "cell.yaml"
+    typed = ["calibrate", "--from", str(file), "--out", str(out), "--set=workload.output_tokens=3"]
+    assert main([*typed, "--set=workload.requests=1"]) == 0
+    cell = Cell.from_yaml(out)
+    assert cell.workload.longest == (512, 3)
+    assert "no acceptance is told: that of models.pair, llama_1b_70b as published" in cell.sources[-1]
+    assert simulate(cell).summary["answered"] == 1
+    assert main([*typed, "--set=models.temperature=0"]) == 0 and main([*typed, "--set=models.pair=sotu"]) == 0
+    assert Cell.from_yaml(out).models.pair.kind == "sotu"
+    capsys.readouterr()
+    assert main(["calibrate", "sotu", "--out=a.csv", "--set=seed=1"]) == 2
+    assert "set = seed=1: is of a cell that is made --from files" in capsys.readouterr().err
 
 
 def test_recommend_tries_the_measured_server_as_it_is_beside_what_drafts_at_the_edge(tmp_path: Path) -> None:
@@ -256,6 +273,8 @@ def test_recommend_tries_the_measured_server_as_it_is_beside_what_drafts_at_the_
         (json.dumps({**BENCH, "spec_decode_per_position_acceptance_rates": [73, 52]}), "must be a number from 0 to 1"),
         (json.dumps({**AIPERF, "time_to_first_token": {"unit": "weeks", "avg": 1}}), "unit = 'weeks'"),
         (V1.replace("1050", "NaN"), "vllm:inter_token_latency_seconds_sum = 'NaN'"),
+        (V1[: V1.index("vllm:request_prompt_tokens") + 90], "is cut off: a metrics page ends with a line feed"),
+        (V1[: V1.index("vllm:request_prompt_tokens_sum")], "is cut off: vllm:request_prompt_tokens_sum is missing"),
         (V1.replace("36500", "0"), "accepted drafts at the first position"),
         (V1.replace("36500", "5e9"), "accepted drafts at the first position"),
         (V1 + V1.replace("llama-8b", "qwen"), "is of the models llama-8b, qwen"),

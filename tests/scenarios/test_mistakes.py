@@ -59,6 +59,8 @@ MISTAKES = [
     ((*RUN, "--import=missing.py"), "missing.py"),
     ((*RUN, "--import=raises.py"), "ZeroDivisionError"),
     ((*RUN, "--out=raises.py/below"), "raises.py/below"),
+    ((*RUN, "--out=loop/below"), "out = loop/below: "),
+    ((*RUN, "--set=seed=1:2:3"), "seed=1:2:3: cannot read the value, '1:2:3' would be a number in base 60"),
     ((*RUN, "--nonsense"), "--nonsense"),
     (("run", "capacity", "--set=workload.devices=3"), "this scenario finds it"),
     (("run",), "give a scenario's name or --config"),
@@ -256,12 +258,13 @@ def test_a_mistake_is_one_line_exit_2_and_leaves_nothing(arguments, message, ref
     for name, content in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
+    (tmp_path / "loop").symlink_to("loop")
     given = any(each.startswith("--set=models.pair") for each in arguments)
     quick = small[:1] if arguments[:1] == ("run",) and "--quick" in arguments and not given else ()
     err = refused(*arguments, *quick)
     assert message in err and err.startswith("sqsim: ") and "Traceback" not in err
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == FILES.keys()
-    assert {path.name for path in tmp_path.iterdir()} == {name.split("/")[0] for name in FILES}
+    assert {path.name for path in tmp_path.iterdir()} == {"loop", *(name.split("/")[0] for name in FILES)}
 
 
 def test_there_are_sixty_of_them_and_each_is_another():

@@ -18,6 +18,7 @@ import simulator
 import simulator.tuning.racing
 from kinds import ConfigError
 from kinds.tunable import tunables
+from scenarios.command.cli import _parser
 from scenarios.command.recommend import recommending, tried_schemes
 from scenarios.command.recommend.recommending import ShownSeeds, _measured_again
 from scenarios.command.recommend.tried_schemes import (
@@ -30,6 +31,7 @@ from scenarios.command.recommend.tried_schemes import (
     at_an_end,
     candidates,
     untimed,
+    wish,
     without,
 )
 from scenarios.command.recommend.turning import ACCEPTANCE, DEVICES, PRICE, PROMPT, RATE, ROUND_TRIP, turns
@@ -76,6 +78,13 @@ def settings_of(axes: Mapping[str, Sequence[object]]) -> list[Cell]:
 def fields_of(kind: str, places: Sequence[Alternatives]) -> Mapping[str, Sequence[object]]:
     (place,) = (place for place in places if place.cell.scheme.kind == kind)
     return place.values
+
+
+def test_devices_are_those_that_are_typed_whatever_the_cell_of_a_file_has(tmp_path):
+    (tmp_path / "cell.yaml").write_text("models: {pair: synthetic}\nworkload: {kind: closed, devices: 3}\n")
+    typed = ["recommend", "--config", str(tmp_path / "cell.yaml"), "--quick"]
+    for more, devices in ((["--devices=50"], 50), ([], 3)):
+        assert {cell.workload.devices for cell in wish(_parser().parse_all([*typed, *more], 0.0)).settings} == {devices}
 
 
 def test_each_scheme_is_tried_over_all_that_it_declares_about_two_hundred_settings_as_many_of_each_kind():

@@ -190,6 +190,15 @@ def test_the_answer_of_one_breath_stands_alone_and_the_printed_parts_are_behind_
     assert (fold.all("h3")[0].text, fold.all("pre")[0].text) == (printed["heading"], printed["text"])
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_a_cells_file_that_has_the_name_of_a_scenario_has_not_its_question(done, finished, tmp_path):
+    shutil.copy(next((finished.out / "cells").glob("*.yaml")), tmp_path / "fleet.yaml")
+    done("run", "--config=fleet.yaml", "--workers=1", "--quiet")
+    done("report", "results/fleet")
+    page = parsed((tmp_path / "results" / "fleet" / "report.html").read_text(encoding="utf-8"))
+    assert page.all("h1")[0].text == "fleet"
+
+
 def test_each_value_has_a_ranked_table_in_which_the_lowest_lossless_is_first(page, finished):
     summary = pd.read_csv(finished.out / "chosen_and_fixed.csv")
     shown_ = summary[summary["setting"] == "chosen"]

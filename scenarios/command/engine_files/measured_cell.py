@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 from kinds import ConfigError
 from models.latency.latency import LONGEST_S
 from models.published import KnownAcceptance
+from models.published_figures import KEPT
 from scenarios.command.engine_files.engine_file import MeasuredRounds, Measurements
 from scenarios.command.engine_files.known_formats import measurements_of
 from simulator.cell.workload import Arrivals, Closed
@@ -34,6 +35,8 @@ NOT_THE_PHONE: Final = (
 MEAN_LENGTHS: Final = "every prompt and answer has the mean length"
 TRACED: Final = "the load of these requests comes on top of that in which passes were measured"
 ASSUMED: Final = "Assumed of it"
+UNTOLD: Final = {"kind": "published", "name": "llama_1b_70b", "kept": KEPT}
+"""The pair of a cell whose files tell no acceptance: one with prompts of any length."""
 TOKENS: Final = (
     "there are models.pair.size token ids; acceptance holds at the cell's temperature (else models.pair.kept)"
 )
@@ -54,15 +57,15 @@ class MeasuredCell:
         """A line a file."""
         return [line for line in self.sources if not line.startswith(ASSUMED)]
 
-    def whole(self) -> dict[str, object]:
-        """The settings of a cell whose requests are those of a trace, where there is one."""
+    def whole(self, typed: Mapping[str, object]) -> dict[str, object]:
+        """The settings of a cell whose requests are those of a trace, where there is one, and what is typed."""
         if self.trace is None:
-            return self.beside({})
+            return self.beside(typed)
         requests = Arrivals(path=self.trace)
         longest = dict(zip(("workload.prompt_tokens", "workload.output_tokens"), requests.longest, strict=True))
-        settings = self.beside(longest)
-        for name in ("prompt_tokens", "output_tokens"):
-            del settings[f"workload.{name}"]
+        settings = self.beside({**longest, **typed})
+        for name in longest.keys() - typed.keys():
+            del settings[name]
         devices = min(requests.total, TRACED_DEVICES)
         settings["sources"] = [line.replace(MEAN_LENGTHS, TRACED) for line in self.sources]
         return {**settings, "workload": {"kind": "arrivals", "path": self.trace, "devices": devices}}
@@ -74,7 +77,9 @@ class MeasuredCell:
         if pair is self.fields.get("models.pair") and isinstance(pair, dict):
             names = ("prompt_tokens", "output_tokens")
             prompt, output = (settings.get(f"workload.{name}", Closed.model_fields[name].default) for name in names)
-            settings["models.pair"] = {**pair, "prompt_tokens": prompt, **_room(prompt, output)}
+            measured = settings.get("models.temperature") == 0  # at which published acceptance was
+            kept = {name: value for name, value in pair.items() if not (name == "kept" and measured)}
+            settings["models.pair"] = {**kept, "prompt_tokens": prompt, **_room(prompt, output)}
         return settings
 
 
@@ -91,7 +96,9 @@ def measured_cell(server: Sequence[Path], edge: Sequence[Path] = ()) -> Measured
         fields["models.pair"] = {"kind": "acceptance", **rounds.fields}
         taken.assume(NOT_THE_PHONE, TOKENS)
     else:
-        taken.assume("no acceptance is told: it is that of models.pair")
+        fields["models.pair"] = dict(UNTOLD)
+        name = f"{UNTOLD['name']} as published unless one is typed"
+        taken.assume(f"no acceptance is told: that of models.pair, {name}")
     for path, measured, _ in taken.files:
         if measured.rounds is not None and measured.rounds.drafts is None:
             length = f"accepted length {measured.rounds.tokens:.3g} not taken, the drafts of a round are not told"

@@ -66,7 +66,7 @@ class MetricsPage:
 
 
 def read_metrics(file: EngineFile) -> Measurements | None:
-    """See the module. Raises ConfigError where a counter is no number, or the page is of several models."""
+    """See the module. Raises ConfigError where a counter is no number, the page is cut off, or of several models."""
     samples: dict[str, _Samples] = {}
     for line in file.lines:
         if line.startswith("#") or (found := _SAMPLE.fullmatch(line)) is None:
@@ -76,6 +76,11 @@ def read_metrics(file: EngineFile) -> Measurements | None:
     if not samples:
         return None
     engine, of = max(samples.items(), key=lambda each: len(each[1]))
+    if not file.text.endswith("\n"):
+        raise ConfigError(f"{file.path}: is cut off: a metrics page ends with a line feed; take it again")
+    histograms = [name.removesuffix("bucket") for name in of if name.endswith("_bucket")]
+    if lacking := [name + part for name in histograms for part in ("count", "sum") if name + part not in of]:
+        raise ConfigError(f"{file.path}: is cut off: {engine}:{lacking[0]} is missing; take it again")
     models = sorted({labels["model_name"] for each in of.values() for labels, _ in each if "model_name" in labels})
     if len(models) > 1:
         raise ConfigError(f"{file.path}: is of the models {', '.join(models)[:80]}: must be of one; keep its lines")

@@ -21,7 +21,7 @@ from models.latency.pass_table import TimedPass, csv_text
 from scenarios.command.cell_file import read_cell
 from scenarios.command.engine_files.measured_cell import measured_cell
 from scenarios.command.progress_bar import ProgressBar
-from scenarios.command.run.typed_settings import typed_pair
+from scenarios.command.run.typed_settings import parse_settings, typed_pair
 from scenarios.findings.wording import counted
 from simulator.cell.cell import Cell
 from simulator.cell.imported_files import load_imports
@@ -45,6 +45,8 @@ def run(options: argparse.Namespace) -> str:
     """Measures, writes, and answers what to print. Raises ConfigError, one line."""
     if options.measured or options.edge_measured:
         return _read_cell(options)
+    if options.set:
+        raise ConfigError(f"set = {options.set[0]}: is of a cell that is made --from files; leave it out")
     if options.cell is not None:
         return _measured_cell(options)
     if options.pair is None:
@@ -100,7 +102,7 @@ def _read_cell(options: argparse.Namespace) -> str:
     if options.out.suffix != ".yaml":
         raise ConfigError(f"out = {options.out}: must end in .yaml")
     measured = measured_cell(options.measured, options.edge_measured)
-    settings = measured.whole()
+    settings = measured.whole(parse_settings(options.set))
     cell = validated(Cell, changed(Cell, settings))
     atomically(options.out, partial(Path.write_text, data=cell.to_yaml(), encoding="utf-8"))
     lines = [f"  {name}: {_short(value)}" for name, value in settings.items() if name != "sources"]

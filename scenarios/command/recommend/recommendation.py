@@ -6,7 +6,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -190,6 +190,7 @@ class Recommendation:
         return {
             "scenario": "recommend", "question": self.question, "axis": None, "seeds": self.seeds,
             "remarks": [*self._cut(), self._decides(), self._turns(), *self._far(), *self._course(), *self._remarks()],
+            "table": asdict(self._table()),
         }  # fmt: skip
 
     def screen(self, out: Path) -> Screen:

@@ -149,8 +149,6 @@ def _check(options: argparse.Namespace, seeds: int, minutes: float) -> None:
         raise ConfigError(f"minutes = {minutes:g}: must be above 0")
     if not 0 <= options.precision < 1:
         raise ConfigError(f"precision = {options.precision:g}: must be at least 0% and below 100%")
-    if options.devices is not None and options.config is not None:
-        raise ConfigError("devices: the cell of --config says how many; give --set workload.devices=N")
 
 
 def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str, object]:
@@ -165,12 +163,12 @@ def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str,
                 raise ConfigError(f"link = {options.link!r}: {RETIRED}")
             near = meant(options.link, PRESETS)
             raise ConfigError(f"link = {options.link!r}: must be one of {', '.join(PRESETS)}{near}")
-    if options.config is not None:
-        return read_cell(options.config, options.imports, trust=options.trust).to_fields()
     if options.devices is not None:
         if "workload.devices" in settings:
             raise ConfigError("workload.devices: both --devices and --set give it; give one")
         settings["workload.devices"] = options.devices
+    if options.config is not None:
+        return read_cell(options.config, options.imports, trust=options.trust).to_fields()
     devices = settings.get("workload.devices", 1)
     base = dict(SHARED_BASE if devices != 1 else BASE)
     if isinstance(devices, int) and devices > 0:  # as many requests as a percentile takes

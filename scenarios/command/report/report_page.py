@@ -25,7 +25,6 @@ from kinds.files import atomically
 from scenarios.command.cell_file import load_own
 from scenarios.command.options import PAGE
 from scenarios.command.progress_bar import aside
-from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report.at_each_value import Compared
 from scenarios.command.report.interactive_figure import Plots, library, plain, plots_of, set_up_of, sign_of
 from scenarios.command.report.ranked_table import base_line, ranking, ranking_note, settings_chosen
@@ -95,7 +94,7 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         "scripts": [Markup(script) for script in scripts],
         "script_hashes": [b64encode(sha256(script.encode()).digest()).decode() for script in scripts],
         "scenario": name,
-        "question": found.get("question") or (scenario(name).summary if name in NAMES else ""),
+        "question": found.get("question") or "",
         "answer": answer,
         "behind_answer": next((numbers for line, numbers in sentences if line == f"{ANSWER}{answer}"), None),
         "base_line": base_line(str(found.get("base") or ""), compared, folder.manifest),
@@ -199,15 +198,13 @@ def _request_commands(folder: ResultFolder) -> list[tuple[str, str]]:
 
 def _commands(folder: ResultFolder) -> list[tuple[str, str]]:
     """(what it does, what to type)."""
-    manifest, name = folder.manifest, folder.note.scenario
-    cell = folder.cells["cell"].iloc[0]
+    manifest, cell = folder.manifest, folder.cells["cell"].iloc[0]
     imports = json.loads(str(folder.cells.get("imports", pd.Series(["[]"])).iloc[0]))
     beside = "".join(f" --import {path}" for path in imports)
     commit = str(manifest.get("commit") or "").removesuffix("+")
-    requested = str(manifest.get("command") or (f"sqsim run {name}" if name in NAMES else ""))
     lines = [
         ("the code that made it", f"git checkout {commit}" if commit else ""),
-        ("the same run", requested),
+        ("the same run", str(manifest.get("command") or "")),
         ("one of its cells alone", f"sqsim run --config {folder.path}/cells/{cell}.yaml{beside}"),
         ("its figures and this page", f"sqsim plot {folder.path}; sqsim report {folder.path}"),
         ("whether another run differs by more than noise", f"sqsim compare {folder.path} OTHER"),

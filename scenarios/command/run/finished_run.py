@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
@@ -42,8 +42,10 @@ from scenarios.findings.question import of_setting
 from scenarios.findings.rejections import beyond_chance
 from scenarios.findings.sentences.limits import one_setting
 from scenarios.findings.sentences.lowest import NOT_RUN, lossy_apart, lowest_of_what_ran
+from scenarios.findings.sentences.own_limits import SHARE as LIMITS_SHARE
+from scenarios.findings.sentences.own_limits import limited, within_limits
 from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import DISTINGUISHABLE, counted, joined
+from scenarios.findings.wording import DISTINGUISHABLE, counted, in_one_breath, joined
 from simulator.cell.cell import Cell, claims
 from simulator.results.columns import ALL_CLASSES, CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
@@ -147,12 +149,17 @@ class FinishedRun:
         where all is."""
         scenario, out = self.plan.scenario, self.out
         found, answer = self._findings()
-        details = partial(self._details, found, notes)
+        table = self._table()
+
+        def details(width: int) -> list[Detail]:
+            return [*self._details(found, notes, width), Detail("Files", _lines(self._places(), width))]
+
         about = {
             "scenario": scenario.name, "question": scenario.summary, "axis": self.axis,
             "seeds": int(self.table["seed"].nunique()), "base": self._base,
             "remarks": [*self._of_classes, *self._remarks, *self._left_out, *self.assumed, *self.stands_for],
-            "details": [vars(each) for each in details(WIDTH)],
+            "table": asdict(table) if table else None,
+            "details": [vars(each) for each in self._details(found, notes, WIDTH)],
         }  # fmt: skip
         findings_file.write(out, about, [*found, *answer])
         lines = [*(each.line for each in found), *(f"{ANSWER}{each.line}" for each in answer)]
@@ -167,7 +174,7 @@ class FinishedRun:
         if any((out / CELL_FILES).glob(f"*{SUFFIX}")):
             places.append(f"traces: {out / CELL_FILES}/ID{SUFFIX}; as a moving picture: sqsim play {out}")
         return Screen(
-            scenario.summary, answer[0].line if answer else "", self._table(), remarks, self._base, places, details,
+            scenario.summary, answer[0].line if answer else "", table, remarks, self._base, places, details,
             beside=self._cost_table(),
         )  # fmt: skip
 
@@ -195,7 +202,12 @@ class FinishedRun:
             if own is not None or scenario.tables or self.plan.headline not in self.chosen.columns:
                 return own
         rows, metric = of_setting(self.table), self.plan.headline
-        return curve_table(self.chosen, rows, self.axis, metric, overloaded(self.chosen))
+        return curve_table(self.chosen, rows, self.axis, metric, overloaded(self.chosen), limits=self._limited)
+
+    @property
+    def _limited(self) -> bool:
+        """Whether the table and the answer say who meets the limits that the user typed."""
+        return self.plan.limited and self.plan.objective is None and limited(self.chosen)
 
     def _cost_table(self) -> TextTable | None:
         """What a token costs where power or prices are known; without headlines there are too many curves."""
@@ -247,7 +259,6 @@ class FinishedRun:
         remarks = [*notes, *self._remarks, *(f"Note: {line}" for line in self.plan.warnings)]
         blocks += [("Findings", "\n".join(lines)), ("To know of the numbers", _lines(remarks, width))]
         blocks += [("What models and times stand for", _lines([*self.assumed, *self.stands_for], width))]
-        blocks += [("Files", _lines(self._places(), width))]
         return [Detail(heading, text) for heading, text in blocks if text]
 
     def _findings(self) -> tuple[list[Answered], list[Answered]]:
@@ -262,6 +273,10 @@ class FinishedRun:
         if scenario.summary and not answer:
             text = lowest_of_what_ran(complete(table), axis, metric) if comparable else NOT_RUN
             answer = [Answered("none", metric, text, (), is_answer=True)]
+        if self._limited:
+            line = within_limits(self.chosen, self.axis)
+            rest = [replace(each, line=in_one_breath(f"{line}; {_within(each.line)}")) for each in answer]
+            answer = rest or [Answered("WithinLimits", LIMITS_SHARE, line, (), is_answer=True)]
         return [each for each in lines if not each.is_answer], answer
 
     @cached_property
@@ -350,6 +365,11 @@ def _named(rows: pd.DataFrame) -> pd.DataFrame:
     names = {str(curve): DisplayNames().curve(str(curve)) for curve in rows[CURVE].unique()}
     given = list(names.values())
     return rows.assign(**{CURVE: [names[curve] if given.count(names[curve]) == 1 else curve for curve in rows[CURVE]]})
+
+
+def _within(line: str) -> str:
+    """A line as it stands behind another: its first letter is small, unless it begins a name such as K-SQS."""
+    return line[:1].lower() + line[1:] if line[1:2].islower() else line
 
 
 def _lines(lines: Sequence[str], width: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import plots
 from kinds import ConfigError, kinds_of_file, registered_by
@@ -34,6 +35,8 @@ from simulator.tuning.trials import HIGHER, Aim
 
 SPENT = ("battery_j_per_token", "busy_usd_per_million_tokens", "held_usd_per_million_tokens")
 """What a scenario is asked about, too, where its cells state the figures."""
+_LIMIT: Final = "slo_"
+"""How the fields of limits begin."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class RunPlan:
     tune: Tune | None = None
     precision: float | None = None
     quick: bool = False
+    limited: bool = False
+    """Whether the user typed limits (workload.slo_ttft_s, slo_tpot_s), which the table and the answer then go by."""
 
     @property
     def labels(self) -> Labels:
@@ -121,8 +126,10 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
     if not scenario.headlines and changes.precision is not None:
         raise ConfigError("precision: this scenario has no headline; give --seeds")
-    distinguishing = distinguishing_fields(cells, changes)
-    return RunPlan(scenario, cells, notes, warnings, distinguishing, objective, tune, changes.precision, changes.quick)
+    distinguishing, limited = distinguishing_fields(cells, changes), _LIMIT in f"{changes.settings} {changes.grid}"
+    return RunPlan(
+        scenario, cells, notes, warnings, distinguishing, objective, tune, changes.precision, changes.quick, limited
+    )
 
 
 def _asked(scenario: Scenario, metric: str | None, cells: Sequence[Cell]) -> Scenario:
@@ -368,7 +375,8 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
     scenario = replace(_asked(Scenario(file.stem, "", 0, {}), changes.metric, cells), summary="")
     scenario, cells = _reporting(scenario, None, cells)
     warnings = _warnings(cells, changes.imports)
-    return RunPlan(scenario, cells, notes, warnings, distinguishing_fields(cells, changes), precision=changes.precision)
+    distinguishing = distinguishing_fields(cells, changes)
+    return RunPlan(scenario, cells, notes, warnings, distinguishing, precision=changes.precision, limited=True)
 
 
 def _spread(

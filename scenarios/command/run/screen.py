@@ -139,7 +139,8 @@ def folded(table: TextTable, width: int, others: str) -> tuple[Table, list[str]]
             grid.add_row(_text(names[place]), *cells)
             place += 1
     hidden = sum(count for *_, count in shown)
-    lacking = [f"{len(kept)} of {len(sizes)} {table.along or 'columns'}"] if len(kept) < len(sizes) else []
+    shown_columns, columns_there = len(kept) - table.beside, len(sizes) - table.beside
+    lacking = [f"{shown_columns} of {columns_there} {table.along or 'columns'}"] if len(kept) < len(sizes) else []
     lacking += [f"{len(names)} of {len(names) + hidden} rows"] if hidden else []
     lacking += [f"{len(shown) - empty} of {len(shown)} groups"] if empty else []
     left_out = f"Shown: {', '.join(lacking)}; the others: {others}" if lacking else ""

@@ -138,13 +138,25 @@ def test_latex_is_escaped_with_the_rules_of_booktabs_and_csv_reads_back():
         r"\toprule",
         r"a \& b & 50\% & x\_1 \\",
     ]
-    entry = TableEntry("1,234", "5.6", "*")
+    entry = TableEntry("1,234", "5.6", "*•")
     group = table.groups[0]
     full = TextTable("", "", ["rate"], (type(group)("", [("a, b", [entry])]),))
     assert [*csv.reader(written(full, "csv").splitlines())] == [
         ["", "rate", "rate ±", "rate mark"],
-        ["a, b", "1234", "5.6", "*"],
+        ["a, b", "1234", "5.6", "*•"],
     ]
+    assert r"a, b & 1,234 $\pm$5.6\rlap{\textsuperscript{*$\bullet$}} \\" in written(full, "latex").splitlines()
+
+
+def test_the_one_column_of_numbers_has_a_head_of_its_own_for_a_program():
+    table = cells({"k_sqs": 0.06, "cloud_only": 0.2})
+    table = table[table[AXIS] == 1e3]
+    found = curve_table(summarise_curves(table), table, None, TIME)
+    assert found is not None
+    head, *_ = csv.reader(written(found, "csv").splitlines())
+    assert head == ["scheme", "ms per token", "ms per token ±", "ms per token mark"]
+    assert written(found, "markdown").startswith("| scheme | ms per token |")
+    assert written(found, "latex").splitlines()[2] == r"scheme & ms per token \\"
 
 
 def test_joules_and_dollars_stand_beside_each_other_with_intervals_and_what_is_unknown_is_a_band():

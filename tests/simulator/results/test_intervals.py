@@ -99,6 +99,15 @@ def test_paired_seeds_that_agree_but_for_rounding_do_not_differ() -> None:
     assert found.size == 0 and not found.separable
 
 
+def test_a_summary_begins_with_what_tells_settings_apart_and_holds_no_citation() -> None:
+    device = {"edge.latency.device.name": "phone", "edge.latency.device.source": "a data sheet"}
+    cells = table([("k_sqs", 1.0, 0, 1.0), ("k_sqs", 2.0, 0, 3.0)]).assign(**device)
+    first = ["scheme.kind", "uplink.rate.bps", "n", "lossy", "latency_per_token_s", "latency_per_token_s_ci95"]
+    columns = [*summarise(cells).columns]
+    assert columns[:6] == first and columns[-1] == "edge.latency.device.name"
+    assert not any(name.endswith(".source") for name in columns)
+
+
 def test_settings_meet_where_a_field_is_missing() -> None:
     cells = table([("a", 1.0, 0, 2.0), ("a", 1.0, 1, 4.0)]).assign(**{"scheme.k": np.nan})
     assert list(summarise(cells)["n"]) == [2]
