@@ -314,7 +314,6 @@ class CloudConfig(Part):
         usd = self.usd_per_gpu_hour
         return None if usd is None else self.server_gpus * (PRICES[usd].usd if isinstance(usd, str) else usd)
 
-    @property
     @model_validator(mode="after")
     def _failures_of_servers(self) -> Self:
         self.failures.check_numbers("failures", "server", self.servers)

@@ -11,13 +11,9 @@ of each id: `dense` and `half_dense` counts, `coupled` random numbers, `colocate
 from __future__ import annotations
 
 import time
-from timeit import repeat
 
-import numpy as np
 import pytest
-from scipy.special import softmax
 
-from models.pair_cards import load
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
 
@@ -42,7 +38,6 @@ ALL: dict[str, dict[str, object]] = {
 }
 PROMISED = 3.0
 RUNS = 3
-THRESHOLDS = {"a threshold that moves": FEW["c_sqs"], "top-K": FEW["k_sqs"]}
 
 
 def cell(pair: str, size: int, scheme: dict[str, object], seed: int) -> Cell:
@@ -89,27 +84,3 @@ def test_cost_against_the_vocabulary(pair, ratio, curve):
             beside = least[size] / least[SIZES[0]]
             ratio(f"{pair}, {name}: V = {size} / 1k", beside, at_most=bound, meaning="CPU time of a draft")
     print(f"{'first run, s':16}" + "".join(f"{each:14.2f}" for each in load_s.values()))
-
-
-@pytest.mark.parametrize("name", THRESHOLDS)
-def test_what_choosing_the_kept_tokens_costs_beside_the_softmax(name, ratio):
-    """A threshold moves with each draft; it is timed after 256 of them."""
-    for size in SIZES:
-        one = cell("synthetic", size, THRESHOLDS[name], 0)
-        pair, scheme = load(one.models.pair), one.scheme
-        distributions = list(pair.drafter.open(1.0).distributions(pair.prompts[0].tokens[:16], 16))
-        state = scheme.entry(None)
-        for place in range(256):
-            state = scheme.advance(distributions[place % len(distributions)], state)
-        logits = [np.log(q + 1e-12).astype(np.float32) for q in distributions]
-
-        def choose(scheme=scheme, state=state, distributions=distributions):
-            for q in distributions:
-                scheme.support(q, state)
-                scheme.advance(q, state)
-
-        chosen_s, made_s = (
-            min(repeat(work, number=1, repeat=9))
-            for work in (choose, lambda logits=logits: [softmax(each.astype(np.float64)) for each in logits])
-        )
-        ratio(f"{name}: V = {size} / softmax", chosen_s / made_s, meaning="wall time of choosing the kept tokens")

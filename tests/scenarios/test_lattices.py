@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from functools import cache
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from channels.codec.paper_counts import dense_bits, paper_bits
-from channels.codec.wire import Draft, Format, length_bits
 from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
 from scenarios.command.registry import scenario
@@ -108,13 +106,6 @@ def test_the_answer_says_who_rejects_least_and_what_the_same_counts_save_by_the_
     )
 
 
-def test_a_quick_run_reaches_its_answer_whatever_kinds_lack_a_field(typed, undrawn):
-    """Half-precision floats have no resolution, the dense lattice no K."""
-    small = ("--set=models.pair={kind: synthetic, size: 64, contexts: 4}", "--seeds=1", "--workers=1", "--quiet")
-    status, out, err = typed("run", "lattices", "--quick", *small)
-    assert status == 0 and "ANSWER  Least TV qhat within" in out, err
-
-
 def test_a_pair_of_the_grid_that_this_machine_lacks_is_left_out_and_reported(monkeypatch):
     monkeypatch.setattr(SmolLM2, "available", classmethod(lambda cls: "the verifier is not installed"))
     plan = plan_of(scenario("lattices"), Changes(seeds=1))
@@ -167,32 +158,3 @@ def positive_counts(size: int, total: int) -> int:
     if size == 1:
         return int(total > 0)
     return sum(positive_counts(size - 1, total - last) for last in range(1, total))
-
-
-def bits(vocabulary: int, resolution: int, size: int, support: str, positive: int | None = None) -> int:
-    """The bits of a packet of random ids, all of which have a count where `positive` says how many."""
-    rng = np.random.default_rng(size)
-    ids = np.sort(rng.choice(vocabulary, positive or min(size, resolution), replace=False))
-    counts = np.diff(np.sort(rng.choice(resolution - 1, ids.size - 1, replace=False)) + 1, prepend=0, append=resolution)
-    known = {"support_size": size} if support == "fixed" else {}
-    format = Format(vocabulary, resolution, 1, code="enumerative", support=support, token="flat", **known)
-    return length_bits([Draft(int(ids[0]), ids, counts)], format)
-
-
-@pytest.mark.parametrize(("vocabulary", "resolution"), [(50_257, 100), (1_024, 100), (150_000, 30)])
-def test_real_packets_of_a_known_size_cross_there(vocabulary, resolution):
-    size = shorter_from_size(vocabulary, resolution)
-    assert size is not None
-    dense = bits(vocabulary, resolution, resolution // 2, "dense")
-    sparse = {of: bits(vocabulary, resolution, of, "fixed", min(of, resolution)) for of in (size - 1, size)}
-    assert sparse[size - 1] <= dense + 1 and sparse[size] >= dense
-    assert sparse[size] - sparse[size - 1] > 3, "a step is worth more than the packets' roundings"
-
-
-@pytest.mark.parametrize(("vocabulary", "resolution"), [(50_257, 100), (1_024, 100)])
-def test_real_packets_of_ids_with_a_count_cross_there(vocabulary, resolution):
-    size = shorter_from_counts(vocabulary, resolution)
-    assert size is not None
-    dense = bits(vocabulary, resolution, size, "dense")
-    below, there = (bits(vocabulary, resolution, of, "variable", of) for of in (size - 1, size))
-    assert below <= dense + 1 and there >= dense

@@ -7,7 +7,6 @@ from typing import Final
 import pandas as pd
 import pytest
 
-from scenarios.command.registry import scenario
 from scenarios.pareto import fronts, on_front, on_front_apart, prices_matter, printed_fronts, undominated, watts_stand
 
 LOAD: Final = "workload.devices"
@@ -93,11 +92,3 @@ def test_the_table_has_a_row_a_setting_and_load_and_prints_who_dominates():
 def test_without_watts_nothing_is_reported(asked):
     bare = cells()[["curve", "scheme.kind", LOAD, "seed", "latency_per_token_s"]]
     assert asked.report(bare, LOAD) == "" and printed_fronts(bare) is None
-
-
-def test_the_scenario_drafts_as_many_with_a_sparse_and_a_dense_lattice_at_the_measured_temperature():
-    asked = scenario("pareto")
-    schemes = [each if isinstance(each, dict) else {"kind": each} for each in asked.grid["scheme"]]
-    lengths = [{each.get("max_drafts") for each in schemes if each["kind"] == kind} for kind in ("k_sqs", "dense")]
-    assert lengths == [{2, 4, 8}] * 2 and asked.base["models.temperature"] == 0.0
-    assert (asked.base["workload.prompt_tokens"], asked.base["workload.output_tokens"]) == (170, 146)

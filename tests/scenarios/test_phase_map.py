@@ -19,7 +19,6 @@ from scenarios.phase_map import (
 )
 from simulator.results.phase_regions import (
     FIRST,
-    RTT,
     WAY,
     WHO,
     border,
@@ -144,15 +143,6 @@ def test_without_cloud_only_decoding_nothing_is_reported(exact):
     for question in (edge_wins, predictor_holds, outside_checks):
         assert question.report(alone, AXIS) == ""
     assert printed_borders(alone) is None and phase_borders(alone).empty
-
-
-def test_the_scenario_has_every_baseline_at_every_place_and_prompts_as_long_as_are_asked_for():
-    plan = plan_of(scenario("phase_map"), Changes(quick=True))
-    kinds = {cell.scheme.kind for cell in plan.cells}
-    assert {"cloud_only", "colocated", "coupled", "k_sqs", "dense"} == kinds
-    assert all("is one token" in line for line in plan.warnings)
-    assert len({cell.uplink.delay.delay_s for cell in plan.cells}) == 3
-    assert RTT not in plan.distinguishing
 
 
 @pytest.mark.parametrize("name", ["phase_map", "conversations"])

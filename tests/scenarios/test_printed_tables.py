@@ -45,14 +45,6 @@ def test_nine_schemes_wrap_into_blocks_of_100_columns_and_more_have_a_row_each()
     assert text.count("1 Mbit/s") == text.count("1 kbit/s") >= 2
 
 
-def test_the_headline_holds_means_half_widths_and_the_lowest_and_of_one_seed_no_interval():
-    rows = {line.split("  ")[0]: line for line in headline(summary(2), AXIS).splitlines()}
-    assert rows["1 kbit/s"].split()[2:] == ["30.0", "±1.0*", "50.0", "±1.0"]
-    assert rows["1 Mbit/s"].split()[2:] == ["20.0", "±1.0*", "40.0", "±1.0"]
-    text = headline(summary(2, seeds=1), AXIS)
-    assert "one seed, no interval" in text and "±" not in text
-
-
 def test_the_base_line_has_the_uplinks_rate_where_there_is_one_and_none_where_it_is_swept():
     cells = [Cell.from_fields({"uplink.rate.bps": rate}) for rate in (1e4, 1e6)]
     assert "Round trip 40 ms. Uplink 10 kbit/s. Prompts of" in base_line(cells[:1], "", timed=True)

@@ -201,12 +201,6 @@ def test_a_longer_packet_at_the_same_address_is_lost_wherever_a_shorter_one_is(u
     assert all(a <= b <= c for a, b, c in zip(*rng, strict=True)) and sum(rng[0]) < sum(rng[1]) < sum(rng[2])
 
 
-def test_the_mean_loss_is_that_of_a_packet_of_reference_or_none() -> None:
-    assert BitErrors(bit_error_rate=1e-3).mean_loss is None
-    mean = BitErrors(bit_error_rate=1 - 0.8 ** (1 / 1500), reference_bits=1500).mean_loss
-    assert mean == pytest.approx(0.2)
-
-
 def test_a_link_over_which_hardly_a_full_packet_gets_is_refused() -> None:
     """(1 - 1e-3)^12000 is 6e-6: a message would wait for ever; an acknowledgement is a bare header."""
     loss = {"kind": "bit_errors", "bit_error_rate": 1e-3}

@@ -68,6 +68,11 @@ NONSENSE: list[tuple[str, dict[str, Any]]] = [
     ("workload.path", {"kind": "arrivals"}),
     *[("scheme.budget_bits", {"kind": kind, "budget_bits": 10}) for kind in ("colocated", "edge_only", "cloud_only")],
     ("scheme.max_drafts", {"kind": "colocated", "max_drafts": 0}),
+    *[
+        (f"scheme.{field}", {"kind": "k_sqs", field: value})
+        for field, value in {"max_drafts": 2000, "resolution": 0, "budget_bits": 0, "k": 1.5}.items()
+    ],
+    ("models.temperature", {"temperature": -1}),
     # Seconds are not milliseconds.
     *[(f"cloud.{field}", {field: 43}) for field in ("step_s", "judge_s", "decode_s_per_draft")],
     ("edge.encode_s_per_draft", {"encode_s_per_draft": 43}),
@@ -90,6 +95,9 @@ TOLD: list[tuple[dict[str, Any], str]] = [
     ({"fleet": [{"uplink": {"access_s": "1 bit"}}]}, "fleet.0.uplink.access_s = '1 bit': must be a number of s"),
     ({"fleet": {"a": {}, "b": {"uplink": {"access_s": "1 bit"}}}}, "fleet.b.uplink.access_s = '1 bit'"),
     ({"fleet": {"a": {}, "b": {"count": 0}}}, "fleet.b.count = 0: should be greater than or equal to 1"),
+    ({"seed": -1}, "seed = -1: should be greater than or equal to 0"),
+    ({"seed": 1.5}, "seed = 1.5: should be a valid integer"),
+    ({"models.pair": {"kind": "sotu", "drafter": "5k"}}, "models.pair.drafter = '5k'"),
     ({"fleet": [{"name": "a"}, {"name": "a", "count": 0}]}, "fleet.1.count = 0: should be"),
     ({"uplink.rate.bsp": 3}, "uplink.rate.bsp: no cell has such a field; did you mean uplink.rate.bps"),
     ({"uplink": {"rate.bsp": 3}}, "uplink.rate.bsp: no cell has such a field; did you mean uplink.rate.bps"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
 import subprocess
@@ -111,19 +110,6 @@ def test_entries_that_were_swapped_are_damaged(store: RoundStore) -> None:
     store.put_all([Grown(key(1), "pair", b"one"), Grown(key(2), "pair", b"two")])
     spoil(store, "UPDATE trees SET key = ? WHERE key = ?", key(3), key(1))
     assert store.get(key(3)) is None
-
-
-@pytest.mark.parametrize("left", [0, 100, 5000, 30_000])
-def test_a_truncated_file_is_told_and_begun_anew(
-    store: RoundStore, left: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    store.put_all([Grown(key(number), "pair", os.urandom(3000)) for number in range(20)])
-    os.truncate(store.path, left)
-    found = [store.get(key(number)) for number in range(20)]
-    store.put(key(1), "pair", b"one")
-    assert store.get(key(1)) == b"one"
-    assert len(list(store.entries())) <= 20 and not all(found)
-    assert len(capsys.readouterr().err.splitlines()) == (1 if left else 0)
 
 
 def test_a_file_of_something_else_is_told_and_begun_anew(store: RoundStore, capsys: pytest.CaptureFixture[str]) -> None:

@@ -249,14 +249,6 @@ def test_short_answers_come_to_their_end(scheme: object, output_tokens: int) -> 
     assert sum(tokens[:-1]) < output_tokens <= sum(tokens)
 
 
-def test_a_coupled_answer_is_the_verifiers_own_however_far_ahead_it_is_drafted() -> None:
-    def answer(depth: int) -> list[int]:
-        rounds, _ = drive(terms(COUPLED | {"depth": depth}, 40), np.random.default_rng(depth))
-        return [token for _, tokens in rounds for token in tokens][:40]
-
-    assert answer(0) == answer(1) == answer(2) == answer(3)
-
-
 def test_i9_of_rounds_accepted_in_full_ahead_only_the_last_has_a_token_of_the_clouds() -> None:
     """A round commits its accepted drafts, and one token more unless all are and the next one was promised: the next
     round is then the very next, else the (D + 1)-th after it."""

@@ -48,13 +48,6 @@ def test_with_a_budget_the_shorter_code_has_room_for_more_drafts() -> None:
         assert (result.rounds["payload_bits"] <= 304).all(), "300 bits, padded to bytes"
 
 
-def test_both_codes_run_at_a_vocabulary_without_a_prior() -> None:
-    paper, recoded = (
-        simulate(cell({"kind": "k_sqs", "code": code}), memory=Memory()) for code in ("enumerative", "recoded")
-    )
-    assert paper.rounds[SUPPORTS].equals(recoded.rounds[SUPPORTS])
-
-
 def test_a_size_that_is_sent_saves_the_ids_without_a_count() -> None:
     """At K = 32 on a lattice of 10 most kept ids have none: the same tokens, in packets of the others alone."""
     lattice = {"kind": "lattice", "resolution": 10}

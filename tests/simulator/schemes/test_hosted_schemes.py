@@ -1,5 +1,5 @@
-"""Schemes without a payload: `colocated` keeps the verifier's distribution, `edge_only` says how far it is off, and
-each round takes what its closed form says."""
+"""Schemes without a payload: `colocated` keeps the verifier's distribution, and each round takes what its closed form
+says."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from plants import ran
 from servers import Bench, Noted
 
 from channels.uniforms import Uniforms
-from models.interface import Pair
-from models.verification import total_variation
 from simulator.checking.exact import PAIR, P, Q, V, distance, verifier_distribution
 from simulator.checking.paths import ScriptedNumbers, outcomes
 from simulator.decoding.decoder import RequestDecoding
@@ -128,43 +126,6 @@ def test_a_hosted_prompt_is_prefilled_in_pieces_where_batching_is_continuous() -
     rounds = hosted("cloud_only", batching="continuous", token_budget=3, latency="noted_in_tests")
     assert Noted.works[:4] == [((3, 0),), ((3, 3),), ((2, 6),), ((1, 8),)]
     assert len(Noted.works) == 3 + len(rounds) - 1
-
-
-@pytest.mark.parametrize("temperature", [1.0, 0.5])
-def test_edge_only_says_how_far_its_text_is_off(temperature: float) -> None:
-    """tv_output is the mean of TV(q, p), and the loss that of p, over the positions that were written."""
-    asked = {"kind": "closed", "requests": 4, "prompt_tokens": 8, "output_tokens": 24}
-    run = ran(cell("edge_only", workload=asked, models={"pair": SYNTHETIC, "temperature": temperature}))
-    pair = Pair.of(SYNTHETIC).load()
-    distances, losses = [], []
-    for request in run.requests:
-        text = (*request.prompt.tokens, *request.tokens)
-        for end in range(8, len(text)):
-            q, p = (model.open(temperature).distributions(text[:end], 1)[0] for model in (pair.drafter, pair.verifier))
-            distances.append(total_variation(q, p))
-            losses.append(-np.log(p[text[end]]))
-    assert run.result.summary["tv_output"] == pytest.approx(np.mean(distances), rel=1e-12)
-    assert run.result.summary["verifier_nll_per_token"] == pytest.approx(np.mean(losses), rel=1e-12)
-    assert temperature != 1.0 or run.result.summary["tv_output"] == pytest.approx(0.2, rel=1e-9)
-
-
-def test_edge_only_draws_from_the_drafters_distribution() -> None:
-    """Its text is not the verifier's: the log-likelihood under q, less its mean given the text, is a martingale; so is
-    that under p, and that one is missed."""
-    asked = {"kind": "closed", "requests": 40, "prompt_tokens": 8, "output_tokens": 50}
-    pair = Pair.of(SYNTHETIC).load()
-    gaps, sizes = {"drafter": 0.0, "verifier": 0.0}, {"drafter": 0.0, "verifier": 0.0}
-    for request in ran(cell("edge_only", workload=asked)).requests:
-        text = (*request.prompt.tokens, *request.tokens)
-        for end in range(8, len(text)):
-            for name in gaps:
-                distribution = getattr(pair, name).open(1.0).distributions(text[:end], 1)[0]
-                surprise = -np.log(distribution)
-                mean = float(distribution @ surprise)
-                gaps[name] += surprise[text[end]] - mean
-                sizes[name] += float(distribution @ (surprise - mean) ** 2)
-    assert abs(gaps["drafter"]) < 5 * sizes["drafter"] ** 0.5
-    assert abs(gaps["verifier"]) > 10 * sizes["verifier"] ** 0.5
 
 
 @pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only", "edge_only", "colocated"])

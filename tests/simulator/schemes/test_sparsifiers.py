@@ -76,20 +76,3 @@ def test_a_window_is_carried_to_the_next_request_unless_each_is_to_begin_anew() 
         assert kept.entry(last) == last
     assert KeepRunningQuantile().entry(None) == KeepRunningQuantile(carry=False).entry(last) == ()
     assert CSqs().entry(None) == CSqs(carry=False).entry((0.5,)) == (0.1,)
-
-
-def test_the_running_quantile_cuts_a_distribution_by_the_median_of_those_before_it() -> None:
-    scheme = Composed(sparsifier=KeepRunningQuantile(target=0.3, window=3, initial=0.2))
-    state = scheme.entry(None)
-    assert scheme.support(DISTRIBUTIONS[0], state).tolist() == np.flatnonzero(DISTRIBUTIONS[0] >= 0.2).tolist()
-    for n in range(1, 12):
-        state = scheme.advance(DISTRIBUTIONS[n - 1], state)
-        borne = sorted(borne_by(q.tolist()) for q in DISTRIBUTIONS[max(0, n - 3) : n])
-        beta = borne[{1: 0, 2: 0, 3: 1}[len(borne)]]
-        expected = [token for token in range(V) if DISTRIBUTIONS[n][token] >= beta] or [int(DISTRIBUTIONS[n].argmax())]
-        assert scheme.support(DISTRIBUTIONS[n], state).tolist() == expected
-
-
-def borne_by(q: list[float]) -> float:
-    """The largest threshold that drops at most .3 of it."""
-    return max(beta for beta in [1.0, *q] if sum(q) - sum([p for p in q if p >= beta] or [max(q)]) <= 0.3)

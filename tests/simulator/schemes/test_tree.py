@@ -5,21 +5,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from itertools import pairwise, permutations
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from cells import cell
 from decodings import decoding
 from plants import Watch, ran
-from trees import ConformalTree, by_rank, child_acceptance, expected_tokens
+from trees import ConformalTree
 
 from channels.codec import wire
-from channels.codec.tree_shape import grown
 from kinds import ConfigError
-from models.interface import TokenTree
 from models.latency.latency import Latency
-from models.synthetic import Synthetic
 from models.verification import total_variation
 from simulator import Cell, simulate
 from simulator.decoding.nodes import TreeNode, TreeVerified
@@ -104,40 +101,6 @@ def test_divergences_are_those_of_the_positions_along_the_path() -> None:
         found = judged.divergences
         assert (found.tv_mismatch, found.tv_qhat, found.nll) == pytest.approx((mismatch, from_qhat, nll))
         assert found.verified == judged.accepted + bool(sent.tree.children(judged.path[-1] if judged.path else -1))
-
-
-SYNTHETIC = Synthetic(size=16, contexts=1, entropy_bits=2.5, distance=0.35, prompt_tokens=8)
-"""A pair with one distribution, whatever the text."""
-
-
-def acceptance_by_rank(scheme: TreeDrafts, width: int) -> np.ndarray:
-    """P(sibling k is the one that stands), [width], by enumerating the orders in which siblings may be drawn."""
-    pair = SYNTHETIC.load()
-    q, p = (model.open(1.0).distributions((0,), 1)[0] for model in (pair.drafter, pair.verifier))
-    proposal = scheme.propose(q, ())
-    qhat = np.zeros_like(q)
-    qhat[proposal.ids] = proposal.counts / proposal.counts.sum()
-    mean = np.zeros(width)
-    for order in permutations(np.flatnonzero(qhat).tolist(), width):
-        left = 1 - np.concatenate([[0.0], np.cumsum(qhat[list(order)])[:-1]])
-        mean += np.prod(qhat[list(order)] / left) * child_acceptance(p, qhat, order)
-    return mean
-
-
-def test_tokens_per_round_are_those_of_the_recursion() -> None:
-    """Within 5 sd of the mean of the rounds that have the whole tree, which the answer's length alone decides."""
-    scheme = TreeDrafts(k=6, max_drafts=3, widths=(3, 2, 1), budget_bits=None)
-    widest = max(scheme.shape.children)
-    growth = grown(scheme.shape, [6] * scheme.drafts)
-    tree = TokenTree(tuple(range(scheme.drafts)), tuple(growth.parents))
-    expected = expected_tokens(tree, by_rank(tree, acceptance_by_rank(scheme, widest).tolist()))
-    workload = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 300}
-    made = cell(scheme.model_dump(), models={"pair": SYNTHETIC.model_dump()}, workload=workload)
-    rounds = simulate(made).rounds
-    whole = rounds[rounds["drafted"] == scheme.drafts]["committed"].to_numpy()
-    assert len(whole) > 175
-    assert abs(whole.mean() - expected) < 5 * whole.std() / np.sqrt(len(whole))
-    assert expected > expected_tokens(TokenTree.line((0, 0, 0)), [0.65] * 3) + 0.2, "siblings are worth something"
 
 
 def test_a_drafter_runs_once_a_level_and_a_verifier_once_over_all_nodes() -> None:

@@ -50,14 +50,6 @@ def test_each_length_is_tried_once_and_then_the_index_of_the_paper_decides(explo
         assert index[lengths[t]] == pytest.approx(min(index.values()), rel=1e-12)
 
 
-def test_with_enough_exploration_it_settles_at_the_least_seconds_a_token() -> None:
-    def cost_s(k: int) -> float:
-        return (0.3 + 0.02 * k) * 0.3 / (1 - 0.7 ** (k + 1))
-
-    lengths, _, _ = rounds(UcbSpecStop(exploration_s=0.3), lambda k: 0.3 + 0.02 * k, 0.7, 1500)
-    assert np.mean([cost_s(k) for k in lengths[-500:]]) < 1.05 * min(map(cost_s, range(1, 11)))
-
-
 def test_a_first_round_and_what_the_cloud_decodes_teach_nothing() -> None:
     policy = UcbSpecStop(longest=3)
     action, state = policy.next(EdgeView(0.0, (), 9, 40, (), SeenLink()), policy.entry(None))

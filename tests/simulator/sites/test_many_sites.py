@@ -271,14 +271,3 @@ def test_shared_texts_are_remembered_from_site_to_site_up_to_a_limit(monkeypatch
     assert memory.size == 2 and partition._memory(shared) is memory
     monkeypatch.setattr(partition, "MOST_TREES", 0)
     assert partition._memory(shared).size == 0
-
-
-@pytest.mark.slow
-def test_memory_does_not_grow_with_the_number_of_sites(tmp_path: Path) -> None:
-    """By the peak of a worker of its own, once it has seen some sites."""
-    given = Sites.of(base(), 120, {"workload.devices": [40, 41]})
-    sites(given, tmp_path / "out", partition=4)
-    notes = [read_note(path) for path in (tmp_path / "out").glob(f"{PARTITIONS}/*/files.json")]
-    peaks = sorted(note["peak_mib"] for note in notes)
-    assert len(peaks) == 30 and peaks[-1] - peaks[9] < 8, peaks
-    assert read_note(tmp_path / "out" / MANIFEST)["sites"]["worker_peak_mib"] == peaks[-1]

@@ -146,18 +146,6 @@ def test_theorem_holds_for_the_kept_drafts_beside_both_bounds(rollback: str, car
         assert row["adversarial_dropped_mass"] <= row["one_sided_bound"]
 
 
-def test_the_drafts_that_the_theorem_leaves_out_drop_more_than_its_bound() -> None:
-    """Accepted drafts are those that dropped little: of the verified ones the theorem says nothing."""
-    long = asked(DEVICES, output_tokens=4 * TOKENS, requests=2)
-    last = rows(cell(conformal("accepted_only", carry=True) | {"target": 0.2}, workload=long))[-1]
-    assert last["verified_dropped_mass"] > last["one_sided_bound"] > last["kept_dropped_mass"]
-
-
-def test_with_carry_the_mean_falls_on_where_without_each_request_begins_anew() -> None:
-    carried, anew = (rows_under("through_rejection", carry)[-1] for carry in (True, False))
-    assert carried["kept_dropped_mass"] < 0.8 * anew["kept_dropped_mass"]
-
-
 def test_a_scheme_with_a_threshold_that_stays_has_no_bounds() -> None:
     scheme = {"kind": "composed", "sparsifier": {"kind": "threshold", "beta": INITIAL}, "budget_bits": None}
     for row in rows(cell(scheme)):

@@ -3,14 +3,12 @@ that of a slow twin and of a closed form."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
 import pytest
 from cells import cell, link
-from scipy.special import ndtr
 
 from channels.codec import wire
 from channels.link.padding import pad, unpad
@@ -155,26 +153,6 @@ def test_it_is_a_slow_twin_written_out_in_the_features_own_units():
     assert nearest(known @ mixed, labels, points @ mixed).tolist() == slow_nearest(
         known @ mixed, labels, points @ mixed
     )
-
-
-def test_of_two_gaussians_it_is_right_as_often_as_the_best_rule_can_be():
-    """Phi(d / 2) at distance d."""
-    rng, distance, points = np.random.default_rng(2), 2.0, 4000
-    means = np.array([[0.0, 0.0], [distance, 0.0]])
-    found, labels = gaussian(rng, means, points)
-    right = float((nearest(*gaussian(rng, means, 20_000), found) == labels).mean())
-    expected = float(ndtr(distance / 2))
-    assert abs(right - expected) < 5 * math.sqrt(expected * (1 - expected) / (2 * points))
-
-
-def test_where_labels_are_shuffled_nothing_is_told():
-    """Each shuffle gives 1 / 5 in the mean, whatever the points."""
-    rng, means = np.random.default_rng(3), 10 * np.eye(5)
-    known, labels = gaussian(rng, means, 7)
-    points, asked = gaussian(rng, means, 4)
-    assert (nearest(known, labels, points) == asked).all()
-    shares = [float((nearest(known, rng.permutation(labels), points) == asked).mean()) for _ in range(300)]
-    assert abs(np.mean(shares) - 1 / 5) < 5 * np.std(shares) / math.sqrt(len(shares))
 
 
 def test_a_feature_that_never_varies_within_a_prompt_decides_and_one_that_never_varies_does_not():

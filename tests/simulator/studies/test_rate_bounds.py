@@ -49,13 +49,6 @@ def test_no_exhaustive_covering_is_smaller_than_the_bound(size: int, ell: int, d
     assert covers > 1
 
 
-def test_arbitrary_centres_rounded_to_the_grid_need_as_many_as_the_bound_says() -> None:
-    """N centres anywhere at D, rounded, cover the grid at D plus its radius; the fewest of those are at most N. At
-    three tokens and D = .3 the bound says two; one centre does not do, wherever it is."""
-    assert 2 ** covering_bits(3, 0.3) > 1
-    assert least_cover(3, 12, 0.3 + lattice.covering_bound(3, 12)) > 1
-
-
 @pytest.mark.parametrize(("size", "ell"), [(3, 60), (4, 30)])
 def test_the_ball_of_total_variation_has_binomially_many_simplices(size: int, ell: int) -> None:
     """Counted: integers that sum to 0 whose positive ones sum to at most ell, over counts that sum to ell."""

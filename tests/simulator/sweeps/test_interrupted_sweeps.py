@@ -162,13 +162,6 @@ def test_a_worker_of_a_cluster_that_is_killed_changes_no_table(tmp_path: Path) -
     assert killed and tables(tmp_path / "out") == tables(tmp_path / "whole")
 
 
-@pytest.mark.slow
-def test_the_same_tables_with_one_two_and_four_workers(tmp_path: Path) -> None:
-    for workers in (1, 2, 4):
-        sweep(many(), tmp_path / str(workers), workers)
-    assert tables(tmp_path / "1") == tables(tmp_path / "2") == tables(tmp_path / "4")
-
-
 def test_fewer_decodings_than_workers_are_made_first_and_then_timed_by_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -302,25 +302,6 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_b
         assert firsts == sorted(firsts), "somebody has overtaken"
 
 
-def run_cell(scheme: object, memory: Memory, **cloud: object) -> dict[str, float]:
-    asked = {"kind": "closed", "devices": 16, "requests": 1, "prompt_tokens": 8, "output_tokens": 24,
-             "prompt_at_cloud": True, "distinct": 4}  # fmt: skip
-    latency = {"kind": "affine", "base_s": 0.02, "per_token_s": 2e-4}
-    made = cell(scheme, bps=inf, workload=asked, cloud={"batching": "waiting", "latency": latency, **cloud})
-    return dict(ran(made, memory).result.summary)
-
-
-def test_sixteen_devices_in_room_for_eight_run_at_half_the_rate() -> None:
-    """Streamed decoding, passes bound by memory: eight at a time make half the tokens a second, twice over."""
-    memory, half = Memory(), 8 * (8 + 24 + 1)
-    free = run_cell("cloud_only", memory)
-    held = run_cell("cloud_only", memory, kv_tokens=half, admission="whole_request")
-    thrown = run_cell("cloud_only", memory, kv_tokens=half, admission="preempt")
-    assert held["cloud_evictions"] == 0 < thrown["cloud_evictions"]
-    assert 0.5 <= held["tokens_per_s"] / free["tokens_per_s"] < 0.6
-    assert thrown["prefill_s"] > held["prefill_s"] and held["cloud_queue_s"] > 10 * free["cloud_queue_s"]
-
-
 @pytest.mark.parametrize(
     "cloud",
     [

@@ -7,16 +7,13 @@ two, so that sums are exact.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
 from math import inf
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from servers import Bench, Visit
+from servers import Bench
 
 TICK = 2.0**-14
 TICKS = 4096
@@ -126,40 +123,3 @@ def test_jobs_are_done_when_the_twins_say(seed: int, cap: int, window: int, budg
         assert served(jobs, batching=batching, token_budget=budget) == whole_jobs(jobs, batch, wait * STEP, most)
     cut = cut_jobs(jobs, cap, budget or 10**9)
     assert served(jobs, batching={"kind": "continuous", "cap": cap}, token_budget=budget) == cut
-
-
-def test_of_many_jobs_many_share_a_pass() -> None:
-    jobs = asks(1, 600, 20)
-    twin = whole_jobs(jobs, 4, 50 * STEP, 24)
-    batching = {"kind": "window", "cap": 4, "window_s": 50 * STEP}
-    assert served(jobs, batching=batching, token_budget=24) == twin
-    assert sum(one == other for one, other in pairwise(twin)) > 50
-
-
-class Streams(Bench):
-    """Sessions that ask for one token after another, each in the pass after its last, beside one prompt."""
-
-    def on_done(self, visit: Visit) -> None:
-        super().on_done(visit)
-        if visit.job.session[0]:
-            self.submit(visit.job.session, visit.job.text_tokens + 1, read=visit.job.text_tokens)
-
-
-@pytest.mark.parametrize(
-    ("prompt", "budget", "running"), [(100, 16, 0), (100, 16, 5), (96, 16, 4), (7, 8, 7), (1, 9, 3)]
-)
-def test_a_prompt_takes_as_many_passes_as_the_budget_leaves_beside_those_that_decode(
-    prompt: int, budget: int, running: int
-) -> None:
-    """ceil(prompt / (budget - running)) passes, a token for each of those that decode in every one: none of them waits
-    for the prompt (Sarathi-Serve, arXiv 2403.02310, section 4)."""
-    bench = Streams(batching="continuous", token_budget=budget, latency={"kind": "constant", "per_pass_s": 1.0})
-    for stream in range(1, running + 1):
-        bench.submit((stream, 0), 1, prefill=True)
-    bench.run(2.5)
-    asked = bench.submit((0, 0), prompt, prefill=True)
-    bench.run(110.5)
-    passes = -(-prompt // (budget - running))
-    assert asked.job.passes == passes and asked.done_s == [(3.0 if running else 2.5) + passes]
-    decoded_s = Counter(visit.done_s[0] for visit in bench.visits if visit is not asked and visit.done_s)
-    assert all(decoded_s[float(end)] == running for end in range(2, 110)), "one waits"

@@ -16,7 +16,6 @@ from cells import HEADER_BITS, cell, link
 from plants import AirWatch, Ran, ran
 
 from channels.uniforms import Uniforms
-from models.latency.roofline import Roofline
 from simulator import Cell
 from simulator.cell.amounts import Exponential, Fixed, LogNormal
 from simulator.cell.cloud_config import whole_blocks
@@ -225,19 +224,6 @@ def test_statistical_pairs_talk_and_prompts_of_thousands_go_on() -> None:
     assert [each[1] for each in held(run)] == [0, 912, 1224]
 
 
-@pytest.mark.parametrize("device", ["a100_80gb_sxm", "jetson_agx_orin_64gb"])
-def test_a_long_text_takes_as_long_whole_as_in_chunks(device: str) -> None:
-    """32k tokens in one pass, and in 16: arithmetic decides, linear in tokens and quadratic in pairs, and adds up; a
-    pass more launches its kernels once more."""
-    launch_s = 0.004
-    fields = {"size": "llama_3.2_1b", "device": device, "bytes_per_parameter": 0.5, "overhead_s": launch_s}
-    time = Roofline.model_validate(fields)
-    whole_s, chunks_s = time.pass_s([(32_768, 0)]), sum(time.pass_s([(2_048, 2_048 * n)]) for n in range(16))
-    assert whole_s == pytest.approx(chunks_s - 15 * launch_s, rel=1e-9)
-    twice = (time.pass_s([(32_768, 0)]) - launch_s) / (time.pass_s([(16_384, 0)]) - launch_s)
-    assert 2 < twice < 4
-
-
 @pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only"])
 def test_prompts_too_long_to_remember_change_no_byte(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made, memory = talk(scheme), Memory()
@@ -248,15 +234,6 @@ def test_prompts_too_long_to_remember_change_no_byte(scheme: str, monkeypatch: p
         pd.testing.assert_frame_equal(found.requests, expected.requests, check_exact=True)
         pd.testing.assert_frame_equal(found.rounds, expected.rounds, check_exact=True)
     assert memory.size == 0
-
-
-def test_a_prompt_of_32k_is_answered_and_its_second_turn_reads_what_is_new() -> None:
-    pair = {"kind": "acceptance", "size": 256, "prompts": 1, "prompt_tokens": 32_768, "context": 65_536}
-    work = {"turns": 2, "prompt_tokens": 32_768, "text_tokens": 512, "output_tokens": 8}
-    links = {"uplink": link(1e6), "cloud": {"latency": {"kind": "roofline", "device": "a100_80gb_sxm"}}}
-    first, second = ran(talk("coupled", work, models={"pair": pair, "temperature": 0.0}, **links)).requests
-    assert second.held[0] == 32_768 + 8 and second.held[1] >= 32_768 + 6
-    assert first.outcome == second.outcome == "answered" and second.ttft_s < first.ttft_s / 8
 
 
 def test_metrics_may_count_one_turn_alone() -> None:

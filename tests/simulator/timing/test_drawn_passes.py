@@ -13,7 +13,7 @@ from servers import Bench
 
 from channels.uniforms import Uniforms
 from models.latency.latency import ConstantLatency, Work
-from simulator import Cell, simulate, sweep
+from simulator import Cell, simulate
 from simulator.results import BREAKDOWN
 from simulator.timing import plant
 
@@ -68,17 +68,6 @@ def test_they_are_the_same_whether_or_not_answers_are_decoded_first(
     monkeypatch.setattr(plant, "can_be_decoded", lambda *_: False)
     assert answered == [True]
     pd.testing.assert_frame_equal(simulate(made).rounds, decoded.rounds)
-
-
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_the_tables_are_the_same_alone_and_in_a_sweep_in_any_order(
-    clocks: Clocks, tmp_path: Path, workers: int
-) -> None:
-    """I6."""
-    cells = [drawn(clocks, scheme) for scheme in SCHEMES[:4]]
-    alone = {each.id: simulate(each).summary["latency_per_token_s"] for each in cells}
-    swept = sweep(cells[::-1], tmp_path, workers)
-    assert dict(zip(swept["cell"], swept["latency_per_token_s"], strict=True)) == alone
 
 
 def test_a_devices_passes_take_as_long_whatever_the_network_does(clocks: Clocks) -> None:
@@ -150,16 +139,6 @@ def test_a_pass_that_is_made_again_is_drawn_again(clocks: Clocks) -> None:
     bench.env.run()
     began_s = [*visit.began_s, visit.done_s[0]]
     assert len({round(after - before, 3) for before, after in itertools.pairwise(began_s)}) > 2
-
-
-def test_passes_of_a_clock_that_draws_are_spread_as_its_samples(clocks: Clocks) -> None:
-    """The tokens of a text decoded by a verifier alone are 20.1 ms and a little apart, times one of the samples."""
-    lone = {"workload.devices": 1, "workload.requests": 1, "workload.output_tokens": 200, "downlink": quick()}
-    ends_s = simulate(drawn(clocks, "cloud_only", **lone)).rounds["verified_s"]
-    gaps = ends_s.diff().dropna() / 0.0201
-    shares = [((gaps > low * 0.97) & (gaps < low * 1.05)).mean() for low in SPREAD]
-    assert shares == pytest.approx([0.2] * 5, abs=0.15)  # 5.3 standard deviations of 199 draws
-    assert sum(shares) == 1
 
 
 def quick() -> dict[str, object]:

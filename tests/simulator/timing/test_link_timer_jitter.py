@@ -1,16 +1,14 @@
-"""The jitter of repeats: it frees a repeat that keeps step with what it fails on, and shows nowhere else."""
+"""The jitter of repeats frees a repeat that keeps step with what it fails on."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 import pytest
 from cells import cell, link
 from links import TIMER_S, Bench, Given, Scripted
 
 from simulator import simulate
-from simulator.cell.cell import Cell
 
 LOSSY = {"kind": "bernoulli", "probability": 0.3}
 
@@ -48,31 +46,6 @@ def test_waits_are_drawn_out_never_cut_short_and_a_pause_too() -> None:
     first_s, both_s = at[1] - at[0], at[3] - at[2]
     assert TIMER_S < first_s < 1.5 * TIMER_S
     assert 10 + TIMER_S < both_s < 1.5 * (10 + TIMER_S)
-
-
-def tables(given: Cell) -> list[pd.DataFrame]:
-    found = simulate(given)
-    return [each.drop(columns="cell") for each in (found.requests, found.rounds)]
-
-
-@pytest.mark.parametrize("scheme", ["cloud_only", "k_sqs"])
-def test_where_nothing_is_lost_and_no_timer_runs_out_jitter_changes_nothing(scheme: str) -> None:
-    def at(jitter: float) -> Cell:
-        return cell(scheme, uplink=link(1e4, arq={"kind": "stop_and_wait", "timer_jitter": jitter}))
-
-    for exact, jittered in zip(tables(at(0.0)), tables(at(1.0)), strict=True):
-        pd.testing.assert_frame_equal(exact, jittered, check_exact=True)
-
-
-def test_where_packets_are_lost_jitter_costs_waiting_and_no_other_token() -> None:
-    exact, jittered = (
-        tables(cell(uplink=link(1e4, loss=LOSSY, arq={"kind": "stop_and_wait", "timer_jitter": jitter})))
-        for jitter in (0.0, 0.1)
-    )
-    waits = jittered[0]["timeout_wait_s"].sum() / exact[0]["timeout_wait_s"].sum()
-    assert 1 < waits < 1.1
-    for column in ("accepted", "drafted", "payload_bits"):
-        assert exact[1][column].tolist() == jittered[1][column].tolist()
 
 
 def test_cells_that_differ_in_their_rate_alone_wait_equally_long_for_the_same_packets() -> None:

@@ -28,19 +28,6 @@ def test_all_end_together_on_a_band_that_is_used_up(lengths: tuple[int, ...], co
         assert ends_s + REST_S == pytest.approx(split.round_s)
 
 
-def test_one_length_favours_users_with_slow_processors_and_channels() -> None:
-    alike = User(0.8, 0.01, 1e5, 40.0)
-    slow, far = replace(alike, draft_s=0.03), replace(alike, rate_bps=5e4)
-    shares = same_length((alike, slow, far), 8, REST_S).shares
-    assert shares[0] < min(shares[1:])
-
-
-def test_lengths_of_their_own_favour_users_with_high_acceptance() -> None:
-    alike = User(0.5, 0.01, 1e5, 40.0)
-    split = own_lengths((alike, replace(alike, acceptance=0.9)), 16, REST_S)
-    assert split.lengths[0] < split.lengths[1] and split.shares[0] < split.shares[1]
-
-
 @pytest.mark.parametrize("factor", [0.03, 0.3, 3.0])
 def test_step_by_step_finds_what_trying_all_lengths_finds(factor: float) -> None:
     users = tuple(replace(user, rate_bps=factor * user.rate_bps) for user in USERS)
