@@ -6,7 +6,7 @@ Statistical checks allow 5 standard deviations: a false alarm in 1.7 million.
 from __future__ import annotations
 
 from itertools import pairwise
-from math import exp, inf, log, log10, sqrt
+from math import ceil, exp, inf, log, log10, sqrt
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,21 @@ def test_proportional_fairness_gains_what_the_best_of_all_fades_does(extra_loss_
     if extra_loss_db == 75:
         gain = sum(1 / k for k in range(1, devices + 1))
         assert served[1] / served[0] == pytest.approx(gain, rel=5 * 1.1 / sqrt(slots))
+
+
+@pytest.mark.parametrize("memory_slots", [20, 100])
+def test_a_newcomer_is_served_until_its_mean_is_that_of_the_one_before_it(memory_slots: int) -> None:
+    """Of the one that was served for long (1 - 1/M)^k of its mean is left after k slots of the newcomer, which has had
+    1 - (1 - 1/M)^k of its own: equal after ln 2 / -ln(1 - 1/M) slots, whatever their channels."""
+    curve = BaseStation.model_validate(STEADY).curve(Uniforms.of(1, "fades"))
+    slot_bits = int(50 * curve.block_bits(1, 0))
+    packets = [Sent(0, 10**9)] + [Sent(2.0, slot_bits, 1) for _ in range(2 * memory_slots)]
+    left = gone(
+        opened({**KNOWN, "order": "proportional_fair", "memory_slots": memory_slots}, curve), packets, until_s=3
+    )
+    times_s = [left[packet].left_s for packet in packets[1:] if packet in left]
+    in_a_row = next(place for place, (one, next_) in enumerate(pairwise(times_s), 1) if next_ - one > 1.5 * SLOT_S)
+    assert in_a_row == ceil(log(2) / -log(1 - 1 / memory_slots))
 
 
 def test_a_lone_device_waits_half_a_period_for_its_request_and_then_for_its_grant() -> None:

@@ -105,6 +105,18 @@ def test_a_window_that_holds_nothing_back_does_not_grow_and_rests() -> None:
     assert machine.window == 10, "after a pause of a timeout"
 
 
+@pytest.mark.parametrize(("timeouts", "window"), [(0.99, 20), (1.01, 10)])
+def test_a_window_rests_after_a_pause_of_one_timeout_and_no_sooner(timeouts: float, window: int) -> None:
+    machine = sender()
+    packets = offered(machine, 40)
+    for packet in packets[:10]:
+        machine.on_ack(packet, 0.1)
+    assert machine.window == 20
+    machine.forget(packets)
+    offered(machine, 1, timeouts * machine.timeout_s)
+    assert machine.window == window
+
+
 def test_quic_probes_in_silence_and_keeps_its_window_once() -> None:
     machine = sender(timeout_s=0.75, max_ack_delay_s=0.25)
     packets = offered(machine, 10)

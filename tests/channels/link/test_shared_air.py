@@ -45,6 +45,17 @@ def test_a_request_gets_a_blind_grant_whose_report_gets_the_rest() -> None:
     ]
 
 
+def test_a_device_whose_reports_are_all_granted_asks_anew_at_once() -> None:
+    """Three whole slots, by a blind grant of three: slots 5 to 7, whose reports of what is left say no more than what
+    was granted meanwhile. What comes at 7.5 ms is asked for in slot 8, before the first report is read, and goes in
+    slot 12."""
+    curve = steady()
+    whole = int(50 * curve.block_bits(0, 0))
+    packets = [Sent(0.0005, 3 * whole), Sent(0.0075, 100)]
+    left = gone(opened({**OFTEN, "blind_bits": 3 * whole}, curve), packets)
+    assert [left[packet].left_s for packet in packets] == [pytest.approx(0.008), pytest.approx(0.013)]
+
+
 def test_slots_of_the_other_way_are_passed_over() -> None:
     """Time division DDDSU at 30 kHz: the uplink has slot 4 of 5, from 2 ms, 4.5 ms, ... on."""
     curve = steady(pattern="00001", subcarrier_hz=30_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,6 +53,17 @@ def test_it_is_made_once_for_what_decides_it(monkeypatch: pytest.MonkeyPatch) ->
     assert decoded_answer(terms(made, memory, policy=(1.0,))) is not answer
     monkeypatch.setattr(room, "decode_at_once", lambda *_: pytest.fail("decoded again"))
     assert decoded_answer(terms(made, memory)) is answer
+
+
+def test_a_remembered_answer_is_another_one_for_each_thing_that_decides_it() -> None:
+    made, memory = cell(), Memory()
+    answer = decoded_answer(terms(made, memory))
+    blocks = decoded_answer(terms(made, memory), drafts_per_pass=2)
+    assert sum(each.passes for each in blocks.rounds) < sum(each.passes for each in answer.rounds)
+    wanted = terms(made, memory)
+    last = answer.rounds[1].tokens[0]
+    ended = decoded_answer(replace(wanted, end_tokens=(last,)))
+    assert committed(ended)[-1] == last and len(committed(ended)) < TOKENS
 
 
 def test_what_is_not_to_be_remembered_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,6 +168,31 @@ def test_a_thousand_random_cells_have_the_tables_of_the_event_path() -> None:
     verify(range(16, 1_000), 4_000)
 
 
+def both_ways(made: Cell, monkeypatch: pytest.MonkeyPatch) -> tuple[tuple[str, ...], tuple[str, ...], int]:
+    """The tables of a cell whose requests may be decoded first, and of the event path; how many requests were."""
+    starts, start = list[int](), DecodedRequest.start
+
+    def counted(self: DecodedRequest) -> None:
+        starts.append(1)
+        start(self)
+
+    monkeypatch.setattr(DecodedRequest, "start", counted)
+    decoded = outcome(made)
+    monkeypatch.setattr(plant, "can_be_decoded", lambda *_: False)
+    return decoded, outcome(made), len(starts)
+
+
+@pytest.mark.parametrize(("window", "decoded_first"), [(64, 2), (4, 0)])
+def test_a_payload_of_more_packets_than_the_window_goes_by_events(
+    window: int, decoded_first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 8 drafts in half precision, some 14 packets, beside a prompt of two and replies of one."""
+    arq = {"kind": "selective_repeat", "window": window}
+    made = cell("half_dense", uplink=link(1e5, arq=arq, mtu_bits=960), downlink=link(1e7, arq="selective_repeat"))
+    decoded, driven, starts = both_ways(made, monkeypatch)
+    assert decoded == driven and starts == decoded_first
+
+
 def test_a_round_of_a_remembered_answer_takes_a_hundred_calls_and_two_events(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside its share of a request: the difference of runs with long answers and with short ones."""
     own = link(1e5, sharing="own", arq="selective_repeat")

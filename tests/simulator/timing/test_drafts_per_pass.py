@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 from plants import AirWatch, Ran, ran
 from simulated import bend, written_cell
 
-from models.latency.latency import block_passes
+from channels.uniforms import Uniforms
+from models.latency.latency import Latency, block_passes
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
+from simulator.results.requests import Request
+from simulator.timing.device import EdgePasses
 
 PASS_S, ENCODE_S, VERIFY_S = 0.005, 1e-4, 0.02
 MEMORY = Memory()
@@ -194,3 +197,16 @@ def test_i12_of_parts_that_are_drafted_in_blocks(drafts: int) -> None:
 def test_it_decides_time_alone_so_remembered_rounds_are_the_same() -> None:
     one, many = blocks("k_sqs", 1), blocks("k_sqs", 15, cloud={"drafts_per_pass": 3})
     assert one.decoding_id == many.decoding_id and one.id != many.id
+
+
+def test_a_pass_takes_longer_over_a_longer_cache_whatever_was_asked_before() -> None:
+    """The seconds of passes are worked out once for all devices of a kind."""
+    latency = Latency.of({"kind": "affine", "base_s": 0.01, "per_token_s": 0.001, "per_cached_token_s": 1e-4})
+    request = Request.__new__(Request)  # of no account where nothing is drawn
+    numbers = Uniforms.of(0, "edge passes")
+    for cached in (0, 7, 100):
+        found = EdgePasses(latency, numbers, numbers).of_round_s(request, 1, 2, cached, (1, 1))
+        caches = (cached, cached + 2, cached + 3)
+        assert found == pytest.approx(
+            [0.01 + 0.001 * new + 1e-4 * each for new, each in zip((2, 1, 1), caches, strict=True)]
+        )
