@@ -15,6 +15,7 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
     "Admission": frozenset({"evict"}),
     "Arq": frozenset({"tcp"}),
     "Headers": frozenset({"plain", "rohc", "schc"}),
+    "Loss": frozenset({"block_errors"}),
     "Mobility": frozenset({"periodic", "random", "scheduled", "still"}),
     "Oracle": frozenset({"goodput_told"}),
     "Pair": frozenset({"random_weights"}),
@@ -33,8 +34,8 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
 
 FIELDS: Final = frozenset(
     {
-        "bulk", "clouds", "congestion", "cut_through", "headers", "hystart", "mobility", "opening_bits", "opening_each",
-        "opening_rtts", "prefill_servers", "relocation",
+        "bulk", "capacity_share", "clouds", "congestion", "cut_through", "headers", "hystart", "mobility",
+        "opening_bits", "opening_each", "opening_rtts", "prefill_servers", "relocation",
         "kv_token_bytes", "kv_transfer_bytes_per_s", "swap_bytes_per_s",
     }
 )  # fmt: skip

@@ -27,11 +27,12 @@ TYPED = [
     {"fleet": [{"name": "a", "count": 1, "edge": {"mobility": "random"}}]},
     {"models.pair": {"kind": "random_weights"}},
     {"uplink.rate": "markov"},
+    {"uplink.loss": "block_errors"},
 ]
 WORDS = (
     "bbr|hystart|new_?reno|rohc|csma|aloha|cut_through|earliest_deadline|shortest_queue|prefill_servers|nr_mmwave|"
     "fixed_batch|batched_passes|random_weights|dssd_candidates|likely_tree|skip_when_confident|unjudged|relocation|"
-    "hand_?over|detour|mobility"
+    "hand_?over|detour|mobility|block_errors|capacity_share|blocklength"
 )
 
 

@@ -194,12 +194,8 @@ class LinkConfig(Part):
             ("loss", self.loss, packet_bits),
             ("arq.ack_loss", self.arq.ack_loss, self.header_bits),
         ):
-            if loss.by_airtime and not self.sharing.alone:
-                raise ValueError(
-                    f"{name} = {loss.kind}: needs packets sent one at a time, not sharing {self.sharing.kind}"
-                )
             try:
-                loss.require_fit(self.rate, bits)
+                loss.require_fit(bits)
             except ValueError as error:
                 raise ValueError(f"{name}.{error}") from None
         return self

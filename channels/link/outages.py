@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import ConstantRate, Curve, Fade, Position, Rate, WrappedCurve
+from channels.link.rates import ConstantRate, Curve, Position, Rate, WrappedCurve
 from channels.on_off import MOST_CHANGES, MOST_IDLE_CHANGES, SHORTEST_S, Window, exponential_windows, require_in_order
 from channels.uniforms import Uniforms
 
@@ -34,10 +34,6 @@ class _Interrupted(Rate):
     @property
     def fastest_bps(self) -> float | None:
         return self.rate.fastest_bps
-
-    @property
-    def fading(self) -> bool:
-        return self.rate.fading
 
     @property
     def begins(self) -> str:
@@ -127,15 +123,6 @@ class InterruptedCurve(WrappedCurve):
                 return ready_s
             position = Position(max(position.time_s, end_s), 0.0, position.message)
         return self._curve.ready_s(position, bits)
-
-    def fades(self, t0_s: float, t1_s: float) -> Iterator[Fade]:
-        at_s = t0_s
-        for start_s, end_s in self._from(t0_s):
-            if start_s >= t1_s:
-                break
-            yield from self._curve.fades(at_s, start_s)
-            at_s = max(at_s, end_s)
-        yield from self._curve.fades(at_s, t1_s)
 
     def forget(self, before_s: float) -> None:
         self._curve.forget(before_s)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, Self, T
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import ROUNDING_S, Curve, Fade, MessageIndex, Position, Rate, WrappedCurve
+from channels.link.rates import ROUNDING_S, Curve, MessageIndex, Position, Rate, WrappedCurve
 from channels.uniforms import Uniforms
 from kinds import Choice
 
@@ -124,8 +124,7 @@ class Sharing(Choice, family=True):
     in_slots: ClassVar[bool] = False
     """Whether it gives out the slots of a rate that has them."""
     alone: ClassVar[bool] = True
-    """Whether a packet is on its sender's air alone, from its first bit to its last: its airtime is known, and a gate
-    may hold it back."""
+    """Whether a packet is on its sender's air alone, from its first bit to its last: a gate may hold it back."""
 
     def check(self, devices: int, rate: Rate) -> None:
         """Raises ValueError where it does not suit a cell of so many devices on a link of this rate."""
@@ -228,9 +227,6 @@ class _Band(WrappedCurve):
 
     def ready_s(self, position: Position, bits: float) -> float:
         return super().ready_s(position, bits / self._share)
-
-    def fades(self, t0_s: float, t1_s: float) -> Iterable[Fade]:
-        return (Fade(self._share * fade.uses, fade.snr) for fade in super().fades(t0_s, t1_s))
 
 
 class FifoTransmitter(Transmitter[Q]):

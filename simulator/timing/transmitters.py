@@ -88,9 +88,9 @@ class DeviceSenders(dict[int, DeviceSender]):
         transmitter = self._transmitters[key] = LinkTransmitter(
             curve=curve,
             server=self._opener(curve, self._station.clock.now),
-            loss=config.loss.over(curve, loss),
+            loss=config.loss.process(loss),
             delay=config.delay.process(delay),
-            ack_loss=config.arq.ack_loss.over(curve, ack),
+            ack_loss=config.arq.ack_loss.process(ack),
             timers=TimerJitter(config.arq.timer_jitter, timers),
             pauses=TimerJitter(config.arq.timer_jitter, pauses),
             serve=self.serve,

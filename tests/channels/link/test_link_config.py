@@ -173,11 +173,6 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
             {"rate": "base_station", "sharing": "scheduled", "overhead_s": 0.1},
             "overhead_s needs packets that are sent one at a time",
         ),
-        (
-            LinkConfig,
-            {"rate": "base_station", "sharing": "scheduled", "loss": "block_errors"},
-            "loss = block_errors: needs packets sent one at a time",
-        ),
         # one packet at a time
         (
             LinkConfig,

@@ -46,10 +46,8 @@ def test_a_wifi_frame_of_1500_bytes_takes_some_650_us_and_an_empty_one_over_200(
 
 
 def test_overhead_hides_nothing_of_the_curve_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its fades for a loss to follow, the horizon, and that changes are counted anew once a packet came through."""
-    rate = Rayleigh(bandwidth_hz=1e5, coherence_s=1e-3)
-    plain, delayed = (LinkConfig(rate=rate, overhead_s=each).curve(CURVES) for each in (0.0, 0.5))
-    assert list(delayed.fades(0.0, 0.01)) == list(plain.fades(0.0, 0.01)) != []
+    """The horizon, and that changes are counted anew once a packet came through."""
+    delayed = LinkConfig(rate=Rayleigh(bandwidth_hz=1e5, coherence_s=1e-3), overhead_s=0.5).curve(CURVES)
     monkeypatch.setattr("channels.link.step_curve.MOST_CHANGES", 2_000)
     position = Position(0.0)
     for _ in range(10):

@@ -43,7 +43,6 @@ LOSSES: dict[str, dict[str, Any]] = {
     "bursts of packets": BURSTS,
     "bursts in time": BURSTS | {"per": "second", "to_bad": 1, "to_good": 1},
     "bit errors": {"kind": "bit_errors", "bit_error_rate": 3e-4},
-    "block errors": {"kind": "block_errors", "snr_db": 6, "coherence_s": 0.1, "bandwidth_hz": 20_000},
 }
 DELAYS: dict[str, dict[str, Any]] = {
     "constant": {"kind": "constant", "delay_s": 0.05},

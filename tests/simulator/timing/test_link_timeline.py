@@ -245,7 +245,7 @@ def test_a_link_that_waits_is_taken_and_an_empty_packet_is_on_the_air_for_its_ov
         bench.env.run(until=until_s)
         assert bench.log[0, 0] == log and bench.link.station.busy_fraction(until_s) == pytest.approx(1.0)
     for fields, air_s in (({"overhead_s": 0.3}, 0.9), (outages(1000, (0, 3)), 0.0)):
-        bench = Bench(loss={"kind": "block_errors", "snr_db": 3.0}, **fields)
+        bench = Bench(loss={"kind": "bit_errors", "bit_error_rate": 0.5}, **fields)
         for at_s in (0.1, 0.7, 1.9):
             bench.put(at_s, device=0, bits=0, number=int(10 * at_s))
         bench.run()
