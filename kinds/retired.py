@@ -28,7 +28,7 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
     "Scheme": frozenset(
         {"asym", "dssd_candidates", "likely_tree", "mirrored", "oracle", "pipesd", "skip_when_confident"}
     ),
-    "Sharing": frozenset({"aloha", "csma"}),
+    "Sharing": frozenset({"aloha", "bands", "csma"}),
 }
 """Kinds, by the name of their family."""
 

@@ -28,11 +28,12 @@ TYPED = [
     {"models.pair": {"kind": "random_weights"}},
     {"uplink.rate": "markov"},
     {"uplink.loss": "block_errors"},
+    {"uplink.sharing": {"kind": "bands", "shares": [1.0]}},
 ]
 WORDS = (
     "bbr|hystart|new_?reno|rohc|csma|aloha|cut_through|earliest_deadline|shortest_queue|prefill_servers|nr_mmwave|"
     "fixed_batch|batched_passes|random_weights|dssd_candidates|likely_tree|skip_when_confident|unjudged|relocation|"
-    "hand_?over|detour|mobility|block_errors|capacity_share|blocklength"
+    "hand_?over|detour|mobility|block_errors|capacity_share|blocklength|multi.spin|joint_split"
 )
 
 

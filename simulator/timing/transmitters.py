@@ -81,7 +81,7 @@ class DeviceSenders(dict[int, DeviceSender]):
     def _open(self, key: int) -> LinkTransmitter:
         config = self._config
         rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
-        curve = config.sharing.curve(config.curve(rate), key)
+        curve = config.curve(rate)
         curve.bound(f"{self._station.name}.rate", self._horizon_s)
         if self._places is not None:
             curve.place(self._places)

@@ -61,7 +61,7 @@ def bases() -> list[dict[str, Any]]:
     crowd = {**short, "devices": 3}
     trees = {"kind": "coupled_tree", "nodes": (2, 5), "policy": "goodput", "cloud_first": True}
     padded, cut = link(2e4, pad_to_bits=64), link(3e4, header_bits=24, mtu_bits=200)
-    parts = link(1e4, sharing={"kind": "bands", "shares": [0.3, 0.7]}, part_header_bits=8, pad_to_bits=24)
+    parts = link(1e4, sharing="own", part_header_bits=8, pad_to_bits=24)
     slots = {"rate": "base_station", "sharing": {"kind": "scheduled", "configured_period_s": 0.02}}
     made = (
         cell("k_sqs", workload=short),

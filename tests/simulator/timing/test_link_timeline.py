@@ -230,7 +230,7 @@ def test_a_message_does_what_its_timeline_says(name: str) -> None:
 
 
 def test_a_link_that_waits_is_taken_and_an_empty_packet_is_on_the_air_for_its_overhead_alone() -> None:
-    """A rate of 0 for ever; a silence that is owed. Block errors spare a packet without bits."""
+    """A rate of 0 for ever; a silence that is owed. Bit errors spare a packet without bits."""
     for rate, until_s, log in (
         ({"kind": "constant", "bps": 0}, 1e6, [(0, "queue")]),
         (
