@@ -21,7 +21,7 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
     "Pair": frozenset({"random_weights"}),
     "Policy": frozenset({"dual_threshold"}),
     "QueueOrder": frozenset({"earliest_deadline"}),
-    "Rate": frozenset({"markov", "markov_per_message"}),
+    "Rate": frozenset({"duty_cycle", "markov", "markov_per_message", "scheduled_outages"}),
     "Relocation": frozenset({"kept", "moved", "read_again"}),
     "Reply": frozenset({"candidates", "certified"}),
     "Routing": frozenset({"round_robin", "shortest_queue"}),

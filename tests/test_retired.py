@@ -28,12 +28,14 @@ TYPED = [
     {"models.pair": {"kind": "random_weights"}},
     {"uplink.rate": "markov"},
     {"uplink.loss": "block_errors"},
+    {"uplink.rate": {"kind": "duty_cycle", "duty": 0.1}},
+    {"uplink.rate": "scheduled_outages"},
     {"uplink.sharing": {"kind": "bands", "shares": [1.0]}},
 ]
 WORDS = (
     "bbr|hystart|new_?reno|rohc|csma|aloha|cut_through|earliest_deadline|shortest_queue|prefill_servers|nr_mmwave|"
     "fixed_batch|batched_passes|random_weights|dssd_candidates|likely_tree|skip_when_confident|unjudged|relocation|"
-    "hand_?over|detour|mobility|block_errors|capacity_share|blocklength|multi.spin|joint_split"
+    "hand_?over|detour|mobility|block_errors|capacity_share|blocklength|multi.spin|joint_split|scheduled_outages|duty_cycle"
 )
 
 

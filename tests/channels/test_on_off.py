@@ -41,8 +41,8 @@ def test_a_link_and_a_server_are_away_by_the_same_distribution(uniforms: Uniform
 
 @pytest.mark.parametrize("windows", [[], [(0, 1)], [(0, 1), (1.5, INF)], [(0.5, 0.6), (0.7, 0.8), (3, 4)]])
 def test_windows_in_order_and_apart_are_a_schedule(windows: list[Window], uniforms: Uniforms) -> None:
-    out = Rate.of({"kind": "scheduled_outages", "outages_s": windows})
-    assert list(out.outages(uniforms)) == windows
+    away = Downtime.of({"kind": "scheduled", "away": [(0, *window) for window in windows]})
+    assert list(away.times(0, uniforms)) == windows
 
 
 @pytest.mark.parametrize(

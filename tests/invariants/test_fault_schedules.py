@@ -89,7 +89,7 @@ def faulty_link(rng: Generator) -> dict[str, Any]:
         rng,
         constant,
         {"kind": "random_outages", "rate": {"kind": "constant", "bps": 3e4}, "mean_up_s": 1, "mean_out_s": 0.3},
-        {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 3e4}, "outages_s": ((0.1, 0.6), (1.0, 1.5))},
+        {"kind": "trace", "points": ((0, 3e4), (0.1, 0), (0.6, 3e4), (1.0, 0), (1.5, 3e4))},
         {"kind": "trace", "points": ((0, 2e4), (0.2, 0)), "period_s": 0.4},
     )
     losses = ("none", {"kind": "bernoulli", "probability": 0.3}, {"kind": "bernoulli", "probability": 0.5}, BURSTS)

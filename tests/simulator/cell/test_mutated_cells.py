@@ -84,7 +84,7 @@ def bases() -> list[dict[str, Any]]:
         cell({"kind": "half_dense", "partial": True}, workload={**short, "devices": 2}, uplink=parts),
         cell({**composed, "policy": "ucb_specstop"}, workload=short, cloud={"drafts_per_pass": 2}, downlink=padded),
         cell("k_sqs", workload=crowd, uplink=slots, downlink=slots),
-        cell("multi_candidate", workload=short, edge={}, cloud={}, uplink={"rate": "duty_cycle"}),
+        cell("multi_candidate", workload=short, edge={}, cloud={}, uplink={"rate": "lora"}),
     )
     plain = [yaml.safe_load(each.to_yaml()) for each in made]
     for fields in plain[:-1]:  # a roofline's figures are half of a file

@@ -40,7 +40,7 @@ LINKS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
         link(1e4, half_duplex="device", arq=WINDOW | {"ack_bits": 40}, sharing="own"),
         link(1e4, half_duplex="device", loss=LOSSY, arq=WINDOW | {"ack_bits": 40}, sharing="own"),
     ),
-    "duty": (link(1e4, rate={"kind": "duty_cycle", "bps": 1e5, "duty": 0.1}), link(2e4)),
+    "duty": (link(1e4, rate={"kind": "lora", "bandwidth_hz": 5e5, "duty": 0.3}), link(2e4)),
     "outages": (
         link(
             1e4,
