@@ -66,10 +66,10 @@ def test_the_example_s_rate_is_q_s_channel() -> None:
 
 def test_the_example_s_rate_steps_by_its_chain() -> None:
     """A chain that always changes: the two rates take turns, and each request starts anew; the second message of a
-    round, 2^32 above, finds the state of the first, and one of no round that of round 0."""
+    round, 2^62 above, finds the state of the first, and one of no round that of round 0."""
     curve = example_s_rate(stays=0.0)
     for request in range(4):
-        rounds = (0, 1, 2, 3, 1, 0, (1 << 32) + 3, -(1 << 32))
+        rounds = (0, 1, 2, 3, 1, 0, (1 << 62) + 3, -(1 << 62))
         ends_s = [curve.finish(Position(0.0, 0.0, (0, request, t)), 6e6).time_s for t in rounds]
         assert ends_s in ([3, 1, 3, 1, 1, 3, 1, 3], [1, 3, 1, 3, 3, 1, 3, 1])
 
