@@ -34,7 +34,7 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
 
 FIELDS: Final = frozenset(
     {
-        "bulk", "capacity_share", "clouds", "congestion", "cut_through", "headers", "hystart", "mobility",
+        "bulk", "capacity_share", "clouds", "congestion", "cut_through", "failures", "headers", "hystart", "mobility",
         "opening_bits", "opening_each", "opening_rtts", "prefill_servers", "relocation",
         "kv_token_bytes", "kv_transfer_bytes_per_s", "swap_bytes_per_s",
     }

@@ -75,7 +75,7 @@ def bases() -> list[dict[str, Any]]:
         cell("coupled", workload=short, uplink={"rate": "rayleigh", "delay": "jitter", "arq": selective}),
         cell("cloud_only", workload={**short, "prompt_at_cloud": True}, downlink=link(1e5, sharing="own")),
         cell("edge_only", workload=short, edge={"latency": "affine"}),
-        cell(composed, workload=short, cloud={"failures": {"kind": "scheduled", "away": [[0, 1, 2]]}}),
+        cell(composed, workload=short | {"absences": {"kind": "scheduled", "away": [[0, 1, 2]]}}),
         cell("dense", workload=short, uplink={"rate": "token_bucket"}, cloud={"batching": "window"}),
         cell({"kind": "k_sqs", "partial": True}, workload={**short, "absences": "random"}, uplink=link(1e4)),
         cell("k_sqs", workload=crowd, fleet=[{"count": 1}, {"count": 2, "scheme": "dense", "uplink": link(1e4)}]),

@@ -58,15 +58,14 @@ LINKS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
 
 
 def random_cell(links: str, number: int) -> Cell:
-    """Devices that hurry: deadlines cancel messages, servers crash, some devices leave."""
+    """Devices that hurry: deadlines cancel messages, some devices leave."""
     rng = np.random.default_rng([number, len(links)])
     up, down = LINKS[links]
     deadline_s = float(rng.choice([0.6, 1.5]))
     asked = {"kind": "closed", "requests": 3, "devices": 3, "prompt_tokens": 8, "output_tokens": 12}
     asked |= {"deadline_s": deadline_s, "absences": {"kind": "scheduled", "away": [[1, 0.7, 0.9]]}}
-    crashes = {"kind": "scheduled", "away": [[0, 0.2 * rng.random(), 0.25], [1, 0.4, 0.4 + rng.random()]]}
     clock = {"kind": "constant", "per_pass_s": 0.03 * rng.random()}
-    cloud = {"batching": "none", "latency": clock, "servers": 2, "failures": crashes, "gpus": 2}
+    cloud = {"batching": "none", "latency": clock, "servers": 2, "gpus": 2}
     cloud |= {"power": {"busy_w": 100 + rng.random(), "idle_w": 30}, "usd_per_gpu_hour": 1 + rng.random()}
     edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "power": {"busy_w": 5.5, "idle_w": rng.random()}}
     links_ = {"uplink": up | {"power_w": rng.random()}, "downlink": down | {"power_w": rng.random()}}
@@ -116,7 +115,7 @@ def test_joules_are_what_an_observer_adds_up_from_every_attempt_and_every_pass(l
         assert usd == pytest.approx(1e6 * 2 * price * charged_s / 3600, rel=1e-9)
 
 
-def test_the_random_cells_meet_losses_withdrawals_crashes_and_both_kinds_of_link() -> None:
+def test_the_random_cells_meet_losses_withdrawals_and_both_kinds_of_link() -> None:
     met: dict[str, int] = defaultdict(int)
     for links in LINKS:
         watched = AirWatch()
@@ -125,9 +124,8 @@ def test_the_random_cells_meet_losses_withdrawals_crashes_and_both_kinds_of_link
             met[type(each).__name__] += 1
             met["lost"] += each.lost
             met["dropped"] += each.dropped
-        met["crashes"] += watched.plant.cloud.crashes
         met["late"] += int((result.requests["outcome"] == "timed_out").sum())
-    assert all(met[name] for name in ("Link", "PlannedLink", "lost", "dropped", "crashes", "late"))
+    assert all(met[name] for name in ("Link", "PlannedLink", "lost", "dropped", "late"))
 
 
 def test_a_device_idles_while_a_request_is_open_there_and_no_longer() -> None:

@@ -135,7 +135,6 @@ def test_it_works_for_devices_that_hear_only_after_sending() -> None:
 
 
 FAULTS: dict[str, Any] = {
-    "a crash": {"cloud": {"failures": {"kind": "scheduled", "away": [(0, 0.1, 0.4), (0, 0.5, 0.55)]}}},
     "an outage": {
         "uplink": {"rate": {"kind": "trace", "points": ((0, 3e4), (0.11, 0), (0.6, 3e4))}},
     },

@@ -1,15 +1,14 @@
-"""Who goes first of those that wait, against a slow twin and closed forms; what crashes cost."""
+"""Who goes first of those that wait, against a slow twin and closed forms."""
 
 from __future__ import annotations
 
-from math import expm1
 from typing import Any
 
 import numpy as np
 import pytest
 from cells import cell
 from plants import ran
-from servers import Bench, Visit
+from servers import Bench
 
 from simulator.decoding.memory import Memory
 
@@ -62,31 +61,6 @@ def test_mean_waits_of_two_classes_are_cobham_s() -> None:
     for place, expected in enumerate((residual / (1 - load / 2), residual / (1 - load / 2) / (1 - load))):
         means = np.array([part.mean() for part in np.array_split(waits[classes == place], 30)])
         assert abs(means.mean() - expected) < 5 * means.std(ddof=1) / 30**0.5
-
-
-class Loop(Bench):
-    """Requests of one job each, one after the other, without a pause."""
-
-    most = 4_000
-
-    def on_done(self, visit: Visit) -> None:
-        super().on_done(visit)
-        self.cloud.forget(visit.job.session)
-        if len(self.visits) < self.most:
-            self.submit((0, len(self.visits)), visit.job.text_tokens)
-
-
-def test_random_crashes_cost_what_preempt_repeat_says() -> None:
-    """A pass of S with crashes at rate f and repairs of mean R, begun afresh each time: (e^(f S) - 1) (1/f + R)."""
-    service, there, away = 100, 80.0, 40.0
-    made = Loop(2, batching="none", failures={"kind": "random", "mean_there_s": there, "mean_away_s": away})
-    made.at(0, (0, 0), service)
-    while made.cloud.station.left < Loop.most:
-        made.env.step()
-    took_s = np.array([visit.done_s[0] - visit.arrived_s for visit in made.visits])
-    expected_s = expm1(service / there) * (there + away)
-    assert abs(took_s.mean() - expected_s) < 5 * took_s.std(ddof=1) / len(took_s) ** 0.5
-    assert made.cloud.crashes > 1_000
 
 
 ASKED = {"kind": "closed", "devices": 6, "requests": 2, "prompt_tokens": 8, "output_tokens": 12}

@@ -195,17 +195,6 @@ def test_caches_between_turns_go_first_and_the_oldest_of_them() -> None:
     assert memory.is_in((0, 1)) and memory.evicted == 0
 
 
-def test_a_crash_loses_the_cache_and_not_the_text() -> None:
-    crash = {"kind": "scheduled", "away": [(0, 1.3, 1.35)]}
-    cloud = {"batching": "none", "routing": "affinity", "latency": clock(0.02, 0.001, 0)}
-    watch = AirWatch()
-    made = talk("k_sqs", {"think_s": 1.0}, cloud=cloud)
-    run = ran(made.with_({"cloud.failures": crash}), watch=watch)
-    assert texts(run) == texts(ran(made)) and [each[1] for each in held(run)] == [0, 16, 29]
-    first = {each.sessions[0]: each.work[0] for each in reversed(watch.passes) if each.reads[0]}
-    assert first == {(0, 0): (6, 0), (0, 1): (4, 15), (0, 2): (32, 0)}
-
-
 def test_a_turn_that_is_given_up_leaves_nothing_and_the_talk_goes_on() -> None:
     run = ran(talk("k_sqs", {"deadline_s": 0.35, "turns": 4, "think_s": 0.0}, uplink=link(2e3)))
     assert "timed_out" in set(run.result.requests["outcome"])

@@ -81,7 +81,6 @@ def faulty(number: int) -> tuple[str, int, Cell]:
         "batching": ["none", "waiting", "continuous"][rng.integers(3)],
         "kv_tokens": [None, 40][rng.integers(2)],
         "admission": str(rng.choice(["preempt", "whole_request"])),
-        "failures": ["none", down][rng.integers(2)],
         "latency": {"kind": "affine", "base_s": 0.01, "per_token_s": 0.001},
     }
     uplink, downlink = faulty_link(rng), faulty_link(rng)
