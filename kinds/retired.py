@@ -13,6 +13,7 @@ RETIRED: Final = "retired in 0.4; 0.3 has it"
 
 KINDS: Final[Mapping[str, frozenset[str]]] = {
     "Admission": frozenset({"evict"}),
+    "Amount": frozenset({"exponential"}),
     "Arq": frozenset({"tcp"}),
     "Headers": frozenset({"plain", "rohc", "schc"}),
     "Loss": frozenset({"block_errors"}),

@@ -21,6 +21,7 @@ TYPED = [
     {"edge.mobility": "random"},
     {"uplink.half_duplex": "medium"},
     {"cloud.clouds": 2},
+    {"workload": {"kind": "conversations", "think_s": {"kind": "exponential", "mean": 8}}},
     {"cloud.failures": "random"},
     {"uplink.bulk.count": 3},
     {"uplink": "nr_mmwave.uplink"},

@@ -152,7 +152,7 @@ TOLD: list[tuple[dict[str, Any], str]] = [
     # conversations
     *[({"workload": TALK | fields}, told) for fields, told in (
         ({"turns": 0}, "turns = 0: must be at least 1"),
-        ({"turns": {"kind": "exponential", "mean": 3}}, "give turns, text_tokens a smaller value or most"),
+        ({"turns": {"kind": "log_normal", "median": 3}}, "give turns, text_tokens a smaller value or most"),
         ({"counted_turn": 4}, "counted_turn = 4: must be a turn that some conversation has, at most 3"),
         ({"counted_turn": 1, "learning_requests": 2}, "learning_requests = 2: must leave some turn 1 to count"),
         ({"turns": 2000}, "must be at most the pair's context"),
