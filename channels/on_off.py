@@ -1,4 +1,4 @@
-"""Things that are there and away by turns: a link that is out at times, a server that crashes, a device that leaves."""
+"""Things that are there and away by turns: a link that is out at times, a device that leaves."""
 
 from __future__ import annotations
 

@@ -13,28 +13,30 @@ RETIRED: Final = "retired in 0.4; 0.3 has it"
 
 KINDS: Final[Mapping[str, frozenset[str]]] = {
     "Admission": frozenset({"evict"}),
+    "Amount": frozenset({"exponential"}),
     "Arq": frozenset({"tcp"}),
     "Headers": frozenset({"plain", "rohc", "schc"}),
+    "Loss": frozenset({"block_errors"}),
     "Mobility": frozenset({"periodic", "random", "scheduled", "still"}),
     "Oracle": frozenset({"goodput_told"}),
     "Pair": frozenset({"random_weights"}),
     "Policy": frozenset({"dual_threshold"}),
     "QueueOrder": frozenset({"earliest_deadline"}),
-    "Rate": frozenset({"markov", "markov_per_message"}),
+    "Rate": frozenset({"duty_cycle", "markov", "markov_per_message", "scheduled_outages"}),
     "Relocation": frozenset({"kept", "moved", "read_again"}),
     "Reply": frozenset({"candidates", "certified"}),
     "Routing": frozenset({"round_robin", "shortest_queue"}),
     "Scheme": frozenset(
         {"asym", "dssd_candidates", "likely_tree", "mirrored", "oracle", "pipesd", "skip_when_confident"}
     ),
-    "Sharing": frozenset({"aloha", "csma"}),
+    "Sharing": frozenset({"aloha", "bands", "csma"}),
 }
 """Kinds, by the name of their family."""
 
 FIELDS: Final = frozenset(
     {
-        "bulk", "clouds", "congestion", "cut_through", "headers", "hystart", "mobility", "opening_bits", "opening_each",
-        "opening_rtts", "prefill_servers", "relocation",
+        "bulk", "capacity_share", "clouds", "congestion", "cut_through", "failures", "headers", "hystart", "mobility",
+        "opening_bits", "opening_each", "opening_rtts", "prefill_servers", "relocation",
         "kv_token_bytes", "kv_transfer_bytes_per_s", "swap_bytes_per_s",
     }
 )  # fmt: skip

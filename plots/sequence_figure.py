@@ -279,9 +279,6 @@ def _verification_results(each: RoundTimeline) -> Iterator[Label]:
     record = each.spans.record
     if each.passes and not isnan(record.verified_s) and record.drafted:
         yield Label(record.verified_s, f"{int(record.accepted)} of {int(record.drafted)} accepted")
-    for ran in each.passes:
-        if ran.lost:
-            yield Label(ran.ended_s, "server crashes")
 
 
 def _named(rounds: Sequence[RoundTimeline]) -> str:

@@ -21,17 +21,23 @@ TYPED = [
     {"edge.mobility": "random"},
     {"uplink.half_duplex": "medium"},
     {"cloud.clouds": 2},
+    {"workload": {"kind": "conversations", "think_s": {"kind": "exponential", "mean": 8}}},
+    {"cloud.failures": "random"},
     {"uplink.bulk.count": 3},
     {"uplink": "nr_mmwave.uplink"},
     {"cloud": {"prefill_servers": 1}},
     {"fleet": [{"name": "a", "count": 1, "edge": {"mobility": "random"}}]},
     {"models.pair": {"kind": "random_weights"}},
     {"uplink.rate": "markov"},
+    {"uplink.loss": "block_errors"},
+    {"uplink.rate": {"kind": "duty_cycle", "duty": 0.1}},
+    {"uplink.rate": "scheduled_outages"},
+    {"uplink.sharing": {"kind": "bands", "shares": [1.0]}},
 ]
 WORDS = (
     "bbr|hystart|new_?reno|rohc|csma|aloha|cut_through|earliest_deadline|shortest_queue|prefill_servers|nr_mmwave|"
     "fixed_batch|batched_passes|random_weights|dssd_candidates|likely_tree|skip_when_confident|unjudged|relocation|"
-    "hand_?over|detour|mobility"
+    "hand_?over|detour|mobility|block_errors|capacity_share|blocklength|multi.spin|joint_split|scheduled_outages|duty_cycle"
 )
 
 

@@ -3,7 +3,6 @@
 Importing the package registers each alternative under its `kind`; one in a file of its own is one line here.
 """
 
-from channels.link import block_errors as block_errors
 from channels.link import link_traces as link_traces
 from channels.link import mahimahi as mahimahi
 from channels.link import outages as outages

@@ -15,7 +15,6 @@ from channels.link.losses import Loss, NoLoss
 from channels.link.padding import MARK_BITS, padded_bits
 from channels.link.radio_power import RADIO_NEEDED, RADIOS, Connection, OnAir, Radio, RadioName
 from channels.link.rates import ConstantRate, Curve, Rate
-from channels.link.shaping import Rationed
 from channels.link.sharing import Fifo, Sharing
 from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, meant, named
@@ -194,12 +193,8 @@ class LinkConfig(Part):
             ("loss", self.loss, packet_bits),
             ("arq.ack_loss", self.arq.ack_loss, self.header_bits),
         ):
-            if loss.by_airtime and not self.sharing.alone:
-                raise ValueError(
-                    f"{name} = {loss.kind}: needs packets sent one at a time, not sharing {self.sharing.kind}"
-                )
             try:
-                loss.require_fit(self.rate, bits)
+                loss.require_fit(bits)
             except ValueError as error:
                 raise ValueError(f"{name}.{error}") from None
         return self
@@ -222,7 +217,7 @@ class LinkConfig(Part):
     def _gates_need_single_packets_and_a_rate_of_time_alone(self) -> Self:
         sharing, rate = self.sharing, self.rate
         gated = (
-            ("overhead_s", self.overhead_s, rate.time_alone or isinstance(rate, Rationed)),
+            ("overhead_s", self.overhead_s, rate.time_alone),
             ("half_duplex", self.half_duplex, rate.begins_at_once),
             ("listens", self.listens.windows_s, rate.begins_at_once),
         )

@@ -11,7 +11,6 @@ from typing import ClassVar, Literal, Protocol, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from channels.link.rates import Curve, Rate
 from channels.on_off import MOST_IDLE_CHANGES, SHORTEST_S
 from channels.uniforms import Uniforms
 from kinds import Choice, ConfigError
@@ -41,24 +40,15 @@ class Loss(Choice, family=True):
     """The loss model of a link, chosen by `kind`."""
 
     _of_number: ClassVar[tuple[str, str]] = "bernoulli", "probability"
-    by_airtime: ClassVar[bool] = False
-    """Whether it needs the airtime of each packet, which a link that sends several at once does not know."""
 
-    method_rules: ClassVar[Mapping[str, Rule]] = {
-        "process": lambda process, _: CheckedLosses(process),
-        "over": lambda process, *_: CheckedLosses(process),
-    }
+    method_rules: ClassVar[Mapping[str, Rule]] = {"process": lambda process, _: CheckedLosses(process)}
 
     @abstractmethod
     def process(self, uniforms: Uniforms) -> LossProcess:
         """The losses of one link that draws its randomness from `uniforms`."""
 
-    def over(self, curve: Curve, uniforms: Uniforms) -> LossProcess:
-        """The losses of one link with this service curve: for kinds that follow its fades. Here, whatever the curve."""
-        return self.process(uniforms)
-
-    def require_fit(self, rate: Rate, packet_bits: int) -> None:
-        """Raises ValueError, one line, where a link of this rate would with this loss make no progress, or no sense.
+    def require_fit(self, packet_bits: int) -> None:
+        """Raises ValueError, one line, if a link with this loss would make no progress.
 
         `packet_bits`: a size that packets will have, header included.
         """
@@ -123,7 +113,7 @@ class BitErrors(Loss):
     def process(self, uniforms: Uniforms) -> LossProcess:
         return IndependentLosses(lambda now_s, bits, rate_bps: self.packet_loss(bits), uniforms)
 
-    def require_fit(self, rate: Rate, packet_bits: int) -> None:
+    def require_fit(self, packet_bits: int) -> None:
         if self.packet_loss(packet_bits) > 1 - _LEAST_CHANCE:
             raise ValueError(
                 f"bit_error_rate = {self.bit_error_rate:g}: fewer than {_LEAST_CHANCE:.1%} of packets of "

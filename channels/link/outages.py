@@ -1,12 +1,10 @@
 """A link that is out at times: the rate behind it goes on in time, but carries nothing meanwhile.
 
-A packet on the air waits out the outage and goes on. Scheduled outages come from the configuration, random ones last
-exponential times.
+A packet on the air waits out the outage and goes on. Outages last exponential times.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import count
@@ -15,15 +13,25 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import ConstantRate, Curve, Fade, Position, Rate, WrappedCurve
-from channels.on_off import MOST_CHANGES, MOST_IDLE_CHANGES, SHORTEST_S, Window, exponential_windows, require_in_order
+from channels.link.rates import ConstantRate, Curve, Position, Rate, WrappedCurve
+from channels.on_off import MOST_CHANGES, MOST_IDLE_CHANGES, SHORTEST_S, Window, exponential_windows
 from channels.uniforms import Uniforms
 
 
-class _Interrupted(Rate):
-    """Another rate, with holes."""
+class RandomOutages(Rate):
+    """Another rate, up and out for exponential times, up at 0 s."""
 
+    kind: Literal["random_outages"] = "random_outages"
     rate: Rate = Field(ConstantRate(), description="The rate between outages; it must depend on time alone.")
+    mean_up_s: float = Field(
+        60.0,
+        ge=SHORTEST_S,
+        allow_inf_nan=False,
+        description="Mean time between two outages, seconds; at least 1 ms: what is faster is a lower rate.",
+    )
+    mean_out_s: float = Field(
+        2.0, ge=SHORTEST_S, allow_inf_nan=False, description="Mean length of an outage, seconds; at least 1 ms."
+    )
 
     @model_validator(mode="after")
     def _of_time_alone(self) -> Self:
@@ -36,51 +44,14 @@ class _Interrupted(Rate):
         return self.rate.fastest_bps
 
     @property
-    def fading(self) -> bool:
-        return self.rate.fading
-
-    @property
     def begins(self) -> str:
         return self.rate.begins
 
     def curve(self, uniforms: Uniforms) -> Curve:
         return InterruptedCurve(self.rate.curve(uniforms.under(0)), self.outages(uniforms.under(1)))
 
-    @abstractmethod
     def outages(self, uniforms: Uniforms) -> Iterator[Window]:
         """The outages in order, (start_s, end_s) with start_s < end_s, apart from each other."""
-
-
-class ScheduledOutages(_Interrupted):
-    """Out at given times."""
-
-    kind: Literal["scheduled_outages"] = "scheduled_outages"
-    outages_s: tuple[Window, ...] = Field((), description="Pairs (start_s, end_s), in order and apart.")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        require_in_order("outages_s", self.outages_s)
-        return self
-
-    def outages(self, uniforms: Uniforms) -> Iterator[Window]:
-        return iter(self.outages_s)
-
-
-class RandomOutages(_Interrupted):
-    """Up and out for exponential times, up at 0 s."""
-
-    kind: Literal["random_outages"] = "random_outages"
-    mean_up_s: float = Field(
-        60.0,
-        ge=SHORTEST_S,
-        allow_inf_nan=False,
-        description="Mean time between two outages, seconds; at least 1 ms: what is faster is a lower rate.",
-    )
-    mean_out_s: float = Field(
-        2.0, ge=SHORTEST_S, allow_inf_nan=False, description="Mean length of an outage, seconds; at least 1 ms."
-    )
-
-    def outages(self, uniforms: Uniforms) -> Iterator[Window]:
         windows = exponential_windows(self.mean_up_s, self.mean_out_s, uniforms)
         return ((start_s, end_s) for start_s, end_s in windows if start_s < end_s)
 
@@ -127,15 +98,6 @@ class InterruptedCurve(WrappedCurve):
                 return ready_s
             position = Position(max(position.time_s, end_s), 0.0, position.message)
         return self._curve.ready_s(position, bits)
-
-    def fades(self, t0_s: float, t1_s: float) -> Iterator[Fade]:
-        at_s = t0_s
-        for start_s, end_s in self._from(t0_s):
-            if start_s >= t1_s:
-                break
-            yield from self._curve.fades(at_s, start_s)
-            at_s = max(at_s, end_s)
-        yield from self._curve.fades(at_s, t1_s)
 
     def forget(self, before_s: float) -> None:
         self._curve.forget(before_s)

@@ -8,7 +8,7 @@ many bits a busy link carries between two instants, and where it stands after a 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from math import inf
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
@@ -32,15 +32,6 @@ Start = Annotated[
 """The type of `start_s`, which recordings have."""
 ROUNDING_S = 1e-9
 """By how much a user's curve may err."""
-
-
-class Fade(NamedTuple):
-    """A stretch of time over which the channel behind a link is one Gaussian channel."""
-
-    uses: float
-    """Its real channel uses: twice bandwidth times duration, as a complex symbol is two."""
-    snr: float
-    """Its signal-to-noise ratio, as a factor."""
 
 
 class Position(NamedTuple):
@@ -105,10 +96,6 @@ class Curve(ABC):
         """The same service where each packet takes `overhead_s` of airtime before its first payload bit."""
         return _WithOverhead(self, overhead_s)
 
-    def fades(self, t0_s: float, t1_s: float) -> Iterable[Fade]:
-        """The channel between two instants, both of them past or now; here nothing, as most rates know of none."""
-        return ()
-
     def forget(self, before_s: float) -> None:  # noqa: B027 - most curves remember nothing
         """No question will concern an instant before this one any more: what is known of it may go."""
 
@@ -136,11 +123,6 @@ class Rate(Choice, family=True):
     def mean_bps(self) -> float | None:
         """The mean in time, bits per second; None where the kind does not state it."""
         return None
-
-    @property
-    def fading(self) -> bool:
-        """Whether its curve gives the `fades` behind the rate, for a loss to follow."""
-        return False
 
     @property
     def begins_at_once(self) -> bool:
@@ -193,9 +175,6 @@ class WrappedCurve(Curve):
 
     def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
         return self._curve.idle(position, now_s, message)
-
-    def fades(self, t0_s: float, t1_s: float) -> Iterable[Fade]:
-        return self._curve.fades(t0_s, t1_s)
 
     def forget(self, before_s: float) -> None:
         self._curve.forget(before_s)

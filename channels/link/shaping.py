@@ -1,12 +1,11 @@
-"""Rates that remember what was sent: a token bucket, and a duty cycle that answers airtime with silence, LoRa's too.
+"""Rates that remember what was sent: a token bucket, and LoRa, whose duty cycle answers airtime with silence.
 
-In all of them the position's credit is 0 for a link that has long been idle; after it has sent, minus what it still
+In both of them the position's credit is 0 for a link that has long been idle; after it has sent, minus what it still
 owes.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from math import ceil, inf
 from typing import ClassVar, Final, Literal, Self
 
@@ -43,44 +42,9 @@ class TokenBucket(Rate):
         return _BucketCurve(self)
 
 
-class Rationed(Rate):
-    """A rate whose sender keeps a duty cycle: after an airtime a it is silent for a (1/d - 1)."""
-
-    time_alone: ClassVar[bool] = False
-    duty: float = Field(0.01, gt=0, le=1, description="Most of the time that may be airtime, 0 to 1 (EU868: 0.01).")
-
-    @property
-    def begins_at_once(self) -> bool:
-        return self.duty == 1
-
-    @property
-    @abstractmethod
-    def fastest_bps(self) -> float: ...
-
-    @abstractmethod
-    def airtime_s(self, bits: float) -> float:
-        """How long a packet of so many bits, header included, is on the air."""
-
-    def curve(self, uniforms: Uniforms) -> Curve:
-        return _DutyCurve(self)
-
-
-class DutyCycle(Rationed):
-    """After an airtime a, silence of a (1/d - 1), as devices keep under ETSI EN 300 220."""
-
-    kind: Literal["duty_cycle"] = "duty_cycle"
-    bps: float = Field(5_470.0, gt=0, allow_inf_nan=False, description="Rate on the air, bits per second.")
-
-    @property
-    def fastest_bps(self) -> float:
-        return self.bps
-
-    def airtime_s(self, bits: float) -> float:
-        return bits / self.bps
-
-
-class LoRa(Rationed):
-    """Frames of LoRa, each with its preamble and header, under a duty cycle.
+class LoRa(Rate):
+    """Frames of LoRa, each with its preamble and header, under a duty cycle: after an airtime a the sender is silent
+    for a (1/d - 1).
 
     Time on air by Semtech's formula (SX1276 data sheet, 4.1.1.7; AN1200.13), explicit header: a symbol lasts 2^SF / W;
     there are P + 4.25 symbols of preamble, 8 that hold the header and the first bits, and a block of 4 + C symbols for
@@ -88,6 +52,8 @@ class LoRa(Rationed):
     """
 
     kind: Literal["lora"] = "lora"
+    time_alone: ClassVar[bool] = False
+    duty: float = Field(0.01, gt=0, le=1, description="Most of the time that may be airtime, 0 to 1 (EU868: 0.01).")
     spreading_factor: int = Field(7, ge=7, le=12, description="Spreading factor SF, 7 to 12.")
     bandwidth_hz: float = Field(125_000.0, ge=7_800, le=500_000, description="Bandwidth W, Hz.")
     coding_rate: int = Field(1, ge=1, le=4, description="Check bits C on each 4 bits, 1 to 4 (LoRaWAN: 1).")
@@ -95,10 +61,18 @@ class LoRa(Rationed):
     crc: bool = Field(True, description="Whether 16 check bits end the payload: those of LoRaWAN do up, and not down.")
 
     @property
+    def begins_at_once(self) -> bool:
+        return self.duty == 1
+
+    @property
     def fastest_bps(self) -> float:
         return self._block_bits / (self._block_symbols * self._symbol_s)
 
+    def curve(self, uniforms: Uniforms) -> Curve:
+        return _DutyCurve(self)
+
     def airtime_s(self, bits: float) -> float:
+        """How long a packet of so many bits, header included, is on the air."""
         beyond_bits = 8 * ceil(bits / 8) - 4 * self.spreading_factor + 28 + 16 * self.crc
         blocks = max(0, ceil(beyond_bits / self._block_bits))
         return (self.preamble_symbols + 4.25 + 8 + blocks * self._block_symbols) * self._symbol_s
@@ -148,14 +122,9 @@ class _BucketCurve(Curve):
 class _DutyCurve(Curve):
     """Credit: minus the seconds of silence that are owed."""
 
-    def __init__(self, rate: Rationed, overhead_s: float = 0.0) -> None:
+    def __init__(self, rate: LoRa) -> None:
         self._rate = rate
-        self._overhead_s = overhead_s
         self._owed = 1 / rate.duty - 1
-
-    def with_overhead(self, overhead_s: float) -> Curve:
-        """It is airtime too, and is owed for."""
-        return _DutyCurve(self._rate, self._overhead_s + overhead_s)
 
     def served_bits(self, t0_s: float, t1_s: float) -> float:
         """The long-run share of the rate: how it falls into airtime and silence depends on the packets."""
@@ -165,7 +134,7 @@ class _DutyCurve(Curve):
         return position.time_s - position.credit_bits
 
     def finish(self, position: Position, bits: float) -> Position:
-        airtime_s = self._overhead_s + self._rate.airtime_s(bits)
+        airtime_s = self._rate.airtime_s(bits)
         return Position(self.ready_s(position, bits) + airtime_s, -airtime_s * self._owed, position.message)
 
     def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:

@@ -11,11 +11,9 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from heapq import heappop, heappush
 from math import inf
-from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
-from pydantic import Field, model_validator
-
-from channels.link.rates import ROUNDING_S, Curve, Fade, MessageIndex, Position, Rate, WrappedCurve
+from channels.link.rates import ROUNDING_S, Curve, MessageIndex, Position, Rate
 from channels.uniforms import Uniforms
 from kinds import Choice
 
@@ -124,15 +122,10 @@ class Sharing(Choice, family=True):
     in_slots: ClassVar[bool] = False
     """Whether it gives out the slots of a rate that has them."""
     alone: ClassVar[bool] = True
-    """Whether a packet is on its sender's air alone, from its first bit to its last: its airtime is known, and a gate
-    may hold it back."""
+    """Whether a packet is on its sender's air alone, from its first bit to its last: a gate may hold it back."""
 
     def check(self, devices: int, rate: Rate) -> None:
         """Raises ValueError where it does not suit a cell of so many devices on a link of this rate."""
-
-    def curve(self, curve: Curve, device: int) -> Curve:
-        """What a device with a transmitter of its own has of the link's curve."""
-        return curve
 
     @abstractmethod
     def opener(self, uniforms: Uniforms) -> Opener:
@@ -179,58 +172,6 @@ class Own(Sharing):
 
     def opener(self, uniforms: Uniforms) -> Opener:
         return FifoTransmitter
-
-
-class Bands(Sharing):
-    """Frequency division: each device has a band of its own, a fixed share of the rate, with its own fades and losses;
-    what one leaves unused no other gets. The signal-to-noise ratio in a band is that of the whole."""
-
-    kind: Literal["bands"] = "bands"
-    first_come: ClassVar[bool] = True
-    transmitter_per_device: ClassVar[bool] = True
-    by_time: ClassVar[bool] = True
-    shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
-        (1.0,),
-        min_length=1,
-        description="of the rate, one for each device of the cell in the order of their numbers, together 1 at most; a "
-        "device whose channel is poorer by a factor has its share times that factor",
-    )
-
-    @model_validator(mode="after")
-    def _of_one_band(self) -> Self:
-        if sum(self.shares) > 1 + 1e-9:
-            raise ValueError(f"shares = {list(self.shares)}: must sum to 1 at most, not {sum(self.shares):g}")
-        return self
-
-    def check(self, devices: int, rate: Rate) -> None:
-        if len(self.shares) != devices:
-            raise ValueError(f"shares: must be {devices}, one for each device of the cell, not {len(self.shares)}")
-
-    def curve(self, curve: Curve, device: int) -> Curve:
-        return _Band(curve, self.shares[device])
-
-    def opener(self, uniforms: Uniforms) -> Opener:
-        return FifoTransmitter
-
-
-class _Band(WrappedCurve):
-    """A share of another curve, of a rate of time alone: a bit takes as long as 1 / share bits of the whole."""
-
-    def __init__(self, curve: Curve, share: float) -> None:
-        super().__init__(curve)
-        self._share = share
-
-    def served_bits(self, t0_s: float, t1_s: float) -> float:
-        return self._share * super().served_bits(t0_s, t1_s)
-
-    def finish(self, position: Position, bits: float) -> Position:
-        return super().finish(position, bits / self._share)
-
-    def ready_s(self, position: Position, bits: float) -> float:
-        return super().ready_s(position, bits / self._share)
-
-    def fades(self, t0_s: float, t1_s: float) -> Iterable[Fade]:
-        return (Fade(self._share * fade.uses, fade.snr) for fade in super().fades(t0_s, t1_s))
 
 
 class FifoTransmitter(Transmitter[Q]):

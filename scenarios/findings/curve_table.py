@@ -1,5 +1,5 @@
 """The one table of a run: a row a scheme, a column a value of the axis, ranked, with marks in place of sentences.
-Schemes are ranked with those of the same setting: where temperature, link or failures vary, each has a group of rows.
+Schemes are ranked with those of the same setting: where temperature or link vary, each has a group of rows.
 Lossy schemes, limits and what left requests unanswered are not ranked."""
 
 from __future__ import annotations

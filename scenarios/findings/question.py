@@ -128,7 +128,7 @@ def without(rows: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
 
 
 def parts(table: pd.DataFrame, by: str | None, *, plain: bool = False) -> list[tuple[str, pd.DataFrame]]:
-    """The rows of each value of the column `by` in order, with its name: `failures random: `; one without a name where
+    """The rows of each value of the column `by` in order, with its name: `loss 0.1: `; one without a name where
     there is no such column. Where `plain`, the curves' own names need not repeat it. Without `by` classes of devices
     are kept apart: what they wait is not compared."""
     by = CLASS if by is None and CLASS in table.columns else by

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from math import exp, inf, log1p
+from math import exp, inf
 from statistics import NormalDist
 from typing import Annotated, ClassVar, Final, Literal, Self
 
@@ -49,32 +49,13 @@ class Fixed(Amount):
         return self.value
 
 
-class _Drawn(Amount):
-    """Drawn, and cut at `most`."""
-
-    most: float = Field(MOST, gt=0, le=MOST, description="what is above is cut to this")
-
-    @property
-    def greatest(self) -> float:
-        return self.most
-
-
-class Exponential(_Drawn):
-    """Exponential: short ones are common, whatever came before."""
-
-    kind: Literal["exponential"] = "exponential"
-    mean: float = Field(1.0, gt=0, le=MOST, description="mean, before the cut")
-
-    def at(self, uniform: float) -> float:
-        return min(self.most, -log1p(-uniform) * self.mean)
-
-
-class LogNormal(_Drawn):
-    """Log-normal: as lengths of prompts and pauses of people are, a few of them long."""
+class LogNormal(Amount):
+    """Log-normal, cut at `most`: as lengths of prompts and pauses of people are, a few of them long."""
 
     kind: Literal["log_normal"] = "log_normal"
     median: float = Field(1.0, gt=0, le=MOST, description="median")
     sigma: float = Field(1.0, ge=0, le=5, description="standard deviation of the natural logarithm")
+    most: float = Field(MOST, gt=0, le=MOST, description="what is above is cut to this")
 
     @model_validator(mode="after")
     def _is_below(self) -> Self:
@@ -85,6 +66,10 @@ class LogNormal(_Drawn):
     def at(self, uniform: float) -> float:
         deviates = NormalDist().inv_cdf(uniform) if uniform else -inf
         return min(self.most, self.median * exp(self.sigma * deviates)) if self.sigma else self.median
+
+    @property
+    def greatest(self) -> float:
+        return self.most
 
 
 def _of_number(value: object) -> object:

@@ -1,13 +1,13 @@
-"""The cloud as a user describes it: servers, how jobs reach them, how they share passes, memory, and failures."""
+"""The cloud as a user describes it: servers, how jobs reach them, how they share passes, and memory."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
 from math import inf
-from typing import Annotated, ClassVar, Literal, Protocol, Self
+from typing import Annotated, ClassVar, Literal, Protocol
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from kinds import Choice, ConfigError, Part, meant, named
 from kinds.mistakes import is_number, not_negative
@@ -17,7 +17,6 @@ from models.latency.latency import LONGEST_S, Footprint, Latency
 from models.latency.profile import Profile
 from models.latency.roofline import Roofline
 from models.power import POWER_NEEDED, POWERS, PRICES, Power, PriceName
-from simulator.cell.downtime import Downtime, NoDowntime
 from simulator.cell.scheme import Scheme
 from simulator.results.run_totals import Charged
 
@@ -136,7 +135,7 @@ class Affinity(Routing):
 
 
 class Admission(Choice, family=True):
-    """Whose keys and values a server's memory holds, where not all find room. A crash loses them either way."""
+    """Whose keys and values a server's memory holds, where not all find room."""
 
     preempts: ClassVar[bool]
     """Whether sessions that came later are thrown out; if not, each has room for its whole request or waits for it."""
@@ -224,9 +223,6 @@ class CloudConfig(Part):
         "of an 8B model in vLLM on a GPU of 80 GB; 0.3 to 7 GB as passes are short or long",
     )
     admission: Admission = Field(Preempt(), description="whose keys and values the memory holds")
-    failures: Downtime = Field(
-        NoDowntime(), description="when servers are down: a crash loses their pass and their caches"
-    )
     latency: Latency = Field(
         Roofline(size=SIZES["opt_13b"], device=DEVICES["a100_80gb_sxm"]), description="time of a verifier pass"
     )
@@ -314,11 +310,6 @@ class CloudConfig(Part):
         usd = self.usd_per_gpu_hour
         return None if usd is None else self.server_gpus * (PRICES[usd].usd if isinstance(usd, str) else usd)
 
-    @model_validator(mode="after")
-    def _failures_of_servers(self) -> Self:
-        self.failures.check_numbers("failures", "server", self.servers)
-        return self
-
     def server_tokens(self, drafts_here: bool) -> int | None:
         """Tokens that the memory of a server holds, None for no limit. Raises ValueError where the weights do not fit.
 
@@ -358,16 +349,13 @@ class CloudConfig(Part):
             )
         return tokens
 
-    def _reads_again(self, evicts: bool) -> bool:
-        """True if a text may have to be read again because its cache was lost."""
-        return (evicts and self.admission.preempts) or not isinstance(self.failures, NoDowntime)
-
     def check_clocks(self, scheme: Scheme, requests: int, prompt: int, output: int, *, evicts: bool) -> None:
         """Raises ConfigError where a clock that the scheme needs was measured on a device and not on a server, or knows
         nothing of a pass that there may be over its requests, so many at a time. `evicts`: whether sessions may be
         thrown out of the memory, if the admission does that."""
         text = request_tokens(prompt, output, scheme.drafts)
-        most = (min(self.batching.cap, requests), text if self._reads_again(evicts) else prompt + scheme.drafts, text)
+        reads_again = evicts and self.admission.preempts
+        most = (min(self.batching.cap, requests), text if reads_again else prompt + scheme.drafts, text)
         clocks = {"latency": self.latency} if scheme.protocol != "local" else {}
         if scheme.drafts_in_cloud:
             clocks["drafter_latency"] = self.drafter_latency

@@ -1,4 +1,4 @@
-"""When something is not there: servers that crash, devices that leave. A family of schedules, numbered by the thing."""
+"""When devices are away: a family of schedules, numbered by the device."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from kinds import Choice
 
 
 class Downtime(Choice, family=True):
-    """The times at which numbered things are away."""
+    """The times at which numbered devices are away."""
 
     @abstractmethod
     def times(self, number: int, uniforms: Uniforms) -> Iterator[Window]:
-        """The times (from_s, to_s) at which thing `number` is away, in order and apart; may go on for ever."""
+        """The times (from_s, to_s) at which device `number` is away, in order and apart; may go on for ever."""
 
-    def check_numbers(self, field: str, thing: str, count: int) -> None:
-        """Raises ValueError where the schedule names a thing that is not among 0 to count - 1."""
+    def check_numbers(self, count: int) -> None:
+        """Raises ValueError where the schedule names a device that is not among 0 to count - 1."""
 
 
 class NoDowntime(Downtime):
@@ -52,17 +52,17 @@ class ScheduledDowntime(Downtime):
     def times(self, number: int, uniforms: Uniforms) -> Iterator[Window]:
         return self._windows(number)
 
-    def check_numbers(self, field: str, thing: str, count: int) -> None:
+    def check_numbers(self, count: int) -> None:
         last = max((number for number, _, _ in self.away), default=0)
         if last >= count:
-            raise ValueError(f"{field}.away names {thing} {last}; the last one is {count - 1}")
+            raise ValueError(f"absences.away names device {last}; the last one is {count - 1}")
 
     def _windows(self, number: int) -> Iterator[Window]:
         return ((from_s, to_s) for which, from_s, to_s in self.away if which == number)
 
 
 class RandomDowntime(Downtime):
-    """Exponential times there and away, each thing by its own numbers."""
+    """Exponential times there and away, each device by its own numbers."""
 
     kind: Literal["random"] = "random"
     mean_there_s: float = Field(

@@ -106,7 +106,7 @@ class Workload(Choice, family=True):
 
     @model_validator(mode="after")
     def _absences_of_devices(self) -> Self:
-        self.absences.check_numbers("absences", "device", self.devices)
+        self.absences.check_numbers(self.devices)
         return self
 
     @model_validator(mode="after")

@@ -26,7 +26,7 @@ def link_answers(part: Choice) -> list[tuple[str, object]]:
         travel = part.process(uniforms)
         return [("delay_s", travel.delay_s(now_s, index)) for now_s, _, index in _packets()]
     assert isinstance(part, Loss)
-    losses = part.over(Rate.of("rayleigh").curve(uniforms.under(1)), uniforms.under(0))
+    losses = part.process(uniforms.under(0))
     return [("lost", losses.lost(now_s, bits, _RATE_BPS, index)) for now_s, bits, index in _packets()]
 
 

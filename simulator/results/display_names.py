@@ -46,7 +46,6 @@ NAMES: Final[dict[str, str]] = {
     "bernoulli": "independent",
     "gilbert_elliott": "in bursts",
     "bit_errors": "by bit errors, of a full packet",
-    "block_errors": "by block errors",
     "trace": "as recorded",
     "none": "none",
     # policies

@@ -142,7 +142,7 @@ _DECLARED: Final = (
         "block_efficiency",
         "output tokens / passes of the verifier that were run over a round or for a token, prompts apart (Leviathan et "
         "al., SpecTr): below accepted_length_tokens by tails that were cut, and by wasted passes, as for requests "
-        "that end before their verification result, rounds asked for again and crashes; 1 of the cloud alone",
+        "that end before their verification result and rounds asked for again; 1 of the cloud alone",
         lambda run: ratio(run.served_tokens, run.plant.round_passes),
     ),
     Metric(

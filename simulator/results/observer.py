@@ -63,8 +63,6 @@ class ServerPass(NamedTuple):
     """Whether each session is a prefill: some of its tokens are only read into the cache."""
     waited_since_s: Sequence[float]
     """When each session's job began to wait for this pass."""
-    lost: bool
-    """The server has crashed in it."""
 
 
 class Unserved(NamedTuple):

@@ -221,9 +221,9 @@ class _Builder:
         parts = [_pass_name(does, amount) for does, amount in names.items()]
         one = f" of round {rounds[0][2]}" if len(served.sessions) == len(rounds) == 1 else ""
         batch = f", batch of {len(served.sessions)}" if len(served.sessions) > 1 else ""
-        name = " and ".join(parts) + one + batch + (" (lost)" if served.lost else "")
+        name = " and ".join(parts) + one + batch
         args: dict[str, Value] = {"batch": len(served.sessions), "sessions": sessions}
-        ran = Slice(name, ticks(served.began_s), ticks(served.ended_s), args, "lost" if served.lost else "cloud")
+        ran = Slice(name, ticks(served.began_s), ticks(served.ended_s), args, "cloud")
         for each in rounds:
             self._passes[each].append(ran)
         return ran

@@ -8,10 +8,8 @@ from typing import Final, Literal, NamedTuple
 
 from channels.link.link_config import LinkConfig
 from channels.link.shaping import TokenBucket
-from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell, memory_holds_all
-from simulator.cell.downtime import NoDowntime, ScheduledDowntime
 from simulator.cell.scheme import Scheme
 from simulator.protocols import PROTOCOLS, lacking
 from simulator.protocols.machine import Need
@@ -55,20 +53,6 @@ SHAPED: Final = NetAddresses("10.77.0.1", "10.77.0.2", "10.77.0.3")
 """The interfaces that are shaped."""
 FREE: Final = NetAddresses("10.78.0.1", "10.78.0.2", "10.78.0.3")
 """The interfaces for what takes no capacity in the cell: acknowledgements of `ack_bits` 0."""
-
-
-def cloud_downtimes(cell: Cell) -> list[tuple[float, float]]:
-    """From when to when the cell's cloud is down, seconds since the run's zero: its process is killed, and restarted.
-    Raises ConfigError where that cloud cannot go on as before."""
-    times = [*cell.cloud.failures.times(0, Uniforms.of(cell.seed, "cloud failures"))]
-    scheme, kind, problem = cell.scheme, cell.cloud.failures.kind, ""
-    if isinstance(scheme, DraftScheme) and scheme.families.reply.edge_corrects:
-        problem = "its edge corrects by p, whose last bits differ where a text is read again at once"
-    elif isinstance(scheme, DraftScheme) and scheme.cloud_first:
-        problem = "a cloud that restarts is not told whether the edge drafts by then (scheme.cloud_first)"
-    if times and problem:
-        raise ConfigError(f"cloud.failures = {kind} (scheme {scheme.kind}): must be none: {problem}")
-    return times
 
 
 def link(cell: Cell, direction: Direction) -> LinkConfig:
@@ -136,10 +120,6 @@ def _of_cloud(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "cloud.drafts_per_pass", cloud.drafts_per_pass, "1: its models make a draft a pass"
     if cloud.token_budget is not None:
         yield "cloud.token_budget", cloud.token_budget, "null: a pass is not cut"
-    if not isinstance(cloud.failures, NoDowntime | ScheduledDowntime):
-        yield "cloud.failures", cloud.failures.kind, "none, or scheduled: the process is killed and restarted"
-    elif any(to_s == inf for _, to_s in cloud.failures.times(0, Uniforms.of(0, ""))):
-        yield "cloud.failures", cloud.failures.kind, "a cloud that comes back"
 
 
 def _of_scheme(scheme: Scheme) -> Iterator[tuple[str, object, str]]:

@@ -30,7 +30,7 @@ from simulator.results.study_columns import CLOCK_WITHIN
 from simulator.run import CellResult, memory_for
 from simulator.testbed.journal import CloudRestarted, Journal, journal_path
 from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces
-from simulator.testbed.plan import CELL, DIRECTIONS, INDEPENDENT, Side, check, cloud_downtimes, filled_s, link
+from simulator.testbed.plan import CELL, DIRECTIONS, INDEPENDENT, Side, check, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, TIME, TIMED, ControlLines
 from simulator.testbed.remote.edge_gateway import CLOCK
 from simulator.testbed.remote.remote_edge import taken
@@ -70,6 +70,7 @@ def real(
     independent: bool = False,
     edge: RemoteEdge | None = None,
     timings: Sequence[PassTiming] = (),
+    cloud_down: Sequence[tuple[float, float]] = (),
 ) -> CellResult:
     """Runs a cell as real processes on this machine, and answers the tables that `simulate` would.
 
@@ -78,12 +79,13 @@ def real(
     noted. `independent`: losses, delays and rates are drawn by the relay's own random numbers, which no seed tells, and
     no sender hears of when a packet has left: its timers run from when it has handed the packet to the kernel. `edge`:
     the machine of the devices, in place of this one; `summary` says then how well its clock was known (CLOCK_WITHIN).
-    `timings`: the first is made just before the run, the second just after, by the run's own processes.
+    `timings`: the first is made just before the run, the second just after, by the run's own processes. `cloud_down`:
+    from when to when the cloud's process is killed, seconds since the run's zero. A scheme whose edge corrects by p, or
+    whose cloud starts, cannot go on as before after that.
 
     Raises ConfigError, one line, for a cell that cannot be run so and on a machine that does not permit it.
     """
     check(cell)
-    downtimes = cloud_downtimes(cell)
     if edge is not None:
         edge.identity.tls(serves=False)
         taken(cell.to_fields("json"))
@@ -94,7 +96,7 @@ def real(
         with _processes(folder, cell, edge) as run:
             for each in timings[:1]:
                 run.time_passes(each)
-            run.serve(downtimes)
+            run.serve(cloud_down)
             for each in timings[1:]:
                 run.time_passes(each)
         memory = memory_for(cell) if memory is None else memory

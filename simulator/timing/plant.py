@@ -149,8 +149,8 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     """The plant of a cell, at time 0."""
     env = EventLoop()
     spells = Uniforms.of(cell.seed, "spells")
-    streams, names = _cloud_uniforms(cell), cell.class_names
-    cloud = Cloud(env, cell.cloud, cell.kv_tokens, *streams, spells, observer, names)
+    pass_times, names = Uniforms.of(cell.seed, "cloud passes"), cell.class_names
+    cloud = Cloud(env, cell.cloud, cell.kv_tokens, pass_times, spells, observer, names)
     decoder = Decoder(cell, memory)
     arrivals = RequestArrivals(env, cell, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None
@@ -197,11 +197,6 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     figures = power_figures(cell)
     stations = uplinks.built, downlinks.built, devices
     return Plant(env, cloud, *stations, arrivals, sharers, ways, connections, figures)
-
-
-def _cloud_uniforms(cell: Cell) -> tuple[Uniforms, Uniforms]:
-    """The random streams of failures, and of the time that passes take."""
-    return Uniforms.of(cell.seed, "cloud failures"), Uniforms.of(cell.seed, "cloud passes")
 
 
 def _open_exchange(

@@ -1,4 +1,4 @@
-"""Whether a run gets anywhere. A cell may be legal and never end: each attempt lost, each pass cut short by a crash.
+"""Whether a run gets anywhere. A cell may be legal and never end: each attempt lost, each device away.
 
 Progress is a request that ends, a token that reaches its device, or a packet that is acknowledged for the first time.
 A run that makes very many events without any is stopped, and what most of them came to is reported.
@@ -58,7 +58,6 @@ class Progress:
             yield link.lost, f"{link.name}.loss: {{:,}} packets lost"
             yield link.dropped, f"{link.name}.buffer_packets: {{:,}} packets dropped"
             yield link.delivered, f"{link.name}.arq: {{:,}} packets arrived, unheard of or once more,"
-        yield plant.cloud.crashes, "cloud.failures: {:,} crashes of servers"
         yield plant.arrivals.absences, "workload.absences: {:,} devices left"
 
     def _cause(self) -> str:

@@ -81,16 +81,16 @@ class DeviceSenders(dict[int, DeviceSender]):
     def _open(self, key: int) -> LinkTransmitter:
         config = self._config
         rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
-        curve = config.sharing.curve(config.curve(rate), key)
+        curve = config.curve(rate)
         curve.bound(f"{self._station.name}.rate", self._horizon_s)
         if self._places is not None:
             curve.place(self._places)
         transmitter = self._transmitters[key] = LinkTransmitter(
             curve=curve,
             server=self._opener(curve, self._station.clock.now),
-            loss=config.loss.over(curve, loss),
+            loss=config.loss.process(loss),
             delay=config.delay.process(delay),
-            ack_loss=config.arq.ack_loss.over(curve, ack),
+            ack_loss=config.arq.ack_loss.process(ack),
             timers=TimerJitter(config.arq.timer_jitter, timers),
             pauses=TimerJitter(config.arq.timer_jitter, pauses),
             serve=self.serve,

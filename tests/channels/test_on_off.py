@@ -33,16 +33,16 @@ def test_the_length_of_a_window_is_decided_by_its_number_alone(uniforms: Uniform
     assert [3 * (end - start) for start, end in short] == pytest.approx([end - start for start, end in long])
 
 
-def test_a_link_and_a_server_are_away_by_the_same_distribution(uniforms: Uniforms) -> None:
+def test_a_link_and_a_device_are_away_by_the_same_distribution(uniforms: Uniforms) -> None:
     outages = Rate.of({"kind": "random_outages", "mean_up_s": 5, "mean_out_s": 2}).outages(uniforms.under(3))
-    crashes = Downtime.of({"kind": "random", "mean_there_s": 5, "mean_away_s": 2}).times(3, uniforms)
-    assert list(islice(outages, 20)) == list(islice(crashes, 20))
+    absences = Downtime.of({"kind": "random", "mean_there_s": 5, "mean_away_s": 2}).times(3, uniforms)
+    assert list(islice(outages, 20)) == list(islice(absences, 20))
 
 
 @pytest.mark.parametrize("windows", [[], [(0, 1)], [(0, 1), (1.5, INF)], [(0.5, 0.6), (0.7, 0.8), (3, 4)]])
 def test_windows_in_order_and_apart_are_a_schedule(windows: list[Window], uniforms: Uniforms) -> None:
-    out = Rate.of({"kind": "scheduled_outages", "outages_s": windows})
-    assert list(out.outages(uniforms)) == windows
+    away = Downtime.of({"kind": "scheduled", "away": [(0, *window) for window in windows]})
+    assert list(away.times(0, uniforms)) == windows
 
 
 @pytest.mark.parametrize(

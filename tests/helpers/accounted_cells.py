@@ -102,15 +102,9 @@ CELLS: Final[dict[str, dict[str, Any]]] = {
         ),
         "uplink": link(8e3, 0.0131, 0.0613, 0.2),
     },
-    "crashes": {
+    "two servers": {
         "workload": asked(4),
-        "cloud": {
-            **ONE_BY_ONE,
-            "servers": 2,
-            "gpus": 3,
-            "charged": "held",
-            "failures": away((0, 0.2007, 0.3811), (0, 0.6103, 0.7009)),
-        },
+        "cloud": {**ONE_BY_ONE, "servers": 2, "gpus": 3, "charged": "held"},
     },
     "evictions": {
         "workload": asked(5, prompt_at_cloud=True, requests=1, output_tokens=24),

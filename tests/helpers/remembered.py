@@ -37,11 +37,10 @@ WAYS: dict[str, dict[str, object]] = {
 
 
 def made(way: str, bps: float = 1e5) -> Cell:
-    """A small cell that decodes this way, over links that lose and a cloud that crashes."""
+    """A small cell that decodes this way, over links that lose."""
     lossy = {"kind": "bernoulli", "probability": 0.3}
-    crashes = {"kind": "random", "mean_there_s": 0.4, "mean_away_s": 0.1}
     uplink, downlink = link(bps, loss=lossy, mtu_bits=400), link(1e6, loss=lossy)
-    cloud = {"batching": "none", "latency": {"kind": "constant", "per_pass_s": 0.02}, "failures": crashes}
+    cloud = {"batching": "none", "latency": {"kind": "constant", "per_pass_s": 0.02}}
     return cell(WAYS[way], workload=ASKED, uplink=uplink, downlink=downlink, cloud=cloud)
 
 

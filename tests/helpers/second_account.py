@@ -47,8 +47,6 @@ class Account:
         self.over_s = self.witness.plant.env.now
         self._listen_on()
         self.devices = [each for each in cell.classes for _ in range(each.count)]
-        away = getattr(cell.cloud.failures, "away", ())
-        self.crashes_s = [from_s for _, from_s, _ in away]
         self.requests = [seen for device in range(len(self.devices)) for seen in self._follow_device(device)]
         assert self.over_s == max(seen.finish_s for seen in self.requests)
 
@@ -95,7 +93,7 @@ class Account:
             seen = RequestSeen(device, number, arrival_s, end_tokens=end, most_tokens=work.output_tokens)
             limits = [(arrival_s + (work.deadline_s or inf), "timed_out")]
             limits += [(from_s, "abandoned") for from_s, _ in away if from_s > arrival_s]
-            saw = self.witness.airings, self.witness.passes, self.crashes_s
+            saw = self.witness.airings, self.witness.passes
             following = FollowingAhead if self.devices[device].scheme.protocol == "ahead" else Following
             follower = following(self.cell, self.devices[device], *saw, seen)
             follower.follow(max(free_s, arrival_s))

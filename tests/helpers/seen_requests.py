@@ -12,7 +12,7 @@ from functools import cached_property
 from math import inf, isnan, nan
 
 from slow_decoding import SlowRequest, SlowRound
-from slow_times import DOWNLINK, UPLINK, Stretch, Times, Transfer, Visit, visits
+from slow_times import DOWNLINK, UPLINK, Stretch, Times, Transfer, Visit
 from tables_pair import V
 
 from channels.link.link_config import LinkConfig
@@ -157,7 +157,6 @@ class Following:
     device: Equipped
     airings: Sequence[Airing]
     passes: Sequence[ServerPass]
-    crashes_s: Sequence[float]
     seen: RequestSeen
 
     def follow(self, start_s: float) -> None:
@@ -165,8 +164,7 @@ class Following:
         self._round(Stretch(1, "edge_queue_s", seen.arrival_s, start_s))
         self.decoding = SlowRequest(self.cell, seen.device, seen.number, self.device.scheme)
         key = (seen.device, seen.number)
-        own = [each for each in self.passes if key in each.sessions]
-        self.jobs = visits(own, self.crashes_s)
+        self.jobs = [each for each in self.passes if key in each.sessions]
         getattr(self, f"_{self.device.scheme.protocol}")(start_s)
 
     def _round(self, *stretches: Stretch) -> None:
@@ -189,8 +187,8 @@ class Following:
         return self.seen.prompt.delivered_s
 
     def _job(self, submitted_s: float) -> Visit:
-        passes = self.jobs[len(self.seen.jobs)] if len(self.seen.jobs) < len(self.jobs) else []
-        visit = Visit((self.seen.device, self.seen.number), submitted_s, passes, self.crashes_s)
+        served = next(iter(self.jobs[len(self.seen.jobs) :]), None)
+        visit = Visit((self.seen.device, self.seen.number), submitted_s, served)
         self.seen.jobs.append(visit)
         return visit
 

@@ -49,7 +49,7 @@ class Bench:
     def __init__(self, seed: int = 0, *, env: simpy.Environment | None = None, **fields: object) -> None:
         self.env = simpy.Environment() if env is None else env
         config = CloudConfig.model_validate({"latency": TICKS, **fields})
-        rng = (Uniforms.of(seed, purpose) for purpose in ("test", "passes", "spells"))
+        rng = (Uniforms.of(seed, purpose) for purpose in ("passes", "spells"))
         self.cloud = Cloud(self.env, config, config.server_tokens(drafts_here=False), *rng)
         self.visits: list[Visit] = []
 

@@ -25,8 +25,8 @@ class Lane:
         uniforms, config = link.uniforms, link.config
         self.turn = simpy.Resource(link.env)
         self.curve = config.curve(uniforms.under(key, 0))
-        self.loss = config.loss.over(self.curve, uniforms.under(key, 1))
-        self.ack_loss = config.arq.ack_loss.over(self.curve, uniforms.under(key, 3))
+        self.loss = config.loss.process(uniforms.under(key, 1))
+        self.ack_loss = config.arq.ack_loss.process(uniforms.under(key, 3))
         self.position = Position(0.0)
 
 

@@ -6,7 +6,7 @@ request did at an instant is then a question to a list.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import inf, isnan
@@ -107,42 +107,31 @@ class Transfer:
 
 @dataclass
 class Visit:
-    """A job of a session in the cloud, and the passes that it took part in."""
+    """A job of a session in the cloud, and the pass that served it, if one did."""
 
     session: tuple[int, int]
     submitted_s: float
-    passes: Sequence[ServerPass]
-    crashes_s: Iterable[float]
+    served: ServerPass | None
 
     @property
     def done_s(self) -> float:
-        """When its pass ended that no crash cut short; inf where none did."""
-        return next((each.ended_s for each in self.passes if each.ended_s not in self.crashes_s), inf)
+        """When its pass ended; inf where none did."""
+        return inf if self.served is None else self.served.ended_s
 
     def stretches(self, round_: int, state: str) -> list[Stretch]:
         """A pass that finds nothing cached reads the text, for the first time or again: a prefill."""
-        found, since_s = list[Stretch](), self.submitted_s
-        for each in self.passes:
-            _, cached = dict(zip(each.sessions, each.work, strict=True))[self.session]
-            found += [Stretch(round_, "cloud_queue_s", since_s, each.began_s)]
-            found += [Stretch(round_, state if cached else "prefill_s", each.began_s, each.ended_s)]
-            since_s = each.ended_s
-        return found if self.done_s < inf else [*found, Stretch(round_, "cloud_queue_s", since_s, inf)]
+        if (served := self.served) is None:
+            return [Stretch(round_, "cloud_queue_s", self.submitted_s, inf)]
+        _, cached = dict(zip(served.sessions, served.work, strict=True))[self.session]
+        return [
+            Stretch(round_, "cloud_queue_s", self.submitted_s, served.began_s),
+            Stretch(round_, state if cached else "prefill_s", served.began_s, served.ended_s),
+        ]
 
     def left_s(self, withdrawn_s: float) -> float:
         """When it was gone from the cloud, given when nobody wanted it any more: in a pass it stays to the end."""
-        under_way = [each.ended_s for each in self.passes if each.began_s <= withdrawn_s <= each.ended_s]
-        return min(self.done_s, *under_way, withdrawn_s) if not under_way else min(self.done_s, *under_way)
-
-
-def visits(passes: Sequence[ServerPass], crashes_s: Sequence[float]) -> list[list[ServerPass]]:
-    """The passes of one session, job by job: one that a crash cut short belongs to the next."""
-    jobs: list[list[ServerPass]] = [[]]
-    for each in passes:
-        jobs[-1].append(each)
-        if each.ended_s not in crashes_s:
-            jobs.append([])
-    return jobs
+        under_way = self.served is not None and self.served.began_s <= withdrawn_s <= self.served.ended_s
+        return self.done_s if under_way else min(self.done_s, withdrawn_s)
 
 
 @dataclass

@@ -22,13 +22,9 @@ SHORT = {"kind": "closed", "requests": 2, "prompt_tokens": 8}
 AHEAD = {"kind": "k_sqs", "depth": 2}
 
 
-def crashing(scheme: str = "k_sqs") -> Cell:
-    """Devices that wait no longer than 2 s for two servers that fail, one of them away for a while."""
-    cloud = {
-        "servers": 2,
-        "latency": {"kind": "constant", "per_pass_s": 0.05},
-        "failures": {"kind": "scheduled", "away": [(0, 0.4, 0.9), (1, 1.0, 1.5)]},
-    }
+def impatient(scheme: str = "k_sqs") -> Cell:
+    """Devices that wait no longer than 2 s for two servers."""
+    cloud = {"servers": 2, "latency": {"kind": "constant", "per_pass_s": 0.05}}
     asked = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "deadline_s": 2.0}
     return cell(scheme, workload=asked, cloud=cloud, uplink=LOSSY, downlink=LOSSY)
 
@@ -78,7 +74,7 @@ CELLS: dict[str, Cell] = {
     "ahead without losses": cell(AHEAD),
     "ahead in a queue": queued_ahead(),
     "corrections at the edge": busy("dssd"),
-    "crashes": crashing(),
+    "impatient": impatient(),
     "devices that leave": left(),
     "crowded": crowded(),
     "overtaking": overtaking(),

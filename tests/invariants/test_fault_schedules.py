@@ -89,7 +89,7 @@ def faulty_link(rng: Generator) -> dict[str, Any]:
         rng,
         constant,
         {"kind": "random_outages", "rate": {"kind": "constant", "bps": 3e4}, "mean_up_s": 1, "mean_out_s": 0.3},
-        {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 3e4}, "outages_s": ((0.1, 0.6), (1.0, 1.5))},
+        {"kind": "trace", "points": ((0, 3e4), (0.1, 0), (0.6, 3e4), (1.0, 0), (1.5, 3e4))},
         {"kind": "trace", "points": ((0, 2e4), (0.2, 0)), "period_s": 0.4},
     )
     losses = ("none", {"kind": "bernoulli", "probability": 0.3}, {"kind": "bernoulli", "probability": 0.5}, BURSTS)
@@ -115,26 +115,25 @@ def faulty_link(rng: Generator) -> dict[str, Any]:
     }
 
 
-def downtime(rng: Generator, things: int) -> Any:
+def absences(rng: Generator) -> Any:
+    """Of three devices."""
     return one_of(
         rng,
         "none",
         {"kind": "random", "mean_there_s": one_of(rng, 0.5, 3.0), "mean_away_s": 0.3},
-        {"kind": "scheduled", "away": [(int(rng.integers(things)), 0.2, 0.9), (0, 1.0, 1.1), (things - 1, 1.3, 1.4)]}
-        if things > 1
-        else {"kind": "scheduled", "away": [(0, 0.1, 0.4), (0, 0.5, 0.55)]},
+        {"kind": "scheduled", "away": [(int(rng.integers(3)), 0.2, 0.9), (0, 1.0, 1.1), (2, 1.3, 1.4)]},
     )
 
 
 def faulty(number: int) -> tuple[str, Cell]:
     """Schedule `number`: a scheme, and a small cell where much goes wrong."""
-    rng = np.random.default_rng((5, number))
+    rng = np.random.default_rng((8, number))
     scheme, servers = one_of(rng, *SCHEMES), one_of(rng, 1, 1, 2, 3)
     workload = ASKED | {
         "kind": one_of(rng, "closed", "poisson"),
         "requests": int(rng.integers(1, 4)),
         "deadline_s": one_of(rng, None, None, 0.3, 1.0, 3.0),
-        "absences": downtime(rng, 3),
+        "absences": absences(rng),
         "horizon_s": one_of(rng, 1.0, LONG_S, LONG_S, LONG_S),
     }
     workload |= {"rate_per_s": one_of(rng, 0.5, 5.0)} if workload["kind"] == "poisson" else {"think_s": 0.1}
@@ -145,7 +144,6 @@ def faulty(number: int) -> tuple[str, Cell]:
         "token_budget": one_of(rng, None, 3, 12),
         "kv_tokens": one_of(rng, None, 27, 40),
         "admission": ("preempt", "whole_request")[number % 2],
-        "failures": downtime(rng, servers),
         "latency": {"kind": "affine", "base_s": 0.01, "per_token_s": 0.001},
         "drafter_latency": {"kind": "constant", "per_pass_s": 0.002},
     }
@@ -245,7 +243,6 @@ def verify(number: int, seen: Counter[str]) -> None:
         assert all(device.station.present == 0 for device in plant.devices)
         plant.env.run(plant.env.now + HEARD_S)
         assert not any(pool.reservations.waiting or pool.reservations._reserved for pool in plant.cloud._pools)
-    seen["crash"] += plant.cloud.crashes
     seen["eviction"] += plant.cloud.evictions
     assert made.cloud.admission.preempts or not plant.cloud.evictions
     for way in plant.links:
@@ -275,7 +272,6 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 OUTCOMES = ("answered", "timed_out", "abandoned")
 FAULTS = (
-    "crash",
     "eviction",
     "lost",
     "dropped",
@@ -296,13 +292,13 @@ def test_random_fault_schedules(seen: Counter[str]) -> None:
 def test_a_thousand_random_fault_schedules(seen: Counter[str]) -> None:
     for number in range(1_000):
         verify(number, seen)
-    rarer = {"prefix": 25, "joined": 25, "eviction": 150}
+    rarer = {"prefix": 25, "joined": 25, "eviction": 75}
     assert all(seen[name] >= rarer.get(name, 200) for name in (*OUTCOMES, *FAULTS)), seen
     assert seen["in_flight"] > 0
 
 
 @pytest.mark.parametrize("scheme", [scheme for scheme in SCHEMES if scheme not in ("parts", *JOINING)])
-def test_half_the_packets_bursts_lost_acknowledgements_and_a_crash_change_no_token(scheme: str) -> None:
+def test_half_the_packets_bursts_and_lost_acknowledgements_change_no_token(scheme: str) -> None:
     """Downlink replies of the hosted schemes overtake each other here, and are put in order at the device."""
     half = {"kind": "bernoulli", "probability": 0.5}
     arq = {"kind": "selective_repeat", "timeout_s": 0.05, "ack_loss": half}
@@ -316,10 +312,8 @@ def test_half_the_packets_bursts_lost_acknowledgements_and_a_crash_change_no_tok
                 "servers": 2,
                 "routing": "affinity",
                 "latency": {"kind": "constant", "per_pass_s": 0.02},
-                "failures": {"kind": "scheduled", "away": [(0, 0.3, 2.0), (1, 0.5, 1.0), (0, 2.1, 2.2)]},
             },
         ),
         MEMORY,
     )
-    assert run.plant.cloud.crashes >= 2 or scheme == "edge_only"
     assert {(each.device, each.number): text(each) for each in run.requests} == quiet(scheme)

@@ -109,8 +109,8 @@ def test_a_run_takes_as_long_as_the_simulated_run_beside_it() -> None:
 def test_a_cloud_that_is_killed_and_begun_anew_changes_no_token(
     scheme: object, fields: dict[str, Any], tmp_path: Path
 ) -> None:
-    cell = of({"scheme": scheme, "cloud.failures": {"kind": "scheduled", "away": [[0, 0.15, 0.3]]}, **fields})
-    result = real(cell, journals=tmp_path / "journals")
+    cell = of({"scheme": scheme, **fields})
+    result = real(cell, journals=tmp_path / "journals", cloud_down=[(0.15, 0.3)])
     assert answers(tmp_path / "journals") == expected(cell)
     complete(cell, result.requests)
     clouds = [event for path in (tmp_path / "journals").glob("*.jsonl") for event in read(path)

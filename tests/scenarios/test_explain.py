@@ -68,7 +68,6 @@ def test_each_round_is_shown_with_what_became_of_it(name):
             record = each.spans.record
             if record.drafted and record.accepted < record.drafted and each.spans.answered:
                 assert "resampled instead" in flat or f"of the tree's {record.drafted:.0f} drafts" in flat
-            assert flat.count("the pass is lost") == sum(ran.lost for ran in each.passes)
 
 
 @pytest.mark.parametrize("name", CELLS)

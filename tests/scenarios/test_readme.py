@@ -112,7 +112,7 @@ def test_the_tour_runs_to_the_letter(done, tmp_path):
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PROGRAMS = ("own_trace", "recorded_losses", "own_pair", "fleet", "multi_spin", "arrivals", "python_use")
+PROGRAMS = ("own_trace", "recorded_losses", "own_pair", "fleet", "arrivals", "python_use")
 IMPORTED = {
     "own_sparsifier": "largest_gap", "own_quantizer": "none_lost", "own_policy": "while_sure", "own_loss": "radar",
     "markov_rate": "two_state", "pipesd": "pipesd",

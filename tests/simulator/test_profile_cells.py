@@ -76,7 +76,6 @@ def test_a_cell_whose_passes_may_leave_the_table_is_refused_before_it_runs(
     ("fields", "words"),
     [
         ({"edge.concurrency": 2, "workload": {"kind": "poisson", "devices": 3}}, "6 sequences, measured: 1 to 3"),
-        ({"cloud.failures": {"kind": "random"}}, "29 new tokens a sequence, measured: 1 to 28"),
         ({"cloud.admission": "preempt", "cloud.kv_tokens": 50}, "29 new tokens a sequence, measured: 1 to 28"),
     ],
 )

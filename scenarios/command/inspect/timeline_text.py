@@ -250,7 +250,6 @@ class _Story:
         shared = f", in a pass shared with {counted(others, 'other session')}" if others else ""
         lasted = self.duration(ran.ended_s - ran.began_s)
         text = f"{queued}server {ran.server} {does}: {counted(new, 'new token')} on {cached} cached, {lasted}{shared}"
-        text += "; the server crashes, and the pass is lost" if ran.lost else ""
         return StoryLine(ran.waited_since_s[place] if queued else ran.began_s, "cloud", text)
 
     def _resolved(self, each: RoundTimeline) -> str:

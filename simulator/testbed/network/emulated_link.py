@@ -131,9 +131,9 @@ class EmulatedLink:
         self.curve = config.curve(rate)
         self.curve.bound(f"{direction}.rate", cell.workload.horizon_s)
         self._server = None if by_kernel(config) else FifoTransmitter[RelayedPacket](self.curve, 0.0)
-        self._loss = config.loss.over(self.curve, loss)
+        self._loss = config.loss.process(loss)
         self._delay = config.delay.process(delay)
-        self._ack_loss = config.arq.ack_loss.over(self.curve, ack)
+        self._ack_loss = config.arq.ack_loss.process(ack)
         self._acks_lost: set[PacketIndex] = set()
         """Packets that arrive, and whose free acknowledgement does not."""
 

@@ -40,7 +40,7 @@ class ClassUse:
                 self.round_passes[self._classes[share.job.session[0]]] += share.verifies
 
     def end(self, server: Server, pass_s: float) -> None:
-        """A server's pass has ended, or been lost, after so many seconds."""
+        """A server's pass has ended after so many seconds."""
         for name, part in self._running.pop(server, {}).items():
             self._served_s[name] += part * pass_s
 

@@ -1,11 +1,11 @@
-"""The cloud in time: jobs are routed to pools, free servers run passes, crashes lose them.
+"""The cloud in time: jobs are routed to pools, free servers run passes.
 
 A free server never waits beside a job that it may take (I5); a batching window is the one exception, and has its end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import simpy
@@ -22,11 +22,9 @@ from simulator.timing.cloud.server_pass_times import PassTimes
 from simulator.timing.cloud.server_pool import Server, ServerPool
 from simulator.timing.event_loop import later
 
-Process = Generator[simpy.Event, object, None]
-
 
 class Cloud:
-    """Serves jobs. Callbacks carry them; the only processes are those of servers that may fail.
+    """Serves jobs; callbacks carry them.
 
     `kv_tokens`: what a server's memory holds, None for no limit. `classes`: the class of each device, where there are
     any.
@@ -37,7 +35,6 @@ class Cloud:
         env: simpy.Environment,
         config: CloudConfig,
         kv_tokens: int | None,
-        failure_uniforms: Uniforms,
         pass_uniforms: Uniforms,
         spell_uniforms: Uniforms,
         observer: Observer | None = None,
@@ -48,9 +45,7 @@ class Cloud:
         self.station = Station(env, "cloud", config.servers)
         self.passes = 0
         self.round_passes = 0
-        """Shares of passes that verify a round, or bring a session to its next token; not those that only read.
-        One that a crash cuts short counts."""
-        self.crashes = 0
+        """Shares of passes that verify a round, or bring a session to its next token; not those that only read."""
         self._config = config
         self._times = PassTimes(config, pass_uniforms, spell_uniforms)
         self._pooled = config.routing.pooled
@@ -59,17 +54,15 @@ class Cloud:
         self.class_use = ClassUse(classes, self._times)
         self._homes: dict[SessionKey, ServerPool] = {}
         """Where a session's jobs go, unless there is one pool for all."""
-        self._stranded: dict[Job, None] = {}
         self._over: set[SessionKey] = set()
         self._servers = [Server(number) for number in range(config.servers)]
         step = config.servers if self._pooled else 1
         groups = [self._servers[first : first + step] for first in range(0, len(self._servers), step)]
         self._pools = [self._pool(group, kv_tokens) for group in groups]
-        self._start_failures(failure_uniforms)
 
     @property
     def service_s(self) -> float:
-        """Server-seconds of passes so far, those lost or under way included."""
+        """Server-seconds of passes so far, those under way included."""
         return self._served_s + sum(self.env.now - server.since_s for server in self._servers if server.busy)
 
     @property
@@ -89,10 +82,7 @@ class Cloud:
     def withdraw(self, job: Job) -> None:
         """The job is no longer wanted. In a pass, it runs to the pass's end, unreported."""
         job.withdrawn = True
-        if job in self._stranded:
-            del self._stranded[job]
-            self._leave(job)
-        elif (pool := self._pool_of(job.session)) and pool.remove(job):
+        if (pool := self._pool_of(job.session)) and pool.remove(job):
             self._leave(job)
             self._dispatch(pool)  # what waited behind it may be admissible, or have a window of its own
 
@@ -139,19 +129,14 @@ class Cloud:
 
     def _route(self, job: Job) -> None:
         pool = self._pools[0] if self._pooled else self._choose(job.session)
-        if pool is None or not pool.servers_up:
-            self._stranded[job] = None
-        elif pool.add(job):
+        if pool.add(job):
             self._dispatch(pool)
 
-    def _choose(self, session: SessionKey) -> ServerPool | None:
-        """The pool for a session's job among those that are up, if any is."""
-        pools = [pool for pool in self._pools if pool.servers_up]
-        if not pools:
-            return None
+    def _choose(self, session: SessionKey) -> ServerPool:
+        """The pool for a session's job."""
         home = self._homes.get(session)
-        if home is None or not home.servers_up:
-            home = self._homes[session] = min(pools, key=lambda pool: pool.load)
+        if home is None:
+            home = self._homes[session] = min(self._pools, key=lambda pool: pool.load)
         return home
 
     def _dispatch(self, pool: ServerPool) -> None:
@@ -173,7 +158,6 @@ class Cloud:
             assert pool.may_wait, "I5: an empty pool does not admit its first job"
             return False
         server.since_s = self.env.now
-        server.version += 1
         self.passes += 1
         duration_s = self._times.of_s(server.shares)
         self.class_use.begin(server)
@@ -186,13 +170,11 @@ class Cloud:
             job.passes += 1
             self.round_passes += share.verifies
             job.report(share.state)
-        later(self.env, duration_s, partial(self._finish, pool, server, server.version))
+        later(self.env, duration_s, partial(self._finish, pool, server))
         return True
 
-    def _finish(self, pool: ServerPool, server: Server, version: int, _: simpy.Event) -> None:
-        if version != server.version:
-            return
-        self._end_pass(server, lost=False)
+    def _finish(self, pool: ServerPool, server: Server, _: simpy.Event) -> None:
+        self._end_pass(server)
         shares = pool.end(server)
         cut = []
         for share in shares:
@@ -216,15 +198,15 @@ class Cloud:
             idle = pool.free() and pool.ready_s() <= self.env.now
             assert not idle or pool.may_wait, "I5: a server idles beside a job"
 
-    def _end_pass(self, server: Server, *, lost: bool) -> None:
-        """A pass has ended, or been lost."""
+    def _end_pass(self, server: Server) -> None:
+        """Adds up a pass that has ended, and reports it."""
         now_s = self.env.now
         self._served_s += now_s - server.since_s
         self.class_use.end(server, now_s - server.since_s)
         for share in server.shares:
             share.job.serve_s += now_s - server.since_s
         began_s, server.since_s = server.since_s, now_s
-        if self._observer is not None and server.shares:
+        if self._observer is not None:
             shares = server.shares
             self._observer.on_pass(
                 ServerPass(
@@ -235,7 +217,6 @@ class Cloud:
                     work=[(share.new_tokens, share.cached_tokens) for share in shares],
                     reads=[share.state == "prefill" for share in shares],
                     waited_since_s=[share.job.waits_since_s for share in shares],
-                    lost=lost,
                 )
             )
 
@@ -255,41 +236,3 @@ class Cloud:
         self.station.interrupt(job.visit)
         job.waits_since_s = self.env.now
         job.report("queue")
-
-    def _start_failures(self, uniforms: Uniforms) -> None:
-        for pool in self._pools:
-            for server in pool.servers:
-                times = self._config.failures.times(server.number, uniforms)
-                self.env.process(self._fail(server, pool, times))
-
-    def _fail(self, server: Server, pool: ServerPool, times: Iterator[tuple[float, float]]) -> Process:
-        for from_s, to_s in times:
-            yield self.env.timeout(max(0.0, from_s - self.env.now))
-            self._crash(server, pool)
-            yield self.env.timeout(max(0.0, to_s - self.env.now))
-            pool.restore(server)
-            for job in list(self._stranded):
-                del self._stranded[job]
-                self._route(job)
-            self._dispatch(pool)
-
-    def _crash(self, server: Server, pool: ServerPool) -> None:
-        """The pass is lost, the caches are too where they are the server's own, and its jobs go elsewhere."""
-        self.crashes += 1
-        if server.busy:
-            self._end_pass(server, lost=True)
-        shares = pool.fail(server)
-        moving = []
-        for share in shares:
-            pool.kv.forget(share.job.session)
-            self._free_if_over(pool, share.job.session)
-            if share.job.withdrawn:
-                self._leave(share.job)
-            else:
-                self._wait_again(share.job)
-                moving.append(share.job)
-        if not self._pooled:
-            pool.clear()
-        for job in (*moving, *(() if pool.servers_up else list(pool.drain()))):
-            self._route(job)
-        self._dispatch(pool)  # what was admitted for those that are over

@@ -50,7 +50,7 @@ class Job:
     queue_s: float = 0.0
     """How long it has waited, until its latest pass began."""
     serve_s: float = 0.0
-    """How long it was in passes that have ended, or were lost."""
+    """How long it was in passes that have ended."""
     withdrawn: bool = False
 
 

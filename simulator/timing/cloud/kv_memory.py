@@ -137,13 +137,6 @@ class KvMemory:
             self._total += self._blocks(kept)
             self.keep(to)
 
-    def clear(self) -> None:
-        """Loses everything, and nobody is here any more."""
-        self._arrived.clear()
-        self._held.clear()
-        self._kept.clear()
-        self._total = self._kept_tokens = self._whole_tokens = 0
-
     def _let_go(self, session: SessionKey) -> None:
         self._whole_tokens -= self._arrived.pop(session, (0, 0))[1]
 

@@ -72,18 +72,6 @@ class KvReservations:
         """The session gives up its reservation."""
         self._taken_tokens -= self._reserved.pop(session, 0)
 
-    def clear(self) -> None:
-        """All reservations are lost; who waits goes on waiting."""
-        self._reserved.clear()
-        self._taken_tokens = 0
-
-    def drain(self) -> Iterator[Job]:
-        """Empties the line."""
-        while self._waiting:
-            job = next(iter(self._waiting))
-            del self._waiting[job]
-            yield job
-
     def _next(self) -> Job:
         return min(self._waiting, key=self._order.rank) if self._order.ranks else next(iter(self._waiting))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from heapq import heappop, heappush
 from itertools import chain
 
@@ -13,7 +13,7 @@ from simulator.timing.cloud.kv_reservations import KvReservations
 
 
 class Server:
-    """One GPU: the pass it runs, if any, and whether it is up. `version` changes with every pass and crash.
+    """One GPU: the pass it runs, if any.
 
     A pass ends in two steps. First its `shares` are taken back and their owners called, who may submit the next job at
     once; the server is still `busy` then. Only after that is it released, and what they submitted may share its next
@@ -22,11 +22,9 @@ class Server:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.up = True
         self.busy = False
         self.shares: list[Share] = []
         self.since_s = 0.0
-        self.version = 0
 
 
 class ServerPool:
@@ -60,7 +58,6 @@ class ServerPool:
         self.prefills: dict[Job, None] = {}
         """And behind them, where prefills are cut."""
         self._running: set[SessionKey] = set()
-        self.servers_up = len(servers)
         self._idle = list(range(len(servers)))  # a heap of places in `servers`; some may have become stale
 
     @property
@@ -80,31 +77,18 @@ class ServerPool:
         return bool(self._running) or (self.kv.limited and self.kv.held_tokens > self.kv.kept_tokens)
 
     def free(self) -> Server | None:
-        """The first server that could take what waits: it is up and runs no pass."""
+        """The first server that could take what waits: it runs no pass."""
         while self._idle and (self.jobs or self.prefills):
             server = self.servers[self._idle[0]]
-            if server.up and not server.busy:
+            if not server.busy:
                 return server
             heappop(self._idle)
         return None
 
     def release(self, server: Server) -> None:
-        """The server, if it is up, may take a pass again."""
+        """The server may take a pass again."""
         server.busy = False
         heappush(self._idle, server.number - self.servers[0].number)
-
-    def fail(self, server: Server) -> list[Share]:
-        """The server is down from now on; what its pass had is given back."""
-        server.up = server.busy = False
-        server.version += 1
-        self.servers_up -= 1
-        return self.end(server)
-
-    def restore(self, server: Server) -> None:
-        """The server is up again."""
-        server.up = True
-        self.servers_up += 1
-        self.release(server)
 
     def runs(self, session: SessionKey) -> bool:
         """Whether a job of this session is in a pass."""
@@ -155,23 +139,10 @@ class ServerPool:
         that is admitted."""
         self.kv.rename(session, turn, tokens)
 
-    def clear(self) -> None:
-        """The memory has lost everything."""
-        self.kv.clear()
-        self.reservations.clear()
-
     def oldest(self) -> Job:
         """The waiting job that has been here longest."""
         heads = [next(iter(queue)) for queue in (self.jobs, self.prefills) if queue]
         return min(heads, key=lambda job: job.visit.arrived_s if job.visit else 0.0)
-
-    def drain(self) -> Iterator[Job]:
-        """Empties the queue, and the line before it."""
-        while queue := self.jobs or self.prefills:
-            job = next(iter(queue))
-            del queue[job]
-            yield job
-        yield from self.reservations.drain()
 
     def ready_s(self) -> float:
         """From when on a free server may begin a pass with what waits."""
@@ -235,7 +206,7 @@ class ServerPool:
         return waits, self._order.rank(job), self._batching.chunked and self._may_be_cut(job), arrived
 
     def end(self, server: Server) -> list[Share]:
-        """Ends the server's pass, or what a crash has left of it; it stays busy until it is released."""
+        """Ends the server's pass; it stays busy until it is released."""
         shares, server.shares = server.shares, []
         for share in shares:
             self._running.discard(share.job.session)

@@ -105,7 +105,6 @@ FAST = {"kind": "constant", "bps": 1e8}
         (STEADY, {"timeout_s": 1.0}, 329),
         ({"kind": "random_outages", "rate": STEADY}, {}, 76),
         ({"kind": "token_bucket", "bps": 1e4, "peak_bps": 1.01e5}, {}, 76),
-        ({"kind": "duty_cycle", "bps": 1.01e5}, {}, 76),
         ({"kind": "constant", "bps": 1e3}, {}, 16),
         (FAST, {}, 2048),
         ({"kind": "constant", "bps": math.inf}, {}, 2048),

@@ -159,9 +159,8 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
         (Rate, {"kind": "random_outages", "mean_out_s": 1e-9}, "mean_out_s"),
         (Rate, {"kind": "trace", "period_s": 1e-9}, "period_s"),
         (Rate, {"kind": "token_bucket", "bps": 10, "peak_bps": 5}, "peak_bps"),
-        (Rate, {"kind": "duty_cycle", "duty": 0}, "duty"),
-        (Rate, {"kind": "scheduled_outages", "outages_s": ((3, 1),)}, "outages_s"),
-        (Rate, {"kind": "scheduled_outages", "rate": "token_bucket"}, "time alone"),
+        (Rate, {"kind": "lora", "duty": 0}, "duty"),
+        (Rate, {"kind": "random_outages", "rate": "token_bucket"}, "time alone"),
         (Rate, {"kind": "base_station", "pattern": "000"}, "pattern"),
         (Rate, {"kind": "base_station", "subcarrier_hz": 20}, "subcarrier_hz"),
         (Rate, {"kind": "base_station", "distance_m": 20}, "distance_m = 20: must be at least 35 m in uma"),
@@ -173,11 +172,6 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
             {"rate": "base_station", "sharing": "scheduled", "overhead_s": 0.1},
             "overhead_s needs packets that are sent one at a time",
         ),
-        (
-            LinkConfig,
-            {"rate": "base_station", "sharing": "scheduled", "loss": "block_errors"},
-            "loss = block_errors: needs packets sent one at a time",
-        ),
         # one packet at a time
         (
             LinkConfig,
@@ -186,7 +180,7 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
         ),
         (
             LinkConfig,
-            {"half_duplex": "device", "rate": "duty_cycle"},
+            {"half_duplex": "device", "rate": "lora"},
             "half_duplex needs a rate that depends on time al",
         ),
         (LinkConfig, {"half_duplex": "device", "listens": "after_sending"}, "half_duplex is implied"),

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.link.link_config import LinkConfig
 from channels.link.rates import ConstantRate, Curve, Position, Rate
 from channels.link.rayleigh import Rayleigh
+from channels.link.shaping import LoRa
 from channels.uniforms import Uniforms
 from simulator.cell.imported_files import load_imports
 from simulator.results.observer import END, JOINS
@@ -39,7 +39,7 @@ WORKED_OUT: dict[str, tuple[dict[str, Any], list[tuple[float, float, float]], li
         [],
     ),
     "outages": (
-        {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 100}, "outages_s": ((1, 3), (4, 4.5))},
+        {"kind": "trace", "points": ((0, 100), (1, 0), (3, 100), (4, 0), (4.5, 100))},
         [(0.0, 100, 1.0), (0.0, 150, 3.5), (0.0, 250, 5.0), (2.0, 50, 3.5)],
         [(0, 5, 250)],
     ),
@@ -114,22 +114,14 @@ def test_a_token_bucket_never_exceeds_its_envelope(uniforms: Uniforms) -> None:
 
 
 def test_airtime_is_answered_with_silence(uniforms: Uniforms) -> None:
-    """A duty of 1/4: 1 s of airtime, 3 s of silence, whether the next packet waits or comes later."""
-    curve = Rate.of({"kind": "duty_cycle", "bps": 100, "duty": 0.25}).curve(uniforms)
+    """A duty of 1/4: after an airtime three of silence, whether the next packet waits or comes later."""
+    rate = LoRa(duty=0.25)
+    curve, one_s, other_s = rate.curve(uniforms), rate.airtime_s(100), rate.airtime_s(50)
     first = curve.finish(Position(0.0), 100)
-    assert first.time_s == 1.0
-    assert curve.finish(first, 50).time_s == 4.5
-    assert curve.finish(curve.idle(first, 3.0), 50).time_s == 4.5
-    assert curve.finish(curve.idle(first, 10.0), 50).time_s == 10.5
-
-
-def test_airtime_beside_the_bits_is_answered_with_silence_too(uniforms: Uniforms) -> None:
-    """A duty of 1/4: 0.5 s of overhead and 1 s of bits, 4.5 s of silence, then 0.5 s and 0.5 s."""
-    link = LinkConfig.model_validate({"overhead_s": 0.5, "rate": {"kind": "duty_cycle", "bps": 100, "duty": 0.25}})
-    curve = link.curve(uniforms)
-    first = curve.finish(Position(0.0), 100)
-    assert (first.time_s, curve.ready_s(first, 50), curve.finish(first, 50).time_s) == (1.5, 6.0, 7.0)
-    assert curve.finish(curve.idle(first, 8.0), 50).time_s == 9.0
+    assert first.time_s == one_s
+    assert curve.finish(first, 50).time_s == 4 * one_s + other_s
+    assert curve.finish(curve.idle(first, 3 * one_s), 50).time_s == pytest.approx(4 * one_s + other_s)
+    assert curve.finish(curve.idle(first, 10.0), 50).time_s == 10 + other_s
 
 
 def airtime_ms(bits: int, **fields: object) -> float:

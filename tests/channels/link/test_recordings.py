@@ -113,7 +113,7 @@ def test_the_generated_trace_is_what_a_file_could_hold() -> None:
 RECORDED: dict[str, dict[str, Any]] = {
     "trace": {"kind": "trace", "points": ((0, 1e5), (0.5, 0), (1.25, 3e4)), "period_s": 2.0},
     "mahimahi": {"kind": "mahimahi"},
-    "interrupted": {"kind": "scheduled_outages", "rate": {"kind": "mahimahi"}},
+    "interrupted": {"kind": "random_outages", "rate": {"kind": "mahimahi"}},
 }
 
 

@@ -19,7 +19,7 @@ SATURABLE: dict[str, Any] = {
     "trace": {"kind": "trace", "points": ((0, 1e5), (0.5, 0), (1.25, 3e4)), "period_s": 2.0},
     "mahimahi": {"kind": "mahimahi"},
     "rayleigh": {"kind": "rayleigh"},
-    "scheduled": {"kind": "scheduled_outages", "rate": {"kind": "mahimahi"}, "outages_s": ((0.3, 0.9), (2, 5))},
+    "outages": {"kind": "random_outages", "rate": {"kind": "mahimahi"}, "mean_up_s": 1.5, "mean_out_s": 1.0},
 }
 DISCIPLINES = ("fifo", "round_robin", "processor")
 

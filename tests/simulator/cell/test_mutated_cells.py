@@ -61,7 +61,7 @@ def bases() -> list[dict[str, Any]]:
     crowd = {**short, "devices": 3}
     trees = {"kind": "coupled_tree", "nodes": (2, 5), "policy": "goodput", "cloud_first": True}
     padded, cut = link(2e4, pad_to_bits=64), link(3e4, header_bits=24, mtu_bits=200)
-    parts = link(1e4, sharing={"kind": "bands", "shares": [0.3, 0.7]}, part_header_bits=8, pad_to_bits=24)
+    parts = link(1e4, sharing="own", part_header_bits=8, pad_to_bits=24)
     slots = {"rate": "base_station", "sharing": {"kind": "scheduled", "configured_period_s": 0.02}}
     made = (
         cell("k_sqs", workload=short),
@@ -75,7 +75,7 @@ def bases() -> list[dict[str, Any]]:
         cell("coupled", workload=short, uplink={"rate": "rayleigh", "delay": "jitter", "arq": selective}),
         cell("cloud_only", workload={**short, "prompt_at_cloud": True}, downlink=link(1e5, sharing="own")),
         cell("edge_only", workload=short, edge={"latency": "affine"}),
-        cell(composed, workload=short, cloud={"failures": {"kind": "scheduled", "away": [[0, 1, 2]]}}),
+        cell(composed, workload=short | {"absences": {"kind": "scheduled", "away": [[0, 1, 2]]}}),
         cell("dense", workload=short, uplink={"rate": "token_bucket"}, cloud={"batching": "window"}),
         cell({"kind": "k_sqs", "partial": True}, workload={**short, "absences": "random"}, uplink=link(1e4)),
         cell("k_sqs", workload=crowd, fleet=[{"count": 1}, {"count": 2, "scheme": "dense", "uplink": link(1e4)}]),
@@ -84,7 +84,7 @@ def bases() -> list[dict[str, Any]]:
         cell({"kind": "half_dense", "partial": True}, workload={**short, "devices": 2}, uplink=parts),
         cell({**composed, "policy": "ucb_specstop"}, workload=short, cloud={"drafts_per_pass": 2}, downlink=padded),
         cell("k_sqs", workload=crowd, uplink=slots, downlink=slots),
-        cell("multi_candidate", workload=short, edge={}, cloud={}, uplink={"rate": "duty_cycle"}),
+        cell("multi_candidate", workload=short, edge={}, cloud={}, uplink={"rate": "lora"}),
     )
     plain = [yaml.safe_load(each.to_yaml()) for each in made]
     for fields in plain[:-1]:  # a roofline's figures are half of a file

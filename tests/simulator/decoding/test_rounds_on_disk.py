@@ -164,7 +164,7 @@ def _interrupted(plant: object) -> None:
     from simulator.timing.plant import Plant
 
     assert isinstance(plant, Plant)
-    for _ in range(200):
+    for _ in range(80):
         plant.env.step()
     raise KeyboardInterrupt
 

@@ -200,11 +200,6 @@ def test_requests_end_in_every_way() -> None:
     assert outcomes == {"answered", "timed_out", "abandoned"}
 
 
-def test_crashes_cut_passes_short() -> None:
-    kept = account("crashes")
-    assert sum(each.ended_s in kept.crashes_s for each in kept.witness.passes) == len(kept.crashes_s)
-
-
 def test_an_answer_stops_at_the_end_token() -> None:
     lengths = [len(request.tokens) for cell in ("fleet", "co-located") for request in account(cell).answered]
     assert min(lengths) < 15 and any(request.tokens[-1] in request.end_tokens for request in account("fleet").answered)

@@ -13,7 +13,7 @@ from column_checks import alike, idle, names_differ, same
 from second_account import Account
 from seen_requests import RequestSeen, RoundSeen, lines
 from slow_decoding import SlowRound
-from slow_times import PARTS, visits
+from slow_times import PARTS
 
 from simulator.results.columns import BREAKDOWN
 from simulator.results.metrics import METRICS, ON_REQUEST, fewest
@@ -157,12 +157,12 @@ def cloud_queue(run: Account) -> float:
 
 
 def evictions(run: Account) -> int:
-    """Sessions that came back to find nothing cached, though no crash had lost it."""
-    lost, last_s = 0, dict[tuple[int, int], float]()
+    """Sessions that came back to find nothing cached."""
+    lost, seen = 0, set[tuple[int, int]]()
     for each in run.witness.passes:
         for session, (_, cached) in zip(each.sessions, each.work, strict=True):
-            lost += session in last_s and not cached and last_s[session] not in run.crashes_s
-            last_s[session] = each.ended_s
+            lost += session in seen and not cached
+            seen.add(session)
     return lost
 
 
@@ -222,9 +222,9 @@ def round_passes(run: Account) -> int:
     count = 0
     for request in run.requests:
         key = (request.device, request.number)
-        jobs = visits([each for each in run.witness.passes if key in each.sessions], run.crashes_s)
+        passes = [each for each in run.witness.passes if key in each.sessions]
         hosted = run.devices[request.device].scheme.protocol == "stream"
-        count += sum(len(job) for job in (jobs if hosted else jobs[1:]))
+        count += len(passes if hosted else passes[1:])
     return count
 
 

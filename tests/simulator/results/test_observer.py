@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from cells import busy
 from plants import AirWatch, Ran, ran
-from traced_cells import crashing
+from traced_cells import impatient
 
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
@@ -56,7 +56,7 @@ def test_with_and_without_an_observer_the_tables_are_the_same(scheme: str) -> No
 
 @pytest.mark.parametrize("scheme", EVERY)
 def test_rounds_and_requests_are_reported_as_they_end_and_each_once(scheme: str) -> None:
-    ear, run = watched(crashing(scheme))
+    ear, run = watched(impatient(scheme))
     requests, rounds = run.result.requests, run.result.rounds
     reported = Counter((device, number, round_.round) for device, number, round_ in ear.rounds)
     rows = rounds[["device", "request", "round"]].itertuples(index=False, name=None)

@@ -70,7 +70,7 @@ def test_two_ends_answer_what_the_simulator_answers(
     scheme: str, delay_s: float, kills: tuple[int, ...], tmp_path: Path
 ) -> None:
     if kills and scheme in NO_KILLS:
-        pytest.skip("`plan.cloud_downtimes` refuses that")
+        pytest.skip("a cloud that restarts is not told whether the edge drafts by then")
     world = ProcessWorld(asked(scheme), tmp_path, delay_s, kills)
     assert world.run() == simulated(scheme)
     if not kills:

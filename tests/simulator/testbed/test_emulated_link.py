@@ -32,7 +32,7 @@ RATES: dict[str, dict[str, Any]] = {
     "at once": {"kind": "constant", "bps": "inf"},
     "token bucket": {"kind": "token_bucket", "bps": 20_000, "burst_bits": 5_000},
     "token bucket with a peak": {"kind": "token_bucket", "bps": 20_000, "burst_bits": 5_000, "peak_bps": 60_000},
-    "duty cycle": {"kind": "duty_cycle", "bps": 40_000, "duty": 0.3},
+    "duty cycle": {"kind": "lora", "bandwidth_hz": 500_000, "duty": 0.3},
     "mahimahi": {"kind": "mahimahi"},
     "rayleigh": {"kind": "rayleigh", "bandwidth_hz": 10_000},
     "trace": {"kind": "trace", "points": [[0, 8_000], [1, 50_000], [2, 0]], "period_s": 3},
@@ -43,7 +43,6 @@ LOSSES: dict[str, dict[str, Any]] = {
     "bursts of packets": BURSTS,
     "bursts in time": BURSTS | {"per": "second", "to_bad": 1, "to_good": 1},
     "bit errors": {"kind": "bit_errors", "bit_error_rate": 3e-4},
-    "block errors": {"kind": "block_errors", "snr_db": 6, "coherence_s": 0.1, "bandwidth_hz": 20_000},
 }
 DELAYS: dict[str, dict[str, Any]] = {
     "constant": {"kind": "constant", "delay_s": 0.05},

@@ -12,7 +12,7 @@ from scenarios.command.registry import scenario
 from scenarios.command.run.run_plan import Changes, plan_of
 from simulator import Cell
 from simulator.testbed.packet_header import MOST
-from simulator.testbed.plan import check, cloud_downtimes, filled_s
+from simulator.testbed.plan import check, filled_s
 from simulator.testbed.supervisor import real
 
 BUCKET = {"kind": "token_bucket", "bps": 2e4, "burst_bits": 4000}
@@ -31,8 +31,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"cloud.order": "priority"}, "cloud.order = priority"),
     ({"cloud.kv_tokens": 209}, "cloud.kv_tokens = 209"),
     ({"cloud.token_budget": 64}, "cloud.token_budget = 64"),
-    ({"cloud.failures": "random"}, "cloud.failures = random"),
-    ({"cloud.failures": {"kind": "scheduled", "away": [[0, 1, "inf"]]}}, "cloud.failures = scheduled"),
     ({"scheme": "edge_only"}, "scheme = edge_only, protocol local"),
     ({"scheme": {"kind": "k_sqs", "partial": True}}, "scheme = k_sqs"),
     ({"scheme": {"kind": "composed", "policy": "confidence_stop"}}, "scheme.policy = confidence_stop"),
@@ -94,14 +92,6 @@ def test_a_folder_of_journals_that_holds_something_is_refused_and_left_as_it_was
     with pytest.raises(ConfigError, match=r"^journals = [^\n]*: must be an empty folder[^\n]*$"):
         real(Cell(), journals=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["edge_0.jsonl"]
-
-
-def test_the_cells_own_downtime_is_what_is_done_to_its_cloud() -> None:
-    failing = Cell().with_({"cloud.failures": {"kind": "scheduled", "away": [[0, 1.0, 2.0], [0, 3.0, 3.5]]}})
-    assert cloud_downtimes(failing) == [(1.0, 2.0), (3.0, 3.5)] and cloud_downtimes(Cell()) == []
-    for kind, more in (("dssd", {}), ("coupled", {"cloud_first": True})):
-        with pytest.raises(ConfigError, match=rf"^cloud.failures = scheduled \(scheme {kind}\): must be none: [^\n]*$"):
-            cloud_downtimes(failing.with_({"scheme": {"kind": kind, **more}}))
 
 
 def test_a_token_bucket_takes_a_while_to_fill() -> None:

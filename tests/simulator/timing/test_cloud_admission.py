@@ -240,7 +240,6 @@ def test_blocks_of_16_let_in_as_many_as_have_whole_ones() -> None:
     routing=st.sampled_from(["shared", "affinity"]),
     batching=st.sampled_from(["none", "waiting", {"kind": "window", "cap": 3, "window_s": 7}, "continuous"]),
     servers=st.integers(1, 3),
-    crashes=st.booleans(),
     budget=st.sampled_from([None, 12]),
     block=st.sampled_from([1, 16]),
     room_tokens=st.sampled_from([None, 96, 96]),
@@ -250,11 +249,10 @@ def test_blocks_of_16_let_in_as_many_as_have_whole_ones() -> None:
     reads_first=st.booleans(),
 )
 def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_but_by_those_before_it(
-    seed: int, routing: str, batching: object, servers: int, crashes: bool, budget: int | None, block: int,
+    seed: int, routing: str, batching: object, servers: int, budget: int | None, block: int,
     room_tokens: int | None, admission: str, order: str, ties: bool, reads_first: bool,
 ) -> None:  # fmt: skip
-    """Crashes, and requests that are given up; with `ties` all in whole seconds, so that events coincide all the
-    time."""
+    """Some requests are given up; with `ties` all in whole seconds, so that events coincide all the time."""
     requests = asked(seed, 12, 5.0)
     if ties:
         requests = [
@@ -264,7 +262,6 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_b
     made = Sessions(
         requests, seed=seed, servers=servers, routing=routing, batching=batching, kv_tokens=room_tokens,
         token_budget=budget, kv_block_tokens=block, admission=admission, order=order,
-        failures={"kind": "random", "mean_there_s": 15, "mean_away_s": 3} if crashes else "none",
     )  # fmt: skip
     made.reads_first = reads_first
     rng, given_up = np.random.default_rng(seed), set[int]()
@@ -294,7 +291,7 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_b
         assert max(done, default=0) <= 1
     if admission != "whole_request":
         return
-    if reads_first and not crashes:
+    if reads_first:
         later = [visit for visits in made.ran.values() for visit in visits[1:]]
         assert all(state != "prefill" for visit in later for _, state in visit.states)
     if routing == "shared" and order == "arrival" and room_tokens is not None:
@@ -308,7 +305,6 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_b
         {"batching": {"kind": "waiting", "cap": 3}},
         {"batching": {"kind": "continuous", "cap": 4}, "token_budget": 12, "kv_block_tokens": 16},
         {"batching": "none", "servers": 2, "routing": "affinity"},
-        {"batching": {"kind": "waiting", "cap": 3}, "failures": {"kind": "random", "mean_there_s": 1.0}},
     ],
     ids=str,
 )

@@ -135,16 +135,11 @@ def test_it_works_for_devices_that_hear_only_after_sending() -> None:
 
 
 FAULTS: dict[str, Any] = {
-    "a crash": {"cloud": {"failures": {"kind": "scheduled", "away": [(0, 0.1, 0.4), (0, 0.5, 0.55)]}}},
     "an outage": {
-        "uplink": {
-            "rate": {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 3e4}, "outages_s": ((0.11, 0.6),)}
-        }
+        "uplink": {"rate": {"kind": "trace", "points": ((0, 3e4), (0.11, 0), (0.6, 3e4))}},
     },
     "the downlink is away": {
-        "downlink": {
-            "rate": {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 3e4}, "outages_s": ((0.1, 0.6),)}
-        }
+        "downlink": {"rate": {"kind": "trace", "points": ((0, 3e4), (0.1, 0), (0.6, 3e4))}},
     },
     "a deadline": {"workload": {"deadline_s": 0.25}},
     "absences": {"workload": {"absences": {"kind": "scheduled", "away": [(0, 0.1, 0.3)]}}},

@@ -38,10 +38,6 @@ def crop(time_s: float, session: tuple[int, int], tokens: int) -> Happens:
     return lambda bench: bench.call(time_s, lambda: bench.cloud.crop(session, tokens))
 
 
-def down(*away: tuple[int, float, float]) -> dict[str, Any]:
-    return {"failures": {"kind": "scheduled", "away": away}}
-
-
 @dataclass
 class Play:
     cloud: dict[str, Any]
@@ -110,13 +106,6 @@ PLAYS = {
     "admission: who gives up in the line frees its place there": Play(
         TWO, [*LINE, withdraw(7, 1), forget(7, B)], [[0.0], [], [7.0]]
     ),
-    "admission: after a crash B, whose device was drafting, waits for C on the other server to end": Play(
-        AFFINE | WHOLE | {"kv_tokens": 100} | down((0, 50, 5000)),
-        [job(0, B, 10, request=90, prefill=True), job(1, C, 10, request=90, prefill=True),
-         job(60, B, 14, read=10, request=90), forget(200, C)],
-        done=[[10.0], [11.0], [214.0]],
-        states={2: [(60.0, "queue"), (200.0, "prefill")]},
-    ),
     "memory: A grows and throws out B, who is read again, 16 tokens a pass, which C's decoding shares": Play(
         {"batching": "continuous", "token_budget": 16, "kv_tokens": 100} | NOTED,
         [job(0, A, 60, prefill=True, request=90), job(200, B, 30, prefill=True, request=80),
@@ -164,39 +153,6 @@ PLAYS = {
         ALONE | NOTED, [job(0, A, 10), job(1, B, 10), job(2, C, 10), withdraw(4, 0), withdraw(5, 1)],
         [[0.0], [], [10.0]], [[], [], [20.0]], service_s=20.0,
     ),
-    "crashes: jobs of a crashed server go elsewhere and prefill there": Play(
-        AFFINE | ALONE | NOTED | down((0, 1005, 9000)),
-        [job(0, A, 100), job(1, B, 200), job(1000, A, 110), job(2000, A, 112)],
-        [[0.0], [1.0], [1000.0, 1005.0], [2000.0]],
-        works=[((100, 0),), ((200, 0),), ((10, 100),), ((110, 0),), ((2, 110),)],
-    ),
-    "crashes: in a shared pool only the caches in the lost pass are lost": Play(
-        {"servers": 2, **ALONE, **NOTED} | down((0, 1005, 9000)),
-        [job(0, A, 100), job(500, B, 100), job(1000, A, 110), job(2000, B, 110)],
-        works=[((100, 0),), ((100, 0),), ((10, 100),), ((110, 0),), ((10, 100),)],
-    ),
-    "crashes: a job in the queue of a crashed server moves at once": Play(
-        AFFINE | ALONE | down((0, 5, 500)),
-        [job(0, (number, 0), 10) for number in range(4)],
-        done=[[30.0], [10.0], [40.0], [20.0]],
-    ),
-    "crashes: a server comes back with nothing in its memory": Play(
-        AFFINE | NOTED | down((0, 500, 600)), [job(0, A, 100), job(1000, A, 110)], works=[((100, 0),), ((110, 0),)]
-    ),
-    **{
-        f"crashes: a pass is lost, and made again when its server is back at {back_s}": Play(
-            ALONE | down((0, 4, back_s)), [job(0, A, 10)], [[0.0, back_s]], [[back_s + 10]], service_s=4 + 10
-        )
-        for back_s in (6.0, 50.0)  # before the lost pass would have ended, and after
-    },
-    **{
-        f"crashes: with all servers down jobs wait for the first to return ({routing})": Play(
-            {"servers": 2, "routing": routing, **ALONE} | down((0, 5, 50), (1, 6, 30)),
-            [job(0, A, 10), job(0, B, 10), job(10, C, 10), withdraw(12, 1)],
-            done=[[40.0], [], [50.0]],
-        )
-        for routing in ("shared", "affinity")
-    },
 }  # fmt: skip
 
 
@@ -211,8 +167,7 @@ def test_passes_begin_and_end_as_the_play_says(name: str) -> None:
     assert play.done is None or [visit.done_s for visit in bench.visits] == play.done
     assert {place: bench.visits[place].states for place in play.states} == play.states
     assert play.works is None or Noted.works == play.works
-    station, crashed = bench.cloud.station, bench.cloud.crashes > 0
+    station = bench.cloud.station
     assert station.present == 0 and station.area == pytest.approx(station.sojourn_s, rel=1e-12)
     assert play.evictions is None or bench.cloud.evictions == play.evictions
     assert play.service_s is None or bench.cloud.service_s == play.service_s
-    assert crashed == ("failures" in play.cloud)

@@ -98,7 +98,6 @@ def any_cell(number: int) -> Cell:
         "batching": one_of(rng, "none", "waiting", {"kind": "window", "cap": 3, "window_s": 0.03}, "continuous"),
         "admission": one_of(rng, "preempt", "preempt", "whole_request"),
         "kv_tokens": one_of(rng, None, None, 60),
-        "failures": one_of(rng, *["none"] * 4, {"kind": "random", "mean_there_s": 0.5, "mean_away_s": 0.1}),
         "latency": one_of(rng, {"kind": "constant", "per_pass_s": 0.02}, {"kind": "affine", "base_s": 0.01}),
     }
     edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "concurrency": rarely(rng, odd, 1, 2)}

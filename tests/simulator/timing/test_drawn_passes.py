@@ -133,7 +133,7 @@ def plain(per_pass_s: float) -> dict[str, object]:
 
 
 def test_a_pass_that_is_made_again_is_drawn_again(clocks: Clocks) -> None:
-    """After a crash, or where a prefill is cut."""
+    """Where a prefill is cut."""
     bench = Bench(latency=clocks[1], batching="continuous", token_budget=2)
     visit = bench.submit((7, 0), 12, prefill=True)
     bench.env.run()

@@ -36,8 +36,8 @@ RATES: list[dict[str, Any]] = [
     {"kind": "two_state", "bps": (400.0, 1200.0)},
     {"kind": "rayleigh", "bandwidth_hz": 500.0, "coherence_s": 0.21},
     {"kind": "token_bucket", "bps": 700.0, "burst_bits": 900.0, "peak_bps": 3000.0},
-    {"kind": "duty_cycle", "bps": 3000.0, "duty": 0.3},
-    {"kind": "scheduled_outages", "outages_s": ((0.71, 1.9), (3.03, 3.57)), "rate": {"kind": "constant", "bps": 900.0}},
+    {"kind": "lora", "spreading_factor": 9, "duty": 0.3},
+    {"kind": "random_outages", "mean_up_s": 0.9, "mean_out_s": 0.8, "rate": {"kind": "constant", "bps": 900.0}},
     {"kind": "mahimahi"},
 ]
 ARQS: list[dict[str, Any]] = [

@@ -69,7 +69,7 @@ LINKS = st.fixed_dictionaries(
         "rate": st.sampled_from(
             [
                 {"kind": "constant", "bps": 1000},
-                {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 500}, "outages_s": ((2, 4), (6, 7))},
+                {"kind": "trace", "points": ((0, 500), (2, 0), (4, 500), (6, 0), (7, 500))},
             ]
         ),
         "loss": st.sampled_from([{"kind": "none"}, {"kind": "bernoulli", "probability": 0.4}]),

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from links import Bench
 
+from channels.link.shaping import LoRa
+
 Reported = tuple[float, int, float, tuple[int, ...]]
 
 
@@ -36,7 +38,9 @@ def reported(second_s: float = 0.0, **changes: object) -> list[Reported]:
     return loss.received
 
 
-OUTAGE = {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 1000}, "outages_s": [(1, 2)]}
+OUTAGE = {"kind": "trace", "points": [(0, 1000), (1, 0), (2, 1000)]}
+LORA = LoRa(duty=0.1)
+AIR_S = LORA.airtime_s(1100), LORA.airtime_s(500)
 FIRST, SECOND = (0, 0, 0, 0, 0), (1, 0, 0, 0, 0)
 WAITED = [(1.1, 1100, 1000, FIRST), (1.6, 500, 1000, SECOND)]
 
@@ -48,7 +52,9 @@ RECEIVED: dict[str, tuple[dict[str, Any], list[Reported]]] = {
         [(1.25, 500, 500, SECOND), (1.6, 1100, round(1100 / 1.6, 6), FIRST)],
     ),
     "silence before the first bit is no airtime": (
-        {"rate": {"kind": "duty_cycle", "bps": 1000, "duty": 0.1}}, [WAITED[0], (1.1 + 9.9 + 0.5, 500, 1000, SECOND)],
+        {"rate": LORA},
+        [(round(AIR_S[0], 9), 1100, round(1100 / AIR_S[0], 6), FIRST),
+         (round(10 * AIR_S[0] + AIR_S[1], 9), 500, round(500 / AIR_S[1], 6), SECOND)],
     ),
     "an outage on the way lowers the mean rate": (
         {"rate": OUTAGE}, [(2.1, 1100, round(1100 / 2.1, 6), FIRST), (2.6, 500, 1000, SECOND)],

@@ -44,7 +44,7 @@ RATES = st.sampled_from(
         {"kind": "constant", "bps": 1000},
         {"kind": "constant", "bps": "inf"},
         {"kind": "trace", "points": ((0, 2000), (1, 0)), "period_s": 2},
-        {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 500}, "outages_s": ((2, 4), (6, 7))},
+        {"kind": "trace", "points": ((0, 500), (2, 0), (4, 500), (6, 0), (7, 500))},
     ]
 )
 SCHEDULED = {"kind": "scheduled", "request_period_s": 1.0, "error_rate": 0.4, "attempts": 2}

@@ -14,6 +14,7 @@ from plants import AirWatch, ran
 from two_ways import TwoWays
 
 from channels.link.link_config import LinkConfig, answer_s
+from channels.link.shaping import LoRa
 from simulator.results.observer import Airing
 
 POLL_BITS = 100
@@ -118,9 +119,10 @@ def test_frames_go_up_and_down_as_the_timeline_says(name: str) -> None:
 
 
 def test_windows_that_pass_in_vain_bring_the_next_empty_frame_under_the_duty_cycle() -> None:
-    """0.1 s on the air owe 0.9 s of silence, which ends before the second window; at 0.01 they owe 9.9 s."""
-    for duty, second_s in ((0.1, 2.1), (0.01, 10.0)):
-        ways = class_a(rate={"kind": "duty_cycle", "bps": 1000, "duty": duty})
+    """46 ms on the air owe 0.4 s of silence, which ends before the second window; at 0.01 they owe 4.6 s."""
+    air_s = LoRa().airtime_s(POLL_BITS)
+    for duty, second_s in ((0.1, air_s + 2.0), (0.01, 100 * air_s)):
+        ways = class_a(rate=LoRa(duty=duty))
         awaits(ways)
         began = [began_s for _, _, _, began_s, _ in ways.run(until_s=second_s + 1)]
         assert began == pytest.approx([0, second_s])

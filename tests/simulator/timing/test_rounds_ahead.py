@@ -81,7 +81,6 @@ def faulty(number: int) -> tuple[str, int, Cell]:
         "batching": ["none", "waiting", "continuous"][rng.integers(3)],
         "kv_tokens": [None, 40][rng.integers(2)],
         "admission": str(rng.choice(["preempt", "whole_request"])),
-        "failures": ["none", down][rng.integers(2)],
         "latency": {"kind": "affine", "base_s": 0.01, "per_token_s": 0.001},
     }
     uplink, downlink = faulty_link(rng), faulty_link(rng)
@@ -164,7 +163,7 @@ def test_a_flushed_round_frees_the_processor_and_the_uplink() -> None:
 
 
 @pytest.mark.parametrize("acknowledged", [0, 1], ids=["planned", "general"])
-@pytest.mark.parametrize("rate", [{"kind": "constant", "bps": 3e4}, {"kind": "duty_cycle", "bps": 3e5, "duty": 0.1}])
+@pytest.mark.parametrize("rate", [{"kind": "constant", "bps": 3e4}, {"kind": "lora", "bandwidth_hz": 5e5, "duty": 0.5}])
 def test_each_bit_on_the_uplink_is_of_a_round_that_was_judged_or_flushed(rate: object, acknowledged: int) -> None:
     """Flushed rounds count the bits that went out by then, in packets whose turn had come: one that waits for a silence
     to end goes out all the same."""
