@@ -157,6 +157,8 @@ def lowest_of_what_ran(cells: pd.DataFrame, axis: str | None, metric: str = LATE
     if axis is not None and rows[CURVE].nunique() == 1:
         places = [f"{called(curve)}{at(value, axis)}" for curve, value in zip(rows[CURVE], rows[axis], strict=True)]
         rows, axis = rows.assign(**{CURVE: places}), None
+    if axis is not None and not pd.api.types.is_numeric_dtype(rows[axis]):
+        return NOT_RUN
     found, others = outcomes(rows, axis, metric), rows[CURVE].nunique() - 1
     if not found or not others:
         return NOT_RUN
