@@ -177,11 +177,11 @@ class PlannedLink(Link):
         from_s = now_s
         for size, _ in self.config.packets_of(bits):
             turn, begin_s, left_s = planner.place(index, size, now_s)
+            planner.busy_until_s = left_s
             self.station.book((now_s, turn[0], left_s))
             cut.append((begin_s, left_s, size))
             doings += (from_s, waits), (max(begin_s, from_s), transmits), (max(left_s, from_s), travels)
             from_s = max(now_s, left_s + self._delay_s + sender.reverse_delay_s)
-        planner.busy_until_s = left_s
         self.sent += len(cut)
         takes_s = delay_until(now_s, left_s + self._delay_s)
         doings = [(min(time_s, now_s + takes_s), column) for time_s, column in doings]
