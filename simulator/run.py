@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from math import inf
 from pathlib import Path
 from threading import Lock
@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import simpy
 from simpy.core import StopSimulation
 
 from kinds.mistakes import ImpureError, global_random_numbers_unused
@@ -211,7 +210,7 @@ def result_of(cell: Cell, recorder: Recorder, totals: PlantTotals, plant: Plant 
 def run(plant: Plant, horizon_s: float) -> None:
     """Runs until every request has ended, or to the horizon, what happens at that instant included. What exists at the
     start is kept out of the garbage collector's rounds meanwhile, and those are few: a run makes next to no cycles."""
-    later(plant.env, horizon_s, partial(_close, plant))
+    later(plant.env, horizon_s, lambda _: plant.arrivals.stop())
     with COLLECTOR.seldom():
         _step(plant)
 
@@ -226,11 +225,3 @@ def _step(plant: Plant) -> None:
             progress.look()
     except StopSimulation:
         pass
-
-
-def _close(plant: Plant, _: simpy.Event) -> None:
-    """Stops the run as soon as nothing more happens at this instant."""
-    if plant.env.peek() > plant.env.now:
-        plant.arrivals.stop()
-    else:
-        later(plant.env, 0.0, partial(_close, plant))

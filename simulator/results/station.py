@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from math import inf, nextafter
 from operator import itemgetter
 from typing import Final, Protocol
 
@@ -108,10 +109,10 @@ class Station:
 
     def book(self, visit: Visit) -> None:
         """A customer joins the queue, now or later, and it is known when its service begins and when it leaves. Visits
-        are added up in the order of joining, whenever they are booked."""
+        are added up in the order of joining, whenever they are booked; those of one instant together."""
         self._coming.append(visit)
         if len(self._coming) >= self._take_in_at:
-            self._take_in(self.clock.now)
+            self._take_in(nextafter(self.clock.now, -inf))
 
     def rebook(self, visit: Visit, instead: Visit) -> None:
         """The visit, not over yet, takes another course from now on."""
@@ -186,7 +187,7 @@ class Station:
 
     def _take_in(self, now_s: float) -> None:
         coming, booked = self._coming, self._booked
-        coming.sort(key=_joined)
+        coming.sort()
         come = bisect_right(coming, now_s, key=_joined)
         for visit in coming[:come]:
             booked.append(visit)

@@ -18,7 +18,7 @@ from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
 from simulator.timing.device import Device
-from simulator.timing.event_loop import later
+from simulator.timing.event_loop import EventLoop, Last, later
 from simulator.timing.invariants import check_request
 
 Process = Generator[simpy.Event, object, None]
@@ -29,7 +29,7 @@ class RequestArrivals:
 
     def __init__(
         self,
-        env: simpy.Environment,
+        env: EventLoop,
         cell: Cell,
         decoder: Decoder,
         recorder: Recorder,
@@ -58,7 +58,10 @@ class RequestArrivals:
         self._ended = 0
 
     def stop(self) -> None:
-        """What has not ended by now stays in flight."""
+        """What has not ended by the end of this instant stays in flight."""
+        self._env.at_last(Last.STOP, (), self._stop)
+
+    def _stop(self) -> None:
         if not self.over.triggered:
             self.over.succeed()
 

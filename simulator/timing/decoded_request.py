@@ -3,8 +3,8 @@
 Between two visits to the cloud all that such a request does concerns its own device: when its passes end, when its
 payload is in, when its reply is. So it has an event where a payload comes to the cloud, and the cloud has one where a
 pass ends; what lies between follows from these by sums and maxima. Where devices share an uplink, the payload is put by
-an event of its own. The times are the same floats as where each step is an event (`timing.driver`), and the tables the
-same bytes.
+an event of its own. The times are the same floats as where each step is an event (`timing.driver`), ties go the same
+way (`timing.event_loop`), and the tables are the same bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from simulator.results.rounds import TimedRounds
 from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device
 from simulator.timing.driver import DOWNLINK_COLUMNS, JOB_STATES, UPLINK_COLUMNS, Network, ordered_job
-from simulator.timing.event_loop import Call, Turn, delay_until, following, later
+from simulator.timing.event_loop import Call, Last, delay_until, later
 from simulator.timing.link import Link
 from simulator.timing.planned_link import Carried, PlannedLink
 
@@ -67,7 +67,6 @@ class DecodedRequest:
         self._round = self._answer.rounds[0]
         """The open one."""
         self._started_s = nan
-        self._put_turn = self._env.next_turn
         self._doings: list[tuple[float, str]] = []
         """What it has done and will do, as far as that is known, by columns of BREAKDOWN."""
         self._ends_s: list[float] = []
@@ -93,9 +92,8 @@ class DecodedRequest:
             self._read_prompt()
         else:
             self._request.ledger.prompt_sent()
-            self._prompt = self._uplink.carry((*self._key, 0), self._answer.prompt_bits, now_s, UPLINK_COLUMNS)
-            self._when_in(self._prompt, self._prompt_in)
-        self._draft(now_s, self._env.next_turn)
+            self._put_alone(0, self._answer.prompt_bits, self._prompt_in)
+        self._draft(now_s)
 
     def close(self) -> None:
         """The request has ended. Unless the cloud knows that the answer is made, the edge sends a bare header, and the
@@ -103,19 +101,23 @@ class DecodedRequest:
         assert self._request.closed_rounds == len(self._answer.rounds), "I1: a request is given up that is awaited"
         self._request.write_up = None
         if not self._answer.is_made:
-            self._prompt = self._uplink.carry((*self._key, END), 0, self._env.now, UPLINK_COLUMNS)
-            self._when_in(self._prompt, self._end_in)
+            self._put_alone(END, 0, self._end_in)
 
-    def _when_in(self, carried: Carried, call: Call) -> None:
-        """For what is put now."""
-        if carried.left_s < inf:
-            later(self._env, carried.takes_s, call)
+    def _put_alone(self, number: int, bits: int, then: Call) -> None:
+        """Has a message of no round join the uplink. `then`: once it is in."""
+        index = (*self._key, number)
+
+        def put() -> None:
+            self._prompt = carried = self._uplink.carry(index, bits, self._env.now, UPLINK_COLUMNS)
+            if carried.left_s < inf:
+                later(self._env, carried.takes_s, then)
+
+        self._network.join(UPLINK, index, put)
 
     # At the edge.
 
-    def _draft(self, now_s: float, put_turn: Turn) -> None:
-        """The edge drafts, encodes and sends the open round, from then on; `put_turn`: when it is the payload's turn to
-        be put, among others."""
+    def _draft(self, now_s: float) -> None:
+        """The edge drafts, encodes and sends the open round, from then on."""
         round_, network, request = self._round, self._network, self._request
         durations_s = network.edge_passes.of_round_s(
             request, round_.number, round_.new_tokens, round_.cached_tokens, round_.later_passes
@@ -126,7 +128,7 @@ class DecodedRequest:
         delay_s = delay_until(now_s, encoded_s)
         put_s = now_s + delay_s
         self._device.work(encoded_s, now_s)
-        self._started_s, self._ends_s, self._put_turn, self._payload, self._reply = now_s, ends_s, put_turn, None, None
+        self._started_s, self._ends_s, self._payload, self._reply = now_s, ends_s, None, None
         if last_s > put_s:  # the clock rounds it to an instant before
             first_s, last_s = min(first_s, put_s), put_s
         self._doings = [(now_s, "draft_s"), (last_s, "encode_s")]
@@ -137,10 +139,10 @@ class DecodedRequest:
         if network.own_uplink and put_s < self._horizon_s:
             self._send(put_s)
         else:  # others may put something on the same uplink before
-            self._env.later_in_turn(delay_s, put_turn, self._drafted)
+            self._env.later_from(now_s, delay_s, self._drafted)
 
     def _drafted(self, _: object) -> None:
-        self._send(self._env.now)
+        self._network.join(UPLINK, (*self._key, self._round.number), lambda: self._send(self._env.now))
 
     def _send(self, now_s: float) -> None:
         round_ = self._round
@@ -148,14 +150,10 @@ class DecodedRequest:
         self._payload = payload = self._uplink.carry(index, round_.payload.bits, now_s, UPLINK_COLUMNS)
         self._does(payload)
         if payload.left_s < inf:
-            self._env.later_in_turn(payload.takes_s, following(self._put_turn, now_s), self._payload_in)
+            self._env.later_from(now_s, payload.takes_s, self._payload_in)
 
     def _reply_in(self, _: object) -> None:
-        self._env.at_last(self._read_reply)
-
-    def _read_reply(self, _: object) -> None:
-        """Takes what it commits."""
-        self._answered(self._env.now, self._env.next_turn)
+        self._env.at_last(Last.READ, self._key, lambda: self._answered(self._env.now))
 
     def _does(self, carried: Carried, *, reply: bool = False) -> None:
         """The open round does from now on what its message does."""
@@ -163,7 +161,7 @@ class DecodedRequest:
         if self._round.number == 1:
             self._request.ledger.enter_all(1, carried.doings, reply=reply)
 
-    def _answered(self, now_s: float, put_turn: Turn) -> None:
+    def _answered(self, now_s: float) -> None:
         """The reply is read; the next round begins, or the answer is complete."""
         request, round_, payload, reply = self._request, self._round, self._payload, self._reply
         assert payload is not None and reply is not None
@@ -180,7 +178,7 @@ class DecodedRequest:
         request.take_tokens(round_.tokens, round_.tail_tokens, now_s)
         if round_.number < len(self._answer.rounds):
             self._round = self._answer.rounds[round_.number]
-            self._draft(now_s, put_turn)
+            self._draft(now_s)
         else:
             self._device.answered(request, self._answer.kept)
 
@@ -221,28 +219,29 @@ class DecodedRequest:
                 self._request.ledger.enter(1, column)
 
     def _prefilled(self) -> None:
-        self._env.take_ticket()
         self._ready = True
         if self._due:
             self._submit(self._round.job)
 
     def _verified(self) -> None:
         """The round is verified, and the reply goes out."""
-        round_, cloud, now_s = self._round, self._network.cloud, self._env.now
+        round_, cloud = self._round, self._network.cloud
         self._due = False
         cloud.crop(self._key, round_.kept_tokens)
-        last = round_ is self._answer.rounds[-1]
-        if last and self._answer.is_made:
+        if round_ is self._answer.rounds[-1] and self._answer.is_made:
             cloud.forget(self._key)
+        self._network.join(DOWNLINK, (*self._key, round_.number), self._send_reply)
+
+    def _send_reply(self) -> None:
+        round_, now_s = self._round, self._env.now
         index = *self._key, round_.number
         self._reply = reply = self._downlink.carry(index, round_.reply_bits, now_s, DOWNLINK_COLUMNS)
         self._does(reply, reply=True)
-        self._env.take_ticket()
-        in_s, turn = now_s + reply.takes_s, self._env.next_turn
-        if not last and in_s < self._horizon_s:
-            self._answered(in_s, (in_s, in_s, turn[0], turn[1], turn[4]))  # after it has been read
+        in_s = now_s + reply.takes_s
+        if round_ is not self._answer.rounds[-1] and in_s < self._horizon_s:
+            self._answered(in_s)
         elif in_s < inf:
-            self._env.later_in_turn(reply.takes_s, turn, self._reply_in)
+            later(self._env, reply.takes_s, self._reply_in)
 
     def _end_in(self, _: object) -> None:
         assert self._prompt is not None

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import simpy
 
+from channels.link.rates import MessageIndex
 from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Edge
 from simulator.cell.workload import Workload
@@ -41,7 +42,7 @@ from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState, SessionKey
 from simulator.timing.conversation import Conversation
 from simulator.timing.device import Device, EdgePasses
-from simulator.timing.event_loop import EventLoop, delay_until, later
+from simulator.timing.event_loop import EventLoop, Last, delay_until, later
 from simulator.timing.link import Link
 from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, Message
 from simulator.timing.receive_windows import ReceiveWindows
@@ -84,8 +85,8 @@ class Network:
     instant."""
     own_uplink: bool
     """Whether no other device's messages wait for the same transmitter."""
-    decodes: bool
-    """Whether some requests are timed after they are decoded (`decoded_request`)."""
+    decodable: bool
+    """Whether requests may be timed after they are decoded (`decoded_request`), if nobody hears each step."""
     most_drafts: int
     """Of a round."""
     windows: ReceiveWindows | None = None
@@ -94,6 +95,14 @@ class Network:
     """Of their jobs; the lower, the sooner."""
     conversations: Mapping[int, Conversation] = field(default_factory=dict)
     """By device, where they talk."""
+
+    def join(self, role: LinkRole, index: MessageIndex, put: Callable[[], object]) -> None:
+        """Has a message join a link now. Where devices share the link, and some of their steps may be no events, it
+        joins at the end of this instant, by device and request."""
+        if self.decodable and not self.links[role].config.sharing.transmitter_per_device:
+            self.env.at_last(Last.PUT, index, put)
+        else:
+            put()
 
 
 class ServedRequest:
@@ -240,7 +249,7 @@ class Driver(ServedRequest):
         if self._cloud is None:
             return
         if self._request.remaining_tokens or not self._answer_is_made:
-            self._network.links[UPLINK].put(Message((*self._key, END), (b"",), self._end_in_cloud))
+            self._join(UPLINK, Message((*self._key, END), (b"",), self._end_in_cloud))
         else:
             self._cloud = None
 
@@ -268,7 +277,7 @@ class Driver(ServedRequest):
 
     def _happens(self, then: Callable[[], None], _: simpy.Event | None, *, at_last: bool = False) -> None:
         if self._network.reads_at_work and not at_last and self._then is then:
-            self._env.at_last(partial(self._happens, then, at_last=True))
+            self._env.at_last(Last.READ, self._key, partial(self._happens, then, None, at_last=True))
         elif self._then is then:
             self._then = None
             then()
@@ -285,11 +294,11 @@ class Driver(ServedRequest):
             if self._edge.reads_at_once:
                 self._tell_edge(arrived)
             else:
-                self._env.at_last(partial(self._read, arrived))
+                self._env.at_last(Last.READ, self._key, partial(self._read, arrived))
 
-    def _read(self, arrived: MessageArrived, _: simpy.Event | None = None) -> None:
+    def _read(self, arrived: MessageArrived) -> None:
         if self._network.reads_at_work and self._then is not None:
-            self._env.at_last(lambda _: self._tell_edge(arrived))
+            self._env.at_last(Last.READ, self._key, partial(self._tell_edge, arrived))
         else:
             self._tell_edge(arrived)
 
@@ -541,7 +550,7 @@ class Driver(ServedRequest):
     def _put(self, message: Message, command: machine.SendMessage) -> None:
         self._sent = message
         self._messages[UPLINK].append(message)
-        self._network.links[UPLINK].put(message)
+        self._join(UPLINK, message)
         if self._network.windows is not None:
             self._replies_due = command.replies
             if command.replies and not command.grows:
@@ -563,7 +572,10 @@ class Driver(ServedRequest):
         if command.verified is not None:
             round_.verified = command.verified
         self._messages[DOWNLINK].append(message)
-        self._network.links[DOWNLINK].put(message)
+        self._join(DOWNLINK, message)
+
+    def _join(self, role: LinkRole, message: Message) -> None:
+        self._network.join(role, message.index, partial(self._network.links[role].put, message))
 
     def _acknowledge(self, role: LinkRole, through: int) -> None:
         """The other end has all that was put on this link of rounds up to this one."""
@@ -620,8 +632,6 @@ class Driver(ServedRequest):
         node, verified = command.run()
         self._text = node.committed
         self._network.cloud.crop(self._key, node.cached)
-        if self._network.decodes:
-            self._env.take_ticket()
         self._tell_cloud(machine.JobDone(node, verified, job.batch, job.queue_s, job.serve_s))
 
     def _free(self, command: machine.FreeCache) -> None:

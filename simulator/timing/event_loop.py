@@ -1,9 +1,11 @@
-"""The event loop, and calls that happen later, without a process of their own."""
+"""The event loop, with the order of what falls at one instant, and calls that happen later without a process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count, repeat
+from enum import IntEnum
+from heapq import heappop, heappush
+from itertools import count
 from math import inf, nextafter
 from operator import attrgetter
 
@@ -12,22 +14,29 @@ import simpy
 Call = Callable[[simpy.Event | None], None]
 
 
-Turn = tuple[float, float, float, float, int]
-"""What decides between events of one instant: when each was scheduled, when the event was that scheduled it, and so for
-the two before; then the ticket of whoever leaves events out. Those of equal turns happen as they were made."""
+class Last(IntEnum):
+    """What is left to the end of an instant, in this order."""
 
-
-def following(turn: Turn, now_s: float) -> Turn:
-    """The turn of an event that is scheduled at that instant by one of this turn."""
-    return now_s, turn[0], turn[1], turn[2], turn[4]
+    READ = 0
+    """An edge reads what has come to it."""
+    PUT = 1
+    """A message joins a link that devices share."""
+    SERVE = 2
+    """The cloud looks at what waits there."""
+    CLOSE = 3
+    """A batching window is over."""
+    STOP = 4
+    """The run is over."""
 
 
 class EventLoop(simpy.Environment):
     """SimPy's environment, whose time is read more often than anything else: without a Python call.
 
-    What falls at one instant happens in the order in which it was scheduled. Who knows beforehand what it will do until
-    then, and leaves out the events between, states when each of them would have been scheduled (`later_in_turn`). So
-    the order is the same as if they had happened, unless all that is known of two events coincides.
+    What falls at one instant happens in this order. First all that concerns one device alone, and the ends of passes,
+    as it was scheduled. Then, one by one, what was left to the end of the instant (`at_last`): by its kind, then by
+    device and request; each leads to all that follows from it at this instant before the next one. So the order of what
+    devices share does not depend on which events of theirs are simulated, and which are left out because their times
+    are known (`timing.decoded_request`).
     """
 
     now = property(attrgetter("_now"))
@@ -36,11 +45,13 @@ class EventLoop(simpy.Environment):
         super().__init__()
         for name in ("event", "timeout"):  # bound once, as SimPy does it for its own class alone
             setattr(self, name, getattr(self, name))
-        self.next_turn: Turn = 0.0, 0.0, 0.0, 0.0, 0
-        """The turn of the events that the one which happens schedules."""
-        self._tickets = count(1)
-        # In SimPy's queue the number of an event decides between those of one instant.
-        self._eid = zip(map(attrgetter("next_turn"), repeat(self)), count())  # type: ignore[assignment]
+        self._last: list[tuple[Last, tuple[int, ...], int, Callable[[], object]]] = []
+        """The calls that are left to the end of this instant, as a heap."""
+        self._calls = count()
+
+    def peek(self) -> float:
+        """When the next thing happens."""
+        return self._now if self._last else super().peek()
 
     def step(self) -> None:
         """Has the next event happen."""
@@ -48,32 +59,23 @@ class EventLoop(simpy.Environment):
 
     def happen(self, events: int) -> None:
         """Has the next ones happen. Raises as SimPy's `step`."""
-        queue: list[tuple[float, int, tuple[Turn, int], simpy.Event]] = self._queue  # type: ignore[assignment]
-        step = super().step
+        queue, last, step = self._queue, self._last, super().step
         for _ in range(events):
-            if queue:
-                time_s, _, (turn, _), _ = queue[0]
-                self.next_turn = time_s, turn[0], turn[1], turn[2], turn[4]
-            step()
+            if last and not (queue and queue[0][0] <= self._now):
+                heappop(last)[3]()
+            else:
+                step()
 
-    def take_ticket(self) -> None:
-        """What follows from this event has its turn among what follows from others, whoever leaves out events."""
-        self.next_turn = (*self.next_turn[:4], next(self._tickets))
+    def at_last(self, kind: Last, whose: tuple[int, ...], call: Callable[[], object]) -> None:
+        """Calls at the end of this instant. `whose`: device and request, and what sorts among theirs."""
+        heappush(self._last, (kind, whose, next(self._calls), call))
 
-    def later_in_turn(self, delay_s: float, turn: Turn, call: Call) -> None:
-        """As `later`, from the instant on, now or ahead, at which an event that is left out would schedule it."""
-        here = self._now, self.next_turn
-        self._now, self.next_turn = turn[0], turn
+    def later_from(self, from_s: float, delay_s: float, call: Call) -> None:
+        """As `later`, from an instant on, now or ahead, at which an event that is left out would schedule it."""
+        here_s = self._now
+        self._now = from_s
         self.timeout(delay_s).callbacks.append(call)
-        self._now, self.next_turn = here
-
-    def at_last(self, call: Call) -> None:
-        """Calls after all else that happens at this instant: at once where there is nothing else."""
-        if self._queue and self._queue[0][0] <= self._now:
-            later(self, 0.0, call)
-        else:
-            self.next_turn = following(self.next_turn, self._now)
-            call(None)
+        self._now = here_s
 
 
 def later(env: simpy.Environment, delay_s: float, call: Callable[[simpy.Event], None]) -> None:

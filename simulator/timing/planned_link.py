@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import inf, isnan, nan
+from math import fsum, inf, isnan, nan
 
 import simpy
 
@@ -90,7 +90,6 @@ class PlannedLink(Link):
         """Messages that are not in yet, of those that nobody will withdraw."""
         self._heard_bits = 0
         """Bits of those that are, headers included."""
-        self._air_s = 0.0
         self._planners: dict[LinkTransmitter, _Planner] = {}
 
     @property
@@ -110,11 +109,12 @@ class PlannedLink(Link):
     @property
     def air_s(self) -> float:
         """How long packets have been on the air so far, first bit to last."""
-        return self._air_s + self._air_here_s(self._senders_of(self.senders))
+        return self.air_of_s(self.senders)
 
     def air_of_s(self, devices: Collection[int]) -> float:
         """What these devices have of it: one packet is on a transmitter's air at a time."""
-        return super().air_of_s(devices) + self._air_here_s(self._senders_of(devices))
+        senders = self._senders_of(devices)
+        return fsum([self._air_here_s(senders), *(sender.air_s(self.env.now) for sender in senders)])
 
     def _air_here_s(self, senders: Collection[DeviceSender]) -> float:
         """How long those packets of some senders have been on the air that are not in."""
@@ -177,11 +177,11 @@ class PlannedLink(Link):
         from_s = now_s
         for size, _ in self.config.packets_of(bits):
             turn, begin_s, left_s = planner.place(index, size, now_s)
+            planner.busy_until_s = left_s
             self.station.book((now_s, turn[0], left_s))
             cut.append((begin_s, left_s, size))
             doings += (from_s, waits), (max(begin_s, from_s), transmits), (max(left_s, from_s), travels)
             from_s = max(now_s, left_s + self._delay_s + sender.reverse_delay_s)
-        planner.busy_until_s = left_s
         self.sent += len(cut)
         takes_s = delay_until(now_s, left_s + self._delay_s)
         doings = [(min(time_s, now_s + takes_s), column) for time_s, column in doings]
@@ -197,7 +197,6 @@ class PlannedLink(Link):
         else:
             self.delivered += 1
             air_s = carried.left_s - carried.begin_s
-        self._air_s += air_s
         carried.sender.had_air_s += air_s
         self._heard_bits += carried.packet_bits
         carried.delivered_s = now_s
@@ -261,7 +260,6 @@ class PlannedLink(Link):
             message.sent_bits += packet.bits
             air_s += packet.left_s - packet.begin_s
             del self._under_way[packet]
-        self._air_s += air_s
         packet.sender.had_air_s += air_s
         message.attempts = len(message.packets)
         self.delivered += message.attempts
@@ -357,9 +355,7 @@ class PlannedLink(Link):
     def _come_in_vain(self, packet: Fragment, _: simpy.Event) -> None:
         """A packet of a cancelled message arrives."""
         del self._under_way[packet]
-        air_s = packet.left_s - packet.begin_s
-        self._air_s += air_s
-        packet.sender.had_air_s += air_s
+        packet.sender.had_air_s += packet.left_s - packet.begin_s
         self.delivered += 1
 
     def _end_visit(self, packet: Fragment) -> None:

@@ -161,20 +161,18 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     devices: list[Device] = []
     ways: list[tuple[Link, Link]] = []
     by_class = [(uplinks.of_class(place), downlinks.of_class(place)) for place in range(len(cell.classes))]
-    decodable = [
-        not heard and can_be_decoded(each, *both, each.workload)
-        for each, both in zip(cell.classes, by_class, strict=True)
-    ]
+    decodable = [can_be_decoded(each, *both, each.workload) for each, both in zip(cell.classes, by_class, strict=True)]
     for place, (each, (uplink, downlink)) in enumerate(zip(cell.classes, by_class, strict=True)):
         passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"), spells, each.drafts_per_pass)
         links = {UPLINK: uplink, DOWNLINK: downlink}
         reads_at_work = bool(protocol_of(each.scheme).edge.needs(each.scheme) & {Need.LOOKAHEAD, Need.PARTS})
         own_uplink = uplink.config.sharing.transmitter_per_device
-        alone = own_uplink and downlink.config.sharing.transmitter_per_device
-        decodes = decodable[place] and (alone or all(decodable))
+        shared = [link for link in (uplink, downlink) if not link.config.sharing.transmitter_per_device]
+        beside = [other for other, both in enumerate(by_class) if other == place or {*both} & {*shared}]
         talks = {device: Conversation(env, cloud, each.workload) for device in each.devices if each.workload.talks}
         network = Network(
-            env, links, cloud, each.edge, passes, each.workload, reads_at_work, own_uplink, decodes,
+            env, links, cloud, each.edge, passes, each.workload, reads_at_work, own_uplink,
+            all(decodable[other] for other in beside),
             each.scheme.drafts, windows,
             priority=each.priority,
             conversations=talks,
@@ -182,7 +180,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         if windows is not None and each.downlink.listens.windows_s:
             windows.add(range(len(devices), len(devices) + each.count), uplink, downlink)
         ways += [(uplink, downlink)] * each.count
-        opener = partial(_open_exchange, network, decoder)
+        opener = partial(_open_exchange, network, decoder, heard)
         devices += [
             Device(number, env, opener, arrivals.ended, each.edge.concurrency)
             for number in range(len(devices), len(devices) + each.count)
@@ -200,18 +198,17 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
 
 
 def _open_exchange(
-    network: Network, decoder: Decoder, device: Device, request: Request, kept: EdgeState | None
+    network: Network, decoder: Decoder, heard: bool, device: Device, request: Request, kept: EdgeState | None
 ) -> Exchange:
-    """Prepares to serve a request, by the protocol that its scheme names."""
+    """Prepares to serve a request, by the protocol that its scheme names. `heard`: somebody hears each step, so that
+    each is an event."""
     state, policy, _ = (None, None, 0) if kept is None else kept
     conversation = network.conversations.get(device.number)
     held = NOTHING if conversation is None else conversation.take(request)
     request.held = held[:2]
     decoding = decoder.decoding(device.number, request.number, request.prompt, state, request.output_tokens)
     terms = Terms(decoding, request.output_tokens, request.end_tokens, policy, *request.held)
-    if network.decodes:
-        if not network.env.next_turn[4]:
-            network.env.take_ticket()
+    if network.decodable and not heard:
         answer = decoded_answer(terms, network.edge_passes.drafts_per_pass)
         if finds_room(answer, network, device.number):
             return DecodedRequest(network, device, request, answer)

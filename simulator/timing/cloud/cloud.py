@@ -1,6 +1,7 @@
 """The cloud in time: jobs are routed to pools, free servers run passes.
 
-A free server never waits beside a job that it may take (I5); a batching window is the one exception, and has its end.
+A free server never waits beside a job that it may take (I5), beyond the instant at which that comes: jobs of one
+instant may share a pass. A batching window is the one exception, and has its end.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from simulator.timing.cloud.kv_memory import KvMemory
 from simulator.timing.cloud.kv_reservations import KvReservations
 from simulator.timing.cloud.server_pass_times import PassTimes
 from simulator.timing.cloud.server_pool import Server, ServerPool
-from simulator.timing.event_loop import later
+from simulator.timing.event_loop import EventLoop, Last, later
 
 
 class Cloud:
@@ -32,7 +33,7 @@ class Cloud:
 
     def __init__(
         self,
-        env: simpy.Environment,
+        env: EventLoop,
         config: CloudConfig,
         kv_tokens: int | None,
         pass_uniforms: Uniforms,
@@ -54,6 +55,12 @@ class Cloud:
         self.class_use = ClassUse(classes, self._times)
         self._homes: dict[SessionKey, ServerPool] = {}
         """Where a session's jobs go, unless there is one pool for all."""
+        self._new: dict[Job, None] = {}
+        """Jobs that have come at this instant, and were not looked at yet."""
+        self._stale: dict[ServerPool, None] = {}
+        """The pools in which a pass may be able to begin."""
+        self._looks = False
+        """Whether it looks at these at the end of this instant."""
         self._over: set[SessionKey] = set()
         self._servers = [Server(number) for number in range(config.servers)]
         step = config.servers if self._pooled else 1
@@ -63,7 +70,8 @@ class Cloud:
     @property
     def service_s(self) -> float:
         """Server-seconds of passes so far, those under way included."""
-        return self._served_s + sum(self.env.now - server.since_s for server in self._servers if server.busy)
+        now_s: float = self.env.now
+        return self._served_s + sum(now_s - server.since_s for server in self._servers if server.busy)
 
     @property
     def evictions(self) -> int:
@@ -73,18 +81,20 @@ class Cloud:
     def submit(self, job: Job) -> None:
         """Takes on a job; never blocks."""
         assert job.text_tokens <= job.request_tokens, "a session's text outgrows its request"
-        visit = job.visit = self.station.arrive()
+        job.visit = self.station.arrive()
         job.waits_since_s = self.env.now
-        self._route(job)
-        if visit.began_s is None:
-            job.report("queue")
+        self._new[job] = None
+        self._look_at()
 
     def withdraw(self, job: Job) -> None:
         """The job is no longer wanted. In a pass, it runs to the pass's end, unreported."""
         job.withdrawn = True
-        if (pool := self._pool_of(job.session)) and pool.remove(job):
+        if job in self._new:
+            del self._new[job]
             self._leave(job)
-            self._dispatch(pool)  # what waited behind it may be admissible, or have a window of its own
+        elif (pool := self._pool_of(job.session)) and pool.remove(job):
+            self._leave(job)
+            self._look_at(pool)  # what waited behind it may be admissible, or have a window of its own
 
     def crop(self, session: SessionKey, tokens: int) -> None:
         """Only the first `tokens` of the session's cached text stay: the rest were rejected drafts."""
@@ -98,14 +108,14 @@ class Cloud:
             self._over.add(session)
         elif pool and pool.holds(session):
             pool.forget(session)
-            self._dispatch(pool)
+            self._look_at(pool)
         self._homes.pop(session, None)
 
     def keep(self, session: SessionKey) -> None:
         """The session is over, and another turn of its conversation may adopt its cache, if nobody needs the room."""
         if (pool := self._pool_of(session)) and pool.holds(session):
             pool.keep(session)
-            self._dispatch(pool)
+            self._look_at(pool)
 
     def adopt(self, session: SessionKey, turn: SessionKey, tokens: int) -> None:
         """The first `tokens` of what was kept of a session are the next turn's from now on."""
@@ -129,8 +139,8 @@ class Cloud:
 
     def _route(self, job: Job) -> None:
         pool = self._pools[0] if self._pooled else self._choose(job.session)
-        if pool.add(job):
-            self._dispatch(pool)
+        pool.add(job)
+        self._look_at(pool)
 
     def _choose(self, session: SessionKey) -> ServerPool:
         """The pool for a session's job."""
@@ -138,6 +148,29 @@ class Cloud:
         if home is None:
             home = self._homes[session] = min(self._pools, key=lambda pool: pool.load)
         return home
+
+    def _look_at(self, pool: ServerPool | None = None) -> None:
+        """Looks at what waits, in this pool too, once all has happened that happens at this instant: what comes at one
+        instant may share a pass."""
+        if pool is not None:
+            self._stale[pool] = None
+        if not self._looks:
+            self._looks = True
+            self.env.at_last(Last.SERVE, (), self._look)
+
+    def _look(self) -> None:
+        new, self._new = sorted(self._new, key=lambda job: (job.session, job.number)), {}
+        for job in new:
+            self._route(job)
+        stale, self._stale, self._looks = self._stale, {}, False
+        for pool in stale:
+            self._dispatch(pool)
+            idle = pool.free() and pool.ready_s() <= self.env.now
+            assert not idle or pool.may_wait, "I5: a server idles beside a job"
+        for job in new:
+            assert job.visit is not None
+            if job.visit.began_s is None:
+                job.report("queue")
 
     def _dispatch(self, pool: ServerPool) -> None:
         while (pool.jobs or pool.prefills) and (server := pool.free()):
@@ -148,7 +181,11 @@ class Cloud:
                 return
 
     def _window_over(self, pool: ServerPool, job: Job, _: simpy.Event) -> None:
-        """The oldest job has waited long enough, if it still waits: a pass begins whatever its size."""
+        """The oldest job has waited long enough: with what comes at this instant too a pass begins."""
+        self.env.at_last(Last.CLOSE, (), partial(self._begin_small, pool, job))
+
+    def _begin_small(self, pool: ServerPool, job: Job) -> None:
+        """A pass begins whatever its size, if its oldest job still waits."""
         if (server := pool.free()) and pool.oldest() is job and self._begin(pool, server):
             self._dispatch(pool)
 
@@ -189,14 +226,11 @@ class Cloud:
                 self._free_if_over(pool, job.session)
         if cut:
             pool.put_back(cut)
-        for share in shares:  # before the server is free: what they submit next may share its next pass
+        for share in shares:
             if share.completes and not share.job.withdrawn:
                 share.job.done()
         pool.release(server)
-        if pool.jobs or pool.prefills:
-            self._dispatch(pool)
-            idle = pool.free() and pool.ready_s() <= self.env.now
-            assert not idle or pool.may_wait, "I5: a server idles beside a job"
+        self._look_at(pool)
 
     def _end_pass(self, server: Server) -> None:
         """Adds up a pass that has ended, and reports it."""

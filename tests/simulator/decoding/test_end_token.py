@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Literal
-
 import pytest
 from cells import PAIR, cell
+from ending_pair import ENDING
 from plants import ran
 
-from models.interface import LoadedPair
-from models.synthetic import Synthetic
 from simulator import ConfigError, simulate
 from simulator.decoding.memory import Memory
 
 WORKLOAD = {"kind": "closed", "requests": 4, "prompt_tokens": 8, "output_tokens": 32}
-
-
-class Ending(Synthetic):
-    """The synthetic pair with an end token."""
-
-    kind: Literal["ending_in_tests"] = "ending_in_tests"  # type: ignore[assignment]
-    end_tokens: tuple[int, ...]
-
-    def load(self) -> LoadedPair:
-        return dataclasses.replace(super().load(), end_tokens=self.end_tokens)
 
 
 @pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only", "edge_only"])
@@ -32,7 +18,7 @@ class Ending(Synthetic):
 def test_an_answer_ends_at_the_first_of_its_end_tokens(scheme: str, number: int) -> None:
     whole = [request.tokens for request in ran(cell(scheme, workload=WORKLOAD)).requests]
     ends = [text[10 + 3 * place] for place, text in enumerate(whole)][:number]
-    pair = {**PAIR, "kind": "ending_in_tests", "end_tokens": ends}
+    pair = {**ENDING, "end_tokens": ends}
     run = ran(cell(scheme, workload=WORKLOAD | {"stop_at_eos": True}, models={"pair": pair}))
     texts = [request.tokens for request in run.requests]
     cuts = [[place for place, token in enumerate(text) if token in ends] for text in whole]

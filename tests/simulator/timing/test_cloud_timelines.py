@@ -123,7 +123,7 @@ PLAYS = {
     "memory: in one pass it bounds the batch": Play(
         SMALL | {"kv_tokens": 100, "batching": "waiting"},
         [*[job(0, each, 45) for each in (A, B, C, D)], forget(5, A), forget(15, B)],
-        [[0.0], [10.0], [10.0], [20.0]],
+        [[0.0], [0.0], [10.0], [20.0]],
     ),
     "memory: when the head of the queue cancels the next begins at once": Play(
         {"servers": 2, **ALONE, **SMALL}, [*FILLED, withdraw(7, 1)], [[0.0], [], [7.0]]

@@ -5,18 +5,24 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import numpy as np
 import pytest
 import simpy
-from cells import cell, link
+from cells import PAIR, cell, link
+from ending_pair import ENDING
 from numpy.random import Generator
 
 from kinds import ConfigError
 from simulator import Cell, CellResult, run, simulate
 from simulator.decoding.memory import Memory
+from simulator.results.observer import Observer
+from simulator.results.requests import Request
+from simulator.results.rounds import Round
 from simulator.timing import plant
 from simulator.timing.decoded_request import DecodedRequest
 
@@ -55,6 +61,7 @@ def any_link(rng: Generator, odd: float) -> dict[str, Any]:
         {"kind": "trace", "points": ((0.0, 2e4), (0.9, 0.0)), "start_s": 0.0},
         {"kind": "rayleigh", "bandwidth_hz": 9e3, "coherence_s": 0.11},
         {"kind": "token_bucket", "bps": 7e3, "burst_bits": 2000.0, "peak_bps": 5e4},
+        *[{"kind": "mahimahi", "start_s": one_of(rng, None, 0.0)}] * 2,
     )
     return link(0.0, one_of(rng, 0.0, 0.02, 0.02, 0.1)) | {
         "rate": rate,
@@ -97,6 +104,7 @@ def any_cell(number: int) -> Cell:
         "routing": one_of(rng, "shared", "shared", "affinity"),
         "batching": one_of(rng, "none", "waiting", {"kind": "window", "cap": 3, "window_s": 0.03}, "continuous"),
         "admission": one_of(rng, "preempt", "preempt", "whole_request"),
+        "order": one_of(np.random.default_rng((31, number)), "arrival", "arrival", "priority"),
         "kv_tokens": one_of(rng, None, None, 60),
         "latency": one_of(rng, {"kind": "constant", "per_pass_s": 0.02}, {"kind": "affine", "base_s": 0.01}),
     }
@@ -107,9 +115,10 @@ def any_cell(number: int) -> Cell:
     fleet = []
     if devices > 1 and rng.random() < 0.3:
         own = {"uplink": any_link(rng, odd)} if rng.random() < 0.5 else {}
+        other = rarely(rng, 0.2 + odd, one_of(rng, *SCHEMES), *OTHERS)
         fleet = [
             {"name": "one", "count": 1},
-            {"name": "two", "count": devices - 1, "scheme": one_of(rng, *SCHEMES), **own},
+            {"name": "two", "count": devices - 1, "scheme": other, "priority": number % 3, **own},
         ]
     links = {"uplink": any_link(rng, odd), "downlink": any_link(rng, odd)}
     for each in links.values():
@@ -117,7 +126,46 @@ def any_cell(number: int) -> Cell:
     block = one_of(np.random.default_rng((29, number)), 1, 1, 1, 2, 3)
     if block > 1:
         edge |= {"drafts_per_pass": block, "latency": {"kind": "affine", "base_s": 0.004, "per_token_s": 1e-3}}
-    return cell(scheme, workload=workload, cloud=cloud, edge=edge, fleet=fleet, seed=number % 7, **links)
+    models = {"pair": ENDING if workload["stop_at_eos"] else PAIR}
+    seed = number % 7
+    return cell(scheme, workload=workload, cloud=cloud, edge=edge, fleet=fleet, models=models, seed=seed, **links)
+
+
+def mixed_fleet(number: int) -> Cell:
+    """Mixed fleet `number`: a class whose requests are decoded first and one whose are not, of which each has links of
+    its own; the cloud is all that they share, and ties are frequent there."""
+    rng = np.random.default_rng((30, number))
+    workload = {
+        "kind": "closed",
+        "devices": 1,
+        "requests": int(rng.integers(1, 5)),
+        "prompt_tokens": one_of(rng, 1, 8, 8),
+        "output_tokens": one_of(rng, 4, 10, 16),
+        "distinct": one_of(rng, None, 1),
+        "prompt_at_cloud": one_of(rng, False, False, True),
+        "stop_at_eos": one_of(rng, False, True),
+        "think_s": one_of(rng, 0.0, 0.1),
+    }
+    cloud = {
+        "servers": one_of(rng, 1, 1, 2),
+        "routing": one_of(rng, "shared", "shared", "affinity"),
+        "batching": one_of(rng, "none", "waiting", {"kind": "window", "cap": 3, "window_s": 0.03}, "continuous"),
+        "order": one_of(rng, "arrival", "priority"),
+        "latency": one_of(rng, {"kind": "constant", "per_pass_s": 0.02}, {"kind": "affine", "base_s": 0.01}),
+    }
+    edge = {"latency": {"kind": "constant", "per_pass_s": one_of(rng, 0.0, 0.005)}, "encode_s_per_draft": 0.0}
+    ways = {way: any_link(rng, 0.0) | {"sharing": one_of(rng, "own", "own", "fifo")} for way in ("uplink", "downlink")}
+    if rng.random() < 0.6:  # no message is longer than another, and more rounds come at one time
+        ways = {way: made | {"rate": {"kind": "constant", "bps": "inf"}} for way, made in ways.items()}
+    fleet = [
+        {"name": name, "count": int(rng.integers(1, 4)), "scheme": scheme, "priority": int(rng.integers(2)), **ways}
+        for name, scheme in (("decoded", one_of(rng, *SCHEMES)), ("not", one_of(rng, *OTHERS)))
+    ]
+    if rng.random() < 0.5:
+        fleet.reverse()
+    workload["devices"] = sum(each["count"] for each in fleet)
+    models = {"pair": ENDING if workload["stop_at_eos"] else PAIR}
+    return cell(workload=workload, cloud=cloud, edge=edge, fleet=fleet, models=models, seed=number % 7)
 
 
 def tables(result: CellResult) -> tuple[str, str, str]:
@@ -126,8 +174,16 @@ def tables(result: CellResult) -> tuple[str, str, str]:
     return result.requests.to_csv(index=False), result.rounds.to_csv(index=False), repr(floats)
 
 
-def verify(numbers: Iterable[int], least: int) -> None:
-    """Compares the tables of these cells, of which so many requests at least are timed after they are decoded."""
+class Hears(Observer):
+    """Hears rounds, so that each step of a run is an event."""
+
+    def on_round(self, request: Request, round_: Round) -> None:
+        pass
+
+
+def verify(cells: Iterable[Callable[[], Cell]], least: int) -> Counter[str]:
+    """Compares the tables of these cells with and without an observer: so many requests at least are timed after they
+    are decoded where nobody hears."""
     counts: Counter[str] = Counter()
     start = DecodedRequest.start
 
@@ -135,36 +191,58 @@ def verify(numbers: Iterable[int], least: int) -> None:
         counts["decoded"] += 1
         start(self)
 
-    for number in numbers:
+    for number, make in enumerate(cells):
         try:
-            made = any_cell(number)
+            made = make()
         except ConfigError:
             counts["refused"] += 1
             continue
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(DecodedRequest, "start", counted)
-            decoded = outcome(made)
-            patch.setattr(plant, "can_be_decoded", lambda *_: False)
-            driven = outcome(made)
+            decoded, before = outcome(made), counts["decoded"]
+            driven = outcome(made, Hears())
+        assert counts["decoded"] == before, "an observer hears each step"
+        counts["compared"] += len(decoded) > 1
         for one, other in zip(decoded, driven, strict=True):
             assert one == other, f"cell {number}"
     assert counts["decoded"] >= least, counts
+    return counts
 
 
-def outcome(made: Cell) -> tuple[str, ...]:
+def outcome(made: Cell, observer: Observer | None = None) -> tuple[str, ...]:
     try:
-        return tables(simulate(made, memory=MEMORY))
+        return tables(simulate(made, observer, memory=MEMORY))
     except ConfigError as error:  # after so many events without any, so the times that it names differ
         return (str(error).partition(":")[0],)
 
 
 def test_random_cells_have_the_tables_of_the_event_path() -> None:
-    verify(range(16), 50)
+    counts = verify((partial(any_cell, number) for number in range(21)), 50)
+    assert counts["compared"] >= 12, counts
+
+
+def test_packets_of_a_message_share_an_opportunity_of_a_recording(tmp_path: Path) -> None:
+    """Eight packets of 450 bits are in with the first opportunity, as one of 3,600 bits is."""
+    (tmp_path / "stamps").write_text("".join(f"{stamp}\n" for stamp in range(100, 1_100, 100)))
+    recorded = {"rate": {"kind": "mahimahi", "path": str(tmp_path / "stamps"), "start_s": 0.0}}
+    quiet = {"kind": "selective_repeat", "timeout_s": 9.0}
+    sent = link(0.0, 0.0, header_bits=0, sharing="own", arq=quiet) | recorded
+    asked = {"kind": "closed", "requests": 1, "prompt_tokens": 450, "output_tokens": 1}
+    made = cell(models={"pair": PAIR | {"prompt_tokens": 450}}, workload=asked, uplink=sent)
+    whole, cut = (simulate(made.with_({"uplink.mtu_bits": bits}), memory=MEMORY) for bits in (None, 450))
+    assert whole.summary["prompt_uplink_s"] == cut.summary["prompt_uplink_s"] > 0
+    assert whole.summary["ttft_s"] == cut.summary["ttft_s"]
+
+
+def test_an_observer_changes_nothing_where_a_fleet_is_mixed() -> None:
+    counts = verify((partial(mixed_fleet, number) for number in range(12)), 30)
+    assert counts["compared"] == 12, counts
 
 
 @pytest.mark.slow
 def test_a_thousand_random_cells_have_the_tables_of_the_event_path() -> None:
-    verify(range(16, 1_000), 4_000)
+    verify((partial(any_cell, number) for number in range(21, 1_000)), 4_000)
+    verify((partial(mixed_fleet, number) for number in range(12, 512)), 1_000)
 
 
 def both_ways(made: Cell, monkeypatch: pytest.MonkeyPatch) -> tuple[tuple[str, ...], tuple[str, ...], int]:

@@ -83,7 +83,10 @@ def test_a_servers_pass_takes_as_long_whatever_was_served_before(clocks: Clocks)
     spent_s = []
     for order in ((1, 2), (2, 1)):
         bench = Bench(latency=clocks[1], batching="none")
-        visits = {device: bench.submit((device, 0), 9) for device in order}
+        visits = {}
+        for device in order:
+            visits[device] = bench.submit((device, 0), 9)
+            bench.settle()
         bench.env.run()
         first, second = (visits[device].done_s[0] for device in order)
         spent_s.append(dict(zip(order, (first, second - first), strict=True)))
@@ -116,7 +119,10 @@ def test_of_sessions_in_one_pass_the_first_ones_spell_is_the_passs(tmp_path: Pat
     for order, seconds in (((slow, fast), 1.1), ((fast, slow), 0.9)):
         bench = Bench(latency=in_spells(tmp_path / "t.csv", 1.0, (0.9, 1.1)), batching="waiting")
         holds = bench.submit((500, 0), 1)
-        visits = [bench.submit((device, 0), 1) for device in order]
+        visits = []
+        for device in order:
+            bench.settle()
+            visits.append(bench.submit((device, 0), 1))
         bench.env.run()
         assert [visit.done_s[0] - holds.done_s[0] for visit in visits] == pytest.approx([seconds] * 2, rel=1e-3)
 
@@ -175,7 +181,10 @@ def test_rounds_of_a_pass_are_judged_beside_it_one_after_another() -> None:
     bench = Bench(latency={"kind": "constant", "per_pass_s": 1.0}, judge_s=0.1, decode_s_per_draft=0.01)
     prompt = bench.submit((0, 0), 5, prefill=True)
     bench.env.run()
-    rounds = [bench.submit((device, 0), 9, verified_drafts=drafts) for device, drafts in enumerate((4, 0, 3), 1)]
+    rounds = []
+    for device, drafts in enumerate((4, 0, 3), 1):
+        rounds.append(bench.submit((device, 0), 9, verified_drafts=drafts))
+        bench.settle()
     bench.env.run()
     assert prompt.done_s == [1.0]
     assert [each.done_s[0] for each in rounds] == pytest.approx([2.14, 3.37, 3.37])
@@ -195,6 +204,7 @@ def test_a_pass_takes_the_engines_step_once_whoever_shares_it() -> None:
     """A pass of 1 s with a step of .1 s: two rounds that share it wait for one."""
     bench = Bench(latency={"kind": "constant", "per_pass_s": 1.0}, step_s=0.1)
     first = bench.submit((0, 0), 5, prefill=True)
+    bench.settle()
     together = [bench.submit((device, 0), 9, verified_drafts=4) for device in (1, 2)]
     bench.env.run()
     assert [each.done_s for each in (first, *together)] == [[pytest.approx(1.1)], *[[pytest.approx(2.2)]] * 2]
