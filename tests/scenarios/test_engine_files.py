@@ -259,6 +259,11 @@ def test_recommend_tries_the_measured_server_as_it_is_beside_what_drafts_at_the_
     assert {place.cell.workload.output_tokens for place in requested.places} == {5}
     assert all(place.cell.sources for place in requested.places)
     assert "as that server was measured" in requested.fixed["scheme.max_drafts"]
+    plain = ["recommend", "--from", str(sample(tmp_path, PLAIN, "plain")), "--set", "models.pair=synthetic", "--quick"]
+    drafter = ["--set", "cloud.drafter_latency.size=opt_125m"]
+    without, given = (wish(_parser().parse_all([*plain, *more], 0.0)) for more in ([], drafter))
+    assert "drafts nothing" in without.without["colocated"]
+    assert "colocated" in {place.cell.scheme.kind for place in given.places}
 
 
 @pytest.mark.parametrize(

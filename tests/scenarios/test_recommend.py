@@ -30,11 +30,13 @@ from scenarios.command.recommend.tried_schemes import (
     SETTINGS,
     at_an_end,
     candidates,
-    untimed,
     wish,
     without,
 )
 from scenarios.command.recommend.turning import ACCEPTANCE, DEVICES, PRICE, PROMPT, RATE, ROUND_TRIP, turns
+from scenarios.command.registry import scenario
+from scenarios.command.run.run_plan import Changes, plan_of
+from scenarios.command.run.typed_settings import parse_settings
 from simulator.cell.cell import Cell
 from simulator.cell.settings import changed
 from simulator.tuning.alternatives import Alternatives
@@ -63,6 +65,7 @@ TINY = (
     "--workers=1",
     "--seeds=3",
 )
+ALONE = "Not compared with co-located speculation. "
 
 
 def tried(
@@ -134,17 +137,24 @@ def test_an_axis_of_parts_or_of_several_fields_makes_places_of_its_values():
 
 
 @pytest.mark.parametrize(
-    ("given", "left_out"),
+    ("given", "drafter"),
     [
-        ({"uplink.rate.bps"}, False),
-        ({"edge.latency.kind"}, True),
-        ({"models.pair"}, True),
-        ({"models.pair", "cloud.drafter_latency.kind"}, False),
-        ({"models.pair", "scheme"}, False),
+        (["uplink.rate.bps=1e6"], ""),
+        (["edge.latency={kind: constant, per_pass_s: 0.01}"], "edge.latency"),
+        (["models.pair=synthetic"], "models.pair"),
+        (["models.pair=synthetic", "cloud.drafter_latency.size=opt_125m"], ""),
     ],
 )
-def test_drafting_in_the_cloud_is_not_tried_by_a_clock_that_nobody_gave(given, left_out):
-    assert bool(untimed([place.cell for place in tried()], given)) == left_out
+def test_run_and_recommend_both_compare_drafting_in_the_cloud_and_say_whose_clock_was_assumed(given, drafter):
+    typed = [part for each in given for part in ("--set", each)]
+    requested = wish(_parser().parse_all(["recommend", *typed], 0.0))
+    assert "colocated" in {place.cell.scheme.kind for place in requested.places}
+    plan = plan_of(
+        scenario("latency_vs_bandwidth"), Changes(parse_settings(given), {"scheme": ["cloud_only", "colocated"]})
+    )
+    said = [f"Assumed: OPT-125M on A100 drafts in the cloud ({drafter} is given, cloud.drafter_latency is not)"]
+    assert list(requested.assumed) == [line for line in plan.notes if "drafts in the cloud" in line]
+    assert list(requested.assumed) == (said if drafter else [])
 
 
 def test_a_best_at_an_end_of_what_was_tried_is_reported_unless_there_is_nothing_beyond():
@@ -331,7 +341,10 @@ def test_a_kind_that_is_far_behind_in_the_race_is_not_measured_again():
 
 def test_a_race_that_was_cut_is_tentative_and_says_what_more_minutes_would_do(done):
     out = " ".join(done("recommend", *TINY, "--minutes=0.0001").split())
-    assert "ANSWER Tentative: use " in out and "Tentative, time was up: 2 of 3 settings raced" in out
+    assert (
+        "ANSWER Not compared with co-located speculation. Tentative: use " in out
+        and "Tentative, time was up: 2 of 3 settings raced" in out
+    )
     assert "--minutes 1 would race all 3 on at least 6 seeds." in out and "TURNS not looked for, time was up" in out
 
 
@@ -419,7 +432,12 @@ def test_a_recommendation_leaves_all_that_was_tried_and_says_in_one_breath_by_ho
     monkeypatch.setattr(tried_schemes, "LOOKS", (3, 5))
     text = done("recommend", *TINY, "--details")
     out = Path("results/recommend")
-    assert "ANSWER   Use " in text and "Race: 3 settings" in text and "Trust: " in text and "Assumed: 1 device" in text
+    assert (
+        f"ANSWER   {ALONE}Use " in text
+        and "Race: 3 settings" in text
+        and "Trust: " in text
+        and "Assumed: 1 device" in text
+    )
     assert {path.name for path in (out / "figures").iterdir()} == {"recommendation.svg", "recommendation.png"}
     table = pd.read_csv(out / "tried.csv")
     assert len(table) == 3 and set(table["scheme.kind"]) == {"cloud_only", "k_sqs"}
@@ -428,7 +446,7 @@ def test_a_recommendation_leaves_all_that_was_tried_and_says_in_one_breath_by_ho
     best = Cell.from_yaml(out / "recommended.yaml")
     assert best.scheme.kind == shown["scheme.kind"].iloc[0] and best.seed == 0
     found = json.loads((out / "findings.json").read_text())
-    assert found["answer"].startswith("Use ") and found["answer_comparisons"][0]["n"] == 3
+    assert found["answer"].startswith(f"{ALONE}Use ") and found["answer_comparisons"][0]["n"] == 3
     monkeypatch.setattr(simulator.sweeps.worker, "_outcome", None)  # nothing is simulated again
     monkeypatch.setattr(recommending, "draw_all", lambda *_: [])
     assert text == done("recommend", *TINY, "--details")

@@ -15,8 +15,9 @@ import pandas as pd
 
 from channels.link.rates import ConstantRate
 from plots.recommendation_figure import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_LOW, called
+from scenarios.command.fairness import BASELINES as ALL_BASELINES
 from scenarios.command.fairness import compared_alike
-from scenarios.command.recommend.tried_schemes import Wish, at_an_end
+from scenarios.command.recommend.tried_schemes import COLOCATED, Wish, at_an_end
 from scenarios.command.recommend.turning import Turn
 from scenarios.command.run.base_line import base_line
 from scenarios.command.run.printed_tables import overloads, stands_for
@@ -195,7 +196,8 @@ class Recommendation:
 
     def screen(self, out: Path) -> Screen:
         """What is shown of the results in `out`: the answer, what decides, where it turns, and the table."""
-        notes = [*self._cut(), *self._far(), *overloads(self.summary, None), *self._left_out(), self._workload()]
+        notes = [*self._cut(), *self._far(), *overloads(self.summary, None), *self._left_out(), *self.wish.assumed,
+                 self._workload()]  # fmt: skip
         notes += [f"Note: {line}" for line in self._ends()]
         notes += self.best.sources
         beside = "".join(f" --import {path}" for path in self.best.imports)
@@ -243,7 +245,7 @@ class Recommendation:
     def _remarks(self) -> list[str]:
         """What is overloaded, at an end of what was tried, and assumed; models and latency models last."""
         return [*overloads(self.summary, None), *self._ends(), *self._alike_schemes(), *self._left_out(),
-                self._workload(), *stands_for([self.best]).splitlines()]  # fmt: skip
+                *self.wish.assumed, self._workload(), *stands_for([self.best]).splitlines()]  # fmt: skip
 
     def _ends(self) -> list[str]:
         ends = at_an_end(self.wish.places, self.best)
@@ -374,7 +376,13 @@ class Recommendation:
         value = f"{called(self.metric)} {with_interval(reached, self.metric)}"
         shall = self._shall_draft() if self.best.sources else ""
         text = f"{'tentative: ' if self._cut() else ''}{shall}use {self._short(best)}: {'; '.join([value, *against])}"
-        return text[0].upper() + text[1:]
+        return self._not_compared() + text[0].upper() + text[1:]
+
+    def _not_compared(self) -> str:
+        """Says so if co-located speculation is not among the settings shown: to beat a cloud that does not draft is not
+        to beat the cloud."""
+        shown = {cell.scheme.kind for each in self.finalists for cell in each}
+        return "" if COLOCATED in shown else f"Not compared with {ALL_BASELINES[COLOCATED]}. "
 
     def _shall_draft(self) -> str:
         """Whether the edge shall draft for the server: of the best, where it is told apart from its rival."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -15,6 +15,7 @@ from kinds.retired import PRESETS as RETIRED_LINKS
 from kinds.retired import RETIRED
 from scenarios.command.cell_file import read_cell
 from scenarios.command.engine_files.measured_cell import measured_cell
+from scenarios.command.run.base_line import DRAFTER, assumed_drafter, is_typed
 from scenarios.command.run.typed_settings import parse_axes, parse_settings
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import Nested, flatten, names
@@ -34,8 +35,6 @@ LOOKS: Final = (6, 8, 12, 24, 48)
 QUICK_MINUTES: Final = 1.0
 MOST_SEEDS: Final = 10_000
 COLOCATED: Final = "colocated"
-CLOCKS: Final = ("models.pair", "edge.latency", "cloud.latency")
-"""Fields that say whose passes are timed. The drafter beside the cloud's GPU is timed by one of its own."""
 SCHEMES: Final[tuple[Mapping[str, object], ...]] = (
     {"kind": "cloud_only"},
     {"kind": "colocated"},
@@ -73,6 +72,8 @@ class Wish:
     """The kinds of schemes that are not tried though they could be, and why."""
     fixed: Mapping[str, str] = field(default_factory=dict)
     """The fields of schemes that are not tuned, and why."""
+    assumed: Sequence[str] = ()
+    """What the user left open and decides times, a line each."""
 
 
 def wish(options: argparse.Namespace) -> Wish:
@@ -83,10 +84,13 @@ def wish(options: argparse.Namespace) -> Wish:
     load_imports(options.imports)
     settings, axes = parse_settings(options.set), parse_axes(options.grid)
     given = dict(settings)
-    drafts = None
+    drafts, left_out = None, dict.fromkeys(options.without, "--without")
     if options.measured or options.edge_measured:
         measured = measured_cell(options.measured, options.edge_measured)
         settings, drafts = measured.beside(settings), measured.drafts
+        chosen = {"scheme", "scheme.kind"} & {*given, *axes} or options.config is not None
+        if "cloud.latency" in measured.fields and not is_typed(DRAFTER, {*settings, *axes}) and not chosen:
+            left_out.setdefault(COLOCATED, f"the server measured drafts nothing, {DRAFTER} is not given")
     if twice := [path for path in settings if path in axes]:
         raise ConfigError(f"{twice[0]}: both --set and --grid give it; give one")
     if {"seed"} & {*settings, *axes}:
@@ -96,9 +100,7 @@ def wish(options: argparse.Namespace) -> Wish:
     if plain in ON_REQUEST:
         base["percentiles"] = list(dict.fromkeys([*cast("list[str]", base.get("percentiles") or []), plain]))
     places = candidates(base, settings, axes, lossy=options.lossy, served=drafts)
-    unasked = options.config is None and COLOCATED not in options.without
-    no_clock = untimed([place.cell for place in places], {*settings, *axes}) if unasked else ""
-    places = without(places, [*options.without, *([COLOCATED] if no_clock else [])])
+    places = without(places, [*left_out])
     for place in places:
         place.cell.check_served()
         _check_requests(place.cell, options.metric)
@@ -107,23 +109,13 @@ def wish(options: argparse.Namespace) -> Wish:
     if len(tried) < 2:
         raise ConfigError(f"scheme: {len(tried)} setting to try is no choice; set fewer fields, or give them a --grid")
     aim = Aim.of(options.metric, tried)
-    left_out = dict.fromkeys(options.without, "--without") | ({COLOCATED: no_clock} if no_clock else {})
     left_out |= {} if options.lossy else {"edge_only": "lossy; --lossy tries it"}
     fixed = {path: "--set" for path in given if path.startswith("scheme.")}
     if drafts is not None and any(place.cell.scheme.kind == COLOCATED for place in places):
         fixed["scheme.max_drafts"] = "of drafting in the cloud: as that server was measured"
     budget = Budget(most, LOOKS, within=options.precision, minutes=minutes)
-    return Wish(tuple(places), tuple(tried), aim, budget, seeds, left_out, fixed)
-
-
-def untimed(tried: Sequence[Cell], typed: Set[str]) -> str:
-    """Why drafting in the cloud is not tried: pair or clocks are the user's, the clock of a drafter there is not."""
-    given = [path for path in CLOCKS if any(name == path or name.startswith(f"{path}.") for name in typed)]
-    clock = {"scheme", "scheme.kind"} & typed or any(name.startswith("cloud.drafter_latency") for name in typed)
-    kinds = {cell.scheme.kind for cell in tried}
-    if clock or not given or COLOCATED not in kinds or kinds == {COLOCATED}:
-        return ""
-    return f"{given[0]} is given, cloud.drafter_latency (its drafter's clock) is not"
+    assumed = assumed_drafter((place.cell for place in places), {*settings, *axes})
+    return Wish(tuple(places), tuple(tried), aim, budget, seeds, left_out, fixed, assumed)
 
 
 def _check_requests(cell: Cell, metric: str) -> None:

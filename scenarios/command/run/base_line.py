@@ -3,7 +3,7 @@ seeds, and how settings were chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Final
 
@@ -19,6 +19,9 @@ from simulator.results.units import quantity, title
 
 MANY: Final = 3
 """More pairs or latency models than these are counted and not named."""
+TIMED: Final = ("models.pair", "edge.latency", "cloud.latency")
+"""Fields that say whose passes are timed. The drafter in the cloud is timed by DRAFTER."""
+DRAFTER: Final = "cloud.drafter_latency"
 _NAMES: Final = DisplayNames()
 
 
@@ -61,6 +64,22 @@ def clocks(cell: Cell) -> Iterator[tuple[str, Latency, int]]:
             yield "verifies", cell.cloud.latency, 1
         if each.scheme.drafts_in_cloud:
             yield "drafts in the cloud", cell.cloud.drafter_latency, cell.cloud.drafts_per_pass
+
+
+def assumed_drafter(cells: Iterable[Cell], typed: Collection[str]) -> list[str]:
+    """Says by which latency model co-located speculation drafts, if the user typed the pair or another latency model
+    and not that one; [] otherwise. `run` and `recommend` compare it in either case."""
+    given = [path for path in TIMED if is_typed(path, typed)]
+    inside = [cell for cell in cells if any(each.scheme.drafts_in_cloud for each in cell.classes)]
+    if not given or is_typed(DRAFTER, typed) or not inside:
+        return []
+    drafter = _few([computes(cell.cloud.drafter_latency) for cell in inside], "latency models")
+    return [f"Assumed: {drafter} drafts in the cloud ({given[0]} is given, {DRAFTER} is not)"]
+
+
+def is_typed(path: str, typed: Collection[str]) -> bool:
+    """True if the part at `path`, or a field of it, is among the dotted names, of which an axis may hold several."""
+    return any(f"{name}.".startswith(f"{path}.") for axis in typed for name in axis.split(","))
 
 
 def computes(latency: Latency) -> str:

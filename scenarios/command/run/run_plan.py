@@ -11,6 +11,7 @@ import plots
 from kinds import ConfigError, kinds_of_file, registered_by
 from models.interface import Pair
 from scenarios.command.cell_file import read_cell
+from scenarios.command.run.base_line import assumed_drafter
 from scenarios.command.run.named_kinds import NamedKinds, family_at
 from scenarios.command.run.typed_settings import as_typed
 from scenarios.command.scenario import Quick, Scenario, Tune
@@ -119,6 +120,7 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
         by_id.setdefault(cell.id, cell)  # of two that are one the first, which may have a label
     scenario, cells = _reporting(_asked(scenario, changes.metric, [*by_id.values()]), objective, list(by_id.values()))
     check_labels(cells, meant.grid.get("scheme", grid.get("scheme", ())))
+    notes += assumed_drafter(cells, {*changes.settings, *changes.grid})
     warnings += [*lacking, *left_out, *_warnings(cells, changes.imports)]
     tune = _tuned(quick, scenario.tune, grid, changes, cells)
     tune = replace(tune, metric=changes.metric) if tune and changes.metric else tune
@@ -368,7 +370,7 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
     grid, changes = _joined(cell.to_fields(), {}, changes)
     cells, notes = _spread(cell.to_fields(), grid, 1, changes)
     check_labels(cells, changes.grid.get("scheme", ()))
-    notes += _to_be_checked(changes.imports)
+    notes += [*_to_be_checked(changes.imports), *assumed_drafter(cells, {*changes.settings, *changes.grid})]
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
     _check_precision(changes.precision)
