@@ -240,6 +240,8 @@ def _link_impurity(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]
     with _other_global_numbers():
         again = _spelled_packets(subject)
     for others, where in ((again, "of a link made again"), (elsewhere[0] if elsewhere else (), _ELSEWHERE)):
+        if len(others) != len(first) and where != _ELSEWHERE:
+            return f"answers {len(first)} questions, and {len(others)} {where}; {INSTEAD}"
         if len(others) != len(first):
             return f"another process cannot ask the same: {shown(others[0][1]) if others else ENDED}"
         for number, (mine, (_, theirs)) in enumerate(zip(first, others, strict=True)):

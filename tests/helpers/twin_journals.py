@@ -121,7 +121,9 @@ class Twin(Observer):
     def came(self, device: Device, request: Request) -> None:
         self._edge(request, RequestArrived(request.device, request.number, self.now_s))
 
-    def served(self, network: object, decoder: object, device: Device, request: Request, kept: object) -> None:
+    def served(
+        self, network: object, decoder: object, heard: bool, device: Device, request: Request, kept: object
+    ) -> None:
         self._edge(request, RequestServed(request.device, request.number, self.now_s))
 
     def taken_by_edge(self, driver: Driver, event: object) -> None:
