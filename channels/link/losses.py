@@ -126,7 +126,8 @@ class BitErrors(Loss):
 
 
 class GilbertElliott(Loss):
-    """Starts good. Per packet the chain steps with each packet on the air; per second it jumps at these rates."""
+    """Starts in its stationary distribution, bad with probability `to_bad / (to_bad + to_good)`. Per packet the chain
+    steps with each packet on the air; per second it jumps at these rates."""
 
     kind: Literal["gilbert_elliott"] = "gilbert_elliott"
     per: Literal["packet", "second"] = Field("packet", description="What the chain steps by: packets, or seconds.")
@@ -155,10 +156,14 @@ class GilbertElliott(Loss):
         return _PerPacket(self, uniforms) if self.per == "packet" else _PerSecond(self, uniforms)
 
     @property
+    def bad_share(self) -> float:
+        """The stationary probability of the bad state."""
+        return self.to_bad / (self.to_bad + self.to_good)
+
+    @property
     def mean_loss(self) -> float:
         """The mean loss of packets sent without regard to the state."""
-        bad = self.to_bad / (self.to_bad + self.to_good)
-        return bad * self.loss_bad + (1 - bad) * self.loss_good
+        return self.bad_share * self.loss_bad + (1 - self.bad_share) * self.loss_good
 
 
 def is_memoryless(process: object) -> bool:
@@ -207,7 +212,7 @@ class _PerPacket(IndependentLosses):
         super().__init__(self._next, uniforms.under(1))
         self._loss = loss
         self._steps = uniforms.under(0)
-        self._bad = False
+        self._bad = uniforms.under(2).uniform(0) < loss.bad_share
         self._packets = 0
 
     def _next(self, now_s: float, bits: int, rate_bps: float) -> float:
@@ -225,13 +230,18 @@ class _PerSecond(IndependentLosses):
         self._loss = loss
         self._sojourns = uniforms.under(0)
         self._changes_s: list[float] = [0.0]
+        self._begins_bad = uniforms.under(2).uniform(0) < loss.bad_share
         self._forgotten = 0
 
     def _at(self, now_s: float, bits: int, rate_bps: float) -> float:
         self._follow(now_s)
         changes = self._forgotten + bisect_right(self._changes_s, now_s)
         assert changes > self._forgotten, f"I2: a question about {now_s} s, forgotten"
-        return self._loss.loss_bad if changes % 2 == 0 else self._loss.loss_good
+        return self._loss.loss_bad if self._is_bad(changes) else self._loss.loss_good
+
+    def _is_bad(self, sojourn: int) -> bool:
+        """True if the chain is bad in this sojourn, 1 being the first."""
+        return (sojourn % 2 == 0) != self._begins_bad
 
     def _follow(self, now_s: float) -> None:
         since_s = self._changes_s[-1]
@@ -242,7 +252,7 @@ class _PerSecond(IndependentLosses):
                 self._forgotten += len(self._changes_s) - 1
                 del self._changes_s[:-1]
             number = self._forgotten + len(self._changes_s)
-            rate = self._loss.to_bad if number % 2 else self._loss.to_good
+            rate = self._loss.to_good if self._is_bad(number) else self._loss.to_bad
             self._changes_s.append(self._changes_s[-1] - log1p(-self._sojourns.uniform(number)) / rate)
         raise ConfigError(
             f"loss.to_bad, loss.to_good: more than {MOST_IDLE_CHANGES:,} changes of state between two packets, "

@@ -120,8 +120,8 @@ class QuicSender(Sender[P]):
 
     @property
     def timeout_s(self) -> float:
-        late_s, factor = self._late_s, self._backoff ** min(self._expiries, 64)
-        return self._timer.timeout_s + max(late_s, min(self._longest_s - self._timer.timeout_s, late_s * factor))
+        once_s = self._timer.timeout_s + self._late_s
+        return max(once_s, min(self._longest_s, once_s * self._backoff ** min(self._expiries, 64)))
 
     @property
     def alarm_s(self) -> float:
@@ -177,7 +177,6 @@ class QuicSender(Sender[P]):
         if probe is None:
             return self._go_on()
         self._expiries += 1
-        self._timer.on_expiry(self._expiries)
         if self._expiries == 2:
             self._congestion.on_silence()
             self._recovered = self._next

@@ -126,6 +126,17 @@ def test_quic_probes_in_silence_and_keeps_its_window_once() -> None:
     assert machine.on_alarm(3.0)[0] is packets[1] and machine.window == 2
 
 
+def test_an_acknowledgement_of_a_probe_ends_the_back_off() -> None:
+    """RFC 9002, 6.2.1: the back-off is reset when an acknowledgement comes, whichever attempt it is of."""
+    machine = sender(timeout_s=0.75, max_ack_delay_s=0.25)
+    (packet,) = offered(machine, 1)
+    assert machine.on_alarm(1.0) == [packet]
+    leave(machine, packet, 1.0)
+    assert machine.timeout_s == 2.0
+    machine.on_ack(packet, 1.1)
+    assert machine.timeout_s == 1.0
+
+
 def test_no_silence_is_longer_than_the_longest_timeout() -> None:
     machine = sender(timeout_s=0.75, timeout_max_s=40)
     waits_s, now_s = list[float](), 0.0
