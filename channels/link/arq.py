@@ -187,8 +187,9 @@ class Sender(Generic[P]):
         packet.sent_s = self.left_s = now_s
         return self._timer.timeout_s
 
-    def on_ack(self, packet: P, now_s: float) -> Sequence[P]:
-        """This packet is acknowledged, once or again. Returns the held packets that may go now."""
+    def on_ack(self, packet: P, now_s: float, attempt: int | None = None) -> Sequence[P]:
+        """This packet is acknowledged, once or again. Returns the held packets that may go now. `attempt`: the one that
+        came, which only a sender that numbers each asks for; None: the latest."""
         if packet.acked:
             return ()
         packet.acked = True

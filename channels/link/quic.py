@@ -79,6 +79,10 @@ class Attempt:
 
     number: int
     """In the order of sending."""
+    attempt: int
+    """Which one of its packet it is."""
+    earlier: tuple[Attempt, ...] = ()
+    """Those of its packet that probes followed, and that may still be acknowledged."""
     joined_s: float = inf
     """When it joined the queue."""
     has_left: bool = False
@@ -148,17 +152,21 @@ class QuicSender(Sender[P]):
             seen.has_left = True
         return inf
 
-    def on_ack(self, packet: P, now_s: float) -> Sequence[P]:
+    def on_ack(self, packet: P, now_s: float, attempt: int | None = None) -> Sequence[P]:
         if packet.acked:
             return ()
         packet.acked = True
         was_full, rested_s = self._is_full or bool(self._lost or self.held), now_s - self._stirred_s
         self._stirred_s, self._expiries = now_s, 0
-        if (seen := self._sent.pop(packet, None)) is not None:
-            if packet.attempt == 0:  # Karn
+        if (latest := self._sent.pop(packet, None)) is not None:
+            came = packet.attempt if attempt is None else attempt
+            seen = next((each for each in (latest, *latest.earlier) if each.attempt == came), None)
+            if seen is not None and seen.number > self._newest:  # RFC 9002, 5.1
+                self._newest = seen.number
                 self._sample(now_s - seen.joined_s)
-            self._newest = max(self._newest, seen.number)
-            if not was_full:
+            if seen is None:
+                pass  # it was taken for lost
+            elif not was_full:
                 self._congestion.on_rest(rested_s)
             elif seen.number >= self._recovered:
                 self._congestion.on_ack(now_s, self._round_trip_s[1])
@@ -180,9 +188,9 @@ class QuicSender(Sender[P]):
         if self._expiries == 2:
             self._congestion.on_silence()
             self._recovered = self._next
-        del self._sent[probe]
+        last = self._sent.pop(probe)
         probe.attempt += 1
-        self._number(probe)
+        self._number(probe, (last, *last.earlier))
         return [probe, *self._go_on()]
 
     def forget(self, packets: Collection[P]) -> Sequence[P]:
@@ -195,9 +203,9 @@ class QuicSender(Sender[P]):
     def _is_full(self) -> bool:
         return len(self._sent) >= max(1, int(self._congestion.packets + 1e-9))
 
-    def _number(self, packet: P) -> None:
+    def _number(self, packet: P, earlier: tuple[Attempt, ...] = ()) -> None:
         """It goes now: the link has it join its queue at this very instant."""
-        self._sent[packet] = Attempt(self._next)
+        self._sent[packet] = Attempt(self._next, packet.attempt, earlier)
         self._next += 1
 
     def _sample(self, round_trip_s: float) -> None:

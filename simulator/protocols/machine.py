@@ -133,6 +133,7 @@ class Signal(Enum):
     TURN = "the processor is this request's"
     WORKED = "the pass, or the encoding, is done"
     WAITED = "the time of a `WaitUntil` has come, and the processor is this request's again"
+    JOINS = "the job that was submitted last waits, and a job may take its place"
 
 
 Event: TypeAlias = MessageArrived | RoundDrafted | TimeIs | JobDone | Resumed | Signal
@@ -221,6 +222,7 @@ class Order(Enum):
     LOOK = "the time is wanted, and what the uplink has shown; answered by `TimeIs`"
     AWAIT = "the device waits for messages in answer to what it has sent last"
     SETTLED = "nothing is out that the device waits for"
+    JOIN = "a round has come while its prompt is read; answered by `Signal.JOINS` if no pass of that is under way"
 
 
 @dataclass(slots=True)
@@ -306,6 +308,8 @@ class SubmitJob:
     """Drafts that a drafter in the cloud makes before it."""
     verified_drafts: int | None = None
     """Drafts verified behind it; None: it is no round's."""
+    joins: bool = False
+    """It takes the place of the job before it."""
 
 
 @dataclass(slots=True)
@@ -337,7 +341,7 @@ EdgeCommand: TypeAlias = (
     | AddPart | CloseRound | FlushRounds | Done
 )  # fmt: skip
 CloudCommand: TypeAlias = (
-    OpenInCloud | EnterState | SubmitJob | FreeCache | DropRounds | SendReply
+    OpenInCloud | EnterState | Order | SubmitJob | FreeCache | DropRounds | SendReply
 )  # fmt: skip
 Command: TypeAlias = EdgeCommand | CloudCommand
 T = TypeVar("T")
@@ -413,13 +417,19 @@ class CloudMachine(ABC):
     def _job_done(self, job: JobDone) -> None:
         """The job that was submitted last is done."""
 
-    def step(self, event: MessageArrived | JobDone | Resumed) -> list[CloudCommand]:
+    def _join(self) -> None:
+        """`Order.JOIN` was given, and the job waits."""
+        raise AssertionError("I3: nothing is to join a job")
+
+    def step(self, event: MessageArrived | JobDone | Resumed | Signal) -> list[CloudCommand]:
         """Takes an event, and answers what is to be done. Raises CodecError on bytes that no edge sends."""
         if isinstance(event, MessageArrived):
             self._arrived(event)
         elif isinstance(event, JobDone):
             self._job_done(event)
-        else:
+        elif isinstance(event, Resumed):
             self._begin(event.node, event.prompt_tokens)
+        else:
+            self._join()
         commands, self.commands = self.commands, []
         return commands

@@ -366,16 +366,23 @@ class SpeculateCloud(CloudMachine):
         tokens = len(self._node.committed) - 1
         if tokens:
             self.commands.append(machine.SubmitJob(0, tokens, tokens, partial(self._prefill, self._node), "verify_s"))
+            if self._due is not None:
+                self.commands.append(Order.JOIN)
         else:
             self._prefilled(self._session.prefill(self._node))
 
     def _prefill(self, node: CloudNode) -> tuple[CloudNode, None]:
         return self._session.prefill(node), None
 
-    def _prefilled(self, node: CloudNode) -> None:
+    def _prefilled(self, node: CloudNode, *, joins: bool = False) -> None:
         self._node, self._ready = node, True
         if self._due is not None:
-            self._submit(self._due)
+            self._submit(self._due, joins=joins)
+
+    def _join(self) -> None:
+        """The round that waits for the prefill is verified in the pass that ends it."""
+        assert self._node is not None, "I3: a round joins a job that was not submitted"
+        self._prefilled(self._session.prefill(self._node), joins=True)
 
     def _take_next(self) -> None:
         """Has the next round verified if its payload is here and no other one is."""
@@ -384,11 +391,13 @@ class SpeculateCloud(CloudMachine):
             self._due = number
             if self._ready:
                 self._submit(number)
-            else:
-                self.commands.append(machine.EnterState(number, None))
+                return
+            self.commands.append(machine.EnterState(number, None))
+            if self._node is not None:
+                self.commands.append(Order.JOIN)
 
-    def _submit(self, number: int, *, reads: bool = False) -> None:
-        """Has the round's pass made. `reads`: in it the prompt is read too."""
+    def _submit(self, number: int, *, reads: bool = False, joins: bool = False) -> None:
+        """Has the round's pass made. `reads`: in it the prompt is read too. `joins`: it ends the prompt's prefill."""
         node, parts = self._node, self._payloads.pop(number)
         assert node is not None and number == node.round, "I3: rounds are verified in order"
         new_tokens = self._session.receive(node, parts)
@@ -400,6 +409,7 @@ class SpeculateCloud(CloudMachine):
                 run=partial(self._session.verify, node, parts),
                 serves="cloud_decode_s" if self._alone else "verify_s",
                 verified_drafts=new_tokens - node.owed,
+                joins=joins,
             )
         )
 

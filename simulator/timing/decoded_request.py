@@ -20,7 +20,7 @@ from simulator.protocols.machine import DOWNLINK, UPLINK, SubmitJob
 from simulator.results.observer import END
 from simulator.results.requests import Request
 from simulator.results.rounds import TimedRounds
-from simulator.timing.cloud.job import JobState
+from simulator.timing.cloud.job import Job, JobState
 from simulator.timing.device import Device
 from simulator.timing.driver import DOWNLINK_COLUMNS, JOB_STATES, UPLINK_COLUMNS, Network, ordered_job
 from simulator.timing.event_loop import Call, Last, delay_until, later
@@ -75,6 +75,8 @@ class DecodedRequest:
         self._payload: Carried | None = None
         self._reply: Carried | None = None
         """Those of the open round, once they are put."""
+        self._job: Job | None = None
+        """The one in the cloud."""
         self._jobs = 0
         self._job_column = "prompt_uplink_s"
         """What the latest job does, a column of BREAKDOWN."""
@@ -195,21 +197,32 @@ class DecodedRequest:
             self._ready = True
         else:
             self._submit(self._answer.prefill)
+        if self._due:
+            self._serve()
 
     def _payload_in(self, _: object) -> None:
         assert self._payload is not None
         self._uplink.carried_in(self._payload, self._env.now)
         self._due = True
-        if self._ready:
-            self._submit(self._round.job)
-        else:
+        if not self._ready:
             self._request.ledger.enter(1, self._job_column)
+        if self._ready or self._job is not None:
+            self._serve()
+
+    def _serve(self) -> None:
+        """Has the open round verified: the first joins the prompt's job, if no pass of that is under way."""
+        command, job = self._round.job, self._job
+        if self._ready:
+            self._submit(command)
+        elif job is not None and not self._network.cloud.runs(self._key):
+            job.extend(command.text_tokens, command.verified_drafts)
+            self._ready, job.done = True, self._verified
 
     def _submit(self, command: SubmitJob) -> None:
         self._jobs += 1
         done = self._verified if self._ready else self._prefilled
-        job = ordered_job(command, self._network, self._request, self._jobs, self._job_enters, done)
-        self._network.cloud.submit(job)
+        self._job = ordered_job(command, self._network, self._request, self._jobs, self._job_enters, done)
+        self._network.cloud.submit(self._job)
 
     def _job_enters(self, state: JobState) -> None:
         self._job_column = column = self._round.job.serves if state == "serve" else JOB_STATES[state]
@@ -219,14 +232,14 @@ class DecodedRequest:
                 self._request.ledger.enter(1, column)
 
     def _prefilled(self) -> None:
-        self._ready = True
+        self._ready, self._job = True, None
         if self._due:
             self._submit(self._round.job)
 
     def _verified(self) -> None:
         """The round is verified, and the reply goes out."""
         round_, cloud = self._round, self._network.cloud
-        self._due = False
+        self._due, self._job = False, None
         cloud.crop(self._key, round_.kept_tokens)
         if round_ is self._answer.rounds[-1] and self._answer.is_made:
             cloud.forget(self._key)

@@ -260,7 +260,7 @@ class Driver(ServedRequest):
             for command in self._edge.step(event):
                 HANDLERS[type(command)](self, command)
 
-    def _tell_cloud(self, event: MessageArrived | machine.JobDone) -> None:
+    def _tell_cloud(self, event: MessageArrived | machine.JobDone | Signal) -> None:
         if self._cloud is not None:
             for command in self._cloud.step(event):
                 HANDLERS[type(command)](self, command)
@@ -434,6 +434,9 @@ class Driver(ServedRequest):
             link = self._network.links[UPLINK].seen_by(self._request.device)
             block = self._network.edge_passes.drafts_per_pass
             self._tell_edge(machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link, block))
+        elif command is Order.JOIN:
+            if not self._network.cloud.runs(self._key):
+                self._tell_cloud(Signal.JOINS)
         else:
             self._then = None
             if self._work is not None:
@@ -613,6 +616,12 @@ class Driver(ServedRequest):
     # Commands about the cloud's passes.
 
     def _submit(self, command: machine.SubmitJob) -> None:
+        if command.joins:
+            assert self._job is not None
+            job = self._job[0]
+            job.extend(command.text_tokens, command.verified_drafts)
+            self._job = job, command
+            return
         self._jobs += 1
         job = ordered_job(command, self._network, self._request, self._jobs, self._job_enters, self._job_done)
         self._job = job, command

@@ -347,17 +347,17 @@ class Link:
         free = not self.config.arq.ack_bits
         returns = not (free and transmitter.ack_loss.lost(now_s, self.config.header_bits, rate_bps, address))
         back_s = packet.sender.reverse_delay_s if returns else inf
-        later(self.env, travel_s, partial(self._arrive, packet, back_s))
+        later(self.env, travel_s, partial(self._arrive, packet, packet.attempt, back_s))
         if not free or travel_s + back_s > timeout_s:
             self._set_timer(packet, timeout_s)
 
-    def _arrive(self, packet: Fragment, back_s: float, _: simpy.Event) -> None:
-        """The packet is at the far end, which acknowledges it; `back_s`: how long a free acknowledgement travels; inf:
-        it is lost."""
+    def _arrive(self, packet: Fragment, attempt: int, back_s: float, _: simpy.Event) -> None:
+        """An attempt of the packet is at the far end, which acknowledges it; `back_s`: how long a free acknowledgement
+        travels; inf: it is lost."""
         self._travelling -= 1
         self.delivered += 1
         packet.arrivals += 1
-        acknowledge = partial(self._acknowledge, packet)
+        acknowledge = partial(self._acknowledge, packet, attempt)
         if self.config.arq.ack_bits:
             self._send_back(packet.index, -packet.number - 1, packet.arrivals - 1, acknowledge)
         elif back_s < inf:
@@ -397,8 +397,8 @@ class Link:
 
     # Be acknowledged, or sent again.
 
-    def _acknowledge(self, packet: Fragment, _: object) -> None:
-        """An acknowledgement of this packet is back."""
+    def _acknowledge(self, packet: Fragment, attempt: int, _: object) -> None:
+        """An acknowledgement of this attempt of the packet is back."""
         if packet.acked:
             return
         sender, now_s = packet.sender, self.env.now
@@ -407,7 +407,7 @@ class Link:
         sender.transmitter.curve.heard()
         if packet.attempt == 0:
             sender.round_trip_s = now_s - packet.joined_s
-        self._close(packet, sender.arq.on_ack(packet, now_s))
+        self._close(packet, sender.arq.on_ack(packet, now_s, attempt))
         self._await_alarm(sender)
 
     def _miss(self, packet: Fragment, timeout_s: float) -> None:

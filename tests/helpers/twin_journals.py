@@ -103,7 +103,7 @@ class Twin(Observer):
             address = self._of(packet.message)
             self._sender(address, PacketQueued(address, packet.number, packet.attempt, packet.bits, self.now_s))
 
-    def acknowledge(self, link: Link, packet: Fragment, _: object = None) -> None:
+    def acknowledge(self, link: Link, packet: Fragment, *_: object) -> None:
         if not packet.acked:
             address = self._of(packet.message)
             self._sender(address, PacketAcknowledged(address, packet.number, self.now_s))

@@ -157,6 +157,8 @@ class CloudDriver(EndpointDriver):
                 self.put(command.kind, command.round, command.content)
             elif isinstance(command, machine.FreeCache):
                 self._cloud.passes.forget(self.key)
+            elif command is machine.Order.JOIN and not self._cloud.passes.runs(self.key):
+                self._carry_out(self._machine.step(machine.Signal.JOINS))
             # the others are of the tables, which are made when the run is over
 
     def _submit(self, command: machine.SubmitJob) -> None:
@@ -176,6 +178,12 @@ class CloudDriver(EndpointDriver):
             self._cloud.passes.crop(self.key, node.cached)
             self._carry_out(self._machine.step(machine.JobDone(node, verified)))
 
+        if command.joins:
+            assert self._job is not None
+            job = self._job
+            job.extend(command.text_tokens, command.verified_drafts)
+            job.round, job.run, job.done = command.round, run, done
+            return
         self._job = job = RealJob(
             session=self.key,
             text_tokens=command.text_tokens,

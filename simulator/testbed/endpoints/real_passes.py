@@ -60,6 +60,10 @@ class RealPasses:
         if self._pool.remove(job):
             self._dispatch()  # what waited behind it may have a window of its own
 
+    def runs(self, session: SessionKey) -> bool:
+        """True if a pass over the session is under way."""
+        return self._pool.runs(session)
+
     def crop(self, session: SessionKey, tokens: int) -> None:
         """Only the first `tokens` of the session's cached text are of use."""
         self._pool.kv.crop(session, tokens)

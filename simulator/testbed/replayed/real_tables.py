@@ -151,9 +151,9 @@ class JournalReplay:
                     request.looks(what)
             case Beginning(journal.PassMade() as passed):
                 for device, number, round_, _, _, reads in passed.shares:
-                    self._begin_job((device, number, round_), passed)
                     if request := self._served.get((device, number)):
                         request.passes(round_, reads)
+                    self._begin_job((device, number, round_), passed)
             case journal.PassMade():
                 for device, number, round_, *_ in what.shares:
                     if request := self._served.get((device, number)):

@@ -228,6 +228,8 @@ class ReplayedRequest(ServedRequest):
         self._carry_out(self._cloud.step(machine.JobDone(*job.run())))
 
     def _current_job(self, number: int) -> machine.SubmitJob:
+        if number and self._job is not None and self._job.round == 0:
+            self._carry_out(self._cloud.step(machine.Signal.JOINS))
         if self._job is None or self._job.round != number:
             raise self._differs(number, "round in a pass", number, None if self._job is None else self._job.round)
         return self._job
@@ -296,8 +298,9 @@ class ReplayedRequest(ServedRequest):
                 case machine.OpenInCloud(number, drafts):
                     self._open_in_cloud(number, drafts)
                 case machine.SubmitJob():
-                    self._job = command
-                    self._submitted_s[request.device, request.number, command.round] = now_s
+                    key = request.device, request.number
+                    submitted_s = self._submitted_s.pop((*key, 0), now_s) if command.joins else now_s
+                    self._job, self._submitted_s[*key, command.round] = command, submitted_s
                     self._enter_job("cloud_queue_s")
                 case machine.DropRounds(dropped, void):
                     if void:

@@ -86,6 +86,11 @@ class Cloud:
         self._new[job] = None
         self._look_at()
 
+    def runs(self, session: SessionKey) -> bool:
+        """True if a pass over the session is under way."""
+        pool = self._pool_of(session)
+        return pool is not None and pool.runs(session)
+
     def withdraw(self, job: Job) -> None:
         """The job is no longer wanted. In a pass, it runs to the pass's end, unreported."""
         job.withdrawn = True

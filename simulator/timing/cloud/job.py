@@ -53,6 +53,11 @@ class Job:
     """How long it was in passes that have ended."""
     withdrawn: bool = False
 
+    def extend(self, text_tokens: int, verified_drafts: int | None) -> None:
+        """Has the job, which waits, run over more of its session's text, in its place of the queue."""
+        assert text_tokens <= self.request_tokens, "a session's text outgrows its request"
+        self.text_tokens, self.verified_drafts = text_tokens, verified_drafts
+
 
 @dataclass(slots=True, eq=False)
 class Share:

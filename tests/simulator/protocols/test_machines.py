@@ -54,14 +54,18 @@ def test_what_a_message_acknowledges_is_what_its_sender_must_have() -> None:
         assert ends.edge.acknowledged(MessageArrived(MessageKind.REPLY, 7, ())) == 7
 
 
-def test_a_payload_before_the_prefill_waits_with_it() -> None:
+@pytest.mark.parametrize("joins", [False, True])
+def test_a_payload_before_the_prefill_waits_with_it_and_joins_its_job_if_no_pass_is_under_way(joins: bool) -> None:
     ends = Ends(K_SQS)
     _, draft = ends.edge.step(None)
     sent = ends.drafted(draft)
     assert ends.arrives(sent) == [machine.EnterState(1, None)], "as long as the prompt's job takes"
-    (prefill,) = ends.cloud.step(MessageArrived(MessageKind.PROMPT, 0, (ends.prompt,)))
-    assert isinstance(prefill, machine.SubmitJob)
-    assert names(ends.cloud.step(JobDone(*prefill.run()))) == ["SubmitJob"]
+    prefill, join = ends.cloud.step(MessageArrived(MessageKind.PROMPT, 0, (ends.prompt,)))
+    assert isinstance(prefill, machine.SubmitJob) and join is Order.JOIN
+    (job,) = ends.cloud.step(Signal.JOINS if joins else JobDone(*prefill.run()))
+    assert isinstance(job, machine.SubmitJob)
+    assert (job.round, job.joins, job.read_tokens) == (1, joins, prefill.text_tokens)
+    assert names(ends.cloud.step(JobDone(*job.run())))[-1] == "SendReply"
 
 
 def test_the_last_round_frees_the_cache_and_ends_the_edge() -> None:

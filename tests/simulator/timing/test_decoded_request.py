@@ -307,3 +307,35 @@ def profiled(counted: Counter[str], call: Callable[..., None]) -> Callable[..., 
             sys.setprofile(None)
 
     return wrapped
+
+
+def test_a_round_whose_end_no_delay_reaches_is_put_a_float_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second round: its passes end at a time to which now plus any delay is rounded past, or short of."""
+    free = link("inf", delay_s=0.0, arq="selective_repeat")
+    made = cell(
+        {"kind": "k_sqs", "k": 4, "max_drafts": 8},
+        workload={"kind": "closed", "requests": 1, "prompt_tokens": 1, "output_tokens": 24},
+        edge={"latency": {"kind": "affine", "base_s": 1e-4, "per_cached_token_s": 0.0018}, "encode_s_per_draft": 0.0},
+        cloud={"batching": "none", "latency": {"kind": "constant", "per_pass_s": 1e-4}},
+        uplink=free,
+        downlink=free,
+    )
+    decoded, driven, started = both_ways(made, monkeypatch)
+    assert decoded == driven and started == 1
+
+
+@pytest.mark.parametrize("observer", [None, Observer()], ids=["decoded before", "event by event"])
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_round_that_finds_its_prompt_waiting_shares_its_pass(observer: Observer | None, depth: int) -> None:
+    pass_s, draft_s, free = 0.03, 0.001, link(float("inf"), delay_s=0.0)
+    made = cell(
+        {"kind": "k_sqs", "k": 4, "max_drafts": 3, "depth": depth},
+        workload={"kind": "closed", "devices": 2, "requests": 1, "output_tokens": 8, "prompt_at_cloud": True},
+        edge={"latency": {"kind": "constant", "per_pass_s": draft_s}},
+        cloud={"batching": "none", "latency": {"kind": "constant", "per_pass_s": pass_s}},
+        uplink=free,
+        downlink=free,
+    )
+    first_s = simulate(made, observer).requests.ttft_s
+    # Pass 1 reads the prompt of device 0, pass 2 that of device 1 and its round, pass 3 verifies the round of device 0.
+    assert first_s.tolist() == pytest.approx([3 * pass_s, 2 * pass_s])
