@@ -10,6 +10,9 @@ from typing import Final
 
 from simulator.results.units import quantity, title
 
+SERVING: Final = ("scheme.depth", "scheme.cloud_first", "scheme.partial")
+"""The columns that say how a request is served."""
+
 NAMES: Final[dict[str, str]] = {
     # schemes, by the papers that brought them
     "k_sqs": "K-SQS",
@@ -146,6 +149,13 @@ def words_of(curve: str) -> tuple[str, dict[str, str]]:
 
 def curve_of(scheme: str, fields: Mapping[str, str]) -> str:
     return " ".join([scheme, *(f"{name}={value}" for name, value in fields.items())])
+
+
+def serving_mode(row: Mapping[str, object]) -> str:
+    """The serving mode of a row of flat columns, in words: `waits`, `the cloud starts, drafts 1 ahead`."""
+    depth, starts, parts = (row.get(column) for column in SERVING)
+    words = {"the cloud starts": starts, f"drafts {depth} ahead": depth, "sends parts": parts}
+    return ", ".join(word for word, so in words.items() if so) or "waits"
 
 
 @dataclass(frozen=True)

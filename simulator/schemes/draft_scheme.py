@@ -57,21 +57,20 @@ class DraftScheme(Scheme):
         5000, ge=1, description="B, most payload bits a round may send before padding; null for no limit"
     )
 
-    partial: bool = Field(
+    partial: Annotated[bool, Tunable(False, True, serving=True)] = Field(
         False,
         description="each draft goes out in a packet of its own once it is drawn; where one between the first and the "
         "last is lost the cloud judges those before it",
     )
-    depth: int = Field(
+    depth: Annotated[int, Tunable(0, 1, 2, serving=True)] = Field(
         0,
         ge=0,
         le=16,
         description="D, rounds drafted ahead of the oldest whose verification result is out; 0: draft, send, wait",
     )
-    cloud_first: bool = Field(
+    cloud_first: Annotated[bool, Tunable(False, True, serving=True)] = Field(
         False,
         description="the cloud decodes by itself from the prompt on, until the edge has read the prompt and drafts",
-        exclude_if=lambda first: not first,
     )
 
     @abstractmethod
