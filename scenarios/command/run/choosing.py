@@ -4,6 +4,7 @@ race (`simulator.tuning`) is on seeds that are not shown, in a result directory 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -127,6 +128,22 @@ def tried_values(places: Sequence[Alternatives]) -> list[str]:
         + ", ".join(f"{symbol(path)} in {_listed(values)}" for path, values in place.values.items())
         for kind, place in kinds.items()
     ]
+
+
+def served(choices: Sequence[Chosen]) -> str:
+    """The serving modes chosen, of each kind of scheme the two most frequent: `Served: K-SQS: drafts 1 ahead (5 of 8),
+    waits (3)`; "" where none was tuned."""
+    modes = dict[str, Counter[str]]()
+    for chosen in choices:
+        if any(path in chosen.values for path in SERVING):
+            kind = DisplayNames().word(chosen.cells[0].scheme.kind)
+            modes.setdefault(kind, Counter())[serving_mode(chosen.values)] += 1
+    alike = dict[str, list[str]]()
+    for kind, counts in modes.items():
+        (most, number), *others = counts.most_common(2)
+        words = [f"{most} ({number} of {counts.total()})", *(f"{mode} ({times})" for mode, times in others)]
+        alike.setdefault("; ".join(words) if others else most, []).append(kind)
+    return f"Served: {'. '.join(f'{joined(kinds)}: {text}' for text, kinds in alike.items())}" if alike else ""
 
 
 def doubts(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None, metric: str) -> list[str]:
