@@ -316,6 +316,7 @@ def simulated_twice(cell: Cell, memory: Memory, observer: Observer | None, round
     return _Both(real, simulate(cell.with_({"cloud.judge_s": 1e-3}), memory=memory), 0)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "latency_vs_bandwidth"])
 def test_each_scenario_runs_to_its_answer_and_draws_what_it_promises(name, typed, small, tmp_path, monkeypatch):
     drawn = list[str]()
