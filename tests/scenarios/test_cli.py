@@ -28,6 +28,7 @@ from scenarios.command.options import SHELLS
 from scenarios.command.registry import NAMES, scenario
 from scenarios.findings.sentences.lowest import NOT_RUN
 from scenarios.lattices import schemes as lattices
+from scenarios.lossy_uplink import loss_processes
 from scenarios.sparse_or_coded import schemes
 from scenarios.validation import ALONE, FIELDS
 from simulator import Cell, simulate
@@ -266,9 +267,9 @@ FEWER = {
     "conversations": ["--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]", UNTUNED],
     "fleet": [TWO_KINDS, "--set=models.pair.size=512", "--grid=fleet.meters.count=1,9", "--set=fleet.phones.count=2"],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *GIVEN],
-    "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
+    "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", *GIVEN],
     "interactions": ["--grid=scheme.k=2,32", UNTUNED],
-    "lossy_uplink": [TWO_KINDS, *GIVEN],
+    "lossy_uplink": [TWO_KINDS, f"--grid=uplink.loss={json.dumps(loss_processes((0.0, 0.2))[:2])}", *GIVEN],
     "languages": [
         "--grid=scheme=dense,k_sqs",
         f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'},{LANGUAGES / 'python.jsonl'}",
@@ -290,7 +291,7 @@ FEWER = {
     "traces": [TWO_KINDS, "--grid=workload.devices=1,4", *GIVEN],
     "batching": ["--grid=workload.devices=1,8"],
     "base_station": ["--grid=workload.devices=1,2"],
-    "capacity": [TWO_KINDS, "--set=cloud.token_budget=512", *GIVEN],
+    "capacity": [TWO_KINDS, "--set=cloud.token_budget=512", "--set=cloud.batching=none", *GIVEN],
     "pareto": ["--grid=scheme=cloud_only,colocated,k_sqs", "--grid=workload.devices=1,2"],
     "validation": [f"--grid={FIELDS}={json.dumps(ALONE[3:5])}"],
 }
