@@ -175,7 +175,8 @@ def with_labels(table: pd.DataFrame, cells: Sequence[Cell]) -> pd.DataFrame:
         named = named.where(table["cell"].isin(list(labels)), table[LABEL])
         table = table.drop(columns=LABEL)
     if named.notna().any():
-        table.insert(1, LABEL, named.where(named.notna(), None))
+        named = named.where(named.notna(), None).rename(LABEL)
+        table = pd.concat([table.iloc[:, :1], named, table.iloc[:, 1:]], axis=1)
     return table
 
 

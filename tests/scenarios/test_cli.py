@@ -19,7 +19,6 @@ import pytest
 from matplotlib.figure import Figure
 
 import plots
-import simulator
 from models.latency.datasheets import DEVICES, SIZES
 from models.prompt_files import LANGUAGES
 from plots.page import Page
@@ -27,7 +26,16 @@ from plots.style import write
 from scenarios.command import cli, completion
 from scenarios.command.options import SHELLS
 from scenarios.command.registry import NAMES, scenario
+from scenarios.findings.sentences.lowest import NOT_RUN
+from scenarios.lattices import schemes as lattices
+from scenarios.lossy_uplink import loss_processes
 from scenarios.sparse_or_coded import schemes
+from scenarios.validation import ALONE, FIELDS
+from simulator import Cell, simulate
+from simulator.decoding.memory import Memory
+from simulator.results.observer import Observer
+from simulator.studies import real_runs
+from simulator.studies.real_runs import _Both
 
 RUN = ("run", "latency_vs_bandwidth", "--quick")
 TWO_SCHEMES = "--grid=scheme=dense,k_sqs"
@@ -56,9 +64,10 @@ def details(folder: Path) -> dict[str, str]:
 def test_a_run_prints_question_answer_one_table_and_whose_numbers_they_are(finished):
     out = finished.stdout
     assert max(map(len, out.splitlines())) <= 100
-    question, answer, rest = out.split("\n\n", 2)
+    question, _, rest = out.split("\n\n", 2)
     assert question.startswith("Which scheme has the lowest latency per token")
-    assert answer.startswith("  ANSWER  ") and rest.startswith("ms per token, by uplink rate")
+    assert rest.startswith("ms per token, by uplink rate")
+    is_answered(out, finished.out)
     assert "± 95% over 2 seeds" in out and "--quick" in out and "K-SQS" in rest and "TV(qhat, p)" not in out
     base, places = rest.split("\n\n")[-2:]
     assert "Pair synthetic. Timed as OPT-125M on Jetson Orin Nano drafts" in base and "Round trip 40 ms" in " ".join(
@@ -115,14 +124,16 @@ def test_limits_that_are_typed_have_a_column_and_lead_the_answer_and_none_does_i
     assert "ANSWER None meets your limits (1 ms TTFT); nearest is" in " ".join(none.split())
 
 
-def test_a_setting_on_an_axis_pins_it_and_says_so(done, untuned, tmp_path):
+def test_a_setting_on_an_axis_pins_it_and_says_so(done, untuned, tmp_path, monkeypatch):
+    drawn = list[str]()
+    monkeypatch.setattr(plots, "save", saves_first(drawn))
     pinned = ("--set=uplink.rate.bps=5e4", TWO_SCHEMES, "--seeds=1", "--quiet", "--out=pinned")
     assert "--set pins the axis uplink.rate.bps" in done(*RUN, *untuned, *pinned)
     assert set(pd.read_csv(tmp_path / "pinned" / "cells.csv")["uplink.rate.bps"]) == {5e4}
-    assert not (tmp_path / "pinned" / "figures" / "latency.svg").exists()
-    assert (tmp_path / "pinned" / "figures" / "breakdown.svg").exists()
+    assert "latency" not in drawn and "breakdown" in drawn
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_cell_of_a_result_directory_runs_again_from_its_file(done, finished, tmp_path):
     cells = pd.read_csv(finished.out / "cells.csv")
     row = cells[cells["scheme.kind"] == "k_sqs"].iloc[0]
@@ -149,8 +160,8 @@ def test_the_table_of_finished_results_is_written_again_without_the_run(done, re
 def test_plot_draws_again_from_the_tables_alone(done, finished, tmp_path):
     for name in ("summary.csv", "chosen_and_fixed.csv", "scenario.json"):
         shutil.copy(finished.out / name, tmp_path / name)
-    assert len(done("plot", str(tmp_path)).splitlines()) == 8
-    for path in (finished.out / "figures").iterdir():
+    assert len(done("plot", str(tmp_path), "--format=svg").splitlines()) == 4
+    for path in (finished.out / "figures").glob("*.svg"):
         assert (tmp_path / "figures" / path.name).read_bytes() == path.read_bytes()
 
 
@@ -179,7 +190,7 @@ def test_lists_are_as_wide_as_the_terminal(what, width, done, monkeypatch):
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (at % 6 > 0)) for at, name in enumerate(NAMES)]
 )
 def test_list_shows_every_field_of_a_scenario(name, done):
-    ours = {kind for kind, cls in simulator.Cell().scheme.kinds.items() if cls.__module__.startswith("simulator.")}
+    ours = {kind for kind, cls in Cell().scheme.kinds.items() if cls.__module__.startswith("simulator.")}
     page = done("list", name)
     assert all(len(line) <= 200 for line in page.splitlines())
     for field in ("uplink.rate.kind", "scheme.k ", "scheme.kind", "cloud.servers", "seed"):
@@ -230,14 +241,6 @@ def test_a_scenario_runs_as_a_script(untuned, tmp_path, monkeypatch, capsys):
     assert (tmp_path / "results" / "latency_vs_bandwidth_quick" / "summary.csv").is_file()
 
 
-LIKE_OTHERS = (
-    "latency_at_70b", "bandwidth_by_temperature", "lossy_uplink", "traces",
-    "batching", "base_station", "capacity", "interactions",
-)  # fmt: skip
-"""Each figure and each kind of finding of theirs is another scenario's too; those of capacity, interactions and
-base_station are of test_searching, test_interactions, test_answers, test_own_answers and the figures' own tests."""
-IN_REAL_TIME = ("validation",)
-"""A minute or more; its figure, tables and questions have tests of their own."""
 TWO_KINDS = "--grid=scheme=cloud_only,k_sqs"
 CURVES = [
     *(f"{{kind: top_k, k: {k}}}" for k in (2, 6, 28)),
@@ -251,21 +254,29 @@ GIVEN = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8")
 """No trials, every setting is given: `finished` has them, and the searches of test_searching."""
 RUNGS = "settings: [{sparsifier: {kind: top_k, k: 32}}, {sparsifier: {kind: top_k, k: 8}}]"
 FEWER = {
+    "latency_at_70b": [
+        "--set=models.pair.size=256",
+        "--set=models.pair.prompt_tokens=4",
+        "--grid=scheme=cloud_only,coupled",
+        UNTUNED,
+    ],
     "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4", UNTUNED],
-    "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", UNTUNED],
+    "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", "--grid=models.temperature=0.2,1.4", *GIVEN],
     "scaling": [TWO_KINDS, *GIVEN],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
     "conversations": ["--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]", UNTUNED],
     "fleet": [TWO_KINDS, "--set=models.pair.size=512", "--grid=fleet.meters.count=1,9", "--set=fleet.phones.count=2"],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *GIVEN],
-    "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
+    "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", *GIVEN],
     "interactions": ["--grid=scheme.k=2,32", UNTUNED],
+    "lossy_uplink": [TWO_KINDS, f"--grid=uplink.loss={json.dumps(loss_processes((0.0, 0.2))[:2])}", *GIVEN],
     "languages": [
-        TWO_KINDS,
+        "--grid=scheme=dense,k_sqs",
         f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'},{LANGUAGES / 'python.jsonl'}",
         *GIVEN,
     ],
-    "sparse_or_coded": [f"--grid=scheme={json.dumps(schemes(8))}"],
+    "lattices": [f"--grid=scheme={json.dumps(lattices([10, 100], [4, 16]))}"],
+    "sparse_or_coded": [f"--grid=scheme={json.dumps(schemes(5))}"],
     "leakage": [
         "--grid=scheme=cloud_only,coupled",
         f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'}",
@@ -277,50 +288,49 @@ FEWER = {
         f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}}",
         UNTUNED,
     ],
-    "traces": [TWO_KINDS, "--grid=workload.devices=1,4"],
+    "traces": [TWO_KINDS, "--grid=workload.devices=1,4", *GIVEN],
     "batching": ["--grid=workload.devices=1,8"],
-    "capacity": [TWO_KINDS, "--set=cloud.token_budget=512", *GIVEN],
+    "base_station": ["--grid=workload.devices=1,2"],
+    "capacity": [TWO_KINDS, "--set=cloud.token_budget=512", "--set=cloud.batching=none", *GIVEN],
     "pareto": ["--grid=scheme=cloud_only,colocated,k_sqs", "--grid=workload.devices=1,2"],
+    "validation": [f"--grid={FIELDS}={json.dumps(ALONE[3:5])}"],
 }
 """Two values of an axis and two schemes, one that chooses its drafts and one with none, meet every finding and figure
 as all of them do."""
 
 
-def saves_first(first: str) -> Callable[..., list[Path]]:
-    """Writes the first figure of a scenario as SVG, and of the others the names: `finished` is written in both formats,
+def saves_first(drawn: list[str]) -> Callable[..., list[Path]]:
+    """Notes each figure, which must show something, and writes the first as SVG: `finished` is written in both formats,
     and tests of the figures write each."""
 
     def save(figure: Figure, folder: Path, name: str, formats: object = (), page: Page | None = None) -> list[Path]:
-        if name == first:
-            return write(figure, folder, name, ("svg",), page or Page())
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.svg").touch()
-        return [folder / f"{name}.svg"]
+        assert any(axes.has_data() for axes in figure.axes), f"{name} is empty"
+        drawn.append(name)
+        return write(figure, folder, name, ("svg",) if drawn[0] == name else (), page or Page())
 
     return save
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] if name in (*LIKE_OTHERS, *IN_REAL_TIME) else [])
-        for name in NAMES
-        if name != "latency_vs_bandwidth"
-    ],
-)
-def test_each_scenario_runs_and_draws_what_it_promises(name, typed, small, tmp_path, monkeypatch):
-    monkeypatch.setattr(plots, "save", saves_first(scenario(name).figures[0]))
-    pair = ["--set=models.pair=sotu"] if "models.pair.prompts" in scenario(name).grid else []
-    counted = ["--set=workload.learning_requests=0"] if "workload.learning_requests" in scenario(name).base else []
-    options = [
-        *small[bool(pair) :],
-        *pair,
-        *counted,
-        *FEWER.get(name, []),
-        "--set=workload.distinct=1",
-        "--seeds=1",
-        "--quiet",
-    ]
+def simulated_twice(cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> _Both:
+    """Stands for a real run, which takes a minute, and the simulated one beside it, in which judging is slower."""
+    real = simulate(cell, observer, memory=memory, rounds_to=rounds_to)
+    return _Both(real, simulate(cell.with_({"cloud.judge_s": 1e-3}), memory=memory), 0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "latency_vs_bandwidth"])
+def test_each_scenario_runs_to_its_answer_and_draws_what_it_promises(name, typed, small, tmp_path, monkeypatch):
+    drawn = list[str]()
+    monkeypatch.setattr(plots, "save", saves_first(drawn))
+    monkeypatch.setattr(real_runs, "_both", simulated_twice)
+    pair, *small = small
+    if "models.pair.prompts" in scenario(name).grid:
+        pair = "--set=models.pair=sotu"
+    options = [*small, *FEWER.get(name, []), "--set=workload.distinct=1", "--seeds=1", "--quiet"]
+    if name != "latency_at_70b":  # whose grid moves a field of its own pair
+        options.append(pair)
+    if "workload.learning_requests" in scenario(name).base:
+        options.append("--set=workload.learning_requests=0")
     if name == "conversations":  # a device's conversations are counted, not its requests
         options.remove("--set=workload.requests=1")
     if name == "leakage":  # each of its prompts is asked, by random numbers of its own
@@ -333,14 +343,24 @@ def test_each_scenario_runs_and_draws_what_it_promises(name, typed, small, tmp_p
     )  # the last by the machine
     warned = [line for line in err.splitlines() if not line.endswith(remarks)]
     assert (status, warned) == (0, [])
-    assert "\n  ANSWER  " in out and f"more: sqsim report results/{name}_quick | --details" in out
     folder = tmp_path / "results" / f"{name}_quick"
-    drawn = {path.stem for path in (folder / "figures").glob("*.svg")}
-    assert drawn == set(scenario(name).figures)
+    assert f"more: sqsim report results/{name}_quick | --details" in out
+    is_answered(out, folder)
+    assert drawn == list(scenario(name).figures)
+    first = folder / "figures" / f"{drawn[0]}.svg"
+    kept = first.read_bytes()
+    assert len(kept) > 5000
     if name in ("capacity", "lossy_uplink"):  # their tables have columns that no field holds
-        kept = (folder / "figures" / f"{scenario(name).figures[0]}.svg").read_bytes()
-        assert typed("plot", str(folder))[0] == 0
-        assert (folder / "figures" / f"{scenario(name).figures[0]}.svg").read_bytes() == kept
+        assert typed("plot", str(folder), "--figure", first.stem)[0] == 0
+        assert first.read_bytes() == kept
+
+
+def is_answered(out: str, folder: Path) -> None:
+    """The answer has what was asked for, and no number in what is printed or among the details is none."""
+    answer = out.split("\n\n")[1]
+    assert answer.startswith("  ANSWER  ") and answer.split()[1] != "none" and NOT_RUN not in " ".join(answer.split())
+    for text in (out, *details(folder).values()):
+        assert not re.search(r"\bnan\b|Not answered", text), text
 
 
 @pytest.mark.parametrize("words", [("--out=a\udcff",), ("--set=scheme=\udcff",), ("--config", "\udcff.yaml")])

@@ -102,6 +102,7 @@ def test_the_best_of_each_place_is_found_and_the_one_of_least_summed_ln_ratio_fo
     assert [each.size for each in found[1].values()] == pytest.approx([0.4, 1.0]) and found[1][(1e3, 1.0)].same
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_analysis_is_printed_and_written_beside_the_results(done, small):
     options = (*small, "--seeds=2", "--grid=scheme.k=2,8", "--set=scheme.max_drafts=1", "--quiet", "--out=here")
     out = done("run", "interactions", "--quick", *options, "--details")

@@ -122,7 +122,7 @@ def test_labels_that_clash_are_refused():
 
 @pytest.mark.usefixtures("undrawn")
 def test_tables_sentences_figures_and_later_figures_call_a_scheme_by_its_label(done, small, tmp_path):
-    run = ("run", "latency_vs_bandwidth", "--quick", *small, "--seeds=1", "--quiet")
+    run = ("run", "latency_vs_bandwidth", "--quick", *small, "--grid=uplink.rate.bps=1e4,1e6", "--seeds=1", "--quiet")
     grid = ("--grid=scheme=dense,k_sqs", "--out=out")
     text = done(*run, *grid, "--name=ours_4={kind: k_sqs, k: 4}")
     assert "ours_4" in text

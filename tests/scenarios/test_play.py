@@ -204,7 +204,8 @@ def test_a_result_directory_plays_its_schemes_at_one_seed_and_value(
 ) -> None:
     status, _, err = typed(
         "run", "latency_vs_bandwidth", "--quick", "--set=models.pair={kind: synthetic, size: 64, contexts: 8}",
-        "--set=workload.output_tokens=6", "--grid=scheme=cloud_only,edge_only,dense,k_sqs",
+        "--set=workload.output_tokens=6", "--set=workload.requests=1", "--grid=scheme=cloud_only,edge_only,dense,k_sqs",
+        "--set=scheme.max_drafts=4", "--set=scheme.resolution=100", "--set=scheme.k=8",
         "--grid=uplink.rate.bps=1e3,1e4,1e5", "--seeds=2", "--workers=1", "--trace", "--out=out", "--quiet",
     )  # fmt: skip
     assert status == 0, err

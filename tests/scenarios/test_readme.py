@@ -37,7 +37,7 @@ def run_tour(done, folder: Path, small: tuple[str, ...], *more: str) -> None:
     for command in commands(TOUR):
         axes = {"rate": "--grid=uplink.rate.bps=1e4,1e6", "scheme": "--grid=scheme=dense,k_sqs"} if small else {}
         fewer = [option for axis, option in axes.items() if not any(axis in word for word in command)]
-        if small and "results/mine" not in command:  # which chooses its settings, as all do
+        if small:
             fewer += ["--set=scheme.max_drafts=4", "--set=scheme.resolution=100"]
         assert "per token" in done(*made_small(command, small), *fewer, *more, "--quiet")
 

@@ -194,6 +194,7 @@ def test_the_answer_of_one_breath_stands_alone_and_the_printed_parts_are_behind_
 def test_a_cells_file_that_has_the_name_of_a_scenario_has_not_its_question(done, finished, tmp_path):
     shutil.copy(next((finished.out / "cells").glob("*.yaml")), tmp_path / "fleet.yaml")
     done("run", "--config=fleet.yaml", "--workers=1", "--quiet")
+    noted(tmp_path / "results" / "fleet", figures=["bits"])
     done("report", "results/fleet")
     page = parsed((tmp_path / "results" / "fleet" / "report.html").read_text(encoding="utf-8"))
     assert page.all("h1")[0].text == "fleet"

@@ -70,12 +70,12 @@ def test_the_answer_is_one_sentence_with_one_number_of_at_most_40_words():
 
 
 def test_what_breaks_it_is_named_with_its_interval():
-    line = what_breaks_it.report(table(sparse_at_hot=1.5), None)
+    line = what_breaks_it.report(table(sparse_at_hot=1.5, seeds=4), None)
     assert "not at V=1,000, T=1 20% more (the same in every seed)" in line and "T=0.5" not in line
     assert "top_k 2.02% fewer" in line and "scalar 25% more" in line
     assert "6 of 12 sparse settings take more than the dense lattice that is rejected as often, up to 1.4 times" in line
-    assert "fewer in 1 of 2 settings" in sparse_pays.report(table(sparse_at_hot=1.5), None)
-    assert "not at" not in what_breaks_it.report(table(), None)
+    assert "fewer in 1 of 2 settings" in sparse_pays.report(table(sparse_at_hot=1.5, seeds=4), None)
+    assert "not at" not in what_breaks_it.report(table(seeds=4), None)
 
 
 def test_a_setting_that_some_seeds_cannot_compare_is_left_out_of_the_mean_and_named():
@@ -103,7 +103,7 @@ def test_settings_are_chosen_on_the_other_seeds():
 
 
 def test_at_equal_bits_at_equal_distance_from_q_and_against_the_oracle():
-    line = what_breaks_it.report(table(), None)
+    line = what_breaks_it.report(table(seeds=4), None)
     assert "Sparse against dense at equal TV(qhat, q) 20% fewer" in line
     assert "at equal bits a probability of rejection 20.7% lower" in line
     assert "V=1,000, T=0.5 50% fewer (the same in every seed)" in stronger_model.report(table(), None)

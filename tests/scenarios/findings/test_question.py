@@ -50,6 +50,7 @@ def test_a_lossy_scheme_is_never_the_lowest_among_others():
         assert question.report(table, AXIS) == question.report(table[~table["lossy"]], AXIS) != ""
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_ranks_the_lossy_apart_and_begins_and_ends_with_its_question(done, small):
     schemes = "--grid=scheme=[{kind: k_sqs, max_drafts: 2}, cloud_only, edge_only, {kind: s_q, k: 2, resolution: 2}]"
     options = (*small, schemes, "--set=uplink.rate.bps=1e4", "--set=scheme.token=flat", "--seeds=2", "--out=here")
@@ -68,6 +69,7 @@ def test_a_run_ranks_the_lossy_apart_and_begins_and_ends_with_its_question(done,
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_greedy_seeds_on_one_text_have_no_interval_and_a_scheme_of_late_answers_keeps_its_column(done, untuned):
     options = (
         "--set=models.pair={kind: synthetic, size: 64, contexts: 8, prompts: 1}", *untuned[1:],
