@@ -99,7 +99,7 @@ class SupportsMost(Named):
         line += f"{all_of(often, len(found), 'uplink rates')}, {_devices(rows[rows[CURVE] == best])}"
         if rows[CURVE].nunique() == 1:
             line = f"{called(best)} supports {_devices(rows)} devices {within}"
-        line = "; ".join(filter(None, (line, _paid(rows[rows[CURVE] == best], axis))))
+        line += _paid(rows[rows[CURVE] == best], axis)
         edge = rows[~rows["scheme.kind"].isin(self.cloud)]
         if best in set(edge[CURVE]) or edge.empty:
             return line
@@ -271,18 +271,18 @@ def _devices(rows: pd.DataFrame) -> str:
 
 
 def _paid(rows: pd.DataFrame, axis: str | None) -> str:
-    """`33.1 USD busy, 41.2 USD held at 80% load, a device-month of 730 h`, where a curve supports most; "" without a
+    """`, at 33.1 USD busy, 41.2 USD held (80% load) a device-month of 730 h`, where a curve supports most; "" without a
     price."""
     row = rows.iloc[int(rows["capacity"].argmax())]
     there = rows if axis is None else rows[rows[axis] == row[axis]]
     names = {charged: f"{charged}_usd_per_device_month" for charged in CHARGED}
     paid = [
         f"{quantity(float(there[name].mean()), name)} {charged}"
-        + (f" at {share_of_time(float(there['cloud_busy'].mean()))} load" if charged == "held" else "")
+        + (f" ({share_of_time(float(there['cloud_busy'].mean()))} load)" if charged == "held" else "")
         for charged, name in names.items()
         if name in there.columns and there[name].notna().any()
     ]
-    return f"{', '.join(paid)}, a device-month of {MONTH_H:g} h" if paid else ""
+    return f", at {', '.join(paid)} a device-month of {MONTH_H:g} h" if paid else ""
 
 
 def _most_often(found: Sequence[LowestAt]) -> str:
