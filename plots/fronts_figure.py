@@ -28,7 +28,7 @@ from simulator.results.tradeoffs import undominated
 _SIZES: Final = (5.5, 8.0, 11.0, 13.5)
 _DASHES: Final[tuple[Literal[":", "--", "-", "-."], ...]] = (":", "--", "-", "-.")  # of the loads, ascending
 _LATENCY, _JOULES, _USD = "ms", "joules", "dollars"
-_COSTS: Final = {_JOULES: "device J per token, radio included", _USD: "USD per million tokens"}
+_COSTS: Final = {_JOULES: "device J per token, radio included", _USD: "USD per million tokens, busy"}
 """What a panel is of, and how its axis is called."""
 _LEAST, _MOST = " least", " most"
 

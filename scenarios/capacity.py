@@ -8,6 +8,9 @@ of each pass keeps the pace until devices wait for their first token, whoever ha
 pace first. At rate inf only the GPUs are shared. `tried.csv` holds every cell of the search; `relieved` names the
 station that took no time there.
 
+The question that is printed is made from the cells that run. A cell's own limits (workload.slo_tpot_s, slo_ttft_s) take
+the place of these; `sqsim capacity --config CELL.yaml` and `--from FILE` ask about a cell or a server of yours.
+
 Other questions: a limit for 95 of 100 requests (`--set objective.tpot_p95_s=0.06`), arrivals that do not wait (`--set
 workload.kind=poisson`), the bundled pair (`--set models.pair=sotu`).
 """
@@ -15,6 +18,7 @@ workload.kind=poisson`), the bundled pair (`--set models.pair=sotu`).
 from __future__ import annotations
 
 from scenarios import BearsMost, LimitMetFirst, Quick, Scenario, SupportsMost, Tune, script
+from scenarios.command.run.devices_supported import question
 from scenarios.set_ups import BASE_70B, DRAFTING, GREEDY, WAITS_IF_QUICK
 from simulator.sweeps.search import Objective
 
@@ -50,6 +54,7 @@ SCENARIO = Scenario(
         tune=Tune(WAITS_IF_QUICK, settings=2, looks=(1,)),
     ),
     figures=("capacity", "breakdown"),
+    worded=question,
     answer=SupportsMost(),
     findings=(LimitMetFirst(), BearsMost(),),
     objective=Objective(LIMITS, high=512, within=0.1),

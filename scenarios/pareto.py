@@ -1,13 +1,15 @@
 """Latency, joules and dollars of a token: which schemes are on the front, at which load, and does a price move it?
 
 Joules are those of the device, of its radio with the tail of its connection, and of the cloud's passes; dollars are the
-rent of the passes and the device's energy. Each draft length is a point of its own.
+rent of the passes and the device's energy, and beside them those of GPUs that are held all of the time. Each draft
+length is a point of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from itertools import groupby
+from math import isnan
 
 import pandas as pd
 
@@ -24,6 +26,7 @@ from simulator.results.intervals import geometric_means, interval, paired
 from simulator.results.pareto_fronts import (
     BY,
     CLOUD,
+    HELD,
     PAYING,
     RADIO,
     VERDICT,
@@ -33,10 +36,12 @@ from simulator.results.pareto_fronts import (
     usd,
     verdicts,
 )
+from simulator.results.unanswered_requests import percent as share
 from simulator.results.units import quantity, title
 
 LTE = {"power_w": "lte", "sharing": "own"}  # the load is the cloud's: each device has a link of its own
 EDGE, COLOCATED, LOAD = ("coupled", "k_sqs", "dense", "c_sqs"), "colocated", "workload.devices"
+BUSY = "cloud_busy"
 CODE = {"code": "recoded", "token": "coded"}  # one for all lattices
 BARE, DRAFTING = ["cloud_only", "edge_only"], [{"kind": "colocated"}, {"kind": "coupled", "token": "coded"}]
 DRAFTING += [{"kind": kind, **CODE} for kind in EDGE[1:]]
@@ -49,9 +54,10 @@ FIXED = {
 }
 
 HEADING = (
-    "Costs a token, and who is on the front. Device joules include its radio; USD a million are rent of passes and the "
-    "device's joules. Ranges: the band of watts, and of prices. `no`: the setting named is lower in all, as far as "
-    "seeds can tell, at both ends of the watts and every price; `perhaps`: by its means alone"
+    "Costs a token, and who is on the front. Device joules include its radio; USD a million are rent and the device's "
+    "joules: busy, of passes alone, by which fronts go; held, of all GPUs at that load of the cloud. Ranges: the band "
+    "of watts, and of prices. `no`: the setting named is lower in all, as far as seeds can tell, at both ends of the "
+    "watts and every price; `perhaps`: by its means alone"
 )
 
 
@@ -80,7 +86,8 @@ def printed_fronts(cells: pd.DataFrame) -> TextTable | None:
                 f"{title(LOAD)} {quantity(at, LOAD)}", [(line[0], [*map(TableEntry, line[1:])]) for line in lines]
             )
         )
-    return TextTable(HEADING, "", ["ms", "device J", "its radio", "cloud J", "USD", "on the front"], groups)
+    columns = ["ms", "device J", "radio J", "cloud J", "USD busy", "held", "at load", "on the front"]
+    return TextTable(HEADING, "", columns, groups)
 
 
 @asks(LATENCY)
@@ -178,6 +185,9 @@ def _costs(rows: pd.DataFrame) -> dict[str, float]:
         "cloud_j_per_token": cloud_j(rows, least=False).mean(),
         "least_usd_per_million_tokens": min(usd(rows, each, least=True).mean() for each in PAYING),
         "most_usd_per_million_tokens": max(usd(rows, each, least=False).mean() for each in PAYING),
+        "least_held_usd_per_million_tokens": usd(rows, PAYING[0], least=True, rented=HELD).mean(),
+        "most_held_usd_per_million_tokens": usd(rows, PAYING[-1], least=False, rented=HELD).mean(),
+        BUSY: rows[BUSY].mean(),
     }
 
 
@@ -194,7 +204,7 @@ def _line(row: Mapping[Hashable, object]) -> list[str]:
         return float(str(row[name]))
 
     def band(*names: str) -> str:
-        return "..".join(dict.fromkeys(number(value(name)) for name in names))
+        return "..".join(dict.fromkeys("-" if isnan(value(name)) else number(value(name)) for name in names))
 
     word = {"front": "yes", "not distinguishable": "perhaps, ", "dominated": "no, ", "lossy": "lossy"}
     return [
@@ -204,6 +214,8 @@ def _line(row: Mapping[Hashable, object]) -> list[str]:
         band(RADIO),
         band("cloud_least_j_per_token", "cloud_j_per_token"),
         band("least_usd_per_million_tokens", "most_usd_per_million_tokens"),
+        band("least_held_usd_per_million_tokens", "most_held_usd_per_million_tokens"),
+        share(value(BUSY)),
         f"{word[str(row[VERDICT])]}{_short(row[BY])}",
     ]
 
@@ -236,7 +248,7 @@ SCENARIO = Scenario(
         "cloud.latency": {"kind": "profile", "name": "a100x4_70b"},
         "cloud.drafter_latency": {"kind": "roofline", "size": "llama_3.2_1b", "device": "a100_80gb_sxm"},
         "cloud.batching": {"kind": "continuous", "cap": 512}, "cloud.token_budget": 512,
-        "cloud.power": "a100_80gb_sxm", "cloud.usd_per_gpu_hour": "a100_specialist_2026", "cloud.charged": "busy",
+        "cloud.power": "a100_80gb_sxm", "cloud.usd_per_gpu_hour": "a100_specialist_2026",
     },
     grid={"scheme": [*BARE, *(each | {"max_drafts": n} for each in DRAFTING for n in (2, 4, 8))], LOAD: [1, 16, 64]},
     axis=LOAD,
@@ -251,9 +263,10 @@ SCENARIO = Scenario(
     tables=(Table("fronts", fronts, printed_fronts),),
     answer=on_front,
     findings=(watts_stand, prices_matter, on_front_apart),
-    assumed="Others share the four GPUs: rent and joules are of passes alone, and a drafter's pass in the cloud takes "
-    "all four. A device asks four times in a row, then its radio's tail runs out. At temperature 0 a draft's "
-    "distribution is one token: K, resolution and threshold choose nothing. The device is paid for, and waits free.",
+    assumed="Others share the four GPUs: joules and the rent that fronts go by are of passes alone, and a drafter's "
+    "pass in the cloud takes all four. A device asks four times in a row, then its radio's tail runs out. At "
+    "temperature 0 a draft's distribution is one token: K, resolution and threshold choose nothing. The device is paid "
+    "for, and waits free.",
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ import textwrap
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from kinds import ConfigError, meant
 from kinds.mistakes import Escaped, printable, shown, users_mistake
@@ -26,6 +27,9 @@ from scenarios.command.options import RunOptions
 from scenarios.command.progress_bar import aside
 from scenarios.command.registry import LISTS, NAMES, outline, scenario
 from scenarios.command.scenario import Scenario
+
+if TYPE_CHECKING:
+    from scenarios.command.run.run_plan import Changes, RunPlan
 
 Printed = str | Path | Iterator[str | Path] | None
 """What to print; of a command that goes on, as it comes."""
@@ -192,15 +196,38 @@ def _run(options: argparse.Namespace) -> str:
     if (options.name is None) == (options.config is None):
         raise ConfigError("run: give a scenario's name or --config FILE, one of the two")
     given = None if options.config is not None else getattr(options, "given", None) or scenario(options.name)
-    from scenarios.command.run.run_plan import Changes, plan_around, plan_of  # here: all names are known by now
+    from scenarios.command.run.run_plan import plan_around, plan_of  # here: all names are known by now
+
+    changes = _changes(options)
+    return _ran(plan_around(options.config, changes) if given is None else plan_of(given, changes), options, given)
+
+
+def _capacity(options: argparse.Namespace) -> str:
+    from scenarios.command.run.devices_supported import around, assumed_limits
+    from scenarios.command.run.run_plan import plan_of
+
+    given, changes, notes = around(options.config, (options.measured, options.edge_measured), _changes(options))
+    if options.devices_up_to is not None:
+        changes = replace(changes, settings={**changes.settings, "objective.high": options.devices_up_to})
+    plan = plan_of(given, changes)
+    if plan.objective is not None and (options.config or options.measured):
+        notes += assumed_limits(plan.objective, plan.cells, {*changes.settings, *changes.grid})
+    plan = replace(plan, notes=[*plan.notes, *notes])
+    return _ran(plan, options, given if options.config is None else None)
+
+
+def _changes(options: argparse.Namespace) -> Changes:
+    from scenarios.command.run.run_plan import Changes  # here: all names are known by now
     from scenarios.command.run.typed_settings import parse_axes, parse_names, parse_settings
 
-    changes = Changes(
+    return Changes(
         parse_settings(options.set), parse_axes(options.grid), options.seeds, options.precision, options.quick,
         tuple(options.imports), getattr(options, "trust", False), parse_names(options.labelled),
         options.metric,
     )  # fmt: skip
-    plan = plan_around(options.config, changes) if given is None else plan_of(given, changes)
+
+
+def _ran(plan: RunPlan, options: argparse.Namespace, given: Scenario | None) -> str:
     run_options = RunOptions.typed(options, plan.scenario.name + ("_quick" if options.quick else ""))
     for warning in plan.warnings:
         aside(warning)
@@ -249,6 +276,7 @@ COMMANDS: Final = {
         "the best scheme and parameters for a link, pair, hardware and load", options.recommend,
         _module("recommend.recommending"),
     ),
+    "capacity": Command("how many devices a cell supports within its limits", options.capacity, _capacity),
     "compare": Command(
         "two result directories: what changed beyond noise", options.compare, _module("compare.comparison")
     ),

@@ -208,6 +208,14 @@ def script(parser: argparse.ArgumentParser, *, cell: bool = False) -> None:
     _add_import(parser, cell=cell)
 
 
+def capacity(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--config", type=Path, metavar="FILE.yaml", help="a cell: all of it but its number of devices")
+    _add_measured(parser)
+    add("--devices-up-to", type=int, metavar="N", help="where the search ends (default: 512)")
+    script(parser, cell=True)
+
+
 def recommend(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--link", metavar="PRESET", help="a link with a name, both ways: nb_iot, wifi, satellite_leo, ...")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scenarios.findings.question import Question, Table
+    from simulator.cell.cell import Cell
     from simulator.sweeps.search import Objective
 
 
@@ -94,6 +95,8 @@ class Scenario:
     seeds: int = 3
     quick: Quick = field(default_factory=Quick)
     figures: Sequence[str] = ("latency", "breakdown", "bits", "resampling")
+    worded: Callable[[Sequence[Cell], Objective], str] | None = None
+    """With an objective: words the question from the cells that run, in place of `summary`."""
     answer: Question | None = None
     """What answers `summary` in one breath: at most 40 words, one number with its interval, and what it holds for."""
     findings: Sequence[Question] = field(default_factory=default_findings)

@@ -5,7 +5,7 @@ Lossy schemes, limits and what left requests unanswered are not ranked."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -22,6 +22,7 @@ from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
 from scenarios.findings.wording import counted, limits_in_words, would_show
 from simulator.results.columns import CI_SUFFIX, CLASS, CURVE, N_SUFFIX
 from simulator.results.display_names import DisplayNames, curve_of, words_of
+from simulator.results.energy import MONTH_H
 from simulator.results.intervals import CONFIDENCE, Difference, paired, varying
 from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marks
 from simulator.results.unanswered_requests import complete, of_answered, percent, share
@@ -55,7 +56,9 @@ def curve_table(
         mean, half = float(row[metric]), float(row.get(metric + CI_SUFFIX, math.nan))
         return TableEntry("none", "", mark) if math.isnan(mean) else _number(mean / factor, half / factor, mark)
 
-    found, less = _groups(shown, axis, metric, ranks.marks, entry, beside=limits_entry if limits else None)
+    found, less = _groups(
+        shown, axis, metric, ranks.marks, entry, beside=(lambda rows: [limits_entry(rows)]) if limits else None
+    )
     legend = _ranking(shown, found, less, "lowest")
     if lost := [each for each in lacking if each > 0]:
         shares = " to ".join(dict.fromkeys(percent(each) for each in (min(lost), max(lost))))
@@ -72,8 +75,19 @@ def curve_table(
     return replace(table, columns=[*table.columns, LIMITS], legend=[*table.legend, limits_legend(summary)], beside=1)
 
 
+LOAD: Final = "cloud_busy"
+"""The load at which servers are held."""
+DEVICE_MONTH: Final = {
+    "busy_usd_per_device_month": "USD/device-month busy",
+    "held_usd_per_device_month": "held",
+    LOAD: "at cloud busy",
+}
+"""What a device costs in a month at a capacity, if prices are known."""
+
+
 def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objective: str) -> TextTable | None:
-    """How many devices each curve supports along the axis, and in brackets what its seeds support alone."""
+    """How many devices each curve supports along the axis, in brackets what its seeds support alone, and what a device
+    then costs in a month."""
     if summary.empty:
         return None
     several, unranked = summary["n"].max() > 1, _unranked(summary)
@@ -92,11 +106,33 @@ def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objectiv
             text + (f" ({row['capacity_least']:,.0f}–{row['capacity_most']:,.0f})" if several else ""), "", mark
         )
 
-    found, less = _groups(summary, axis, "capacity", marked, entry, descending=True)
+    paid = _known(summary, DEVICE_MONTH)
+    found, less = _groups(
+        summary, axis, "capacity", marked, entry, descending=True,
+        beside=lambda rows: [_ends(rows[rows["capacity"] > 0][name], name) for name in paid],
+    )  # fmt: skip
     legend = _ranking(summary, found, less, "most")
     legend += ["+ the search ended there"] if not summary["bounded"].astype(bool).all() else []
     legend += ["(what each seed supports alone)"] if several else ["one seed, no interval"]
-    return _table(summary, axis, f"{title(field)} at {limits_in_words(objective)}", found, legend)
+    table = _table(summary, axis, f"{title(field)} at {limits_in_words(objective)}", found, legend)
+    if not paid:
+        return table
+    columns = [*table.columns, *(DEVICE_MONTH[name] for name in paid)]
+    assumed = f"Assumed: {MONTH_H:g} h of use a month; busy: passes alone; held: all servers, at that number of devices"
+    return replace(table, columns=columns, legend=[*table.legend, assumed], beside=len(paid))
+
+
+def _known(summary: pd.DataFrame, names: Iterable[str]) -> list[str]:
+    """Those of the columns that have numbers; the load only beside what is held."""
+    there = [name for name in names if name in summary.columns and summary[name].notna().any()]
+    return [name for name in there if name != LOAD or any("held" in each for each in there)]
+
+
+def _ends(values: pd.Series[float], name: str) -> TableEntry:
+    """The least and the most of a curve along the axis."""
+    ends = (values.min(), values.max()) if values.notna().any() else ()
+    texts = (percent(float(each)) if name == LOAD else _number(float(each), math.nan, "").value for each in ends)
+    return TableEntry("..".join(dict.fromkeys(texts)) or "-")
 
 
 SPENT: Final = {
@@ -107,14 +143,16 @@ SPENT: Final = {
     "cloud_held_j_per_token": "J held",
     "busy_usd_per_million_tokens": "USD/M busy",
     "held_usd_per_million_tokens": "USD/M held",
+    LOAD: "at cloud busy",
 }
-"""What a token costs, where figures of power and price are known; dollars are of a million tokens."""
+"""What a token costs, where figures of power and price are known; dollars are of a million tokens, and what is held is
+at a load."""
 
 
 def cost_table(summary: pd.DataFrame, axis: str | None) -> TextTable | None:
     """Joules and dollars of each curve, at the middle of the axis; None where none is known. Where watts are known to
     lie in a band so do the joules: both ends."""
-    known = [name for name in SPENT if name in summary.columns and summary[name].notna().any()]
+    known = _known(summary, SPENT)
     if not known:
         return None
     places = rows_along(summary, axis)
@@ -123,6 +161,9 @@ def cost_table(summary: pd.DataFrame, axis: str | None) -> TextTable | None:
     for _, row in rows.iterrows():
         entries = []
         for name in known:
+            if name == LOAD:
+                entries.append(_ends(pd.Series([row[name]]), name))
+                continue
             mean, least = float(row[name]), _least(row, name)
             half = float(row.get(name + CI_SUFFIX, math.nan))
             found = TableEntry("-") if math.isnan(mean) else _number(mean, half, "")
@@ -188,9 +229,9 @@ def _groups(
     shown: pd.DataFrame, axis: str | None, metric: str,
     marks_of: Callable[[pd.DataFrame], tuple[Mapping[str, str], list[Difference]]],
     entry: Callable[[pd.Series[float], str], TableEntry], *, descending: bool = False,
-    beside: Callable[[pd.DataFrame], TableEntry] | None = None,
+    beside: Callable[[pd.DataFrame], Sequence[TableEntry]] | None = None,
 ) -> tuple[list[TableGroup], list[Difference]]:  # fmt: skip
-    """The rows by setting, each group ranked, those that are not ranked last; `beside`: the entry behind the axis."""
+    """The rows by setting, each group ranked, those that are not ranked last; `beside`: the entries behind the axis."""
     lossy = marks(shown)
     order, groups, unclear = [at for at, _ in rows_along(shown, axis)], list[TableGroup](), list[Difference]()
     for setting, part, called in settings_apart(shown, axis):
@@ -209,7 +250,7 @@ def _groups(
                 _NAMES.curve(called[curve]) + lossy.get(curve, ""),
                 [
                     *(found.get((curve, at), TableEntry("-")) for at in order),
-                    *([beside(part[part[CURVE] == curve])] if beside else []),
+                    *(beside(part[part[CURVE] == curve]) if beside else ()),
                 ],
             )
             for curve in sorted(worth, key=worth.__getitem__)

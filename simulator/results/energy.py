@@ -21,6 +21,8 @@ from simulator.results.observer import Airing, Observer
 from simulator.results.run_totals import Charged, Run, end_s, ratio
 
 HOUR_S: Final = 3600.0
+MONTH_H: Final = 730.0
+"""Hours of use in a month, h: servers are held, and devices ask as in the run, day and night."""
 
 
 def edges_j(run: Run) -> float:
@@ -152,5 +154,15 @@ def per_token(total: Callable[[Run], float]) -> Callable[[Run], float]:
     def value(run: Run) -> float:
         found = total(run)
         return np.nan if np.isnan(found) or not run.served_tokens else found / run.served_tokens
+
+    return value
+
+
+def per_device_month(total: Callable[[Run], float]) -> Callable[[Run], float]:
+    """A total of the run / devices, if the run goes on as it was for MONTH_H hours."""
+
+    def value(run: Run) -> float:
+        span_s = run.served_span_s() if run.plant.others is None else run.plant.others.span_s
+        return ratio(total(run) * MONTH_H * HOUR_S, span_s * len(run.plant.edges))
 
     return value

@@ -9,15 +9,16 @@ requests, linear between order statistics; its interval is that of the mean over
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from math import isnan
 from typing import Final, NamedTuple
 
 from kinds import ConfigError
 from kinds.arrays import Floats
 from simulator.results.columns import BREAKDOWN
-from simulator.results.energy import battery_j, cloud_j, edges_j, per_token, radios_j, usd
+from simulator.results.energy import MONTH_H, battery_j, cloud_j, edges_j, per_device_month, per_token, radios_j, usd
 from simulator.results.round_columns import ROUND_COLUMNS
-from simulator.results.run_totals import SHARES, Run, mean, quantiles, ratio
+from simulator.results.run_totals import CHARGED, SHARES, Run, mean, quantiles, ratio
 from simulator.results.threshold_settling import WINDOW
 
 
@@ -226,8 +227,18 @@ _DECLARED: Final = (
         "held_usd_per_million_tokens",
         "price of the cloud's GPUs from the first arrival to the end of the last request, idle or not: "
         "cloud.usd_per_gpu_hour; and of the battery's joules where edge.usd_per_kwh is given / a million output "
-        "tokens; nan without a price or where cloud.charged is busy",
+        "tokens, at the load of the run (cloud_busy); nan without a price or where cloud.charged is busy",
         per_token(lambda run: 1e6 * usd(run, "held")),
+    ),
+    *(
+        Metric(
+            f"{charged}_usd_per_device_month",
+            f"the dollars of {charged}_usd_per_million_tokens / devices, if the run goes on at its load (cloud_busy) "
+            f"for {MONTH_H:g} hours a month; no such column without a price",
+            per_device_month(partial(usd, charged=charged)),
+            if_known=True,
+        )
+        for charged in CHARGED
     ),
     Metric(
         "battery_j_per_token",

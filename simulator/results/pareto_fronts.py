@@ -22,7 +22,7 @@ from simulator.results.lossy_schemes import departs
 
 LATENCY: Final = "latency_per_token_s"
 EDGE, RADIO, CLOUD = "edge_j_per_token", "radio_j_per_token", "cloud_busy_j_per_token"
-RENT, OWN_PRICE = "busy_usd_per_million_tokens", "cloud.usd_per_gpu_hour"
+RENT, HELD, OWN_PRICE = "busy_usd_per_million_tokens", "held_usd_per_million_tokens", "cloud.usd_per_gpu_hour"
 COSTS: Final = (LATENCY, EDGE, RADIO, CLOUD, RENT)
 """The metrics that everything here is computed from; a row that lacks one has no place in a front."""
 VERDICT, BY = "verdict", "dominated_by"
@@ -58,11 +58,11 @@ def cloud_j(table: pd.DataFrame, *, least: bool) -> pd.Series[float]:
     return _share(table, "cloud.power", least) * table[CLOUD].astype(float)
 
 
-def usd(table: pd.DataFrame, paying: Paying, *, least: bool) -> pd.Series[float]:
-    """Dollars a million tokens: rent of the GPUs for their passes, and the device's joules; nan where the cells' own
-    rent is 0."""
+def usd(table: pd.DataFrame, paying: Paying, *, least: bool, rented: str = RENT) -> pd.Series[float]:
+    """Dollars a million tokens: rent of the GPUs for their passes (RENT) or all of the time (HELD), and the device's
+    joules; nan where the cells' own rent is 0."""
     own = table[OWN_PRICE].map(lambda price: PRICES[price].usd if price in PRICES else float(price))
-    rent = table[RENT].astype(float) * PRICES[paying.gpu].usd / own.where(own > 0)
+    rent = table[rented].astype(float) * PRICES[paying.gpu].usd / own.where(own > 0)
     return rent + 1e6 * KWH_PRICES[paying.kwh].usd / JOULES_PER_KWH * device_j(table, least=least)
 
 

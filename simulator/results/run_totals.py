@@ -16,6 +16,8 @@ from simulator.results.columns import OVERLOAD, TURN, Columns
 from simulator.results.station import Station
 
 Charged = Literal["busy", "held", "both"]
+CHARGED: Final[tuple[Charged, ...]] = ("busy", "held")
+"""Server time that has a price."""
 
 
 class Watts(NamedTuple):

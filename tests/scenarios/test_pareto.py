@@ -7,7 +7,9 @@ from typing import Final
 import pandas as pd
 import pytest
 
+from models.power import PRICES
 from scenarios.pareto import fronts, on_front, on_front_apart, prices_matter, printed_fronts, undominated, watts_stand
+from simulator.results.pareto_fronts import PAYING
 
 LOAD: Final = "workload.devices"
 COSTS: Final = {
@@ -26,6 +28,7 @@ def cells() -> pd.DataFrame:
             "edge.power.least_share": 0.2, "cloud.power.busy_w": 11.9, "cloud.power.standing": "measured",
             "uplink.power_w": "lte", "latency_per_token_s": seconds * (1 + 0.01 * seed),
             "edge_j_per_token": edge, "radio_j_per_token": 0.2, "busy_usd_per_million_tokens": cloud / load,
+            "held_usd_per_million_tokens": 4 * cloud / load, "cloud_busy": 0.25,
             "cloud_busy_j_per_token": (20.0 if load > 1 and kind == "k_sqs" else cloud * (1 + 0.002 * seed)) / load,
         }
         for kind, (seconds, edge, cloud) in COSTS.items()
@@ -65,6 +68,19 @@ def test_prices_that_move_no_front_and_prices_that_do_are_reported():
     table.loc[table["scheme.kind"] == "k_sqs", "busy_usd_per_million_tokens"] = 0.5
     line = prices_matter.report(table, LOAD)
     assert "1 at a100_specialist_2026 and phone_battery_2025 without K-SQS" in line
+
+
+def test_dollars_of_passes_alone_stand_beside_those_of_gpus_held_at_a_load():
+    """By hand: held for four times the passes, the joules of the device apart, at the price that the passes have."""
+    row = fronts(cells()).set_index([LOAD, "curve"]).loc[(1, "k_sqs")]
+    rent = 8.0 * PRICES[PAYING[-1].gpu].usd / PRICES["a100_specialist_2026"].usd
+    held, busy = (row[f"most_{name}usd_per_million_tokens"] for name in ("held_", ""))
+    assert held - busy == pytest.approx(3 * rent) and row["cloud_busy"] == 0.25
+    printed = printed_fronts(cells())
+    assert printed.columns[4:7] == ["USD busy", "held", "at load"]
+    assert {line[1][6].value for line in printed.groups[0].rows} == {"25%"}
+    bare = printed_fronts(cells().assign(held_usd_per_million_tokens=float("nan")))
+    assert {line[1][5].value for line in bare.groups[0].rows} == {"-"}
 
 
 def test_each_watt_says_how_it_stands():

@@ -28,17 +28,18 @@ _NAMES: Final = DisplayNames()
 def base_line(cells: Sequence[Cell], settings: str, *, timed: bool) -> str:
     """`Pair sotu. OPT-125M on Jetson Orin Nano drafts, OPT-13B on A100 verifies. Round trip 40 ms. ...`, of cells that
     were timed or only decoded; `settings` says how they were chosen."""
-    pairs = _few([_pair(cell.models.pair) for cell in cells], "pairs")
+    pairs = few([pair_in_words(cell.models.pair) for cell in cells], "pairs")
     seeds = counted(len({cell.seed for cell in cells}), "seed")
     workloads = [each.workload for cell in cells for each in cell.classes]
     prompts, answers = zip(*(work.longest for work in workloads), strict=True)
     prompts += tuple(work.prompt_tokens for work in workloads if work.talks)  # from the first turn's to the last one's
     parts = [f"Pair {pairs}", *([_clocks(cells), _round_trip(cells), _uplink(cells)] if timed else [])]
-    parts += [f"prompts of {_ends(prompts, '')} tokens, answers of {_ends(answers, '')}", seeds, settings]
+    parts += [f"prompts of {ends(prompts, '')} tokens, answers of {ends(answers, '')}", seeds, settings]
     return ". ".join(part[0].upper() + part[1:] for part in parts if part) + "."
 
 
-def _pair(pair: Pair) -> str:
+def pair_in_words(pair: Pair) -> str:
+    """`sotu`, `huggingface (A drafts, B verifies)`: the kind of a pair, and its models if it names them."""
     names = [getattr(pair, role, None) for role in ("drafter", "verifier")]
     named = [
         PurePath(name).name.upper() if len(name) < 5 else PurePath(name).name for name in names if isinstance(name, str)
@@ -51,7 +52,7 @@ def _clocks(cells: Sequence[Cell]) -> str:
     found: dict[str, list[str]] = {"drafts": [], "verifies": [], "drafts in the cloud": []}
     for verb, latency, drafts_per_pass in (clock for cell in cells for clock in clocks(cell)):
         found[verb].append(computes(latency) + in_blocks(drafts_per_pass))
-    texts = [f"{_few(latencies, 'latency models')} {verb}" for verb, latencies in found.items() if latencies]
+    texts = [f"{few(latencies, 'latency models')} {verb}" for verb, latencies in found.items() if latencies]
     return f"timed as {'; '.join(texts)}" if texts else ""
 
 
@@ -73,7 +74,7 @@ def assumed_drafter(cells: Iterable[Cell], typed: Collection[str]) -> list[str]:
     inside = [cell for cell in cells if any(each.scheme.drafts_in_cloud for each in cell.classes)]
     if not given or is_typed(DRAFTER, typed) or not inside:
         return []
-    drafter = _few([computes(cell.cloud.drafter_latency) for cell in inside], "latency models")
+    drafter = few([computes(cell.cloud.drafter_latency) for cell in inside], "latency models")
     return [f"Assumed: {drafter} drafts in the cloud ({given[0]} is given, {DRAFTER} is not)"]
 
 
@@ -113,7 +114,7 @@ def _round_trip(cells: Sequence[Cell]) -> str:
         for each in cell.classes
         if each.scheme.protocol != "local"
     ]
-    return f"round trip {_ends(both, 'delay_s')}" if both else ""
+    return f"round trip {ends(both, 'delay_s')}" if both else ""
 
 
 def _uplink(cells: Sequence[Cell]) -> str:
@@ -123,11 +124,13 @@ def _uplink(cells: Sequence[Cell]) -> str:
     return f"uplink {quantity(rate.bps, 'bps')}" if isinstance(rate, ConstantRate) else ""
 
 
-def _ends(values: Iterable[float], name: str) -> str:
+def ends(values: Iterable[float], name: str) -> str:
+    """`10 kbit/s to 1 Mbit/s`: the least and the most."""
     low, high = min(given := list(values)), max(given)
     return " to ".join(dict.fromkeys((quantity(low, name), quantity(high, name))))
 
 
-def _few(texts: Sequence[str], what: str) -> str:
+def few(texts: Sequence[str], what: str) -> str:
+    """`a or b`; of more than MANY texts their number."""
     found = list(dict.fromkeys(texts))
     return " or ".join(found) if len(found) <= MANY else f"{len(found)} {what}"

@@ -12,6 +12,7 @@ from kinds import ConfigError, kinds_of_file, registered_by
 from models.interface import Pair
 from scenarios.command.cell_file import read_cell
 from scenarios.command.run.base_line import assumed_drafter
+from scenarios.command.run.devices_supported import own_limits
 from scenarios.command.run.named_kinds import NamedKinds, family_at
 from scenarios.command.run.typed_settings import as_typed
 from scenarios.command.scenario import Quick, Scenario, Tune
@@ -104,6 +105,7 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     _check_precision(changes.precision)
     load_imports(changes.imports)
     quick = scenario.quick if changes.quick else Quick(seeds=scenario.seeds)
+    typed = {*changes.settings, *changes.grid}
     objective, changes = _objective(quick.objective or scenario.objective, changes)
     pair, warnings = _pair(scenario.pairs, changes)
     lines = {**scenario.base, **pair, **quick.base}
@@ -118,6 +120,10 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     by_id: dict[str, Cell] = {}
     for cell in (*cells, *more):
         by_id.setdefault(cell.id, cell)  # of two that are one the first, which may have a label
+    if objective is not None:
+        objective = own_limits(objective, [*by_id.values()], typed)
+        worded = scenario.worded(list(by_id.values()), objective) if scenario.worded is not None else scenario.summary
+        scenario = replace(scenario, summary=worded)
     scenario, cells = _reporting(_asked(scenario, changes.metric, [*by_id.values()]), objective, list(by_id.values()))
     check_labels(cells, meant.grid.get("scheme", grid.get("scheme", ())))
     notes += assumed_drafter(cells, {*changes.settings, *changes.grid})
@@ -283,11 +289,20 @@ def _check_precision(precision: float | None) -> None:
 
 
 def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | None, Changes]:
-    """The objective under `--set objective.METRIC=LIMIT`, of a class `objective.CLASS.METRIC`, and under
-    `objective.field=FIELD`, which grows; and the changes that concern the cells."""
+    """The objective under `--set objective.METRIC=LIMIT`, of a class `objective.CLASS.METRIC`, under
+    `objective.field=FIELD`, which grows, and `objective.high=N`, where the search ends; and the changes that concern
+    the cells."""
     if given is not None and isinstance(grown := changes.settings.get("objective.field"), str):
         given = replace(given, field=grown)
         rest = {path: value for path, value in changes.settings.items() if path != "objective.field"}
+        changes = replace(changes, settings=rest)
+    if given is not None and isinstance(most := changes.settings.get("objective.high"), int):
+        if most < given.low:
+            raise ConfigError(
+                f"objective.high (--devices-up-to) = {most}: should be greater than or equal to {given.low}"
+            )
+        given = replace(given, high=most)
+        rest = {path: value for path, value in changes.settings.items() if path != "objective.high"}
         changes = replace(changes, settings=rest)
     if given is not None and given.field in (*changes.settings, *changes.grid):
         raise ConfigError(f"{given.field}: this scenario finds it; set the objective (objective.METRIC=LIMIT)")

@@ -26,8 +26,11 @@ from scenarios.findings.wording import (
     would_show,
 )
 from simulator.results.columns import CURVE
+from simulator.results.energy import MONTH_H
 from simulator.results.intervals import Difference, geometric_means, paired
 from simulator.results.lossy_schemes import lossy_curves, ranked
+from simulator.results.run_totals import CHARGED
+from simulator.results.unanswered_requests import percent as share_of_time
 from simulator.results.units import quantity, title, unit
 
 IN_CLOUD = ("cloud_only", "colocated")
@@ -93,12 +96,15 @@ class SupportsMost(Named):
         line = f"{called(best)} supports most devices {within}"
         if any(len(one.curves) > 1 for _, one in found if best in one.curves):
             line = f"no scheme is seen to support more devices {within} than {called(best)}"
-        line += f"{all_of(often, len(found), 'uplink rates')}, up to {_devices(rows[rows[CURVE] == best])}"
+        line += f"{all_of(often, len(found), 'uplink rates')}, {_devices(rows[rows[CURVE] == best])}"
+        if rows[CURVE].nunique() == 1:
+            line = f"{called(best)} supports {_devices(rows)} devices {within}"
+        line += _paid(rows[rows[CURVE] == best], axis)
         edge = rows[~rows["scheme.kind"].isin(self.cloud)]
         if best in set(edge[CURVE]) or edge.empty:
             return line
         second = str(edge.groupby(CURVE, sort=False)["capacity"].max().astype(float).idxmax())
-        return f"{line}; the best at the edge up to {_devices(edge[edge[CURVE] == second])}, {called(second)}"
+        return f"{line}; the best at the edge {_devices(edge[edge[CURVE] == second])}, {called(second)}"
 
 
 @dataclass(frozen=True)
@@ -255,14 +261,29 @@ def best_against(place: RankedPlace, theirs: Sequence[str], metric: str = LATENC
 
 
 def _devices(rows: pd.DataFrame) -> str:
-    """`352 (seeds 340 to 360)`, `512 or more`: the most that a curve supports, and the range of its seeds, each "
-    "alone."""
+    """`up to 352 (seeds 340 to 360)`, `at least 512`: the most that a curve supports, and the range of its seeds, each
+    alone."""
     row = rows.iloc[int(rows["capacity"].argmax())]
-    number = f"{int(row['capacity']):,}{'' if row['bounded'] else ' or more'}"
+    number = f"{'up to' if row['bounded'] else 'at least'} {int(row['capacity']):,}"
     least, most = (int(row[name]) for name in ("capacity_least", "capacity_most"))
     if int(rows["seed"].nunique()) == 1:
         return f"{number} (one seed)"
     return f"{number} (seeds {least:,} to {most:,})"
+
+
+def _paid(rows: pd.DataFrame, axis: str | None) -> str:
+    """`, at 33.1 USD busy, 41.2 USD held (80% load) a device-month of 730 h`, where a curve supports most; "" without a
+    price."""
+    row = rows.iloc[int(rows["capacity"].argmax())]
+    there = rows if axis is None else rows[rows[axis] == row[axis]]
+    names = {charged: f"{charged}_usd_per_device_month" for charged in CHARGED}
+    paid = [
+        f"{quantity(float(there[name].mean()), name)} {charged}"
+        + (f" ({share_of_time(float(there['cloud_busy'].mean()))} load)" if charged == "held" else "")
+        for charged, name in names.items()
+        if name in there.columns and there[name].notna().any()
+    ]
+    return f", at {', '.join(paid)} a device-month of {MONTH_H:g} h" if paid else ""
 
 
 def _most_often(found: Sequence[LowestAt]) -> str:

@@ -151,6 +151,15 @@ def test_the_scheme_that_supports_most_is_beside_the_best_at_the_edge_and_of_one
         "the best "
         "at the edge up to 90 (seeds 80 to 100), K-SQS"
     )
+    alone = cells[cells["scheme.kind"] == "k_sqs"]
+    assert SupportsMost().report(alone, None) == (
+        "K-SQS supports up to 90 (seeds 80 to 100) devices within 100 ms TPOT (p95) and 1 s TTFT"
+    )
+    paid = alone.assign(bounded=False, busy_usd_per_device_month=33.1, held_usd_per_device_month=41.2, cloud_busy=0.8)
+    assert SupportsMost().report(paid, None) == (
+        "K-SQS supports at least 90 (seeds 80 to 100) devices within 100 ms TPOT (p95) and 1 s TTFT, at "
+        "33.1 USD busy, 41.2 USD held (80% load) a device-month of 730 h"
+    )
     assert "300 (one seed)" in SupportsMost().report(cells[cells["seed"] == 0], None)
     alike = cells.assign(capacity_most=400)
     assert SupportsMost().report(alike, None).startswith("no scheme is seen to support more devices within")

@@ -123,6 +123,27 @@ def test_what_is_supported_is_ranked_from_the_most_and_says_where_the_search_end
     assert table.legend[0] == "* most" and "+ the search ended there" in table.legend
 
 
+def test_a_capacity_has_the_dollars_of_a_device_month_with_the_load_at_which_servers_are_held():
+    found = pd.DataFrame(
+        {
+            "curve": ["k_sqs", "k_sqs", "dense", "dense"], "scheme.kind": ["k_sqs", "k_sqs", "dense", "dense"],
+            AXIS: [1e5, 1e6] * 2, "capacity": [12.0, 30.0, 0.0, 0.0], "bounded": True, "n": 1,
+            "capacity_least": [12, 30, 0, 0], "capacity_most": [12, 30, 0, 0], "within": 0.02,
+            "first_limit": "ttft_s", "limited_by": "cloud", "cloud_busy": [0.5, 0.8, 0.1, 0.1],
+            "busy_usd_per_device_month": [100.0, 64.0, 1.0, 1.0], "held_usd_per_device_month": [200.0, 80.0, 9.0, 9.0],
+        }
+    )  # fmt: skip
+    table = capacity_table(found, AXIS, "workload.devices", "ttft_s <= 1 s")
+    assert table.columns[2:] == ["USD/device-month busy", "held", "at cloud busy"] and table.beside == 3
+    assert rows(table) == {
+        "K-SQS": ["12 *", "30 *", "64.0..100", "80.0..200", "50%..80%"],
+        "dense lattice (Q-S)": ["0", "0", "-", "-", "-"],
+    }
+    assert "Assumed: 730 h of use a month; " in table.legend[-1]
+    alone = capacity_table(found.drop(columns="held_usd_per_device_month"), AXIS, "workload.devices", "ttft_s <= 1 s")
+    assert alone.columns[2:] == ["USD/device-month busy"]
+
+
 @pytest.mark.parametrize("value", ["a|b", "*bold*", "<script>", "a_b", "back\\slash"])
 def test_names_are_inert_in_markdown(value):
     table = TextTable.of("", ["", value], [[value, "1"]])
@@ -175,6 +196,8 @@ def test_joules_and_dollars_stand_beside_each_other_with_intervals_and_what_is_u
         "cloud only": ["0.500..1.00", "0.500..1.00", "6.15 ±0.21", "7.00"],
     }
     assert banded.legend == ["from..to: watts are known as a band, seeds apart"]
+    loaded = cost_table(summarise_curves(table.assign(cloud_busy=0.25)), AXIS)
+    assert loaded.columns[3:] == ["USD/M held", "at cloud busy"] and rows(loaded)["K-SQS"][3:] == ["7.00", "25%"]
     sure = cost_table(summarise_curves(table.assign(battery_j_per_token=3.0 + 0.1 * table["seed"])), AXIS)
     assert sure is not None and rows(sure)["K-SQS"][0] == "3.15 ±0.21" and not sure.legend
     assert cost_table(summarise_curves(cells({"k_sqs": 0.06})), AXIS) is None

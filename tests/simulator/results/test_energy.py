@@ -111,6 +111,18 @@ def test_a_server_of_several_gpus_draws_and_costs_as_many_times() -> None:
     assert profiled.cloud.server_gpus == 4
 
 
+def test_a_device_month_is_730_hours_of_the_run_held_in_full_and_busy_for_its_passes_alone() -> None:
+    """By hand: two servers of 3.6 USD an hour over three devices; of that the share of the run in passes."""
+    of = cell("cloud_only").with_({"workload.devices": 3, "cloud.servers": 2, "cloud.usd_per_gpu_hour": 3.6})
+    found = simulate(of, memory=MEMORY)
+    held, busy = (found.summary[f"{charged}_usd_per_device_month"] for charged in ("held", "busy"))
+    assert held == pytest.approx(730 * 3.6 * 2 / 3)
+    passes_s = found.summary["cloud_s_per_token"] * found.requests["output_tokens"].sum()
+    span_s = found.requests["finish_s"].max() - found.requests["arrival_s"].min()
+    assert busy == pytest.approx(held * passes_s / (2 * span_s))
+    assert not [name for name in simulate(cell("cloud_only"), memory=MEMORY).summary if "device_month" in name]
+
+
 def test_both_prices_stand_side_by_side_and_each_says_which_it_is() -> None:
     """They may order two settings one way and the other: here the slower link holds the server and works it no more."""
     priced: dict[str, object] = {"cloud.usd_per_gpu_hour": 3.6, "cloud.power": {"busy_w": 400, "idle_w": 40}}

@@ -58,7 +58,7 @@ def test_what_stations_draw_and_cost_is_divided_by_the_tokens_of_all() -> None:
         simulate(priced.with_({"workload.learning_requests": learning}), memory=MEMORY).summary for learning in (0, 2)
     ]
     named = [each for each in METRICS if {"j", "usd"} & {*each.split("_")}]
-    assert len(named) == 8
+    assert len(named) == 10
     for name in named:
         assert summaries[0][name] == summaries[1][name] > 0
 

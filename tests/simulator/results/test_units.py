@@ -20,7 +20,7 @@ from simulator.results.units import prefix_of_all, quantity, title, unit
         ("cloud_s_per_token", "s"), ("scheme.k", ""), ("models.temperature", ""), ("workload.prompt_tokens", "tokens"),
         ("resampling_per_token", ""), ("edge.encode_s_per_draft", "s"), ("uplink.rate.mean_snr_db", "dB"),
         ("edge_j_per_token", "J"), ("uplink.power_w", "W"), ("cloud.usd_per_gpu_hour", "USD"),
-        ("held_usd_per_million_tokens", "USD"),
+        ("held_usd_per_million_tokens", "USD"), ("held_usd_per_device_month", "USD"),
     ],
 )  # fmt: skip
 def test_the_unit_is_in_the_name(name: str, symbol: str) -> None:
