@@ -17,6 +17,7 @@ from channels.codec import wire
 from kinds import Choice
 from kinds.arrays import Floats, Ints, read_only
 from kinds.mistakes import Rule
+from kinds.tunable import Tunable
 from models.interface import TokenTree
 from models.verification import (
     AnyDistribution,
@@ -38,8 +39,11 @@ from models.verification import (
 from simulator.schemes import answers
 from simulator.schemes.draw import RoundUniforms
 
+BY_QHAT: Final = Tunable("rejection", "block")
+"""The acceptances of drafts that carry all of qhat."""
 AcceptanceByQhat = Annotated[
     Literal["rejection", "block"],
+    BY_QHAT,
     Field(description="how the cloud verifies: draft by draft, or as a block, which accepts more of the same drafts"),
 ]
 """The field of a preset whose drafts carry all of qhat."""
@@ -144,7 +148,7 @@ class Rejection(Acceptance):
     """Speculative decoding: accept with probability min(1, p / qhat), correct from the residual (Leviathan et al.)."""
 
     lossless: ClassVar[bool | None] = True
-    kind: Literal["rejection"] = "rejection"
+    kind: Annotated[Literal["rejection"], BY_QHAT] = "rejection"
 
     def judge(self, distribution_after: DistributionAfter, received: Received, uniforms: RoundUniforms) -> Verdict:
         numbers = uniforms.verdict(len(received.drafts))
@@ -171,7 +175,7 @@ class Block(Acceptance):
 
     lossless: ClassVar[bool | None] = True
     in_blocks: ClassVar[bool] = True
-    kind: Literal["block"] = "block"
+    kind: Annotated[Literal["block"], BY_QHAT] = "block"
 
     def judge(self, distribution_after: DistributionAfter, received: Received, uniforms: RoundUniforms) -> Verdict:
         numbers = uniforms.verdict(len(received.drafts))

@@ -23,7 +23,7 @@ CHOSEN = {"scheme.max_drafts": 3, "scheme.k": 16, "scheme.resolution": 20}
 
 def place(kind: str = "k_sqs", fields: Mapping[str, Sequence[object]] | None = None) -> Alternatives:
     cell = Cell.from_fields({"models": {"pair": {"kind": "synthetic", "size": 64}}, "scheme": {"kind": kind}})
-    return Alternatives(cell, open_fields(cell, {}, ()) if fields is None else fields)
+    return Alternatives(cell, open_fields(cell, {}, {"scheme.acceptance"}) if fields is None else fields)
 
 
 def separable(flat: Mapping[str, object]) -> float:
