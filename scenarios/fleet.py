@@ -71,7 +71,7 @@ SCENARIO = Scenario(
     axis=AXIS,
     seeds=10,
     tune=Tune(fixed=dict.fromkeys(
-        (*SERVING, "scheme.max_drafts", "scheme.k", "scheme.resolution"),
+        (*SERVING, "scheme.max_drafts", "scheme.k", "scheme.resolution", "scheme.acceptance"),
         "the question is what meters take from each scheme",
     )),
     left_out={"edge_only": "it takes nothing of cell or cloud"},

@@ -103,7 +103,8 @@ class DraftScheme(Scheme):
     @property
     def rejects(self) -> bool:
         """Whether a draft is rejected with probability TV(qhat, p), where it is verified as in speculative sampling."""
-        return not self.branches and not self.families.acceptance.races
+        acceptance = self.families.acceptance
+        return not (self.branches or acceptance.races or acceptance.in_blocks)
 
     @property
     def plans(self) -> bool:

@@ -160,7 +160,7 @@ def test_the_main_scenario_asks_what_it_should():
 
 
 def test_what_a_user_types_is_nobodys_to_choose():
-    choosing = replace(SMALL, tune=Tune({"scheme.resolution": "all at one"}))
+    choosing = replace(SMALL, tune=Tune(dict.fromkeys(("scheme.resolution", "scheme.acceptance"), "all at one")))
 
     def open_(**changes):
         plan = plan_of(choosing, Changes(**changes))

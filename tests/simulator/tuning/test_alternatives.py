@@ -25,7 +25,8 @@ def test_what_is_open_is_what_the_scheme_declares_and_further_fields_that_the_ce
     cell = Cell.from_fields({"scheme": {"kind": "k_sqs"}})
     further: Mapping[str, Sequence[object]] = {"cloud.token_budget": [256, 512], "scheme.target": [0.1, 0.2]}
     found = open_fields(cell, further, {"scheme.resolution"})
-    assert found.keys() - MODES == {"scheme.max_drafts", "scheme.k", "cloud.token_budget"} and found.keys() > MODES
+    sent = {"scheme.max_drafts", "scheme.acceptance", "scheme.k", "cloud.token_budget"}
+    assert found.keys() - MODES == sent and found.keys() > MODES
     assert open_fields(cell, {"scheme.k": [5, 6]}, ())["scheme.k"] == [5, 6]
 
 

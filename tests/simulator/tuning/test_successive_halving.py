@@ -24,7 +24,7 @@ WAITS = {"scheme.depth": 0, "scheme.cloud_first": False, "scheme.partial": False
 
 def place(kind: str = "k_sqs", fields: Mapping[str, Sequence[object]] | None = None) -> Alternatives:
     cell = Cell.from_fields({"models": {"pair": {"kind": "synthetic", "size": 64}}, "scheme": {"kind": kind}})
-    return Alternatives(cell, open_fields(cell, {}, WAITS) if fields is None else fields)
+    return Alternatives(cell, open_fields(cell, {}, {*WAITS, "scheme.acceptance"}) if fields is None else fields)
 
 
 def separable(flat: Mapping[str, object]) -> float:
