@@ -6,10 +6,7 @@ Each scheme at a setting chosen for it, and beside it at that of the grid. Copy 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from scenarios import Below, FastestOfAll, Lowest, Quick, Scenario, Tune, script
-from scenarios.set_ups import WAITS_IF_QUICK
 
 KBPS = 1e3
 IN_CLOUD = ("cloud_only", "colocated")
@@ -17,13 +14,6 @@ RATES_BPS = [rate * KBPS for rate in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000)
 FEW_BPS = [10 * KBPS, 100 * KBPS, 1000 * KBPS]
 DRAFTING = ("half_dense", "dense", "k_sqs", "c_sqs", "coupled")
 DRAFTS = {"max_drafts": 4}  # a fifth would be accepted once in ten rounds or less, and costs as many bits as the first
-
-TUNE = Tune(
-    settings=12,
-    looks=(1, 2, 4),
-    base={"workload.requests": 1},
-    fixed={"scheme.nodes": "each number of nodes has passes of its own, minutes of a first run; rivals chooses it"},
-)
 
 SCENARIO = Scenario(
     name="latency_vs_bandwidth",
@@ -47,12 +37,16 @@ SCENARIO = Scenario(
     },
     axis="uplink.rate.bps",
     seeds=8,
-    tune=TUNE,
+    tune=Tune(
+        settings=12,
+        looks=(1, 2, 4),
+        base={"workload.requests": 1},
+        fixed={"scheme.nodes": "each number of nodes has passes of its own, minutes of a first run; rivals chooses it"},
+    ),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16},
         grid={"uplink.rate.bps": RATES_BPS[::3]},
         seeds=4,
-        tune=replace(TUNE, fixed={**TUNE.fixed, **WAITS_IF_QUICK}),
     ),
     figures=("latency", "breakdown", "bits", "resampling"),
     answer=FastestOfAll("uplink rates"),

@@ -19,7 +19,7 @@ from scenarios.findings.sentences.lowest import LowestAt, outcomes
 from scenarios.findings.sentences.one_breath import fastest_clause, places
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import amount, called, joined, percent, share, sizes, would_show
-from scenarios.set_ups import IN_CLOUD, PATIENT, TRIP, WAITS_IF_QUICK, round_trips
+from scenarios.set_ups import IN_CLOUD, PATIENT, TRIP, round_trips
 from simulator.results.columns import CURVE
 from simulator.results.intervals import geometric_means, named_without, paired
 from simulator.results.lossy_schemes import marked, ranked
@@ -198,7 +198,6 @@ SCENARIO = Scenario(
     tune=Tune(settings=8, looks=(1, 2), steps=1),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16}, grid={TRIP: DELAYS[::2], RATE: RATES_BPS[::2]},
-        tune=Tune(WAITS_IF_QUICK, settings=8, looks=(1, 2), steps=1),
     ),
     figures=("rivals", "both_ways"),
     headlines=(),

@@ -68,7 +68,7 @@ def test_the_best_of_many_is_found_by_few_trials_on_seeds_that_are_not_shown() -
 def test_the_best_mode_is_found_first_and_what_is_sent_is_sampled_in_it() -> None:
     """Drafting ahead takes half: 24 settings, with it, and the five other modes at the cell's own setting."""
     cell = place().cell
-    served = Alternatives(cell, open_fields(cell, {}, ()))
+    served = Alternatives(cell, open_fields(cell, {}, {"scheme.acceptance"}))
     table = Table(lambda flat: separable(flat) * (0.5 if flat["scheme.depth"] == 2 else 1.0))
     (found,) = table.tuned(Tuner([served], METRIC, Budget()))
     assert found.values == CHOSEN | WAITS | {"scheme.depth": 2}
