@@ -84,7 +84,9 @@ class DraftScheme(Scheme):
 
     @property
     def protocol(self) -> ProtocolName:
-        return "ahead" if self.depth else "cloud_first" if self.cloud_first else "speculate"
+        if self.cloud_first:
+            return "cloud_first_ahead" if self.depth else "cloud_first"
+        return "ahead" if self.depth else "speculate"
 
     @property
     def drafts(self) -> int:
@@ -175,9 +177,6 @@ class DraftScheme(Scheme):
         policy = self.families.policy
         if not self.depth:
             return
-        if self.cloud_first:
-            message = "must be 0 where the cloud begins (cloud_first), which would have to know what is drafted ahead"
-            raise ValueError(f"depth = {self.depth}: {message}")
         if self.partial:
             raise ValueError(f"depth = {self.depth}: must be 0 with partial rounds, on which no whole round can build")
         if not self.families.reply.known_by_length:
