@@ -32,7 +32,11 @@ QUICK_SETTINGS: Final = 60
 LOOKS: Final = (6, 8, 12, 24, 48)
 """Seeds at each look. Fewer at the first would tell next to nothing worse: at 1e-4 of a tail t is 71 with 3 seeds,
 10 with 6 and 7 with 8."""
-QUICK_MINUTES: Final = 1.0
+TRIALS: Final = 3000
+QUICK_TRIALS: Final = 300
+"""The budget of a race: runs of one setting on one seed."""
+LIMITS: Final = {"ttft": "workload.slo_ttft_s", "tpot": "workload.slo_tpot_s"}
+"""Options that are limits, and their fields."""
 MOST_SEEDS: Final = 10_000
 COLOCATED: Final = "colocated"
 SCHEMES: Final[tuple[Mapping[str, object], ...]] = (
@@ -79,10 +83,15 @@ class Wish:
 def wish(options: argparse.Namespace) -> Wish:
     """Returns what is requested. Raises ConfigError, one line, for what cannot be."""
     seeds = options.seeds if options.seeds is not None else 8 if options.quick else 24
-    minutes = options.minutes if options.minutes is not None else QUICK_MINUTES if options.quick else 5.0
-    _check(options, seeds, minutes)
+    trials = options.budget if options.budget is not None else QUICK_TRIALS if options.quick else TRIALS
+    _check(options, seeds, trials)
     load_imports(options.imports)
     settings, axes = parse_settings(options.set), parse_axes(options.grid)
+    for option, path in LIMITS.items():
+        if (limit := getattr(options, option)) is not None:
+            if path in settings:
+                raise ConfigError(f"{path}: both --{option} and --set give it; give one")
+            settings[path] = limit
     given = dict(settings)
     drafts, left_out = None, dict.fromkeys(options.without, "--without")
     if options.measured or options.edge_measured:
@@ -113,7 +122,7 @@ def wish(options: argparse.Namespace) -> Wish:
     fixed = {path: "--set" for path in given if path.startswith("scheme.")}
     if drafts is not None and any(place.cell.scheme.kind == COLOCATED for place in places):
         fixed["scheme.max_drafts"] = "of drafting in the cloud: as that server was measured"
-    budget = Budget(most, LOOKS, within=options.precision, minutes=minutes)
+    budget = Budget(most, LOOKS, within=options.precision, trials=trials)
     assumed = assumed_drafter((place.cell for place in places), {*settings, *axes})
     return Wish(tuple(places), tuple(tried), aim, budget, seeds, left_out, fixed, assumed)
 
@@ -133,12 +142,12 @@ def _check_requests(cell: Cell, metric: str) -> None:
         raise ConfigError(f"metric = {metric}: {text}")
 
 
-def _check(options: argparse.Namespace, seeds: int, minutes: float) -> None:
+def _check(options: argparse.Namespace, seeds: int, trials: int) -> None:
     Aim.of(options.metric, ())
     if not 2 <= seeds <= MOST_SEEDS:
         raise ConfigError(f"seeds = {seeds}: must be in 2..{MOST_SEEDS}; a margin has no interval with one")
-    if not 0 < minutes < math.inf:
-        raise ConfigError(f"minutes = {minutes:g}: must be above 0")
+    if trials < 1:
+        raise ConfigError(f"budget = {trials}: must be at least 1 trial")
     if not 0 <= options.precision < 1:
         raise ConfigError(f"precision = {options.precision:g}: must be at least 0% and below 100%")
 
