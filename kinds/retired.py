@@ -63,6 +63,11 @@ PRESETS: Final = frozenset(
 ACTIONS: Final = frozenset({"prior", "record"})
 """Commands, and actions of commands."""
 
+OPTIONS: Final[Mapping[str, str]] = {
+    "--minutes": "retired, 0.4 has it; --budget N counts trials, so that the same command has the same answer"
+}
+"""Options of commands, each with what is there now."""
+
 SCENARIOS: Final[Mapping[str, str]] = {
     "ahead": "`scheme.depth` of any scenario",
     "break_even": "phase_map",

@@ -227,7 +227,10 @@ def recommend(parser: argparse.ArgumentParser) -> None:
     add("--without", action="append", default=[], metavar="KIND", help="not this scheme; may be given again")
     add("--lossy", action="store_true",
         help="also schemes whose text departs from the verifier's distribution, ranked apart")  # fmt: skip
-    add("--minutes", type=float, metavar="M", help="how long it may take, about (default: 5)")
+    add("--ttft", type=float, metavar="S", help="your limit: the longest time to first token, in seconds")
+    add("--tpot", type=float, metavar="S", help="your limit: the longest time per output token after the first")
+    add("--budget", type=int, metavar="N",
+        help="trials of the race, runs of one setting on one seed (default: 3000; with --quick: 300)")  # fmt: skip
     add("--details", action="store_true", help="also how the race went, what else was found, and what is assumed")
     add("--json", action="store_true", help="one JSON document instead of text")
     _add_shared(
@@ -236,7 +239,7 @@ def recommend(parser: argparse.ArgumentParser) -> None:
         grid="values to try of a field, or of `scheme`",
         precision="how near to the best is enough (default: 2%%)",
         seeds="seeds that the best of each kind are shown on (default: 24)",
-        quick="fewer settings and seeds, within a minute",
+        quick="fewer trials, settings and seeds",
         workers=None,
         cluster=None,
         out="default: results/recommend",

@@ -27,6 +27,9 @@ to follow it: such a scheme is marked, and ranked apart."""
 LOSSLESS_TV: Final = 1e-7
 """A `tv_output` of no more is none: rounding. A distribution that crosses the air in single precision is off by 6e-8 at
 most."""
+ATTAINMENT: Final = "slo_attainment"
+ENOUGH: Final = 0.95
+"""A setting meets its service-level objective if at least this share of its requests does."""
 SPEEDUP: Final = "speedup"
 SPEEDUPS: Final = {
     SPEEDUP: "latency_per_token_s of cloud_only over that of the setting, where they differ in the scheme alone: the "

@@ -84,8 +84,12 @@ class Alternatives:
         return shown
 
     def number(self) -> int:
-        """How many there are."""
-        return math.prod(len(values) for values in self.values.values())
+        """How many there are of one serving mode."""
+        return math.prod(map(len, self._sent.values()))
+
+    @cached_property
+    def _sent(self) -> Mapping[str, Sequence[object]]:
+        return {path: values for path, values in self.values.items() if path not in self._serving}
 
     def modes(self) -> list[Values]:
         """The cell's own setting with each way to serve a request that it takes, its own first: in all combinations of
@@ -106,11 +110,11 @@ class Alternatives:
         are no more than `most`, else spread evenly: a Halton sequence over the places of the values, the same for all
         cells with these fields."""
         own = self.own if own is None else own
-        sent = {path: values for path, values in self.values.items() if path not in self._serving}
+        sent = self._sent
         sizes = [len(values) for values in sent.values()]
         if not sizes:
             return [own]
-        if math.prod(sizes) <= most:
+        if self.number() <= most:
             places = list(itertools.product(*map(range, sizes)))
         else:
             points = (halton(index, len(sizes)) for index in range(8 * most))
@@ -139,7 +143,7 @@ class Alternatives:
         """(field, value) where a setting has the first or last of several numbers, beyond which others could be."""
         return [
             (path, setting[path])
-            for path, values in self.values.items()
+            for path, values in self._sent.items()
             if len(values) > 1
             and isinstance(setting[path], int | float)
             and setting[path] in (values[0], values[-1])

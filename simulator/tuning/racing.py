@@ -7,18 +7,21 @@ the differences of ln(cost) are normal, b is still there at the end with at leas
 `behind` holds: how much more than b the leader costs at most. Racing is Maron and Moore's (1994) word for it; they
 bound by Hoeffding's inequality, which needs a known range.
 
-Of each place its own setting enters, an even sample, and what a search finds from the best of those. The search has
-seeds of its own. So who enters does not depend on the seeds of the race, and what the race promises of n settings holds
-of those that enter, sampled or found. Seeds are added to the settings that may still be the best, until the best is
-known well enough, seeds run out, or time does. All seeds here are others than those that the answer is shown on.
+Of each place its own setting enters, an even sample at the draft lengths of least predicted time (`draft_lengths`),
+and what a search finds from the best of those. Predictions and search have seeds of their own. So who enters does not
+depend on the seeds of the race, and what the race promises of n settings holds of those that enter, sampled or found.
+Seeds are added to the settings that may still be the best, until the best is known well enough, or seeds or trials run
+out. All seeds here are others than those that the answer is shown on.
+
+Trials are counted, not seconds: the same question has the same answer on any machine, with any number of workers, and
+when it is asked again.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -29,28 +32,23 @@ from kinds import ConfigError
 from kinds.arrays import Floats, Ints
 from simulator.cell.cell import Cell
 from simulator.cell.settings import expand
-from simulator.results.intervals import CONFIDENCE, ROUNDING, Difference, paired_values
+from simulator.results.intervals import CONFIDENCE, ROUNDING
 from simulator.tuning.alternatives import Alternatives, Values
-from simulator.tuning.trials import FIRST_SEED, Aim, Budget, CommonSeeds, Course, Rows, each_once
+from simulator.tuning.draft_lengths import is_ordered, shortened
+from simulator.tuning.trials import FIRST_SEED, OVER, Aim, Budget, CommonSeeds, Course, Row, Rows, each_once
 
 Flags = npt.NDArray[np.bool_]
 LEAST_SEEDS: Final = 3
-"""The first look has at least so many, however short time is."""
-FAR: Final = 0.25
-"""A kind whose best setting surely costs this share more than the leader is not measured again after the race."""
+"""The first look has at least so many, however small the budget is."""
 WORSE: Final = "clearly worse"
 """Why a setting was stopped that can be ranked."""
-TIME_IS_UP: Final = "time is up"
+SPENT: Final = "the budget is spent"
 """Why a race was cut."""
 Try = Callable[[Sequence["Cell"], str], Rows]
 """Simulates cells for the purpose named, in silence for ""; what each gave by its id, of those and of all before."""
 SEARCH_SEED: Final = 2 * FIRST_SEED
 """The first of the search: none of a race."""
 SEARCH_SEEDS: Final = 2
-SOME: Final = 4
-"""Settings of a place that tell what its settings take."""
-STEADY: Final = 0.8
-"""Where a cell takes no less than this share of what one took before, that is what a cell takes."""
 
 
 class Standing(NamedTuple):
@@ -129,7 +127,8 @@ class Stopped:
 @dataclass
 class RaceGroup:
     """Settings that are ranked with each other: lossless and lossy ones race apart. `ended` says why the race is over,
-    `behind` how much more than the best of them the leader costs at most."""
+    `behind` how much more than the best of them the leader costs at most. With limits those that meet them are compared
+    by the metric; if none does, all by how far they are from the limits."""
 
     settings: Sequence[Cell]
     aim: Aim
@@ -162,8 +161,15 @@ class RaceGroup:
 
     def costs(self, place: int, rows: Rows) -> list[float]:
         """On each seed that the setting was tried on by the looks."""
+        return [self.aim.cost(self.settings[place], row) for row in self._rows(place, rows)]
+
+    def overshoots(self, place: int, rows: Rows) -> list[float]:
+        """Its times over their limits, on the same seeds."""
+        return [self.aim.overshoot(row) for row in self._rows(place, rows)]
+
+    def _rows(self, place: int, rows: Rows) -> list[Row]:
         seeds = self.stopped[place].seeds if place in self.stopped else self.seeds
-        return [self.aim.cost(cell, rows[cell.id]) for cell in self.at(place, seeds)]
+        return [rows[cell.id] for cell in self.at(place, seeds)]
 
     def look(self, rows: Rows, seeds: int) -> None:
         """Stops who is clearly worse, or cannot be ranked. Raises ConfigError where nobody can."""
@@ -173,8 +179,13 @@ class RaceGroup:
             reason = next(iter(unfit.values()))
             raise ConfigError(f"metric = {self.aim.metric}: of no setting here, each is out: {reason}")
         self.stopped |= {place: Stopped(seeds, why) for place, why in unfit.items()}
-        racing = self.racing
-        standing = self._race.look(np.array([self.costs(place, rows) for place in racing]))
+        racing = [place for place in self.racing if not self.excess(place, rows)]
+        if racing:  # what misses the limits is not compared with what meets them
+            over = [place for place in self.racing if self.aim.surely_over(self._rows(place, rows))]
+            self.stopped |= {place: Stopped(seeds, OVER) for place in over}
+        racing, within = racing or self.racing, bool(racing)
+        costs = [self.costs(place, rows) if within else self.overshoots(place, rows) for place in racing]
+        standing = self._race.look(np.array(costs))
         for near, place in enumerate(racing):
             if standing.worse[near]:
                 self.stopped[place] = Stopped(self.seeds, WORSE, racing[standing.than[near]])
@@ -191,109 +202,51 @@ class RaceGroup:
         return next(filter(None, (self.aim.unfit(cell, rows[cell.id]) for cell in self.at(place, self.seeds))), "")
 
     def best_of_kinds(self, rows: Rows) -> list[int]:
-        """The leader, then of each other kind of scheme the best: of those that raced longest the least mean."""
+        """The leader, then of each other kind of scheme the best: those within the limits first, then of those that
+        raced longest the least mean."""
         kinds: dict[str, int] = {self.settings[self.leader].scheme.kind: self.leader}
-        costs = {
-            place: self.costs(place, rows)
+        ranked = [
+            place
             for place in range(len(self.settings))
-            if place not in self.stopped or self.stopped[place].why == WORSE
-        }
-        for place in sorted(costs, key=lambda place: (-len(costs[place]), float(np.log(costs[place]).mean()))):
+            if place not in self.stopped or self.stopped[place].why in (WORSE, OVER)
+        ]
+        for place in sorted(ranked, key=lambda place: self._rank(place, rows)):
             kinds.setdefault(self.settings[place].scheme.kind, place)
         return list(kinds.values())
 
-    def behind_leader(self, place: int, rows: Rows) -> Difference:
-        """The metric of a setting against the leader's, on the seeds that both raced on."""
-        metric, seeds = self.aim.metric, len(self.costs(place, rows))
-        mine, leaders = (
-            np.array([rows[cell.id][metric] for cell in self.at(each, seeds)]) for each in (place, self.leader)
-        )
-        return paired_values(metric, mine, leaders)
+    def _rank(self, place: int, rows: Rows) -> tuple[float, ...]:
+        costs, excess = self.costs(place, rows), self.excess(place, rows)
+        return (excess, -len(costs), float(np.log(costs).mean()))
 
-    def far_behind(self, place: int, rows: Rows) -> bool:
-        """Whether the race has stopped it as worse, and by more than FAR, the interval's near end too."""
-        stopped = self.stopped.get(place)
-        if stopped is None or stopped.why != WORSE:
-            return False
-        behind = self.behind_leader(place, rows)
-        return 1 + behind.high < 1 / (1 + FAR) if self.aim.higher else behind.low > FAR
-
-    def far_kinds(self, rows: Rows) -> set[str]:
-        """The kinds of schemes of which no setting will be measured again."""
-        places = self.best_of_kinds(rows)
-        return {self.settings[place].scheme.kind for place in places if self.far_behind(place, rows)}
+    def excess(self, place: int, rows: Rows) -> float:
+        """How far a setting is from the limits on the seeds it was tried on; 0 within them, and without limits."""
+        return self.aim.excess(self._rows(place, rows))
 
 
-@dataclass
-class TimeLimit:
-    """Wall time of a race and of what is shown after it: of each kind of scheme so many cells are `reserved`, which get
-    half of the time at most. `at_once`: how many cells are simulated at one time; `missing`: those of some cells that
-    are still to be simulated."""
+class Trials:
+    """Counts the trials of a race, runs of one setting on one seed, of which it may make `most`. Each counts once,
+    whether it is simulated now or was before."""
 
-    minutes: float
-    reserved: Mapping[str, float] = field(default_factory=dict)
-    at_once: int = 1
-    missing: Callable[[Sequence[Cell]], Sequence[Cell]] = list
-    now: Callable[[], float] = time.monotonic
-    cost_s: dict[str, float] = field(default_factory=dict)
-    """What a cell of each kind of scheme took, of the last that were timed: one kind takes ten times what another
-    does."""
-
-    def __post_init__(self) -> None:
-        self._started_s = self.now()
+    def __init__(self, trying: Try, most: float) -> None:
+        self._trying, self._most = trying, most
+        self._made: set[str] = set()
 
     @property
-    def left_s(self) -> float:
-        """What is left of all."""
-        return 60 * self.minutes - (self.now() - self._started_s)
+    def left(self) -> float:
+        """How many more may be made."""
+        return max(0.0, self._most - len(self._made))
 
-    @property
-    def race_s(self) -> float:
-        """What the race has left."""
-        return max(0.0, self.left_s - min(self._reserved_s, 60 * self.minutes / 2))
+    def more(self, cells: Sequence[Cell]) -> int:
+        """How many of the cells were not tried yet."""
+        return len({cell.id for cell in cells} - self._made)
 
-    @property
-    def _reserved_s(self) -> float:
-        return sum(number * self._cost_s(kind) for kind, number in self.reserved.items())
-
-    def _cost_s(self, kind: str) -> float:
-        """What a cell of this kind takes: that of the others where it was not timed, nothing where none was."""
-        known = self.cost_s
-        return known[kind] if kind in known else sum(known.values()) / max(1, len(known))
-
-    def takes_s(self, cells: Sequence[Cell]) -> float:
-        """About how long it takes to simulate those of the cells that are missing."""
-        return self._all_s(self.missing(cells))
-
-    def _all_s(self, cells: Sequence[Cell]) -> float:
-        return sum(self._cost_s(cell.scheme.kind) for cell in cells)
-
-    def minutes_for(self, settings: Sequence[Cell], seeds: int) -> float:
-        """About how many minutes settings on so many seeds take, and what is shown after them."""
-        return (seeds * self._all_s(settings) + self._reserved_s) / 60
-
-    def timed(self, trying: Try) -> Try:
-        """`trying`, with an eye on the clock."""
-
-        def timed(cells: Sequence[Cell], what: str) -> Rows:
-            new, before_s = self.missing(cells), self.now()
-            rows = trying(cells, what)
-            if new:
-                self._took(new, self.now() - before_s)
-            return rows
-
-        return timed
-
-    def _took(self, cells: Sequence[Cell], took_s: float) -> None:
-        """Notes what cells took; those of several kinds in the ratio that was seen where they were timed apart."""
-        before_s, expected_s = {cell.scheme.kind: self._cost_s(cell.scheme.kind) for cell in cells}, self._all_s(cells)
-        self.cost_s |= {
-            kind: took_s * (each_s / expected_s if expected_s > 0 else 1 / len(cells))
-            for kind, each_s in before_s.items()
-        }
+    def __call__(self, cells: Sequence[Cell], what: str) -> Rows:
+        """Tries the cells; returns the rows of all so far."""
+        self._made.update(cell.id for cell in cells)
+        return self._trying(cells, what)
 
 
-def race(settings: Sequence[Cell], aim: Aim, budget: Budget, trying: Try, limit: TimeLimit) -> list[RaceGroup]:
+def race(settings: Sequence[Cell], aim: Aim, budget: Budget, trials: Trials) -> list[RaceGroup]:
     """Returns the finished groups, lossless settings first. Raises ConfigError where nobody in a group can be
     ranked."""
     apart = ([cell for cell in settings if bool(cell.scheme.lossless) is lossless] for lossless in (True, False))
@@ -304,33 +257,32 @@ def race(settings: Sequence[Cell], aim: Aim, budget: Budget, trying: Try, limit:
         if not racing:
             break
 
-        def takes_s(seeds: int, racing: Sequence[RaceGroup] = racing) -> float:
-            return limit.takes_s([cell for group in racing for cell in group.cells(seeds)])
+        def more(seeds: int, racing: Sequence[RaceGroup] = racing) -> int:
+            return trials.more([cell for group in racing for cell in group.cells(seeds)])
 
         what = f"look {number} of at most {len(budget.looks)}"
         least = had + 2  # one more would be no look of its own
         if number == 1:
             had = least = min(LEAST_SEEDS, most)
-            trying([cell for group in racing for cell in group.cells(had)], what)  # tells what all of them take
-        seeds = had + bisect_left(range(had + 1, most + 1), True, key=lambda n: takes_s(n) > limit.race_s)
+        seeds = had + bisect_left(range(had + 1, most + 1), True, key=lambda n: more(n) > trials.left)
         if seeds >= least:
-            rows = trying([cell for group in racing for cell in group.cells(seeds)], what)
+            rows = trials([cell for group in racing for cell in group.cells(seeds)], what)
             for group in racing:
                 group.look(rows, seeds)
-                limit.reserved = {kind: n for kind, n in limit.reserved.items() if kind not in group.far_kinds(rows)}
             had = seeds
         for group in racing:
-            group.ended = group.ended or (TIME_IS_UP if seeds < most else "")
+            group.ended = group.ended or (SPENT if seeds < most else "")
     return groups
 
 
 @dataclass(frozen=True)
 class Entrants:
-    """The settings that race, `sampled` of which are of the sample; `searched`: whether there was time to look for
-    others, or none are left."""
+    """The settings that race, `sampled` of which are of the sample, of the `whole` that a larger budget has;
+    `searched`: True if others were searched for, or none are left."""
 
     settings: Sequence[Cell]
     sampled: int
+    whole: int
     searched: bool
 
 
@@ -348,56 +300,56 @@ def sampled(places: Sequence[Alternatives], most: int) -> list[Cell]:
     return _cells(places, samples(places, most))
 
 
-def entrants(places: Sequence[Alternatives], aim: Aim, budget: Budget, trying: Try, limit: TimeLimit) -> Entrants:
-    """Returns as many settings as there is time for a first look of, and, where there is time for more than that of
-    `budget.settings`, also what a search finds from the best of each place."""
+def entrants(places: Sequence[Alternatives], aim: Aim, budget: Budget, trials: Trials) -> Entrants:
+    """Returns as many settings as the budget has a first look for, each place's own in every serving mode among them,
+    and, where it has trials for more than that of `budget.settings`, also what a search finds from the best of each
+    place."""
     most, look = budget.settings, budget.looks[0]
-    _time(places, look, trying, limit)
-    common = [CommonSeeds(place, aim) for place in places]
+    short = _shortened(places, aim, trials)
+
+    def entering(settings: int) -> list[list[Values]]:
+        found = zip(places, short, samples(short, settings), strict=True)
+        every = ([*mine, place.own, *one.modes()] for place, one, mine in found)
+        return [list({tuple(each.items()): each for each in mine}.values()) for mine in every]
 
     def affordable(settings: int, seeds: int) -> bool:
-        tried = zip(common, samples(places, settings), strict=True)
-        return limit.takes_s([cell for one, mine in tried for cell in one.cells(mine, seeds)]) <= limit.race_s
+        return len(_cells(places, entering(settings))) * seeds <= trials.left
 
-    whole = sampled(places, most)
+    found = entering(most)
+    whole = len(_cells(places, found))
     if not affordable(most, look):
-        fewer = sampled(places, bisect_left(range(1, most), True, key=lambda n: not affordable(n, look)))
-        return Entrants(fewer, len(fewer), False)
-    found = samples(places, most)
+        fewer = _cells(places, entering(bisect_left(range(1, most), True, key=lambda n: not affordable(n, look))))
+        return Entrants(fewer, len(fewer), whole, False)
     partly = [at for at, place in enumerate(places) if len(found[at]) < place.number()]
     if not affordable(most, look + SEARCH_SEEDS):
-        return Entrants(whole, len(whole), not partly)
+        return Entrants(_cells(places, found), whole, whole, not partly)
     searches = {
         at: Course(CommonSeeds(places[at], aim, first=SEARCH_SEED).searched(found[at], SEARCH_SEEDS, budget.steps))
         for at in partly
     }
     while wanted := each_once(cell for search in searches.values() for cell in search.wanted):
-        rows = trying(wanted, "search from the best of each kind")
+        rows = trials(wanted, "search from the best of each kind")
         for search in searches.values():
             search.take(rows)
     for at, search in searches.items():
         (ranked,) = search.ended
         found[at] += [each for each in ranked if each not in found[at]]
-    return Entrants(_cells(places, found), len(whole), True)
+    return Entrants(_cells(places, found), whole, whole, True)
 
 
-def _time(places: Sequence[Alternatives], most_seeds: int, trying: Try, limit: TimeLimit) -> None:
-    """Tells the limit how long a cell of each kind of scheme takes: kind by kind as many as are simulated at one time,
-    again and again while they take ever less (at first workers start, models are loaded, code is compiled), then
-    some settings of all kinds together, as they are in the race."""
-    kinds = {place.cell.scheme.kind: CommonSeeds(place, Aim("")) for place in reversed(places)}
-    at_once = min(limit.at_once, max(1, most_seeds // 2))
-    for kind, one in kinds.items():
-        before_s = math.inf
-        for seeds in range(at_once, most_seeds + 1, at_once):
-            trying(one.cells([one.place.own], seeds), "")
-            took_s = limit.cost_s.get(kind, 0.0)
-            if took_s > STEADY * before_s or not limit.race_s:
-                break
-            before_s = took_s
-    some = [cell for place in places for cell in CommonSeeds(place, Aim("")).cells(place.sample(SOME), 1)]
-    if limit.takes_s(some) < limit.race_s / 2:
-        trying(each_once(some), "")
+def _shortened(places: Sequence[Alternatives], aim: Aim, trials: Trials) -> list[Alternatives]:
+    """The places at the draft lengths that the closed form has first, where it orders them."""
+    shown = {
+        at: CommonSeeds(place, aim, first=SEARCH_SEED).cells([place.own], SEARCH_SEEDS)
+        for at, place in enumerate(places)
+        if is_ordered(place, aim)
+    }
+    cells = each_once(cell for mine in shown.values() for cell in mine)
+    rows = trials(cells, "draft lengths") if cells else {}
+    return [
+        shortened(place, [rows[cell.id] for cell in shown[at]]) if at in shown else place
+        for at, place in enumerate(places)
+    ]
 
 
 def _cells(places: Sequence[Alternatives], settings: Sequence[Sequence[Values]]) -> list[Cell]:

@@ -13,8 +13,8 @@ from kinds import ConfigError, meant
 from simulator.cell.cell import Cell
 from simulator.cell.power_figures import lacking
 from simulator.cell.settings import expand, held_by
-from simulator.results.columns import LOSSLESS_TV
-from simulator.results.intervals import CONFIDENCE, Difference, paired_values
+from simulator.results.columns import ATTAINMENT, ENOUGH, LOSSLESS_TV
+from simulator.results.intervals import CONFIDENCE, Difference, paired_values, wilson
 from simulator.results.metrics import ON_REQUEST
 from simulator.tuning.alternatives import Alternatives, Values
 
@@ -26,6 +26,8 @@ KEPT: Final = ("answered", "tv_output")
 """What is needed of each trial beside the metric."""
 UNANSWERED, LOSSY, NO_NUMBER = "leaves requests unanswered", "text departs", "no number"
 """Why a setting cannot be ranked."""
+OVER: Final = "misses the limits"
+"""Why a setting is ranked after those that meet the limits."""
 Row = Mapping[str, float]
 Rows = Mapping[str, Row]
 """The metric and KEPT of each cell tried, by its id."""
@@ -43,11 +45,14 @@ HIGHER: Final = frozenset({"tokens_per_s"})
 
 @dataclass(frozen=True)
 class Aim:
-    """What is best: the least `metric`, or the most where `higher`."""
+    """What is best: the least `metric`, or the most where `higher`, within limits if there are any: `limits` are those
+    that all devices share, by the metric that is limited."""
 
     metric: str
     higher: bool = False
     confidence: float = CONFIDENCE
+    limited: bool = False
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, metric: str, cells: Iterable[Cell]) -> Self:
@@ -59,7 +64,11 @@ class Aim:
         for cell in cells:
             if without := lacking(cell, plain):
                 raise ConfigError(f"metric = {metric}: needs {' and '.join(without)}; `sqsim list powers` has figures")
-        return cls(metric, metric in HIGHER)
+        classes = [each.workload for cell in cells for each in cell.classes]
+        typed = {(work.slo_ttft_s, work.slo_tpot_s) for work in classes}
+        shared = zip(("ttft_s", "tpot_s"), *typed, strict=True) if len(typed) == 1 else ()
+        limits = {name: limit for name, limit in shared if limit is not None}
+        return cls(metric, metric in HIGHER, limited=bool(limits) or len(typed) > 1, limits=limits)
 
     def unfit(self, cell: Cell, row: Row) -> str:
         """Why a trial cannot be ranked; "" where it can. A text may depart where the scheme says that it does."""
@@ -69,11 +78,31 @@ class Aim:
             return NO_NUMBER
         return LOSSY if cell.scheme.lossless and not row["tv_output"] <= LOSSLESS_TV else ""
 
+    def excess(self, trials: Sequence[Row]) -> float:
+        """0 if the requests of the trials meet the limits, or there are none; else their mean overshoot."""
+        if not self.limited or _attained(trials) >= ENOUGH:
+            return 0.0
+        return sum(map(self.overshoot, trials)) / len(trials)
+
+    def overshoot(self, row: Row) -> float:
+        """The largest of a trial's limited times over its limit; of classes with limits of their own, by the share of
+        requests that miss them."""
+        return max((row[name] / limit for name, limit in self.limits.items()), default=2 - row[ATTAINMENT])
+
+    def surely_over(self, trials: Sequence[Row]) -> bool:
+        """True if the share of requests within the limits is below ENOUGH with its whole interval, a trial counted as
+        one request."""
+        return self.limited and wilson(round(_attained(trials) * len(trials)), len(trials))[1] < ENOUGH
+
     def cost(self, cell: Cell, row: Row) -> float:
         """A positive number, less is better; inf where it cannot be ranked."""
         if self.unfit(cell, row):
             return math.inf
         return 1 / row[self.metric] if self.higher else row[self.metric]
+
+
+def _attained(trials: Sequence[Row]) -> float:
+    return sum(row[ATTAINMENT] for row in trials) / len(trials)
 
 
 @dataclass(frozen=True)
@@ -84,7 +113,7 @@ class Budget:
     on as many seeds as each further look says. It is enough where the lead is known `within` a share. A tuner gives
     this budget to each place, keeps a `kept`-th at each look, two at least, and with `within` doubles the seeds beyond
     the last look until the lead is known or MOST_SEEDS are spent. A race gives it to all places together, keeps what is
-    not clearly worse, and ends after `minutes`.
+    not clearly worse, and ends after `trials`.
     """
 
     settings: int = 24
@@ -92,7 +121,7 @@ class Budget:
     kept: int = 4
     steps: int = 3
     within: float | None = None
-    minutes: float = math.inf
+    trials: float = math.inf
 
 
 @dataclass

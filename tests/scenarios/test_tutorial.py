@@ -19,7 +19,7 @@ FEWER = {
     "recommend": (
         "--grid=scheme=cloud_only,{kind: k_sqs, k: 4}",
         "--grid=scheme.max_drafts=4",
-        "--seeds=3",
+        "--seeds=4",
         "--workers=1",
     ),
     "run": ("--seeds=2", "--workers=1", "--quiet"),

@@ -26,18 +26,29 @@ from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
 from scenarios.findings.aligned_columns import number
 from scenarios.findings.findings_file import Answered
+from scenarios.findings.sentences.own_limits import HEAD as LIMITS
+from scenarios.findings.sentences.own_limits import legend, limits_entry, limits_of
 from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import counted, joined, no_difference, percent, with_ends, with_interval, would_show
+from scenarios.findings.wording import (
+    amount,
+    counted,
+    joined,
+    no_difference,
+    percent,
+    with_ends,
+    with_interval,
+    would_show,
+)
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
-from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
+from simulator.results.columns import ATTAINMENT, CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.comparison_log import Plain
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import CONFIDENCE, Difference, interval, paired, summarise_curves, varying, with_curves
 from simulator.results.lossy_schemes import marks
 from simulator.results.units import prefix_of_all, quantity, symbol, unit
-from simulator.tuning.racing import SEARCH_SEEDS, TIME_IS_UP, Entrants, RaceGroup
+from simulator.tuning.racing import SEARCH_SEEDS, SPENT, Entrants, RaceGroup
 from simulator.tuning.trials import Row
 
 RECOMMENDED = "recommended.yaml"
@@ -54,19 +65,20 @@ PARTS: Mapping[str, Sequence[str]] = {
     "the downlink": ("downlink_queue_s", "downlink_s"),
 }  # fmt: skip
 """Who a token's time is spent with: a partition of BREAKDOWN."""
+LEAST_SEEDS = 4
+"""Fewer seeds than these give no interval and no recommendation."""
 MANY = 6
 """More settings than these are counted, not named."""
 TRUST = (
     f"Trust: of the settings tried, on this pair, clock and workload. Margins are paired {CONFIDENCE:.0%} intervals on "
-    "seeds that chose nothing. A kind that is far behind was not tuned further once that was clear."
+    "seeds that chose nothing. A setting that is clearly worse was not raced further."
 )
 
 
 @dataclass(frozen=True)
 class Recommendation:
     """Who raced, the groups, what their cells gave, the best of each kind, and the table of those on the seeds shown.
-    `whole_minutes`: about what a race of all settings would take. `turns`: where the best and its rival pass each
-    other, None where there was no time to look."""
+    `turns`: where the best and its rival pass each other."""
 
     wish: Wish
     raced: Entrants
@@ -74,13 +86,18 @@ class Recommendation:
     rows: Mapping[str, Row]
     finalists: Sequence[Sequence[Cell]]
     table: pd.DataFrame
-    whole_minutes: float
-    turns: Sequence[Turn] | None = ()
+    turns: Sequence[Turn] = ()
 
-    @property
+    @cached_property
     def best(self) -> Cell:
-        """The setting recommended."""
-        return self.finalists[0][0]
+        """The setting recommended: the first of the race that meets the limits on the seeds shown; if none does, the
+        one that is nearest to them."""
+        return min(self.finalists[0], key=lambda cell: self._excess(self.names[cell.id]))
+
+    def _excess(self, curve: str) -> float:
+        aim = self.wish.aim
+        rows = self.shown.loc[self._is(curve), [ATTAINMENT, *aim.limits]].astype(float)
+        return aim.excess([dict(row) for _, row in rows.iterrows()])
 
     @cached_property
     def rival(self) -> Cell | None:
@@ -133,15 +150,21 @@ class Recommendation:
     def summary(self) -> pd.DataFrame:
         """A row for the best of each kind: the recommended first, then by the metric, lossy ones last."""
         metric, summary = self.metric, summarise_curves(self.shown).copy()
+        if self.seeds < LEAST_SEEDS:
+            summary[metric + CI_SUFFIX] = np.nan
         margins = [self._margin(str(curve)) for curve in summary[CURVE]]
         summary[BY], summary[BETTER] = metric, "higher" if self.wish.aim.higher else "lower"
         summary[MARGIN] = [each.size for each in margins]
-        summary[MARGIN_LOW], summary[MARGIN_HIGH] = [each.low for each in margins], [each.high for each in margins]
+        no_ends = np.nan if self.seeds < LEAST_SEEDS else 0.0
+        summary[MARGIN_LOW] = [each.low + no_ends for each in margins]
+        summary[MARGIN_HIGH] = [each.high + no_ends for each in margins]
         order = summary[MARGIN] * (-1 if self.wish.aim.higher else 1)
         first = (summary[CURVE] != self.names[self.best.id]) + 2 * self._lossy(summary)
-        return summary.assign(order=order, first=first).sort_values(["first", "order"], ignore_index=True).drop(
-            columns=["order", "first"]
-        )  # fmt: skip
+        over = [self._excess(str(curve)) > 0 for curve in summary[CURVE]]
+        ranked = summary.assign(first=first, over=over, order=order)
+        return ranked.sort_values(["first", "over", "order"], ignore_index=True).drop(
+            columns=["first", "over", "order"]
+        )
 
     @cached_property
     def tried(self) -> pd.DataFrame:
@@ -190,19 +213,21 @@ class Recommendation:
         """What stands before the findings in their file."""
         return {
             "scenario": "recommend", "question": self.question, "axis": None, "seeds": self.seeds,
-            "remarks": [*self._cut(), self._decides(), self._turns(), *self._far(), *self._course(), *self._remarks()],
+            "remarks": [*self._cut(), self._decides(), self._turns(), *self._course(), *self._remarks()],
             "table": asdict(self._table()),
         }  # fmt: skip
 
     def screen(self, out: Path) -> Screen:
         """What is shown of the results in `out`: the answer, what decides, where it turns, and the table."""
-        notes = [*self._cut(), *self._far(), *overloads(self.summary, None), *self._left_out(), *self.wish.assumed,
+        notes = [*self._cut(), *overloads(self.summary, None), *self._left_out(), *self.wish.assumed,
                  self._workload()]  # fmt: skip
         notes += [f"Note: {line}" for line in self._ends()]
         notes += self.best.sources
         beside = "".join(f" --import {path}" for path in self.best.imports)
-        places = [f"use it: sqsim run --config {out / RECOMMENDED}{beside}", f"more: sqsim report {out} | --details"]
-        base = base_line([self.best], f"shown on {counted(self.seeds, 'seed')} that chose nothing", timed=True)
+        use = "use it" if self._is_decided else "the first"
+        places = [f"{use}: sqsim run --config {out / RECOMMENDED}{beside}", f"more: sqsim report {out} | --details"]
+        shown = expand(self.best, {"seed": [self.best.seed + place for place in range(self.seeds)]})
+        base = base_line(shown, "settings were chosen on others", timed=True)
         return Screen(
             self.question, self._answer(), self._table(), notes, base, places, self._details,
             leads=[("DECIDES", self._decides()), ("TURNS", self._turns())],
@@ -229,7 +254,8 @@ class Recommendation:
                 "metric": _number(row[metric]), "half_width": _number(row[metric + CI_SUFFIX]),
                 "seeds": int(row["n"]), "against_recommended": _number(row[MARGIN]), "low": _number(row[MARGIN_LOW]),
                 "high": _number(row[MARGIN_HIGH]), "payload_bits_per_token": _number(row["payload_bits_per_token"]),
-                "lossy": bool(departs),
+                "lossy": bool(departs), "settings_raced": self._raced[str(row["scheme.kind"])],
+                "slo_attainment": _number(row[ATTAINMENT]) if self.wish.aim.limited else None,
             }
             for (_, row), departs in zip(self.summary.iterrows(), lossy, strict=True)
         ]  # fmt: skip
@@ -237,7 +263,7 @@ class Recommendation:
             "question": self.question, "answer": self._answer(), "tentative": self._cut(), "metric": metric,
             "decides": {part: _number(share) for part, share in self._shares()},
             "rival": None if self.rival is None else self.names[self.rival.id],
-            "turns": None if self.turns is None else [each.plain() for each in self.turns],
+            "turns": [each.plain() for each in self.turns],
             "settings": settings, "remarks": self.about()["remarks"],
             "recommended": str(out / RECOMMENDED), "results": str(out),
         }  # fmt: skip
@@ -277,8 +303,8 @@ class Recommendation:
         return text or "not known: no request was answered"
 
     def _turns(self) -> str:
-        if self.turns is None:
-            return f"not looked for, time was up: --minutes {np.ceil(2 * self.wish.budget.minutes):g} would"
+        if self.seeds < LEAST_SEEDS:
+            return f"not looked for: {LEAST_SEEDS} seeds are needed"
         if self.rival is None:
             return "not looked for: there is no rival"
         if not self.turns:
@@ -299,7 +325,7 @@ class Recommendation:
         )
 
     def _table(self) -> TextTable:
-        metric = self.metric
+        metric, limited = self.metric, self.wish.aim.limited
         factor, prefix = prefix_of_all([value for value in self.summary[metric] if value > 0])
         in_unit = f" ({prefix}{unit(metric)})" if unit(metric) else ""
         factor = factor if unit(metric) in ("s", "bit/s") else 1.0
@@ -309,41 +335,39 @@ class Recommendation:
             [
                 self._short(str(row[CURVE])) + lossy.get(str(row[CURVE]), ""),
                 number(row[metric] / factor, row[metric + CI_SUFFIX] / factor),
-                "best"
+                "-"
                 if str(row[CURVE]) == self.names[self.best.id]
                 else _signed(row[MARGIN], row[MARGIN_LOW], row[MARGIN_HIGH]),
-                number(row["payload_bits_per_token"]),
+                limits_entry(self.summary.loc[[at]]).value if limited else number(row["payload_bits_per_token"]),
+                str(self._raced[str(row["scheme.kind"])]),
             ]
-            for _, row in self.summary.iterrows()
+            for at, row in self.summary.iterrows()
         ]
-        heading = f"{called(metric).capitalize()}{in_unit}, the best of each kind"
-        return TextTable.of(heading, ["", in_unit.strip(" ()"), "against the first", "bits/token"], body)
+        alone = max(self._raced.values()) == 1
+        of = "one setting of each kind" if alone else "the best of the settings raced of each kind"
+        heads = ["", in_unit.strip(" ()"), "against the first", LIMITS if limited else "bits/token", "raced"]
+        table = TextTable.of(f"{called(metric).capitalize()}{in_unit}, {of}", heads, body)
+        return replace(table, legend=[legend(self.summary)] if limited else [])
+
+    @cached_property
+    def _raced(self) -> Counter[str]:
+        """By kind of scheme, how many settings raced."""
+        return Counter(cell.scheme.kind for group in self.groups for cell in group.settings)
 
     def _cut(self) -> list[str]:
-        raced, whole = self.raced.sampled, len(self.wish.settings)
-        late = [group.seeds for group in self.groups if group.ended == TIME_IS_UP]
+        raced, whole, budget = self.raced.sampled, self.raced.whole, self.wish.budget
+        late = [group.seeds for group in self.groups if group.ended == SPENT]
         cut = [f"{raced} of {whole} settings raced, evenly of each kind"] if raced < whole else []
         cut += [f"the race was cut after {min(late)} seeds"] if late else []
         cut += [] if self.raced.searched or raced < whole else ["what is next to the best of each kind was not tried"]
-        cut += [f"shown on {self.seeds} of {self.wish.seeds} seeds"] if self.seeds < self.wish.seeds else []
         if not cut:
             return []
-        minutes = max(2 * self.wish.budget.minutes, self.whole_minutes if np.isfinite(self.whole_minutes) else 0.0)
-        seeds = self.wish.budget.looks[0]
-        would = f"would race all {whole} on at least {seeds} seeds" if raced < whole else "would go on from there"
-        more = f"--minutes {np.ceil(minutes):g} {would}"
-        return [f"Tentative, time was up: {'; '.join(cut)}. {more}."]
-
-    def _far(self) -> list[str]:
-        lines = [
-            f"{self._short(self.names[group.settings[place].id])} {_signed(less.size, less.low, less.high)}"
-            for group, shown in zip(self.groups, self.finalists, strict=True)
-            for place in group.best_of_kinds(self.rows)
-            if group.settings[place] not in shown
-            for less in [group.behind_leader(place, self.rows)]
-        ]
-        far = f"Far behind in the race, not measured again: {'; '.join(lines)}"
-        return [far] if lines else []
+        needed = whole * (budget.looks[0] + 2 * SEARCH_SEEDS)
+        would = (
+            f"would race all {whole} on at least {budget.looks[0]} seeds" if raced < whole else "would go on from there"
+        )
+        more = f"--budget {max(2 * budget.trials, needed):g} {would}"
+        return [f"Tentative, the budget of {counted(int(budget.trials), 'trial')} was spent: {'; '.join(cut)}. {more}."]
 
     def _course(self) -> list[str]:
         """How each group went: what was stopped when and why, why it ended, what that is worth."""
@@ -366,8 +390,15 @@ class Recommendation:
 
     def _answer(self) -> str:
         """What to use, what it gives, and how far that is from the baselines, or, of a baseline, from its rival."""
-        best = self.names[self.best.id]
+        best, name = self.names[self.best.id], self._short(self.names[self.best.id])
+        if self._excess(best) and self.seeds >= LEAST_SEEDS:
+            none = f"{'Tentative: n' if self._cut() else 'N'}one meets your limits ({limits_of(self.summary)})"
+            return f"{self._not_compared()}{none}; nearest: {self._miss()}"
         reached = interval(self.shown.loc[self.shown[CURVE] == best, self.metric].to_numpy())
+        if self.seeds < LEAST_SEEDS:
+            first = f"{name} with {called(self.metric)} {amount(reached.mean, self.metric)}"
+            needed = f"{self.seeds} seeds give no interval, --seeds {LEAST_SEEDS} or more does"
+            return f"{self._not_compared()}Undecided: {needed}; first: {first}"
         kinds = [kind for kind in BASELINES if kind != self.best.scheme.kind]
         cells = [cell for each in self.finalists for cell in each if cell.scheme.kind in kinds]
         if self.rival is not None and self.rival not in cells:
@@ -375,8 +406,24 @@ class Recommendation:
         against = [self._against(self.names[cell.id]) for cell in cells]
         value = f"{called(self.metric)} {with_interval(reached, self.metric)}"
         shall = self._shall_draft() if self.best.sources else ""
-        text = f"{'tentative: ' if self._cut() else ''}{shall}use {self._short(best)}: {'; '.join([value, *against])}"
+        within = f"within your limits ({limits_of(self.summary)}) " if self.wish.aim.limited else ""
+        text = f"{'tentative: ' if self._cut() else ''}{shall}{within}use {name}: {'; '.join([value, *against])}"
         return self._not_compared() + text[0].upper() + text[1:]
+
+    def _miss(self) -> str:
+        """`K-SQS L=4: TTFT 2.4 s, 20% above; 61% of requests meet them`, of the nearest to the limits."""
+        row = self.summary.iloc[0]
+        times = [
+            f"{name.removesuffix('_s').upper()} {amount(row[name], name)}, {row[name] / limit - 1:,.0%} above"
+            for name, limit in self.wish.aim.limits.items()
+            if row[name] > limit
+        ]
+        share = f"{row[ATTAINMENT]:.0%} of requests meet them"
+        return f"{self._short(str(row[CURVE]))}: {'; '.join([*times, share])}"
+
+    @property
+    def _is_decided(self) -> bool:
+        return self.seeds >= LEAST_SEEDS and not self._excess(self.names[self.best.id])
 
     def _not_compared(self) -> str:
         """Says so if co-located speculation is not among the settings shown: to beat a cloud that does not draft is not
@@ -393,14 +440,14 @@ class Recommendation:
     def _against(self, other: str) -> str:
         """`24% lower (20% to 28%) than cloud only`."""
         less = paired(self.shown, self.metric, self._is(self.names[self.best.id]), self._is(other))
-        name = self._short(other)
+        name = self._short(other) + (", which misses them" if self._excess(other) else "")
         if less.separable or less.n < 2 or less.same:
             return f"{percent(less)} than {name}"
         return no_difference([less], between=f"from {name}")
 
     def _lossy_answer(self) -> str:
         lossy = self.summary[self._lossy(self.summary)]
-        if lossy.empty or not self.best.scheme.lossless:
+        if lossy.empty or not self.best.scheme.lossless or self.seeds < LEAST_SEEDS:
             return ""
         name = str(lossy[CURVE].iloc[0])
         less = self._margin(name)
@@ -415,7 +462,7 @@ class Recommendation:
         others = [self.names[cell.id] for cell in racing if cell is not self.best]
         shown = set(self.summary[CURVE])
         left = [name for name in others if name not in shown or not self._margin(name).separable]
-        if not left:
+        if not left or self.seeds < LEAST_SEEDS:
             return ""
         kinds = joined([self._names.word(kind) for kind in dict.fromkeys(words_of(name)[0] for name in left)], "or")
         text = joined([self._short(name) for name in left]) if len(left) <= MANY else f"{len(left)} others ({kinds})"

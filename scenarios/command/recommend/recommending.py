@@ -1,8 +1,9 @@
 """`sqsim recommend`: which scheme and parameters, for a link, a pair, hardware and a number of devices?
 
 Some two hundred settings, and those next to the best of them, race on the same seeds, those clearly worse are stopped
-early; the best of each kind are then measured on other seeds, an ordinary sweep in the same directory. The race keeps
-what it has simulated in `search.json`: the same command, with more minutes too, goes on from there.
+early; the best of each kind are then measured on other seeds, the same for all, an ordinary sweep in the same
+directory. The race keeps what it has simulated in `search.json`: the same command, with a larger budget too, goes on
+from there, and prints the same once all is there.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ import pandas as pd
 from kinds.files import atomically, read_note, write_note
 from scenarios.command.options import RunOptions
 from scenarios.command.progress_bar import ProgressBar
-from scenarios.command.recommend.recommendation import BASELINES, RECOMMENDED, Recommendation
+from scenarios.command.recommend.recommendation import LEAST_SEEDS, RECOMMENDED, Recommendation
 from scenarios.command.recommend.tried_schemes import Wish, wish
-from scenarios.command.recommend.turning import MOST_CELLS, SEEDS, Turn, turns
+from scenarios.command.recommend.turning import SEEDS, Turn, turns
 from scenarios.command.report.drawing import draw_all
 from scenarios.command.result_folder import BESIDE, NOTE, Note
 from scenarios.findings import findings_file
@@ -31,6 +32,7 @@ from scenarios.findings.findings_file import FINDINGS
 from simulator import sweep
 from simulator.cell.cell import Cell, claims, prepare_pairs
 from simulator.cell.settings import expand
+from simulator.results.columns import ATTAINMENT
 from simulator.results.csv_file import write_csv
 from simulator.results.intervals import of_all_devices
 from simulator.results.lossy_schemes import with_lossy
@@ -39,7 +41,8 @@ from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.parts import Rows, written
 from simulator.sweeps.store import begin_again, holds, identity
-from simulator.tuning.racing import RaceGroup, TimeLimit, entrants, race
+from simulator.tuning.draft_lengths import SHOWN
+from simulator.tuning.racing import Trials, entrants, race
 from simulator.tuning.trials import KEPT, Row
 
 KEEP_S = 2.0
@@ -60,7 +63,8 @@ class RaceEvaluations:
 
     def __post_init__(self) -> None:
         self._kept_s = 0.0
-        self._names = [self.wish.aim.metric, *KEPT]
+        aim = self.wish.aim
+        self._names = list(dict.fromkeys([aim.metric, *KEPT, *SHOWN, ATTAINMENT, *aim.limits]))
         self._identity = identity(self.wish.settings, f"recommend {self.wish.aim.metric}")
 
     def open(self) -> None:
@@ -118,92 +122,41 @@ def recommended(requested: Wish, options: RunOptions) -> Recommendation:
         prepare_pairs(requested.settings)
         if options.overwrite:
             begin_again(options.out)
-        trials = RaceEvaluations(requested, options, progress)
-        trials.open()
-        kinds = {cell.scheme.kind for cell in requested.settings}
-        reserved = dict.fromkeys(kinds, requested.seeds + MOST_CELLS / len(kinds))
-        limit = TimeLimit(requested.budget.minutes, reserved, options.pool().size(), trials.missing)
-        trying = limit.timed(trials)
-        raced = entrants(requested.places, requested.aim, requested.budget, trying, limit)
-        groups = race(raced.settings, requested.aim, requested.budget, trying, limit)
-        finalists = [[group.settings[place] for place in _measured_again(group, trials.rows)] for group in groups]
-        table = _measured([cell for each in finalists for cell in each], requested, limit, options, progress)
-        whole = limit.minutes_for(requested.settings, requested.budget.looks[0])
-        made = Recommendation(requested, raced, groups, trials.rows, finalists, table, whole)
-        made = replace(made, turns=_turns(made, trials, limit))
+        evaluations = RaceEvaluations(requested, options, progress)
+        evaluations.open()
+        trials = Trials(evaluations, requested.budget.trials)
+        raced = entrants(requested.places, requested.aim, requested.budget, trials)
+        groups = race(raced.settings, requested.aim, requested.budget, trials)
+        finalists = [[group.settings[place] for place in group.best_of_kinds(evaluations.rows)] for group in groups]
+        table = _measured([cell for each in finalists for cell in each], requested, options, progress)
+        made = Recommendation(requested, raced, groups, evaluations.rows, finalists, table)
+        made = replace(made, turns=_turns(made, trials))
     return _written(made, options)
 
 
-def _measured_again(group: RaceGroup, rows: Mapping[str, Row]) -> list[int]:
-    """The best of each kind without those far behind; the second in any case, so that the first has a margin, and the
-    baselines, against which the answer is given."""
-    places = group.best_of_kinds(rows)
-    return [
-        place
-        for rank, place in enumerate(places)
-        if rank < 2 or group.settings[place].scheme.kind in BASELINES or not group.far_behind(place, rows)
-    ]
-
-
-def _turns(made: Recommendation, trials: RaceEvaluations, limit: TimeLimit) -> Sequence[Turn] | None:
-    """Where the answer turns against its rival; None where there was no time left to look, () where there is no rival
-    or no quantity to change."""
+def _turns(made: Recommendation, trials: Trials) -> Sequence[Turn]:
+    """Where the answer turns against its rival; () where there is no rival, no quantity to change, or no interval."""
     rival, best = made.rival, made.best
-    if rival is None:
+    if rival is None or made.seeds < LEAST_SEEDS:
         return ()
-    if limit.left_s <= 0:
-        return None
     aim = made.wish.aim
 
-    def in_time(cells: Sequence[Cell]) -> bool:
-        each = [cell for cell in cells for _ in range(max(1, cell.workload.devices // best.workload.devices))]
-        return limit.left_s >= limit.takes_s(each)
+    def affordable(cells: Sequence[Cell]) -> bool:
+        return sum(max(1, cell.workload.devices // best.workload.devices) for cell in cells) <= trials.left
 
-    return turns(best, rival, aim.metric, aim.higher, SEEDS, partial(trials, what="where it turns"), in_time)
-
-
-@dataclass
-class ShownSeeds:
-    """Adds seeds to the best of each kind, up to `most`, as long as there is time for one more of each, and for the
-    search of where the answer turns."""
-
-    finalists: Sequence[Cell]
-    most: int
-    limit: TimeLimit
-
-    def __post_init__(self) -> None:
-        self._left_s = self.limit.left_s
-
-    @property
-    def rule(self) -> str:
-        return f"{self.most} seeds in {self.limit.minutes:g} min"
-
-    def at(self, seeds: range) -> list[Cell]:
-        """Each of the finalists at its first seed + each of `seeds`."""
-        return [each for cell in self.finalists for each in expand(cell, {"seed": [cell.seed + n for n in seeds]})]
-
-    def more(self, table: pd.DataFrame) -> list[Cell]:
-        seeds, left_s = int(table["seed"].nunique()), self.limit.left_s
-        took_s = (self._left_s - left_s) / seeds
-        spare_s = left_s - MOST_CELLS / len(self.finalists) * self.limit.takes_s(self.finalists)
-        fit = self.most - seeds if took_s <= 0 else min(self.most - seeds, int(max(0.0, spare_s) / took_s))
-        return self.at(range(seeds, seeds + fit)) if fit else []
+    trying = partial(trials, what="where it turns")
+    return turns(best, rival, aim.metric, aim.higher, min(SEEDS, made.seeds), trying, affordable)
 
 
-def _measured(
-    finalists: Sequence[Cell], wish: Wish, limit: TimeLimit, options: RunOptions, progress: ProgressBar
-) -> pd.DataFrame:
-    """The best of each kind on the seeds that are shown: two of each, and more while there is time."""
-    growth = ShownSeeds(finalists, wish.seeds, limit)
-    # To overwrite here: what else may be there is an earlier answer of this very race, which had fewer minutes.
-    overwrite = not holds(options.out, growth.at(range(2)), f"{SIMULATION}, {growth.rule}")
+def _measured(finalists: Sequence[Cell], wish: Wish, options: RunOptions, progress: ProgressBar) -> pd.DataFrame:
+    """The best of each kind on the seeds that are shown, the same for all."""
+    cells = [at for cell in finalists for at in expand(cell, {"seed": [cell.seed + n for n in range(wish.seeds)]})]
+    # To overwrite here: what else may be there is an earlier answer of this very race, which had another budget.
     table = sweep(
-        growth.at(range(2)), options.out, options.workers, options.cluster, overwrite=overwrite, keep=(SEARCH,),
-        progress=progress.part("best of each kind"), failed=progress.failed, growth=growth,
+        cells, options.out, options.workers, options.cluster, overwrite=not holds(options.out, cells, SIMULATION),
+        keep=(SEARCH,), progress=progress.part("best of each kind"), failed=progress.failed,
     )  # fmt: skip
-    return with_lossy(
-        of_all_devices(table, wish.aim.metric), {cell.id: claims(cell) for cell in growth.at(range(wish.seeds))}
-    )
+    return with_lossy(of_all_devices(table, wish.aim.metric), {cell.id: claims(cell) for cell in cells})
 
 
 def _written(made: Recommendation, options: RunOptions) -> Recommendation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -17,6 +17,7 @@ from scenarios.command.cell_file import read_cell
 from scenarios.command.engine_files.measured_cell import measured_cell
 from scenarios.command.run.base_line import DRAFTER, assumed_drafter, is_typed
 from scenarios.command.run.typed_settings import parse_axes, parse_settings
+from scenarios.set_ups import WAITS_IF_QUICK
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import Nested, flatten, names
 from simulator.cell.imported_files import load_imports
@@ -32,7 +33,11 @@ QUICK_SETTINGS: Final = 60
 LOOKS: Final = (6, 8, 12, 24, 48)
 """Seeds at each look. Fewer at the first would tell next to nothing worse: at 1e-4 of a tail t is 71 with 3 seeds,
 10 with 6 and 7 with 8."""
-QUICK_MINUTES: Final = 1.0
+TRIALS: Final = 3000
+QUICK_TRIALS: Final = 300
+"""The budget of a race: runs of one setting on one seed."""
+LIMITS: Final = {"ttft": "workload.slo_ttft_s", "tpot": "workload.slo_tpot_s"}
+"""Options that are limits, and their fields."""
 MOST_SEEDS: Final = 10_000
 COLOCATED: Final = "colocated"
 SCHEMES: Final[tuple[Mapping[str, object], ...]] = (
@@ -79,10 +84,15 @@ class Wish:
 def wish(options: argparse.Namespace) -> Wish:
     """Returns what is requested. Raises ConfigError, one line, for what cannot be."""
     seeds = options.seeds if options.seeds is not None else 8 if options.quick else 24
-    minutes = options.minutes if options.minutes is not None else QUICK_MINUTES if options.quick else 5.0
-    _check(options, seeds, minutes)
+    trials = options.budget if options.budget is not None else QUICK_TRIALS if options.quick else TRIALS
+    _check(options, seeds, trials)
     load_imports(options.imports)
     settings, axes = parse_settings(options.set), parse_axes(options.grid)
+    for option, path in LIMITS.items():
+        if (limit := getattr(options, option)) is not None:
+            if path in settings:
+                raise ConfigError(f"{path}: both --{option} and --set give it; give one")
+            settings[path] = limit
     given = dict(settings)
     drafts, left_out = None, dict.fromkeys(options.without, "--without")
     if options.measured or options.edge_measured:
@@ -99,7 +109,8 @@ def wish(options: argparse.Namespace) -> Wish:
     plain = options.metric.rpartition(".")[2]
     if plain in ON_REQUEST:
         base["percentiles"] = list(dict.fromkeys([*cast("list[str]", base.get("percentiles") or []), plain]))
-    places = candidates(base, settings, axes, lossy=options.lossy, served=drafts)
+    modes = {path: why for path, why in WAITS_IF_QUICK.items() if options.quick and path not in {*settings, *axes}}
+    places = candidates(base, settings, axes, lossy=options.lossy, served=drafts, fixed=modes)
     places = without(places, [*left_out])
     for place in places:
         place.cell.check_served()
@@ -110,10 +121,10 @@ def wish(options: argparse.Namespace) -> Wish:
         raise ConfigError(f"scheme: {len(tried)} setting to try is no choice; set fewer fields, or give them a --grid")
     aim = Aim.of(options.metric, tried)
     left_out |= {} if options.lossy else {"edge_only": "lossy; --lossy tries it"}
-    fixed = {path: "--set" for path in given if path.startswith("scheme.")}
+    fixed = modes | {path: "--set" for path in given if path.startswith("scheme.")}
     if drafts is not None and any(place.cell.scheme.kind == COLOCATED for place in places):
         fixed["scheme.max_drafts"] = "of drafting in the cloud: as that server was measured"
-    budget = Budget(most, LOOKS, within=options.precision, minutes=minutes)
+    budget = Budget(most, LOOKS, within=options.precision, trials=trials)
     assumed = assumed_drafter((place.cell for place in places), {*settings, *axes})
     return Wish(tuple(places), tuple(tried), aim, budget, seeds, left_out, fixed, assumed)
 
@@ -133,12 +144,12 @@ def _check_requests(cell: Cell, metric: str) -> None:
         raise ConfigError(f"metric = {metric}: {text}")
 
 
-def _check(options: argparse.Namespace, seeds: int, minutes: float) -> None:
+def _check(options: argparse.Namespace, seeds: int, trials: int) -> None:
     Aim.of(options.metric, ())
     if not 2 <= seeds <= MOST_SEEDS:
         raise ConfigError(f"seeds = {seeds}: must be in 2..{MOST_SEEDS}; a margin has no interval with one")
-    if not 0 < minutes < math.inf:
-        raise ConfigError(f"minutes = {minutes:g}: must be above 0")
+    if trials < 1:
+        raise ConfigError(f"budget = {trials}: must be at least 1 trial")
     if not 0 <= options.precision < 1:
         raise ConfigError(f"precision = {options.precision:g}: must be at least 0% and below 100%")
 
@@ -176,12 +187,13 @@ def candidates(
     *,
     lossy: bool,
     served: int | None = None,
+    fixed: Collection[str] = (),
 ) -> list[Alternatives]:
     """The schemes to try over `base`, in the order of the table, each with the fields that it leaves open. An axis of
     one number or word is such a field; of one of parts, or of several fields, each value is a place of its own.
-    `served`: the drafts of a round on a server that was measured, which drafts in the cloud by these alone. Raises
-    ConfigError for a field that no cell has, a value that it refuses, a fleet in which each class has a scheme of its
-    own."""
+    `served`: the drafts of a round on a server that was measured, which drafts in the cloud by these alone. `fixed`:
+    fields that are open in no scheme unless an axis has them. Raises ConfigError for a field that no cell has, a value
+    that it refuses, a fleet in which each class has a scheme of its own."""
     axes, settings = dict(axes), dict(settings)
     schemes: list[object] = [*SCHEMES, *(LOSSY if lossy else ())]
     if served is not None:
@@ -202,6 +214,7 @@ def candidates(
         known = set(names(Cell, start.model_dump()))
         mine = {axis: given for axis, given in axes.items() if not _of_scheme(axis) or known >= {*fields_of(axis)}}
         closed = {
+            *fixed,
             *_named("scheme", scheme),
             *(name for path, value in settings.items() for name in _named(path, value)),
         }

@@ -3,8 +3,8 @@ acceptances, prompts, numbers of devices, and prices of a GPU, each changed by f
 again.
 
 What the models decode does not depend on the link or on prices; for the others texts are decoded again, and they are
-looked at only while there is time. Acceptance is AL of pairs known by it alone: AL - 1 is changed, and laid out along
-the text by a Beta distribution of the pair's spread. Devices share TEXTS texts.
+looked at only as far as the budget goes. Acceptance is AL of pairs known by it alone: AL - 1 is changed, and laid out
+along the text by a Beta distribution of the pair's spread. Devices share TEXTS texts.
 """
 
 from __future__ import annotations
@@ -45,8 +45,6 @@ _NAMES: Final = {
     DEVICES: "devices",
     PRICE: "price of a GPU for an hour",
 }
-MOST_CELLS: Final = 2 * SEEDS * (2 * len(FACTORS) - 1)
-"""Simulated to find where an answer turns with the link."""
 _FIRST, _SECOND = "first", "second"
 _Value = Callable[[Cell], float]
 _Trying = Callable[[Sequence[Cell]], Mapping[str, Row]]
@@ -65,7 +63,7 @@ class Turn:
 
     def text(self) -> str:
         """`uplink rate 2 kbit/s to 200 kbit/s: from 20 kbit/s on (14 kbit/s to 29 kbit/s)`."""
-        where = "not known, requests go unanswered" if self.looked else "not looked for, time was up"
+        where = "not known, requests go unanswered" if self.looked else "not looked for, the budget was spent"
         where = where if self.found is None else passes(self.found, self.axis)
         return f"{_NAMES[self.axis]} {between(self.low, self.high, self.axis)}: {where}"
 
@@ -132,12 +130,12 @@ def turns(
     higher: bool,
     seeds: int,
     trying: _Trying,
-    in_time: Callable[[Sequence[Cell]], bool] = lambda cells: True,
+    affordable: Callable[[Sequence[Cell]], bool] = lambda cells: True,
 ) -> list[Turn]:
-    """Where the first setting is better than the second, along each quantity that can be changed. `in_time`: whether
-    there is time for these cells; of those of the link, whose time is reserved, whether any is left."""
+    """Where the first setting is better than the second, along each quantity that can be changed. `affordable`: True if
+    the budget has trials left for these cells; those of the link are tried in any case."""
     found = []
-    for needs_time, (axis, value, changes) in [
+    for further, (axis, value, changes) in [
         *((False, each) for each in changed_links(first)),
         *((True, each) for each in (*changed_prices(first, metric), *changed_texts(first))),
     ]:
@@ -151,7 +149,7 @@ def turns(
         values = sorted({x for _, _, x in at})
         if len(values) < 2:
             continue
-        if not in_time(list(at.values()) if needs_time else []):
+        if further and not affordable(list(at.values())):
             found.append(Turn(axis, values[0], values[-1], None, looked=False))
             continue
         rows = trying(list(at.values()))

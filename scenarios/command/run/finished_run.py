@@ -42,12 +42,11 @@ from scenarios.findings.question import of_setting
 from scenarios.findings.rejections import beyond_chance
 from scenarios.findings.sentences.limits import one_setting
 from scenarios.findings.sentences.lowest import NOT_RUN, lossy_apart, lowest_of_what_ran
-from scenarios.findings.sentences.own_limits import SHARE as LIMITS_SHARE
 from scenarios.findings.sentences.own_limits import limited, within_limits
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import DISTINGUISHABLE, counted, in_one_breath, joined
 from simulator.cell.cell import Cell, claims
-from simulator.results.columns import ALL_CLASSES, CHOSEN, CURVE, FIXED, SETTING
+from simulator.results.columns import ALL_CLASSES, ATTAINMENT, CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
 from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import of_all_devices, summarise, summarise_curves
@@ -277,7 +276,7 @@ class FinishedRun:
         if self._limited:
             line = within_limits(self.chosen, self.axis)
             rest = [replace(each, line=in_one_breath(f"{line}; {_within(each.line)}")) for each in answer]
-            answer = rest or [Answered("WithinLimits", LIMITS_SHARE, line, (), is_answer=True)]
+            answer = rest or [Answered("WithinLimits", ATTAINMENT, line, (), is_answer=True)]
         return [each for each in lines if not each.is_answer], answer
 
     @cached_property

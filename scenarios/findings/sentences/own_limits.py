@@ -9,13 +9,11 @@ import pandas as pd
 
 from scenarios.findings.text_table import TableEntry
 from scenarios.findings.wording import called, counted, joined, limits_in_words, stretches
-from simulator.results.columns import CURVE
+from simulator.results.columns import ATTAINMENT, CURVE, ENOUGH
 from simulator.results.lossy_schemes import marked
 from simulator.results.unanswered_requests import percent
 from simulator.results.units import quantity, title
 
-SHARE: Final = "slo_attainment"
-ENOUGH: Final = 0.95
 HEAD: Final = "meets your limits"
 _TYPED: Final = {"workload.slo_ttft_s": "ttft_s", "workload.slo_tpot_s": "tpot_s"}
 _NAMED: Final = 3
@@ -24,12 +22,12 @@ _NAMED: Final = 3
 
 def limited(summary: pd.DataFrame) -> bool:
     """True if any setting has limits."""
-    return SHARE in summary.columns and bool(summary[SHARE].notna().any())
+    return ATTAINMENT in summary.columns and bool(summary[ATTAINMENT].notna().any())
 
 
 def limits_entry(rows: pd.DataFrame) -> TableEntry:
     """`yes, 99%` or `no, 61%` of a curve at one value of the axis; at several, at how many it meets its limits."""
-    shares = rows[SHARE].dropna()
+    shares = rows[ATTAINMENT].dropna()
     if shares.empty:
         return TableEntry("-")
     if len(shares) == 1:
@@ -40,32 +38,32 @@ def limits_entry(rows: pd.DataFrame) -> TableEntry:
 
 def legend(summary: pd.DataFrame) -> str:
     """What the column HEAD says."""
-    return f"{HEAD}: {_limits(summary)} for at least {ENOUGH:.0%} of requests"
+    return f"{HEAD}: {limits_of(summary)} for at least {ENOUGH:.0%} of requests"
 
 
 def within_limits(summary: pd.DataFrame, axis: str | None) -> str:
     """`Within your limits (1 s TTFT): cloud only and K-SQS up to 100 kbit/s`, or that none is, and which is nearest."""
-    table = marked(summary[summary[SHARE].notna()])
-    met = table[table[SHARE] >= ENOUGH]
+    table = marked(summary[summary[ATTAINMENT].notna()])
+    met = table[table[ATTAINMENT] >= ENOUGH]
     if met.empty:
-        best = table.iloc[int(table[SHARE].argmax())]
+        best = table.iloc[int(table[ATTAINMENT].argmax())]
         where = "" if axis is None else f" at {title(axis)} {quantity(best[axis], axis)}"
-        of = f"{_percent(best[SHARE])} of requests"
-        return f"None meets your limits ({_limits(summary)}); nearest is {called(best[CURVE])}{where}, {of}"
+        of = f"{_percent(best[ATTAINMENT])} of requests"
+        return f"None meets your limits ({limits_of(summary)}); nearest is {called(best[CURVE])}{where}, {of}"
     names = []
     for curve, rows in table.groupby(CURVE, sort=False):
         there = met[met[CURVE] == curve]
         where = "everywhere" if axis and len(there) == len(rows) else stretches(there, rows, axis)
         names += [f"{called(curve)} {where}".rstrip()] if len(there) else []
     others = [counted(len(names) - _NAMED, "other")] if len(names) > _NAMED + 1 else []
-    return f"Within your limits ({_limits(summary)}): {joined([*names[: _NAMED if others else None], *others])}"
+    return f"Within your limits ({limits_of(summary)}): {joined([*names[: _NAMED if others else None], *others])}"
 
 
 def _percent(share: float) -> str:
     return percent(float(share)) if share else "0%"
 
 
-def _limits(summary: pd.DataFrame) -> str:
+def limits_of(summary: pd.DataFrame) -> str:
     """`1 s TTFT and 50 ms TPOT`; where settings have other ones, the fields."""
     given = {name: summary[name].dropna().unique() for name in _TYPED if name in summary.columns}
     given = {name: values for name, values in given.items() if len(values)}
