@@ -63,7 +63,7 @@ class Profile(Latency):
     @property
     def what(self) -> str:
         """What was measured where; of a file its name; how many times as fast it is taken to be."""
-        measured = self.path.stem if self.cited is None else self.cited.what
+        measured = str(self.file) if self.cited is None else self.cited.what
         return measured if self.speed == 1 else f"{measured}, {self.speed:g} times as fast"
 
     @property
