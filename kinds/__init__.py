@@ -47,10 +47,15 @@ class Part(BaseModel, metaclass=_Short):
             known = cls.model_fields
             for name, value in fields.items():
                 if name not in known:
-                    details = {"path": str(name) or "''", "got": value, "hint": meant(str(name), known)}
+                    details = {"path": str(name) or "''", "got": value, "hint": cls._meant_field(str(name))}
                     message = RETIRED if is_retired_field(str(name)) else "no such field{hint}"
                     raise PydanticCustomError("no_such_field", message, details)
         return fields
+
+    @classmethod
+    def _meant_field(cls, name: str) -> str:
+        """The end of the message on a field that the part does not have."""
+        return meant(name, cls.model_fields)
 
     def __getstate__(self) -> dict[Any, Any]:
         """What travels by pickle: the fields, without what was computed of them here."""
@@ -142,6 +147,16 @@ class Choice(Part):
                 lambda part, info: part.model_dump(mode=info.mode), info_arg=True
             ),
         )
+
+    @classmethod
+    def kinds_with(cls, field: str) -> list[str]:
+        """The kinds of the family that have a field."""
+        return sorted(kind for kind, part in cls.kinds.items() if field in part.model_fields)
+
+    @classmethod
+    def _meant_field(cls, name: str) -> str:
+        having = cls.kinds_with(name)
+        return f"; a field of {', '.join(having)}" if having else super()._meant_field(name)
 
     @classmethod
     def _meant(cls, value: object) -> str:

@@ -15,7 +15,8 @@ from models.acceptance_mix import CONCENTRATION
 PresetName = Literal[
     "llama_1b_70b", "qwen3_1_7b_32b", "eagle3_llama_8b", "eagle3_qwen3_8b", "eagle3_qwen3_8b_four_tasks",
     "eagle3_qwen3_32b", "eagle3_qwen3_1_7b", "eagle3_qwen3_4b", "eagle3_qwen3_14b", "eagle3_qwen3_30b_a3b",
-    "vicuna_68m_7b", "vicuna_68m_13b", "vicuna_68m_33b", "qwen2_5_0_5b_72b", "qwen2_5_0_5b_coder_32b",
+    "vicuna_68m_7b", "vicuna_68m_13b", "vicuna_68m_33b", "qwen2_5_0_5b_72b", "qwen2_5_0_5b_coder_32b_code",
+    "qwen2_5_0_5b_coder_32b_prose",
     "dflash_qwen3_4b", "dflash_qwen3_4b_code", "dflash_qwen3_4b_math",
 ]  # fmt: skip
 
@@ -125,7 +126,8 @@ PRESETS: Final[dict[PresetName, Figures]] = {
     "vicuna_68m_13b": _vicuna("13b", 2.19),
     "vicuna_68m_33b": _vicuna("33b", 2.01),
     "qwen2_5_0_5b_72b": _qwen2_5("Qwen2.5-72B", 0.47, "not told"),
-    "qwen2_5_0_5b_coder_32b": _qwen2_5("Qwen2.5-Coder-32B", 0.87, "code (prose: 32%)"),
+    "qwen2_5_0_5b_coder_32b_code": _qwen2_5("Qwen2.5-Coder-32B", 132 / 152, "one code prompt, 132 of 152 drafts"),
+    "qwen2_5_0_5b_coder_32b_prose": _qwen2_5("Qwen2.5-Coder-32B", 109 / 336, "one prose prompt, 109 of 336 drafts"),
     "dflash_qwen3_4b": _dflash(3.43, "MT-Bench"),
     "dflash_qwen3_4b_code": _dflash(6.72, "HumanEval"),
     "dflash_qwen3_4b_math": _dflash(8.24, "MATH-500"),

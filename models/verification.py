@@ -6,6 +6,25 @@ min(1, p_n(d_n) / qhat_n(d_n)); at the first rejection draw the correction from 
 the whole vocabulary; if nothing is rejected draw the bonus from p_{L+1}. `couple` is Daliri, Musco, Suresh
 (arXiv 2408.07978): both ends run the same exponential race, so a draft is accepted iff it is the verifier's own token.
 
+`verify_block` is block verification (Sun et al., arXiv 2403.10444, Algorithm 2): drafts are accepted by what those
+behind them allow. With w_0 = 1, for n = 1..L and qhat_{n+1} the distribution of the draft behind d_n,
+
+    w_n = min(1, w_{n-1} p_n(d_n) / qhat_n(d_n)),                                                              (1)
+    m_n = sum over x of max(0, w_n p_{n+1}(x) - qhat_{n+1}(x)),                                                (2)
+    h_n = m_n / (m_n + 1 - w_n) for n < L,   h_L = w_L,                                                        (3)
+
+each n has a draw that is a success with probability h_n. The drafts up to the last success are accepted, none without
+one; behind tau < L of them the correction is drawn from max(0, w_tau p_{tau+1} - qhat_{tau+1}), renormalized.
+
+Why the text follows p: given d_1..d_n, n or more are accepted with probability w_n. It is so at n = L by (3); before,
+by (1) the expectation of w_{n+1} over d_{n+1} is sum_x min(w_n p_{n+1}, qhat_{n+1}) = w_n - m_n, and by (3)
+w_n - m_n + (1 - w_n + m_n) h_n = w_n. So m_n is the probability that exactly n are, and x follows n or more of them
+with probability min(w_n p_{n+1}(x), qhat_{n+1}(x)) + max(0, w_n p_{n+1}(x) - qhat_{n+1}(x)) = w_n p_{n+1}(x). This asks
+of the end L only that whether draft n + 1 was received is known from d_1..d_n and from what is independent of all later
+drafts: a budget, parts that are lost and rounds drafted ahead end a block, and never by its last draft. In no position
+that is reached a draft is rejected with more than TV(qhat, p), and no fewer drafts are accepted on average than by
+`verify`; a block of one draft is verified as `verify` does, to the last bit.
+
 `verify_tree` is `verify` over drafts that branch. Siblings are drawn one after another from one qhat, each without
 those before it (`draw_children`), and verified in the order drawn (SpecInfer, arXiv 2305.09781; without replacement
 Sequoia, arXiv 2402.12374). Sibling k is a draft from qhat_k verified against p_k:
@@ -19,10 +38,10 @@ tokens follow p exactly, whatever the shape of the tree, as long as whether a no
 it would be.
 
 Shapes: L drafts, V token ids; position n = 0..L-1 verifies draft n, position L is the bonus. All rules ask for a target
-distribution only where they reach it: `reject_along`, `race_along` and `verify_tree` take a function, so that whoever
-verifies need not hold the distributions as rows. A draft that is accepted costs O(1), a correction or bonus a pass or
-two over V. A distribution that is 0 on most of V is a `SparseDistribution`; what is computed of it is to the last bit
-what its dense form gives.
+distribution only where they reach it: `reject_along`, `block_along`, `race_along` and `verify_tree` take a function, so
+that whoever verifies need not hold the distributions as rows. A draft that is accepted costs O(1), of a block a pass
+over V, a correction or bonus a pass or two. A distribution that is 0 on most of V is a `SparseDistribution`; what is
+computed of it is to the last bit what its dense form gives.
 """
 
 from __future__ import annotations
@@ -89,11 +108,40 @@ def verify(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
     Where rounding leaves it none (distributions equal to the last bit, an event of probability about 1e-16), p_n is
     drawn from. Raises ValueError when the shapes disagree.
     """
-    length = len(drafts)
-    _require_shapes(p, drafts, uniforms, (length + 1,))
-    if qhat.shape != (length, p.shape[1]):
-        raise ValueError(f"qhat has shape {qhat.shape}: [L, V] = {(length, p.shape[1])} expected")
+    _require_rows(p, drafts, qhat, uniforms)
     return reject_along(lambda prefix: p[len(prefix)], drafts, qhat, uniforms)
+
+
+def verify_block(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
+    """Verifies drafts d_n drawn from qhat_n against the target distributions p_n, as a block (module docstring).
+
+    Arguments, shapes and errors are those of `verify`: uniforms[n] is the draw of (3) behind draft n, uniforms[L] draws
+    the correction or bonus token by inverse CDF in token-id order.
+    """
+    _require_rows(p, drafts, qhat, uniforms)
+    return block_along(lambda prefix: p[len(prefix)], drafts, qhat, uniforms)
+
+
+def block_along(
+    distribution_after: DistributionAfter, drafts: Ints, qhat: Floats | Sequence[AnyDistribution], uniforms: Floats
+) -> Verdict:
+    """`verify_block` where the target distributions are a function of the drafts before them, which is asked for behind
+    all drafts only if all are accepted. Shapes are not checked."""
+    line, chances, u = tuple(drafts.tolist()), chances_of(drafts, qhat).tolist(), float(uniforms[-1])
+    p, weight = distribution_after(()), 1.0
+    accepted, target = 0, p
+    for n, (token, chance) in enumerate(zip(line, chances, strict=True), 1):
+        joint = weight * float(p[token])
+        if n == len(line):
+            if accepts(uniforms[n - 1], chance, joint):
+                return Verdict(n, inverse_cdf(distribution_after(line), u))
+            break
+        weight = 1.0 if joint >= chance else joint / chance
+        p = distribution_after(line[:n])
+        mass = float(_beyond(weight * p, qhat[n]).sum())
+        if accepts(uniforms[n - 1], mass + 1.0 - weight, mass):
+            accepted, target = n, weight * p
+    return Verdict(accepted, correction(target, qhat[accepted], u) if line else inverse_cdf(p, u))
 
 
 def reject_along(
@@ -140,12 +188,17 @@ def correction(p: Floats, qhat: AnyDistribution, u: float) -> int:
 def residual(p: Floats, qhat: AnyDistribution) -> Floats:
     """Weights max(0, p - qhat) [V] that the correction is drawn from, of mass TV(qhat, p); p where rounding leaves
     none."""
-    if isinstance(qhat, SparseDistribution):
-        beyond = p.copy()
-        beyond[qhat.ids] = np.maximum(p[qhat.ids] - qhat.probabilities, 0.0)
-    else:
-        beyond = np.maximum(p - qhat, 0.0)
+    beyond = _beyond(p, qhat)
     return beyond if beyond.max() > 0 else p
+
+
+def _beyond(p: Floats, qhat: AnyDistribution) -> Floats:
+    """max(0, p - qhat) [V]."""
+    if not isinstance(qhat, SparseDistribution):
+        return np.maximum(p - qhat, 0.0)
+    beyond = p.copy()
+    beyond[qhat.ids] = np.maximum(p[qhat.ids] - qhat.probabilities, 0.0)
+    return beyond
 
 
 def output_distribution(p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None) -> Floats:
@@ -374,6 +427,12 @@ def entropy_bits(distribution: Floats, scratch: Floats | None = None) -> float:
     logs = np.log2(positive, out=scratch if whole else None)
     logs *= positive
     return -float(logs.sum())
+
+
+def _require_rows(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> None:
+    _require_shapes(p, drafts, uniforms, (len(drafts) + 1,))
+    if qhat.shape != (len(drafts), p.shape[1]):
+        raise ValueError(f"qhat has shape {qhat.shape}: [L, V] = {(len(drafts), p.shape[1])} expected")
 
 
 def _require_shapes(p: Floats, drafts: Ints, noise: Floats, noise_shape: tuple[int, ...]) -> None:

@@ -15,6 +15,7 @@ from scenarios import LATENCY, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import in_words, of_setting
 from scenarios.findings.wording import briefly, called, listed, percent
 from simulator.results.columns import CURVE
+from simulator.results.display_names import SERVING
 from simulator.results.intervals import Difference, geometric_means, paired
 from simulator.results.units import quantity, title
 
@@ -118,7 +119,13 @@ SCENARIO = Scenario(
     },
     axis="uplink.rate.mean_bps",
     seeds=8,
-    tune=Tune(settings=8, looks=(1, 2), steps=1, base={"workload.requests": 6}),
+    tune=Tune(
+        dict.fromkeys(SERVING, "the question is what a policy decides"),
+        settings=8,
+        looks=(1, 2),
+        steps=1,
+        base={"workload.requests": 6},
+    ),
     left_out={"colocated": "where the cloud may not draft", "edge_only": "its text is not the verifier's"},
     quick=Quick(
         base={"workload.requests": 6, "workload.output_tokens": 64},

@@ -11,7 +11,7 @@ from scenarios import LATENCY, Below, Lowest, Quick, Ranges, Scenario, Tune, ask
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.below import of_kinds
 from scenarios.findings.wording import briefly, called
-from scenarios.set_ups import SELECTIVE_REPEAT
+from scenarios.set_ups import SELECTIVE_REPEAT, WAITS
 from simulator.results.units import quantity, title
 
 KBPS = 1e3
@@ -63,7 +63,7 @@ SCENARIO = Scenario(
     },
     axis="models.temperature",
     seeds=8,
-    tune=Tune(settings=12, looks=(1, 2, 4)),
+    tune=Tune(WAITS, settings=12, looks=(1, 2, 4)),
     quick=Quick(
         base={"workload.output_tokens": 10},
         grid={"models.temperature": TEMPERATURES[::3]},

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from scenarios import BearsMost, LimitMetFirst, Quick, Scenario, SupportsMost, Tune, script
 from scenarios.command.run.devices_supported import question
-from scenarios.set_ups import BASE_70B, DRAFTING, GREEDY
+from scenarios.set_ups import BASE_70B, DRAFTING, GREEDY, WAITS_IF_QUICK
 from simulator.sweeps.search import Objective
 
 LIMITS = {"tpot_s": 0.03, "ttft_s": 2.0}
@@ -51,7 +51,7 @@ SCENARIO = Scenario(
         grid={"uplink.rate.bps": [float("inf")]},
         seeds=1,
         objective=Objective(LIMITS, high=128, within=0.2),
-        tune=Tune(settings=2, looks=(1,)),
+        tune=Tune(WAITS_IF_QUICK, settings=2, looks=(1,)),
     ),
     figures=("capacity", "breakdown"),
     worded=question,

@@ -13,6 +13,7 @@ from scenarios import Lowest, Quick, Scenario, Tune, asks, script
 from scenarios.findings.wording import called, ratio
 from scenarios.set_ups import BASE_70B, IN_CLOUD
 from simulator.results.columns import CLASS, CURVE
+from simulator.results.display_names import SERVING
 from simulator.results.intervals import geometric_means, paired
 from simulator.results.units import quantity
 
@@ -70,7 +71,8 @@ SCENARIO = Scenario(
     axis=AXIS,
     seeds=10,
     tune=Tune(fixed=dict.fromkeys(
-        ("scheme.max_drafts", "scheme.k", "scheme.resolution"), "the question is what meters take from each scheme"
+        (*SERVING, "scheme.max_drafts", "scheme.k", "scheme.resolution", "scheme.acceptance"),
+        "the question is what meters take from each scheme",
     )),
     left_out={"edge_only": "it takes nothing of cell or cloud"},
     quick=Quick(

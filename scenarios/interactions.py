@@ -14,7 +14,7 @@ from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import excess, listed
-from scenarios.set_ups import SELECTIVE_REPEAT
+from scenarios.set_ups import SELECTIVE_REPEAT, WAITS
 from simulator.results.intervals import Difference, geometric_means, paired
 from simulator.results.units import quantity, symbol, title, unit
 from simulator.results.variance import ALPHA, BLOCK, RESIDUAL, Effect, factors_of, variance
@@ -265,7 +265,7 @@ SCENARIO = Scenario(
     },
     axis="scheme.resolution",
     seeds=8,
-    tune=Tune(looks=(1, 2), base={"workload.requests": 1}),
+    tune=Tune(WAITS, looks=(1, 2), base={"workload.requests": 1}),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16},
         grid={TEMPERATURE: [0.5, 1.5], "scheme.k": [2, 8, 32], "scheme.resolution": [5, 100]},

@@ -15,7 +15,7 @@ from scenarios import Differences, InEveryGroup, Levels, Quick, Scenario, Tune, 
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.below import in_groups
 from scenarios.findings.wording import briefly, called
-from scenarios.set_ups import BASELINES, DRAFTING, SELECTIVE_REPEAT
+from scenarios.set_ups import BASELINES, DRAFTING, SELECTIVE_REPEAT, WAITS
 
 PROMPTS = "models.pair.prompts"
 NAMES = ("english", "german", "french", "spanish", "russian", "python")  # and italian
@@ -59,13 +59,13 @@ SCENARIO = Scenario(
     },
     axis=PROMPTS,
     seeds=8,
-    tune=Tune(settings=6, looks=(1, 2), steps=1),
+    tune=Tune(WAITS, settings=6, looks=(1, 2), steps=1),
     left_out=dict.fromkeys(BASELINES, "bits and rejections of drafts are compared, which they do not send"),
     quick=Quick(
         base={"workload.output_tokens": 6},
         grid={PROMPTS: [str(LANGUAGES / f"{name}.jsonl") for name in ("english", "russian", "python")]},
         seeds=2,
-        tune=Tune(settings=3, looks=(1,), steps=0),
+        tune=Tune(WAITS, settings=3, looks=(1,), steps=0),
     ),
     figures=("groups",),
     answer=sparsity_survives,

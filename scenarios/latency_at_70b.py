@@ -1,8 +1,9 @@
 """Latency per token over uplink rate where the question is open: a phone's 1B model drafts for a 70B in a near cloud.
 
 Acceptance is as published for the pair (bf16) at temperature 0; at 1 it is scaled by what other published pairs keep of
-it, with the ends of that band at 1 Mbit/s. Drafting pays where A > x = C / T - 1. Where the cloud begins
-(`scheme.cloud_first`), it streams while the phone reads the prompt.
+it, with the ends of that band at 1 Mbit/s. Drafting pays where A > x = C / T - 1. Each scheme
+is served as suits it best: the phone waits for each reply, drafts ahead or sends parts, and the cloud may start, and
+stream while the phone reads the prompt.
 """
 
 from __future__ import annotations
@@ -29,11 +30,7 @@ def place(temperature: float, kept: float | None, link: str, kept_label: str = "
 BAND = [place(1.0, share, "LTE", f", {share:g} kept") for share in (KEPT_LEAST, KEPT_MOST)]
 BY_LABEL = ("access_s", "arq", "delay", "loss", "mtu_bits", "header_bits")  # by the label
 TREE = {"kind": "coupled_tree", "max_drafts": 4}
-FIRST = [
-    {"kind": kind, "max_drafts": 4, "cloud_first": True, "label": f"{words}, cloud first"}
-    for kind, words in (("coupled", "coupled"), ("coupled_tree", "coupled tree"))
-]
-SCHEMES = [*IN_CLOUD, "edge_only", *DRAFTING, TREE, *FIRST]
+SCHEMES = [*IN_CLOUD, "edge_only", *DRAFTING, TREE]
 KINDS = (*AT_EDGE, "coupled_tree")
 
 SCENARIO = Scenario(

@@ -13,7 +13,7 @@ from scenarios import LATENCY, Quick, Scenario, Swaps, Tune, Versus, asks, scrip
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.below import below_where, of_kinds
 from scenarios.findings.wording import briefly, called
-from scenarios.set_ups import BASELINES, SELECTIVE_REPEAT
+from scenarios.set_ups import BASELINES, SELECTIVE_REPEAT, WAITS
 from simulator.results.units import quantity, title
 
 PAPER = {"max_drafts": 4, "resolution": 100, "budget_bits": 5000, "token": "flat", "code": "enumerative"}
@@ -72,7 +72,7 @@ SCENARIO = Scenario(
     axis="models.temperature",
     seeds=8,
     tune=Tune(
-        {f"scheme.{name}": reason for name, reason in GIVEN.items()},
+        {f"scheme.{name}": reason for name, reason in GIVEN.items()} | WAITS,
         base={"workload.requests": 1, "workload.learning_requests": 0, "workload.output_tokens": 64},
     ),
     left_out=dict.fromkeys(BASELINES, EDGE),

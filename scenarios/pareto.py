@@ -21,6 +21,7 @@ from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
 from scenarios.findings.wording import called, joined, listed, percent
 from scenarios.set_ups import BASE_70B, GREEDY
 from simulator.results.columns import CURVE
+from simulator.results.display_names import SERVING
 from simulator.results.intervals import geometric_means, interval, paired
 from simulator.results.pareto_fronts import (
     BY,
@@ -49,6 +50,7 @@ IDLE = ("resolution", "k", "initial", "target", "step")
 FIXED = {
     "scheme.max_drafts": "each on the grid, a point of its own",
     **{f"scheme.{name}": "chooses nothing at temperature 0" for name in IDLE},
+    **dict.fromkeys(SERVING, "every scheme waits for each reply, so that a point is a length and a load"),
 }
 
 HEADING = (

@@ -20,6 +20,7 @@ from scenarios.findings.wording import called, listed, passes, with_ends
 from scenarios.set_ups import H100_1_7B, NANO, PATIENT, PHONE, PI, PROMPTS, SHORT, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results import phase_regions as regions
 from simulator.results.crossings import Crossing
+from simulator.results.display_names import SERVING
 from simulator.results.intervals import CONFIDENCE, wilson
 from simulator.results.phase_prediction import draft_pass_for_s, longest_round_trip_s, one_draft_up_to_s
 from simulator.results.phase_regions import OPPONENT, RTT
@@ -200,6 +201,8 @@ def _measured(found: Crossing) -> str:
     return "all" if found.below > found.log10_at.n + found.above else "unclear"
 
 
+MODES = dict.fromkeys(SERVING, "each on the grid that the closed form knows: the edge waits, or the cloud starts")
+
 SCENARIO = Scenario(
     name="phase_map",
     summary="By prompt, answer, distance, pair and target: is the cloud alone, speculation in it, or an edge fastest?",
@@ -219,12 +222,12 @@ SCENARIO = Scenario(
     axis="uplink.delay.delay_s",
     hidden=("downlink.delay", "models.pair.prompt_tokens"),
     seeds=8,
-    tune=Tune(base=SHORT, metric="tpot_s", settings=8, looks=(1, 2, 4), steps=1),
+    tune=Tune(MODES, base=SHORT, metric="tpot_s", settings=8, looks=(1, 2, 4), steps=1),
     left_out={"edge_only": "its text is not the verifier's"},
     quick=Quick(
         grid={PAIR: [PUBLISHED[0], *PUBLISHED[3:]], PROMPTS: [[16] * 2, [256] * 2],
               "workload.output_tokens": [64], TRIP: DELAYS[1:4]},
-        tune=Tune(base=SHORT, metric="tpot_s", settings=3, looks=(1,), steps=0),
+        tune=Tune(MODES, base=SHORT, metric="tpot_s", settings=3, looks=(1,), steps=0),
     ),
     figures=("phase_map",),
     headlines=(),

@@ -7,6 +7,7 @@ away each way. Acceptance was measured at temperature 0; at 1 it is scaled by wh
 from __future__ import annotations
 
 from models.published_figures import KEPT
+from simulator.results.display_names import SERVING
 
 IN_CLOUD = ("cloud_only", "colocated")
 BASELINES = (*IN_CLOUD, "edge_only")
@@ -41,6 +42,15 @@ GREEDY: dict[str, object] = {
     "models.temperature": 0.0,
 }
 """In place of the same of BASE_70B: the acceptance as measured, drafts of one token each."""
+
+WAITS, WAITS_IF_QUICK = (
+    dict.fromkeys(SERVING, reason)
+    for reason in (
+        "the question is what is sent: every scheme waits for each reply",
+        "every scheme waits for each reply; without --quick its serving mode is tuned too",
+    )
+)
+"""Serving modes fixed, and why (`Tune.fixed`): of questions about payloads, and of quick looks at others."""
 
 SPEED_BENCH_TOKENS = (1_024, 2_048, 8_192, 16_384, 32_768)
 """Prompt lengths of SPEED-Bench's throughput split (arXiv 2604.09557; data card nvidia/SPEED-Bench): 1k, 2k, 8k, 16k

@@ -37,6 +37,12 @@ class Profile(Latency):
         None, description="a CSV file: batch, new_tokens, cached_tokens, seconds, as `sqsim calibrate` writes it"
     )
     beyond: Beyond = "refuse"
+    speed: float = Field(
+        1.0,
+        ge=0.01,
+        le=100,
+        description="how many times as fast as measured, in all passes alike: a machine that nobody has measured",
+    )
 
     @model_validator(mode="after")
     def _one_table(self) -> Self:
@@ -53,6 +59,12 @@ class Profile(Latency):
     def cited(self) -> CitedProfile | None:
         """What was measured where, of a profile by name; None of a file, which does not tell."""
         return None if self.name is None else PROFILES[self.name]
+
+    @property
+    def what(self) -> str:
+        """What was measured where; of a file its name; how many times as fast it is taken to be."""
+        measured = str(self.file) if self.cited is None else self.cited.what
+        return measured if self.speed == 1 else f"{measured}, {self.speed:g} times as fast"
 
     @property
     def gpus(self) -> int | None:
@@ -74,7 +86,7 @@ class Profile(Latency):
 
     def pass_s(self, work: Work) -> float:
         """See `Latency.pass_s`. Raises ConfigError on a pass beyond the table where `beyond` has it refused."""
-        return seconds_in(self.table, work, self.beyond, self._called)
+        return seconds_in(self.table, work, self.beyond, self._called) / self.speed
 
     def check_range(self, most: Point) -> None:
         check_reach(self.table, most, self.beyond, self._called)

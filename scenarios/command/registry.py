@@ -12,10 +12,10 @@ from kinds.retired import RETIRED, SCENARIOS
 from scenarios.command.scenario import Scenario
 
 NAMES: tuple[str, ...] = (
-    "latency_vs_bandwidth", "latency_at_70b", "paper", "bandwidth_by_temperature", "resampling", "conformal",
-    "thresholds", "lattices", "sparse_or_coded", "scaling", "phase_map", "low_bandwidth", "rivals", "interactions",
-    "languages", "lossy_uplink", "adaptive", "traces", "batching", "base_station", "fleet", "conversations", "capacity",
-    "pareto", "leakage", "validation",
+    "latency_vs_bandwidth", "latency_at_70b", "who_drafts", "paper", "bandwidth_by_temperature", "resampling",
+    "conformal", "thresholds", "lattices", "sparse_or_coded", "scaling", "phase_map", "low_bandwidth", "rivals",
+    "interactions", "languages", "lossy_uplink", "adaptive", "traces", "batching", "base_station", "fleet",
+    "conversations", "capacity", "pareto", "leakage", "validation",
 )  # fmt: skip
 LISTS = ("devices", "models", "clocks", "powers", "links", "schemes", "policies")
 """What `sqsim list` shows beside the scenarios; `inspect.listing` has the text."""

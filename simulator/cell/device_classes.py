@@ -250,7 +250,7 @@ class Equipped:
     def check_concurrency(self) -> None:
         """Raises ConfigError where requests cannot be served side by side."""
         message = None
-        if self.scheme.protocol == "ahead":
+        if self.scheme.protocol in ("ahead", "cloud_first_ahead"):
             message = "where rounds are drafted ahead (scheme.depth)"
         elif self.downlink.listens.windows_s:
             message = f"where a device hears only after sending ({self.name}downlink.listens)"

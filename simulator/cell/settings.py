@@ -17,10 +17,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from channels.link.link_config import LinkConfig
-from kinds import ConfigError, Part, one_line
+from kinds import Choice, ConfigError, Part, one_line
 from kinds.mistakes import shown, users_mistake
 from kinds.retired import RETIRED, is_retired_field
-from simulator.cell.dotted_names import PRESET, Nested, names, put
+from simulator.cell.dotted_names import PRESET, Nested, names, part_of, put
 
 P = TypeVar("P", bound=Part)
 
@@ -254,6 +254,10 @@ def _unknown(schema: type[Part], path: str, trees: Sequence[Nested], above: str)
     """The error for a field that no cell has, with the fields that were probably meant."""
     if is_retired_field(path):
         return ConfigError(f"{above}{path}: {RETIRED}")
+    part, _, field = path.rpartition(".")
+    family = part_of(schema.model_fields[part].annotation) if part in schema.model_fields else None
+    if family is not None and issubclass(family, Choice) and (having := family.kinds_with(field)):
+        return ConfigError(f"{above}{path}: no cell has such a field, which is one of {', '.join(having)}")
     known = sorted({name for tree in trees for name in names(schema, tree)})
     last = path.rsplit(".", 1)[-1]
     near = [name for name in known if name.rsplit(".", 1)[-1] == last]

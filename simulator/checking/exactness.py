@@ -70,6 +70,7 @@ def modes(subject: Subject) -> list[Mode]:
         ("output, partial rounds", lambda: _partial(subject, plain)),
         ("output, drafting ahead", lambda: _ahead(subject, plain)),
         ("output, cloud first", lambda: _first(subject, plain)),
+        ("output, cloud first, then ahead", lambda: _first_then_ahead(subject, plain)),
     ]
 
 
@@ -149,6 +150,11 @@ def _ahead(subject: Subject, plain: DraftScheme) -> Finding | None:
 def _first(subject: Subject, plain: DraftScheme) -> Finding | None:
     scheme = None if plain.cloud_first else _allowed(subject, cloud_first=True)
     return None if scheme is None else _enumerated(Enumeration(scheme, TOKENS, begun=1))
+
+
+def _first_then_ahead(subject: Subject, plain: DraftScheme) -> Finding | None:
+    scheme = None if plain.depth or plain.cloud_first else _allowed(subject, depth=1, cloud_first=True)
+    return None if scheme is None else _enumerated(AheadEnumeration(scheme, TOKENS + 2, begun=1))
 
 
 def _in_parts(scheme: DraftScheme) -> Iterator[Finding]:
@@ -259,6 +265,10 @@ class AheadEnumeration(Enumeration):
     def _chains(self, committed: Tokens, state: State) -> Iterator[tuple[Tokens, State, float]]:
         """What is committed, from a start until nothing is under way any more."""
         text = (*self.prompt, *committed)
+        if not committed and self.begun:
+            for last, _, tokens, share in self._alone(EdgeNode(1, text, state), ((), ()), self.begun, learns=False):
+                yield tokens, last, share
+            return
         for after, settled, share in self._ahead((), EdgeNode(1, text, state), self._cloud.start(text)):
             yield after[len(text) :], settled, share
 

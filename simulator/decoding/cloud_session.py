@@ -114,7 +114,7 @@ class CloudSession:
             reply = encode_count(len(drafts), self._setting.format)
             committed = known
         else:
-            known, step = (*accepted, verdict.token) if verdict.drawn else accepted, self._lookahead.step
+            known, step = (*accepted, verdict.token) if verdict.drawn else accepted, self._lookahead.step(len(drafts))
             reply = self._scheme.families.reply.encode(
                 verdict, p[len(accepted)], self._setting.packets, (*text, *accepted)
             )

@@ -25,7 +25,6 @@ class EdgeSession:
         self._uniforms = parts.uniforms
         self._meter = meter
         self._lookahead = parts.lookahead
-        self._rounds_on = parts.lookahead.step
         self._remember = parts.remember
         self._looked: tuple[EdgeNode, Floats] | None = None
 
@@ -133,7 +132,7 @@ class EdgeSession:
             known = self._resolved(node, reply)
             if self._remember:
                 node.then_resolve += ((reply, known),)
-        if known[0].round - node.round < self._rounds_on:
+        if known[0].round - node.round < self._lookahead.step(len(node.drafts)):
             self._drafter.release(len(known[0].committed))
         else:
             self._keep(node, known[0])
@@ -161,7 +160,9 @@ class EdgeSession:
         committed = (*node.committed, *accepted, verdict.token)
         state, cached = self._settled(node, verdict.accepted), min(node.cached, len(committed) - 1)
         owes = reply_of.edge_corrects and verdict.accepted < len(node.drafts)
-        after = EdgeNode(node.round + self._lookahead.step, committed, state, cached=cached, owes=owes)
+        after = EdgeNode(
+            node.round + self._lookahead.step(len(node.drafts)), committed, state, cached=cached, owes=owes
+        )
         return after, (*accepted, verdict.token)
 
     def _settled(self, node: EdgeNode, accepted: int) -> State:

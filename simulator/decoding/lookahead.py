@@ -8,6 +8,7 @@ promised if, should the drafts of a round be accepted, the answer goes on by two
 
 * All drafts are accepted and a successor is promised: the drafts are committed and no token. Round t + 1 is verified
   next.
+* A round without drafts is a token of the cloud's own. Nothing is drafted on it, and the next one is round t + 1.
 * Otherwise the correction, or the bonus token, is committed with what was accepted. The rounds drafted on round t are
   void. They are t + 1 to t + D at most, and the next one is round t + D + 1, however many of them had been drafted: the
   cloud tells void rounds by their number, and the tokens do not depend on time.
@@ -32,15 +33,14 @@ class Lookahead(NamedTuple):
     end_tokens: Tokens = ()
     """The answer ends with any of them that comes before."""
 
-    @property
-    def step(self) -> int:
-        """From a round whose reply had a token to the next."""
-        return self.depth + 1
+    def step(self, drafts: int) -> int:
+        """From a round of so many drafts whose reply had a token to the next."""
+        return self.depth + 1 if drafts else 1
 
     def promises(self, committed: Tokens, drafts: Tokens) -> bool:
         """Whether a round with these drafts after this text has a successor, if all of them are accepted."""
         left_tokens = self.text_tokens - len(committed) - len(drafts)
-        return self.depth > 0 and left_tokens >= 2 and not holds_any(drafts, self.end_tokens)
+        return self.depth > 0 < len(drafts) and left_tokens >= 2 and not holds_any(drafts, self.end_tokens)
 
 
 SYNCHRONOUS = Lookahead(0, 0)

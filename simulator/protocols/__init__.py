@@ -10,7 +10,12 @@ from typing import Final, NamedTuple
 from kinds import ConfigError
 from simulator.cell.scheme import Scheme
 from simulator.protocols.ahead import AheadCloud, AheadEdge
-from simulator.protocols.cloud_first import CloudFirstCloud, CloudFirstEdge
+from simulator.protocols.cloud_first import (
+    CloudFirstAheadCloud,
+    CloudFirstAheadEdge,
+    CloudFirstCloud,
+    CloudFirstEdge,
+)
 from simulator.protocols.local import LocalEdge
 from simulator.protocols.machine import CloudMachine, EdgeMachine, Need
 from simulator.protocols.speculate import SpeculateCloud, SpeculateEdge
@@ -28,6 +33,7 @@ PROTOCOLS: Final[dict[str, Protocol]] = {
     "speculate": Protocol(SpeculateEdge, SpeculateCloud),
     "ahead": Protocol(AheadEdge, AheadCloud),
     "cloud_first": Protocol(CloudFirstEdge, CloudFirstCloud),
+    "cloud_first_ahead": Protocol(CloudFirstAheadEdge, CloudFirstAheadCloud),
     "stream": Protocol(StreamEdge, StreamCloud),
     "local": Protocol(LocalEdge, None),
 }

@@ -13,11 +13,11 @@ from simulator.decoding.nodes import EdgeNode
 from simulator.protocols import machine
 from simulator.protocols.accounts import Terms
 from simulator.protocols.machine import EdgeState, Event, JobDone, MessageArrived, Need, Order, Steps
-from simulator.protocols.speculate import DraftingEdge, SpeculateCloud
+from simulator.protocols.speculate import SpeculateCloud, SpeculateEdge
 from simulator.schemes.policy import most_drafts
 
 
-class AheadEdge(DraftingEdge):
+class AheadEdge(SpeculateEdge):
     """Drafts, encodes, sends, and drafts the next round, until the replies come or D rounds are ahead."""
 
     def __init__(self, terms: Terms) -> None:
@@ -25,29 +25,27 @@ class AheadEdge(DraftingEdge):
         self._depth = self._scheme.depth
         self._sent: list[EdgeNode] = []
         """Rounds whose verification result is out, the oldest first."""
-        self._next: EdgeNode | None = self._session.start
+        self._next: EdgeNode | None = None
         """Where the round begins that is drafted now, or next; None: it must wait for the last result."""
         self._settled = self._session.start
         """After the last result."""
         self._drafting: int | None = None
         """The round that is being drafted."""
-        self._replies: dict[int, bytes] = {}
-        """The replies that wait for an older round's, by round."""
 
     @classmethod
     def needs(cls, scheme: Scheme) -> frozenset[Need]:
-        return frozenset({Need.LOOKAHEAD})
+        return super().needs(scheme) | {Need.LOOKAHEAD}
 
     def _serve(self) -> Steps[EdgeState]:
-        self._send_prompt()
+        self._settled = self._next = yield from self._open()
         while self._answer.remaining:
             if self._next is not None and len(self._sent) <= self._depth:
-                yield from self._draft(self._next)
+                yield from self._draft_round(self._next)
             else:
-                self._read((yield))
+                self._take_results((yield))
         return EdgeState(self._settled.state, self._policy_state, self._settled.cached)
 
-    def _draft(self, node: EdgeNode) -> Steps[None]:
+    def _draft_round(self, node: EdgeNode) -> Steps[None]:
         """One round, drafted and sent, unless a verification result voids it on the way."""
         remaining_tokens = self._answer.remaining - sum(len(each.drafts) for each in self._sent)
         plan = self._policy.plan(most_drafts(self._scheme.max_drafts, remaining_tokens))
@@ -56,7 +54,7 @@ class AheadEdge(DraftingEdge):
         self._drafting = node.round
         self.commands.append(machine.DraftAll(node.round, self._session, node, plan, hidden=bool(self._sent)))
         while not isinstance(event := (yield), machine.RoundDrafted):
-            if self._read(event):
+            if self._take_results(event):
                 return
         self._drafting = None
         drafted = event.node
@@ -66,17 +64,15 @@ class AheadEdge(DraftingEdge):
         self._send_drafts(drafted, replies=0)
         self.commands.append(Order.AWAIT)
 
-    def _read(self, event: Event) -> bool:
+    def _take_results(self, event: Event) -> bool:
         """A reply, maybe before that to an older round: takes the results that are here, in the order of the rounds.
         Answers whether rounds are void by it."""
         assert isinstance(event, MessageArrived), f"I3: {event} while replies are out"
-        self._replies[event.round] = event.parts[0]
+        self._read(event)
         flushes = False
         while self._sent and self._sent[0].round in self._replies:
             node = self._sent.pop(0)
-            self._settled, tokens = self._session.resolve(node, self._replies.pop(node.round))
-            self._answer.take(tokens)
-            self.commands.append(machine.CloseRound(node.round, tokens))
+            self._settled, _ = self._take(node)
             if self._settled.round - node.round > self._depth:
                 self._flush()
                 flushes = True

@@ -1,4 +1,6 @@
-"""Cloud first: the cloud decodes by itself from the prompt on, while the edge's drafter reads it; then as `speculate`.
+"""Cloud first: the cloud decodes by itself from the prompt on, while the edge's drafter reads it; then the edge joins,
+and it goes on as in `speculate`, or as in `ahead`: the round after the last token of the cloud's own is the first that
+others are drafted ahead of.
 
 Each token is a round of its own, as after a count. They are the answer, and the edge's drafter reads them as prompt.
 Once it has read the prompt, and of those that came meanwhile all but what it reads within a round trip, and its policy
@@ -21,6 +23,7 @@ from simulator.cell.scheme import Scheme
 from simulator.decoding.nodes import CloudNode, EdgeNode
 from simulator.protocols import machine
 from simulator.protocols.accounts import Terms
+from simulator.protocols.ahead import AheadCloud, AheadEdge
 from simulator.protocols.machine import JobDone, MessageArrived, MessageKind, Need, Order, Signal, Steps
 from simulator.protocols.speculate import OpenDrafts, SpeculateCloud, SpeculateEdge
 from simulator.schemes.policy import CloudDecodes, SeenVerdict, most_drafts
@@ -197,3 +200,11 @@ class CloudFirstCloud(SpeculateCloud):
             self._alone, self._opens, self._answers = 1, False, MessageKind.LAST
         super()._job_done(job)
         self._answers = MessageKind.REPLY
+
+
+class CloudFirstAheadEdge(CloudFirstEdge, AheadEdge):
+    """Joins as the one, then drafts as the other."""
+
+
+class CloudFirstAheadCloud(CloudFirstCloud, AheadCloud):
+    """Decodes as the one until the edge joins, then verifies as the other."""

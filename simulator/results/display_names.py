@@ -10,6 +10,9 @@ from typing import Final
 
 from simulator.results.units import quantity, title
 
+SERVING: Final = ("scheme.depth", "scheme.cloud_first", "scheme.partial")
+"""The columns that say how a request is served."""
+
 NAMES: Final[dict[str, str]] = {
     # schemes, by the papers that brought them
     "k_sqs": "K-SQS",
@@ -104,7 +107,8 @@ NAMES: Final[dict[str, str]] = {
     "llama_1b_70b": "Llama-3.2-1B / Llama-3.3-70B",
     "qwen3_1_7b_32b": "Qwen3-1.7B / Qwen3-32B",
     "qwen2_5_0_5b_72b": "Qwen2.5-0.5B / Qwen2.5-72B",
-    "qwen2_5_0_5b_coder_32b": "Qwen2.5-0.5B / Qwen2.5-Coder-32B",
+    "qwen2_5_0_5b_coder_32b_code": "Qwen2.5-0.5B / Qwen2.5-Coder-32B, a code prompt",
+    "qwen2_5_0_5b_coder_32b_prose": "Qwen2.5-0.5B / Qwen2.5-Coder-32B, a prose prompt",
     "eagle3_llama_8b": "EAGLE-3 / Llama-3.1-8B",
     "eagle3_qwen3_8b": "EAGLE-3 / Qwen3-8B",
     "eagle3_qwen3_8b_four_tasks": "EAGLE-3 / Qwen3-8B, four tasks",
@@ -146,6 +150,13 @@ def words_of(curve: str) -> tuple[str, dict[str, str]]:
 
 def curve_of(scheme: str, fields: Mapping[str, str]) -> str:
     return " ".join([scheme, *(f"{name}={value}" for name, value in fields.items())])
+
+
+def serving_mode(row: Mapping[str, object]) -> str:
+    """The serving mode of a row of flat columns, in words: `waits`, `the cloud starts, drafts 1 ahead`."""
+    depth, starts, parts = (row.get(column) for column in SERVING)
+    words = {"the cloud starts": starts, f"drafts {depth} ahead": depth, "sends parts": parts}
+    return ", ".join(word for word, so in words.items() if so) or "waits"
 
 
 @dataclass(frozen=True)

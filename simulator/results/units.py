@@ -16,7 +16,7 @@ _TWO_WORDS = ("per_million_tokens", "per_gpu_hour", "per_device_month")
 """What a number may be for, in more than one word."""
 _SPELLED = {"tv": "TV", "snr": "SNR", "out": "outage", "kv": "KV", "mtu": "MTU", "usd": "USD", "j": "J"}
 _SYMBOLS = {"max_drafts": "L", "k": "K", "resolution": "ell", "initial": "beta_1", "step": "eta", "target": "alpha"}
-_TITLES = {"padded_to_bits": "padding multiple"}
+_TITLES = {"padded_to_bits": "padding multiple", "edge.latency.speed": "drafter's speed"}
 _FILES = ("path", "prompts")
 """Fields that name a file."""
 MOST = 10_000

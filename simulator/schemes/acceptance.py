@@ -8,14 +8,16 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import numpy as np
+from pydantic import Field
 
 from channels.codec import wire
 from kinds import Choice
 from kinds.arrays import Floats, Ints, read_only
 from kinds.mistakes import Rule
+from kinds.tunable import Tunable
 from models.interface import TokenTree
 from models.verification import (
     AnyDistribution,
@@ -24,6 +26,7 @@ from models.verification import (
     SparseDistribution,
     TreeVerdict,
     Verdict,
+    block_along,
     chances_of,
     dense,
     output_distribution,
@@ -36,6 +39,14 @@ from models.verification import (
 from simulator.schemes import answers
 from simulator.schemes.draw import RoundUniforms
 
+BY_QHAT: Final = Tunable("rejection", "block")
+"""The acceptances of drafts that carry all of qhat."""
+AcceptanceByQhat = Annotated[
+    Literal["rejection", "block"],
+    BY_QHAT,
+    Field(description="how the cloud verifies: draft by draft, or as a block, which accepts more of the same drafts"),
+]
+"""The field of a preset whose drafts carry all of qhat."""
 FEW: Final = 8
 """A sparse distribution has at most this part of the vocabulary, 1 / FEW: of more ids, whole rows are faster."""
 
@@ -93,6 +104,8 @@ class Acceptance(Choice, family=True):
     """Whether it is a race with the numbers that the edge ran its own with."""
     edge_corrects: ClassVar[bool] = False
     """Whether it goes by qhat(d) alone, and leaves the correction to the edge, which has all of qhat."""
+    in_blocks: ClassVar[bool] = False
+    """True if whether a draft is accepted depends on the drafts behind it as well."""
 
     @abstractmethod
     def judge(self, distribution_after: DistributionAfter, received: Received, uniforms: RoundUniforms) -> Verdict:
@@ -135,7 +148,7 @@ class Rejection(Acceptance):
     """Speculative decoding: accept with probability min(1, p / qhat), correct from the residual (Leviathan et al.)."""
 
     lossless: ClassVar[bool | None] = True
-    kind: Literal["rejection"] = "rejection"
+    kind: Annotated[Literal["rejection"], BY_QHAT] = "rejection"
 
     def judge(self, distribution_after: DistributionAfter, received: Received, uniforms: RoundUniforms) -> Verdict:
         numbers = uniforms.verdict(len(received.drafts))
@@ -151,6 +164,27 @@ class Rejection(Acceptance):
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
     ) -> Floats | None:
         return output_distribution(p, qhat, drawn, corrected)
+
+
+class Block(Acceptance):
+    """Block verification (arXiv 2403.10444, Algorithm 2): accepts more of the same drafts than `rejection`.
+
+    Needs a line of drafts that are drawn from qhat, and all of qhat. Its gain grows with the length of a round and with
+    what is sent of q.
+    """
+
+    lossless: ClassVar[bool | None] = True
+    in_blocks: ClassVar[bool] = True
+    kind: Annotated[Literal["block"], BY_QHAT] = "block"
+
+    def judge(self, distribution_after: DistributionAfter, received: Received, uniforms: RoundUniforms) -> Verdict:
+        numbers = uniforms.verdict(len(received.drafts))
+        return block_along(distribution_after, received.drafts, received.distributions, numbers)
+
+    def output_distribution(
+        self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
+    ) -> Floats | None:
+        return p if corrected is None and np.array_equal(drawn, qhat) else None
 
 
 class SplitRejection(Acceptance):

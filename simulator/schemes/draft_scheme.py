@@ -57,21 +57,20 @@ class DraftScheme(Scheme):
         5000, ge=1, description="B, most payload bits a round may send before padding; null for no limit"
     )
 
-    partial: bool = Field(
+    partial: Annotated[bool, Tunable(False, True, serving=True)] = Field(
         False,
         description="each draft goes out in a packet of its own once it is drawn; where one between the first and the "
         "last is lost the cloud judges those before it",
     )
-    depth: int = Field(
+    depth: Annotated[int, Tunable(0, 1, 2, serving=True)] = Field(
         0,
         ge=0,
         le=16,
         description="D, rounds drafted ahead of the oldest whose verification result is out; 0: draft, send, wait",
     )
-    cloud_first: bool = Field(
+    cloud_first: Annotated[bool, Tunable(False, True, serving=True)] = Field(
         False,
         description="the cloud decodes by itself from the prompt on, until the edge has read the prompt and drafts",
-        exclude_if=lambda first: not first,
     )
 
     @abstractmethod
@@ -85,7 +84,9 @@ class DraftScheme(Scheme):
 
     @property
     def protocol(self) -> ProtocolName:
-        return "ahead" if self.depth else "cloud_first" if self.cloud_first else "speculate"
+        if self.cloud_first:
+            return "cloud_first_ahead" if self.depth else "cloud_first"
+        return "ahead" if self.depth else "speculate"
 
     @property
     def drafts(self) -> int:
@@ -104,7 +105,8 @@ class DraftScheme(Scheme):
     @property
     def rejects(self) -> bool:
         """Whether a draft is rejected with probability TV(qhat, p), where it is verified as in speculative sampling."""
-        return not self.branches and not self.families.acceptance.races
+        acceptance = self.families.acceptance
+        return not (self.branches or acceptance.races or acceptance.in_blocks)
 
     @property
     def plans(self) -> bool:
@@ -175,9 +177,6 @@ class DraftScheme(Scheme):
         policy = self.families.policy
         if not self.depth:
             return
-        if self.cloud_first:
-            message = "must be 0 where the cloud begins (cloud_first), which would have to know what is drafted ahead"
-            raise ValueError(f"depth = {self.depth}: {message}")
         if self.partial:
             raise ValueError(f"depth = {self.depth}: must be 0 with partial rounds, on which no whole round can build")
         if not self.families.reply.known_by_length:

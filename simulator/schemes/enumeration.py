@@ -95,7 +95,7 @@ class VerifiedRound:
     def output(self, at: int, drawn: Floats) -> Floats | None:
         """The distribution [V] of the token at draft `at`, which was reached and drawn from `drawn` [V]; of the bonus
         where `at` is L. None where the vocabulary is too large, or the rule looks at more than this position."""
-        if self.p.shape[1] > LARGEST_VOCABULARY:
+        if self.p.shape[1] > LARGEST_VOCABULARY or self.acceptance.in_blocks:
             return None
         shares = np.zeros(self.p.shape[1])
         try:

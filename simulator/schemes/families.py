@@ -36,6 +36,8 @@ class Families:
             raise ValueError(f"code = {self.code.kind!r}: {message}")
         if getattr(self.code, "token", None) == "raced" and not self.draw.races:
             raise ValueError(f"code.token = 'raced': does not go with draw {self.draw.kind!r}")
+        if self.acceptance.in_blocks:
+            self._check_blocks()
         if self.code.only_scalars != self.acceptance.edge_corrects:
             raise ValueError(f"acceptance = {self.acceptance.kind!r}: does not go with code {self.code.kind!r}")
         if self.acceptance.edge_corrects != self.reply.edge_corrects:
@@ -43,3 +45,11 @@ class Families:
         if self.reply.edge_corrects and self.policy.hears_cloud:
             message = "lets the cloud decode by itself, which lacks the corrections that the edge draws"
             raise ValueError(f"policy = {self.policy.kind!r}: {message} (reply {self.reply.kind!r})")
+
+    def _check_blocks(self) -> None:
+        """Raises ValueError where a block of drafts lacks the distributions that verify it."""
+        named = f"acceptance = {self.acceptance.kind!r}"
+        if not self.code.carries_law or self.code.only_scalars:
+            raise ValueError(f"{named}: needs all of qhat, as recoded carries it, and code {self.code.kind!r} does not")
+        if not self.draw.lossless:
+            raise ValueError(f"{named}: needs drafts from the qhat that is sent, draw counts, not {self.draw.kind!r}")

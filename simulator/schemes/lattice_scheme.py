@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from channels.codec import wire
 from kinds.arrays import Floats, Ints
+from simulator.schemes.acceptance import Acceptance, AcceptanceByQhat
 from simulator.schemes.code import Enumerative, Prior, Recoded
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.families import Families
@@ -32,6 +33,8 @@ class LatticeScheme(DraftScheme):
         "flat", description="the token of a reply: a number below V, or coded by what the prior says of the text so far"
     )
 
+    acceptance: AcceptanceByQhat = "rejection"
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if type(self).support is DraftScheme.support and type(self).made_of is LatticeScheme.made_of:
@@ -47,6 +50,7 @@ class LatticeScheme(DraftScheme):
             sparsifier=_Own(kind="own"),
             quantizer=LatticeQuantizer(resolution=self.resolution),
             code=code,
+            acceptance=Acceptance.of(self.acceptance),
             reply=TokenReply(token=self.reply_token),
         )
 

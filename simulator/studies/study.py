@@ -91,4 +91,7 @@ def drafts_from_distribution(cell: Cell) -> DraftScheme:
         raise ConfigError(f"scheme = {scheme.kind!r}: has no distribution that is sent and drawn from")
     if scheme.branches:
         raise ConfigError(f"scheme = {scheme.kind!r}: has several drafts a position; a study is of a line of drafts")
+    if not scheme.rejects:
+        kind = scheme.families.acceptance.kind
+        raise ConfigError(f"scheme.acceptance = {kind}: must be rejection, of which TV(qhat, p) is the probability")
     return scheme

@@ -1,5 +1,6 @@
 """The settings that a scheme can be given, of the fields and values that its parts declare (`kinds.tunable`) and
-further ones that a question leaves open: its own, a sample of all others, and those a step away from one."""
+further ones that a question leaves open: its own, each way to serve a request, a sample of what else can be chosen,
+and those a step away from one."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from functools import cached_property
 from typing import Final
 
 from kinds import ConfigError, Part
-from kinds.tunable import tunables
+from kinds.tunable import serving, tunables
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
@@ -61,11 +62,12 @@ class Alternatives:
 
     @cached_property
     def values(self) -> Mapping[str, Sequence[object]]:
-        """The values of each field in order, the cell's own among them; without those that
-        the cell refuses, be it for its vocabulary. Raises ConfigError where it refuses all of a field."""
+        """The values of each field in order, the cell's own among them; without those that the cell refuses, be it for
+        its vocabulary, but those of serving modes, which it may take together. Raises ConfigError where it refuses all
+        of a field."""
         found: dict[str, Sequence[object]] = {}
         for path, values in self.fields.items():
-            shown = self._accepted(path, values)
+            shown = values if path in self._serving else self._accepted(path, values)
             found[path] = shown if self.own[path] in shown else _inserted(shown, self.own[path])
         return found
 
@@ -82,25 +84,46 @@ class Alternatives:
         return shown
 
     def number(self) -> int:
-        """How many there are."""
-        return math.prod(len(values) for values in self.values.values())
+        """How many there are of one serving mode."""
+        return math.prod(map(len, self._sent.values()))
 
-    def sample(self, most: int) -> list[Values]:
-        """The cell's own and others, all of them where they are no more than `most`, else spread evenly: a Halton
-        sequence over the places of the values, the same for all cells with these fields."""
-        sizes = [len(values) for values in self.values.values()]
+    @cached_property
+    def _sent(self) -> Mapping[str, Sequence[object]]:
+        return {path: values for path, values in self.values.items() if path not in self._serving}
+
+    def modes(self) -> list[Values]:
+        """The cell's own setting with each way to serve a request that it takes, its own first: in all combinations of
+        the fields that say how (`kinds.tunable`)."""
+        paths = [path for path in self.fields if path in self._serving]
+        modes = [
+            {**self.own, **dict(zip(paths, values, strict=True))}
+            for values in itertools.product(*(self.values[path] for path in paths))
+        ]
+        return [self.own, *(mode for mode in modes if mode != self.own and self.at(mode) is not None)]
+
+    @cached_property
+    def _serving(self) -> Collection[str]:
+        return {SCHEME + name for name in serving(self.cell.scheme)}
+
+    def sample(self, most: int, own: Values | None = None) -> list[Values]:
+        """The cell's `own` setting, or one of `modes`, and others that serve a request alike, all of them where they
+        are no more than `most`, else spread evenly: a Halton sequence over the places of the values, the same for all
+        cells with these fields."""
+        own = self.own if own is None else own
+        sent = self._sent
+        sizes = [len(values) for values in sent.values()]
         if not sizes:
-            return [self.own]
+            return [own]
         if self.number() <= most:
             places = list(itertools.product(*map(range, sizes)))
         else:
             points = (halton(index, len(sizes)) for index in range(8 * most))
             places = [tuple(int(x * n) for x, n in zip(point, sizes, strict=True)) for point in points]
-        found: dict[tuple[tuple[str, object], ...], Values] = {tuple(self.own.items()): self.own}
+        found: dict[tuple[tuple[str, object], ...], Values] = {tuple(own.items()): own}
         for each in places:
             if len(found) >= most:
                 break
-            setting = {path: values[at] for (path, values), at in zip(self.values.items(), each, strict=True)}
+            setting = {**own, **{path: values[at] for (path, values), at in zip(sent.items(), each, strict=True)}}
             if self.at(setting) is not None:
                 found.setdefault(tuple(setting.items()), setting)
         return list(found.values())
@@ -120,7 +143,7 @@ class Alternatives:
         """(field, value) where a setting has the first or last of several numbers, beyond which others could be."""
         return [
             (path, setting[path])
-            for path, values in self.values.items()
+            for path, values in self._sent.items()
             if len(values) > 1
             and isinstance(setting[path], int | float)
             and setting[path] in (values[0], values[-1])

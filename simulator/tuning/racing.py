@@ -301,14 +301,16 @@ def sampled(places: Sequence[Alternatives], most: int) -> list[Cell]:
 
 
 def entrants(places: Sequence[Alternatives], aim: Aim, budget: Budget, trials: Trials) -> Entrants:
-    """Returns as many settings as the budget has a first look for, each place's own among them, and, where it has
-    trials for more than that of `budget.settings`, also what a search finds from the best of each place."""
+    """Returns as many settings as the budget has a first look for, each place's own in every serving mode among them,
+    and, where it has trials for more than that of `budget.settings`, also what a search finds from the best of each
+    place."""
     most, look = budget.settings, budget.looks[0]
     short = _shortened(places, aim, trials)
 
     def entering(settings: int) -> list[list[Values]]:
-        found = samples(short, settings)
-        return [mine if one.own in mine else [*mine, one.own] for one, mine in zip(places, found, strict=True)]
+        found = zip(places, short, samples(short, settings), strict=True)
+        every = ([*mine, place.own, *one.modes()] for place, one, mine in found)
+        return [list({tuple(each.items()): each for each in mine}.values()) for mine in every]
 
     def affordable(settings: int, seeds: int) -> bool:
         return len(_cells(places, entering(settings))) * seeds <= trials.left

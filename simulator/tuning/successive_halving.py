@@ -1,7 +1,8 @@
 """Chooses a setting for each of many places, a scheme somewhere on the grid, by racing on seeds that are not shown.
 
-Of each, so many settings are tried on a few common seeds; then those a step away from the one in the lead, until it
-stays there; then the best, ever fewer, on ever more seeds. A tuner is a `sweeps.Growth`: it asks for cells, sees the
+Of each, all ways to serve a request are tried on a few common seeds; then, served in the best of these, so many
+settings of what is sent; then those a step away from the one in the lead, until it stays there; then the best, ever
+fewer, on ever more seeds. A tuner is a `sweeps.Growth`: it asks for cells, sees the
 table, and asks for more, so that an interrupted race goes on.
 """
 
@@ -68,10 +69,14 @@ class Tuner:
         return found
 
     def _raced(self, place: Alternatives) -> Generator[list[Cell], Rows, Outcome]:
-        budget, settings = self._budget, place.sample(self._budget.settings)
+        budget, trials = self._budget, CommonSeeds(place, self._aim, self._base)
+        seeds, modes = budget.looks[0], place.modes()
+        if len(modes) > 1:
+            rows = yield trials.cells(modes, seeds)
+            modes = trials.ranked(modes, seeds, rows)
+        settings = [*place.sample(budget.settings, modes[0]), *modes[1:]]
         if len(settings) < 2:
             return Outcome(place.own, 0, 0)
-        trials, seeds = CommonSeeds(place, self._aim, self._base), budget.looks[0]
         ranked = yield from trials.searched(settings, seeds, budget.steps)
         tried = len(ranked)
         rows = yield trials.cells(ranked[:2], seeds)

@@ -229,8 +229,11 @@ class Following:
             self._round(*(each._replace(from_s=max(each.from_s, round_.received_s)) for each in early))
             if not round_.received_s < inf or not prefill.done_s < inf:
                 break
-            job = self._job(max(round_.received_s, prefill.done_s))
-            self._round(*job.stretches(number, "verify_s"))
+            assert prefill.served is not None
+            job = prefill  # whose pass verifies the round too, if that was there before it began
+            if number > 1 or round_.received_s > prefill.served.began_s:
+                job = self._job(max(round_.received_s, prefill.done_s))
+                self._round(*job.stretches(number, "verify_s"))
             if not self._replied(round_, job.done_s):
                 break
             now_s = round_.answered_s

@@ -40,9 +40,10 @@ SCHEMES: dict[str, object] = {
     "colocated": "colocated",
     "edge_only": "edge_only",
     "joins": {"kind": "coupled", "max_drafts": 3, "cloud_first": True},
+    "joins, then ahead": {"kind": "coupled", "max_drafts": 3, "cloud_first": True, "depth": 2},
     "tree joins": {"kind": "coupled_tree", "nodes": 6, "cloud_first": True},
 }
-JOINING = ("joins", "tree joins")
+JOINING = ("joins", "joins, then ahead", "tree joins")
 """Those of which time decides the rounds, and no token."""
 ASKED = {"kind": "closed", "devices": 3, "requests": 3, "prompt_tokens": 8, "output_tokens": 10}
 LONG_S = 3e3

@@ -13,6 +13,7 @@ from cells import cell
 from trees import ConformalTree
 
 from models.interface import TokenTree
+from models.verification import Verdict, correction, inverse_cdf
 from simulator import simulate
 from simulator.checking.exact import (
     FOUR_TOKENS,
@@ -45,6 +46,7 @@ from simulator.schemes import (
     TruncatedFp16,
     UcbSpecStop,
 )
+from simulator.schemes.acceptance import Block
 from simulator.schemes.draw import FromUnquantized
 from simulator.schemes.policies.disable_by_batch_size import DisableByBatchSize
 from simulator.schemes.policies.goodput import Goodput
@@ -174,6 +176,7 @@ class TriedBoth(UcbSpecStop):
 
 
 SMALL: dict[str, Any] = {"resolution": 5, "max_drafts": 2}
+BLOCK: dict[str, Any] = SMALL | {"acceptance": "block"}
 C_SQS: dict[str, Any] = {"resolution": 5, "step": 0.3, "target": 0.1}
 TOP_2 = {"kind": "top_k", "k": 2}
 LATTICE_5 = {"kind": "lattice", "resolution": 5}
@@ -291,6 +294,24 @@ CASES: dict[str, Case] = {
         CSqs(initial=0.12, step=0.3, code="recoded", token="coded", budget_bits=17, **SMALL)
     ),
     "half_dense": Case(HalfDense(max_drafts=2)),
+    "block: k_sqs, three drafts": Case(KSqs(k=2, **BLOCK | {"max_drafts": 3}), tokens=3),
+    "block: k_sqs, three drafts, certainties": Case(
+        KSqs(k=3, **BLOCK | {"max_drafts": 3}), tokens=4, pair=THREE_TOKENS, slow=True
+    ),
+    "block: k_sqs, first draft over budget": Case(KSqs(k=3, budget_bits=6, **BLOCK), lambda met: met.shrunk > 0),
+    "block: c_sqs, budget binds": Case(CSqs(**C_SQS | BLOCK, initial=0.12, budget_bits=17), some_are_cut),
+    "block: c_sqs, rollback none": Case(CSqs(**C_SQS | BLOCK, initial=0.2, rollback="none")),
+    "block: dense": Case(Dense(**BLOCK | {"resolution": 3})),
+    "block: k_sqs in parts": Case(KSqs(k=2, **BLOCK, partial=True), lambda met: met.parts == 2),
+    "block: half_dense": Case(HalfDense(max_drafts=3, acceptance="block"), tokens=4),
+    "block: half_top_k": Case(TruncatedFp16(policy=FixedLength(), k=2, max_drafts=2, acceptance="block")),
+    "block: confidence_stop, budget binds": Case(
+        composed(policy=ConfidenceStop(threshold=0.38), budget_bits=18, acceptance="block"),
+        lambda met: some_are_stopped(met) and some_are_cut(met),
+    ),
+    "block: rungs, the cloud between": Case(
+        rungs(acceptance="block"), lambda met: the_cloud_decodes(met) and met.rungs == {0, 1}
+    ),
     "half_top_k": Case(TruncatedFp16(policy=FixedLength(), k=2, max_drafts=2)),
     "c_sqs": Case(CSqs(**C_SQS, max_drafts=2, initial=0.2)),
     "c_sqs, budget binds": Case(CSqs(**C_SQS, max_drafts=2, initial=0.12, budget_bits=17), some_are_cut),
@@ -339,6 +360,11 @@ CASES: dict[str, Case] = {
         for name, slow, scheme in (
             ("k_sqs, one round ahead", False, KSqs(k=2, **SMALL, depth=1)),
             ("c_sqs, two rounds ahead", False, CSqs(**C_SQS, max_drafts=1, initial=0.2, depth=2)),
+            ("block: k_sqs, one round ahead", False, KSqs(k=2, **SMALL, depth=1, acceptance="block")),
+            ("block: c_sqs, two rounds ahead", True,
+             CSqs(**C_SQS, max_drafts=1, initial=0.2, depth=2, acceptance="block")),
+            ("block: c_sqs, ahead, budget binds", True,
+             CSqs(**C_SQS, max_drafts=2, initial=0.12, budget_bits=17, depth=1, acceptance="block")),
             ("k_sqs, two rounds ahead", True, KSqs(k=2, resolution=5, max_drafts=1, depth=2)),
             ("half_top_k, two rounds ahead", True, TruncatedFp16(policy=FixedLength(), k=2, max_drafts=1, depth=2)),
             ("dense, one round ahead", True, Dense(**SMALL, depth=1)),
@@ -409,6 +435,18 @@ def unsure(_: object, after: Any) -> bool:
     return bool(after.drafts[-1].confidence < 0.35)
 
 
+class OfSingleDrafts(Block):
+    """Accepts as a block, and corrects by what rejection leaves of p behind the last accepted draft."""
+
+    kind: Literal["of_single_drafts_in_tests"] = "of_single_drafts_in_tests"  # type: ignore[assignment]
+
+    def judge(self, distribution_after, received, uniforms):
+        line, accepted = tuple(received.drafts.tolist()), super().judge(distribution_after, received, uniforms).accepted
+        p, u = distribution_after(line[:accepted]), float(uniforms.verdict(len(line))[-1])
+        full = accepted == len(line)
+        return Verdict(accepted, inverse_cdf(p, u) if full else correction(p, received.qhat[accepted], u))
+
+
 CONTROLS: dict[str, tuple[Callable[[], Any], float]] = {
     "it is drawn from q, and quantized after": (lambda: Enumeration(SQ(k=3, **SMALL), TOKENS), 0.04),
     "draft 2 is dropped where its own token is dear": (
@@ -422,6 +460,13 @@ CONTROLS: dict[str, tuple[Callable[[], Any], float]] = {
     ),
     "a distribution is dropped for the children it drew": (
         lambda: TreeEnumeration(TreeDrafts(k=2, widths=(2,), **SMALL), TOKENS, prune=without_children_of_0), 1e-3,
+    ),
+    "a block is corrected as single drafts are": (
+        lambda: Enumeration(composed(acceptance="of_single_drafts_in_tests"), TOKENS), 0.01,
+    ),
+    "the last draft of a block is dropped where its own token is dear": (
+        lambda: Enumeration(Dense(**SMALL, acceptance="block"), TOKENS, drop=lambda _, after: after.context()[-1] == 0),
+        0.02,
     ),
     "corrections are drawn from another distribution than the verifier's": (
         lambda: Enumeration(composed(**SPLIT | {"reply": "of_the_drafter_in_tests"}), TOKENS), 0.01,

@@ -243,6 +243,7 @@ ENUMERATED = [
     CSqs(resolution=5, max_drafts=2, initial=0.12, step=0.3, partial=True),
     Dense(resolution=5, max_drafts=2, partial=True),
     TruncatedFp16(policy=FixedLength(), k=2, max_drafts=2, partial=True),
+    KSqs(k=2, resolution=5, max_drafts=2, partial=True, acceptance="block"),
 ]
 
 

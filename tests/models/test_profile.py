@@ -166,3 +166,10 @@ def test_a_named_profile_knows_its_memory_and_a_file_does_not(table):
     known = Profile(name="h100x4_70b").footprint
     assert known is not None and known.device_bytes == 4 * 79.15 * 2**30 and known.weights_bytes == 2 * 68_976_648_192
     assert Profile(file=table).footprint is None
+
+
+def test_a_machine_that_is_so_many_times_as_fast_takes_that_share_in_every_pass_and_says_so():
+    measured, faster = (Profile(name="oneplus12_llama_1b", speed=speed) for speed in (1, 2.5))
+    for work in ([(1, 64)], [(64, 0)], [(3, 500)]):
+        assert faster.pass_s(work) == measured.pass_s(work) / 2.5
+    assert faster.what == f"{measured.what}, 2.5 times as fast"

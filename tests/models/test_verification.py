@@ -29,6 +29,7 @@ from models.verification import (
     residual,
     total_variation,
     verify,
+    verify_block,
     verify_tree,
 )
 
@@ -96,6 +97,42 @@ def test_second_position_is_judged_only_when_the_first_is_accepted(p, qhat):
             assert verdict.accepted == expected
 
 
+@given(distributions(5, 2), distributions(5, 1), st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True))
+def test_a_block_of_one_draft_is_verified_as_the_draft_is(p, qhat, u0, u1):
+    for token in np.flatnonzero(qhat[0]):
+        given_ = p, np.array([token]), qhat, np.array([u0, u1])
+        assert verify_block(*given_) == verify(*given_)
+
+
+@given(distributions(4, 3), distributions(4, 2))
+def test_so_many_of_a_block_are_accepted_as_its_joint_ratios_say(p, qhat):
+    """P(n or more accepted | the drafts up to n) = w_n, by integration over what is behind them; on average no fewer
+    than by rejection draft by draft."""
+    block = rejection = 0.0
+    for x in np.flatnonzero(qhat[0]):
+        first = min(1.0, p[0][x] / qhat[0][x])
+        mass = np.maximum(first * p[1] - qhat[1], 0).sum()
+        held = 0.0
+        for y in np.flatnonzero(qhat[1]):
+            both = min(1.0, first * p[1][y] / qhat[1][y])
+            cuts = [mass / (mass + 1 - first) if mass else 0.0], [both]
+            for (u0, w0), (u1, w1) in itertools.product(*(intervals(each) for each in cuts)):
+                verdict = verify_block(p, np.array([x, y]), qhat, np.array([u0, u1, 0.5]))
+                assert verdict.accepted == (2 if u1 < both else 1 if u0 < cuts[0][0] else 0)
+                held += qhat[1][y] * w0 * w1 * (verdict.accepted > 0)
+            block += qhat[0][x] * qhat[1][y] * both
+            rejection += qhat[0][x] * qhat[1][y] * first * min(1.0, p[1][y] / qhat[1][y])
+        assert held == pytest.approx(first, abs=1e-12)
+    assert block >= rejection - 1e-12
+
+
+def test_a_block_of_equal_distributions_is_accepted_even_at_the_largest_uniform():
+    p = np.full((3, 3), 1 / 3)
+    assert verify_block(p, np.array([2, 0]), p[:2], np.full(3, LARGEST)) == Verdict(2, 2)
+    none = np.empty(0, dtype=np.int64)
+    assert verify_block(p[:1], none, np.empty((0, 3)), np.array([0.5])) == Verdict(0, 1)
+
+
 def test_without_drafts_a_token_is_sampled_from_the_target():
     p = np.array([[0.25, 0.0, 0.75]])
     none = np.empty(0, dtype=np.int64)
@@ -120,8 +157,9 @@ def test_rejection_with_an_empty_residual_draws_from_the_target():
     [((2, 4), 2, (2, 4), 3), ((3, 4), 2, (2, 5), 3), ((3, 4), 2, (2, 4), 2), ((3, 4), 2, (3, 4), 3)],
 )
 def test_verify_refuses_shapes_that_disagree(p, drafts, qhat, uniforms):
-    with pytest.raises(ValueError, match="expected"):
-        verify(np.ones(p), np.zeros(drafts, dtype=np.int64), np.ones(qhat), np.zeros(uniforms))
+    for rule in (verify, verify_block):
+        with pytest.raises(ValueError, match="expected"):
+            rule(np.ones(p), np.zeros(drafts, dtype=np.int64), np.ones(qhat), np.zeros(uniforms))
 
 
 @given(arrays(np.int64, st.integers(1, 12), elements=st.integers(0, 9)), st.floats(0, 1, exclude_max=True))

@@ -115,7 +115,8 @@ def small():
 @pytest.fixture
 def untuned():
     """Those of `small`, and schemes whose settings are given: a third of the time of a run that chooses them."""
-    return (*SMALL, "--set=scheme.max_drafts=4", "--set=scheme.resolution=100", "--set=scheme.k=8")
+    given = ("max_drafts=4", "resolution=100", "k=8", "acceptance=rejection")
+    return (*SMALL, *(f"--set=scheme.{each}" for each in given))
 
 
 @pytest.fixture

@@ -23,13 +23,18 @@ from scenarios.command.scenario import Tune
 from simulator import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
+from simulator.results.display_names import SERVING
 from simulator.results.intervals import Difference, Interval, summarise_curves, with_curves
 from simulator.sweeps.search import Capacity
 from simulator.tuning.trials import FIRST_SEED
 
 AXIS = "uplink.rate.bps"
 SCHEMES = ["cloud_only", {"kind": "dense", "max_drafts": 4}, {"kind": "k_sqs", "k": 8, "max_drafts": 4}]
-TUNE = Tune({"scheme.resolution": "the question's"}, {"scheme.max_drafts": [1, 2], "scheme.k": [2, 4, 8]})
+CLOSED = dict.fromkeys((*SERVING, "scheme.resolution", "scheme.acceptance"), "the question's")
+TUNE = Tune(
+    CLOSED,
+    {"scheme.max_drafts": [1, 2], "scheme.k": [2, 4, 8]},
+)
 """Two of the declared fields have fewer values here."""
 
 
@@ -95,8 +100,7 @@ def test_what_was_chosen_stands_under_the_schemes_name_and_the_grids_own_says_wh
     assert dict(zip(text["curve"] + text[AXIS].astype(str), text["chosen"], strict=True)) == {
         "dense1000.0": "L=1", "dense1000000.0": "L=1", "k_sqs1000.0": "L=1 K=2", "k_sqs1000000.0": "L=1 K=8",
     }  # fmt: skip
-    only = {"scheme.k": "", "scheme.resolution": ""}
-    choices = raced(Choosing(grid(), Tune(only, {"scheme.max_drafts": [4, 6]})))
+    choices = raced(Choosing(grid(), Tune({**CLOSED, "scheme.k": ""}, {"scheme.max_drafts": [4, 6]})))
     shown = to_show(choices)
     assert len(shown) == 12
     assert len(beside(table(shown), choices, lambda part: with_curves(part, AXIS))) == 12 + 8
@@ -124,7 +128,7 @@ def borne(alternative: int, value: int) -> Capacity:
     return Capacity(value, True, ("ttft_s",), (value,), alternative, 1, ())
 
 
-ONLY_L = Tune({"scheme.k": "", "scheme.resolution": ""}, {"scheme.max_drafts": [1, 4, 8]}, looks=(1,))
+ONLY_L = Tune({**CLOSED, "scheme.k": ""}, {"scheme.max_drafts": [1, 4, 8]}, looks=(1,))
 
 
 def test_a_search_is_among_all_trials_and_what_supports_most_is_shown_beside_the_grids_own():

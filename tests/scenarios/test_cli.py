@@ -31,6 +31,7 @@ from scenarios.lattices import schemes as lattices
 from scenarios.lossy_uplink import loss_processes
 from scenarios.sparse_or_coded import schemes
 from scenarios.validation import ALONE, FIELDS
+from scenarios.who_drafts import WHERE, place
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
@@ -81,7 +82,7 @@ def test_all_else_is_among_the_details_of_its_findings(finished):
     for heading, text in {
         "Results": "mean ± 95% half-width over 2 seeds",
         "Settings chosen": "Chosen by least latency per token in a race of 5 settings each, on 1 other seed:",
-        "As the grid gives them": "K-SQS, L = 4, ℓ = 100, K = 8",
+        "As the grid gives them": "K-SQS, L = 4, ℓ = 100, acceptance rejection, K = 8",
         "What each scheme pays": "its bound",
         "Findings": "without ",
         "To know of the numbers": "drafted id coded: dense lattice (Q-S) and K-SQS",
@@ -253,6 +254,7 @@ UNTUNED = "--set=scheme.max_drafts=4"
 GIVEN = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8")
 """No trials, every setting is given: `finished` has them, and the searches of test_searching."""
 RUNGS = "settings: [{sparsifier: {kind: top_k, k: 32}}, {sparsifier: {kind: top_k, k: 8}}]"
+NEAR = place(0.0, 0.005)
 FEWER = {
     "latency_at_70b": [
         "--set=models.pair.size=256",
@@ -264,6 +266,11 @@ FEWER = {
     "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", "--grid=models.temperature=0.2,1.4", *GIVEN],
     "scaling": [TWO_KINDS, *GIVEN],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
+    "who_drafts": [
+        "--grid=scheme=cloud_only,coupled",
+        f"--grid={WHERE}={json.dumps([[NEAR[0] | {'prompt_tokens': 4, 'size': 256}, *NEAR[1:]]])}",
+        UNTUNED,
+    ],
     "conversations": ["--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]", UNTUNED],
     "fleet": [TWO_KINDS, "--set=models.pair.size=512", "--grid=fleet.meters.count=1,9", "--set=fleet.phones.count=2"],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *GIVEN],
@@ -327,7 +334,7 @@ def test_each_scenario_runs_to_its_answer_and_draws_what_it_promises(name, typed
     if "models.pair.prompts" in scenario(name).grid:
         pair = "--set=models.pair=sotu"
     options = [*small, *FEWER.get(name, []), "--set=workload.distinct=1", "--seeds=1", "--quiet"]
-    if name != "latency_at_70b":  # whose grid moves a field of its own pair
+    if name not in ("latency_at_70b", "who_drafts"):  # whose grids move fields of their own pair
         options.append(pair)
     if "workload.learning_requests" in scenario(name).base:
         options.append("--set=workload.learning_requests=0")

@@ -15,6 +15,7 @@ from scenarios.command.run.choosing import Choosing
 from scenarios.command.scenario import Tune
 from simulator.cell.cell import Cell
 from simulator.cell.imported_files import load_imports
+from simulator.schemes.draft_scheme import DraftScheme
 
 ALL: Sequence[object] = ("cloud_only", "colocated", "edge_only", "dense", "k_sqs")
 OWN = """
@@ -111,6 +112,17 @@ def test_every_tunable_of_every_scheme_is_tuned_or_fixed_for_a_reason(comparing)
     for place in Choosing(asked.cells, tune).places:
         declared = {f"scheme.{field}" for field in tunables(place.cell.scheme)}
         assert declared - set(place.fields) <= {*tune.fixed, *tune.typed}, place.cell.scheme
+
+
+@pytest.mark.parametrize("name", ["latency_vs_bandwidth", "latency_at_70b", "who_drafts", "rivals", "capacity"])
+def test_every_scheme_that_drafts_at_the_edge_races_its_serving_modes_where_it_is_held_against_the_cloud(name):
+    asked = whole_plan(name)
+    races = {
+        place.cell.scheme.kind: len(place.modes())
+        for place in Choosing(asked.cells, asked.tune).places
+        if isinstance(place.cell.scheme, DraftScheme)
+    }
+    assert races and min(races.values()) > 1, races
 
 
 def test_cloud_only_co_located_and_edge_only_are_there_or_excused_in_the_question(comparing):

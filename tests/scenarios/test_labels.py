@@ -17,6 +17,7 @@ from scenarios.command.result_folder import Note
 from scenarios.command.run.choosing import Choosing
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.scenario import Scenario, Tune
+from simulator.results.display_names import SERVING
 from simulator.results.intervals import settings_of
 from simulator.schemes.c_sqs import CSqs
 
@@ -98,7 +99,7 @@ def test_a_scenario_without_an_axis_of_schemes_compares_its_own_with_the_named_o
 
 
 def test_what_is_typed_of_a_named_scheme_is_tuned_in_the_others():
-    choosing = replace(SMALL, tune=Tune({"scheme.resolution": "all at one"}))
+    choosing = replace(SMALL, tune=Tune(dict.fromkeys((*SERVING, "scheme.resolution", "scheme.acceptance"), "fixed")))
     plan = plan_of(choosing, Changes(named=[MINE]))
     assert plan.tune is not None
     fields = {each.cell.scheme.label: set(each.fields) for each in Choosing(plan.cells, plan.tune).places[2:]}

@@ -19,6 +19,7 @@ from scenarios.command.run.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Also, Quick, Scenario, Tune
 from scenarios.findings.sentences.lowest import Lowest
 from simulator.cell.dotted_names import flatten
+from simulator.results.display_names import SERVING
 from simulator.results.metrics import METRICS, ON_REQUEST
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.sweeps.search import Objective
@@ -160,7 +161,7 @@ def test_the_main_scenario_asks_what_it_should():
 
 
 def test_what_a_user_types_is_nobodys_to_choose():
-    choosing = replace(SMALL, tune=Tune({"scheme.resolution": "all at one"}))
+    choosing = replace(SMALL, tune=Tune(dict.fromkeys((*SERVING, "scheme.resolution", "scheme.acceptance"), "fixed")))
 
     def open_(**changes):
         plan = plan_of(choosing, Changes(**changes))

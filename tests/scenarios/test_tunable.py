@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
 from kinds import Choice, Part
-from kinds.tunable import Tunable, tunables, worth_trying
+from kinds.tunable import Tunable, serving, tunables, worth_trying
 from scenarios.command.inspect.listing import page, schemes
 from scenarios.command.registry import scenario
 from simulator import Cell
@@ -21,7 +21,7 @@ from simulator.schemes.sparsifier import Sparsifier
 
 FAMILIES: tuple[type[Choice], ...] = (Scheme, Sparsifier, Quantizer, Policy)
 NOT_TUNED: Mapping[str, str] = {
-    "depth": "rounds ahead are another way to wait, which a question asks of",
+    "depth": "of trees, ahead of which no round is drafted; of all others it is tuned",
     "budget_bits": "a limit of the link or the question, which binds all alike",
     "hits": "a prior of the pair, not a setting",
     "k_max": "a cap of what a threshold keeps, which the threshold and its budget settle",
@@ -66,11 +66,13 @@ class Inner(Part):
 class Outer(Part):
     part: Inner = Inner()
     share: Annotated[float, Tunable(0.1, 0.2)] = 0.1
+    waits: Annotated[bool, Tunable(True, False, serving=True)] = True
     kept: int = 3
 
 
 def test_the_values_of_parts_within_a_part_go_by_dotted_names():
-    assert tunables(Outer()) == {"part.width": (1, 2), "share": (0.1, 0.2)}
+    assert tunables(Outer()) == {"part.width": (1, 2), "share": (0.1, 0.2), "waits": (True, False)}
+    assert serving(Outer()) == {"waits"}
 
 
 def test_every_value_that_is_declared_is_one_that_its_field_takes():
@@ -105,6 +107,6 @@ def test_schemes_of_one_code_have_the_default_code_of_the_lattice_in_common():
 def test_the_lists_show_what_is_tuned_with_which_values():
     text = " ".join(page(scenario("latency_vs_bandwidth"), "scheme").split())
     assert "tuned: 1, 2, 3, 4, 6, 8" in text and "tuned: 3, 5, 10, 20, 50, 100, 400" in text
-    assert "Tuned: max_drafts 1, 2, 3, 4, 6, 8; resolution 3, 5, 10, 20, 50, 100, 400; k 1, 2, 4" in " ".join(
-        schemes().split()
-    )
+    listed = " ".join(schemes().split())
+    assert "Tuned: max_drafts 1, 2, 3, 4, 6, 8; partial false, true; depth 0, 1, 2; cloud_first false, true; " in listed
+    assert "resolution 3, 5, 10, 20, 50, 100, 400; acceptance rejection, block; k 1, 2, 4" in listed

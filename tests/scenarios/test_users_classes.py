@@ -245,7 +245,10 @@ def test_an_acceptance_that_states_nothing_is_marked_and_ranked_apart(size, mark
         "--details",
     )
     screen = out.split("\nResults\n")[0]
-    assert f"composed, acceptance typical {mark}" in screen and "not ranked" in screen
+    assert f"composed, scheme acceptance typical {mark}" in screen and "not ranked" in screen
     text = " ".join(out.split())
-    assert f"ranked apart: composed, acceptance typical {mark}, TV output {'0.' if size == 8 else 'not known'}" in text
+    assert (
+        f"ranked apart: composed, scheme acceptance typical {mark}, TV output {'0.' if size == 8 else 'not known'}"
+        in text
+    )
     assert "Rejections differ from the sum of TV(qhat, p) beyond chance" in text

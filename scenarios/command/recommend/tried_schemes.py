@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -17,6 +17,7 @@ from scenarios.command.cell_file import read_cell
 from scenarios.command.engine_files.measured_cell import measured_cell
 from scenarios.command.run.base_line import DRAFTER, assumed_drafter, is_typed
 from scenarios.command.run.typed_settings import parse_axes, parse_settings
+from scenarios.set_ups import WAITS_IF_QUICK
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import Nested, flatten, names
 from simulator.cell.imported_files import load_imports
@@ -108,7 +109,8 @@ def wish(options: argparse.Namespace) -> Wish:
     plain = options.metric.rpartition(".")[2]
     if plain in ON_REQUEST:
         base["percentiles"] = list(dict.fromkeys([*cast("list[str]", base.get("percentiles") or []), plain]))
-    places = candidates(base, settings, axes, lossy=options.lossy, served=drafts)
+    modes = {path: why for path, why in WAITS_IF_QUICK.items() if options.quick and path not in {*settings, *axes}}
+    places = candidates(base, settings, axes, lossy=options.lossy, served=drafts, fixed=modes)
     places = without(places, [*left_out])
     for place in places:
         place.cell.check_served()
@@ -119,7 +121,7 @@ def wish(options: argparse.Namespace) -> Wish:
         raise ConfigError(f"scheme: {len(tried)} setting to try is no choice; set fewer fields, or give them a --grid")
     aim = Aim.of(options.metric, tried)
     left_out |= {} if options.lossy else {"edge_only": "lossy; --lossy tries it"}
-    fixed = {path: "--set" for path in given if path.startswith("scheme.")}
+    fixed = modes | {path: "--set" for path in given if path.startswith("scheme.")}
     if drafts is not None and any(place.cell.scheme.kind == COLOCATED for place in places):
         fixed["scheme.max_drafts"] = "of drafting in the cloud: as that server was measured"
     budget = Budget(most, LOOKS, within=options.precision, trials=trials)
@@ -185,12 +187,13 @@ def candidates(
     *,
     lossy: bool,
     served: int | None = None,
+    fixed: Collection[str] = (),
 ) -> list[Alternatives]:
     """The schemes to try over `base`, in the order of the table, each with the fields that it leaves open. An axis of
     one number or word is such a field; of one of parts, or of several fields, each value is a place of its own.
-    `served`: the drafts of a round on a server that was measured, which drafts in the cloud by these alone. Raises
-    ConfigError for a field that no cell has, a value that it refuses, a fleet in which each class has a scheme of its
-    own."""
+    `served`: the drafts of a round on a server that was measured, which drafts in the cloud by these alone. `fixed`:
+    fields that are open in no scheme unless an axis has them. Raises ConfigError for a field that no cell has, a value
+    that it refuses, a fleet in which each class has a scheme of its own."""
     axes, settings = dict(axes), dict(settings)
     schemes: list[object] = [*SCHEMES, *(LOSSY if lossy else ())]
     if served is not None:
@@ -211,6 +214,7 @@ def candidates(
         known = set(names(Cell, start.model_dump()))
         mine = {axis: given for axis, given in axes.items() if not _of_scheme(axis) or known >= {*fields_of(axis)}}
         closed = {
+            *fixed,
             *_named("scheme", scheme),
             *(name for path, value in settings.items() for name in _named(path, value)),
         }

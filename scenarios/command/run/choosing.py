@@ -4,6 +4,7 @@ race (`simulator.tuning`) is on seeds that are not shown, in a result directory 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +19,7 @@ from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand, held_by
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, FIXED, SETTING
-from simulator.results.display_names import DisplayNames
+from simulator.results.display_names import SERVING, DisplayNames, serving_mode
 from simulator.results.intervals import Difference, of_all_devices, paired, summarise
 from simulator.results.units import quantity, symbol, title
 from simulator.sweeps.search import Capacity, Search
@@ -94,7 +95,13 @@ class Choosing:
             return expand(cell, seeds, held_by(cell, self._tune.base))
 
         places = (place for place in self.places if place.fields)
-        return [Search([trial(place, values) for values in place.sample(self._budget.settings)]) for place in places]
+        return [Search([trial(place, values) for values in self._sought(place)]) for place in places]
+
+    def _sought(self, place: Alternatives) -> list[Values]:
+        """What a search tries of a place, its own setting first: each way to serve a request, and a sample of what is
+        sent."""
+        sample = place.sample(self._budget.settings)
+        return [*sample, *(mode for mode in place.modes() if mode not in sample)]
 
     def found(self, found: Sequence[Capacity]) -> list[tuple[Chosen, Capacity | None]]:
         """What each setting chooses, from what `sought` gave, and that; None where nothing was sought."""
@@ -104,7 +111,7 @@ class Choosing:
             if not place.fields:
                 chosen.append((Chosen(tuple(cells), Outcome({}, 0, 0), place), None))
                 continue
-            best, tried = next(capacities), place.sample(self._budget.settings)
+            best, tried = next(capacities), self._sought(place)
             outcome = Outcome(tried[best.alternative], len(tried), seeds)
             chosen.append((Chosen(tuple(cells), outcome, place), best))
         return chosen
@@ -121,6 +128,22 @@ def tried_values(places: Sequence[Alternatives]) -> list[str]:
         + ", ".join(f"{symbol(path)} in {_listed(values)}" for path, values in place.values.items())
         for kind, place in kinds.items()
     ]
+
+
+def served(choices: Sequence[Chosen]) -> str:
+    """The serving modes chosen, of each kind of scheme the two most frequent: `Served: K-SQS: drafts 1 ahead (5 of 8),
+    waits (3)`; "" where none was tuned."""
+    modes = dict[str, Counter[str]]()
+    for chosen in choices:
+        if any(path in chosen.values for path in SERVING):
+            kind = DisplayNames().word(chosen.cells[0].scheme.kind)
+            modes.setdefault(kind, Counter())[serving_mode(chosen.values)] += 1
+    alike = dict[str, list[str]]()
+    for kind, counts in modes.items():
+        (most, number), *others = counts.most_common(2)
+        words = [f"{most} ({number} of {counts.total()})", *(f"{mode} ({times})" for mode, times in others)]
+        alike.setdefault("; ".join(words) if others else most, []).append(kind)
+    return f"Served: {'. '.join(f'{joined(kinds)}: {text}' for text, kinds in alike.items())}" if alike else ""
 
 
 def doubts(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None, metric: str) -> list[str]:
@@ -253,7 +276,10 @@ def changed(cell: Cell, values: Values) -> Cell:
 
 
 def _words(values: Values) -> str:
-    return " ".join(f"{symbol(path)}={value}" for path, value in values.items())
+    """`L=4 K=8 (drafts 1 ahead)`."""
+    mode, served = serving_mode(values), {path for path in values if path in SERVING}
+    words = [f"{symbol(path)}={value}" for path, value in values.items() if path not in served]
+    return " ".join([*words, f"({mode})"] if served else words)
 
 
 MOST_SEEDS = 200

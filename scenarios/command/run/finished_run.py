@@ -15,7 +15,7 @@ from scenarios.command.fairness import compared_alike, excused
 from scenarios.command.report.drawing import draw_all
 from scenarios.command.result_folder import BESIDE, CAPACITY, NOTE, Note, along, axes_of
 from scenarios.command.run.base_line import base_line
-from scenarios.command.run.choosing import Chosen, behind_fixed, beside, choices_table, doubts, tried_values
+from scenarios.command.run.choosing import Chosen, behind_fixed, beside, choices_table, doubts, served, tried_values
 from scenarios.command.run.printed_tables import (
     bearing,
     chosen_table,
@@ -217,6 +217,7 @@ class FinishedRun:
         yield from self.assumed
         if self.plan.quick:
             yield "--quick: a small version; an answer for a paper takes the whole run"
+        yield from filter(None, [served(self.choices or ())])
         yield from self._of_classes
         yield from self._left_out
         yield from (line for line in self._remarks if line.startswith(BESIDE_THE_TABLE))

@@ -283,8 +283,7 @@ def _models(pair: Pair) -> tuple[str, str] | None:
 
 def _computes(latency: Latency) -> str:
     if isinstance(latency, Profile):
-        measured = latency.file if latency.cited is None else latency.cited.what
-        return f"{measured} (profile{'' if latency.name is None else f' {latency.name}'})"
+        return f"{latency.what} (profile{'' if latency.name is None else f' {latency.name}'})"
     if isinstance(latency, Empirical):
         return f"{latency.file} (empirical)"
     size, device = getattr(latency, "size", None), getattr(latency, "device", None)

@@ -18,6 +18,7 @@ from scenarios.command.run.typed_settings import as_typed
 from scenarios.command.scenario import Quick, Scenario, Tune
 from scenarios.findings.sentences.lowest import Lowest
 from scenarios.findings.sentences.one_breath import FastestOfAll
+from scenarios.set_ups import WAITS_IF_QUICK
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.imported_files import load_imports
@@ -272,7 +273,7 @@ def _tuned(
     if tune is None:
         return None
     if changes.quick:
-        tune = quick.tune or replace(tune, settings=5, looks=(1,), steps=0)
+        tune = quick.tune or replace(tune, settings=5, looks=(1,), steps=0, fixed={**WAITS_IF_QUICK, **tune.fixed})
     typed = {field for axis in (*grid, *changes.settings, *changes.grid) for field in axis.split(",")}
     values = [*changes.settings.items(), *((path, value) for path, axis in changes.grid.items() for value in axis)]
     typed |= {f"{path}.{name}" for path, value in values if isinstance(value, Mapping) for name in value}

@@ -138,9 +138,10 @@ class PaysAtTheEdge(Named):
                 for name, part in parts(rows, self.by, plain=True)
                 if (nearest := nearest_crossing(part, axis, self.kinds, self.against, self.metric)) is not None
             ]
-            best, where = min(crossed, key=lambda each: each[0].order)
             line = f"edge drafting is seen faster than {called(self.against)} at {seen} of {number} {self.what}"
-            line += f": {best.words}{where and f' ({where})'}"
+            if crossed:  # of several values of the axis
+                best, where = min(crossed, key=lambda each: each[0].order)
+                line += f": {best.words}{where and f' ({where})'}"
         return f"{line}; {fastest_clause(there, self.what)}"
 
     def _against(self, place: RankedPlace) -> list[AtBest]:

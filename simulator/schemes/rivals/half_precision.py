@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from simulator.schemes.acceptance import Acceptance, AcceptanceByQhat
 from simulator.schemes.code import HalfFloats
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.families import Families
@@ -28,10 +29,11 @@ class HalfScheme(DraftScheme):
     """What both have in common: the halves, and their own packet."""
 
     budget_bits: int | None = Field(None, ge=1, description="B, most payload bits a round may send; null for no limit")
+    acceptance: AcceptanceByQhat = "rejection"
 
     def keeping(self, sparsifier: Sparsifier) -> Families:
         """Its parts with this sparsifier."""
-        return Families(sparsifier, Halves(), HalfFloats())
+        return Families(sparsifier, Halves(), HalfFloats(), acceptance=Acceptance.of(self.acceptance))
 
 
 class HalfDense(HalfScheme):

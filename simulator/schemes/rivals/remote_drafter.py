@@ -10,10 +10,11 @@ a round, which a phone does not make. `token` = flat is ceil(log2 V) bits an id;
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from kinds.tunable import Tunable
 from simulator.schemes.ids_only_greedy import IdsOnlyGreedy
 
 
@@ -22,4 +23,6 @@ class RemoteDrafter(IdsOnlyGreedy):
 
     kind: Literal["remote_drafter"] = "remote_drafter"  # type: ignore[assignment]
     token: Literal["flat", "coded"] = Field("flat", description="an id: ceil(log2 V) bits, or coded by a prior")
-    depth: int = Field(1, ge=0, le=16, description="rounds drafted ahead of the one that is verified; 0: none")
+    depth: Annotated[int, Tunable(0, 1, 2, serving=True)] = Field(
+        1, ge=0, le=16, description="rounds drafted ahead of the one that is verified; 0: none"
+    )

@@ -152,8 +152,8 @@ TOLD: list[tuple[dict[str, Any], str]] = [
           "workload.kind": "poisson"}, "edge.concurrency = 2: must be 1 where a device hears only after sending"),
     )],
     # requests side by side: the other one, which has the processor when a round has ended, delays parts that wait
-    ({"scheme": {"kind": "k_sqs", "depth": 1}, **SIDE_BY_SIDE},
-     "edge.concurrency = 2: must be 1 where rounds are drafted ahead"),
+    *[({"scheme": {"kind": "k_sqs", "depth": 1, "cloud_first": first}, **SIDE_BY_SIDE},
+       "edge.concurrency = 2: must be 1 where rounds are drafted ahead") for first in (False, True)],
     *[({"scheme": {"kind": "k_sqs", "partial": True}, **SIDE_BY_SIDE, "uplink": link(1e5, sharing=sharing)},
        "edge.concurrency = 2: must be 1 where parts of a round leave in turn")
       for sharing in ("round_robin", "processor")],

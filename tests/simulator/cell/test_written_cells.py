@@ -109,7 +109,7 @@ def test_a_path_in_a_cells_file_begins_at_the_file_and_not_where_the_command_is_
 
 
 RARE: dict[str, tuple[object, object]] = {
-    "workload.slo_tpot_s": (None, "50 ms"), "workload.slo_ttft_s": (None, 1.0), "scheme.cloud_first": (False, True),
+    "workload.slo_tpot_s": (None, "50 ms"), "workload.slo_ttft_s": (None, 1.0),
     "edge.drafts_per_pass": (1, 15), "cloud.drafts_per_pass": (1, 3),
     "cloud.step_s": (0.0, 0.1), "cloud.judge_s": (0.0, 0.1), "cloud.decode_s_per_draft": (0.0, 0.1),
     "uplink.idle_access_s": (0.0, 1.0), "uplink.idle_after_s": (None, 1.0), "uplink.overhead_s": (0.0, 0.1),

@@ -38,7 +38,7 @@ AHEAD: Final = BASE.with_({"scheme.partial": False, "scheme.depth": 1, "models.p
 SCHEME: Final[dict[str, object]] = {
     "initial": 0.06, "target": 0.01, "step": 0.01, "rollback": "none", "k_max": 5, "carry": False, "resolution": 50,
     "max_drafts": 2, "budget_bits": 4000, "partial": False, "code": "enumerative", "token": "flat", "prior": "",
-    "reply_token": "coded",
+    "reply_token": "coded", "acceptance": "block",
 }  # fmt: skip
 """Another value of each field of the scheme, but of `depth`, which goes with whole rounds alone."""
 PAIR: Final[dict[str, object]] = {

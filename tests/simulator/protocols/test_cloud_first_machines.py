@@ -126,7 +126,9 @@ def test_the_edge_drafts_at_once_where_all_was_read_that_there_is() -> None:
 
 
 @pytest.mark.parametrize("output_tokens", [1, 2, 5, 30])
-@pytest.mark.parametrize("scheme", [COUPLED, COUPLED | {"partial": False, "budget_bits": 40}], ids=["plain", "budget"])
+@pytest.mark.parametrize(
+    "scheme", [COUPLED, COUPLED | {"budget_bits": 40}, COUPLED | {"depth": 2}], ids=["plain", "budget", "ahead"]
+)
 def test_a_coupled_answer_is_the_verifiers_own_in_whatever_order_events_come(scheme, output_tokens) -> None:
     def answer(seed: int, **fields: object) -> tuple[list[int], int]:
         rounds, _ = drive(terms(scheme | fields, output_tokens), np.random.default_rng(seed))

@@ -268,6 +268,7 @@ def test_i9_of_rounds_accepted_in_full_ahead_only_the_last_has_a_token_of_the_cl
         ("cloud_only", []),
         ("edge_only", [Need.EDGE_ONLY]),
         (AHEAD, [Need.LOOKAHEAD]),
+        (AHEAD | {"cloud_first": True}, [Need.LOOKAHEAD, Need.CLOUD_FIRST]),
         (PARTS, [Need.PARTS]),
         ({"kind": "composed", "policy": "goodput", "partial": True}, [Need.PARTS, Need.LOOKS]),
     ],

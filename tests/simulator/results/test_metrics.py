@@ -218,13 +218,15 @@ def gaps_s(run: Account) -> list[float]:
 
 
 def round_passes(run: Account) -> int:
-    """Passes over sessions, less those that only read: the first job of each where the cloud does not decode itself."""
+    """Passes over sessions, less those that only read: the first job of each where the cloud does not decode itself,
+    unless its first round was there before that began."""
     count = 0
     for request in run.requests:
         key = (request.device, request.number)
         passes = [each for each in run.witness.passes if key in each.sessions]
         hosted = run.devices[request.device].scheme.protocol == "stream"
-        count += len(passes if hosted else passes[1:])
+        joins = not hosted and bool(passes) and request.rounds[0].received_s <= passes[0].began_s
+        count += len(passes if hosted or joins else passes[1:])
     return count
 
 

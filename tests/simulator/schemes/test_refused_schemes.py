@@ -24,6 +24,13 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("composed", SPLIT | {"partial": True}, r"\.partial = True: must be false where the edge draws"),
     ("composed", SPLIT | {"depth": 2}, r"\.depth = 2: must be 0 where the edge draws"),
     ("composed", SPLIT | {"quantizer": "dual"}, r"\.code = 'scalars': carries counts that sum to the resolution"),
+    ("composed", {"code": "ids", "sparsifier": {"kind": "top_k", "k": 1}, "acceptance": "block"},
+     r"\.acceptance = 'block': needs all of qhat, as recoded carries it, and code 'ids' does not"),
+    ("composed", SPLIT | {"acceptance": "block"}, r"\.acceptance = 'block': needs all of qhat, .* 'scalars' does not"),
+    ("s_q", {"acceptance": "block"}, r"\.acceptance = 'block': needs drafts from the qhat that is sent"),
+    ("tree", {"acceptance": "block"}, r"\.acceptance = 'block': must be 'rejection', the one that is defined for tre"),
+    *[(kind, {"acceptance": "block"}, r"\.acceptance = 'block': no such field; a field of .*c_sqs, composed, ")
+      for kind in ("coupled", "coupled_tree", "dssd", "ids_only_greedy", "remote_drafter")],
     *[("dssd", {field: 1}, rf"\.{field} = ") for field in ("depth", "partial")],
     ("tree", {"partial": True}, r"\.partial = True: must be False: a tree is one packet"),
     ("tree", {"depth": 1}, r"\.depth = 1: must be 0: a round drafted ahead builds on one of a tree's leaves"),

@@ -35,10 +35,11 @@ SCHEMES: dict[str, dict[str, Any]] = {
     "coupled_tree": {"kind": "coupled_tree", "nodes": 6},
     "dssd": {"kind": "dssd", "max_drafts": 3},
     "cloud first": {"kind": "coupled", "max_drafts": 3, "cloud_first": True},
+    "cloud first, then ahead": {"kind": "coupled", "max_drafts": 3, "cloud_first": True, "depth": 2},
     "one ahead": {"kind": "k_sqs", "k": 4, "max_drafts": 3, "depth": 1},
     "two ahead": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 2, "carry": True, "depth": 2},
 }
-NO_KILLS = ("cloud first",)
+NO_KILLS = ("cloud first", "cloud first, then ahead")
 ENDING = {"models": {"pair": {"kind": "tables_in_tests"}}}
 SOTU = {"models": {"pair": "sotu"}}
 

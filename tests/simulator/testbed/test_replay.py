@@ -67,6 +67,7 @@ CELLS = {
         downlink=lossy(3e4, ack_bits=320, ack_loss="none"),
     ),
     "dssd": crowded({"kind": "dssd", "max_drafts": 3}),
+    "cloud first, then ahead": crowded(K_SQS | {"cloud_first": True, "depth": 1}, edge=READING),
     "cloud first": crowded(K_SQS | {"cloud_first": True}, edge=READING),
     "unasked": crowded(K_SQS, workload=ASKED | {"kind": "poisson", "rate_per_s": 2.0}),
 }

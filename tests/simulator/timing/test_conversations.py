@@ -61,6 +61,7 @@ def held(run: Ran) -> list[list[int]]:
     [
         "k_sqs", "c_sqs", "coupled", "tree", "cloud_only", "colocated", "edge_only",
         {"kind": "k_sqs", "cloud_first": True}, {"kind": "coupled", "depth": 1},
+        {"kind": "coupled", "depth": 2, "cloud_first": True},
     ],
     ids=str,
 )  # fmt: skip

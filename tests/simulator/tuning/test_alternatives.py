@@ -12,6 +12,7 @@ from kinds import ConfigError
 from simulator import Cell
 from simulator.tuning.alternatives import Alternatives, halton, open_fields
 
+MODES = {"scheme.depth", "scheme.cloud_first", "scheme.partial"}
 FEW: Mapping[str, Sequence[object]] = {"scheme.k": (1, 4), "scheme.resolution": (10, 100)}
 
 
@@ -24,7 +25,8 @@ def test_what_is_open_is_what_the_scheme_declares_and_further_fields_that_the_ce
     cell = Cell.from_fields({"scheme": {"kind": "k_sqs"}})
     further: Mapping[str, Sequence[object]] = {"cloud.token_budget": [256, 512], "scheme.target": [0.1, 0.2]}
     found = open_fields(cell, further, {"scheme.resolution"})
-    assert found.keys() == {"scheme.max_drafts", "scheme.k", "cloud.token_budget"}
+    sent = {"scheme.max_drafts", "scheme.acceptance", "scheme.k", "cloud.token_budget"}
+    assert found.keys() - MODES == sent and found.keys() > MODES
     assert open_fields(cell, {"scheme.k": [5, 6]}, ())["scheme.k"] == [5, 6]
 
 
@@ -42,7 +44,21 @@ def test_a_sample_of_many_is_distinct_valid_even_and_the_same_each_time() -> Non
     assert found == place({"kind": "c_sqs"}).sample(24) and found[0] == many.own and len(found) == 24
     assert len({tuple(each.items()) for each in found}) == 24 and None not in map(many.at, found)
     for path, values in many.values.items():
-        assert {each[path] for each in found} == set(values), path
+        assert {each[path] for each in found} == ({many.own[path]} if path in MODES else set(values)), path
+
+
+def test_the_modes_are_all_that_the_scheme_takes_and_a_sample_is_of_one_of_them() -> None:
+    some = place({"kind": "k_sqs", "depth": 1})
+    modes = some.modes()
+    assert modes[0] == some.own and all(some.at(mode) is not None for mode in modes)
+    ways = [{path.partition(".")[2]: mode[path] for path in MODES} for mode in modes]
+    for each in ({"depth": 0}, {"depth": 2}, {"cloud_first": True, "depth": 0}, {"partial": True, "depth": 0}):
+        assert {"depth": 1, "cloud_first": False, "partial": False} | each in ways
+    assert not any(way["partial"] and way["depth"] for way in ways), "refused by the scheme"
+    assert {tuple(setting[path] for path in MODES) for setting in some.sample(8, modes[-1])} == {
+        tuple(modes[-1][path] for path in MODES)
+    }
+    assert place({"kind": "cloud_only"}).modes() == [{}]
 
 
 def test_more_tokens_than_the_vocabulary_has_are_not_tried() -> None:

@@ -19,11 +19,12 @@ from simulator.tuning.trials import FIRST_SEED, Budget
 METRIC = "latency_per_token_s"
 Cost = Callable[[Mapping[str, object]], float]
 CHOSEN = {"scheme.max_drafts": 3, "scheme.k": 16, "scheme.resolution": 20}
+WAITS = {"scheme.depth": 0, "scheme.cloud_first": False, "scheme.partial": False}
 
 
 def place(kind: str = "k_sqs", fields: Mapping[str, Sequence[object]] | None = None) -> Alternatives:
     cell = Cell.from_fields({"models": {"pair": {"kind": "synthetic", "size": 64}}, "scheme": {"kind": kind}})
-    return Alternatives(cell, open_fields(cell, {}, ()) if fields is None else fields)
+    return Alternatives(cell, open_fields(cell, {}, {*WAITS, "scheme.acceptance"}) if fields is None else fields)
 
 
 def separable(flat: Mapping[str, object]) -> float:
@@ -62,6 +63,19 @@ def test_the_best_of_many_is_found_by_few_trials_on_seeds_that_are_not_shown() -
     assert found.values == CHOSEN and found.behind is not None and found.behind.separable
     assert found.tried < mine.number() / 4 and len(table.rows) < 2 * mine.number()
     assert min(int(str(row["seed"])) for row in table.rows.values()) == FIRST_SEED
+
+
+def test_the_best_mode_is_found_first_and_what_is_sent_is_sampled_in_it() -> None:
+    """Drafting ahead takes half: 24 settings, with it, and the five other modes at the cell's own setting."""
+    cell = place().cell
+    served = Alternatives(cell, open_fields(cell, {}, {"scheme.acceptance"}))
+    table = Table(lambda flat: separable(flat) * (0.5 if flat["scheme.depth"] == 2 else 1.0))
+    (found,) = table.tuned(Tuner([served], METRIC, Budget()))
+    assert found.values == CHOSEN | WAITS | {"scheme.depth": 2}
+    few = Table(lambda flat: separable(flat) * (0.5 if flat["scheme.depth"] == 2 else 1.0))
+    (found,) = few.tuned(Tuner([served], METRIC, Budget(settings=24, looks=(1,), steps=0)))
+    modes = len(served.modes())
+    assert len(few.rows) == 24 + modes - 1 == found.tried and found.values["scheme.depth"] == 2
 
 
 def test_every_place_may_spend_the_same_whatever_it_costs() -> None:
