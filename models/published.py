@@ -162,7 +162,13 @@ class Published(OfAcceptance):
     @property
     def remark(self) -> str:
         assumed = self.figures.assumed
-        return f"of {self.name} the source leaves open, and is assumed: {assumed}" if assumed else ""
+        opened = f"; the source leaves open, and is assumed: {assumed}" if assumed else ""
+        return f"acceptance of {self.name} was measured on one task, {self.task}{opened}"
+
+    @property
+    def task(self) -> str:
+        """What its acceptance was measured on."""
+        return self.figures.task
 
     @property
     def weight_bytes(self) -> float | None:

@@ -9,7 +9,8 @@ E[X] = 1 + s_1 + ... + s_L and E[X^2] = 1 + 3 s_1 + ... + (2L + 1) s_L. By renew
 rounds in the mean, since its first round starts at its first token; and rounds that start with n <= L tokens to go, of
 which there are 1 / E[X] for each n, draft max(1, n - 1) and not L. The first round also waits for the prompt: the edge
 reads it while it is on its way to the cloud, which reads it then. Each later round takes C. Where the cloud begins
-(`cloud_first`), it decodes for as long as the edge reads, and N is what is left by then.
+(`cloud_first`), it decodes for as long as the edge reads, and N is what is left by then. Where the edge drafts ahead
+(`ahead`), an answer is a renewal of chains of rounds that stand.
 
 The special cases that others published follow from C / E[X] < T, T a target's pass (`longest_round_trip_s`,
 `one_draft_up_to_s`): they leave out prompts, bits and the first token.
@@ -20,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from models.latency.latency import Latency
 
@@ -59,6 +61,10 @@ class Deployment:
     def reply_s(self) -> float:
         """From the end of a pass to its token at the device."""
         return (8 * math.ceil((self.id_bits + 1) / 8) + self.down_header_bits) / self.down_bps + self.down_delay_s
+
+
+MOST_CHAINED: Final = 1_000
+"""Rounds of a chain that are added up, where all drafts stand."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +156,34 @@ def at_the_edge(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times
     later_s = (many - 1) * round_s
     later_s -= min(later_s, _spared_s(place, rounds, place.output_tokens, bits_a_draft))
     return Times(ttft_s + later_s, ttft_s, place.output_tokens, prompt_s + many * verify_s)
+
+
+def ahead(place: Deployment, rounds: Rounds, bits_a_draft: float, depth: int) -> Times:
+    """The edge drafts up to `depth` rounds ahead of the oldest whose reply is out. A chain of rounds stands but for its
+    last: K rounds of L tokens each, P(K = k) = (1 - s_L) s_L^k, since a successor takes the place of the bonus token,
+    then one with a rejection, whose reply starts the next chain. What a chain takes is added up over K."""
+    first = at_the_edge(place, rounds, bits_a_draft)
+    verify_s, air_s, _, round_s = _round_s(place, rounds.drafts, bits_a_draft)
+    drafted_s = round_s - air_s - place.up_delay_s - verify_s - place.reply_s()
+    stands = rounds.survival[-1]
+    replies_s, sent_s, verified_s, start_s, chain_s, odds = list[float](), 0.0, 0.0, 0.0, 0.0, 1.0
+    while odds > 1e-9 and len(replies_s) < MOST_CHAINED:
+        if replies_s:
+            start_s = max(start_s + drafted_s, replies_s[-1 - depth] if len(replies_s) > depth else 0.0)
+        sent_s = max(start_s + drafted_s, sent_s) + air_s
+        verified_s = max(sent_s + place.up_delay_s, verified_s) + verify_s
+        replies_s.append(verified_s + place.reply_s())
+        last = len(replies_s) == MOST_CHAINED
+        chain_s += odds * (1.0 if last else 1 - stands) * replies_s[-1]
+        odds *= stands
+    rejected = 1 + math.fsum(rounds.survival[:-1]) - rounds.drafts * stands
+    tokens = (rounds.drafts * stands + rejected) / (1 - stands) if stands < 1 else rounds.drafts * MOST_CHAINED
+    per_token_s = chain_s / tokens
+    opening = rounds.tokens - stands  # of the first reply
+    later_s = max(0.0, place.output_tokens - opening) * per_token_s
+    chained = 1 / (1 - stands) if stands < 1 else MOST_CHAINED
+    more = place.output_tokens * chained / tokens - rounds.of_answer(place.output_tokens)
+    return Times(first.ttft_s + later_s, first.ttft_s, place.output_tokens, first.cloud_s + more * verify_s)
 
 
 def cloud_first(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:

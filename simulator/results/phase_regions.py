@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, cast
 
 import pandas as pd
@@ -24,6 +24,7 @@ from simulator.results.phase_prediction import (
     Deployment,
     Rounds,
     Times,
+    ahead,
     at_the_edge,
     cloud_first,
     cloud_only,
@@ -50,6 +51,7 @@ LENGTHS: Final = range(1, 9)
 """Draft lengths that the closed form chooses among."""
 BITS: Final = "payload_bits_per_draft"
 CLOUD_FIRST: Final = "scheme.cloud_first"
+DEPTH: Final = "scheme.depth"
 _DRAFTS, _EDGE, _TARGET = "scheme.max_drafts", "edge", "cloud.latency.name"
 _DELAYS: Final = ["uplink.delay.delay_s", "downlink.delay.delay_s"]
 
@@ -195,8 +197,14 @@ def predicted(row: pd.Series[float], bits_a_draft: float) -> Times:
 
 
 def _begun(row: pd.Series[float]) -> Callable[[Deployment, Rounds, float], Times]:
-    """The closed form of an edge that drafts, by who begins the answer."""
-    return cloud_first if row.get(CLOUD_FIRST) in (True,) else at_the_edge  # not `is`: NumPy's, in a column of bools
+    """The closed form of an edge that drafts, by its serving mode. Raises ConfigError where there is none."""
+    begins = row.get(CLOUD_FIRST) in (True,)  # not `is`: NumPy's, in a column of bools
+    depth = row.get(DEPTH, 0)
+    if pd.isna(depth) or not depth:
+        return cloud_first if begins else at_the_edge
+    if begins:
+        raise ConfigError(f"{DEPTH} = {depth:g}: the closed form needs 0 where the cloud starts")
+    return partial(ahead, depth=int(depth))
 
 
 def send_ids(rows: pd.DataFrame) -> pd.DataFrame:

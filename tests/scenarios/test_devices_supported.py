@@ -53,8 +53,8 @@ def test_the_question_is_made_of_the_cells_that_run():
     assert own.startswith("How many devices does 70B on four A100s serve within 30 ms TPOT and 2 s TTFT? ")
     assert changed == (
         "How many devices does Qwen3-32B on H100 serve within 30 ms TPOT and 1 s TTFT? Pair published (Qwen3-1.7B "
-        "drafts, Qwen3-32B verifies), Llama-3.2-1B on Jetson AGX Orin drafts, uplink inf, round trip 20 ms, prompts of "
-        "300 tokens, answers of 48."
+        "drafts, Qwen3-32B verifies; acceptance of InstructCoder), Llama-3.2-1B on Jetson AGX Orin drafts, uplink inf, "
+        "round trip 20 ms, prompts of 300 tokens, answers of 48."
     )
 
 

@@ -105,7 +105,10 @@ def test_acceptance_that_is_scaled_or_partly_assumed_is_reported():
     (tokens, *_) = on_a_phone("k_sqs", "oneplus12_llama_1b", "h100x4_70b", kept=0.72)
     assert "acceptance scaled from temperature 0 to 1 by 0.72 of AL - 1 (from 0 to 1 published models keep " in tokens
     (tokens, *_) = on_a_phone("k_sqs", "oneplus12_llama_1b", "h100x4_70b", name="vicuna_68m_7b")
-    assert "scaled" not in tokens and "; of vicuna_68m_7b the source leaves open, and is assumed: 5 drafts a" in tokens
+    assumed = (
+        "; acceptance of vicuna_68m_7b was measured on one task, Spec-Bench; the source leaves open, and is assumed: 5"
+    )
+    assert "scaled" not in tokens and assumed in tokens
 
 
 @pytest.mark.parametrize(("clock", "counted"), [("a100x4_70b", False), ("gpu80gbx2_70b", True)])

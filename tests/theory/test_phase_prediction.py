@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cells import cell
+from cells import cell, link
 
 from models.latency.latency import Affine, ConstantLatency
 from models.published import KnownAcceptance, OfAcceptance, Published
@@ -21,6 +21,7 @@ from simulator.results.phase_prediction import (
     Deployment,
     Rounds,
     Times,
+    ahead,
     at_the_edge,
     cloud_only,
     colocated,
@@ -237,6 +238,28 @@ def test_speculation_takes_what_its_closed_form_says_within_the_chance_of_its_re
     for name in ("latency_s", "tpot_s"):
         assert simulated.summary[name] == pytest.approx(getattr(found, name), rel=0.03), name
     assert simulated.summary["cloud_s_per_token"] == pytest.approx(found.cloud_s / 400, rel=0.03)
+
+
+@pytest.mark.parametrize(("depth", "drafts", "delay_s"), [(1, 2, 0.002), (1, 4, 0.1), (2, 4, 0.02)])
+def test_drafting_ahead_takes_what_its_closed_form_says_within_the_chance_of_its_rejections(
+    depth: int, drafts: int, delay_s: float
+) -> None:
+    """As above, within 3%: the edge is busy all the time, waits for most replies, and for some."""
+    pair = {"kind": "synthetic", "size": 16, "distance": 0.15, "entropy_bits": 3, "context": 2048}
+    asked = {"kind": "closed", "requests": 2, "prompt_tokens": 1, "output_tokens": 400}
+    both = {way: link(bps, delay_s, arq="selective_repeat") for way, bps in (("uplink", 1e5), ("downlink", 1e7))}
+    scheme = {"kind": "half_dense", "max_drafts": drafts, "depth": depth}
+    simulated = simulate(cell(scheme, models={"pair": pair}, workload=asked, **both), memory=_MEMORY).summary
+    rounds = geometric(simulated["acceptance_rate"], drafts)
+    place = replace(
+        _place(1e5), prompt_tokens=1, output_tokens=400, id_bits=4, up_delay_s=delay_s, down_delay_s=delay_s
+    )
+    found = ahead(place, rounds, simulated["payload_bits_per_draft"], depth)
+    for name in ("latency_s", "tpot_s"):
+        assert simulated[name] == pytest.approx(getattr(found, name), rel=0.03), name
+    assert simulated["cloud_s_per_token"] == pytest.approx(found.cloud_s / 400, rel=0.04)
+    waits = at_the_edge(place, rounds, simulated["payload_bits_per_draft"])
+    assert found.latency_s < 0.97 * waits.latency_s
 
 
 def test_passes_spared_at_an_answers_end_are_those_of_a_count_by_hand() -> None:

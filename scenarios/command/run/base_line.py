@@ -39,13 +39,15 @@ def base_line(cells: Sequence[Cell], settings: str, *, timed: bool) -> str:
 
 
 def pair_in_words(pair: Pair) -> str:
-    """`sotu`, `huggingface (A drafts, B verifies)`: the kind of a pair, and its models if it names them."""
+    """`sotu`, `huggingface (A drafts, B verifies)`: the kind of a pair, its models if it names them, and the task of an
+    acceptance that was measured."""
     names = [getattr(pair, role, None) for role in ("drafter", "verifier")]
     named = [
         PurePath(name).name.upper() if len(name) < 5 else PurePath(name).name for name in names if isinstance(name, str)
     ]
-    kind = _NAMES.word(pair.kind)
-    return f"{kind} ({named[0]} drafts, {named[1]} verifies)" if len(named) == 2 else kind
+    kind, task = _NAMES.word(pair.kind), getattr(pair, "task", "")
+    accepts = f"; acceptance of {task}" if task else ""
+    return f"{kind} ({named[0]} drafts, {named[1]} verifies{accepts})" if len(named) == 2 else kind
 
 
 def _clocks(cells: Sequence[Cell]) -> str:
