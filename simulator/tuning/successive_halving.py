@@ -1,9 +1,9 @@
 """Chooses a setting for each of many places, a scheme somewhere on the grid, by racing on seeds that are not shown.
 
 Of each, all ways to serve a request are tried on all seeds of the race; then, served in the best of these, so many
-settings of what is sent, on a few; then those a step away from the one in the lead, until it stays there; then the best,
-ever fewer, on ever more seeds. The place's own setting, and the same in the best way, are held to the end: what is chosen
-is behind neither on the seeds of the race. A tuner is a `sweeps.Growth`: it asks for cells, sees the
+settings of what is sent, on a few; then those a step away from the one in the lead, until it stays there; then the
+best, ever fewer, on ever more seeds. The place's own setting, and the same in the best way, are held to the end: what
+is chosen is behind neither on the seeds of the race. A tuner is a `sweeps.Growth`: it asks for cells, sees the
 table, and asks for more, so that an interrupted race goes on.
 """
 
