@@ -38,8 +38,8 @@ SCENARIO = Scenario(
     axis="uplink.rate.bps",
     seeds=8,
     tune=Tune(
-        settings=12,
-        looks=(1, 2, 4),
+        settings=24,
+        looks=(2, 4, 8),
         base={"workload.requests": 1},
         fixed={"scheme.nodes": "each number of nodes has passes of its own, minutes of a first run; rivals chooses it"},
     ),

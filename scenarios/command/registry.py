@@ -12,7 +12,7 @@ from kinds.retired import RETIRED, SCENARIOS
 from scenarios.command.scenario import Scenario
 
 NAMES: tuple[str, ...] = (
-    "latency_vs_bandwidth", "latency_at_70b", "who_drafts", "paper", "bandwidth_by_temperature", "resampling",
+    "latency_vs_bandwidth", "latency_at_70b", "who_drafts", "ladder", "paper", "bandwidth_by_temperature", "resampling",
     "conformal", "thresholds", "lattices", "sparse_or_coded", "scaling", "phase_map", "low_bandwidth", "rivals",
     "interactions", "languages", "lossy_uplink", "adaptive", "traces", "batching", "base_station", "fleet",
     "conversations", "capacity", "pareto", "leakage", "validation",

@@ -1,8 +1,9 @@
 """Chooses a setting for each of many places, a scheme somewhere on the grid, by racing on seeds that are not shown.
 
-Of each, all ways to serve a request are tried on a few common seeds; then, served in the best of these, so many
-settings of what is sent; then those a step away from the one in the lead, until it stays there; then the best, ever
-fewer, on ever more seeds. A tuner is a `sweeps.Growth`: it asks for cells, sees the
+Of each, all ways to serve a request are tried on half of the looks; then, served in the best of these, so many
+settings of what is sent, on the first; then those a step away from the one in the lead, until it stays there; then the
+best, ever fewer, on ever more seeds. The place's own setting, and the same in the best way, are held to the end: what
+is chosen is behind neither on the seeds of the race. A tuner is a `sweeps.Growth`: it asks for cells, sees the
 table, and asks for more, so that an interrupted race goes on.
 """
 
@@ -72,8 +73,10 @@ class Tuner:
         budget, trials = self._budget, CommonSeeds(place, self._aim, self._base)
         seeds, modes = budget.looks[0], place.modes()
         if len(modes) > 1:
-            rows = yield trials.cells(modes, seeds)
-            modes = trials.ranked(modes, seeds, rows)
+            most = budget.looks[len(budget.looks) // 2]
+            rows = yield trials.cells(modes, most)
+            modes = trials.ranked(modes, most, rows)
+        held = [place.own, *(mode for mode in modes[:1] if mode != place.own)]
         settings = [*place.sample(budget.settings, modes[0]), *modes[1:]]
         if len(settings) < 2:
             return Outcome(place.own, 0, 0)
@@ -81,7 +84,8 @@ class Tuner:
         tried = len(ranked)
         rows = yield trials.cells(ranked[:2], seeds)
         for seeds in budget.looks[1:]:
-            ranked = ranked[: max(2, len(ranked) // budget.kept)]
+            others = [each for each in ranked if each not in held]
+            ranked = [*held, *others[: max(2, len(others) // budget.kept)]]
             rows = yield trials.cells(ranked, seeds)
             ranked = trials.ranked(ranked, seeds, rows)
         while trials.fit(ranked[1], seeds, rows):

@@ -23,6 +23,7 @@ from models.latency.datasheets import DEVICES, SIZES
 from models.prompt_files import LANGUAGES
 from plots.page import Page
 from plots.style import write
+from scenarios import ladder
 from scenarios.command import cli, completion
 from scenarios.command.options import SHELLS
 from scenarios.command.registry import NAMES, scenario
@@ -254,7 +255,8 @@ UNTUNED = "--set=scheme.max_drafts=4"
 GIVEN = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8")
 """No trials, every setting is given: `finished` has them, and the searches of test_searching."""
 RUNGS = "settings: [{sparsifier: {kind: top_k, k: 32}}, {sparsifier: {kind: top_k, k: 8}}]"
-NEAR = place(0.0, 0.005)
+NEAR, SMALLER = place(0.0, 0.005), {"prompt_tokens": 4, "size": 256}
+TWO_STEPS = [{**scheme, "label": label} for label, scheme in list(ladder.STEPS.items())[:2]]
 FEWER = {
     "latency_at_70b": [
         "--set=models.pair.size=256",
@@ -266,9 +268,15 @@ FEWER = {
     "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", "--grid=models.temperature=0.2,1.4", *GIVEN],
     "scaling": [TWO_KINDS, *GIVEN],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
+    "ladder": [
+        f"--grid=scheme={json.dumps(TWO_STEPS)}",
+        f"--grid={ladder.WHERE}={json.dumps([[each[0] | SMALLER, *each[1:]] for each in ladder.PLACES[:2]])}",
+        "--set=scheme.resolution=100",
+        "--set=scheme.k=8",
+    ],
     "who_drafts": [
         "--grid=scheme=cloud_only,coupled",
-        f"--grid={WHERE}={json.dumps([[NEAR[0] | {'prompt_tokens': 4, 'size': 256}, *NEAR[1:]]])}",
+        f"--grid={WHERE}={json.dumps([[NEAR[0] | SMALLER, *NEAR[1:]]])}",
         UNTUNED,
     ],
     "conversations": ["--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]", UNTUNED],
@@ -334,7 +342,7 @@ def test_each_scenario_runs_to_its_answer_and_draws_what_it_promises(name, typed
     if "models.pair.prompts" in scenario(name).grid:
         pair = "--set=models.pair=sotu"
     options = [*small, *FEWER.get(name, []), "--set=workload.distinct=1", "--seeds=1", "--quiet"]
-    if name not in ("latency_at_70b", "who_drafts"):  # whose grids move fields of their own pair
+    if name not in ("latency_at_70b", "who_drafts", "ladder"):  # whose grids move fields of their own pair
         options.append(pair)
     if "workload.learning_requests" in scenario(name).base:
         options.append("--set=workload.learning_requests=0")

@@ -78,6 +78,22 @@ def test_the_best_mode_is_found_first_and_what_is_sent_is_sampled_in_it() -> Non
     assert len(few.rows) == 24 + modes - 1 == found.tried and found.values["scheme.depth"] == 2
 
 
+def test_what_leads_on_the_first_seed_alone_is_never_chosen_before_the_cells_own_setting() -> None:
+    """The first seed favours all that is far from the cell's own setting, whose own mode is best on the others."""
+    cell = place().cell
+    served = Alternatives(cell, open_fields(cell, {}, {"scheme.acceptance"}))
+
+    class Misled(Table):
+        def _row(self, cell: Cell) -> dict[str, object]:
+            flat = flatten(cell)
+            is_own = all(flat[path] == value for path, value in served.own.items())
+            cost = 1.0 if is_own else 0.5 if cell.seed == FIRST_SEED else 1.2
+            return super()._row(cell) | {METRIC: cost}
+
+    (found,) = Misled().tuned(Tuner([served], METRIC, Budget(looks=(1, 2, 8))))
+    assert found.values == served.own and found.seeds == 8
+
+
 def test_every_place_may_spend_the_same_whatever_it_costs() -> None:
     """Without steps to neighbours, which depend on what is found, to the cell."""
     counts = []
@@ -85,7 +101,7 @@ def test_every_place_may_spend_the_same_whatever_it_costs() -> None:
         table = Table(cost)
         table.tuned(Tuner([place()], METRIC, Budget(steps=0)))
         counts.append(len(table.rows))
-    assert counts[0] == counts[1] == 24 * 2 + 6 * 2 + 2 * 4
+    assert counts[0] == counts[1] == 24 * 2 + 6 * 2 + 3 * 4
 
 
 def test_a_tuner_that_is_given_all_that_was_asked_before_chooses_the_same_and_asks_for_nothing() -> None:
