@@ -21,6 +21,7 @@ from simulator.results.columns import ALL_CLASSES, BREAKDOWN, CLASS, CURVE
 from simulator.results.lossy_schemes import marked, with_lossy
 from simulator.results.metrics import METRICS
 from simulator.studies import SIMULATION
+from simulator.sweeps.parts import with_labels
 
 SIMULATED = [name for name in NAMES if scenario(name).study == SIMULATION]
 AXIS, METRIC = "uplink.rate.bps", "latency_per_token_s"
@@ -56,7 +57,7 @@ def made_up(name: str, noise: float, draw: int) -> tuple[pd.DataFrame, str | Non
             values = (level * np.exp(noise * rng.normal(size=len(metrics)))).tolist()
             row = dict(zip(metrics, values, strict=True))
             rows.append({"cell": cell.id, **flat, **of, **row, "answered": 1.0, "tv_output": 0.0})
-    table = pd.DataFrame(rows)
+    table = with_labels(pd.DataFrame(rows), cells)
     table = with_lossy(table.assign(**computed), {cell.id: cell.scheme.lossless for cell in cells})
     curved, axis = Note(name, found.axis, (), found.hidden, dict.fromkeys(computed, ())).curved(table)
     if found.objective is not None:
