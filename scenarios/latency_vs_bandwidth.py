@@ -18,7 +18,7 @@ DRAFTS = {"max_drafts": 4}  # a fifth would be accepted once in ten rounds or le
 SCENARIO = Scenario(
     name="latency_vs_bandwidth",
     summary="Which scheme has the lowest latency per token, from 1 kbit/s to 10 Mbit/s of uplink?",
-    minutes=4,
+    minutes=10,
     pairs=("smollm2", "sotu"),
     base={
         "models.temperature": 1.0,
