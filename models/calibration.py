@@ -12,7 +12,7 @@ from scipy.optimize import OptimizeResult, least_squares, nnls
 
 from kinds.arrays import Floats
 from models.latency.datasheets import Accelerator, ModelSize
-from models.latency.latency import Affine, Latency
+from models.latency.latency import LONGEST_S, Affine, Latency
 from models.latency.pass_table import TimedPass
 from models.latency.roofline import Roofline
 
@@ -92,6 +92,7 @@ def fitted_roofline(rows: Sequence[TimedPass], size: ModelSize) -> Roofline:
 
     def roofline(figures: Floats) -> Roofline:
         flops_per_s, bytes_per_s, overhead_s = (float(f"{each:.12g}") for each in np.exp(figures))
+        overhead_s = min(overhead_s, LONGEST_S)  # a search may step beyond
         device = Accelerator(
             name="measured_here", flops_per_s=flops_per_s, bytes_per_s=bytes_per_s, source="sqsim calibrate"
         )

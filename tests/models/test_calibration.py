@@ -9,7 +9,7 @@ import torch
 from models.calibration import Axes, fitted_affine, fitted_roofline, measure, relative_errors
 from models.interface import Pair
 from models.latency.datasheets import SIZES, Accelerator
-from models.latency.latency import Affine
+from models.latency.latency import LONGEST_S, Affine
 from models.latency.pass_table import Grid, TimedPass, monotone
 from models.latency.roofline import Roofline
 from models.pass_times import VERIFIED_TOKENS, size_of_model, timer_of
@@ -29,6 +29,12 @@ def test_an_affine_clock_is_found_again_from_its_passes():
     found = fitted_affine(passes_of(clock))
     assert found.model_dump(exclude={"kind"}) == pytest.approx(clock.model_dump(exclude={"kind"}), rel=1e-3)
     assert np.abs(relative_errors(found, passes_of(clock))).max() < 1e-3
+
+
+def test_passes_longer_than_a_roofline_may_take_are_fitted_by_the_longest_overhead():
+    """A search steps beyond it where a busy machine spoils the passes."""
+    rows = [TimedPass(b, n, c, 60.0) for b, n, c in product(*AXES)]
+    assert fitted_roofline(rows, SIZES["smollm2_135m"]).overhead_s == LONGEST_S
 
 
 def test_a_roofline_is_found_again_from_its_passes():
