@@ -167,7 +167,7 @@ class Published(OfAcceptance):
 
     @property
     def task(self) -> str:
-        """What its acceptance was measured on."""
+        """The task that its acceptance was measured on."""
         return self.figures.task
 
     @property

@@ -33,6 +33,7 @@ STEPS = {"tuned": PAPER, "+ coded": CODED, "+ block": BLOCK, "+ the cloud starts
 BESIDE = {"coded, several candidates": {"kind": "multi_candidate", "max_drafts": 3},
           "ids, as the last": {"kind": "coupled", "max_drafts": 4, "cloud_first": True, "depth": 1}}  # fmt: skip
 PUBLISHED = "as published"
+ONE_BY_ONE = dict.fromkeys((*SERVING, "scheme.acceptance"), "a step of the ladder, or none")
 FAR_S, NEAR_S, THIN_S = 0.05, 0.005, 0.02
 
 
@@ -112,7 +113,7 @@ SCENARIO = Scenario(
     hidden=("models.pair", "models.temperature", "uplink.delay", "downlink.delay", "uplink.rate"),
     seeds=8,
     tune=Tune(
-        dict.fromkeys((*SERVING, "scheme.acceptance"), "a step of the ladder, or none"),
+        ONE_BY_ONE,
         settings=12, looks=(1, 2, 4), base={"workload.requests": 1},
     ),
     left_out={"edge_only": "its text is not the verifier's"},
@@ -120,7 +121,7 @@ SCENARIO = Scenario(
         base={"workload.requests": 1, "workload.output_tokens": 64},
         grid={WHERE: PLACES[1::3]},
         tune=Tune(
-            dict.fromkeys((*SERVING, "scheme.acceptance"), "a step of the ladder, or none"),
+            ONE_BY_ONE,
             settings=3, looks=(1,), steps=0, base={"workload.requests": 1},
         ),
     ),

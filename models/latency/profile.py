@@ -62,9 +62,13 @@ class Profile(Latency):
 
     @property
     def what(self) -> str:
-        """What was measured where; of a file its name; how many times as fast it is taken to be."""
-        measured = str(self.file) if self.cited is None else self.cited.what
-        return measured if self.speed == 1 else f"{measured}, {self.speed:g} times as fast"
+        """The machine that was measured, or the file, and how many times as fast it is taken to be."""
+        return f"{self.file if self.cited is None else self.cited.what}{self.faster}"
+
+    @property
+    def faster(self) -> str:
+        """How many times as fast as measured, `, 2 times as fast`; "" as measured."""
+        return "" if self.speed == 1 else f", {self.speed:g} times as fast"
 
     @property
     def gpus(self) -> int | None:

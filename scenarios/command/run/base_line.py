@@ -88,7 +88,7 @@ def is_typed(path: str, typed: Collection[str]) -> bool:
 def computes(latency: Latency) -> str:
     """`OPT-13B on A100`, `43 ms a pass`, or what a profile was measured of."""
     if isinstance(latency, Profile):
-        return latency.what if latency.file is None else PurePath(latency.what).name.replace(".csv", "")
+        return latency.what if latency.file is None else f"{PurePath(str(latency.file)).stem}{latency.faster}"
     if isinstance(latency, Empirical):
         return PurePath(str(latency.file)).stem
     size, device = getattr(latency, "size", None), getattr(latency, "device", None)
