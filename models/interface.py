@@ -80,6 +80,13 @@ class TokenTree:
             node = self.parents[node]
         return tuple(reversed(path))
 
+    def first_path(self, node: int = -1) -> tuple[int, ...]:
+        """The nodes below `node`, -1 for the text itself, along first children, down to a leaf."""
+        path: list[int] = []
+        while children := self.children(path[-1] if path else node):
+            path.append(children[0])
+        return tuple(path)
+
     def along(self, path: tuple[int, ...]) -> tuple[int, ...]:
         """The tokens of a path. Raises ValueError where these nodes do not lead down from the text."""
         if not all(0 <= node < len(self.tokens) for node in path) or path != self.path_to(path[-1] if path else -1):

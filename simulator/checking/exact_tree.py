@@ -29,7 +29,7 @@ class TreeEnumeration(Enumeration):
     trees: int = 0  # those that were drawn
     paths: int = 0
     longest: int = 0  # the longest path that was accepted
-    late: int = 0  # paths on which a child was accepted whose elder siblings were rejected
+    younger: int = 0  # paths on which a child was accepted whose elder siblings were rejected
 
     def distribution(self) -> Distribution:
         self._open()
@@ -104,7 +104,7 @@ class TreeEnumeration(Enumeration):
             ratio = min(1.0, p[token] / qhat[token])
             if ratio > 0:
                 given = [*numbers[:child], ratio * (1 - BESIDE), *numbers[child + 1 :]]
-                self.late += child > children[0]
+                self.younger += child > children[0]
                 yield from self._onward(node, child, token, given, weight * ratio)
             if ratio == 1:
                 return

@@ -4,7 +4,7 @@ verified, and so on until nothing is under way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -17,6 +17,7 @@ from simulator.checking.exact import (
     THREE_TOKENS,
     Distribution,
     Enumeration,
+    Judged,
     TinyPair,
     distance,
     verifier_distribution,
@@ -25,7 +26,7 @@ from simulator.checking.exact_tree import TreeEnumeration
 from simulator.checking.subjects import Subject
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
-from simulator.decoding.nodes import CloudNode, EdgeNode, Tokens, Tree
+from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Tokens, Tree, TreeNode
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes import DraftScheme
 from simulator.schemes.draw import RequestUniforms
@@ -62,7 +63,10 @@ def modes(subject: Subject) -> list[Mode]:
     if plain.families.acceptance.races:
         return [("output", lambda: _raced(plain))]
     if plain.branches:
-        return [("output", lambda: _found(TreeEnumeration(plain, TOKENS).distribution(), FOUR_TOKENS, "", TOKENS))]
+        return [
+            ("output", lambda: _found(TreeEnumeration(plain, TOKENS).distribution(), FOUR_TOKENS, "", TOKENS)),
+            ("output, drafting ahead", lambda: _ahead(subject, plain)),
+        ]
     payloads = set[tuple[int, int]]()
     return [
         ("output", lambda: _worst(_plain(subject, payloads))),
@@ -144,7 +148,8 @@ def _partial(subject: Subject, plain: DraftScheme) -> Finding | None:
 
 def _ahead(subject: Subject, plain: DraftScheme) -> Finding | None:
     scheme = None if plain.depth else _allowed(subject, depth=1)
-    return None if scheme is None else _enumerated(AheadEnumeration(scheme, TOKENS + 1))
+    kind = AheadTreeEnumeration if plain.branches else AheadEnumeration
+    return None if scheme is None else _enumerated(kind(scheme, TOKENS + 1))
 
 
 def _first(subject: Subject, plain: DraftScheme) -> Finding | None:
@@ -154,7 +159,8 @@ def _first(subject: Subject, plain: DraftScheme) -> Finding | None:
 
 def _first_then_ahead(subject: Subject, plain: DraftScheme) -> Finding | None:
     scheme = None if plain.depth or plain.cloud_first else _allowed(subject, depth=1, cloud_first=True)
-    return None if scheme is None else _enumerated(AheadEnumeration(scheme, TOKENS + 2, begun=1))
+    kind = AheadTreeEnumeration if plain.branches else AheadEnumeration
+    return None if scheme is None else _enumerated(kind(scheme, TOKENS + 2, begun=1))
 
 
 def _in_parts(scheme: DraftScheme) -> Iterator[Finding]:
@@ -279,10 +285,15 @@ class AheadEnumeration(Enumeration):
             yield from self._verified(chain, start, view)
             return
         remaining = len(self.prompt) + self.tokens - len(start.committed)
-        planned = self.scheme.families.policy.plan(most_drafts(self.scheme.max_drafts, remaining))
-        for drafted, _, weight in self._drafts(start, ((), ()), remaining, 0, planned):
+        for drafted, weight in self._rounds(start, most_drafts(self.scheme.max_drafts, remaining)):
             for text, state, share in self._ahead((*chain, drafted), self._edge.successor(drafted), view):
                 yield text, state, weight * share
+
+    def _rounds(self, start: EdgeNode, most: int) -> Iterator[tuple[EdgeNode, float]]:
+        """Every round that may be drafted, and its probability."""
+        planned = self.scheme.families.policy.plan(most)
+        for drafted, _, weight in self._drafts(start, ((), ()), most, 0, planned):
+            yield drafted, weight
 
     def _verified(self, chain: Chain, start: EdgeNode | None, view: CloudNode) -> Iterator[Ended]:
         """The oldest round is verified; where it stands, whatever its numbers were, the next one is."""
@@ -292,7 +303,7 @@ class AheadEnumeration(Enumeration):
             session._lookahead = SYNCHRONOUS if late else self._lookahead
         parts = self._edge.seal(oldest).parts
         self._cloud.receive(view, parts)
-        for numbers, share in self._verdicts(oldest, view, parts):
+        for numbers, share in self._judgements(oldest, view, parts):
             self._cloud.receive(view, parts)
             self._verdict.give(numbers)
             after, verified, settled, tokens = self._answered(oldest, view, parts)
@@ -308,3 +319,27 @@ class AheadEnumeration(Enumeration):
             self.accepted += 1
             for text, state, share in self._ahead(chain[1:], start, on):
                 yield text, state, accepted * share
+
+    def _judgements(self, oldest: EdgeNode, view: CloudNode, parts: Parts) -> Iterable[tuple[Sequence[float], float]]:
+        """Numbers that verify a round, for each way that it can go, and their weights."""
+        return self._verdicts(oldest, view, parts)
+
+
+@dataclass
+class AheadTreeEnumeration(AheadEnumeration, TreeEnumeration):
+    """As `AheadEnumeration`, of rounds that branch."""
+
+    def _rounds(self, start: EdgeNode, most: int) -> Iterator[tuple[EdgeNode, float]]:
+        for drafted, weight in self._trees(start, most, []):
+            self.trees += 1
+            self.full += drafted.full
+            yield drafted, weight
+
+    def _judgements(self, oldest: EdgeNode, view: CloudNode, parts: Parts) -> Iterable[tuple[Sequence[float], float]]:
+        assert isinstance(oldest, TreeNode)
+        return self._paths(oldest)
+
+    def _answered(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> Judged:
+        assert isinstance(drafted, TreeNode)
+        self._repeat_passes(drafted)
+        return super()._answered(drafted, view, parts)

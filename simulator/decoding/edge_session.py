@@ -3,6 +3,7 @@ sees replies as bytes and nothing else; when things happen is the timing plane's
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from channels.codec.wire import CodecError, encode_count
@@ -112,17 +113,9 @@ class EdgeSession:
         return payload
 
     def successor(self, node: EdgeNode) -> EdgeNode | None:
-        """The round after this one as it may be drafted now, on all of its drafts; None where it must wait."""
-        if not self._lookahead.promises(node.committed, node.context()[len(node.committed) :]):
-            return None
-        after = node.then_succeed
-        if after is None:
-            text = node.context()
-            state = self._settled(node, len(node.drafts))
-            after = EdgeNode(node.round + 1, text, state, cached=min(node.cached, len(text) - 1))
-            if self._remember:
-                node.then_succeed = after
-        return after
+        """The round after this one, which was just drafted, as it may be drafted now, on all of its drafts; None where
+        it must wait."""
+        return self._successor(node)
 
     def resolve(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         """The edge's side after a reply, and the tokens it commits. After an all-accepted reply to a round with a
@@ -146,27 +139,59 @@ class EdgeSession:
     def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
         self._drafter.crop(after.cached)
 
+    def _promises(self, node: EdgeNode) -> bool:
+        """True if both ends know that the round has a successor, should its first path be accepted."""
+        return self._lookahead.promises(node.committed, node.along(self._first_path(node)))
+
+    def _successor(self, node: EdgeNode) -> EdgeNode | None:
+        if not self._promises(node):
+            return None
+        after = node.then_succeed
+        if after is None:
+            path = self._first_path(node)
+            text = (*node.committed, *node.along(path))
+            cached = min(self._cached(node, path), len(text) - 1)
+            after = EdgeNode(node.round + 1, text, self._settled(node, path), cached=cached)
+            if self._remember:
+                node.then_succeed = after
+        return after
+
     def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
-        successor = self.successor(node)
-        if successor is not None and reply == encode_count(len(node.drafts), self._setting.format):
+        successor, first = self._successor(node), self._first_path(node)
+        if successor is not None and reply == encode_count(first[-1] + 1, self._setting.format):
             return successor, successor.committed[len(node.committed) :]
         reply_of = self._scheme.families.reply
         verdict = reply_of.decode(reply, node.sent(self._uniforms), self._setting.packets)
-        if successor is not None and verdict.accepted >= len(node.drafts):
+        if verdict.accepted > len(node.drafts):
+            raise CodecError(f"reply to round {node.round}: draft {verdict.accepted} of {len(node.drafts)}")
+        path = self._path_to(node, verdict.accepted)
+        if successor is not None and path == first:
             raise CodecError(
                 f"reply to round {node.round}: has a token, though all drafts are accepted and a round follows"
             )
-        accepted = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])
-        committed = (*node.committed, *accepted, verdict.token)
-        state, cached = self._settled(node, verdict.accepted), min(node.cached, len(committed) - 1)
+        tokens = (*node.along(path), verdict.token)
+        text, cached = (*node.committed, *tokens), self._cached(node, path)
         owes = reply_of.edge_corrects and verdict.accepted < len(node.drafts)
-        after = EdgeNode(
-            node.round + self._lookahead.step(len(node.drafts)), committed, state, cached=cached, owes=owes
-        )
-        return after, (*accepted, verdict.token)
+        number, state = node.round + self._lookahead.step(len(node.drafts)), self._settled(node, path)
+        return EdgeNode(number, text, state, cached=min(cached, len(text) - 1), owes=owes), tokens
 
-    def _settled(self, node: EdgeNode, accepted: int) -> State:
-        return self._scheme.settle([node.state, *(drafted.state for drafted in node.drafts)], accepted)
+    # The drafts of a round along a path, by their indices.
+
+    def _first_path(self, node: EdgeNode) -> Sequence[int]:
+        """The drafts that a successor builds on."""
+        return range(len(node.drafts))
+
+    def _path_to(self, node: EdgeNode, accepted: int) -> Sequence[int]:
+        """The drafts that the cloud has accepted, by the number in its reply."""
+        return range(accepted)
+
+    def _settled(self, node: EdgeNode, path: Sequence[int]) -> State:
+        """The scheme's state after a round of which this path is accepted."""
+        return self._scheme.settle([node.state, *(drafted.state for drafted in node.drafts)], len(path))
+
+    def _cached(self, node: EdgeNode, path: Sequence[int]) -> int:
+        """The leading tokens of the text with this path, and more, that the drafter's cache holds."""
+        return node.cached
 
     def _looked_at(self, node: EdgeNode) -> Floats | None:
         return self._looked[1] if self._looked is not None and self._looked[0] is node else None

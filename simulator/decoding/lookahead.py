@@ -7,7 +7,8 @@ given because a successor is late bends the output distribution (I12). So both e
 promised if, should the drafts of a round be accepted, the answer goes on by two tokens at least.
 
 * All drafts are accepted and a successor is promised: the drafts are committed and no token. Round t + 1 is verified
-  next.
+  next. Of a tree that is so where its first path is accepted, along first children down to a leaf: on it the successor
+  is drafted.
 * A round without drafts is a token of the cloud's own. Nothing is drafted on it, and the next one is round t + 1.
 * Otherwise the correction, or the bonus token, is committed with what was accepted. The rounds drafted on round t are
   void. They are t + 1 to t + D at most, and the next one is round t + D + 1, however many of them had been drafted: the

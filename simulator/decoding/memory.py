@@ -137,6 +137,8 @@ def _written(tree: Tree) -> bytes | None:
 
 Skipped = EdgeNode | tuple[CloudNode, Verified] | Callable[[], Iterable[Pass]]
 """Remembered passes: those that composed a round, that which verified one (and the node after it), or any."""
+Dropping = Literal["crop", "graft", "branch", "release"]
+"""Something of a text is kept no longer."""
 
 
 class ReplayedText:
@@ -145,7 +147,7 @@ class ReplayedText:
     def __init__(self, open_text: Callable[[], CachedText]) -> None:
         self._open = open_text
         self._text: CachedText | None = None
-        self._behind: list[tuple[Literal["pass", "crop", "graft", "release"], Any]] = []
+        self._behind: list[tuple[Literal["pass"] | Dropping, Any]] = []
         """What is still to be done, in order."""
         self._recent: dict[Tokens, Distributions] = {}
 
@@ -172,6 +174,10 @@ class ReplayedText:
     def graft(self, path: tuple[int, ...]) -> None:
         """From the tree that the last pass was over, keeps this path in what is cached, and nothing else."""
         self._now_or_later("graft", path)
+
+    def branch(self, path: tuple[int, ...]) -> None:
+        """As `graft`, but keeps the distributions: the tree is yet to be verified."""
+        self._now_or_later("branch", path)
 
     def release(self, tokens: int) -> None:
         """Drops the distributions within the first `tokens` tokens, which are committed."""
@@ -204,13 +210,16 @@ class ReplayedText:
             self._recent.setdefault((*tokens, *asked.along(asked.path_to(node))), distributions[node + 1 : node + 2])
         return distributions
 
-    def _now_or_later(self, what: Literal["crop", "graft", "release"], value: Any) -> None:
+    def _now_or_later(self, what: Dropping, value: Any) -> None:
         if self._text is None or self._behind:
             self._behind.append((what, value))
         else:
             self._do(self._text, what, value)
 
-    def _do(self, text: CachedText, what: Literal["crop", "graft", "release"], value: Any) -> None:
+    def _do(self, text: CachedText, what: Dropping, value: Any) -> None:
+        if what == "branch":
+            text.graft(value)
+            return
         if what == "release":
             self._recent = {
                 known: distributions for known, distributions in self._recent.items() if len(known) >= value

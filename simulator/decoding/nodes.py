@@ -7,6 +7,7 @@ them (`dataclasses.replace`). There may be millions, so they are small: few pair
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -135,6 +136,14 @@ class EdgeNode:
         """The number of tokens that are new in each of the round's passes but the first."""
         return (1,) * (len(self.drafts) + self.full - 1)
 
+    def along(self, path: Iterable[int]) -> Tokens:
+        """The tokens of some drafts of the open round, by their indices."""
+        return tuple(self.drafts[each].draft.token for each in path)
+
+    def made_by(self, passes: int) -> int:
+        """The number of drafts that so many passes have made."""
+        return min(passes, len(self.drafts))
+
     @property
     def distributions(self) -> int:
         """Distributions that the round sends."""
@@ -170,6 +179,9 @@ class TreeNode(EdgeNode):
     @property
     def later_passes(self) -> tuple[int, ...]:
         return tuple(len(level) for level in self.levels)
+
+    def made_by(self, passes: int) -> int:
+        return bisect_right(self.tree.depths, passes)
 
     @property
     def distributions(self) -> int:

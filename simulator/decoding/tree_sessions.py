@@ -7,8 +7,10 @@ it: whether a node has children may depend on all nodes before them, and never o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from channels.codec.tree_shape import ROOT, DistributionPlace, TreeGrowth
-from channels.codec.wire import CodecError
+from channels.codec.wire import encode_count
 from kinds.arrays import Floats
 from models.interface import TokenTree
 from models.verification import Verdict
@@ -40,25 +42,38 @@ class TreeEdgeSession(EdgeSession):
     def _composed(self, node: EdgeNode, drafts: int) -> EdgeNode:
         return _Growing(self._setting, node, self._drafter, self._uniforms).grown(drafts)
 
-    def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
-        if not isinstance(node, TreeNode):  # a token of the cloud's own
-            return super()._resolved(node, reply)
-        verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
-        if verdict.accepted > len(node.drafts):
-            raise CodecError(f"reply to round {node.round}: node {verdict.accepted} of {len(node.drafts)}")
-        path = node.tree.path_to(verdict.accepted - 1)
-        tokens = (*node.tree.along(path), verdict.token)
-        fed = {each for level in node.levels for each in level}
-        cached = len(node.committed) + sum(each in fed for each in path)
-        state = self._scheme.settle(line_states(node, path), len(path))
-        return EdgeNode(node.round + 1, (*node.committed, *tokens), state, cached=cached), tokens
+    def successor(self, node: EdgeNode) -> EdgeNode | None:
+        after = super().successor(node)
+        if after is not None and isinstance(node, TreeNode) and node.branches:
+            self._drafter.branch(node.tree.first_path()[: after.cached - len(node.committed)])
+        return after
 
     def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
-        """Keeps the accepted path of the last pass's tree, or of the line that was fed."""
-        if isinstance(node, TreeNode) and node.branches:
+        """Keeps the accepted path of the last pass's tree, or of the line that was fed. Of a tree with a successor
+        nothing but its first path is there."""
+        if isinstance(node, TreeNode) and node.branches and not self._promises(node):
             self._drafter.graft(node.walk(after.committed[len(node.committed) : after.cached]))
         else:
             self._drafter.crop(after.cached)
+
+    def _first_path(self, node: EdgeNode) -> Sequence[int]:
+        return node.tree.first_path() if isinstance(node, TreeNode) else super()._first_path(node)
+
+    def _path_to(self, node: EdgeNode, accepted: int) -> Sequence[int]:
+        return node.tree.path_to(accepted - 1) if isinstance(node, TreeNode) else super()._path_to(node, accepted)
+
+    def _settled(self, node: EdgeNode, path: Sequence[int]) -> State:
+        if not isinstance(node, TreeNode):  # a token of the cloud's own
+            return super()._settled(node, path)
+        return self._scheme.settle(line_states(node, tuple(path)), len(path))
+
+    def _cached(self, node: EdgeNode, path: Sequence[int]) -> int:
+        if not isinstance(node, TreeNode):
+            return super()._cached(node, path)
+        if self._promises(node):
+            path = [each for each, first in zip(path, self._first_path(node), strict=False) if each == first]
+        fed = {each for level in node.levels for each in level}
+        return len(node.committed) + sum(each in fed for each in path)
 
 
 class TreeCloudSession(CloudSession):
@@ -70,7 +85,8 @@ class TreeCloudSession(CloudSession):
 
     def _keep(self, after: CloudNode, verified: Verified) -> None:
         assert isinstance(verified, TreeVerified), "I10: a verification without a tree"
-        self._verifier.graft(verified.path)
+        before = verified.text_before(after)
+        self._verifier.graft(verified.path[: after.cached - len(before)])
 
     def _verified(self, node: CloudNode, decoded: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
         scheme = self._scheme
@@ -81,21 +97,23 @@ class TreeCloudSession(CloudSession):
         verdict = scheme.families.acceptance.judge_tree(lambda at: p[at + 1], tree, decoded, uniforms)
         reached = verdict.path[-1] + 1 if verdict.path else 0
         accepted = tree.along(verdict.path)
-        line = Verdict(reached, verdict.token)
-        reply = scheme.families.reply.encode(line, p[reached], self._setting.packets, (*node.committed, *accepted))
-        committed = (*accepted, verdict.token)
+        if verdict.path == tree.first_path() and self._lookahead.promises(node.committed, accepted):
+            committed, step = accepted, 1
+            reply = encode_count(reached, self._setting.format)
+        else:
+            committed, step = (*accepted, verdict.token), self._lookahead.step(len(tree.tokens))
+            line, text = Verdict(reached, verdict.token), (*node.committed, *accepted)
+            reply = scheme.families.reply.encode(line, p[reached], self._setting.packets, text)
         divergences = self._meter.measure(node.round, len(node.committed), p, decoded, verdict, committed)
         verified = TreeVerified(
             tree.tokens, len(verdict.path), reply, committed, divergences, tree=tree, path=verdict.path
         )
-        return node.after(committed), verified
+        return node.after(committed, step), verified
 
 
 def line_states(node: TreeNode, path: tuple[int, ...]) -> list[State]:
     """The scheme's states before the round, along a path, and on from its end by first children."""
-    line = list(path)
-    while children := node.tree.children(line[-1] if line else ROOT):
-        line.append(children[0])
+    line = (*path, *node.tree.first_path(path[-1] if path else ROOT))
     return [node.state, *(node.drafts[each].state for each in line)]
 
 

@@ -1,8 +1,9 @@
 """Ahead: the edge drafts on while verification results are out, on the assumption that all of its drafts are accepted.
 
-Up to D rounds are drafted beyond the oldest that is out. A result that does not accept all drafts of a round voids the
-rounds drafted on it: their messages are cancelled, and the one being drafted is cut. What both ends know of such rounds
-without a message is in `decoding.lookahead`. The cloud takes rounds in order, as in `speculate`, and drops void ones.
+Up to D rounds are drafted beyond the oldest that is out, each on all drafts of the one before, or on the first path of
+its tree. A result that does not accept just those voids the rounds drafted on them: their messages are cancelled, and
+the one being drafted is cut. What both ends know of such rounds without a message is in `decoding.lookahead`. The cloud
+takes rounds in order, as in `speculate`, and drops void ones.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from simulator.protocols import machine
 from simulator.protocols.accounts import Terms
 from simulator.protocols.machine import EdgeState, Event, JobDone, MessageArrived, Need, Order, Steps
 from simulator.protocols.speculate import SpeculateCloud, SpeculateEdge
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.policy import most_drafts
 
 
@@ -34,7 +36,8 @@ class AheadEdge(SpeculateEdge):
 
     @classmethod
     def needs(cls, scheme: Scheme) -> frozenset[Need]:
-        return super().needs(scheme) | {Need.LOOKAHEAD}
+        trees = {Need.TREES_AHEAD} if isinstance(scheme, DraftScheme) and scheme.branches else set()
+        return super().needs(scheme) | {Need.LOOKAHEAD} | trees
 
     def _serve(self) -> Steps[EdgeState]:
         self._settled = self._next = yield from self._open()
@@ -47,7 +50,7 @@ class AheadEdge(SpeculateEdge):
 
     def _draft_round(self, node: EdgeNode) -> Steps[None]:
         """One round, drafted and sent, unless a verification result voids it on the way."""
-        remaining_tokens = self._answer.remaining - sum(len(each.drafts) for each in self._sent)
+        remaining_tokens = self._answer.remaining - (len(node.committed) - len(self._settled.committed))
         plan = self._policy.plan(most_drafts(self._scheme.max_drafts, remaining_tokens))
         if plan is None:
             raise ConfigError(f"scheme.depth = {self._depth}: needs a policy that plans every round")

@@ -52,6 +52,7 @@ class Need(Enum):
     """What not every driver can do. A driver that lacks what a machine needs refuses the scheme."""
 
     LOOKAHEAD = "rounds drafted ahead of their verification results"
+    TREES_AHEAD = "rounds drafted ahead of the verification results of trees"
     PARTS = "rounds that go out in parts, while they are drafted"
     LOOKS = "a policy that decides as time goes by"
     EDGE_ONLY = "answers that never cross the air"

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
 from channels.codec.tree_shape import TreeShape, grown
 from kinds.tunable import Tunable
@@ -28,15 +28,12 @@ class BranchingScheme(DraftScheme):
         4, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand"
     )
     partial: Literal[False] = Field(False, description="never: a tree is one packet")
-    depth: Literal[0] = Field(0, description="never: no round is drafted ahead of a tree's verification result")
 
-    @field_validator("partial", "depth", mode="before")
+    @field_validator("partial", mode="before")
     @classmethod
-    def _one_packet_a_result(cls, value: object, field: ValidationInfo) -> object:
-        if value and field.field_name == "partial":
-            raise ValueError("must be False: a tree is one packet")
+    def _one_packet(cls, value: object) -> object:
         if value:
-            raise ValueError("must be 0: a round drafted ahead builds on one of a tree's leaves, mostly in vain")
+            raise ValueError("must be False: a tree is one packet")
         return value
 
     @property

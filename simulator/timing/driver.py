@@ -500,7 +500,7 @@ class Driver(ServedRequest):
             self._show()
             self._device.end_work()
             self._device.rest(request)
-            made = min(round_.drafts_per_pass * bisect_right(round_.pass_ends_s, now_s), len(drafted.drafts))
+            made = drafted.made_by(round_.drafts_per_pass * bisect_right(round_.pass_ends_s, now_s))
             request.flush_round(command.cut, made, 0, now_s)
 
     def _drop_rounds(self, command: machine.DropRounds) -> None:

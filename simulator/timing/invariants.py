@@ -14,7 +14,8 @@ I8   decode(encode(x)) == x, and encode(decode(b)) == b. In `DivergenceMeter`: w
 I9   A round commits accepted + 1 tokens (accepted only, where all are and a successor is promised, in `Lookahead`); a
      tail cut at the output limit is counted. In `Recorder`; that both ends agree, in `Driver`.
 I10  Caches hold a prefix of the committed sequence, at most two tokens short, the edge's also of what the cloud decoded
-     by itself since its last pass, and nothing else. By tests.
+     by itself since its last pass, and of a tree ahead of whose result a round was drafted the branch that is accepted
+     if it is not the first; and nothing else. By tests.
 I11  The parts of a request's latency sum to it. Here: `check_request`; no gap, in `Ledger`.
 I12  The output distribution is the verifier's: whatever decides that draft n is sent, received or verified may depend
      on d_1..d_{n-1}, never on d_n. By exact enumeration in tests; what is accepted was verified, in `CloudSession`.

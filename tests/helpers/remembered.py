@@ -30,6 +30,7 @@ WAYS: dict[str, dict[str, object]] = {
     "parts": {"kind": "k_sqs", "k": 4, "partial": True, "max_drafts": 4},
     "one ahead": {"kind": "k_sqs", "k": 4, "max_drafts": 2, "depth": 1},
     "two ahead": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 2, "depth": 2, "carry": True},
+    "tree, one ahead": {"kind": "tree", "widths": [2, 1], "max_drafts": 2, "k": 4, "depth": 1},
     "cloud_only": {"kind": "cloud_only"},
     "colocated": {"kind": "colocated"},
     "edge_only": {"kind": "edge_only"},

@@ -25,7 +25,7 @@ from simulator.checking.exact import (
     verifier_distribution,
 )
 from simulator.checking.exact_tree import TreeEnumeration
-from simulator.checking.exactness import AheadEnumeration, Chain
+from simulator.checking.exactness import AheadEnumeration, AheadTreeEnumeration, Chain
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import TreeNode
 from simulator.schemes import (
@@ -207,7 +207,10 @@ def rungs(**others: object) -> Rungs:
 def enumeration(case: Case) -> Any:
     """The enumeration that suits the scheme: of trees, of rounds ahead, or of rounds in turn."""
     tree, scheme = isinstance(case.scheme, TreeScheme), case.scheme
-    kind = TreeEnumeration if tree else AheadEnumeration if scheme.depth else Enumeration
+    kind = (
+        (AheadTreeEnumeration if tree else AheadEnumeration) if scheme.depth
+        else TreeEnumeration if tree else Enumeration
+    )  # fmt: skip
     return kind(scheme, case.tokens, pair=case.pair)
 
 
@@ -250,7 +253,7 @@ def the_cloud_decodes(met: Any) -> bool:
 
 
 def branches(met: Any) -> bool:
-    return bool(met.longest == 2 and met.late > 0 == met.full)
+    return bool(met.longest == 2 and met.younger > 0 == met.full)
 
 
 def is_deep(met: Any) -> bool:
@@ -276,13 +279,14 @@ def edge_corrects(scheme, met=lambda met: met.owed > 0, tokens=TOKENS, *, slow=F
     return Case(scheme, met, tokens, slow, off=tokens * 2.0**-24)
 
 
+def goes_on(met: Any) -> bool:
+    """Whether as many rounds are under way as may be, and some go on and others are void."""
+    return bool(met.deepest == met.scheme.depth + 1 and met.accepted and met.flushed)
+
+
 def pipelined(scheme: DraftScheme, *, slow: bool = True) -> dict[str, Case]:
     """A scheme with rounds under way, over four tokens unless that is slow, and over five."""
-
-    def met(each: Any) -> bool:
-        return bool(each.deepest == scheme.depth + 1 and each.accepted and each.flushed)
-
-    return {"": Case(scheme, met, 4, slow=slow), " longer": Case(scheme, met, 5, slow=True)}
+    return {"": Case(scheme, goes_on, 4, slow=slow), " longer": Case(scheme, goes_on, 5, slow=True)}
 
 
 CASES: dict[str, Case] = {
@@ -373,6 +377,17 @@ CASES: dict[str, Case] = {
         )
         for length, case in pipelined(scheme, slow=slow).items()
     },
+    "tree, one round ahead": Case(TreeDrafts(k=2, widths=(2,), **SMALL, depth=1), goes_on, 4),
+    "tree, one round ahead, budget binds": Case(
+        TreeDrafts(k=2, widths=(2,), budget_bits=21, **SMALL, depth=1),
+        lambda met: goes_on(met) and 0 < met.full < met.trees, 4,
+    ),
+    "tree, two rounds ahead": Case(TreeDrafts(k=2, widths=(2,), resolution=5, max_drafts=1, depth=2), goes_on, 4),
+    "comb of 2, one round ahead": Case(MultiCandidate(k=2, candidates=2, **SMALL, depth=1), goes_on, 5, slow=True),
+    "tree, threshold along the path, ahead": Case(
+        ConformalTree(widths=(2, 2), max_drafts=1, resolution=4, initial=0.2, step=0.3, target=0.1, depth=1),
+        goes_on, 4,
+    ),
     "dssd": edge_corrects(Dssd(k=2, **SMALL)),
     "dssd, all of V": edge_corrects(Dssd(k=None, **SMALL)),
     "dssd, not even a correction fits": edge_corrects(Dssd(k=2, budget_bits=7, **SMALL)),

@@ -21,7 +21,6 @@ from simulator.schemes.sparsifier import Sparsifier
 
 FAMILIES: tuple[type[Choice], ...] = (Scheme, Sparsifier, Quantizer, Policy)
 NOT_TUNED: Mapping[str, str] = {
-    "depth": "of trees, ahead of which no round is drafted; of all others it is tuned",
     "budget_bits": "a limit of the link or the question, which binds all alike",
     "hits": "a prior of the pair, not a setting",
     "k_max": "a cap of what a threshold keeps, which the threshold and its budget settle",

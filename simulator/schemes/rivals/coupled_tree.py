@@ -5,8 +5,8 @@ position; the cloud runs its own, argmin e_i / p_i, and goes down to the winner 
 Rowan, Phan, Khisti, arXiv 2506.05632, whose drafts come of a race each; here all come of one). The committed text is
 the verifier's own race, as in `coupled`, whatever the tree, the drafter and the link.
 
-A tree is one packet. No round is drafted ahead of a tree's result: what stands is one of many leaves, and to draft on
-from all is a deeper tree.
+A tree is one packet. A round that is drafted ahead of a tree's result follows the tree's first path, the likeliest of
+its leaves: to draft on from all of them is a deeper tree.
 
 The ids are coded by what the race leaves open, siblings as a set (`channels.codec.id_tree`). In the tables, `drafted`
 and `verified` are as in `tree`.
@@ -134,6 +134,7 @@ class CoupledTree(BranchingScheme):
 
     def packets(self, vocabulary: int) -> Packets:
         self.families.check()
+        self._check_ahead()
         if not (self.plans or self.policy.decides_rounds):
             message = "decides draft by draft, and a tree needs one that decides on whole rounds"
             raise ValueError(f"policy = {self.policy.kind!r}: {message}")

@@ -15,6 +15,7 @@ from simulator.schemes.policy import SeenLink
 
 K_SQS: dict[str, Any] = {"kind": "k_sqs", "k": 4, "max_drafts": 3, "cloud_first": True}
 COUPLED: dict[str, Any] = {"kind": "coupled", "max_drafts": 3}
+TREE: dict[str, Any] = {"kind": "coupled_tree", "nodes": 6, "depth": 1}
 
 
 class Clocked(Ends):
@@ -127,7 +128,9 @@ def test_the_edge_drafts_at_once_where_all_was_read_that_there_is() -> None:
 
 @pytest.mark.parametrize("output_tokens", [1, 2, 5, 30])
 @pytest.mark.parametrize(
-    "scheme", [COUPLED, COUPLED | {"budget_bits": 40}, COUPLED | {"depth": 2}], ids=["plain", "budget", "ahead"]
+    "scheme",
+    [COUPLED, COUPLED | {"budget_bits": 40}, COUPLED | {"depth": 2}, TREE],
+    ids=["plain", "budget", "ahead", "tree ahead"],
 )
 def test_a_coupled_answer_is_the_verifiers_own_in_whatever_order_events_come(scheme, output_tokens) -> None:
     def answer(seed: int, **fields: object) -> tuple[list[int], int]:

@@ -230,7 +230,16 @@ def test_local_takes_turns_token_by_token() -> None:
 
 COUPLED: dict[str, Any] = {"kind": "coupled", "max_drafts": 3}
 COUNTS = {"kind": "composed", "policy": "counts_in_tests"}
-ANY_ORDER = [K_SQS, AHEAD, K_SQS | {"depth": 1}, COUPLED | {"depth": 3}, COUNTS, "cloud_only", "tree"]
+ANY_ORDER = [
+    K_SQS,
+    AHEAD,
+    K_SQS | {"depth": 1},
+    COUPLED | {"depth": 3},
+    {"kind": "tree", "depth": 2},
+    COUNTS,
+    "cloud_only",
+    "tree",
+]
 
 
 @pytest.mark.parametrize("scheme", ANY_ORDER, ids=str)
@@ -269,6 +278,7 @@ def test_i9_of_rounds_accepted_in_full_ahead_only_the_last_has_a_token_of_the_cl
         ("edge_only", [Need.EDGE_ONLY]),
         (AHEAD, [Need.LOOKAHEAD]),
         (AHEAD | {"cloud_first": True}, [Need.LOOKAHEAD, Need.CLOUD_FIRST]),
+        ({"kind": "tree", "depth": 1}, [Need.LOOKAHEAD, Need.TREES_AHEAD]),
         (PARTS, [Need.PARTS]),
         ({"kind": "composed", "policy": "goodput", "partial": True}, [Need.PARTS, Need.LOOKS]),
     ],

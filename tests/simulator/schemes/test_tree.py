@@ -166,7 +166,7 @@ def test_a_reply_that_names_no_node_of_the_tree_is_refused() -> None:
     drafted = edge.compose(edge.start, 1)
     assert len(drafted.drafts) == 2
     assert edge.resolve(drafted, wire.encode_feedback(2, 3, formats))[1] == (drafted.drafts[1].draft.token, 3)
-    with pytest.raises(wire.CodecError, match="reply to round 1: node 3 of 2"):
+    with pytest.raises(wire.CodecError, match="reply to round 1: draft 3 of 2"):
         edge.resolve(drafted, wire.encode_feedback(3, 3, formats))
 
 

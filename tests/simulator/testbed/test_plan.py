@@ -37,6 +37,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"uplink.arq.ack_bits": 320, "downlink.header_bits": 400}, "uplink.arq.ack_bits = 320"),
     ({"uplink.access_s": 0.1}, "uplink.access_s = 0.1"),
     ({"uplink.idle_access_s": 0.1, "uplink.idle_after_s": 1.0}, "uplink.idle_after_s = 1.0"),
+    ({"scheme": {"kind": "tree", "depth": 1}}, "scheme = tree"),
     ({"downlink.overhead_s": 0.1}, "downlink.overhead_s = 0.1"),
     ({"uplink.half_duplex": "device", "downlink.half_duplex": "device"}, "uplink.half_duplex = device"),
     ({"uplink.arq": "quic"}, "uplink.arq = quic"),

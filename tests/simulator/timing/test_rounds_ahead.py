@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from cells import cell, link
+from decodings import resolved
 from plants import AirWatch, ran
 
 from simulator import Cell, simulate
+from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.lookahead import Lookahead
 from simulator.decoding.memory import Memory
+from simulator.decoding.nodes import EdgeNode, Tokens
 from simulator.results.requests import Request
 
 Text = tuple[tuple[int, ...], tuple[tuple[float, ...], ...]]
@@ -23,6 +26,9 @@ SCHEMES: dict[str, dict[str, Any]] = {
     "c_sqs": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 2, "carry": True},
     "half_top_k": {"kind": "truncated_fp16", "policy": "fixed_length", "max_drafts": 3},
     "coupled": {"kind": "coupled", "max_drafts": 3},
+    "tree": {"kind": "tree", "k": 4, "widths": (2, 1), "max_drafts": 3},
+    "multi_candidate": {"kind": "multi_candidate", "k": 4, "max_drafts": 2},
+    "coupled_tree": {"kind": "coupled_tree", "nodes": 6},
 }
 MEMORY = Memory()
 LOST = {"kind": "bernoulli", "probability": 0.97}
@@ -194,3 +200,21 @@ def test_a_payload_acknowledges_the_replies_to_all_but_the_d_rounds_before_it() 
     replies = [each for each in watch.airings if each.link == "downlink"]
     assert all(each.began_s <= known_s(each.address[2]) for each in replies)
     assert len(replies) > len({each.address[2] for each in replies}), "none was sent again"
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_i10_the_drafters_cache_holds_nothing_but_the_text_and_what_is_drafted_on_it(scheme: str) -> None:
+    """On the model's own cache, after each reply; and where rounds are void the books agree with it. Of a tree whose
+    other branch is accepted, that is read again."""
+    behind = set[int]()
+
+    def check(request: RequestDecoding, after: EdgeNode, tokens: Tokens) -> None:
+        cached, text = request.drafter.cached, after.committed
+        assert cached[: len(text)] == text[: len(cached)], "I10: what a cache holds"
+        if len(cached) < len(text):
+            assert len(cached) == after.cached, "I10: the books of the drafter's cache"
+            behind.add(len(text) - len(cached))
+
+    with resolved(check):
+        ran(cell(SCHEMES[scheme] | {"depth": 1}, workload=ASKED | {"output_tokens": 40}), Memory())
+    assert {1, 2} <= behind and ("tree" in scheme or max(behind) == 2)
