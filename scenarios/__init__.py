@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from scenarios.findings.sentences.lowest import Lowest, Versus
     from scenarios.findings.sentences.one_breath import FastestOfAll, PaysAtTheEdge, SupportsMost
     from scenarios.findings.sentences.ranges import Levels, Ranges
-    from scenarios.findings.sentences.ratio import Costs, Instead
+    from scenarios.findings.sentences.ratio import Costs
 
 __all__ = [
     "LATENCY", "AgainstOthers", "Also", "AtEqual", "BearsMost", "Below", "Costs", "Differences",
-    "FastestOfAll", "InEveryGroup", "Instead", "Levels", "LimitMetFirst", "Lowest", "OwnQuestion", "PaysAtTheEdge",
+    "FastestOfAll", "InEveryGroup", "Levels", "LimitMetFirst", "Lowest", "OwnQuestion", "PaysAtTheEdge",
     "PaysFirst", "PaysFrom", "Quick", "Ranges", "Scenario", "SupportsMost", "Swaps", "Table", "Tune", "Versus",
     "asks", "script",
 ]  # fmt: skip
