@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.findings.aligned_columns import rows_along
+from scenarios.findings.comparisons import Place
 from scenarios.findings.question import LATENCY
 from scenarios.findings.sentences.limits import most_at
 from scenarios.findings.sentences.own_limits import HEAD as LIMITS
@@ -23,12 +24,13 @@ from scenarios.findings.wording import counted, limits_in_words, would_show
 from simulator.results.columns import CI_SUFFIX, CLASS, CURVE, N_SUFFIX
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.energy import MONTH_H
-from simulator.results.intervals import CONFIDENCE, Difference, paired, varying
+from simulator.results.intervals import CONFIDENCE, Difference, varying
 from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marks
+from simulator.results.metrics import higher_is_better
 from simulator.results.unanswered_requests import complete, of_answered, percent, share
 from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, unit
 
-LOWEST: Final = "*"
+BEST: Final = "*"
 ALIKE: Final = "•"
 LEFT: Final = "†"
 OVER: Final = "‡"
@@ -56,10 +58,12 @@ def curve_table(
         mean, half = float(row[metric]), float(row.get(metric + CI_SUFFIX, math.nan))
         return TableEntry("none", "", mark) if math.isnan(mean) else _number(mean / factor, half / factor, mark)
 
+    higher = higher_is_better(metric)
     found, less = _groups(
-        shown, axis, metric, ranks.marks, entry, beside=(lambda rows: [limits_entry(rows)]) if limits else None
-    )
-    legend = _ranking(shown, found, less, "lowest")
+        shown, axis, metric, ranks.marks, entry, descending=higher,
+        beside=(lambda rows: [limits_entry(rows)]) if limits else None,
+    )  # fmt: skip
+    legend = _ranking(shown, found, less, "highest" if higher else "lowest")
     if lost := [each for each in lacking if each > 0]:
         shares = " to ".join(dict.fromkeys(percent(each) for each in (min(lost), max(lost))))
         legend.append(f"{LEFT} {shares} of requests unanswered and in no number: not ranked")
@@ -98,7 +102,7 @@ def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objectiv
         if best is None or not best.devices:
             return {}, []
         alone = ranked[ranked["capacity"] == best.devices][CURVE].iloc[0]
-        return {curve: LOWEST if curve == alone else ALIKE for curve in best.curves}, []
+        return {curve: BEST if curve == alone else ALIKE for curve in best.curves}, []
 
     def entry(row: pd.Series[float], mark: str) -> TableEntry:
         text = f"{row['capacity']:,.0f}{'' if row['bounded'] else '+'}"
@@ -208,19 +212,21 @@ class _Ranks:
             kept = kept[[share(row) <= 0 for _, row in kept.iterrows()]]
         if kept.empty or rows[CURVE].nunique() < 2:
             return {}, []
-        lowest = kept.iloc[int(kept[self.metric].argmin())]
+        values = kept[self.metric]
+        best = kept.iloc[int((values.argmax if higher_is_better(self.metric) else values.argmin)())]
         here = self.cells
         if self.axis is not None:
-            here = here[here[self.axis] == lowest[self.axis]]
-        found, unclear = {str(lowest[CURVE]): LOWEST}, list[Difference]()
-        for _, row in kept.iterrows():
-            if row[CURVE] == lowest[CURVE]:
+            here = here[here[self.axis] == best[self.axis]]
+        place = Place(self.metric, here)
+        found, unclear = {str(best[CURVE]): BEST}, list[Difference]()
+        for curve, value in zip(kept[CURVE].astype(str), values, strict=True):
+            if curve == best[CURVE]:
                 continue
-            less = paired(here, self.metric, here[CURVE] == lowest[CURVE], here[CURVE] == row[CURVE])
-            if row[self.metric] == lowest[self.metric]:
-                found[str(row[CURVE])] = LOWEST
+            less = place.of(str(best[CURVE]), curve).less
+            if value == best[self.metric]:
+                found[curve] = BEST
             elif less.n > 1 and not less.separable:
-                found[str(row[CURVE])] = ALIKE
+                found[curve] = ALIKE
                 unclear.append(less)
         return found, unclear
 
@@ -296,7 +302,7 @@ def _table(
 
 def _ranking(shown: pd.DataFrame, groups: Sequence[TableGroup], less: Sequence[Difference], best: str) -> list[str]:
     there = {mark for group in groups for _, row in group.rows for each in row for mark in each.marks}
-    legend = [f"{LOWEST} {best}"] if LOWEST in there else []
+    legend = [f"{BEST} {best}"] if BEST in there else []
     if ALIKE in there:
         could = would_show(less)
         legend.append(f"{ALIKE} no difference seen from it" + (f" ({could})" if could else ""))

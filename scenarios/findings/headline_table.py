@@ -17,6 +17,7 @@ from scenarios.findings.wording import counted
 from simulator.results.columns import CI_SUFFIX, CURVE, N_SUFFIX
 from simulator.results.intervals import CONFIDENCE
 from simulator.results.lossy_schemes import lossy_curves, marked
+from simulator.results.metrics import higher_is_better
 from simulator.results.unanswered_requests import ANSWERED, of_answered, percent, share
 from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, unit
 
@@ -40,7 +41,7 @@ class HeadlineEntry:
     """Whether others of the same curve and value have none."""
     capped: bool = False
     """Whether it is a bound above 1, which says nothing."""
-    lowest: bool = False
+    best: bool = False
 
     @property
     def same(self) -> bool:
@@ -55,7 +56,7 @@ class HeadlineEntry:
         notes += [counted(self.seeds, "seed")] if self.fewer else []
         if self.capped:
             return "1 "
-        line = number(self.mean / factor, self.half_width / factor) + ("*" if self.lowest else " ")
+        line = number(self.mean / factor, self.half_width / factor) + ("*" if self.best else " ")
         return f"{line.rstrip()} ({', '.join(notes)})" if notes else line
 
 
@@ -109,9 +110,9 @@ def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[Head
         for name, each in found.items()
         if name not in lossy and not each.unanswered and not each.capped and not math.isnan(each.mean)
     }
-    least = min(rivals.values()) if rivals and len(names) > 1 else math.nan
-    stars = {name for name, mean in rivals.items() if mean == least}
-    return [replace(found[name], lowest=name in stars) if name in found else None for name in names]
+    best = max if higher_is_better(metric) else min
+    first = best(rivals.values()) if len(names) > 1 and rivals else math.nan
+    return [replace(found[name], best=rivals.get(name) == first) if name in found else None for name in names]
 
 
 def _explained(table: pd.DataFrame, entries: EntryGrid, names: Sequence[str], metric: str) -> str:
@@ -125,9 +126,11 @@ def _explained(table: pd.DataFrame, entries: EntryGrid, names: Sequence[str], me
         line = f"mean ± {CONFIDENCE:.0%} half-width over {seeds} seeds" + (
             " (no ±: the same in each)" if any(entry.same for entry in shown) else ""
         )
-    if any(entry.lowest for entry in shown):
+    if any(entry.best for entry in shown):
         lossless = 0 < len(lossy_curves(table)) < len(names)
-        line += "; * lowest mean" + (" of the lossless" if lossless else "")
+        line += f"; * {'highest' if higher_is_better(metric) else 'lowest'} mean" + (
+            " of the lossless" if lossless else ""
+        )
     if metric == BOUND:
         line += f"\non what is expected, TV(qhat, p): {BOUND_NOTE}"
     if any(entry.unanswered > 0 for row in entries for entry in row if entry is not None):
