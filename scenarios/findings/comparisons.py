@@ -16,7 +16,7 @@ from scenarios.findings.question import along, groups, in_words, of_setting, par
 from scenarios.findings.wording import counted
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, geometric_means, paired
-from simulator.results.lossy_schemes import lossy_curves, ranked
+from simulator.results.lossy_schemes import ranked, unranked
 from simulator.results.units import quantity, title, unit
 
 
@@ -123,7 +123,7 @@ def ranked_places(table: pd.DataFrame, axis: str | None, by: str | None, metric:
     """The places of a table of cells by groups of the column `by`, without the rows of lossy schemes; curves are named
     without their value of `by`."""
     rows = of_setting(table)
-    lossless = 0 < len(lossy_curves(rows)) < rows[CURVE].nunique()
+    lossless = bool(unranked(rows))
     rows = ranked(rows)
     named = parts(rows[rows[metric].notna()], by, plain=True)
     return [each for name, part in named for each in places(part, axis, metric, name, lossless=lossless)]

@@ -15,14 +15,14 @@ import pandas as pd
 from plots.style import Look, looks
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings.aligned_columns import number, rows_along
-from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
+from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import Difference, metrics_of, paired, varying
-from simulator.results.lossy_schemes import lossy_curves, marks
+from simulator.results.lossy_schemes import marks, unranked
 from simulator.results.paired_ratios import with_curves_of
 from simulator.results.plain_columns import is_missing
-from simulator.results.unanswered_requests import of_answered, share
-from simulator.results.units import PREFIXED, prefix_of_all, quantity, unit
+from simulator.results.unanswered_requests import share_left_out
+from simulator.results.units import one_unit, quantity, unit
 
 LATENCY: Final = "latency_per_token_s"
 _CHOSEN_FIELDS: Final = ("scheme.max_drafts", "scheme.resolution", "scheme.k", "scheme.beta", "scheme.target",
@@ -42,13 +42,9 @@ class InUnit:
     @classmethod
     def of(cls, metric: str, values: Sequence[float]) -> InUnit:
         """Milliseconds for seconds of a token, else the prefix that fits all values."""
-        known = unit(metric)
-        if known not in PREFIXED:
-            return cls(1.0, known)
-        if known == "s" and metric != "latency_s":
+        if unit(metric) == "s" and metric != "latency_s":
             return cls(1e-3, "ms")
-        factor, prefix = prefix_of_all([value for value in values if math.isfinite(value) and value > 0])
-        return cls(factor, prefix + known)
+        return cls(*one_unit(values, metric))
 
     def text(self, mean: float, half_width: float = math.nan) -> str:
         if math.isnan(mean):
@@ -95,9 +91,7 @@ class Compared:
         wanted = [name for name in (*first, *asked, LATENCY, *found) if name in summary.columns]
         self.metrics = found
         self.metric = wanted[0] if wanted else ""
-        self._unranked = {*lossy_curves(summary)}
-        if self._unranked >= {*summary[CURVE].astype(str)}:
-            self._unranked = set()
+        self._unranked = unranked(summary)
 
     @cached_property
     def curves(self) -> Sequence[ShownCurve]:
@@ -157,10 +151,7 @@ class Compared:
     def is_ranked(self, curve: ShownCurve, row: pd.Series[float], metric: str) -> bool:
         """Whether a row is ranked: it is lossless, no limit, and all requests were answered."""
         known = not math.isnan(float(row[metric]))
-        return known and curve.key not in self._unranked and not self.unanswered(row, metric)
-
-    def unanswered(self, row: pd.Series[float], metric: str) -> float:
-        return share(row) if of_answered(metric) else 0.0
+        return known and curve.key not in self._unranked and not share_left_out(row, metric)
 
     def settings(self, row: pd.Series[float]) -> str:
         """What a scheme has chosen, or what it was given: `L = 4, K = 8`."""
@@ -187,11 +178,6 @@ class Compared:
     def _cells(self) -> pd.DataFrame:
         """The cells behind each row of the summary, under its index."""
         return with_curves_of(self.summary.assign(**{_ROW: self.summary.index}), self.cells)
-
-
-def interval_of(row: pd.Series[float], metric: str) -> tuple[float, float]:
-    """(mean, half-width) of a row's metric; nan where there is none."""
-    return float(row[metric]), float(row.get(metric + CI_SUFFIX, math.nan))
 
 
 def difference_text(found: Difference | None, scale: InUnit) -> str:

@@ -21,13 +21,12 @@ from scenarios.command.report.at_each_value import (
     InUnit,
     ShownCurve,
     difference_text,
-    interval_of,
     on_dark,
 )
 from simulator.results.columns import BREAKDOWN
-from simulator.results.intervals import CONFIDENCE
+from simulator.results.intervals import CONFIDENCE, interval_of
 from simulator.results.metrics import higher_is_better
-from simulator.results.unanswered_requests import percent
+from simulator.results.unanswered_requests import percent, share_left_out
 from simulator.results.units import state_name, title
 
 _SMALL: Final = 0.004
@@ -151,7 +150,7 @@ def _against(compared: Compared, row: pd.Series[float], first: pd.Series[float],
 
 
 def _note(compared: Compared, row: pd.Series[float]) -> str:
-    lacking = compared.unanswered(row, compared.metric)
+    lacking = share_left_out(row, compared.metric)
     return f"{percent(lacking)} unanswered" if lacking > 0 else ""
 
 
