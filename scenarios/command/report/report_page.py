@@ -77,7 +77,7 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     made = results(summary, axis, asked, chosen), every_metric(summary, axis)
     tables = [table for table in made if table is not None]
     printed = (line.removeprefix(ANSWER) for line in reversed(folder.note.findings) if line.startswith(ANSWER))
-    answer = findings_file.answer_in(found) or next(printed, "")
+    answer = str(found.get("answer") or "") or next(printed, "")
     behind = {"line": f"{ANSWER}{answer}", "comparisons": found.get("answer_comparisons")}
     sentences = _sentences(folder.note.findings, [*([behind] if "answer" in found else []), *numbers])
     compared = Compared(folder, asked)
