@@ -32,6 +32,7 @@ FIGURES: dict[str, str] = {
     "bits": "payload bits per token, or per draft where the axis moves the length of a round",
     "resampling": "resampling rate beside its bound",
     "heatmap": "latency of every setting of a full factorial",
+    "ladder": "latency per token of each step, a bar a length of headers, a panel a temperature and link",
     "groups": "rejections, support, bits and latency by a swept name",
     "rivals": "latency per token of many schemes over one's, a panel a delay, those lowest somewhere in colour",
     "both_ways": "payload bits a token up against reply bits down, a mark a scheme",
