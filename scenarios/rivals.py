@@ -25,7 +25,7 @@ from simulator.results.intervals import geometric_means, named_without, paired
 from simulator.results.lossy_schemes import marked, ranked
 from simulator.results.units import quantity, title
 
-RATE, DELAY = "uplink.rate.bps", "uplink.delay.delay_s"
+RATE, DELAY, HEADER = "uplink.rate.bps", "uplink.delay.delay_s", "uplink.header_bits"
 RATES_BPS = [100.0, 1e3, 3e3, 10e3, 100e3, 1e6]
 FEW_BPS = [1e3, 3e3, 10e3]
 DELAYS = round_trips(0.01, 0.1, 0.6)
@@ -54,7 +54,8 @@ def who_wins(table: pd.DataFrame, axis: str | None) -> str:
     if not gains:
         return line
     less, best, where, rival = min(gains, key=lambda each: each[0].size)
-    return f"{line}; at the edge {called(best)} gains most over {called(rival)}: {percent(less)} ({where})"
+    headers = f"{table[HEADER].iloc[0]:g}-bit headers"
+    return f"{line}; at the edge {called(best)} gains most over {called(rival)}: {percent(less)} ({where}, {headers})"
 
 
 @asks(LATENCY)
