@@ -43,6 +43,7 @@ FIGURES: dict[str, str] = {
     "rates": "bits of a draft over the rejections that compression adds, a curve a family, above a lower bound",
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
     "phase_map": "who answers fastest, by round-trip time and prompt, a panel a pair and an answer's length",
+    "acceptance_map": "an edge's time over cloud-only decoding's by the closed form, by accepted drafts and round trip",
     "leakage": "how often the sizes of packets tell which prompt was asked, against their padding",
     "positions": "resampling rate at each draft position, beside the terms of its bound",
     "validation": "where the time of a token goes in the real system, beside the simulated one",
@@ -50,7 +51,7 @@ FIGURES: dict[str, str] = {
 }
 """Name of the figure and what it shows. It is `draw` of the module `NAME_figure`, or `draw_NAME` of another's."""
 _WITH = {
-    "first_token": "latency", "both_ways": "rivals",
+    "first_token": "latency", "both_ways": "rivals", "acceptance_map": "phase_map",
     "validation": "breakdown", "pareto": "tradeoff", "rates": "tradeoff",
 }  # fmt: skip
 """Figures that are in the module of another, with which they share what they read."""
@@ -59,7 +60,7 @@ BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
 OF_ONE = (
-    "heatmap", "tradeoff", "pareto", "fronts", "rates", "phase_map",
+    "heatmap", "tradeoff", "pareto", "fronts", "rates", "phase_map", "acceptance_map",
     "validation", "recommendation",
 )  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 import plots
 from plots.phase_map_figure import LOOKS
+from simulator.results.acceptance_plane import ACCEPTED, SPEED, TRIPS_S, published
 from simulator.results.intervals import summarise
 
 DELAY = "uplink.delay.delay_s"
@@ -185,7 +186,25 @@ def test_a_ladder_has_a_panel_a_place_a_row_a_step_and_a_bar_a_length_of_headers
     assert near.lines[-1].get_xdata() == pytest.approx([0.04032] * 2)
 
 
-TABLES = {"phase_map": answers, "rivals": rivals, "both_ways": rivals, "ladder": ladder}
+def speeds() -> pd.DataFrame:
+    """The answers at two speeds of the drafter."""
+    rows = phase_tables.at_speeds(phase_tables.table(), 1.0, 2.8)
+    return summarise(rows).assign(curve=lambda found: found["scheme.kind"])
+
+
+def test_the_acceptance_map_has_a_plane_a_speed_with_simulated_circles_and_a_dot_a_published_pair() -> None:
+    figure = drawn("acceptance_map", speeds(), SPEED)
+    slow, fast, below, _ = figure.axes
+    for ax in (slow, fast):
+        assert len(ax.texts) == len(TRIPS_S) * len(ACCEPTED)
+        assert {text.get_text()[-1] for text in ax.texts} <= {*"WS12"}
+        circles = [line for line in ax.lines if line.get_marker() == "o"]
+        assert len(circles) == len(phase_tables.NAMES) * len({*phase_tables.TRIPS} & {*TRIPS_S})
+    assert [line.get_marker() for line in below.lines].count("o") == len(published()) == len(names_beside(below))
+    assert "Co-located speculation is predicted fastest in" in words_around(figure)
+
+
+TABLES = {"phase_map": answers, "rivals": rivals, "both_ways": rivals, "ladder": ladder, "acceptance_map": speeds}
 
 
 @pytest.mark.parametrize(
@@ -193,12 +212,13 @@ TABLES = {"phase_map": answers, "rivals": rivals, "both_ways": rivals, "ladder":
     [
         ("phase_map", ["scheme.kind colocated coupled k_sqs dense"]),
         ("rivals", [DELAY, "payload_bits_per_token", "scheme.kind k_sqs cloud_only"]),
+        ("acceptance_map", [SPEED, "scheme.kind coupled"]),
         ("ladder", ["uplink.header_bits", "scheme.kind k_sqs coupled"]),
         ("both_ways", ["reply_bits_per_token", "scheme.kind cloud_only k_sqs c_sqs half_dense edge_only"]),
     ],
 )
 def test_without_its_columns_or_what_it_compares_there_is_no_figure(name: str, lacking: list[str]) -> None:
-    table, axis = TABLES[name](), {"phase_map": DELAY, "ladder": LABEL}.get(name, AXIS)
+    table, axis = TABLES[name](), {"phase_map": DELAY, "ladder": LABEL, "acceptance_map": SPEED}.get(name, AXIS)
     for column, *kinds in map(str.split, lacking):
         less = table[~table[column].isin(kinds)] if kinds else table.drop(columns=column)
         assert len(less) and plots.draw(name, less, axis) is None, (column, kinds)
