@@ -24,7 +24,7 @@ from simulator.results.columns import CURVE
 METRIC: Final = "latency_per_token_s"
 HEADER: Final = "uplink.header_bits"
 LINKS: Final = ["models.temperature", "uplink.delay.delay_s", "downlink.delay.delay_s", "uplink.rate.bps"]
-CLOUD: Final[dict[str, Literal["-", ":"]]] = {"cloud_only": "-", "colocated": ":"}
+CLOUD: Final[dict[str, Literal["-", "--"]]] = {"cloud_only": "-", "colocated": "--"}
 """Kinds that are drawn as lines, with their dashes."""
 NOTE: Final = "A step has all that those above it have, unless its name says otherwise. Each panel has its own scale."
 HATCHES: Final = ("", "////", "")
@@ -50,10 +50,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         trip = with_unit(up_s + down_s, "x_s")
         ax.set_title(f"temperature {temperature:g}, {trip}, {with_unit(bps, LINKS[-1])}", loc="left", fontsize="small")
     rows_of(axes[0], [page.curve(step) for step in steps])
-    notes = [
-        "A step has all that those above it have, but for those named otherwise; each panel has a scale of its own."
-    ]
-    text = caption(rows, page, "lower", [*notes, *marks(rows)])
+    text = caption(rows, page, "lower", [NOTE, *marks(rows)])
     words = Wording("What each step is worth", text, page.metric(METRIC, "latency per token"))
     handles, labels = _legend(rows, headers[: len(HATCHES)], page)
     finish(figure, page, words, handles, labels)
@@ -70,12 +67,12 @@ def _panel(ax: Axes, rows: pd.DataFrame, steps: list[str], headers: list[float])
         colours = [SCHEMES.get(kind, (GREY, ""))[0] for kind in given["scheme.kind"]]
         rank = headers.index(bits)
         ax.barh(at, mean, 0.9 * height, color=[_face(rank, colour) for colour in colours], edgecolor=colours,
-                hatch=HATCHES[rank], linewidth=0.9)  # fmt: skip
-        ax.errorbar(mean, at, xerr=whiskers(mean, halves(given, METRIC), False), linestyle="", ecolor="#333333",
+                hatch=HATCHES[rank], linewidth=0.9, alpha=0.65)  # fmt: skip
+        ax.errorbar(mean, at, xerr=whiskers(mean, halves(given, METRIC), False), linestyle="", ecolor="black",
                     elinewidth=1.0)  # fmt: skip
     for kind, dashes in CLOUD.items():
         for mean in rows.loc[rows["scheme.kind"].eq(kind) & rows[HEADER].eq(there[0]), METRIC]:
-            ax.axvline(mean, color=SCHEMES[kind][0], linestyle=dashes, linewidth=1.2, zorder=3)
+            ax.axvline(mean, color="black", linestyle=dashes, linewidth=1.2, zorder=3)
     scale(ax.xaxis, METRIC, [*rows[METRIC]], reaches(rows, [METRIC], False), False, most=4)
     ax.grid(axis="y", visible=False)
     ax.tick_params(axis="y", length=0)
@@ -83,7 +80,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, steps: list[str], headers: list[float])
 
 def _legend(rows: pd.DataFrame, headers: list[float], page: Page) -> tuple[list[Artist], list[str]]:
     shown: list[tuple[Artist, str]] = [
-        (Line2D([], [], color=SCHEMES[kind][0], linestyle=dashes, linewidth=1.2), page.word(kind))
+        (Line2D([], [], color="black", linestyle=dashes, linewidth=1.2), page.word(kind))
         for kind, dashes in CLOUD.items()
         if rows["scheme.kind"].eq(kind).any()
     ]
