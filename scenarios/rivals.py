@@ -26,7 +26,7 @@ from simulator.results.intervals import named_without
 from simulator.results.lossy_schemes import marked, ranked
 from simulator.results.units import quantity, title
 
-RATE, DELAY = "uplink.rate.bps", "uplink.delay.delay_s"
+RATE, DELAY, HEADER = "uplink.rate.bps", "uplink.delay.delay_s", "uplink.header_bits"
 RATES_BPS = [100.0, 1e3, 3e3, 10e3, 100e3, 1e6]
 FEW_BPS = [1e3, 3e3, 10e3]
 DELAYS = round_trips(0.01, 0.1, 0.6)
@@ -50,7 +50,8 @@ def who_wins(table: pd.DataFrame, axis: str | None) -> str:
     if not gains:
         return line
     best = min(gains, key=lambda each: each.less.size)
-    gain = f"{called(best.first)} gains most over {called(best.second)}: {percent(best.less)} ({best.place.where})"
+    where = f"({best.place.where}, {table[HEADER].iloc[0]:g}-bit headers)"
+    gain = f"{called(best.first)} gains most over {called(best.second)}: {percent(best.less)} {where}"
     return f"{line}; at the edge {gain}"
 
 

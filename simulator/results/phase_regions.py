@@ -168,7 +168,7 @@ def place_of(row: pd.Series[float]) -> Deployment:
         drafter=_clock(row, "cloud.drafter_latency"), prompt_tokens=int(row[PROMPT]),
         output_tokens=int(row[ANSWER]), up_delay_s=float(row["uplink.delay.delay_s"]),
         down_delay_s=float(row["downlink.delay.delay_s"]), up_bps=float(row["uplink.rate.bps"]),
-        down_bps=float(row["downlink.rate.bps"]), id_bits=math.ceil(math.log2(_pair(row).vocabulary)),
+        down_bps=float(row["downlink.rate.bps"]), id_bits=math.ceil(math.log2(pair_of(row).vocabulary)),
         edge_drafts_per_pass=_block(row, "edge"), cloud_drafts_per_pass=_block(row, "cloud"),
         up_header_bits=int(row["uplink.header_bits"]), down_header_bits=int(row["downlink.header_bits"]),
     )  # fmt: skip
@@ -182,7 +182,7 @@ def _block(row: pd.Series[float], where: str) -> int:
 
 def rounds_of(row: pd.Series[float], drafts: int) -> Rounds:
     """Rounds of so many drafts with the pair of a row, by its published or stated acceptance."""
-    return Rounds(_survival(_pair(row), drafts))
+    return Rounds(_survival(pair_of(row), drafts))
 
 
 def predicted(row: pd.Series[float], bits_a_draft: float) -> Times:
@@ -244,7 +244,8 @@ def _survival(pair: OfAcceptance, drafts: int) -> tuple[float, ...]:
     return tuple(pair.along.survival(drafts).tolist())
 
 
-def _pair(row: pd.Series[float]) -> OfAcceptance:
+def pair_of(row: pd.Series[float]) -> OfAcceptance:
+    """The pair of a row, which must be one of known acceptance."""
     made = _made(Pair, _fields(row, "models.pair"))
     assert isinstance(made, OfAcceptance)
     return made

@@ -279,7 +279,7 @@ def _tuned(
     named = {
         str(each["label"]): frozenset(f"scheme.{name}" for name in each if name != "label") for each in changes.named
     }
-    tune = replace(tune, typed=frozenset(typed), named=named)
+    tune = replace(tune, typed=frozenset(typed), named={**tune.named, **named})
     return tune if any(open_fields(cell, tune.further, tune.closed_in(cell.scheme.label)) for cell in cells) else None
 
 
