@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from os.path import realpath
 from pathlib import Path
@@ -227,6 +227,11 @@ def meant(typed: str, known: Iterable[str]) -> str:
     names = list(known)
     longer = sorted(name for name in names if typed and name.startswith(typed))
     near = [*longer, *(name for name in difflib.get_close_matches(typed, names, n=3) if name not in longer)][:3]
+    return did_you_mean(near)
+
+
+def did_you_mean(near: Sequence[str]) -> str:
+    """`; did you mean A, B or C?`; "" of none."""
     return f"; did you mean {' or '.join(filter(None, (', '.join(near[:-1]), near[-1])))}?" if near else ""
 
 

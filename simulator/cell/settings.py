@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from channels.link.link_config import LinkConfig
-from kinds import Choice, ConfigError, Part, one_line
+from kinds import Choice, ConfigError, Part, did_you_mean, one_line
 from kinds.mistakes import shown, users_mistake
 from kinds.retired import RETIRED, is_retired_field
 from simulator.cell.dotted_names import PRESET, Nested, names, part_of, put
@@ -262,12 +262,7 @@ def _unknown(schema: type[Part], path: str, trees: Sequence[Nested], above: str)
     last = path.rsplit(".", 1)[-1]
     near = [name for name in known if name.rsplit(".", 1)[-1] == last]
     near += [name for name in difflib.get_close_matches(path, known, n=3, cutoff=0.6) if name not in near]
-    near = [above + name for name in near[:3]]
-    hint = (
-        f"; did you mean {' or '.join(filter(None, (', '.join(near[:-1]), near[-1])))}?"
-        if near
-        else "; `sqsim list NAME` shows them all"
-    )
+    hint = did_you_mean([above + name for name in near[:3]]) or "; `sqsim list NAME` shows them all"
     return ConfigError(f"{above}{path}: no cell has such a field{hint}")
 
 
