@@ -21,8 +21,8 @@ def as_written(schema: type[Part], given: Mapping[str, object], above: str = "")
     Values that are parts already stay as they are. Raises ConfigError for a dotted name that is no field's, and a
     quantity that does not fit its field.
     """
-    tree: Nested = {name: value for name, value in given.items() if not _dotted(name)}
-    dotted = {name: value for name, value in given.items() if _dotted(name)}
+    dotted = {name: value for name, value in given.items() if isinstance(name, str) and "." in name}
+    tree: Nested = {name: value for name, value in given.items() if name not in dotted}
     require_known(write(schema, tree, dotted), tuple(dotted), schema, [tree], above)
     for name, value in tree.items():
         if (field := schema.model_fields.get(name)) is not None:
@@ -71,7 +71,3 @@ def _leaves(annotation: Any) -> Iterator[object]:
         return
     for each in inside[:1] if get_origin(annotation) is Annotated else inside:
         yield from _leaves(each)
-
-
-def _dotted(name: object) -> bool:
-    return isinstance(name, str) and "." in name
