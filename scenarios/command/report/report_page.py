@@ -45,7 +45,9 @@ from simulator.results.columns import SEARCHED
 from simulator.results.result_directory import intact, listed, record
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
-_FROM_MANIFEST = ("command", "date", "sqsim", "commit", "python", "host", "wall_s", "deterministic", "identity")
+_FROM_MANIFEST = (
+    "command", "date", "sqsim", "commit", "python", "host", "wall_s", "cpu_s", "deterministic", "identity"
+)  # fmt: skip
 """What the page shows of a manifest, in this order; then its libraries."""
 
 
