@@ -40,6 +40,7 @@ FIGURES: dict[str, str] = {
     "pareto": "bits against expected resampling, a point a setting, and the front of them",
     "fronts": "latency against a device's joules and against dollars, a marker a scheme, and the front of each load",
     "rates": "bits of a draft over the rejections that compression adds, a curve a family, above a lower bound",
+    "blocks": "tokens a round gained by block verification over rejection, against bits of a draft",
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
     "phase_map": "who answers fastest, by round-trip time and prompt, a panel a pair and an answer's length",
     "leakage": "how often the sizes of packets tell which prompt was asked, against their padding",
@@ -58,7 +59,7 @@ BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
 OF_ONE = (
-    "heatmap", "tradeoff", "pareto", "fronts", "rates", "phase_map",
+    "heatmap", "tradeoff", "pareto", "fronts", "rates", "blocks", "phase_map",
     "validation", "recommendation",
 )  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""
