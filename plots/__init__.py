@@ -41,6 +41,7 @@ FIGURES: dict[str, str] = {
     "pareto": "bits against expected resampling, a point a setting, and the front of them",
     "fronts": "latency against a device's joules and against dollars, a marker a scheme, and the front of each load",
     "rates": "bits of a draft over the rejections that compression adds, a curve a family, above a lower bound",
+    "blocks": "tokens a round gained by block verification over rejection, against bits of a draft",
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
     "phase_map": "who answers fastest, by round-trip time and prompt, a panel a pair and an answer's length",
     "acceptance_map": "an edge's time over cloud-only decoding's by the closed form, by accepted drafts and round trip",
@@ -60,7 +61,7 @@ BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
 OF_ONE = (
-    "heatmap", "tradeoff", "pareto", "fronts", "rates", "phase_map", "acceptance_map",
+    "heatmap", "tradeoff", "pareto", "fronts", "rates", "blocks", "phase_map", "acceptance_map",
     "validation", "recommendation",
 )  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""

@@ -52,7 +52,7 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "When drafting at the edge pays": ("who_drafts", "ladder", "phase_map", "scaling", "adaptive"),
     "Bits, distributions, acceptance": (
-        "sparse_or_coded", "lattices", "thresholds", "conformal", "resampling",
+        "sparse_or_coded", "blocks", "lattices", "thresholds", "conformal", "resampling",
         "interactions", "languages",
     ),
     "What an eavesdropper learns": ("leakage",),

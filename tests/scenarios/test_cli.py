@@ -23,7 +23,7 @@ from models.latency.datasheets import DEVICES, SIZES
 from models.prompt_files import LANGUAGES
 from plots.page import Page
 from plots.style import write
-from scenarios import ladder
+from scenarios import blocks, ladder
 from scenarios.command import cli, completion
 from scenarios.command.options import SHELLS
 from scenarios.command.registry import NAMES, scenario
@@ -290,6 +290,10 @@ FEWER = {
     ],
     "lattices": [f"--grid=scheme={json.dumps(lattices([10, 100], [4, 16]))}"],
     "sparse_or_coded": [f"--grid=scheme={json.dumps(schemes(5))}"],
+    "blocks": [
+        f"--grid=scheme={json.dumps([blocks.ALL_OF_Q, *blocks.SCHEMES[2:10:4]])}",
+        "--grid=models.pair,workload.requests=[[{kind: synthetic, size: 64}, 1]]",
+    ],
     "leakage": [
         "--grid=scheme=cloud_only,coupled",
         f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'}",
@@ -340,7 +344,7 @@ def test_each_scenario_runs_to_its_answer_and_draws_what_it_promises(name, typed
     if "models.pair.prompts" in scenario(name).grid:
         pair = "--set=models.pair=sotu"
     options = [*small, *FEWER.get(name, []), "--set=workload.distinct=1", "--seeds=1", "--quiet"]
-    if name not in ("latency_at_70b", "who_drafts", "ladder"):  # whose grids move fields of their own pair
+    if name not in ("latency_at_70b", "who_drafts", "ladder", "blocks"):  # whose grids move fields of their own pair
         options.append(pair)
     if "workload.learning_requests" in scenario(name).base:
         options.append("--set=workload.learning_requests=0")

@@ -125,6 +125,18 @@ def test_every_scheme_that_drafts_at_the_edge_races_its_serving_modes_where_it_i
     assert races and min(races.values()) > 1, races
 
 
+@pytest.mark.parametrize("name", ["paper", "latency_vs_bandwidth"])
+def test_block_verification_enters_the_race_beside_rejection_where_what_is_sent_is_asked(name):
+    asked, acceptance = whole_plan(name), "scheme.acceptance"
+    entered = {
+        place.cell.scheme.kind: {setting[acceptance] for setting in place.sample(asked.tune.settings)}
+        for place in Choosing(asked.cells, asked.tune).places
+        if acceptance in place.fields
+    }
+    assert {*entered} >= {"dense", "k_sqs", "c_sqs"}
+    assert all(found == {"rejection", "block"} for found in entered.values()), entered
+
+
 def test_cloud_only_co_located_and_edge_only_are_there_or_excused_in_the_question(comparing):
     excused = registry.scenario(comparing).left_out
     assert set(lacking(whole_plan(comparing).cells)) == set(excused) <= set(BASELINES)
