@@ -194,7 +194,8 @@ class JournalReplay:
                 for device, number, round_, _, _, reads in passed.shares:
                     if request := self._served.get((device, number)):
                         request.passes(round_, reads)
-                    self._begin_job((device, number, round_), passed)
+                    submitted_s = self._submitted_s.pop((device, number, round_), self.clock.now)
+                    self.server.book((submitted_s, self.clock.now, max(self.clock.now, passed.ended_s)))
             case journal.PassMade():
                 for device, number, round_, *_ in what.shares:
                     if request := self._served.get((device, number)):
@@ -255,10 +256,6 @@ class JournalReplay:
         transfer.delivered_bits, transfer.delivered_attempts = self._record.sent(address, self.clock.now)
         if (request := self._served.get(address[1:3])) and address.kind in SIMULATED:
             request.received(address)
-
-    def _begin_job(self, job: JobKey, passed: journal.PassMade) -> None:
-        now_s = self.clock.now
-        self.server.book((self._submitted_s.pop(job, now_s), now_s, max(now_s, passed.ended_s)))
 
     def _end_jobs(self, ended_s: Mapping[_Key, float]) -> None:
         """Jobs that get no pass leave the cloud's queue at these times, or now."""
