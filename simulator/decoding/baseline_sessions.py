@@ -6,11 +6,14 @@ import numpy as np
 
 from channels.codec import wire
 from kinds.arrays import Floats
-from models.verification import inverse_cdf, reject_along
+from models.verification import inverse_cdf
+from simulator.decoding.cloud_session import along
 from simulator.decoding.divergences import diverge, diverge_unverified
 from simulator.decoding.nodes import CloudNode, EdgeNode, Tokens, Verified, outcome
 from simulator.decoding.setting import RequestParts
-from simulator.schemes.acceptance import Rejection
+from simulator.schemes.acceptance import Acceptance, Received
+from simulator.schemes.draw import RoundUniforms
+from simulator.schemes.hosted import Colocated
 
 
 class HostedSession:
@@ -23,6 +26,8 @@ class HostedSession:
         self._verifier = parts.verifier
         self._uniforms = parts.uniforms
         self._remember = parts.remember
+        scheme = parts.setting.scheme
+        self._acceptance = Acceptance.of(scheme.acceptance if isinstance(scheme, Colocated) else "rejection")
 
     def start(self, prompt: Tokens) -> CloudNode:
         """The cloud's side once the prompt has arrived: nothing cached."""
@@ -57,12 +62,12 @@ class HostedSession:
             distributions.append(self._drafter.distributions((*node.committed, *drafts), 1)[0])
             drafts.append(inverse_cdf(distributions[-1], self._uniforms.draft.uniform(node.round, n)))
         p = self._verifier.distributions((*node.committed, *drafts), len(drafts) + 1)
-        numbers = np.array([self._uniforms.verdict.uniform(node.round, n) for n in range(length + 1)])
-        line = np.array(drafts, dtype=np.int64)
-        result = reject_along(lambda prefix: p[len(prefix)], line, distributions, numbers)
+        received = Received(np.array(drafts, dtype=np.int64), distributions, p.shape[1])
+        uniforms = RoundUniforms(self._uniforms, node.round, len(node.committed))
+        result = self._acceptance.judge(along(p, tuple(drafts)), received, uniforms)
         committed = (*drafts[: result.accepted], result.token)
         rows = distributions[: result.accepted + 1]
-        divergences = diverge(p, rows, rows, np.zeros(len(rows)), Rejection(), result, committed, np.zeros(len(p)))
+        divergences = diverge(p, rows, rows, np.zeros(len(rows)), self._acceptance, result, committed, np.zeros(len(p)))
         return Verified(
             tuple(drafts), result.accepted, wire.encode_tokens(committed, self._format), committed, divergences
         )
