@@ -221,7 +221,7 @@ ONE_PACKET = {"scheme.partial": "at 1 Mbit/s a round is on the air for about 1 m
 SCENARIO = Scenario(
     name="phase_map",
     summary="By prompt, answer, distance, pair and target: is the cloud alone, speculation in it, or an edge fastest?",
-    minutes=18,
+    minutes=14,
     base={
         "workload.requests": 2, "edge.latency": PHONE, "uplink.rate.bps": 1e6, **PATIENT,
         "cloud.drafter_latency": H100_1_7B,
@@ -230,7 +230,7 @@ SCENARIO = Scenario(
         "scheme": [
             "cloud_only", "colocated", "coupled", "k_sqs", {"kind": "dense", "resolution": 20},
         ],
-        PAIR: [*PUBLISHED, [WARM, PHONE, TWO_GPUS_70B, 1.0]], PROMPTS: [[n, n] for n in (16, 64, 256)],
+        PAIR: [*PUBLISHED, [WARM, PHONE, TWO_GPUS_70B, 1.0]], PROMPTS: [[n, n] for n in (16, 256)],
         "workload.output_tokens": [32, 256], TRIP: DELAYS,
     },
     axis="uplink.delay.delay_s",
@@ -239,8 +239,7 @@ SCENARIO = Scenario(
     tune=Tune(ONE_PACKET, base=RACED, metric="latency_s", settings=6, looks=(1, 2, 4), steps=0),
     left_out={"edge_only": "its text is not the verifier's"},
     quick=Quick(
-        grid={PAIR: [PUBLISHED[0], *PUBLISHED[3:]], PROMPTS: [[16] * 2, [256] * 2],
-              "workload.output_tokens": [64], TRIP: DELAYS[1:4]},
+        grid={PAIR: [PUBLISHED[0], *PUBLISHED[3:]], "workload.output_tokens": [64], TRIP: DELAYS[1:4]},
         tune=Tune(ONE_PACKET, base=RACED, metric="latency_s", settings=3, looks=(1,), steps=0),
     ),
     figures=("phase_map",),
