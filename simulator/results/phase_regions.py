@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import pandas as pd
 
@@ -275,11 +275,14 @@ def _made(family: type[Choice], fields: str) -> Choice:
 
 
 def _fields(row: pd.Series[float], path: str) -> str:
-    fields = {
-        str(name).removeprefix(f"{path}."): value
-        for name, value in row.items()
-        if str(name).startswith(f"{path}.") and pd.isna(value) is not True
-    }
+    fields: dict[str, Any] = {}
+    for name, value in row.items():
+        if str(name).startswith(f"{path}.") and pd.isna(value) is not True:
+            *above, last = str(name).removeprefix(f"{path}.").split(".")
+            part = fields
+            for step in above:  # a part within the part, such as a roofline's model
+                part = part.setdefault(step, {})
+            part[last] = value
     return json.dumps(fields, default=float, sort_keys=True)
 
 

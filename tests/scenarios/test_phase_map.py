@@ -18,12 +18,15 @@ from scenarios.phase_map import (
     sign_agreement,
     winning_modes,
 )
+from simulator import Cell
+from simulator.cell.dotted_names import flatten
 from simulator.results.phase_regions import (
     MODE,
     WHO,
     border,
     foreseen,
     mapped,
+    place_of,
     predicted,
     predicted_border_s,
     send_ids,
@@ -131,6 +134,13 @@ def test_the_closed_forms_say_nothing_of_conversations_devices_that_share_paddin
     assert predictor_holds.report(rows, AXIS) == outside_checks.report(rows, AXIS) == ""
     *_, last, end = printed_borders(rows).text().splitlines()
     assert NAMES[0] in last and NAMES[1] in end and ";" not in last + end
+
+
+def test_a_latency_model_of_parts_is_read_from_its_columns(exact):
+    made = Cell().cloud.latency
+    columns = {name: value for name, value in flatten(Cell()).items() if name.startswith("cloud.latency.")}
+    row = exact.drop(columns="cloud.latency.per_pass_s").assign(**columns).iloc[0]
+    assert any(name.count(".") > 2 for name in columns) and place_of(row).target == made
 
 
 def test_a_pair_before_two_targets_is_one_for_each(exact):
