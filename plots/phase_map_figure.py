@@ -32,13 +32,13 @@ from simulator.results.units import quantity
 LOOKS: Final = {
     OPPONENT: ("#E3E3E3", "", "C", "cloud-only decoding"),
     regions.IDS[0]: ("#E08214", "///", "I", "edge sends ids"),
-    regions.FIRST: ("#80C8A0", "\\\\\\", "F", "cloud first, then the edge sends ids"),
     regions.DISTRIBUTIONS[0]: ("#2C5985", "...", "D", "edge sends distributions"),
 }
 """Colour, hatch, letter and words of a region."""
 NOTES: Final = (
     "Shown: the fastest where the cloud does not speculate by itself; framed: it beats co-located speculation too. "
-    "Line: border by the closed form, the edge to its left."
+    "Digit: rounds drafted ahead; *: the cloud starts. Line: border by the closed form at the best serving mode, the "
+    "edge to its left."
 )
 
 
@@ -95,6 +95,8 @@ def _beats_all(stand: regions.Stand) -> bool:
 
 def _cell(ax: Axes, stand: regions.Stand, x: tuple[float, float], y: tuple[float, float]) -> None:
     colour, hatch, letter, _ = _look(stand)
+    row = stand.rows[stand.fastest_apart].iloc[0]
+    letter += f"{regions.rounds_ahead(row) or ''}{'*' * regions.cloud_starts(row)}"
     corner, width, height = (x[0], y[0]), x[1] - x[0], y[1] - y[0]
     ax.add_patch(Rectangle(corner, width, height, facecolor=colour, edgecolor="white", hatch=hatch, linewidth=0.6))
     if stand.uncertain:

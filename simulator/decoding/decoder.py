@@ -17,11 +17,11 @@ from kinds.arrays import Floats
 from kinds.files import by_content
 from models.interface import Prompt
 from models.pair_cards import card_of, load
-from models.verification import inverse_cdf, reject_along
+from models.verification import inverse_cdf
 from simulator.cell.cell import Cell
 from simulator.cell.device_classes import Equipped
 from simulator.cell.workload import Ask
-from simulator.decoding.cloud_session import CloudSession
+from simulator.decoding.cloud_session import CloudSession, along
 from simulator.decoding.divergences import DivergenceMeter, Measurer, diverge, diverge_unverified
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
@@ -30,9 +30,10 @@ from simulator.decoding.nodes import CloudNode, EdgeNode, Root, Tokens, Tree, Ve
 from simulator.decoding.round_keys import origin
 from simulator.decoding.setting import DraftSetting, RequestParts, Setting
 from simulator.decoding.tree_sessions import TreeCloudSession, TreeEdgeSession
-from simulator.schemes.acceptance import Rejection
+from simulator.schemes.acceptance import Acceptance, Received
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.draw import RequestUniforms, RoundUniforms
+from simulator.schemes.hosted import Colocated
 from simulator.schemes.sparsifier import State
 
 REMEMBERED_TOKENS: Final = 4_096
@@ -208,6 +209,8 @@ class HostedSession:
         self._verifier = parts.verifier
         self._uniforms = parts.uniforms
         self._remember = parts.remember
+        scheme = parts.setting.scheme
+        self._acceptance = Acceptance.of(scheme.acceptance if isinstance(scheme, Colocated) else "rejection")
 
     def start(self, prompt: Tokens) -> CloudNode:
         """The cloud's side once the prompt has arrived: nothing cached."""
@@ -242,12 +245,12 @@ class HostedSession:
             distributions.append(self._drafter.distributions((*node.committed, *drafts), 1)[0])
             drafts.append(inverse_cdf(distributions[-1], self._uniforms.draft.uniform(node.round, n)))
         p = self._verifier.distributions((*node.committed, *drafts), len(drafts) + 1)
-        numbers = np.array([self._uniforms.verdict.uniform(node.round, n) for n in range(length + 1)])
-        line = np.array(drafts, dtype=np.int64)
-        result = reject_along(lambda prefix: p[len(prefix)], line, distributions, numbers)
+        received = Received(np.array(drafts, dtype=np.int64), distributions, p.shape[1])
+        uniforms = RoundUniforms(self._uniforms, node.round, len(node.committed))
+        result = self._acceptance.judge(along(p, tuple(drafts)), received, uniforms)
         committed = (*drafts[: result.accepted], result.token)
         rows = distributions[: result.accepted + 1]
-        divergences = diverge(p, rows, rows, np.zeros(len(rows)), Rejection(), result, committed, np.zeros(len(p)))
+        divergences = diverge(p, rows, rows, np.zeros(len(rows)), self._acceptance, result, committed, np.zeros(len(p)))
         return Verified(
             tuple(drafts), result.accepted, wire.encode_tokens(committed, self._format), committed, divergences
         )
