@@ -157,7 +157,7 @@ DOTS: Final = (
 )
 CELLS: Final = (
     "Cells: time of an answer over cloud-only decoding's, by the closed form, ids at the best draft length and serving "
-    "mode (W: waits, S: the cloud starts, 1, 2: drafts so many rounds ahead; starting and ahead together has none). "
+    "mode (W: waits, S: the cloud starts, 1, 2: drafts so many rounds ahead, S1, S2: both). "
 )
 BESIDE: Final = "Circles: simulated, the best edge scheme there. Black lines: the edge is faster to the right."
 
@@ -192,7 +192,7 @@ def draw_acceptance_map(summary: pd.DataFrame, axis: str | None, page: Page) -> 
 def _plane(ax: Axes, cells: Sequence[Sequence[plane.Predicted]], ran: pd.DataFrame, colours: Scale) -> None:
     upward = cells[::-1]
     over = np.array([[each.edge for each in line] for line in upward])
-    letters = {mode: mode.removeprefix("the cloud ").removeprefix("drafts ")[0].upper() for mode in plane.MODES}
+    letters = dict(zip(plane.MODES, ("W", "S", "1", "2", "S1", "S2"), strict=True))
     texts = [[f"{each.edge:.2f} {letters[each.mode]}" for each in line] for line in upward]
     colour_cells.cells(ax, over, Written(texts, size=0.68), colours)
     colour_cells.sides(ax, [quantity(trip_s, RTT) for trip_s in plane.TRIPS_S[::-1]], _columns())

@@ -76,8 +76,8 @@ def printed_beside(cells: pd.DataFrame) -> TextTable | None:
     ]  # fmt: skip
     heading = (
         f"Time of an answer against cloud-only decoding's, by the accepted drafts of {plane.DRAFTS} in a round: the "
-        "best edge scheme as simulated; by the closed form ids in their best serving mode (it has none for an answer "
-        "that the cloud starts and that is drafted ahead), and co-located speculation"
+        "best edge scheme as simulated; by the closed form ids in their best serving mode, and co-located "
+        "speculation"
     )
     columns = ["place", "speed", "accepted", "simulated", "closed form", "co-located"]
     return TextTable.of(heading, columns, body) if body else None

@@ -19,7 +19,6 @@ from simulator.results.phase_prediction import (
     Deployment,
     Rounds,
     Times,
-    ahead,
     at_the_edge,
     cloud_first,
     cloud_only,
@@ -48,10 +47,12 @@ SPEED: Final = "edge.latency.speed"
 MODES: Final[dict[str, Callable[[Deployment, Rounds, float], Times]]] = {
     "waits": at_the_edge,
     "the cloud starts": cloud_first,
-    "drafts 1 ahead": partial(ahead, depth=1),
-    "drafts 2 ahead": partial(ahead, depth=2),
+    "drafts 1 ahead": partial(at_the_edge, depth=1),
+    "drafts 2 ahead": partial(at_the_edge, depth=2),
+    "the cloud starts, drafts 1 ahead": partial(cloud_first, depth=1),
+    "the cloud starts, drafts 2 ahead": partial(cloud_first, depth=2),
 }
-"""The serving modes that have a closed form, and it."""
+"""The closed form of each serving mode."""
 
 
 class Predicted(NamedTuple):

@@ -12,7 +12,7 @@ import pytest
 from models.acceptance_mix import fit_accepted_length
 from models.published import Published
 from simulator.results import acceptance_plane as plane
-from simulator.results.phase_prediction import Rounds, ahead, at_the_edge, cloud_only
+from simulator.results.phase_prediction import Rounds, at_the_edge, cloud_only
 from simulator.results.phase_regions import RTT, place_of
 
 
@@ -34,7 +34,7 @@ def test_an_edge_is_at_its_best_length_and_mode_and_more_accepted_drafts_or_a_ne
     place = replace(place_of(row), up_delay_s=0.1, down_delay_s=0.1)
     along = fit_accepted_length(1 + plane.ACCEPTED[-1], plane.DRAFTS, 4.06, 64)
     rounds = [Rounds(tuple(along.survival(drafts))) for drafts in range(1, 9)]
-    best = min(ahead(place, each, 16.0, 2).latency_s for each in rounds)
+    best = min(at_the_edge(place, each, 16.0, 2).latency_s for each in rounds)
     assert found[-1][-1].mode == "drafts 2 ahead"
     assert found[-1][-1].edge == pytest.approx(best / cloud_only(place).latency_s)
     assert best < min(at_the_edge(place, each, 16.0).latency_s for each in rounds)
