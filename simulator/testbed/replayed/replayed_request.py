@@ -26,8 +26,8 @@ from simulator.testbed.endpoints.restoration import unpack_restored
 from simulator.testbed.journal import RoundComputed, TextRead, UplinkSeen
 from simulator.testbed.packet_header import REPLIES, SIMULATED, MessageAddress, PacketKind
 from simulator.testbed.replayed.replayed_link import ReplayedLink
-from simulator.timing.driver import DOWNLINK_STATES, UPLINK_STATES, ServedRequest
 from simulator.timing.messages import Message, unreported
+from simulator.timing.request_process import DOWNLINK_STATES, UPLINK_STATES, ServedRequest
 
 JobKey = tuple[int, int, int]
 """(device, request, round); round 0 is a prefill."""

@@ -21,7 +21,7 @@ from simulator.timing.cloud.kv_memory import KvMemory
 from simulator.timing.cloud.kv_reservations import KvReservations
 from simulator.timing.cloud.server_pass_times import PassTimes
 from simulator.timing.cloud.server_pool import Server, ServerPool
-from simulator.timing.event_loop import EventLoop, Last, later
+from simulator.timing.event_loop import Last, at_last, later
 
 
 class Cloud:
@@ -33,7 +33,7 @@ class Cloud:
 
     def __init__(
         self,
-        env: EventLoop,
+        env: simpy.Environment,
         config: CloudConfig,
         kv_tokens: int | None,
         pass_uniforms: Uniforms,
@@ -161,9 +161,9 @@ class Cloud:
             self._stale[pool] = None
         if not self._looks:
             self._looks = True
-            self.env.at_last(Last.SERVE, (), self._look)
+            at_last(self.env, Last.SERVE, (), self._look)
 
-    def _look(self) -> None:
+    def _look(self, _: simpy.Event) -> None:
         new, self._new = sorted(self._new, key=lambda job: (job.session, job.number)), {}
         for job in new:
             self._route(job)
@@ -187,9 +187,9 @@ class Cloud:
 
     def _window_over(self, pool: ServerPool, job: Job, _: simpy.Event) -> None:
         """The oldest job has waited long enough: with what comes at this instant too a pass begins."""
-        self.env.at_last(Last.CLOSE, (), partial(self._begin_small, pool, job))
+        at_last(self.env, Last.CLOSE, (), partial(self._begin_small, pool, job))
 
-    def _begin_small(self, pool: ServerPool, job: Job) -> None:
+    def _begin_small(self, pool: ServerPool, job: Job, _: simpy.Event) -> None:
         """A pass begins whatever its size, if its oldest job still waits."""
         if (server := pool.free()) and pool.oldest() is job and self._begin(pool, server):
             self._dispatch(pool)

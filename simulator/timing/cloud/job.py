@@ -31,7 +31,7 @@ class Job:
     request_tokens: int
     """The most that its session's request will ever have cached (`cell.cloud_config.request_tokens`)."""
     report: Callable[[JobState], None]
-    done: Callable[[], None]
+    done: Callable[[], object]
     cloud_drafts: int = 0
     """Drafts that the cloud's own drafter makes for it before the pass."""
     verified_drafts: int | None = None
