@@ -1,4 +1,4 @@
-"""The cloud in time: jobs are routed to pools, free servers run passes.
+"""The cloud in time: jobs are routed to pools, and the clock says when their servers begin and end passes.
 
 A free server never waits beside a job that it may take (I5), beyond the instant at which that comes: jobs of one
 instant may share a pass. A batching window is the one exception, and has its end.
@@ -15,12 +15,10 @@ from channels.uniforms import Uniforms
 from simulator.cell.cloud_config import CloudConfig
 from simulator.results.observer import Observer, ServerPass, Unserved
 from simulator.results.station import Station
-from simulator.timing.cloud.class_use import ClassUse
-from simulator.timing.cloud.job import Job, SessionKey
-from simulator.timing.cloud.kv_memory import KvMemory
-from simulator.timing.cloud.kv_reservations import KvReservations
-from simulator.timing.cloud.server_pass_times import PassTimes
-from simulator.timing.cloud.server_pool import Server, ServerPool
+from simulator.timing.cloud.job import Job, Server, SessionKey
+from simulator.timing.cloud.kv import KvMemory, KvReservations
+from simulator.timing.cloud.pass_times import ClassUse, PassTimes
+from simulator.timing.cloud.pools import ServerPool
 from simulator.timing.event_loop import Last, at_last, later
 
 
@@ -170,7 +168,7 @@ class Cloud:
         stale, self._stale, self._looks = self._stale, {}, False
         for pool in stale:
             self._dispatch(pool)
-            idle = pool.free() and pool.ready_s() <= self.env.now
+            idle = pool.free() and pool.queue.ready_s() <= self.env.now
             assert not idle or pool.may_wait, "I5: a server idles beside a job"
         for job in new:
             assert job.visit is not None
@@ -178,9 +176,9 @@ class Cloud:
                 job.report("queue")
 
     def _dispatch(self, pool: ServerPool) -> None:
-        while (pool.jobs or pool.prefills) and (server := pool.free()):
-            if pool.waits_for_batch and (wait_s := pool.ready_s() - self.env.now) > 0:
-                later(self.env, wait_s, partial(self._window_over, pool, pool.oldest()))
+        while pool.queue and (server := pool.free()):
+            if pool.queue.waits_for_batch and (wait_s := pool.queue.ready_s() - self.env.now) > 0:
+                later(self.env, wait_s, partial(self._window_over, pool, pool.queue.oldest()))
                 return
             if not self._begin(pool, server):
                 return
@@ -191,7 +189,7 @@ class Cloud:
 
     def _begin_small(self, pool: ServerPool, job: Job, _: simpy.Event) -> None:
         """A pass begins whatever its size, if its oldest job still waits."""
-        if (server := pool.free()) and pool.oldest() is job and self._begin(pool, server):
+        if (server := pool.free()) and pool.queue.oldest() is job and self._begin(pool, server):
             self._dispatch(pool)
 
     def _begin(self, pool: ServerPool, server: Server) -> bool:
@@ -230,7 +228,7 @@ class Cloud:
             if self._over:
                 self._free_if_over(pool, job.session)
         if cut:
-            pool.put_back(cut)
+            pool.queue.put_back(cut)
         for share in shares:
             if share.completes and not share.job.withdrawn:
                 share.job.done()
