@@ -221,7 +221,8 @@ def _step(plant: Plant) -> None:
     plant.arrivals.over.callbacks.append(StopSimulation.callback)
     try:
         while True:
-            plant.env.happen(progress.look_every)
+            for _ in range(progress.look_every):
+                plant.env.step()
             progress.look()
     except StopSimulation:
         pass

@@ -26,7 +26,7 @@ from simulator.testbed.endpoints.restoration import unpack_restored
 from simulator.testbed.journal import RoundComputed, TextRead, UplinkSeen
 from simulator.testbed.packet_header import REPLIES, SIMULATED, MessageAddress, PacketKind
 from simulator.testbed.replayed.run_record import RunRecord
-from simulator.timing.driver import DOWNLINK_STATES, UPLINK_STATES, ServedRequest
+from simulator.timing.request_process import DOWNLINK_STATES, UPLINK_STATES, ServedRequest
 
 JobKey = tuple[int, int, int]
 """(device, request, round); round 0 is a prefill."""
