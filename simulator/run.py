@@ -29,7 +29,7 @@ from simulator.results.recorder import Recorder, Tally, requests_schema
 from simulator.results.run_totals import PlantTotals, Run, Slo
 from simulator.results.threshold_settling import Settling
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.schemes.sparsifier import KeepConformal
+from simulator.schemes.sparsifiers.conformal import KeepConformal
 from simulator.timing.event_loop import later
 from simulator.timing.plant import Plant, build
 from simulator.timing.progress import Progress
@@ -221,7 +221,8 @@ def _step(plant: Plant) -> None:
     plant.arrivals.over.callbacks.append(StopSimulation.callback)
     try:
         while True:
-            plant.env.happen(progress.look_every)
+            for _ in range(progress.look_every):
+                plant.env.step()
             progress.look()
     except StopSimulation:
         pass

@@ -1,8 +1,8 @@
 """How a request is served: a pair of machines a protocol, at the edge and in the cloud, without I/O or a clock.
 
 `machine` is the seam: the events that a machine takes and the commands that it answers with. A protocol of yours is one
-file and one line in PROTOCOLS; a scheme names the one it needs. It then runs simulated (`timing.driver`), for real and
-from journals (`testbed`), and decoded beforehand (`predecode`).
+file and one line in PROTOCOLS; a scheme names the one it needs. It then runs simulated (`timing.request_process`), for
+real and from journals (`testbed`), and decoded beforehand (`predecode`).
 """
 
 from typing import Final, NamedTuple

@@ -2,7 +2,7 @@
 
 Where no time decides tokens, the machines of a request may be run back to back, without a clock. What they would have
 told a driver is then known: how many tokens each pass runs over, how many bits each message has, what each row of the
-tables holds beside times. Only links and queues are left to be simulated (`timing.decoded_request`), and requests for
+tables holds beside times. Only links and queues are left to be simulated (`timing.request_process`), and requests for
 the same answer share it.
 """
 

@@ -18,7 +18,7 @@ from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
 from simulator.timing.device import Device
-from simulator.timing.event_loop import EventLoop, Last, later
+from simulator.timing.event_loop import Last, at_last, later
 from simulator.timing.invariants import check_request
 
 Process = Generator[simpy.Event, object, None]
@@ -29,7 +29,7 @@ class RequestArrivals:
 
     def __init__(
         self,
-        env: EventLoop,
+        env: simpy.Environment,
         cell: Cell,
         decoder: Decoder,
         recorder: Recorder,
@@ -59,9 +59,9 @@ class RequestArrivals:
 
     def stop(self) -> None:
         """What has not ended by the end of this instant stays in flight."""
-        self._env.at_last(Last.STOP, (), self._stop)
+        at_last(self._env, Last.STOP, (), self._stop)
 
-    def _stop(self) -> None:
+    def _stop(self, _: simpy.Event) -> None:
         if not self.over.triggered:
             self.over.succeed()
 

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
 
+import simpy
+
 from simulator.cell.conversations import Conversations
 from simulator.cell.workload import Workload
 from simulator.decoding.nodes import Tokens
 from simulator.results.requests import Request
 from simulator.timing.cloud import Cloud
 from simulator.timing.cloud.job import SessionKey
-from simulator.timing.event_loop import EventLoop, later
+from simulator.timing.event_loop import later
 
 
 class Held(NamedTuple):
@@ -47,7 +49,7 @@ class _Kept:
 class Conversation:
     """That of one device."""
 
-    def __init__(self, env: EventLoop, cloud: Cloud, work: Workload) -> None:
+    def __init__(self, env: simpy.Environment, cloud: Cloud, work: Workload) -> None:
         self._env = env
         self._cloud = cloud
         assert isinstance(work, Conversations)

@@ -1,5 +1,6 @@
 """A device in time: it takes its requests in order, one at a time or a few side by side, on one processor. How one is
-served is a protocol's business; the device's are the queue, the processor, and the end of a request, whatever it is.
+served is its own process (`request_process`); the device's are the queue, the processor, and the end of a request,
+whatever it is.
 
 Where requests are served side by side, the processor is taken for a round, or a pass of a model alone, first come
 first served: while one request waits for its reply, another drafts. A request begins with what was kept of the one that
@@ -10,18 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import accumulate
 from typing import Protocol
 
 import simpy
+from simpy.events import ProcessGenerator
 
 from channels.uniforms import Uniforms
 from models.latency.latency import Latency, block_passes
 from simulator.protocols.machine import EdgeState
 from simulator.results.requests import Request
 from simulator.results.station import Station, Visit
-from simulator.timing.event_loop import later
 
 ROUNDING_S = 1e-9
 """By which work may begin before the one before it has ended."""
@@ -29,10 +30,6 @@ ROUNDING_S = 1e-9
 
 class Exchange(Protocol):
     """One request being served, both ends of it. At its last token it calls `Device.answered`."""
-
-    def start(self) -> None:
-        """Begins."""
-        ...
 
     def close(self) -> None:
         """The request has ended, answered or not: nothing of it is wanted any more, at neither end."""
@@ -43,8 +40,6 @@ class Exchange(Protocol):
 class _Place:
     """Where one request at a time is served."""
 
-    busy: bool = False
-    """Or about to be."""
     request: Request | None = None
     exchange: Exchange | None = None
 
@@ -52,14 +47,15 @@ class _Place:
 class Device:
     """One edge device, with `places` requests served side by side.
 
-    `open_exchange` begins the serving of a request; `on_end` is called for each request that has ended, however it did.
+    `serve` is the process of a request, which waits for the event of its turn first; `on_end` is called for each
+    request that has ended, however it did.
     """
 
     def __init__(
         self,
         number: int,
         env: simpy.Environment,
-        open_exchange: Callable[[Device, Request, EdgeState | None], Exchange],
+        serve: Callable[[Device, Request, simpy.Event], ProcessGenerator],
         on_end: Callable[[Device, Request], None],
         places: int = 1,
     ) -> None:
@@ -67,10 +63,12 @@ class Device:
         self.away = False
         self.station = Station(env, f"edge {number}")
         self._env = env
-        self._open_exchange = open_exchange
+        self._serve = serve
         self._on_end = on_end
-        self._queue: list[Request] = []
-        self._kept: EdgeState | None = None
+        self.kept: EdgeState | None = None
+        """What is kept of the request that was answered last."""
+        self._queue: list[tuple[Request, simpy.Event]] = []
+        """Those that wait, and the event of their turn."""
         self._working: Visit | None = None
         self._holder: Request | None = None
         """Who has the processor."""
@@ -81,19 +79,30 @@ class Device:
     def submit(self, request: Request) -> None:
         """A request comes; on a device that is away it is abandoned at once."""
         request.ledger.enter(1, "edge_queue_s")
-        self._queue.append(request)
         if self.away:
-            self.abort(request, "abandoned")
-        elif (free := next((place for place in self._places if not place.busy), None)) is not None:
-            free.busy = True
-            later(self._env, 0.0, partial(self._serve_next, free))
+            self._end(request, "abandoned")
+        else:
+            turn = self._env.event()
+            self._env.process(self._serve(self, request, turn))
+            self._queue.append((request, turn))
+            self._serve_next()
+
+    def serves(self, request: Request) -> bool:
+        """True if the request has its turn, and has not ended."""
+        return any(place.request is request for place in self._places)
+
+    def begin(self, request: Request, exchange: Exchange) -> None:
+        """A request whose turn it is is served by this exchange."""
+        next(place for place in self._places if place.request is request).exchange = exchange
 
     def abort(self, request: Request, outcome: str) -> None:
         """The request ends without an answer, if it has not ended yet."""
-        if request in self._queue:
-            self._queue.remove(request)
+        waiting = next((each for each in self._queue if each[0] is request), None)
+        if waiting is not None:
+            self._queue.remove(waiting)
+            waiting[1].succeed()  # its process ends too
             self._end(request, outcome)
-        elif any(place.request is request for place in self._places):
+        elif self.serves(request):
             if self._holder is request or len(self._places) == 1:
                 self.end_work()
             self._end_served(request, outcome)
@@ -101,7 +110,8 @@ class Device:
     def leave(self) -> None:
         """The device is away from now on: its requests are abandoned."""
         self.away = True
-        for request in (*self._queue, *(place.request for place in self._places if place.request)):
+        waiting = [request for request, _ in self._queue]
+        for request in (*waiting, *(place.request for place in self._places if place.request)):
             self.abort(request, "abandoned")
 
     def come_back(self) -> None:
@@ -142,24 +152,23 @@ class Device:
 
     def answered(self, request: Request, kept: EdgeState | None) -> None:
         """The request's last token is here; `kept` is what the device keeps of it, for the next one."""
-        self._kept = kept
+        self.kept = kept
         self._end_served(request, "answered")
 
-    def _serve_next(self, place: _Place, _: simpy.Event | None = None) -> None:
-        place.busy = bool(self._queue)
-        if place.busy:
-            place.request = self._queue.pop(0)
-            place.exchange = self._open_exchange(self, place.request, self._kept)
-            place.exchange.start()
+    def _serve_next(self) -> None:
+        for place in self._places:
+            if place.request is None and self._queue:
+                place.request, turn = self._queue.pop(0)
+                turn.succeed()
 
     def _end_served(self, request: Request, outcome: str) -> None:
         place = next(place for place in self._places if place.request is request)
         self.rest(request)
-        assert place.exchange is not None
-        place.exchange.close()
+        if place.exchange is not None:
+            place.exchange.close()
         place.request = place.exchange = None
         self._end(request, outcome)
-        self._serve_next(place)
+        self._serve_next()
 
     def _end(self, request: Request, outcome: str) -> None:
         request.end(outcome, self._env.now)

@@ -1,87 +1,80 @@
-"""The event loop, with the order of what falls at one instant, and calls that happen later without a process."""
+"""The order of what falls at one instant, and waits for an instant.
+
+SimPy sorts the events of one instant by their priority, then as they were scheduled. First happens all that concerns
+one device alone, and the ends of passes. Then, one by one, what waits for the end of the instant (`EndOfInstant`): by
+its kind, then by device and request; each leads to all that follows from it at this instant before the next one. So the
+order of what devices share does not depend on which events of theirs are simulated, and which are left out because
+their times are known (`timing.request_process`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from heapq import heappop, heappush
-from itertools import count
 from math import inf, nextafter
-from operator import attrgetter
+from typing import Any, Final
 
 import simpy
+from simpy.events import EventPriority, ProcessGenerator
 
-Call = Callable[[simpy.Event | None], None]
+_NUMBERS: Final = 3
+"""Device, request and round sort what is of one kind."""
+_BITS: Final = 64
+"""Each of them is a signed number of so many bits."""
 
 
 class Last(IntEnum):
-    """What is left to the end of an instant, in this order."""
+    """What waits for the end of an instant, in this order, behind SimPy's own priorities (0 and 1)."""
 
-    READ = 0
+    READ = 2
     """An edge reads what has come to it."""
-    PUT = 1
+    PUT = 3
     """A message joins a link that devices share."""
-    SERVE = 2
+    SERVE = 4
     """The cloud looks at what waits there."""
-    CLOSE = 3
+    CLOSE = 5
     """A batching window is over."""
-    STOP = 4
+    STOP = 6
     """The run is over."""
 
 
-class EventLoop(simpy.Environment):
-    """SimPy's environment, whose time is read more often than anything else: without a Python call.
+class EndOfInstant(simpy.Event):
+    """Happens at the end of this instant. `whose`: device, request and round, as far as these sort those of a kind."""
 
-    What falls at one instant happens in this order. First all that concerns one device alone, and the ends of passes,
-    as it was scheduled. Then, one by one, what was left to the end of the instant (`at_last`): by its kind, then by
-    device and request; each leads to all that follows from it at this instant before the next one. So the order of what
-    devices share does not depend on which events of theirs are simulated, and which are left out because their times
-    are known (`timing.decoded_request`).
-    """
+    def __init__(self, env: simpy.Environment, kind: Last, whose: tuple[int, ...] = ()) -> None:
+        super().__init__(env)
+        self._ok, self._value = True, None  # triggered from the start, as SimPy's Timeout
+        place = int(kind)
+        for number in (*whose, *(0,) * (_NUMBERS - len(whose))):
+            place = (place << _BITS) + (1 << (_BITS - 1)) + number
+        env.schedule(self, EventPriority(place))
 
-    now = property(attrgetter("_now"))
 
-    def __init__(self) -> None:
-        super().__init__()
-        for name in ("event", "timeout"):  # bound once, as SimPy does it for its own class alone
-            setattr(self, name, getattr(self, name))
-        self._last: list[tuple[Last, tuple[int, ...], int, Callable[[], object]]] = []
-        """The calls that are left to the end of this instant, as a heap."""
-        self._calls = count()
-
-    def peek(self) -> float:
-        """When the next thing happens."""
-        return self._now if self._last else super().peek()
-
-    def step(self) -> None:
-        """Has the next event happen."""
-        self.happen(1)
-
-    def happen(self, events: int) -> None:
-        """Has the next ones happen. Raises as SimPy's `step`."""
-        queue, last, step = self._queue, self._last, super().step
-        for _ in range(events):
-            if last and not (queue and queue[0][0] <= self._now):
-                heappop(last)[3]()
-            else:
-                step()
-
-    def at_last(self, kind: Last, whose: tuple[int, ...], call: Callable[[], object]) -> None:
-        """Calls at the end of this instant. `whose`: device and request, and what sorts among theirs."""
-        heappush(self._last, (kind, whose, next(self._calls), call))
-
-    def later_from(self, from_s: float, delay_s: float, call: Call) -> None:
-        """As `later`, from an instant on, now or ahead, at which an event that is left out would schedule it."""
-        here_s = self._now
-        self._now = from_s
-        self.timeout(delay_s).callbacks.append(call)
-        self._now = here_s
+def at_last(env: simpy.Environment, kind: Last, whose: tuple[int, ...], call: Callable[[simpy.Event], Any]) -> None:
+    """Calls `call` at the end of this instant (`EndOfInstant`)."""
+    event = EndOfInstant(env, kind, whose)
+    event.callbacks.append(call)
 
 
 def later(env: simpy.Environment, delay_s: float, call: Callable[[simpy.Event], None]) -> None:
     """Calls `call` after that many simulated seconds, with the event that brought it there."""
     timeout = env.timeout(delay_s)
     timeout.callbacks.append(call)
+
+
+def until(env: simpy.Environment, time_s: float) -> simpy.Event:
+    """Returns an event that happens at that very float, which is not past; never, if that is inf."""
+    now_s = env.now
+    delay_s = delay_until(now_s, time_s)
+    if now_s + delay_s == time_s < inf:
+        return env.timeout(delay_s)
+    return env.event() if time_s == inf else env.process(_in_two_steps(env, time_s))
+
+
+def _in_two_steps(env: simpy.Environment, time_s: float) -> ProcessGenerator:
+    """Waits for a time that no delay reaches from here: from halfway on, the difference of two floats is exact."""
+    yield env.timeout(0.75 * (time_s - env.now))
+    yield env.timeout(time_s - env.now)
 
 
 def delay_until(now_s: float, time_s: float) -> float:

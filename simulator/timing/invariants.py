@@ -4,7 +4,7 @@ I1   Packets sent = delivered + lost + dropped + in flight; requests arrived = a
      flight. Here: `check_link`; a request that ends twice, in `Request.end`.
 I2   The clock never runs back. In `Station`, `StepCurve`.
 I3   Of a round: started <= sent <= received <= verified <= answered. In `Recorder`; none is verified that
-     was drafted on drafts that were not accepted, in `Driver`.
+     was drafted on drafts that were not accepted, in `DrivenRequest`.
 I4   Little's law at every station, in its exact form: area = sum of sojourns. Here: `check_station`.
 I5   No station idles beside an admissible job; a batching window idles for its window at most. In `Cloud`, `sharing`.
 I6   Same cell, same machine: byte-identical tables, whatever the workers, the cluster, a resume, the cells beside it in
@@ -12,7 +12,7 @@ I6   Same cell, same machine: byte-identical tables, whatever the workers, the c
 I7   Bits charged to a link are 8 * len(bytes really encoded), plus headers, both ways. In `Message`, by tests.
 I8   decode(encode(x)) == x, and encode(decode(b)) == b. In `DivergenceMeter`: what was received is what was sent.
 I9   A round commits accepted + 1 tokens (accepted only, where all are and a successor is promised, in `Lookahead`); a
-     tail cut at the output limit is counted. In `Recorder`; that both ends agree, in `Driver`.
+     tail cut at the output limit is counted. In `Recorder`; that both ends agree, in `DrivenRequest`.
 I10  Caches hold a prefix of the committed sequence, at most two tokens short, the edge's also of what the cloud decoded
      by itself since its last pass, and of a tree ahead of whose result a round was drafted the branch that is accepted
      if it is not the first; and nothing else. By tests.

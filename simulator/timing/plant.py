@@ -9,34 +9,32 @@ from functools import partial
 from math import nan
 from typing import Final
 
+import simpy
+
 from channels.link.link_config import LinkConfig, answer_s
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
+from simulator.cell.device_classes import Equipped
 from simulator.cell.power_figures import connections_of, power_figures
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
-from simulator.protocols import protocol_of
-from simulator.protocols.accounts import Terms
-from simulator.protocols.decoded_answer import decoded_answer
-from simulator.protocols.machine import DOWNLINK, UPLINK, EdgeState, Need
+from simulator.protocols.decoded_answer import is_decodable
+from simulator.protocols.machine import DOWNLINK, UPLINK
 from simulator.results.energy import Connections
 from simulator.results.observer import Observer, receives, together
 from simulator.results.recorder import Recorder
-from simulator.results.requests import Request
 from simulator.results.run_totals import LinkTotals, PlantTotals, PowerAndPrice, SharedWith
 from simulator.results.station import Station
 from simulator.timing.arrivals import RequestArrivals
 from simulator.timing.cloud import Cloud
-from simulator.timing.conversation import NOTHING, Conversation
-from simulator.timing.decoded_request import DecodedRequest, can_be_decoded, finds_room
-from simulator.timing.device import Device, EdgePasses, Exchange
-from simulator.timing.driver import Driver, Network
-from simulator.timing.event_loop import EventLoop
+from simulator.timing.conversation import Conversation
+from simulator.timing.device import Device, EdgePasses
 from simulator.timing.half_duplex import keep_half_duplex
 from simulator.timing.invariants import check_link, check_station
 from simulator.timing.link import Link
 from simulator.timing.planned_link import PlannedLink, plannable
 from simulator.timing.receive_windows import ReceiveWindows
+from simulator.timing.request_process import Network, Serving, serve
 
 IN_ORDER: Final = (
     Observer.on_round, Observer.on_drafts, Observer.on_packet, Observer.on_pass, Observer.on_unserved,
@@ -49,7 +47,7 @@ IN_ORDER: Final = (
 class Plant:
     """The cloud, every link, every device, and their arrivals."""
 
-    env: EventLoop
+    env: simpy.Environment
     cloud: Cloud
     uplinks: Sequence[Link]
     downlinks: Sequence[Link]
@@ -147,7 +145,7 @@ class Plant:
 
 def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | None = None) -> Plant:
     """The plant of a cell, at time 0."""
-    env = EventLoop()
+    env = simpy.Environment()
     spells = Uniforms.of(cell.seed, "spells")
     pass_times, names = Uniforms.of(cell.seed, "cloud passes"), cell.class_names
     cloud = Cloud(env, cell.cloud, cell.kv_tokens, pass_times, spells, observer, names)
@@ -157,34 +155,19 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     connections = connections_of(cell)
     watching = together(windows, connections if connections.radios else None, observer)
     uplinks, downlinks = (_Links(env, cell, way, watching) for way in ("uplink", "downlink"))
-    heard = watching is not None and any(receives(watching, call) for call in IN_ORDER)
+    by_class = [(uplinks.of_class(place), downlinks.of_class(place)) for place in range(len(cell.classes))]
     devices: list[Device] = []
     ways: list[tuple[Link, Link]] = []
-    by_class = [(uplinks.of_class(place), downlinks.of_class(place)) for place in range(len(cell.classes))]
-    decodable = [can_be_decoded(each, *both, each.workload) for each, both in zip(cell.classes, by_class, strict=True)]
-    for place, (each, (uplink, downlink)) in enumerate(zip(cell.classes, by_class, strict=True)):
+    for each, both, serving in zip(cell.classes, by_class, servings(cell, by_class, watching), strict=True):
         passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"), spells, each.drafts_per_pass)
-        links = {UPLINK: uplink, DOWNLINK: downlink}
-        reads_at_work = bool(protocol_of(each.scheme).edge.needs(each.scheme) & {Need.LOOKAHEAD, Need.PARTS})
-        own_uplink = uplink.config.sharing.transmitter_per_device
-        shared = [link for link in (uplink, downlink) if not link.config.sharing.transmitter_per_device]
-        beside = [other for other, both in enumerate(by_class) if other == place or {*both} & {*shared}]
         talks = {device: Conversation(env, cloud, each.workload) for device in each.devices if each.workload.talks}
-        network = Network(
-            env, links, cloud, each.edge, passes, each.workload, reads_at_work, own_uplink,
-            all(decodable[other] for other in beside),
-            each.scheme.drafts, windows,
-            priority=each.priority,
-            conversations=talks,
-        )  # fmt: skip
+        links = dict(zip((UPLINK, DOWNLINK), both, strict=True))
+        network = Network(env, links, cloud, each, passes, serving, windows, talks)
         if windows is not None and each.downlink.listens.windows_s:
-            windows.add(range(len(devices), len(devices) + each.count), uplink, downlink)
-        ways += [(uplink, downlink)] * each.count
-        opener = partial(_open_exchange, network, decoder, heard)
-        devices += [
-            Device(number, env, opener, arrivals.ended, each.edge.concurrency)
-            for number in range(len(devices), len(devices) + each.count)
-        ]
+            windows.add(each.devices, *both)
+        ways += [both] * each.count
+        life = partial(serve, network, decoder)
+        devices += [Device(number, env, life, arrivals.ended, each.edge.concurrency) for number in each.devices]
     for link in uplinks.built:
         link.reverse = lambda device: ways[device][1]
     for link in downlinks.built:
@@ -197,28 +180,38 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     return Plant(env, cloud, *stations, arrivals, sharers, ways, connections, figures)
 
 
-def _open_exchange(
-    network: Network, decoder: Decoder, heard: bool, device: Device, request: Request, kept: EdgeState | None
-) -> Exchange:
-    """Prepares to serve a request, by the protocol that its scheme names. `heard`: somebody hears each step, so that
-    each is an event."""
-    state, policy, _ = (None, None, 0) if kept is None else kept
-    conversation = network.conversations.get(device.number)
-    held = NOTHING if conversation is None else conversation.take(request)
-    request.held = held[:2]
-    decoding = decoder.decoding(device.number, request.number, request.prompt, state, request.output_tokens)
-    terms = Terms(decoding, request.output_tokens, request.end_tokens, policy, *request.held)
-    if network.decodable and not heard:
-        answer = decoded_answer(terms, network.edge_passes.drafts_per_pass)
-        if finds_room(answer, network, device.number):
-            return DecodedRequest(network, device, request, answer)
-    return Driver(network, device, request, terms, held.session)
+def servings(cell: Cell, links: Sequence[tuple[Link, Link]], watching: Observer | None) -> list[Serving]:
+    """How the requests of each class are served, and why. `links`: the uplink and the downlink of each class."""
+    own = [_serving(each, *both) for each, both in zip(cell.classes, links, strict=True)]
+    watched = watching is not None and any(receives(watching, call) for call in IN_ORDER)
+    found = list[Serving]()
+    for both, serving in zip(links, own, strict=True):
+        shared = {link for link in both if not link.config.sharing.transmitter_per_device}
+        beside = [other for other, theirs in zip(own, links, strict=True) if shared & {*theirs}]
+        if serving is not Serving.WALKED:
+            found.append(serving)
+        elif any(other is not Serving.WALKED for other in beside):
+            found.append(Serving.BESIDE)
+        else:
+            found.append(Serving.WATCHED if watched else Serving.WALKED)
+    return found
+
+
+def _serving(each: Equipped, uplink: Link, downlink: Link) -> Serving:
+    """How the requests of a class are served, if those of the others are served alike and nobody looks on."""
+    if not is_decodable(each.scheme):
+        return Serving.TIME_DECIDES
+    if each.edge.concurrency > 1 or not each.workload.all_are_awaited or each.workload.talks:
+        return Serving.GIVEN_UP
+    if not (isinstance(uplink, PlannedLink) and isinstance(downlink, PlannedLink)):
+        return Serving.LINKS
+    return Serving.LISTENS if each.downlink.has_power else Serving.WALKED
 
 
 class _Links:
     """The links of one way: the cell's, shared by all classes of devices that have none of their own."""
 
-    def __init__(self, env: EventLoop, cell: Cell, way: str, observer: Observer | None) -> None:
+    def __init__(self, env: simpy.Environment, cell: Cell, way: str, observer: Observer | None) -> None:
         self._env = env
         self._cell = cell
         self._way = way

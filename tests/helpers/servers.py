@@ -15,7 +15,6 @@ from models.latency.latency import Latency, Work
 from simulator.cell.cloud_config import CloudConfig
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState, SessionKey
-from simulator.timing.event_loop import EventLoop
 
 TICKS = {"kind": "affine", "base_s": 0.0, "per_token_s": 1.0}
 """A pass lasts as many seconds as it has new tokens: a job says by its tokens how long it takes."""
@@ -47,8 +46,8 @@ class Visit:
 class Bench:
     """A cloud of its own clock. `visits` holds every job in order of submission."""
 
-    def __init__(self, seed: int = 0, *, env: EventLoop | None = None, **fields: object) -> None:
-        self.env = EventLoop() if env is None else env
+    def __init__(self, seed: int = 0, *, env: simpy.Environment | None = None, **fields: object) -> None:
+        self.env = simpy.Environment() if env is None else env
         config = CloudConfig.model_validate({"latency": TICKS, **fields})
         rng = (Uniforms.of(seed, purpose) for purpose in ("passes", "spells"))
         self.cloud = Cloud(self.env, config, config.server_tokens(drafts_here=False), *rng)

@@ -43,12 +43,12 @@ from simulator.testbed.journal import (
     UplinkSeen,
 )
 from simulator.testbed.packet_header import MessageAddress, PacketKind
-from simulator.timing import plant
+from simulator.timing import plant, request_process
 from simulator.timing.device import Device
-from simulator.timing.driver import HANDLERS, Driver
 from simulator.timing.link import Link
 from simulator.timing.messages import Fragment, Message
 from simulator.timing.plant import Plant
+from simulator.timing.request_process import HANDLERS, DrivenRequest
 
 
 class Twin(Observer):
@@ -121,12 +121,10 @@ class Twin(Observer):
     def came(self, device: Device, request: Request) -> None:
         self._edge(request, RequestArrived(request.device, request.number, self.now_s))
 
-    def served(
-        self, network: object, decoder: object, heard: bool, device: Device, request: Request, kept: object
-    ) -> None:
+    def served(self, network: object, decoder: object, device: Device, request: Request) -> None:
         self._edge(request, RequestServed(request.device, request.number, self.now_s))
 
-    def taken_by_edge(self, driver: Driver, event: object) -> None:
+    def taken_by_edge(self, driver: DrivenRequest, event: object) -> None:
         if driver._edge is None:
             return
         if isinstance(event, MessageArrived):
@@ -136,34 +134,34 @@ class Twin(Observer):
             seen = event.put_s, event.payload_bits, event.link
             self._edge(driver._request, UplinkSeen(*driver._key, *seen, event.now_s))
 
-    def reads(self, driver: Driver, command: DraftPass) -> None:
+    def reads(self, driver: DrivenRequest, command: DraftPass) -> None:
         self._began_s[driver._key] = self.now_s
 
-    def ends_work(self, driver: Driver) -> None:
+    def ends_work(self, driver: DrivenRequest) -> None:
         assert driver._work is not None
         times_s = self._began_s.pop(driver._key), self.now_s
         self._edge(driver._request, TextRead(*driver._key, driver._work[0].number, *times_s))
 
-    def taken_by_cloud(self, driver: Driver, message: Message) -> None:
+    def taken_by_cloud(self, driver: DrivenRequest, message: Message) -> None:
         self.lines["cloud_0"].append(MessageTaken(self._of(message), self.now_s))
 
-    def drafts(self, driver: Driver, command: DraftAll) -> None:
+    def drafts(self, driver: DrivenRequest, command: DraftAll) -> None:
         self._began_s[driver._key] = self.now_s
 
-    def drafted(self, driver: Driver) -> None:
+    def drafted(self, driver: DrivenRequest) -> None:
         self._computed(driver, driver._drafted.round, cut=False)
 
-    def flush(self, driver: Driver, command: FlushRounds) -> None:
+    def flush(self, driver: DrivenRequest, command: FlushRounds) -> None:
         if command.cut is not None:
             self._computed(driver, command.cut, cut=True)
 
     def end(self, request: Request, outcome: str, now_s: float) -> None:
         self._edge(request, RequestEnded(request.device, request.number, tuple(request.tokens), now_s))
 
-    def submit(self, driver: Driver, command: SubmitJob) -> None:
+    def submit(self, driver: DrivenRequest, command: SubmitJob) -> None:
         self._rounds[driver._key] = command.round
 
-    def _computed(self, driver: Driver, number: int, cut: bool) -> None:
+    def _computed(self, driver: DrivenRequest, number: int, cut: bool) -> None:
         """What the processor did until now of the round that was drafted."""
         request, began_s, now_s = driver._request, self._began_s.pop(driver._key), self.now_s
         ends_s = [each for each in request.open[number].pass_ends_s if each <= now_s]
@@ -197,13 +195,13 @@ def simulated(cell: Cell, folder: Path) -> tuple[CellResult, Twin]:
             (Link, "withdraw", twin.withdraw),
             (Link, "_acknowledge", twin.acknowledge),
             (Device, "submit", twin.came),
-            (plant, "_open_exchange", twin.served),
+            (request_process, "opened", twin.served),
             (Request, "end", twin.end),
-            (Driver, "_tell_edge", twin.taken_by_edge),
-            (Driver, "_cloud_receives", twin.taken_by_cloud),
-            (Driver, "_draft_now", twin.drafts),
-            (Driver, "_round_drafted", twin.drafted),
-            (Driver, "_end_work", twin.ends_work),
+            (DrivenRequest, "_tell_edge", twin.taken_by_edge),
+            (DrivenRequest, "_cloud_receives", twin.taken_by_cloud),
+            (DrivenRequest, "_draft_now", twin.drafts),
+            (DrivenRequest, "_round_drafted", twin.drafted),
+            (DrivenRequest, "_end_work", twin.ends_work),
         ):
             patch.setattr(owner, name, _after(note, getattr(owner, name)))
         for command, note in ((SubmitJob, twin.submit), (FlushRounds, twin.flush), (DraftPass, twin.reads)):

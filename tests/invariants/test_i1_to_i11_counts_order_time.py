@@ -26,9 +26,9 @@ from simulator.results.requests import Request
 from simulator.results.station import Station
 from simulator.schemes.reply import TokenReply
 from simulator.timing.cloud import Cloud
-from simulator.timing.driver import HANDLERS
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
+from simulator.timing.request_process import HANDLERS
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

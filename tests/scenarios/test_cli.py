@@ -256,7 +256,6 @@ GIVEN = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8")
 """No trials, every setting is given: `finished` has them, and the searches of test_searching."""
 RUNGS = "settings: [{sparsifier: {kind: top_k, k: 32}}, {sparsifier: {kind: top_k, k: 8}}]"
 NEAR, SMALLER = place(0.0, 0.005), {"prompt_tokens": 4, "size": 256}
-TWO_STEPS = [{**scheme, "label": label} for label, scheme in list(ladder.STEPS.items())[:2]]
 FEWER = {
     "latency_at_70b": [
         "--set=models.pair.size=256",
@@ -269,10 +268,9 @@ FEWER = {
     "scaling": [TWO_KINDS, *GIVEN],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
     "ladder": [
-        f"--grid=scheme={json.dumps(TWO_STEPS)}",
+        f"--grid=scheme={json.dumps(ladder.SCHEMES[:2])}",
         f"--grid={ladder.WHERE}={json.dumps([[each[0] | SMALLER, *each[1:]] for each in ladder.PLACES[:2]])}",
-        "--set=scheme.resolution=100",
-        "--set=scheme.k=8",
+        UNTUNED,
     ],
     "who_drafts": [
         "--grid=scheme=cloud_only,coupled",

@@ -1,7 +1,7 @@
 """The cloud's server in real time: the project's own pool says which jobs share a pass, a worker thread makes it.
 
-As in `timing.cloud.cloud`, a free server never waits beside a job that it may take, but for a batching window. All jobs
-of a pass run side by side, so that their networks' passes meet (`models.shared_passes`).
+As in `timing.cloud.routing`, a free server never waits beside a job that it may take, but for a batching window. All
+jobs of a pass run side by side, so that their networks' passes meet (`models.shared_passes`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from models.shared_passes import together
 from simulator.cell.cloud_config import Batching, ByArrival
 from simulator.results.station import Customer
 from simulator.testbed.journal import Journal, PassMade, PassShare
-from simulator.timing.cloud.job import Job, SessionKey, Share
-from simulator.timing.cloud.kv_memory import KvMemory
-from simulator.timing.cloud.kv_reservations import KvReservations
-from simulator.timing.cloud.server_pool import Server, ServerPool
+from simulator.timing.cloud.job import Job, Server, SessionKey, Share
+from simulator.timing.cloud.kv import KvMemory, KvReservations
+from simulator.timing.cloud.pools import ServerPool
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -82,16 +81,16 @@ class RealPasses:
 
     def _dispatch(self) -> None:
         pool = self._pool
-        if not pool.waiting or pool.free() is None:
+        if not pool.queue or pool.free() is None:
             return
-        if pool.waits_for_batch and (wait_s := pool.ready_s() - time.monotonic()) > 0:
-            asyncio.get_running_loop().call_later(wait_s, self._window_over, pool.oldest())
+        if pool.queue.waits_for_batch and (wait_s := pool.queue.ready_s() - time.monotonic()) > 0:
+            asyncio.get_running_loop().call_later(wait_s, self._window_over, pool.queue.oldest())
         else:
             self._begin()
 
     def _window_over(self, job: Job) -> None:
         """The oldest job has waited long enough, if it still waits: a pass begins whatever its size."""
-        if self._pool.waiting and self._pool.oldest() is job and self._pool.free() is not None:
+        if self._pool.queue and self._pool.queue.oldest() is job and self._pool.free() is not None:
             self._begin()
 
     def _begin(self) -> None:

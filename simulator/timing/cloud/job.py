@@ -1,4 +1,4 @@
-"""What a server does for a session: bring its cache up to a text, in a pass it may share."""
+"""What a server does for a session: bring its cache up to a text, in a pass that it may share with others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Job:
     request_tokens: int
     """The most that its session's request will ever have cached (`cell.cloud_config.request_tokens`)."""
     report: Callable[[JobState], None]
-    done: Callable[[], None]
+    done: Callable[[], object]
     cloud_drafts: int = 0
     """Drafts that the cloud's own drafter makes for it before the pass."""
     verified_drafts: int | None = None
@@ -86,3 +86,18 @@ class Share:
         text_tokens = self.job.text_tokens - drafts
         cached_tokens = min(self.cached_tokens, text_tokens - 1)
         return [(text_tokens - cached_tokens, cached_tokens), *((1, text_tokens + n) for n in range(drafts - 1))]
+
+
+class Server:
+    """One GPU: the pass it runs, if any.
+
+    A pass ends in two steps. First its `shares` are taken back and their owners called, who may submit the next job at
+    once; the server is still `busy` then. Only after that is it released, and what they submitted may share its next
+    pass.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.busy = False
+        self.shares: list[Share] = []
+        self.since_s = 0.0

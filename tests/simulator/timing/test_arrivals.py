@@ -17,8 +17,7 @@ from plants import ran
 from simulator import Cell, ConfigError, simulate, sweep
 from simulator.decoding.memory import Memory
 from simulator.run import COLLECTOR
-from simulator.timing.decoded_request import DecodedRequest
-from simulator.timing.driver import Driver
+from simulator.timing.request_process import DecodedRequest, DrivenRequest
 
 FREE = link(inf, delay_s=0.0)
 SECOND = {"kind": "constant", "per_pass_s": 1}
@@ -244,7 +243,7 @@ def test_a_run_leaves_nothing_to_the_garbage_collector(scheme: object, links: di
         gc.disable()
         try:
             run = ran(cell(scheme, **links))
-            left = [each for each in gc.get_objects() if type(each) in (Driver, DecodedRequest)]
+            left = [each for each in gc.get_objects() if type(each) in (DrivenRequest, DecodedRequest)]
         finally:
             gc.enable()
     assert run.requests and not left, "a request that has ended holds itself"

@@ -281,9 +281,9 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_b
             assert pool.kv.held_tokens <= most_tokens
             if admission == "whole_request" and room_tokens is not None:
                 assert pool.kv.held_tokens <= pool.reservations.taken_tokens <= most_tokens
-            idle = pool.free() and pool.waiting and pool.ready_s() < made.env.now
+            idle = pool.free() and pool.queue and pool.queue.ready_s() < made.env.now
             if idle and not held:  # nobody that waits is in, and the first of them has no room
-                first = min((*pool.jobs, *pool.prefills), key=pool._turn)
+                first = min((*pool.queue.jobs, *pool.queue.prefills), key=pool.queue._turn)
                 idle = pool.kv.is_in(first.session) or pool.kv.fits([(first.session, first.text_tokens)])
             assert not idle, "I5"
     assert made.cloud.station.area == pytest.approx(made.cloud.station.sojourn_s, rel=1e-9), "I4"

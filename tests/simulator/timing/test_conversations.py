@@ -26,7 +26,7 @@ from simulator.protocols.accounts import Terms
 from simulator.protocols.decoded_answer import decode_at_once
 from simulator.protocols.machine import CloseRound, Command
 from simulator.results.metrics import METRICS
-from simulator.timing.cloud.kv_memory import KvMemory
+from simulator.timing.cloud.kv import KvMemory
 
 TALK: Final[dict[str, Any]] = {
     "kind": "conversations", "conversations": 1, "turns": 3, "prompt_tokens": 7, "text_tokens": 4, "output_tokens": 9,

@@ -16,6 +16,7 @@ from models.latency.latency import ConstantLatency, Work
 from simulator import Cell, simulate
 from simulator.results import BREAKDOWN
 from simulator.timing import plant
+from simulator.timing.request_process import Serving
 
 Clocks = tuple[dict[str, str], dict[str, str]]
 SPREAD = (0.5, 0.8, 1.0, 1.3, 2.4)
@@ -62,11 +63,11 @@ def test_they_are_the_same_whether_or_not_answers_are_decoded_first(
 ) -> None:
     planned = link(2e4, sharing=sharing, arq="selective_repeat")
     made = drawn(clocks, "k_sqs", uplink=planned, downlink=planned)
-    decides, answered = plant.can_be_decoded, list[bool]()
-    monkeypatch.setattr(plant, "can_be_decoded", lambda *asked: answered.append(decides(*asked)) or answered[-1])
+    decides, answered = plant._serving, list[Serving]()
+    monkeypatch.setattr(plant, "_serving", lambda *asked: answered.append(decides(*asked)) or answered[-1])
     decoded = simulate(made)
-    monkeypatch.setattr(plant, "can_be_decoded", lambda *_: False)
-    assert answered == [True]
+    monkeypatch.setattr(plant, "_serving", lambda *_: Serving.LINKS)
+    assert answered == [Serving.WALKED]
     pd.testing.assert_frame_equal(simulate(made).rounds, decoded.rounds)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import simpy
 from cells import PAIR, cell, link
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,11 +22,10 @@ from simulator.cell.imported_files import load_imports
 from simulator.decoding.memory import Memory
 from simulator.results.ledger import Course, Ledger
 from simulator.timing import plant, progress
-from simulator.timing.driver import UPLINK_STATES
-from simulator.timing.event_loop import EventLoop
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 from simulator.timing.planned_link import PlannedLink, plannable
+from simulator.timing.request_process import UPLINK_STATES
 
 load_imports([Path(__file__).parents[3] / "examples" / "markov_rate.py"])
 
@@ -80,7 +80,7 @@ class Carriage:
     """One link that serves a schedule of messages, probed now and then."""
 
     def __init__(self, kind: type[Link | SlowLink], config: LinkConfig, schedule: list[Put]) -> None:
-        self.env = EventLoop()
+        self.env = simpy.Environment()
         self.seen = Seen()
         self.link = kind(self.env, config, Uniforms.of(3, "test"), "uplink", lambda device: 0.05 * (device + 1))
         for number, put in enumerate(schedule, 1):
@@ -239,7 +239,7 @@ def test_an_observer_hears_the_same_packets_of_both() -> None:
 def test_a_packet_that_moves_up_into_the_same_opportunity_is_heard_once() -> None:
     config = LinkConfig.model_validate({"rate": "mahimahi", "header_bits": 40})
     ears = AirWatch()
-    env = EventLoop()
+    env = simpy.Environment()
     carrier = PlannedLink(env, config, Uniforms.of(3, "test"), "uplink", lambda device: 0.1, ears)
     first, unwanted, last = (Message((device, 0, 1), payload(80), lambda message: None) for device in range(3))
     for message in (first, unwanted, last):

@@ -1,4 +1,4 @@
-"""The cloud in time: jobs are routed to pools, free servers run passes.
+"""The cloud in time: jobs are routed to pools, and the clock says when their servers begin and end passes.
 
 A free server never waits beside a job that it may take (I5), beyond the instant at which that comes: jobs of one
 instant may share a pass. A batching window is the one exception, and has its end.
@@ -15,13 +15,11 @@ from channels.uniforms import Uniforms
 from simulator.cell.cloud_config import CloudConfig
 from simulator.results.observer import Observer, ServerPass, Unserved
 from simulator.results.station import Station
-from simulator.timing.cloud.class_use import ClassUse
-from simulator.timing.cloud.job import Job, SessionKey
-from simulator.timing.cloud.kv_memory import KvMemory
-from simulator.timing.cloud.kv_reservations import KvReservations
-from simulator.timing.cloud.server_pass_times import PassTimes
-from simulator.timing.cloud.server_pool import Server, ServerPool
-from simulator.timing.event_loop import EventLoop, Last, later
+from simulator.timing.cloud.job import Job, Server, SessionKey
+from simulator.timing.cloud.kv import KvMemory, KvReservations
+from simulator.timing.cloud.pass_times import ClassUse, PassTimes
+from simulator.timing.cloud.pools import ServerPool
+from simulator.timing.event_loop import Last, at_last, later
 
 
 class Cloud:
@@ -33,7 +31,7 @@ class Cloud:
 
     def __init__(
         self,
-        env: EventLoop,
+        env: simpy.Environment,
         config: CloudConfig,
         kv_tokens: int | None,
         pass_uniforms: Uniforms,
@@ -161,16 +159,16 @@ class Cloud:
             self._stale[pool] = None
         if not self._looks:
             self._looks = True
-            self.env.at_last(Last.SERVE, (), self._look)
+            at_last(self.env, Last.SERVE, (), self._look)
 
-    def _look(self) -> None:
+    def _look(self, _: simpy.Event) -> None:
         new, self._new = sorted(self._new, key=lambda job: (job.session, job.number)), {}
         for job in new:
             self._route(job)
         stale, self._stale, self._looks = self._stale, {}, False
         for pool in stale:
             self._dispatch(pool)
-            idle = pool.free() and pool.ready_s() <= self.env.now
+            idle = pool.free() and pool.queue.ready_s() <= self.env.now
             assert not idle or pool.may_wait, "I5: a server idles beside a job"
         for job in new:
             assert job.visit is not None
@@ -178,20 +176,20 @@ class Cloud:
                 job.report("queue")
 
     def _dispatch(self, pool: ServerPool) -> None:
-        while (pool.jobs or pool.prefills) and (server := pool.free()):
-            if pool.waits_for_batch and (wait_s := pool.ready_s() - self.env.now) > 0:
-                later(self.env, wait_s, partial(self._window_over, pool, pool.oldest()))
+        while pool.queue and (server := pool.free()):
+            if pool.queue.waits_for_batch and (wait_s := pool.queue.ready_s() - self.env.now) > 0:
+                later(self.env, wait_s, partial(self._window_over, pool, pool.queue.oldest()))
                 return
             if not self._begin(pool, server):
                 return
 
     def _window_over(self, pool: ServerPool, job: Job, _: simpy.Event) -> None:
         """The oldest job has waited long enough: with what comes at this instant too a pass begins."""
-        self.env.at_last(Last.CLOSE, (), partial(self._begin_small, pool, job))
+        at_last(self.env, Last.CLOSE, (), partial(self._begin_small, pool, job))
 
-    def _begin_small(self, pool: ServerPool, job: Job) -> None:
+    def _begin_small(self, pool: ServerPool, job: Job, _: simpy.Event) -> None:
         """A pass begins whatever its size, if its oldest job still waits."""
-        if (server := pool.free()) and pool.oldest() is job and self._begin(pool, server):
+        if (server := pool.free()) and pool.queue.oldest() is job and self._begin(pool, server):
             self._dispatch(pool)
 
     def _begin(self, pool: ServerPool, server: Server) -> bool:
@@ -230,7 +228,7 @@ class Cloud:
             if self._over:
                 self._free_if_over(pool, job.session)
         if cut:
-            pool.put_back(cut)
+            pool.queue.put_back(cut)
         for share in shares:
             if share.completes and not share.job.withdrawn:
                 share.job.done()

@@ -1,7 +1,9 @@
-"""The driver of a request's machines in simulated time: it carries out what they command, and knows how long it takes.
+"""A request's life in time, as one SimPy process (`serve`): its turn on the device, the drafter's passes, the payload
+put, in the cloud, verified, the reply in, and on to its last token.
 
-It is where a protocol meets the clock: the device's processor, the links, the cloud, and the request's books. Nothing
-here depends on which protocol it is.
+Where no time decides tokens, which is most cells, the process walks over rounds that are decoded already
+(`DecodedRequest`). Where one does, or each step is to be an event, it drives the machines of the protocol
+(`DrivenRequest`): it carries out what they command, and knows how long that takes. `Serving` says why.
 """
 
 from __future__ import annotations
@@ -9,20 +11,22 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import partial
 from itertools import accumulate
 from math import isnan, nan
 from typing import Any, Final
 
 import simpy
+from simpy.events import ProcessGenerator
 
-from channels.link.rates import MessageIndex
 from simulator.cell.cloud_config import request_tokens
-from simulator.cell.device_classes import Edge
-from simulator.cell.workload import Workload
+from simulator.cell.device_classes import Equipped
+from simulator.decoding.decoder import Decoder
 from simulator.decoding.nodes import EdgeNode, Tokens
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
+from simulator.protocols.decoded_answer import DecodedAnswer, DecodedRound, decoded_answer
 from simulator.protocols.machine import (
     DOWNLINK,
     UPLINK,
@@ -30,21 +34,23 @@ from simulator.protocols.machine import (
     LinkRole,
     MessageArrived,
     MessageKind,
+    Need,
     Order,
     Signal,
 )
 from simulator.results.ledger import Course
 from simulator.results.observer import END, JOINS
 from simulator.results.requests import HiddenRead, Request
-from simulator.results.rounds import InstantTransfer, OpenRound, Transfer
+from simulator.results.rounds import InstantTransfer, OpenRound, TimedRounds, Transfer
 from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState, SessionKey
-from simulator.timing.conversation import Conversation
+from simulator.timing.conversation import NOTHING, Conversation
 from simulator.timing.device import Device, EdgePasses
-from simulator.timing.event_loop import EventLoop, Last, delay_until, later
+from simulator.timing.event_loop import EndOfInstant, Last, at_last, delay_until, later, until
 from simulator.timing.link import Link
 from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, Message
+from simulator.timing.planned_link import Carried, PlannedLink
 from simulator.timing.receive_windows import ReceiveWindows
 
 UPLINK_STATES: Final = {
@@ -70,39 +76,286 @@ _ROUND: Final = JOINS - 1
 """The bits of a message's index that are its round."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+class Serving(Enum):
+    """How the requests of a class of devices are served, and why. Those that are WALKED go over rounds that are decoded
+    already; for all others the protocol's machines are driven."""
+
+    WALKED = "no time decides a token, and all that happens to a packet is known when it is put"
+    WATCHED = "as WALKED, but an observer receives each step, so that each is an event"
+    TIME_DECIDES = "a time decides tokens, or when a round is drafted"
+    GIVEN_UP = "requests may be given up, go on with another, or be served side by side"
+    LINKS = "what happens to a packet is not known when it is put"
+    LISTENS = "what a receiver draws is added up in the order in which messages come, so that they come by events"
+    BESIDE = "requests of another class, on a link that both use, are not decoded before they are timed"
+
+
+@dataclass(slots=True, eq=False)
 class Network:
     """What the devices of a class have in common."""
 
-    env: EventLoop
+    env: simpy.Environment
     links: Mapping[LinkRole, Link]
     cloud: Cloud
-    edge: Edge
+    devices: Equipped
     edge_passes: EdgePasses
-    workload: Workload
-    reads_at_work: bool
-    """Whether messages may end the work of their edges, which then takes up both after what else happens at that
-    instant."""
-    own_uplink: bool
-    """Whether no other device's messages wait for the same transmitter."""
-    decodable: bool
-    """Whether requests may be timed after they are decoded (`decoded_request`), if nobody hears each step."""
-    most_drafts: int
-    """Of a round."""
+    serving: Serving
     windows: ReceiveWindows | None = None
     """Where some device receives only after sending."""
-    priority: int = 0
-    """Of their jobs; the lower, the sooner."""
     conversations: Mapping[int, Conversation] = field(default_factory=dict)
     """By device, where they talk."""
+    reads_at_work: bool = field(init=False)
+    """Whether messages may end the work of their edges, which then takes up both after what else happens at that
+    instant."""
+    in_turn: frozenset[LinkRole] = field(init=False)
+    """The links that messages join at the end of an instant, by device and request: those that devices share, where
+    some of their steps may be no events."""
 
-    def join(self, role: LinkRole, index: MessageIndex, put: Callable[[], object]) -> None:
-        """Has a message join a link now. Where devices share the link, and some of their steps may be no events, it
-        joins at the end of this instant, by device and request."""
-        if self.decodable and not self.links[role].config.sharing.transmitter_per_device:
-            self.env.at_last(Last.PUT, index, put)
+    def __post_init__(self) -> None:
+        scheme = self.devices.scheme
+        self.reads_at_work = bool(protocol_of(scheme).edge.needs(scheme) & {Need.LOOKAHEAD, Need.PARTS})
+        decoded = self.serving in (Serving.WALKED, Serving.WATCHED)
+        shared = {role for role, link in self.links.items() if not link.config.sharing.transmitter_per_device}
+        self.in_turn = frozenset(shared if decoded else ())
+
+
+def serve(network: Network, decoder: Decoder, device: Device, request: Request, turn: simpy.Event) -> ProcessGenerator:
+    """A request's life: its turn on the device, then its rounds, to its last token."""
+    yield turn
+    if device.serves(request):
+        exchange = opened(network, decoder, device, request)
+        device.begin(request, exchange)
+        yield from exchange.life()
+
+
+def opened(network: Network, decoder: Decoder, device: Device, request: Request) -> DecodedRequest | DrivenRequest:
+    """The serving of a request: a walk, unless its class is not WALKED or a packet of it may wait for a window."""
+    state, policy, _ = device.kept or (None, None, 0)
+    conversation = network.conversations.get(device.number)
+    held = NOTHING if conversation is None else conversation.take(request)
+    request.held = held[:2]
+    decoding = decoder.decoding(device.number, request.number, request.prompt, state, request.output_tokens)
+    terms = Terms(decoding, request.output_tokens, request.end_tokens, policy, *request.held)
+    if network.serving is Serving.WALKED:
+        answer = decoded_answer(terms, network.edge_passes.drafts_per_pass)
+        if finds_room(answer, network, device.number):
+            return DecodedRequest(network, device, request, answer)
+    return DrivenRequest(network, device, request, terms, held.session)
+
+
+def finds_room(answer: DecodedAnswer, network: Network, device: int) -> bool:
+    """True if no packet of the answer waits for its device's window, whatever is unacknowledged then: of the prompt, a
+    payload and the frame that ended the request before, and of two replies."""
+    uplink, downlink = planned_links(network)
+    up_bits = answer.prompt_bits, answer.largest_payload_bits, 0
+    return uplink.has_room(device, up_bits) and downlink.has_room(device, [answer.largest_reply_bits] * 2)
+
+
+def planned_links(network: Network) -> tuple[PlannedLink, PlannedLink]:
+    uplink, downlink = network.links[UPLINK], network.links[DOWNLINK]
+    assert isinstance(uplink, PlannedLink) and isinstance(downlink, PlannedLink)
+    return uplink, downlink
+
+
+class DecodedRequest:
+    """A request whose answer is decoded already, in time: passes, messages and queues, and nothing else.
+
+    Between two visits to the cloud all that it does concerns its own device: when its passes end, when its payload is
+    in, when its reply is. So it waits for events where a payload comes to the cloud and where a pass ends; what lies
+    between follows from these by sums and maxima, and it may know a time before the clock has reached it. The times
+    are the same floats as where each step is an event (`DrivenRequest`), and ties go the same way.
+    """
+
+    def __init__(self, network: Network, device: Device, request: Request, answer: DecodedAnswer) -> None:
+        self._uplink, self._downlink = planned_links(network)
+        self._network = network
+        self._env = network.env
+        self._device = device
+        self._request = request
+        self._answer = answer
+        self._key = (request.device, request.number)
+        self._round = self._answer.rounds[0]
+        """The open one."""
+        self._started_s = nan
+        self._doings: list[tuple[float, str]] = []
+        """What it has done and will do, as far as that is known, by columns of BREAKDOWN."""
+        self._ends_s: list[float] = []
+        """When each pass of its drafter ends."""
+        self._payload: Carried | None = None
+        self._reply: Carried | None = None
+        """Those of the open round, once they are put."""
+        self._jobs = 0
+        self._job_column = "prompt_uplink_s"
+        """What the latest job does, a column of BREAKDOWN."""
+        request.rounds = self._rounds = TimedRounds(self._answer.known)
+        request.write_up = self._write_up
+
+    def life(self) -> ProcessGenerator:
+        """From the request's turn on the device to its last token."""
+        env, network, answer, request = self._env, self._network, self._answer, self._request
+        uplink, downlink, horizon_s = self._uplink, self._downlink, network.devices.workload.horizon_s
+        now_s, last = env.now, answer.rounds[-1]
+
+        prompt: Carried | None = None
+        if not network.devices.workload.prompt_at_cloud:
+            request.ledger.prompt_sent()
+            if UPLINK in network.in_turn:
+                yield EndOfInstant(env, Last.PUT, (*self._key, 0))
+            prompt = uplink.carry((*self._key, 0), answer.prompt_bits, now_s, UPLINK_COLUMNS)
+        prompt_in = env.process(self._bring_prompt(prompt))
+
+        for round_ in answer.rounds:
+            index = (*self._key, round_.number)
+
+            # The drafter's passes on the device, then the encoding.
+            put_s = self._draft(round_, now_s)
+            if UPLINK in network.in_turn or put_s >= horizon_s:  # others may put something on it before
+                yield until(env, put_s)
+            if UPLINK in network.in_turn:
+                yield EndOfInstant(env, Last.PUT, index)
+
+            # The payload is put, and is in.
+            self._payload = payload = uplink.carry(index, round_.payload.bits, put_s, UPLINK_COLUMNS)
+            self._does(payload.doings)
+            yield until(env, put_s + payload.takes_s)
+            uplink.carried_in(payload, env.now)
+
+            # In the cloud, which has to have read the prompt, and verified.
+            if round_.number > 1:
+                verified = self._submit(round_.job)
+            else:
+                verified = yield from self._join_prompt(prompt_in)
+            yield verified
+            network.cloud.crop(self._key, round_.kept_tokens)
+            if round_ is last and answer.is_made:
+                network.cloud.forget(self._key)
+
+            # The reply is put, and is in.
+            if DOWNLINK in network.in_turn:
+                yield EndOfInstant(env, Last.PUT, index)
+            self._reply = reply = downlink.carry(index, round_.reply_bits, env.now, DOWNLINK_COLUMNS)
+            self._does(reply.doings, reply=True)
+            now_s = env.now + reply.takes_s
+            if round_ is last or now_s >= horizon_s:
+                yield until(env, now_s)
+                yield EndOfInstant(env, Last.READ, self._key)
+            self._take(round_, now_s)
+
+        self._device.answered(request, answer.kept)
+
+    def _draft(self, round_: DecodedRound, now_s: float) -> float:
+        """The processor drafts and encodes a round from then on. Returns when the payload is put."""
+        network, request = self._network, self._request
+        durations_s = network.edge_passes.of_round_s(
+            request, round_.number, round_.new_tokens, round_.cached_tokens, round_.later_passes
+        )
+        _, *ends_s = accumulate(durations_s, initial=now_s)
+        first_s, last_s = ends_s[0], ends_s[-1]
+        encoded_s = last_s + network.devices.edge.encode_s_per_draft * round_.distributions
+        put_s = now_s + delay_until(now_s, encoded_s)
+        self._device.work(encoded_s, now_s)
+        self._round, self._payload, self._reply = round_, None, None
+        self._started_s, self._ends_s = now_s, ends_s
+        if last_s > put_s:  # the clock rounds it to an instant before
+            first_s, last_s = min(first_s, put_s), put_s
+        self._doings = []
+        doings = [(now_s, "draft_s"), (last_s, "encode_s")]
+        if not round_.cached_tokens:
+            doings[:1] = (now_s, "prefill_s"), (first_s, "draft_s")
+        self._does(doings)
+        return put_s
+
+    def _does(self, doings: Course, *, reply: bool = False) -> None:
+        """The open round is in these states from now on."""
+        self._doings += doings
+        if self._round.number == 1:
+            self._request.ledger.enter_all(1, doings, reply=reply)
+
+    def _take(self, round_: DecodedRound, now_s: float) -> None:
+        """The reply is read, and the round is over."""
+        request, payload, reply = self._request, self._payload, self._reply
+        assert payload is not None and reply is not None
+        self._downlink.carried_in(reply, now_s)
+        if round_.number == 1:
+            request.ledger.close(1, now_s)
         else:
-            put()
+            request.ledger.spend(self._doings, now_s)
+        self._rounds.time((
+            self._started_s, payload.put_s, payload.delivered_s, payload.packet_bits, len(payload.cut) or 1,
+            reply.put_s, now_s, reply.packet_bits, len(reply.cut) or 1, now_s,
+        ))  # fmt: skip
+        request.states.append(round_.node.state)
+        request.take_tokens(round_.tokens, round_.tail_tokens, now_s)
+
+    # In the cloud.
+
+    def _bring_prompt(self, prompt: Carried | None) -> ProcessGenerator:
+        """The prompt comes in, if it goes up at all, and is read. Returns its job and the end of that, if any."""
+        if prompt is not None:
+            yield until(self._env, prompt.put_s + prompt.takes_s)
+            self._uplink.carried_in(prompt, self._env.now)
+            self._request.ledger.prompt_arrived()
+        return None if self._answer.prefill is None else self._job_of(self._answer.prefill)
+
+    def _join_prompt(self, prompt_in: simpy.Process) -> ProcessGenerator:
+        """The first round waits for its prompt, and takes the place of the job that reads it, unless a pass of that is
+        under way. Returns the end of its own job."""
+        self._request.ledger.enter(1, self._job_column)
+        reading = yield prompt_in
+        if reading is not None:
+            job, read = reading
+            if not read.triggered and not self._network.cloud.runs(self._key):
+                job.extend(self._round.job.text_tokens, self._round.job.verified_drafts)
+                return read
+            yield read
+        return self._submit(self._round.job)
+
+    def _submit(self, command: machine.SubmitJob) -> simpy.Event:
+        return self._job_of(command)[1]
+
+    def _job_of(self, command: machine.SubmitJob) -> tuple[Job, simpy.Event]:
+        """A job that is submitted now, and the event of its end."""
+        self._jobs += 1
+        ends = self._env.event()
+        job = ordered_job(command, self._network, self._request, self._jobs, self._job_enters, ends.succeed)
+        self._network.cloud.submit(job)
+        return job, ends
+
+    def _job_enters(self, state: JobState) -> None:
+        self._job_column = column = self._round.job.serves if state == "serve" else JOB_STATES[state]
+        if self._payload is not None and not isnan(self._payload.delivered_s):
+            self._does(((self._env.now, column),))
+
+    # The end.
+
+    def close(self) -> None:
+        """The request has ended. Unless the cloud knows that the answer is made, the edge sends a bare header, and the
+        cloud keeps the cache until that has come."""
+        assert self._request.closed_rounds == len(self._answer.rounds), "I1: a request is given up that is awaited"
+        self._request.write_up = None
+        if not self._answer.is_made:
+            self._env.process(self._end_in_cloud())
+
+    def _end_in_cloud(self) -> ProcessGenerator:
+        env, index = self._env, (*self._key, END)
+        if UPLINK in self._network.in_turn:
+            yield EndOfInstant(env, Last.PUT, index)
+        frame = self._uplink.carry(index, 0, env.now, UPLINK_COLUMNS)
+        yield until(env, frame.put_s + frame.takes_s)
+        self._uplink.carried_in(frame, env.now)
+        self._network.cloud.forget(self._key)
+
+    def _write_up(self) -> None:
+        """Writes down in the request what its open round has come to by now, as the run ends."""
+        request, number = self._request, self._round.number
+        notes = request.begin_round(number, self._started_s)
+        notes.pass_ends_s = self._ends_s
+        if self._payload is not None:
+            note_payload(notes, self._round.payload, self._round.node)
+            notes.payload = self._payload
+        if self._reply is not None:
+            notes.verified, notes.reply = self._round.verified, self._reply
+        if number > 1:
+            request.ledger.enter_all(number, self._doings)
 
 
 class ServedRequest:
@@ -160,25 +413,25 @@ def ordered_job(
     request: Request,
     number: int,
     report: Callable[[JobState], None],
-    done: Callable[[], None],
+    done: Callable[[], object],
 ) -> Job:
     """The job that a machine orders, by its number among those of its session."""
     return Job(
         session=(request.device, request.number),
         text_tokens=command.text_tokens,
         read_tokens=command.read_tokens,
-        request_tokens=request_tokens(len(request.prompt.tokens), request.output_tokens, network.most_drafts),
+        request_tokens=request_tokens(len(request.prompt.tokens), request.output_tokens, network.devices.scheme.drafts),
         report=report,
         done=done,
         cloud_drafts=command.cloud_drafts,
         verified_drafts=command.verified_drafts,
-        priority=network.priority,
+        priority=network.devices.priority,
         number=number,
     )
 
 
-class Driver(ServedRequest):
-    """Both ends of one request, to its last token: `Device.answered` is called then."""
+class DrivenRequest(ServedRequest):
+    """Both ends of one request, whose machines are handed what happens, and say what is to be done."""
 
     def __init__(
         self, network: Network, device: Device, request: Request, terms: Terms, former: SessionKey | None = None
@@ -228,10 +481,12 @@ class Driver(ServedRequest):
         """The text after the last of them, as the cloud knows it."""
         self._answer_is_made = False
         """Whether the cloud knows it."""
+        self._ended = self._env.event()
 
-    def start(self) -> None:
-        """Begins to serve the request."""
+    def life(self) -> ProcessGenerator:
+        """From the request's turn on the device to its end."""
         self._tell_edge(None)
+        yield self._ended
 
     def close(self) -> None:
         """The request has ended, answered or not: nothing of it is wanted any more, at neither end. Unless both ends
@@ -242,6 +497,7 @@ class Driver(ServedRequest):
         self._then = None
         self._edge.close()
         self._edge = None
+        self._ended.succeed()
         self._withdraw_all(UPLINK)
         self._has_all()
         if self._former is not None:
@@ -275,9 +531,9 @@ class Driver(ServedRequest):
         self._then = then
         later(self._env, delay_s, partial(self._happens, then))
 
-    def _happens(self, then: Callable[[], None], _: simpy.Event | None, *, at_last: bool = False) -> None:
-        if self._network.reads_at_work and not at_last and self._then is then:
-            self._env.at_last(Last.READ, self._key, partial(self._happens, then, None, at_last=True))
+    def _happens(self, then: Callable[[], None], event: simpy.Event) -> None:
+        if self._network.reads_at_work and not isinstance(event, EndOfInstant) and self._then is then:
+            at_last(self._env, Last.READ, self._key, partial(self._happens, then))
         elif self._then is then:
             self._then = None
             then()
@@ -294,11 +550,11 @@ class Driver(ServedRequest):
             if self._edge.reads_at_once:
                 self._tell_edge(arrived)
             else:
-                self._env.at_last(Last.READ, self._key, partial(self._read, arrived))
+                at_last(self._env, Last.READ, self._key, partial(self._read, arrived))
 
-    def _read(self, arrived: MessageArrived) -> None:
+    def _read(self, arrived: MessageArrived, _: simpy.Event) -> None:
         if self._network.reads_at_work and self._then is not None:
-            self._env.at_last(Last.READ, self._key, partial(self._tell_edge, arrived))
+            at_last(self._env, Last.READ, self._key, lambda _: self._tell_edge(arrived))
         else:
             self._tell_edge(arrived)
 
@@ -361,7 +617,7 @@ class Driver(ServedRequest):
         _, *ends_s = accumulate(durations_s, initial=now_s)
         self._read_tokens = node.length + (len(ends_s) - 1) * drafts_per_pass
         self._passes(round_, node.cached, now_s, ends_s, hidden=command.hidden, drafts_per_pass=drafts_per_pass)
-        end_s = ends_s[-1] + self._network.edge.encode_s_per_draft * drafted.distributions
+        end_s = ends_s[-1] + self._network.devices.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
         self._drafted = drafted
         self._after(delay_until(now_s, end_s), self._round_drafted)
@@ -390,7 +646,7 @@ class Driver(ServedRequest):
             self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
 
     def _encode(self, command: machine.Encode) -> None:
-        encode_s = self._network.edge.encode_s_per_draft * command.drafts
+        encode_s = self._network.devices.edge.encode_s_per_draft * command.drafts
         self._work_for(self._request.open[command.round], "encode_s", encode_s)
 
     def _work_for(self, round_: OpenRound, state: str | None, duration_s: float, passes: int = 0) -> None:
@@ -543,7 +799,7 @@ class Driver(ServedRequest):
         self._put(message, command)
 
     def _send_prompt(self, command: machine.SendMessage) -> None:
-        if self._network.workload.prompt_at_cloud:
+        if self._network.devices.workload.prompt_at_cloud:
             self._take_over()
             self._tell_cloud(MessageArrived(command.kind, 0, command.parts))
             return
@@ -578,7 +834,12 @@ class Driver(ServedRequest):
         self._join(DOWNLINK, message)
 
     def _join(self, role: LinkRole, message: Message) -> None:
-        self._network.join(role, message.index, partial(self._network.links[role].put, message))
+        """Has a message join a link: now, or in its turn at the end of this instant."""
+        link = self._network.links[role]
+        if role in self._network.in_turn:
+            at_last(self._env, Last.PUT, message.index, lambda _: link.put(message))
+        else:
+            link.put(message)
 
     def _acknowledge(self, role: LinkRole, through: int) -> None:
         """The other end has all that was put on this link of rounds up to this one."""
@@ -652,24 +913,24 @@ class Driver(ServedRequest):
             self._network.cloud.forget(self._key)
 
 
-HANDLERS: Final[dict[type, Callable[[Driver, Any], None]]] = {
-    machine.AddPart: Driver._add_part,
-    machine.BeginRound: Driver._begin_round,
-    machine.CloseRound: Driver._close_round,
-    machine.Done: Driver._done,
-    machine.DraftAll: Driver._draft_all,
-    machine.DraftPass: Driver._draft_pass,
-    machine.DropRounds: Driver._drop_rounds,
-    machine.Encode: Driver._encode,
-    machine.EnterState: Driver._enter_state,
-    machine.FlushRounds: Driver._flush_rounds,
-    machine.FreeCache: Driver._free,
-    machine.OpenInCloud: Driver._open_in_cloud,
-    Order: Driver._order,
-    machine.SendMessage: Driver._send,
-    machine.SendReply: Driver._reply,
-    machine.SubmitJob: Driver._submit,
-    machine.TakeTurn: Driver._take_turn,
-    machine.WaitUntil: Driver._wait_until,
+HANDLERS: Final[dict[type, Callable[[DrivenRequest, Any], None]]] = {
+    machine.AddPart: DrivenRequest._add_part,
+    machine.BeginRound: DrivenRequest._begin_round,
+    machine.CloseRound: DrivenRequest._close_round,
+    machine.Done: DrivenRequest._done,
+    machine.DraftAll: DrivenRequest._draft_all,
+    machine.DraftPass: DrivenRequest._draft_pass,
+    machine.DropRounds: DrivenRequest._drop_rounds,
+    machine.Encode: DrivenRequest._encode,
+    machine.EnterState: DrivenRequest._enter_state,
+    machine.FlushRounds: DrivenRequest._flush_rounds,
+    machine.FreeCache: DrivenRequest._free,
+    machine.OpenInCloud: DrivenRequest._open_in_cloud,
+    Order: DrivenRequest._order,
+    machine.SendMessage: DrivenRequest._send,
+    machine.SendReply: DrivenRequest._reply,
+    machine.SubmitJob: DrivenRequest._submit,
+    machine.TakeTurn: DrivenRequest._take_turn,
+    machine.WaitUntil: DrivenRequest._wait_until,
 }
 """How each command is carried out."""
