@@ -9,8 +9,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import PercentFormatter
 
+from plots.axes import tick_at
 from plots.caption import caption
 from plots.layout import Wording, finish
 from plots.page import Page
@@ -47,7 +48,10 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
             ax.set_title(f"{page.word(pair)}, T = {temperature:g}", fontsize="small", loc="left")
             here = table[(table[PAIR] == pair) & (table[TEMPERATURE] == temperature)]
             handles |= _panel(ax, here, longest)
+        top = max(float(table.loc[table[PAIR] == pair, GAIN].max()), 0.01)
+        row[0].set_ylim(-0.3 * top, 2.0 * top)  # few seeds have intervals that would leave nothing to see
     axes[0][0].set_xscale("log")
+    tick_at(axes[0][0].xaxis, (10, 1_000, 100_000), "{x:,.0f}")
     notes = [
         f"Filled: rounds of {longest} drafts; open: of {longest // 2}. Exact given the drafts, which are the same for "
         "both verifications.",
@@ -76,8 +80,6 @@ def _panel(ax: Axes, rows: pd.DataFrame, longest: int) -> dict[str, Artist]:
                 handles[label] = drawn.get_children()[0]
     ax.axhline(0.0, color=GREY, linewidth=0.8, zorder=1)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    ax.xaxis.set_minor_locator(NullLocator())
     if handles:
         handles[f"open: rounds of {longest // 2}"] = Line2D([], [], color=GREY, marker="o", markerfacecolor="white")
     return handles
