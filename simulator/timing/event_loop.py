@@ -17,10 +17,10 @@ from typing import Any, Final
 import simpy
 from simpy.events import EventPriority, ProcessGenerator
 
-_NUMBERS: Final = 3
-"""Device, request and round sort what is of one kind."""
 _BITS: Final = 64
-"""Each of them is a signed number of so many bits."""
+"""The bits of a device's, a request's or a round's number in a priority."""
+_MIDDLE: Final = 1 << (_BITS - 1)
+"""Of the numbers of rounds, which are negative for messages of no round."""
 
 
 class Last(IntEnum):
@@ -42,11 +42,10 @@ class EndOfInstant(simpy.Event):
     """Happens at the end of this instant. `whose`: device, request and round, as far as these sort those of a kind."""
 
     def __init__(self, env: simpy.Environment, kind: Last, whose: tuple[int, ...] = ()) -> None:
-        super().__init__(env)
+        self.env, self.callbacks = env, []
         self._ok, self._value = True, None  # triggered from the start, as SimPy's Timeout
-        place = int(kind)
-        for number in (*whose, *(0,) * (_NUMBERS - len(whose))):
-            place = (place << _BITS) + (1 << (_BITS - 1)) + number
+        device, request, round_ = (*whose, 0, 0, 0)[:3]
+        place = (((kind << _BITS | device) << _BITS | request) << _BITS) + _MIDDLE + round_
         env.schedule(self, EventPriority(place))
 
 
@@ -65,7 +64,7 @@ def later(env: simpy.Environment, delay_s: float, call: Callable[[simpy.Event], 
 def until(env: simpy.Environment, time_s: float) -> simpy.Event:
     """Returns an event that happens at that very float, which is not past; never, if that is inf."""
     now_s = env.now
-    delay_s = delay_until(now_s, time_s)
+    delay_s = time_s - now_s
     if now_s + delay_s == time_s < inf:
         return env.timeout(delay_s)
     return env.event() if time_s == inf else env.process(_in_two_steps(env, time_s))

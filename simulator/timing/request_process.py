@@ -216,12 +216,13 @@ class DecodedRequest:
             # The payload is put, and is in.
             self._payload = payload = uplink.carry(index, round_.payload.bits, put_s, UPLINK_COLUMNS)
             self._does(payload.doings)
-            yield until(env, put_s + payload.takes_s)
-            uplink.carried_in(payload, env.now)
+            now_s = put_s + payload.takes_s
+            yield until(env, now_s)
+            uplink.carried_in(payload, now_s)
 
             # In the cloud, which has to have read the prompt, and verified.
             if round_.number > 1:
-                verified = self._submit(round_.job)
+                _, verified = self._submit(round_.job)
             else:
                 verified = yield from self._join_prompt(prompt_in)
             yield verified
@@ -232,9 +233,10 @@ class DecodedRequest:
             # The reply is put, and is in.
             if DOWNLINK in network.in_turn:
                 yield EndOfInstant(env, Last.PUT, index)
-            self._reply = reply = downlink.carry(index, round_.reply_bits, env.now, DOWNLINK_COLUMNS)
+            put_s = env.now
+            self._reply = reply = downlink.carry(index, round_.reply_bits, put_s, DOWNLINK_COLUMNS)
             self._does(reply.doings, reply=True)
-            now_s = env.now + reply.takes_s
+            now_s = put_s + reply.takes_s
             if round_ is last or now_s >= horizon_s:
                 yield until(env, now_s)
                 yield EndOfInstant(env, Last.READ, self._key)
@@ -257,11 +259,11 @@ class DecodedRequest:
         self._started_s, self._ends_s = now_s, ends_s
         if last_s > put_s:  # the clock rounds it to an instant before
             first_s, last_s = min(first_s, put_s), put_s
-        self._doings = []
-        doings = [(now_s, "draft_s"), (last_s, "encode_s")]
+        self._doings = doings = [(now_s, "draft_s"), (last_s, "encode_s")]
         if not round_.cached_tokens:
             doings[:1] = (now_s, "prefill_s"), (first_s, "draft_s")
-        self._does(doings)
+        if round_.number == 1:
+            request.ledger.enter_all(1, doings)
         return put_s
 
     def _does(self, doings: Course, *, reply: bool = False) -> None:
@@ -294,7 +296,7 @@ class DecodedRequest:
             yield until(self._env, prompt.put_s + prompt.takes_s)
             self._uplink.carried_in(prompt, self._env.now)
             self._request.ledger.prompt_arrived()
-        return None if self._answer.prefill is None else self._job_of(self._answer.prefill)
+        return None if self._answer.prefill is None else self._submit(self._answer.prefill)
 
     def _join_prompt(self, prompt_in: simpy.Process) -> ProcessGenerator:
         """The first round waits for its prompt, and takes the place of the job that reads it, unless a pass of that is
@@ -307,13 +309,10 @@ class DecodedRequest:
                 job.extend(self._round.job.text_tokens, self._round.job.verified_drafts)
                 return read
             yield read
-        return self._submit(self._round.job)
+        return self._submit(self._round.job)[1]
 
-    def _submit(self, command: machine.SubmitJob) -> simpy.Event:
-        return self._job_of(command)[1]
-
-    def _job_of(self, command: machine.SubmitJob) -> tuple[Job, simpy.Event]:
-        """A job that is submitted now, and the event of its end."""
+    def _submit(self, command: machine.SubmitJob) -> tuple[Job, simpy.Event]:
+        """Submits a job. Returns it and the event of its end."""
         self._jobs += 1
         ends = self._env.event()
         job = ordered_job(command, self._network, self._request, self._jobs, self._job_enters, ends.succeed)

@@ -43,7 +43,8 @@ class ServerPool:
 
     def free(self) -> Server | None:
         """The first server that could take what waits: it runs no pass."""
-        while self._idle and self.queue:
+        queue = self.queue
+        while self._idle and (queue.jobs or queue.prefills):
             server = self.servers[self._idle[0]]
             if not server.busy:
                 return server

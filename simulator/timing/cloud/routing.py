@@ -80,7 +80,7 @@ class Cloud:
         """Takes on a job; never blocks."""
         assert job.text_tokens <= job.request_tokens, "a session's text outgrows its request"
         job.visit = self.station.arrive()
-        job.waits_since_s = self.env.now
+        job.waits_since_s = job.visit.arrived_s
         self._new[job] = None
         self._look_at()
 
@@ -176,7 +176,7 @@ class Cloud:
                 job.report("queue")
 
     def _dispatch(self, pool: ServerPool) -> None:
-        while pool.queue and (server := pool.free()):
+        while server := pool.free():
             if pool.queue.waits_for_batch and (wait_s := pool.queue.ready_s() - self.env.now) > 0:
                 later(self.env, wait_s, partial(self._window_over, pool, pool.queue.oldest()))
                 return
