@@ -55,7 +55,8 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     notes = [
         f"Filled: rounds of {longest} drafts; open: of {longest // 2}. Exact given the drafts, which are the same for "
         "both verifications.",
-        "Top-K from K = 1, where nothing is gained; the last point of all of q is in half precision.",
+        "Top-K from K = 1, where nothing is gained; the last point of all of q is in half precision. Intervals "
+        "end at the panel.",
     ]
     text = caption(table, page, "higher", notes, clock=False)
     title = "Tokens a round gained by block verification over rejection"
