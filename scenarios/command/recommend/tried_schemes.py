@@ -191,13 +191,17 @@ def candidates(
 ) -> list[Alternatives]:
     """The schemes to try over `base`, in the order of the table, each with the fields that it leaves open. An axis of
     one number or word is such a field; of one of parts, or of several fields, each value is a place of its own.
-    `served`: the drafts of a round on a server that was measured, which drafts in the cloud by these alone. `fixed`:
-    fields that are open in no scheme unless an axis has them. Raises ConfigError for a field that no cell has, a value
-    that it refuses, a fleet in which each class has a scheme of its own."""
+    `served`: the drafts of a round on a server that was measured, which drafts in the cloud by these and rejection
+    alone. `fixed`: fields that are open in no scheme unless an axis has them. Raises ConfigError for a field that no
+    cell has, a value that it refuses, a fleet in which each class has a scheme of its own."""
     axes, settings = dict(axes), dict(settings)
     schemes: list[object] = [*SCHEMES, *(LOSSY if lossy else ())]
     if served is not None:
-        schemes[SCHEMES.index({"kind": COLOCATED})] = {"kind": COLOCATED, "max_drafts": served}
+        schemes[SCHEMES.index({"kind": COLOCATED})] = {
+            "kind": COLOCATED,
+            "max_drafts": served,
+            "acceptance": "rejection",
+        }
     for name in ("scheme", "scheme.kind"):
         schemes = [settings.pop(name)] if name in settings else [*axes.pop(name, schemes)]
     (plain,) = spread(Cell, base, {}, {path: value for path, value in settings.items() if not _of_scheme(path)})

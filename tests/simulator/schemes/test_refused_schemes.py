@@ -29,7 +29,7 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("composed", SPLIT | {"acceptance": "block"}, r"\.acceptance = 'block': needs all of qhat, .* 'scalars' does not"),
     ("s_q", {"acceptance": "block"}, r"\.acceptance = 'block': needs drafts from the qhat that is sent"),
     ("tree", {"acceptance": "block"}, r"\.acceptance = 'block': must be 'rejection', the one that is defined for tre"),
-    *[(kind, {"acceptance": "block"}, r"\.acceptance = 'block': no such field; a field of .*c_sqs, composed, ")
+    *[(kind, {"acceptance": "block"}, r"\.acceptance = 'block': no such field; a field of .*c_sqs, colocated, ")
       for kind in ("coupled", "coupled_tree", "dssd", "ids_only_greedy", "remote_drafter")],
     *[("dssd", {field: 1}, rf"\.{field} = ") for field in ("depth", "partial")],
     ("tree", {"partial": True}, r"\.partial = True: must be False: a tree is one packet"),
