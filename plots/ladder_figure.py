@@ -66,7 +66,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, steps: list[str], headers: list[float])
         mean = given[METRIC].to_numpy(dtype=float)
         colours = [SCHEMES.get(kind, (GREY, ""))[0] for kind in given["scheme.kind"]]
         rank = headers.index(bits)
-        ax.barh(at, mean, 0.9 * height, color=[_face(rank, colour) for colour in colours], edgecolor=colours,
+        ax.barh(at, mean, 0.9 * height, color="white" if rank else colours, edgecolor=colours,
                 hatch=HATCHES[rank], linewidth=0.9, alpha=0.65)  # fmt: skip
         ax.errorbar(mean, at, xerr=whiskers(mean, halves(given, METRIC), False), linestyle="", ecolor="black",
                     elinewidth=1.0)  # fmt: skip
@@ -93,7 +93,3 @@ def _legend(rows: pd.DataFrame, headers: list[float], page: Page) -> tuple[list[
             for rank, bits in enumerate(headers)
         ]
     return [handle for handle, _ in shown], [label for _, label in shown]
-
-
-def _face(rank: int, colour: str) -> str:
-    return "white" if rank else colour

@@ -14,7 +14,7 @@ import pandas as pd
 
 from scenarios import LATENCY, Lowest, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import number
-from scenarios.findings.comparisons import Comparison, LowestAt, Place, ranked_places
+from scenarios.findings.comparisons import LowestAt, PairedCurves, Place, ranked_places
 from scenarios.findings.question import of_setting, parts, without
 from scenarios.findings.sentences.lowest import outcomes
 from scenarios.findings.sentences.one_breath import fastest_clause
@@ -43,7 +43,7 @@ AIR = ("payload_bits_per_token", "reply_bits_per_token", "uplink_bits_per_token"
 def who_wins(table: pd.DataFrame, axis: str | None) -> str:
     """Which scheme is fastest on most links, and what does the best at the edge gain most over the rival?"""
     found = ranked_places(table, axis, DELAY, LATENCY)
-    line, gains = fastest_clause(found, "links"), list[Comparison]()
+    line, gains = fastest_clause(found, "links"), list[PairedCurves]()
     for place in found:
         edge, theirs = ~place.rows["scheme.kind"].isin(IN_CLOUD), _is_rival(place.rows)
         gains += filter(None, [place.best_of(edge & ~theirs, theirs)])

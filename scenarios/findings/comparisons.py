@@ -21,7 +21,7 @@ from simulator.results.units import quantity, title, unit
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedCurves:
     """The curve `first` against `second` at a place."""
 
     place: Place
@@ -70,23 +70,23 @@ class Place:
         group = self.group.removesuffix(": ").removeprefix("uplink ").removeprefix("label ")
         return ", ".join(filter(None, ("" if self.axis is None else place_in_words(self.at, self.axis), group)))
 
-    def of(self, first: str, second: str) -> Comparison:
+    def of(self, first: str, second: str) -> PairedCurves:
         """Compares two curves."""
         curves = self.rows[CURVE]
-        return Comparison(self, first, second, paired(self.rows, self.metric, curves == first, curves == second))
+        return PairedCurves(self, first, second, paired(self.rows, self.metric, curves == first, curves == second))
 
-    def all_of(self, kinds: Sequence[str], against: str) -> list[Comparison]:
+    def all_of(self, kinds: Sequence[str], against: str) -> list[PairedCurves]:
         """Compares each curve of `kinds` with that of the scheme `against`; [] if that is not here."""
         theirs = self.curves(against)
         found = [self.of(curve, theirs[0]) for curve in self.curves(*kinds)] if theirs else []
         return [each for each in found if each.less.n]
 
-    def against_best(self, kinds: Sequence[str]) -> Comparison | None:
+    def against_best(self, kinds: Sequence[str]) -> PairedCurves | None:
         """Compares the lowest curve of other kinds with the lowest of `kinds`; None if either is not here."""
         theirs = self.rows["scheme.kind"].isin(kinds)
         return self.best_of(~theirs, theirs)
 
-    def best_of(self, first: pd.Series[bool], second: pd.Series[bool]) -> Comparison | None:
+    def best_of(self, first: pd.Series[bool], second: pd.Series[bool]) -> PairedCurves | None:
         """Compares the lowest curve of some rows with the lowest of others; None if no seed has both."""
         means = [geometric_means(self.rows[mask], CURVE, self.metric) for mask in (first, second)]
         if any(each.empty for each in means):

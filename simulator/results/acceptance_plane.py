@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from typing import Final, NamedTuple
 
 import pandas as pd
@@ -15,14 +15,14 @@ from models.acceptance_mix import AlongText, fit_accepted_length, keep
 from models.published import KnownAcceptance, Published
 from models.published_figures import AT_0_AND_1, KEPT_LEAST, PRESETS
 from simulator.results.columns import CURVE
+from simulator.results.display_names import SERVING, serving_mode
 from simulator.results.phase_prediction import (
     Deployment,
     Rounds,
     Times,
-    at_the_edge,
-    cloud_first,
     cloud_only,
     colocated,
+    drafting,
 )
 from simulator.results.phase_regions import (
     BITS,
@@ -44,13 +44,10 @@ DRAFTS: Final = 4
 ACCEPTED: Final = tuple(0.25 * each for each in range(2, 16))
 TRIPS_S: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 SPEED: Final = "edge.latency.speed"
+_STARTS_AND_DEPTHS: Final = ((False, 0), (True, 0), (False, 1), (False, 2), (True, 1), (True, 2))
 MODES: Final[dict[str, Callable[[Deployment, Rounds, float], Times]]] = {
-    "waits": at_the_edge,
-    "the cloud starts": cloud_first,
-    "drafts 1 ahead": partial(at_the_edge, depth=1),
-    "drafts 2 ahead": partial(at_the_edge, depth=2),
-    "the cloud starts, drafts 1 ahead": partial(cloud_first, depth=1),
-    "the cloud starts, drafts 2 ahead": partial(cloud_first, depth=2),
+    serving_mode(dict(zip(SERVING, (depth, starts, False), strict=True))): drafting(starts, depth)
+    for starts, depth in _STARTS_AND_DEPTHS
 }
 """The closed form of each serving mode."""
 

@@ -19,8 +19,9 @@ The special cases that others published follow from C / E[X] < T, T a target's p
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from models.latency.latency import Latency
@@ -190,6 +191,11 @@ def cloud_first(place: Deployment, rounds: Rounds, bits_a_draft: float, depth: i
     latency_s = max(caught_up_s, last_s) + unread_s + round_s + later_s
     cloud_s = first_s + (tokens - 1) * each_s + many * verify_s
     return Times(latency_s, alone.ttft_s, place.output_tokens, cloud_s)
+
+
+def drafting(starts: bool, depth: int) -> Callable[[Deployment, Rounds, float], Times]:
+    """Returns the closed form of an edge that drafts `depth` rounds ahead, after the cloud's start if it `starts`."""
+    return partial(cloud_first if starts else at_the_edge, depth=depth)
 
 
 def _round_s(place: Deployment, drafts: int, bits_a_draft: float) -> tuple[float, float, float, float]:

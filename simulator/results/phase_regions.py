@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, Final, cast
 
 import pandas as pd
@@ -25,10 +25,9 @@ from simulator.results.phase_prediction import (
     Deployment,
     Rounds,
     Times,
-    at_the_edge,
-    cloud_first,
     cloud_only,
     colocated,
+    drafting,
 )
 from simulator.results.units import quantity
 
@@ -198,7 +197,7 @@ def predicted(row: pd.Series[float], bits_a_draft: float) -> Times:
 
 def _drafting(row: pd.Series[float]) -> Callable[[Deployment, Rounds, float], Times]:
     """The closed form of an edge that drafts, by its serving mode."""
-    return partial(cloud_first if cloud_starts(row) else at_the_edge, depth=rounds_ahead(row))
+    return drafting(cloud_starts(row), rounds_ahead(row))
 
 
 def cloud_starts(row: pd.Series[float]) -> bool:
@@ -228,12 +227,12 @@ def predicted_border_s(row: pd.Series[float], metric: str, longest_s: float = 2.
     """Up to which round-trip time the closed form has an edge that sends the bits a draft of this row, in its serving
     mode, below cloud-only decoding, each at its best draft length up to 8; 0 where nowhere, `longest_s` where that
     far."""
-    here, bits, drafting = place_of(row), float(row[BITS]), _drafting(row)
+    here, bits, form = place_of(row), float(row[BITS]), _drafting(row)
     rounds = [rounds_of(row, drafts) for drafts in LENGTHS]
 
     def faster(trip_s: float) -> bool:
         place = replace(here, up_delay_s=trip_s / 2, down_delay_s=trip_s / 2)
-        edge = min(value_of(drafting(place, each, bits), metric) for each in rounds)
+        edge = min(value_of(form(place, each, bits), metric) for each in rounds)
         return edge < value_of(cloud_only(place), metric)
 
     low, high = 0.0, longest_s

@@ -104,7 +104,7 @@ class Network:
     conversations: Mapping[int, Conversation] = field(default_factory=dict)
     """By device, where they talk."""
     reads_at_work: bool = field(init=False)
-    """Whether messages may end the work of their edges, which then takes up both after what else happens at that
+    """True if messages may end the work of their edges, which then takes up both after what else happens at that
     instant."""
     in_turn: frozenset[LinkRole] = field(init=False)
     """The links that messages join at the end of an instant, by device and request: those that devices share, where

@@ -20,13 +20,13 @@ class JobQueue:
         self.prefills: dict[Job, None] = {}
         """And behind them, where prefills are cut."""
         self.waits_for_batch = type(batching).ready_s is not Batching.ready_s
-        """Whether a free server may wait for more jobs."""
+        """True if a free server may wait for more jobs."""
         self._batching = batching
         self._token_budget = token_budget
         self._kv = kv
         self._order = order
         self._is_short = False
-        """Whether there was no room for all that waited when a pass was formed last."""
+        """True if there was no room for all that waited when a pass was formed last."""
 
     def __len__(self) -> int:
         return len(self.jobs) + len(self.prefills)
@@ -113,7 +113,7 @@ class JobQueue:
         return waits, self._order.rank(job), self._batching.chunked and self._may_be_cut(job), arrived
 
     def _may_be_cut(self, job: Job) -> bool:
-        """Whether the job has tokens to read into its cache, which it may do chunk by chunk where that is done."""
+        """True if the job has tokens to read into its cache, which it may do chunk by chunk where that is done."""
         return min(self._kv.cached(job.session), job.text_tokens - 1) < job.read_tokens
 
     def _share(self, job: Job, budget: int | None, alone: bool) -> Share | None:

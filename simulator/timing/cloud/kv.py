@@ -55,7 +55,7 @@ class KvMemory:
         return self._held.get(session, 0)
 
     def knows(self, session: SessionKey) -> bool:
-        """Whether the session has arrived, or anything of it is cached."""
+        """True if the session has arrived, or anything of it is cached."""
         return session in self._arrived or self.cached(session) > 0
 
     def arrive(self, session: SessionKey, whole_tokens: int) -> None:
@@ -210,11 +210,11 @@ class KvReservations:
         return self._taken_tokens
 
     def holds(self, session: SessionKey) -> bool:
-        """Whether the session was admitted."""
+        """True if the session was admitted."""
         return session in self._reserved
 
     def admit(self, job: Job) -> bool:
-        """Whether the job's session is admitted, now that it is here; if not it waits."""
+        """True if the job's session is admitted, now that it is here; if not it waits."""
         if self._capacity_tokens is None or job.session in self._reserved:
             return True
         self._waiting[job] = None

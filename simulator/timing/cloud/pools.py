@@ -37,7 +37,7 @@ class ServerPool:
 
     @property
     def may_wait(self) -> bool:
-        """Whether jobs may wait beside a free server: for those in passes to give up memory, or, where none is thrown
+        """True if jobs may wait beside a free server: for those in passes to give up memory, or, where none is thrown
         out for newcomers, for those that are in."""
         return bool(self._running) or (self.kv.limited and self.kv.held_tokens > self.kv.kept_tokens)
 
@@ -57,7 +57,7 @@ class ServerPool:
         heappush(self._idle, server.number - self.servers[0].number)
 
     def runs(self, session: SessionKey) -> bool:
-        """Whether a job of this session is in a pass."""
+        """True if a job of this session is in a pass."""
         return session in self._running
 
     def add(self, job: Job) -> bool:
@@ -80,7 +80,7 @@ class ServerPool:
         return True
 
     def holds(self, session: SessionKey) -> bool:
-        """Whether anything of the session is in the memory, or reserved for it."""
+        """True if anything of the session is in the memory, or reserved for it."""
         return self.kv.knows(session) or self.reservations.holds(session)
 
     def forget(self, session: SessionKey) -> None:
