@@ -265,8 +265,10 @@ FAST = {
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in FAULTS]
 )
-def test_a_fault_is_one_line_that_says_it_in_words(name, tmp_path, alone):
+def test_a_fault_is_one_line_that_says_it_in_words(name, tmp_path, alone, monkeypatch):
     family, body, where, words = FAULTS[name]
+    if not where.startswith("output"):  # the enumeration before it passes, and takes most of the time
+        monkeypatch.setattr(checks, "_outputs", lambda *_: iter(()))
     (tmp_path / "mine.py").write_text(HEAD.format(family=family) + body)
     failed = next(line for line in checks.check(tmp_path / "mine.py") if line.outcome == "FAILED")
     assert failed.check == where and words in failed.text and "\n" not in failed.text
