@@ -309,7 +309,7 @@ FEWER = {
     "batching": ["--grid=workload.devices=1,8"],
     "base_station": ["--grid=workload.devices=1,2"],
     "capacity": [TWO_KINDS, "--set=cloud.token_budget=512", "--set=cloud.batching=none", *GIVEN],
-    "pareto": ["--grid=scheme=cloud_only,colocated,k_sqs", "--grid=workload.devices=1,2"],
+    "pareto": ["--grid=scheme=cloud_only,colocated,k_sqs", "--grid=workload.devices=1,2", *GIVEN],
     "validation": [f"--grid={FIELDS}={json.dumps(ALONE[3:5])}"],
 }
 """Two values of an axis and two schemes, one that chooses its drafts and one with none, meet every finding and figure
