@@ -18,14 +18,15 @@ each further look.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from kinds.arrays import Floats
 from simulator.cell.cell import Cell
-from simulator.results.intervals import Difference, of_all_devices, paired_values
+from simulator.results.intervals import Difference, choice_error, of_all_devices, paired_values
 from simulator.tuning.alternatives import Alternatives, Values
 from simulator.tuning.racing import RaceGroup, looks
 from simulator.tuning.trials import KEPT, Aim, Budget, CommonSeeds, Course, Rows, each_once
@@ -46,6 +47,16 @@ class Outcome:
     seeds: int
     next: Values | None = None
     behind: Difference | None = None
+    raced: Sequence[tuple[Values, Floats]] = field(default=(), compare=False)
+    """The place's own setting, and those that raced on at least half of the seeds, with their costs [seeds]."""
+
+    @property
+    def error(self) -> float:
+        """The error of the choice (`choice_error`), of the setting that is shown."""
+        settings = [values for values, _ in self.raced]
+        if self.values not in settings:
+            return 0.0
+        return choice_error([costs for _, costs in self.raced], settings.index(self.values))
 
 
 class Tuner:
@@ -137,10 +148,12 @@ class Tuner:
         others = [place for place in group.ranked if place != group.leader and group.seeds_of(place) == group.seeds]
         if not others:
             return Outcome(settings[group.leader], tried, group.seeds)
+        long = [at for at in group.ranked if at == 0 or 2 * group.seeds_of(at) >= group.seeds]
+        raced = [(settings[at], group.costs([at], rows)[0]) for at in long]
         costs = group.costs([group.leader, *others], rows)
         following = 1 + int(np.log(costs[1:]).mean(axis=1).argmin())
         behind = paired_values(self._aim.metric, costs[following], costs[0])
-        return Outcome(settings[group.leader], tried, group.seeds, settings[others[following - 1]], behind)
+        return Outcome(settings[group.leader], tried, group.seeds, settings[others[following - 1]], behind, raced)
 
 
 def _possible(settings: Sequence[Values], places: Sequence[Alternatives]) -> list[Values]:

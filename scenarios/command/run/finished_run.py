@@ -46,7 +46,7 @@ from scenarios.findings.sentences.own_limits import limited, within_limits
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import DISTINGUISHABLE, counted, in_one_breath, joined
 from simulator.cell.cell import Cell, claims
-from simulator.results.columns import ALL_CLASSES, ATTAINMENT, CHOSEN, CURVE, FIXED, SETTING
+from simulator.results.columns import ALL_CLASSES, ATTAINMENT, CHOICE_SUFFIX, CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
 from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import of_all_devices, summarise, summarise_curves
@@ -112,6 +112,10 @@ class FinishedRun:
                 of = plan.tune.metric if plan.objective is None else plan.objective.field
                 choices = never_behind(choices, table, of, most=plan.objective is not None)
             table = beside(table, choices, lambda rows: note.curved(rows)[0])
+            if plan.tune is not None and plan.objective is None and plan.tune.metric in table.columns:
+                errors = {cell.id: each.outcome.error for each in choices for cell in each.chosen()}
+                error = table["cell"].map(errors).where(table[SETTING] == CHOSEN, 0.0)
+                table = table.assign(**{plan.tune.metric + CHOICE_SUFFIX: error})
             plain = summary = summarise_curves(table)
         if searched or choices is not None:
             write_csv(plain, out / (CAPACITY if searched else BESIDE))
