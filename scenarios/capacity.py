@@ -51,7 +51,7 @@ SCENARIO = Scenario(
         grid={"uplink.rate.bps": [float("inf")]},
         seeds=1,
         objective=Objective(LIMITS, high=128, within=0.2),
-        tune=Tune(WAITS_IF_QUICK, settings=2, looks=(1,)),
+        tune=Tune(WAITS_IF_QUICK, settings=2, looks=(2,)),
     ),
     figures=("capacity", "breakdown"),
     worded=question,

@@ -109,7 +109,7 @@ SCENARIO = Scenario(
         base={"workload.conversations": 1, "workload.output_tokens": 48},
         grid={PROMPTS: speed_bench(1_024, 8_192)},
         seeds=3,
-        tune=Tune(base=SHORT, metric="tpot_s", settings=3, looks=(1,), steps=0),
+        tune=Tune(base=SHORT, metric="tpot_s", settings=3, looks=(2,), steps=0),
     ),
     headlines=(WHOLE, "ttft_s"),
     figures=("latency", "breakdown"),

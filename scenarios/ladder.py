@@ -180,7 +180,7 @@ SCENARIO = Scenario(
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 64},
         grid={WHERE: [*PLACES[::2], *THIN[:3:2]]},
-        tune=Tune(ONE_BY_ONE, named=AS_TYPED, settings=3, looks=(1,), steps=0, base={"workload.requests": 1}),
+        tune=Tune(ONE_BY_ONE, named=AS_TYPED, settings=3, looks=(2,), steps=0, base={"workload.requests": 1}),
     ),
     figures=("ladder", "breakdown"),
     tables=(Table("steps", steps_taken, printed_steps),),

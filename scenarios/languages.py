@@ -65,7 +65,7 @@ SCENARIO = Scenario(
         base={"workload.output_tokens": 6},
         grid={PROMPTS: [str(LANGUAGES / f"{name}.jsonl") for name in ("english", "russian", "python")]},
         seeds=2,
-        tune=Tune(WAITS, settings=3, looks=(1,), steps=0),
+        tune=Tune(WAITS, settings=3, looks=(2,), steps=0),
     ),
     figures=("groups",),
     answer=sparsity_survives,

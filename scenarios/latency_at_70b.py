@@ -60,7 +60,7 @@ SCENARIO = Scenario(
         base={"workload.requests": 1, "workload.output_tokens": 64},
         grid={WHERE: [place(0.0, None, "ideal link"), place(1.0, KEPT, "LTE")], "uplink.rate.bps": [10e3, 1e6]},
         seeds=3,
-        tune=Tune(settings=4, looks=(1,), steps=0),
+        tune=Tune(settings=4, looks=(2,), steps=0),
     ),
     figures=("latency", "breakdown", "bits", "resampling"),
     answer=PaysAtTheEdge(KINDS, "cloud_only", "places", by=PLACE),

@@ -240,7 +240,7 @@ SCENARIO = Scenario(
     left_out={"edge_only": "its text is not the verifier's"},
     quick=Quick(
         grid={PAIR: [PUBLISHED[0], *PUBLISHED[3:]], "workload.output_tokens": [64], TRIP: DELAYS[1:4]},
-        tune=Tune(ONE_PACKET, base=RACED, metric="latency_s", settings=3, looks=(1,), steps=0),
+        tune=Tune(ONE_PACKET, base=RACED, metric="latency_s", settings=3, looks=(2,), steps=0),
     ),
     figures=("phase_map",),
     headlines=(),

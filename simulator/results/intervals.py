@@ -1,7 +1,8 @@
 """Means over seeds with Student-t intervals, and comparisons paired by seed.
 
 Cells that differ only in what is compared share their random numbers: the interval of the paired comparison is the one
-that counts. Its one statistic is the mean of ln(first / second), which swapping the two negates.
+that counts. Its one statistic is the mean of ln(first / second), which swapping the two negates. Where settings were
+chosen on other seeds, the error of that choice (`choice_error`) widens the intervals of the metric they were chosen by.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from simulator.results import comparison_log
 from simulator.results.columns import (
     ALL_CLASSES,
     BREAKDOWN,
+    CHOICE_SUFFIX,
     CI_SUFFIX,
     CLASS,
     CURVE,
@@ -50,6 +52,9 @@ CONFIDENCE: Final = 0.95
 """The confidence of every interval."""
 ROUNDING = 1e-9
 """Numbers that differ by no more than this share of them are one number, added up in another order."""
+NORMAL: Final = 1.96
+"""The quantile of a normal distribution at CONFIDENCE."""
+RESAMPLES: Final = 400
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,11 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     found: dict[str, object] = {name: values for name, values in fields.items() if name in apart}
     found |= {"n": seeds, LOSSY: [bool(lossy[places].any()) for places in groups]}
     for place, name in enumerate(metrics):
+        if name + CHOICE_SUFFIX in cells.columns:
+            errors = cells[name + CHOICE_SUFFIX].to_numpy(dtype=np.float64)[firsts]
+            every = zip(means[place], halves[place], counts[place], errors, strict=True)
+            halves[place] = [_widened(Interval(m, h, n), abs(m) * e).half_width for m, h, n, e in every]
+            found[name + CHOICE_SUFFIX] = errors
         found |= {name: means[place], name + CI_SUFFIX: halves[place]}
         if fewer[place, :1].any():
             found[name + N_SUFFIX] = _where(fewer[place], counts[place])
@@ -165,6 +175,37 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     for _, place in np.argwhere(fewer.T):  # of metrics that have a number in all seeds of the first setting
         found.setdefault(metrics[place] + N_SUFFIX, _where(fewer[place], counts[place]))
     return pd.DataFrame(found | fields)
+
+
+def choice_error(costs: Sequence[Floats], shown: int) -> float:
+    """How far off, in ln(cost), the best of several settings may be from the one `shown`: the root mean square, over
+    bootstrap resamples of the seeds of the race, of what the setting that each would choose is below it. `costs` are
+    those of each setting on its first seeds, [seeds] each; 0 of one seed, of which nothing is known."""
+    most = max(map(len, costs))
+    draws = np.random.default_rng(0).integers(0, most, (RESAMPLES, most))
+    below = np.zeros(RESAMPLES)
+    for place, each in enumerate(costs):
+        n = min(len(each), len(costs[shown]))
+        if place != shown and n > 1:
+            difference = np.log(each[:n]) - np.log(costs[shown][:n])
+            drawn = np.where(draws < n, difference[np.minimum(draws, n - 1)], np.nan)
+            means = np.nan_to_num(np.nanmean(np.column_stack([drawn, np.full(RESAMPLES, difference.mean())]), axis=1))
+            spread = math.sqrt(n / (n - 1))  # a resample of n has (n - 1) / n of the variance
+            below = np.minimum(below, difference.mean() + spread * (means - difference.mean()))
+    return float(np.sqrt(np.mean(below**2)))
+
+
+def _of_choice(cells: pd.DataFrame, metric: str, rows: pd.Series[bool]) -> float:
+    """The error that the choice of these rows' setting adds to the logarithm of a metric; 0 if it was not chosen by."""
+    if metric + CHOICE_SUFFIX not in cells.columns:
+        return 0.0
+    return float(cells.loc[rows.to_numpy(dtype=bool), metric + CHOICE_SUFFIX].max())
+
+
+def _widened(found: Interval, error: float) -> Interval:
+    """The interval with a further standard error; of one seed it has none."""
+    half = 0.0 if found.same else found.half_width
+    return Interval(found.mean, math.hypot(half, NORMAL * error), found.n) if error > 0 else found
 
 
 def interval_of(row: pd.Series[float], metric: str) -> tuple[float, float]:
@@ -238,6 +279,9 @@ def paired(cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.
     common = [seed for seed in one if seed in other]
     values = (np.array([of[seed] for seed in common], dtype=np.float64) for of in (one, other))
     found = paired_values(metric, *values)
+    if found.relative:
+        errors = (_of_choice(cells, metric, rows) for rows in (first, second))
+        found = Difference(metric, _widened(found.found, math.hypot(*errors)))
     if found.n:
         separable = found.separable if found.n > 1 else None
         numbers = {"relative": found.relative, "difference": found.size, "low": found.low, "high": found.high}
@@ -301,7 +345,7 @@ def settings_of(table: pd.DataFrame) -> list[str]:
     """The configuration columns of a table of cells or of a summary, seed and label apart."""
     measured = {*METRICS, *_MEASURED}
     known = {*measured, *_NOT_SETTINGS, "n", *(name + N_SUFFIX for name in measured)}
-    names = [name for name in table.columns if name != LABEL and not name.endswith(CI_SUFFIX)]
+    names = [name for name in table.columns if name != LABEL and not name.endswith((CI_SUFFIX, CHOICE_SUFFIX))]
     return [name for name in names if _class_apart(name) not in known]
 
 

@@ -82,7 +82,7 @@ def test_all_else_is_among_the_details_of_its_findings(finished):
     found = details(finished.out)
     for heading, text in {
         "Results": "mean ± 95% half-width over 2 seeds",
-        "Settings chosen": "Chosen by least latency per token in a race of 5 settings each, on 1 other seed:",
+        "Settings chosen": "Chosen by least latency per token in a race of 3 settings each, on 2 other seeds:",
         "As the grid gives them": "K-SQS, L = 4, ℓ = 100, acceptance rejection, K = 8",
         "What each scheme pays": "its bound",
         "Findings": "without ",

@@ -46,7 +46,7 @@ from simulator.tuning.trials import FIRST_SEED, OVER, UNANSWERED, Aim, Budget, R
 from simulator.tuning.trials import LOSSY as DEPARTS
 
 AIM = Aim("latency_per_token_s")
-BUDGET = Budget(SETTINGS, LOOKS, within=0.02)
+BUDGET = Budget(SETTINGS, LOOKS, kept=1, within=0.02)
 TINY = (
     "--set=models.pair={kind: synthetic, size: 64, contexts: 8}",
     "--set=workload.output_tokens=6",
@@ -224,7 +224,7 @@ def test_who_leaves_requests_unanswered_or_departs_in_distribution_is_out_and_no
 def test_a_race_keeps_to_its_budget(trials, raced, seeds):
     """6 settings that differ by nothing would race to the last seed, had they the trials for it."""
     counted = Trials(Table(few(6), [1.0] * 6), trials)
-    budget, places = Budget(SETTINGS, (6, 12), within=0.0), tried(axes=FEW | {"scheme.k": range(2, 8)})
+    budget, places = Budget(SETTINGS, (6, 12), kept=1, within=0.0), tried(axes=FEW | {"scheme.k": range(2, 8)})
     entered = entrants(places, AIM, budget, counted)
     (group,) = race(entered.settings, AIM, budget, counted)
     assert (len(group.settings), entered.sampled, entered.whole, group.seeds) == (raced, raced, 6, seeds)

@@ -265,3 +265,11 @@ def test_a_users_change_holds_in_every_grid_and_one_that_cannot_take_it_is_left_
     refused = plan_of(dense, Changes(settings={"scheme.k": 3}))
     assert len(refused.cells) == 8
     assert any("the grid over scheme, workload.devices is left out: scheme.k" in line for line in refused.warnings)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_quick_tunes_on_two_seeds_at_least(name: str) -> None:
+    """On one seed a race of settings chooses by chance."""
+    mine = scenario(name)
+    quick = mine.quick.tune if mine.tune is not None else None
+    assert quick is None or quick.looks[-1] >= 2

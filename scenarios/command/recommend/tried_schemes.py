@@ -124,7 +124,7 @@ def wish(options: argparse.Namespace) -> Wish:
     fixed = modes | {path: "--set" for path in given if path.startswith("scheme.")}
     if drafts is not None and any(place.cell.scheme.kind == COLOCATED for place in places):
         fixed["scheme.max_drafts"] = "of drafting in the cloud: as that server was measured"
-    budget = Budget(most, LOOKS, within=options.precision, trials=trials)
+    budget = Budget(most, LOOKS, kept=1, within=options.precision, trials=trials)
     assumed = assumed_drafter((place.cell for place in places), {*settings, *axes})
     return Wish(tuple(places), tuple(tried), aim, budget, seeds, left_out, fixed, assumed)
 

@@ -15,7 +15,7 @@ from scenarios.command.fairness import compared_alike, excused
 from scenarios.command.report.drawing import draw_all
 from scenarios.command.result_folder import BESIDE, CAPACITY, NOTE, Note, along, axes_of
 from scenarios.command.run.base_line import base_line
-from scenarios.command.run.choosing import Chosen, behind_fixed, beside, choices_table, doubts, served, tried_values
+from scenarios.command.run.choosing import Chosen, beside, choices_table, doubts, never_behind, served, tried_values
 from scenarios.command.run.printed_tables import (
     bearing,
     chosen_table,
@@ -46,7 +46,7 @@ from scenarios.findings.sentences.own_limits import limited, within_limits
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import DISTINGUISHABLE, counted, in_one_breath, joined
 from simulator.cell.cell import Cell, claims
-from simulator.results.columns import ALL_CLASSES, ATTAINMENT, CHOSEN, CURVE, FIXED, SETTING
+from simulator.results.columns import ALL_CLASSES, ATTAINMENT, CHOICE_SUFFIX, CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
 from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import of_all_devices, summarise, summarise_curves
@@ -108,7 +108,14 @@ class FinishedRun:
             (summary, axis), (table, _) = note.curved(plain), note.curved(table)
         else:
             axis = note.curved(table)[1]
+            if plan.tune is not None:
+                of = plan.tune.metric if plan.objective is None else plan.objective.field
+                choices = never_behind(choices, table, of, most=plan.objective is not None)
             table = beside(table, choices, lambda rows: note.curved(rows)[0])
+            if plan.tune is not None and plan.objective is None and plan.tune.metric in table.columns:
+                errors = {cell.id: each.outcome.error for each in choices for cell in each.chosen()}
+                error = table["cell"].map(errors).where(table[SETTING] == CHOSEN, 0.0)
+                table = table.assign(**{plan.tune.metric + CHOICE_SUFFIX: error})
             plain = summary = summarise_curves(table)
         if searched or choices is not None:
             write_csv(plain, out / (CAPACITY if searched else BESIDE))
@@ -225,8 +232,9 @@ class FinishedRun:
             yield from (line for line in overloads(named, self.axis) if line.startswith("Overloaded"))
         if early := unsettled_schemes(self.chosen):
             yield f"Conformal threshold not settled yet for most drafts: {joined(early)}"
-        if self._behind:
-            yield f"Not the best setting known: {'; '.join(self._behind)} (--details)"
+        if replaced := [each for each in self.choices or () if each.behind is not None]:
+            kinds = dict.fromkeys(DisplayNames().word(each.cells[0].scheme.kind) for each in replaced)
+            yield f"At the grid's own setting where the one chosen was behind it: {joined([*kinds])} (--details)"
         if any(line.startswith("Precision") for line in self.stands_for):
             yield "Acceptance was measured at another weight precision than the times (--details)"
 
@@ -242,14 +250,6 @@ class FinishedRun:
     def _left_out(self) -> list[str]:
         left_out = self.plan.scenario.left_out
         return [excused(left_out)] if left_out else []
-
-    @cached_property
-    def _behind(self) -> list[str]:
-        """The curves whose setting chosen is above the grid's own on the seeds shown, as far as these can tell."""
-        tune = self.plan.tune
-        if tune is None or self.choices is None or self.plan.objective is not None:
-            return []
-        return behind_fixed(self.choices, self._table_by_name, tune.metric)
 
     def _details(self, found: Sequence[Answered], notes: Sequence[str], width: int) -> list[Detail]:
         spent = self._cost_table()
@@ -286,7 +286,7 @@ class FinishedRun:
         chosen_rows, rows = self._chosen_by_name, self._table_by_name
         fixed = self.plan.fixed
         chosen = tune is not None and self.choices is not None
-        lines = doubts(self.choices or (), rows, self.axis, tune.metric if tune else "") if chosen else []
+        lines = doubts(self.choices or (), rows, self.axis) if chosen else []
         lines += compared_alike(self.cells, tune or (Tune(fixed) if fixed else None), scenario.left_out)
         full = overloads(chosen_rows, self.axis)
         # Without headlines there are too many curves to name those that are merely busy.
@@ -308,7 +308,8 @@ class FinishedRun:
         summed = ("verified", "accepted", "tv_qhat")
         rounds = pq.read_table(self.out / ROUNDS, columns=["cell", *summed])
         sums = rounds.group_by("cell").aggregate([(name, "sum") for name in summed]).to_pandas().set_index("cell")
-        line = beyond_chance(sums.set_axis(summed, axis=1), names, looked)
+        shown = sums.index.isin([*names])  # a choice that the grid's own setting replaced has run, too
+        line = beyond_chance(sums[shown].set_axis(summed, axis=1), names, looked)
         return [line] if line else []
 
     def _tables(self, width: int) -> Iterator[tuple[str, str]]:

@@ -272,7 +272,7 @@ def _tuned(
     if tune is None:
         return None
     if changes.quick:
-        tune = quick.tune or replace(tune, settings=5, looks=(1,), steps=0, fixed={**WAITS_IF_QUICK, **tune.fixed})
+        tune = quick.tune or replace(tune, settings=3, looks=(2,), steps=0, fixed={**WAITS_IF_QUICK, **tune.fixed})
     typed = {field for axis in (*grid, *changes.settings, *changes.grid) for field in axis.split(",")}
     values = [*changes.settings.items(), *((path, value) for path, axis in changes.grid.items() for value in axis)]
     typed |= {f"{path}.{name}" for path, value in values if isinstance(value, Mapping) for name in value}
