@@ -80,8 +80,8 @@ def _dots(
             mean = kept[metric].to_numpy(dtype=float)
             ax.errorbar(
                 mean, y + 0.5 * (np.arange(1, len(kept) + 1) / (len(kept) + 1) - 0.5),
-                xerr=whiskers(mean, halves(kept, metric), logarithmic), color=look[name].colour, linestyle="",
-                marker=look[name].marker, markerfacecolor=look[name].face, elinewidth=1.1, label=name,
+                xerr=whiskers(mean, halves(kept, metric), logarithmic), linestyle="",
+                **look[name].marked(), elinewidth=1.1, label=name,
             )  # fmt: skip
         rows_of(ax, [page.curve(name) + look[name].mark for name, _ in shown])
     scale(axes[0].xaxis, metric, means, reaches(given, [metric], logarithmic), logarithmic)

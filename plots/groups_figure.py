@@ -64,9 +64,8 @@ def _panel(
         at = np.array([names.index(name) for name in rows[axis]]) + 0.7 / max(5, len(shown)) * rank
         mean = rows[metric].to_numpy(dtype=float)
         ax.errorbar(
-            mean, at, xerr=whiskers(mean, halves(rows, metric), logarithmic), color=look[curve].colour,
-            marker=look[curve].marker, markerfacecolor=look[curve].face, linestyle="", elinewidth=1.1,
-            label=rows[CURVE].iloc[0],
+            mean, at, xerr=whiskers(mean, halves(rows, metric), logarithmic), **look[curve].marked(), linestyle="",
+            elinewidth=1.1, label=rows[CURVE].iloc[0],
         )  # fmt: skip
     for row in range(1, len(names)):
         ax.axhline(row - 0.5, color="#dddddd", linewidth=0.6)

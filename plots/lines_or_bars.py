@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.transforms import ScaledTranslation, Transform
+from matplotlib.transforms import ScaledTranslation
 
 from kinds.arrays import Floats
 from plots.axes import LOG_FROM, place, rows_of, scale, spans_far
@@ -29,7 +29,6 @@ Hollow = Callable[[pd.DataFrame], "pd.Series[bool]"]  # which rows are drawn wit
 BANDS = 4  # so many curves may have bands, which would hide each other; more have bars
 CHOSE = "Marks of one row: settings that the scheme chose at other values; {} itself changes none of this."
 _PLACES = ("uplink.", "downlink.", "edge.", "cloud.", "workload.devices")
-APART = 1.8  # points between neighbouring curves at one value, so that one that equals another is seen beside it
 
 UNBOUNDED: Final[dict[str, Any]] = {
     "linestyle": "", "marker": r"$\uparrow$", "markersize": 9, "markerfacecolor": "black", "markeredgewidth": 0.4,
@@ -84,49 +83,35 @@ def lines(
     hollow: Hollow = unanswered,
     beyond: Hollow | None = None,
 ) -> None:
-    """A curve for each curve and series, with intervals: bands of one series and up to BANDS curves, else bars, set
-    a little apart. Unfilled series are thin and dotted with open markers; points of `hollow` rows are hollow, those of
-    `beyond` rows have an arrow above them."""
+    """A curve for each curve and series, with intervals: bands of one series and up to BANDS curves, else bars.
+    Unfilled series are thin and dotted with open markers; points of `hollow` rows are hollow, those of `beyond` rows
+    have an arrow above them."""
     shown = curves(summary)
     banded = len(series) == 1 and len(shown) <= BANDS and not series[0].low
-    for rank, (curve, rows) in enumerate(shown):
+    for curve, rows in shown:
         for one in sorted(series, key=lambda one: one.filled):
             given = rows[rows[one.column].notna()].sort_values(axis)
             if given.empty:
                 continue
-            shift = 0.0 if banded else APART * (rank - (len(shown) - 1) / 2)
-            moved = apart(ax, shift)
-            _line(ax, given, axis, one, look[curve], logarithmic, banded, moved)
+            _line(ax, given, axis, one, look[curve], logarithmic, banded)
             if (open_ := given[hollow(given)]).size:
                 ax.plot(
-                    place(open_[axis]), open_[one.column], linestyle="", marker=look[curve].marker, transform=moved,
+                    place(open_[axis]), open_[one.column], linestyle="", marker=look[curve].marker,
                     color=look[curve].colour, markerfacecolor="white", markersize=1.3 * rcParams["lines.markersize"],
                     zorder=3,  # above the curve's own marks
                 )  # fmt: skip
             if beyond is not None and (more := given[beyond(given)]).size:
-                above = moved + _moved(ax, 0, 11)
+                figure = ax.get_figure(root=True)
+                assert figure is not None
+                above = ax.transData + ScaledTranslation(0, 11 / 72, figure.dpi_scale_trans)
                 ax.plot(place(more[axis]), more[one.column], transform=above, color=look[curve].colour, **UNBOUNDED)
 
 
-def apart(ax: Axes, points: float) -> Transform:
-    """Places of the data, so many points to the right."""
-    return ax.transData + _moved(ax, points, 0)
-
-
-def _moved(ax: Axes, right: float, up: float) -> Transform:
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    return ScaledTranslation(right / 72, up / 72, figure.dpi_scale_trans)
-
-
-def _line(
-    ax: Axes, rows: pd.DataFrame, axis: str, one: Series, look: Look, logarithmic: bool, banded: bool, moved: Transform
-) -> None:
+def _line(ax: Axes, rows: pd.DataFrame, axis: str, one: Series, look: Look, logarithmic: bool, banded: bool) -> None:
     x, mean, half = place(rows[axis]), rows[one.column].to_numpy(dtype=float), halves(rows, one.column)
     if one.low:
         low, high = (rows[name].to_numpy(dtype=float) for name in (one.low, one.high))
-        ax.errorbar(x, (low + high) / 2, yerr=(high - low) / 2, fmt="none", ecolor=look.colour, elinewidth=1.0,
-                    transform=moved)  # fmt: skip
+        ax.errorbar(x, (low + high) / 2, yerr=(high - low) / 2, fmt="none", ecolor=look.colour, elinewidth=1.0)
         half = np.full(len(rows), np.nan)
     if banded:
         low, high = ends(mean, half, logarithmic)
@@ -137,7 +122,7 @@ def _line(
     ax.errorbar(
         x, mean, yerr=None if banded else whiskers(mean, half, logarithmic), color=look.colour, marker=look.marker,
         markerfacecolor=look.face if one.filled else "white", linestyle=look.dashes if one.filled else ":",
-        linewidth=rcParams["lines.linewidth"] * (1.0 if one.filled else 0.7), elinewidth=1.0, transform=moved,
+        linewidth=rcParams["lines.linewidth"] * (1.0 if one.filled else 0.7), elinewidth=1.0,
         markersize=rcParams["lines.markersize"] * (1.0 if one.filled else 1.4), fillstyle=look.fill,
         markerfacecoloralt="white",
         label=f"{rows[CURVE].iloc[0]}, {one.label}" if one.label else rows[CURVE].iloc[0],

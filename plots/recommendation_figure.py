@@ -79,6 +79,5 @@ def _points(ax: Axes, summary: pd.DataFrame, values: Floats, arms: Floats) -> No
     for place, (curve, value) in enumerate(zip(summary[CURVE].astype(str), values, strict=True)):
         look = styles[curve]
         ax.errorbar(
-            value, place, xerr=arms[:, place : place + 1], color=look.colour, marker=look.marker,
-            markerfacecolor=look.face, linestyle="",
+            value, place, xerr=arms[:, place : place + 1], **look.marked(), linestyle="",
         )  # fmt: skip

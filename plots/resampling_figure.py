@@ -18,7 +18,7 @@ from plots.along_axis import in_panels, row_panels
 from plots.axes import place, rows_of, swept, x_label
 from plots.caption import caption
 from plots.layout import Wording, finish, grid
-from plots.lines_or_bars import CHOSE, apart, changes, distinct, halves, no_factor, whiskers
+from plots.lines_or_bars import CHOSE, changes, distinct, halves, no_factor, whiskers
 from plots.page import Page
 from plots.style import Look, curves, looks
 from simulator.results.columns import CURVE
@@ -34,7 +34,6 @@ NOTE: Final = (
 _TOP = 1.05
 _SHADE = "#555555"
 _HATCH = "////"
-_BESIDE = 2.5  # points by which what is expected stands right of what was measured
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
@@ -117,10 +116,10 @@ def _curve(ax: Axes, rows: pd.DataFrame, axis: str, look: Look) -> None:
     bound = np.minimum(rows[BOUND].to_numpy(dtype=float), 1.0)
     ax.fill_between(x, bound, 1.2, color=_SHADE, alpha=0.12, linewidth=0)
     ax.plot(x, bound, color=_SHADE, linestyle="--", marker="", linewidth=1.2)
-    ax.errorbar(x, rate, yerr=whiskers(rate, halves(rows, MEASURED), False), color=look.colour, marker=look.marker,
+    ax.errorbar(x, rate, yerr=whiskers(rate, halves(rows, MEASURED), False), **look.marked(),
                 elinewidth=1.0, label=rows[CURVE].iloc[0])  # fmt: skip
     ax.plot(x, expected(rows), linestyle="", marker="D", markersize=3.2, color="black", markerfacecolor="white",
-            zorder=3, transform=apart(ax, _BESIDE))  # fmt: skip
+            zorder=3)  # fmt: skip
 
 
 def _key(drafted: pd.DataFrame, *, bars: bool) -> tuple[list[Artist], list[str]]:

@@ -25,7 +25,7 @@ from kinds.arrays import Floats
 from plots.axes import log_ticks, place, rows_of, swept, tick_at, with_unit, x_label
 from plots.caption import caption, marks
 from plots.layout import Wording, finish, grid
-from plots.lines_or_bars import APART, apart, curve_handles
+from plots.lines_or_bars import curve_handles
 from plots.over_cloud import RIVAL
 from plots.page import Page
 from plots.style import Look, chosen, curves, looks
@@ -111,13 +111,12 @@ def _panel(ax: Axes, rows: pd.DataFrame, axis: str, look: dict[str, Look], five:
         given = part.sort_values(axis)
         ax.plot(place(given[axis]), given[RATIO], zorder=1, **_LOSSY)  # type: ignore[arg-type]
     ax.axhline(1.0, zorder=2, **_LINE)  # type: ignore[arg-type]
-    for rank, name in enumerate(five):
+    for name in five:
         given, seen = rows[rows[CURVE] == name].sort_values(axis), look[name]
         mean, low, high = (given[each].to_numpy(dtype=float) for each in (RATIO, LOW, HIGH))
         ax.errorbar(
-            place(given[axis]), mean, yerr=np.array([mean - low, high - mean]), color=seen.colour, marker=seen.marker,
-            fillstyle=seen.fill, markerfacecoloralt="white", linestyle=seen.dashes, elinewidth=1.0, label=name,
-            transform=apart(ax, APART * (rank - (len(five) - 1) / 2)), zorder=3,
+            place(given[axis]), mean, yerr=np.array([mean - low, high - mean]), linestyle=seen.dashes, **seen.marked(),
+            elinewidth=1.0, label=name, zorder=3,
         )  # fmt: skip
 
 

@@ -121,12 +121,14 @@ class Look:
         """What fills its marker."""
         return "white" if self.lossy else self.colour
 
+    def marked(self) -> dict[str, Any]:
+        """Its marker, as matplotlib takes it."""
+        return {"color": self.colour, "marker": self.marker, "markerfacecolor": self.face, "fillstyle": self.fill,
+                "markerfacecoloralt": "white"}  # fmt: skip
+
     def handle(self) -> Line2D:
         """Its place in a legend."""
-        return Line2D(
-            [], [], color=self.colour, marker=self.marker, markerfacecolor=self.face, linestyle=self.dashes,  # type: ignore[arg-type]
-            fillstyle=self.fill, markerfacecoloralt="white",
-        )  # fmt: skip
+        return Line2D([], [], linestyle=self.dashes, **self.marked())  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from kinds.arrays import Floats, Ints
 from plots.axes import BEYOND, tick_at, with_unit
 from plots.caption import caption
 from plots.layout import Wording, finish, grid
-from plots.lines_or_bars import apart
 from plots.page import Page
 from plots.style import DASHES, SCHEMES, SPARSIFIERS, Look, curves, of_sparsifiers
 from simulator.results.columns import CI_SUFFIX, CURVE
@@ -78,7 +77,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFram
         for rank, kind in enumerate(kinds):
             if kind in found:
                 look = Look(*styles[kind], dashes=DASHES[rank % 2])
-                _points(ax, found[kind], look, 1.8 * (rank - (len(kinds) - 1) / 2), page.word(kind))
+                _points(ax, found[kind], look, page.word(kind))
         ax.set_xscale("log")
         reached = [cost for each in found.values() for cost in each.cost]
         tick_at(ax.xaxis, [tick for tick in _BITS_TICKS if 0.9 * min(reached) <= tick <= 1.1 * max(reached)])
@@ -152,10 +151,10 @@ def _by_the_others(logs: Floats) -> Ints:
     return best
 
 
-def _points(ax: Axes, found: _Excess, look: Look, shift: float, label: str) -> None:
+def _points(ax: Axes, found: _Excess, look: Look, label: str) -> None:
     arms = np.nan_to_num(np.stack([found.mean - found.low, found.high - found.mean]))
     ax.errorbar(found.cost, found.mean, yerr=arms, color=look.colour, marker=look.marker, linestyle=look.dashes,
-                label=label, linewidth=1.2, elinewidth=0.8, capsize=1.5, transform=apart(ax, shift))  # fmt: skip
+                label=label, linewidth=1.2, elinewidth=0.8, capsize=1.5)  # fmt: skip
 
 
 def draw_pareto(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
