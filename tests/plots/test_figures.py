@@ -33,11 +33,10 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 import plots
-from plots import breakdown_figure
-from plots.along_axis import _with_a_course
+from plots import breakdown_figures
 from plots.axes import place
-from plots.breakdown_figure import COLOURS
-from plots.lines_or_bars import UNBOUNDED
+from plots.breakdown_figures import COLOURS
+from plots.lines import UNBOUNDED, _with_a_course
 from plots.style import SCHEMES, looks
 from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import summarise_curves
@@ -214,7 +213,7 @@ def test_every_part_of_the_breakdown_has_a_look_of_its_own_and_is_known_without_
 
 
 def test_a_state_without_a_colour_is_drawn_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breakdown_figure, "BREAKDOWN", (*BREAKDOWN, "thinking_s"))
+    monkeypatch.setattr(breakdown_figures, "BREAKDOWN", (*BREAKDOWN, "thinking_s"))
     table = summary(rates=(1e4,)).assign(thinking_s=0.05)
     figure = drawn("breakdown", table, None)
     np.testing.assert_allclose(stacked(figure.axes[0]), table["latency_per_token_s"] + 0.05)
@@ -292,12 +291,12 @@ def test_resampling_stands_beside_what_is_expected_and_its_bound_for_every_schem
     np.testing.assert_array_equal(rates_of(coupled)["expected"], [0.25, np.nan])  # TV is not what is expected of it
 
 
-def test_a_bound_above_one_ends_at_one_is_captioned_and_its_value_written() -> None:
+def test_a_bound_above_one_is_none_in_a_row_and_ends_at_one_along_an_axis() -> None:
     table = summary().assign(tv_qhat=0.25)
     table.loc[table["scheme.kind"] == "dense", "rejection_bound"] = 123.4
     bars = drawn("resampling", table)
-    assert rates_of(bars)["bound"] == [1.0, 0.3, 0.3]
-    assert [text.get_text() for text in bars.axes[0].texts] == ["bound 123"]
+    assert rates_of(bars)["bound"] == [0.0, 0.3, 0.3]
+    assert [text.get_text() for text in bars.axes[0].texts] == ["no bound"]
     assert "above 1 says nothing" in words_around(bars)
     table["rejection_bound"] *= np.log10(table[AXIS])  # now it moves: a panel a curve
     lines = drawn("resampling", table)

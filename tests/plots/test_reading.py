@@ -19,9 +19,10 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 
 import plots
-from plots.along_axis import MOST, panels, split
 from plots.axes import swept, written
-from plots.lines_or_bars import ends
+from plots.facets import MOST, panels
+from plots.intervals import ends
+from plots.lines import split
 from plots.page import Page
 from plots.style import looks, styled
 

@@ -1,0 +1,239 @@
+"""Figures of lines along an axis: latency, time to first token, tails, capacity, leakage, and the convergence of a
+conformal threshold along a text."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator, StrMethodFormatter
+from pandas.api.types import is_numeric_dtype
+
+from plots.axes import rows_of, swept
+from plots.bars import room_for
+from plots.caption import caption, marks
+from plots.intervals import halves, measured, numbers, whiskers
+from plots.layout import Key, Wording, finish, grid
+from plots.lines import HOLLOW, UNBOUNDED, Lines, along
+from plots.over_cloud import over_cloud
+from plots.page import Page
+from plots.style import GREY, chosen, curves, looks
+from simulator.results.display_names import DIRECTORY, FIELDS, words_of
+from simulator.results.intervals import interval
+
+LATENCY: Final = "latency_per_token_s"
+
+
+def draw_latency(
+    summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None
+) -> Figure | None:
+    """Curves of the mean with their intervals, means alone of a setting that is there to compare with; below them their
+    ratios to cloud-only decoding, where some come near it. None without a swept axis."""
+    if axis is None or LATENCY not in summary.columns or not is_numeric_dtype(summary[axis]):
+        return None
+    title = f"Latency per token against {page.axis(axis)}"
+    over = over_cloud(summary, cells, axis, LATENCY)
+    return along(summary, axis, Lines(title, {LATENCY: ""}, "latency per output token", over=over), page)
+
+
+FIRST_TOKEN: Final = {
+    "ttft_p99_s": "99th percentile", "ttft_p95_s": "95th percentile", "ttft_p90_s": "90th percentile",
+    "ttft_p50_s": "median", "ttft_s": "mean",
+}  # fmt: skip
+
+
+def draw_first_token(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Curves with their intervals, a panel a class of devices where there are many; None where nothing was answered."""
+    there = next((each for each in FIRST_TOKEN if each in summary.columns and summary[each].notna().any()), None)
+    if there is None:
+        return None
+    words = FIRST_TOKEN[there]
+    title = f"Time to first token ({words}){_against(axis, page)}"
+    return along(summary, axis, Lines(title, {there: ""}, f"time to first token, {words}"), page)
+
+
+TAILS: Final = {"latency_per_token_p50_s": "median", "latency_per_token_p99_s": "99th percentile"}
+
+
+def draw_tails(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """The median and the 99th percentile over requests, above each other on one scale, or two bars a scheme where
+    nothing is swept; None where nothing was answered, or along names."""
+    if not {*TAILS} <= {*summary.columns} or summary[[*TAILS]].isna().all(axis=None):
+        return None
+    title = f"Median and 99th percentile over requests{_against(axis, page)}"
+    return along(summary, axis, Lines(title, TAILS, "latency per output token"), page)
+
+
+def _against(axis: str | None, page: Page) -> str:
+    return f" against {page.axis(axis)}" if axis is not None else ""
+
+
+ACCURACY, CHANCE = "prompt_accuracy", "prompt_chance"
+_SIZES_ALONE: Final = (
+    "Told by who sees sizes, no content and no time, and has heard each prompt under other random numbers. A multiple "
+    "of 8 bits is no padding. Where all sizes are one, what is left is how many rounds an answer takes."
+)
+
+
+def draw_leakage(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """How often the sizes of packets tell which prompt was asked, beside guessing; None where nobody listened."""
+    if ACCURACY not in summary.columns:
+        return None
+    what = Lines(
+        "How often sizes tell the prompt" + (f", against {page.axis(axis)}" if axis else ""), {ACCURACY: ""},
+        "requests whose prompt is told", notes=[_SIZES_ALONE], clock=False, from_zero=True,
+        reference=("guessing", float(summary[CHANCE].iloc[0])),
+    )  # fmt: skip
+    return along(summary, axis, what, page)
+
+
+FOUND, LIMIT = "capacity", "first_limit"
+LEAST, MOST, NONE = "capacity_least", "capacity_most", "seeds_of_none"
+AT_LEAST: Final = "more were not tried"
+_RANGE: Final = "Bars: from the least to the most devices that one seed alone supports, of the numbers tried"
+_WORDS: Final = {"ttft": "TTFT", "tpot": "TPOT", "itl": "ITL"}
+
+
+def draw_capacity(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """How many devices a cell supports at the objective: curves from 0 on with the range over seeds, or a row a scheme
+    where nothing is swept; open markers where another limit is met first than at most points, arrows where more devices
+    were not tried. None without a search."""
+    if FOUND not in summary.columns:
+        return None
+    ranged = {LEAST, MOST, NONE} <= {*summary.columns}
+    if ranged:
+        summary = summary.assign(**{LEAST: summary[LEAST].where(summary[NONE] == 0, 0)})
+    limits = _limits(summary)
+    plain, *others = [in_words(" and ".join(map(page.axis, each.split(" and ")))) for each in limits] or [""]
+    other = " or ".join(others)
+    notes = [f"Objective: {in_words(str(each))}." for each in summary.get("objective", pd.Series(dtype=str)).unique()]
+    if plain:
+        ends = f"; at open markers it is {other}." if other else "."
+        notes.append(f"What fails first with more devices is {plain}{ends}")
+    if ranged and (summary["n"] >= 2).any():
+        none = (chosen(summary)[NONE] > 0).any()
+        notes.append(f"{_RANGE}, from 0 where a seed supports none of them." if none else f"{_RANGE}.")
+    title, low, high = "Devices that a cell supports", *((LEAST, MOST) if ranged else ("", ""))
+    what = Lines(
+        f"{title}{_against(axis, page)}", {FOUND: ""}, "devices", "higher", notes, low=low, high=high, from_zero=True,
+        hollow=lambda rows: rows.get(LIMIT, pd.Series("", index=rows.index)).isin(limits[1:]),
+        hollow_label=f"{other} fails first", beyond=lambda rows: ~rows["bounded"].astype(bool), beyond_label=AT_LEAST,
+    )  # fmt: skip
+    return along(summary, axis, what, page) if axis is not None else _rows(chosen(summary), what, page)
+
+
+def in_words(objective: str) -> str:
+    """`tpot_p95_s <= 100 ms` -> `TPOT p95 at most 100 ms`."""
+    text = re.sub(r"\b([a-z]\w*?)_s\b", lambda found: found[1].replace("_", " "), objective).replace("<=", "at most")
+    return " ".join(_WORDS.get(word, word) for word in text.split())
+
+
+def _limits(summary: pd.DataFrame) -> list[str]:
+    """Returns what fails first with more devices, the most frequent first."""
+    shown = chosen(summary)
+    limits = shown[LIMIT].dropna() if LIMIT in shown.columns else pd.Series(dtype=str)
+    return [str(each) for each in limits[limits != ""].value_counts().index]
+
+
+def _rows(rows: pd.DataFrame, what: Lines, page: Page) -> Figure:
+    """A row a scheme: its number, the range over seeds and the marks of `what`."""
+    assert what.beyond is not None
+    look, shown, hollow, beyond = looks(rows), curves(rows), what.hollow(rows), what.beyond(rows)
+    figure = page.figure(*room_for(rows, page))
+    ax = figure.add_subplot()
+    top = float(np.nanmax([numbers(rows, FOUND), numbers(rows, what.high or FOUND)])) or 1.0
+    for y, (name, part) in enumerate(shown):
+        seen = look[name]
+        found, low, high = (numbers(part, column or FOUND)[0] for column in (FOUND, what.low, what.high))
+        ax.plot([0, found], [y, y], color=seen.colour, linewidth=6, alpha=0.25, solid_capstyle="butt", zorder=1)
+        ax.errorbar([(low + high) / 2], [y], xerr=[(high - low) / 2], fmt="none", ecolor=seen.colour, elinewidth=1.2)
+        face = "white" if what.hollow(part).iloc[0] else seen.colour
+        ax.plot(found, y, color=seen.colour, marker=seen.marker, markerfacecolor=face, linestyle="", label=name)
+        if what.beyond(part).iloc[0]:
+            ax.plot(max(found, high) + 0.05 * top, y, **UNBOUNDED, markeredgecolor=seen.colour)
+    rows_of(ax, [f"{page.curve(name)}{look[name].mark}: {part[FOUND].iloc[0]:,.0f}" for name, part in shown])
+    ax.set_xlim(0, 1.2 * top)
+    ax.grid(axis="y", visible=False)
+    text = caption(rows, page, "higher", [*what.notes, *marks(rows, FOUND)], intervals=False)
+    key: Key = [(what.hollow_label, Line2D([], [], **HOLLOW))] if hollow.any() else []
+    key = [*key, *([(AT_LEAST, Line2D([], [], color=GREY, **UNBOUNDED))] if beyond.any() else [])]
+    finish(figure, page, Wording(what.title, text, what.label), key)
+    return figure
+
+
+TOKENS: Final = "tokens"
+BOUNDS: Final = (
+    ("papers_bound", "papers' bound", "#56B4E9", (0, (1, 1.4)), 1.8),
+    ("one_sided_bound", "one-sided bound", "#0072B2", "-", 2.2),
+    ("adversarial_dropped_mass", "distributions chosen against it", "#D55E00", (0, (5, 2)), 1.3),
+)
+"""Column, label, colour, dashes, width."""
+_KEPT, _VERIFIED, _ONE_SIDED = "kept_dropped_mass", "verified_dropped_mass", "one_sided_bound"
+_ROLLBACK: Final = "through_rejection"
+
+
+def draw_convergence(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """The running mean of the dropped mass along a text, beside both bounds of the conformal threshold and its target:
+    two panels, of the thresholds that go on, where the one-sided bound ends lowest, and highest. None of a table
+    without bounds along a text."""
+    if axis != TOKENS or _ONE_SIDED not in summary.columns:
+        return None
+    bounded = summary[summary[_ONE_SIDED].notna()]
+    plain = bounded[(bounded["scheme.rollback"] == _ROLLBACK) & bounded["scheme.carry"].astype(bool)]
+    found = curves((plain if len(plain) else bounded).sort_values(TOKENS, kind="stable"))
+    found.sort(key=lambda each: float(each[1][_ONE_SIDED].iloc[-1]))
+    drawn = [*found[:1], *found[1:][-1:]]
+    if not drawn:
+        return None
+    figure, axes, width_in = grid(page, len(drawn), 2, (1.0, 3.6), 1.6 if page.narrow else 2.8, "xy", narrow=2)
+    for ax, (curve, rows) in zip(axes, drawn, strict=True):
+        _threshold(ax, rows, summary)
+        source = words_of(curve)[1].get(DIRECTORY)
+        ax.set_title(_set_as(rows.iloc[0]) + (f", {source}" if source else ""), fontsize="x-small", loc="left")
+    lowest = min(min(rows["scheme.target"].min(), rows[_KEPT].min()) for _, rows in drawn)
+    axes[0].set(yscale="log", ylim=(0.5 * lowest, 1.1))  # bounds end at 1: more says nothing
+    axes[0].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes[0].yaxis.set_minor_locator(NullLocator())
+    swept(axes[0], TOKENS, sorted(summary[TOKENS].unique()), width_in)
+    key = dict(pair for ax in axes for pair in zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    lowest_and_highest = (
+        f"Of {len(found)} thresholds that move, those whose bound is lowest and highest at the end; the report has all."
+    )
+    notes = [lowest_and_highest] if len(found) > len(drawn) else []
+    notes += ["Bars reach to either seed."] if (bounded["n"] == 2).all() else []
+    text = caption(summary, page, "lower", notes, clock=False, intervals=bool((bounded["n"] > 2).any()))
+    title = "Dropped mass under a conformal threshold, and what is promised of it"
+    finish(figure, page, Wording(title, text, "output tokens", "mean dropped mass so far"), [*key.items()])
+    return figure
+
+
+def _threshold(ax: Axes, rows: pd.DataFrame, summary: pd.DataFrame) -> None:
+    first, at = rows.iloc[0], numbers(rows, TOKENS)
+    for column, label, colour, dashes, width in BOUNDS:
+        ax.plot(at, rows[column].where(rows[column] > 0), color=colour, linestyle=dashes, linewidth=width, label=label)
+    ax.axhline(first["scheme.target"], color="#666666", linewidth=0.9, linestyle=(0, (4, 3)), label="target")
+    stays = summary[_ONE_SIDED].isna() & (numbers(summary, "scheme.sparsifier.beta") == first["scheme.initial"])
+    if stays.any():
+        fixed = summary[stays].sort_values(TOKENS)
+        ax.plot(fixed[TOKENS], fixed[_KEPT], color="#999999", linewidth=1.2, marker="s", markersize=3,
+                label="threshold that stays")  # fmt: skip
+    if not np.allclose(rows[_VERIFIED], rows[_KEPT], rtol=1e-9):
+        ax.plot(at, rows[_VERIFIED], color="#CC79A7", linewidth=1.1, marker="x", markersize=4,
+                label="measured, verified drafts")  # fmt: skip
+    mean, arms = measured(rows, _KEPT, logarithmic=True)
+    if (rows["n"] == 2).all():  # to either seed
+        arms = whiskers(mean, halves(rows, _KEPT) / interval((0.0, 2.0)).half_width, False)
+    ax.errorbar(at, mean, yerr=arms, color="#000000", linewidth=0.9, marker="o", markersize=3.6, elinewidth=0.9,
+                label="measured, kept drafts")  # fmt: skip
+
+
+def _set_as(row: pd.Series[float]) -> str:
+    words = [f"{FIELDS[name]} = {row[f'scheme.{name}']:g}" for name in ("step", "initial")]
+    rollback = str(row["scheme.rollback"])
+    words += [] if rollback == _ROLLBACK else [rollback.replace("_", " ")]
+    return ", ".join([*words, *([] if row["scheme.carry"] else ["without carry"])])
