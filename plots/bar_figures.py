@@ -68,8 +68,7 @@ def draw_bits(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | N
             dots(ax, kept, metric, at, look[name], logarithmic)
         rows_of(ax, [page.curve(name) + look[name].mark for name, _ in curves(rows)])
     scale(axes[0].xaxis, metric, means, reaches(sent, [metric], logarithmic), logarithmic)
-    finish(figure, page, wording)
-    return figure
+    return finish(figure, page, wording)
 
 
 def changes(summary: pd.DataFrame, axis: str | None, column: str) -> bool:
@@ -144,8 +143,7 @@ def draw_ladder(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
            for kind, dashes in CLOUD.items() if rows["scheme.kind"].eq(kind).any()]  # fmt: skip
     lengths = rank_key([f"headers of {bits:g} bits" for bits in headers])
     words = Wording("What each step is worth", text, page.metric(LATENCY, "latency per token"))
-    finish(figure, page, words, [*key, *lengths])
-    return figure
+    return finish(figure, page, words, [*key, *lengths])
 
 
 BITS: Final = "payload_bits_per_token"  # 0 of a scheme without a payload, which has no mark there
@@ -192,8 +190,7 @@ def draw_groups(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
     rows_of(axes[0], [page.word(quantity(name, axis)) for name in names])
     by = page.labels.get(axis) or LANGUAGE.get(axis) or page.axis(axis)
     text = caption(summary, page, "", ["Lower is better of rejections, bits and latency.", *marks(summary)])
-    finish(figure, page, Wording(f"Each scheme by {by}", text), curve_key(look, page))
-    return figure
+    return finish(figure, page, Wording(f"Each scheme by {by}", text), curve_key(look, page))
 
 
 UP, DOWN = BITS, "reply_bits_per_token"
@@ -234,8 +231,7 @@ def draw_both_ways(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
         "least to that which takes most, no intervals."
     )
     text = caption(rows, page, "lower", [note, *marks(rows)], clock=False, intervals=False)
-    finish(figure, page, Wording("What each scheme sends, both ways", text, "bits per output token"))
-    return figure
+    return finish(figure, page, Wording("What each scheme sends, both ways", text, "bits per output token"))
 
 
 BY, BETTER, MARGIN = "metric", "better", "margin"
@@ -273,8 +269,7 @@ def draw_recommendation(summary: pd.DataFrame, axis: str | None, page: Page) -> 
     note = "The best setting of each kind, the recommended at the top; ratios are paired by seed."
     better = summary[BETTER].iloc[0] == "higher"
     text = caption(summary, page, "higher" if better else "lower", [note, *marks(summary)])
-    finish(figure, page, Wording("The recommended setting beside the best of other kinds", text))
-    return figure
+    return finish(figure, page, Wording("The recommended setting beside the best of other kinds", text))
 
 
 def called(metric: str) -> str:

@@ -53,8 +53,7 @@ def bar_figure(
     scale(ax.xaxis, names[0], means, reaches(summary, names, logarithmic), logarithmic)
     if valued:
         _values(ax, rows, names[0], logarithmic)
-    finish(figure, page, wording, rank_key([*columns.values()]))
-    return figure
+    return finish(figure, page, wording, rank_key([*columns.values()]))
 
 
 def bars(

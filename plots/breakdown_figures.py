@@ -84,8 +84,7 @@ def draw_breakdown(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
     notes = [*([_CUT] if cut else []), *([_LOADED] if searched else []), *marks(summary)]
     text = caption(summary, page, "" if searched else "lower", notes, intervals=False)
     key = [(part.name, part.patch()) for part in _parts(summary, names, large)]
-    finish(figure, page, Wording("Where the time goes", text, LABEL), key)
-    return figure
+    return finish(figure, page, Wording("Where the time goes", text, LABEL), key)
 
 
 def _parts(means: pd.DataFrame, names: Sequence[str], large: Sequence[str]) -> list[Part]:
@@ -198,5 +197,4 @@ def draw_validation(summary: pd.DataFrame, axis: str | None, page: Page) -> Figu
     note = "Upper bar: two real processes over a shaped link on one machine; lower: simulated, with its error."
     text = caption(summary, page, "", [note], clock=False, intervals=False)
     key = [(part.name, part.patch()) for part in _parts(means, names, names)]
-    finish(figure, page, Wording("The real system and the simulated one", text, LABEL), key)
-    return figure
+    return finish(figure, page, Wording("The real system and the simulated one", text, LABEL), key)

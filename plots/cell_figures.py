@@ -107,8 +107,7 @@ def draw_heatmap(
     notes += [f"Second line of a cell: {symbol(LENGTH)}, the draft length chosen."] if second else []
     text = caption(summary, page, "lower", notes, intervals=False)
     rows, columns = symbol(found.rows), symbol(found.columns)
-    finish(figure, page, Wording(f"Latency per token over {rows} and {columns}", text, columns, rows))
-    return figure
+    return finish(figure, page, Wording(f"Latency per token over {rows} and {columns}", text, columns, rows))
 
 
 def _at(table: pd.DataFrame, place: Mapping[str, float]) -> pd.DataFrame:
@@ -180,8 +179,7 @@ def draw_useful(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
         f"Star: at most {quantity(READING_S, LATENCY)}, as fast as a person reads."
     )
     text = caption(summary, page, "lower", [note, *marks(summary)], intervals=False)
-    finish(figure, page, Wording("Latency per token on each link", text))
-    return figure
+    return finish(figure, page, Wording("Latency per token on each link", text))
 
 
 LOOKS: Final = {
@@ -228,8 +226,7 @@ def draw_phase_map(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
     if any(map(_beats_all, stands)):
         key = [*key, ("beats co-located too", Patch(facecolor="white", edgecolor="black", linewidth=1.6))]
     key = [*key, ("border by the closed form", Line2D([], [], color="black", linewidth=1.6))]
-    finish(figure, page, Wording("Who answers fastest?", text, "round-trip time", "prompt tokens"), key)
-    return figure
+    return finish(figure, page, Wording("Who answers fastest?", text, "round-trip time", "prompt tokens"), key)
 
 
 def _regions(ax: Axes, part: pd.DataFrame, metric: str) -> Sequence[regions.Stand]:
@@ -315,8 +312,7 @@ def draw_acceptance_map(summary: pd.DataFrame, axis: str | None, page: Page) -> 
     near = [each.colocated < min(1.0, each.edge) for cells in found.values() for line in cells for each in line]
     notes = [_CELLS, f"{_DOTS}Co-located speculation is predicted fastest in {sum(near)} of {len(near)} cells."]
     text = caption(rows, page, "lower", notes, intervals=False)
-    finish(figure, page, Wording("Does drafting at the edge pay?", text, ACCEPTED))
-    return figure
+    return finish(figure, page, Wording("Does drafting at the edge pay?", text, ACCEPTED))
 
 
 def _plane(ax: Axes, cells: Sequence[Sequence[plane.Predicted]], ran: pd.DataFrame, colours: Scale) -> None:

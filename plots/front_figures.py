@@ -93,8 +93,7 @@ def draw_rivals(
     key = curve_key({name: look[name] for name in five}, page)
     key.append((page.curve(paper) + (f": {theirs}" if who is _PAPER else ""), Line2D([], [], **_LINE)))
     key += [(f"{len(rest)} other lossless", Patch(facecolor=_BAND))] if rest else []
-    finish(figure, page, words, [*key, *([("lossy", Line2D([], [], **_LOSSY))] if lossy else [])])
-    return figure
+    return finish(figure, page, words, [*key, *([("lossy", Line2D([], [], **_LOSSY))] if lossy else [])])
 
 
 def _ratios(rows: pd.DataFrame, cells: pd.DataFrame | None, axis: str, who: Mapping[str, str]) -> pd.DataFrame:
@@ -178,8 +177,7 @@ def draw_fronts(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
          Line2D([], [], color="black", marker="o", markersize=size, linestyle=dashes, fillstyle="none"))
         for load, size, dashes in zip(loads, _SIZES * len(loads), _LOADS * len(loads), strict=False)
     ]  # fmt: skip
-    finish(figure, page, words, [*key, *sizes])
-    return figure
+    return finish(figure, page, words, [*key, *sizes])
 
 
 def _schemes(ax: Axes, rows: pd.DataFrame, cost: str, look: Mapping[str, Look], size: float) -> None:

@@ -68,8 +68,9 @@ class _Steady(ConstrainedLayoutEngine):
             ax.set_in_layout(True)  # which setting a place by hand ends
 
 
-def finish(figure: Figure, page: Page, wording: Wording, key: Key = ()) -> None:
-    """Writes the wording around the axes, and a legend of the key, at the right or, where it is wide, below."""
+def finish(figure: Figure, page: Page, wording: Wording, key: Key = ()) -> Figure:
+    """Writes the wording around the axes, and a legend of the key, at the right or, where it is wide, below; returns
+    the figure."""
     width, height = (float(inches) for inches in figure.get_size_inches())
     legend, size = _legend(figure, page, key)
     right = legend is not None and size[0] <= _BESIDE * width and not page.narrow
@@ -94,6 +95,7 @@ def finish(figure: Figure, page: Page, wording: Wording, key: Key = ()) -> None:
         spot = (1 - end / width, 1 - (top + _PAD) / tall) if right else (0.0, (bottoms[0] + bottoms[1]) / tall)
         legend.set_bbox_to_anchor(spot)
     figure.set_layout_engine(_Steady(rect=rect))
+    return figure
 
 
 def _legend(figure: Figure, page: Page, key: Key) -> tuple[Legend | None, tuple[float, float]]:

@@ -162,8 +162,7 @@ def _rows(rows: pd.DataFrame, what: Lines, page: Page) -> Figure:
     text = caption(rows, page, "higher", [*what.notes, *marks(rows, FOUND)], intervals=False)
     key: Key = [(what.hollow_label, Line2D([], [], **HOLLOW))] if hollow.any() else []
     key = [*key, *([(AT_LEAST, Line2D([], [], color=GREY, **UNBOUNDED))] if beyond.any() else [])]
-    finish(figure, page, Wording(what.title, text, what.label), key)
-    return figure
+    return finish(figure, page, Wording(what.title, text, what.label), key)
 
 
 TOKENS: Final = "tokens"
@@ -208,8 +207,7 @@ def draw_convergence(summary: pd.DataFrame, axis: str | None, page: Page) -> Fig
     notes += ["Bars reach to either seed."] if (bounded["n"] == 2).all() else []
     text = caption(summary, page, "lower", notes, clock=False, intervals=bool((bounded["n"] > 2).any()))
     title = "Dropped mass under a conformal threshold, and what is promised of it"
-    finish(figure, page, Wording(title, text, "output tokens", "mean dropped mass so far"), [*key.items()])
-    return figure
+    return finish(figure, page, Wording(title, text, "output tokens", "mean dropped mass so far"), [*key.items()])
 
 
 def _threshold(ax: Axes, rows: pd.DataFrame, summary: pd.DataFrame) -> None:

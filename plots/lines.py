@@ -174,8 +174,7 @@ def along(summary: pd.DataFrame, axis: str | None, what: Lines, page: Page) -> F
     intervals = any(column + CI_SUFFIX in shown.best.columns for column in columns)
     text = caption(shown.best, page, what.better, notes, clock=what.clock, intervals=intervals)
     wording = Wording(what.title, text, x_label(page, axis), "" if what.over is not None else label)
-    finish(figure, page, wording, shown.key(what, page))
-    return figure
+    return finish(figure, page, wording, shown.key(what, page))
 
 
 def _grid(

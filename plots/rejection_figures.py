@@ -78,8 +78,7 @@ def draw_resampling(summary: pd.DataFrame, axis: str | None, page: Page) -> Figu
         bound = Patch(facecolor="white", edgecolor="black", hatch=HATCH)
     exact: Key = [("TV(qhat, p), exact", Line2D([], [], **_EXACT))] if _expected(drafted).notna().any() else []  # type: ignore[arg-type]
     rate = Line2D([], [], color="black", marker="o", linestyle="-")
-    finish(figure, page, wording, [("measured", rate), *exact, ("bound on TV(qhat, p), if below 1", bound)])
-    return figure
+    return finish(figure, page, wording, [("measured", rate), *exact, ("bound on TV(qhat, p), if below 1", bound)])
 
 
 def _expected(rows: pd.DataFrame) -> pd.Series[float]:
@@ -141,8 +140,7 @@ def draw_positions(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
     text = caption(summary, page, "lower", [note], clock=False)
     words = "Resampling rate and the terms of its bound", text, "draft position in its round", "rejection probability"
     handles, labels = axes[0].get_legend_handles_labels()
-    finish(figure, page, Wording(*words), list(zip(labels, handles, strict=True)))
-    return figure
+    return finish(figure, page, Wording(*words), list(zip(labels, handles, strict=True)))
 
 
 def _position(ax: Axes, rows: pd.DataFrame) -> None:

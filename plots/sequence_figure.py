@@ -83,8 +83,7 @@ def draw_sequence(made: Timeline, rounds: tuple[int, int] | None, page: Page) ->
     drawing.draw(ax)
     request = made.request
     title = f"Request {request.number} of device {request.device}, " + _named(chosen)
-    finish(figure, page, Wording(title, _caption(made), beside="ms since the request came"), drawing.key())
-    return figure
+    return finish(figure, page, Wording(title, _caption(made), beside="ms since the request came"), drawing.key())
 
 
 class _Drawing:

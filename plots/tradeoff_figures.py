@@ -75,8 +75,7 @@ def draw_tradeoff(
     title = f"Expected rejections over those of the {page.word(REFERENCE)} at equal bits"
     handles, labels = axes[0].get_legend_handles_labels()
     words = Wording(title, text, PACKET, f"above the {page.word(REFERENCE)}")
-    finish(figure, page, words, list(zip(labels, handles, strict=True)))
-    return figure
+    return finish(figure, page, words, list(zip(labels, handles, strict=True)))
 
 
 class _Excess(NamedTuple):
@@ -173,8 +172,7 @@ def draw_pareto(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
     notes = ["TV(qhat, p): the expected resampling rate. Filled: settings that none beats in both."]
     text = caption(table, page, "lower", notes, clock=False)
     wording = Wording("Expected resampling against bits, a point a setting", text, PACKET, "TV(qhat, p)")
-    finish(figure, page, wording, [*key, ("front", Line2D([], [], color="black", linewidth=1))])
-    return figure
+    return finish(figure, page, wording, [*key, ("front", Line2D([], [], color="black", linewidth=1))])
 
 
 LEAST, ORACLE, COVERING = "least_bits_per_draft", "oracle_bits_per_draft", "covering_bits_per_draft"
@@ -221,8 +219,7 @@ def draw_rates(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | 
     ]
     text = caption(table, page, "lower", notes, clock=False)
     title = "Bits of a draft over the rejections that compression adds"
-    finish(figure, page, Wording(title, text, "added rejections", "bits a draft"), [*key.items()])
-    return figure
+    return finish(figure, page, Wording(title, text, "added rejections", "bits a draft"), [*key.items()])
 
 
 def _rates(ax: Axes, rows: pd.DataFrame) -> dict[str, Artist]:
@@ -294,5 +291,4 @@ def draw_blocks(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
     wording = Wording(
         "Tokens a round gained by block verification over rejection", text, "bits a draft", "more tokens a round"
     )
-    finish(figure, page, wording, [*key.items(), (f"open: rounds of {longest // 2}", half)])
-    return figure
+    return finish(figure, page, wording, [*key.items(), (f"open: rounds of {longest // 2}", half)])
