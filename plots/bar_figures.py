@@ -15,12 +15,12 @@ from pandas.api.types import is_numeric_dtype
 
 from kinds.arrays import Floats
 from plots.axes import log_ticks, rows_of, scale, spans_far, tick_at, with_unit
-from plots.bars import bar_figure, bars, dots, rank_key, room_for
+from plots.bars import Description, bars, dots, rank_key, room_for
 from plots.caption import caption, marks
 from plots.facets import in_panels, panel_title
 from plots.intervals import numbers, reaches
 from plots.layout import Wording, finish, grid
-from plots.lines import Lines, along
+from plots.lines import along
 from plots.page import Page
 from plots.style import GREY, SCHEMES, Look, chosen, curve_key, curves, looks, lossy_curves
 from simulator.results.columns import CHOSEN, CURVE, SETTING
@@ -46,19 +46,16 @@ def draw_bits(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | N
     if sent.empty:
         return None
     moved = {LENGTH, PER_DRAFT[0]} <= {*sent.columns} and changes(sent, axis, LENGTH)
-    metric, label, title_ = PER_DRAFT if moved else PER_TOKEN
+    metric, label, words = PER_DRAFT if moved else PER_TOKEN
+    changed, facets = changes(sent, axis, metric), in_panels(sent, looks(sent))
+    along_axis = axis is not None and changed and not no_factor(sent, axis)
+    title_ = words + ("" if axis is None else f" ({page.axis(axis)} is no factor)")
+    title_ = f"{words} against {page.axis(str(axis))}" if along_axis else title_
     notes = [MOVED] if moved else []
-    changed = changes(sent, axis, metric)
-    if axis is not None and changed and not no_factor(sent, axis):
-        what = Lines(f"{title_} against {page.axis(axis)}", {metric: ""}, label, notes=notes)
-        return along(sent, axis, what, page)
-    facets = in_panels(sent, looks(sent))
-    title_ += "" if axis is None else f" ({page.axis(axis)} is no factor)"
-    notes += [CHOSE.format(page.axis(str(axis)))] if changed else []
-    text = caption(sent, page, "lower", [*notes, *marks(sent, metric)], clock=False)
-    wording = Wording(title_, text, page.metric(metric, label))
-    if not changed and len(facets) == 1:
-        return bar_figure(sent, {metric: ""}, page, wording, DOTS_FROM, valued=True)
+    what = Description(title_, {metric: ""}, label, notes=notes, clock=False, dots_from=DOTS_FROM, valued=True)
+    if along_axis or (not changed and len(facets) == 1):
+        return along(sent, axis if along_axis else None, what, page)
+    notes = [*notes, *([CHOSE.format(page.axis(str(axis)))] if changed else []), *marks(sent, metric)]
     figure, axes = row_panels(page, facets)
     logarithmic = spans_far(means := sent[metric].tolist())
     for ax, (_, rows, look) in zip(axes, facets, strict=True):
@@ -68,7 +65,8 @@ def draw_bits(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | N
             dots(ax, kept, metric, at, look[name], logarithmic)
         rows_of(ax, [page.curve(name) + look[name].mark for name, _ in curves(rows)])
     scale(axes[0].xaxis, metric, means, reaches(sent, [metric], logarithmic), logarithmic)
-    return finish(figure, page, wording)
+    text = caption(sent, page, "lower", notes, clock=False)
+    return finish(figure, page, Wording(title_, text, page.metric(metric, label)))
 
 
 def changes(summary: pd.DataFrame, axis: str | None, column: str) -> bool:

@@ -4,19 +4,23 @@ foot for a bar."""
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from kinds.arrays import Floats
 from plots.axes import LOG_FROM, rows_of, scale, spans_far
-from plots.intervals import ends, halves, measured, reaches
-from plots.layout import Key, Wording, finish
+from plots.caption import UNANSWERED, Better, caption, marks, unanswered
+from plots.intervals import Rows, ends, halves, measured, numbers, reaches
+from plots.layout import Wording, finish
+from plots.over_cloud import OverCloud
 from plots.page import Page
 from plots.style import GREY, Look, curves, looks
 from simulator.results.columns import CURVE
@@ -27,43 +31,82 @@ _HATCHES: Final = ("", HATCH, "")
 """Of the bars of a row by their rank: full, hatched, open."""
 
 
-def bar_figure(
-    summary: pd.DataFrame, columns: Mapping[str, str], page: Page, wording: Wording, far: float = LOG_FROM,
-    *, valued: bool = False,
-) -> Figure:  # fmt: skip
-    """A row a curve, in it a bar each of up to two metrics of one unit, {column: its words}, the second hatched: from
-    0, or dots on a logarithmic axis where means span `far`. Curves without a value are left out. `valued`: the mean is
-    written beside its mark."""
-    names = [*columns]
-    groups = [(curve, rows.iloc[[0]]) for curve, rows in curves(summary) if rows[names[0]].notna().any()]
-    rows, look = pd.concat([first for _, first in groups]), looks(summary)
-    means = [float(value) for _, part in curves(summary) for value in part[names].iloc[0]]
-    logarithmic = spans_far(means, far)
-    figure = page.figure(*room_for(summary, page, len(names)))
-    ax, height = figure.add_subplot(), 0.7 / len(names)
-    for place, column in enumerate(names):
-        at = np.arange(len(groups)) + (place - (len(names) - 1) / 2) * height
-        if not logarithmic:
-            bars(ax, rows, column, at, [look[curve].colour for curve, _ in groups], height, place)
+@dataclass(frozen=True)
+class Description:
+    """What a figure of lines or bars shows: the metrics `columns` of one unit, {column: its words}, of lines in a row
+    of panels each, of bars beside each other."""
+
+    title: str
+    columns: Mapping[str, str]
+    label: str
+    better: Better = "lower"
+    notes: Sequence[str] = ()
+    clock: bool = True
+    low: str = ""
+    high: str = ""
+    """Columns of a range that is drawn in place of intervals; it need not hold the metric."""
+    reference: tuple[str, float] | None = None
+    """A dotted line across: its name and height."""
+    hollow: Rows = unanswered
+    """The rows whose points or bars are open, which `hollow_label` explains in the legend."""
+    hollow_label: str = UNANSWERED
+    beyond: Rows | None = None
+    """The rows that are a lower bound: their points have an arrow, which `beyond_label` explains."""
+    beyond_label: str = ""
+    from_zero: bool = False
+    """True if the axis is linear from 0 on, however far the values span."""
+    dots_from: float = LOG_FROM
+    """Bars whose values span this ratio or more are dots on a logarithmic axis."""
+    valued: bool = False
+    """True if the mean is written beside its bar."""
+    over: OverCloud | None = None
+    """Panels below lines: ratios to cloud-only decoding."""
+
+
+def bar_figure(summary: pd.DataFrame, what: Description, page: Page) -> Figure:
+    """A row a curve, in it a bar a metric: from 0, or dots on a logarithmic axis. Curves without a value are left
+    out."""
+    columns, look = [*what.columns], looks(summary)
+    rows = summary[summary[columns[0]].notna()].drop_duplicates(CURVE)
+    means = [float(value) for value in summary.drop_duplicates(CURVE)[columns].to_numpy().ravel()]
+    logarithmic = spans_far(means, what.dots_from) and not what.from_zero
+    figure = page.figure(*room_for(summary, page, len(columns)))
+    ax, height, names = figure.add_subplot(), 0.7 / len(columns), rows[CURVE].astype(str).tolist()
+    for rank, column in enumerate(columns):
+        at = np.arange(len(rows)) + (rank - (len(columns) - 1) / 2) * height
+        if logarithmic:
+            for y, (name, row) in zip(at, curves(rows), strict=True):
+                dots(ax, row, column, [y], look[name], logarithmic)
         else:
-            for y, (curve, first) in zip(at, groups, strict=True):
-                dots(ax, first, column, [y], look[curve], logarithmic)
-    rows_of(ax, [page.curve(curve) + look[curve].mark for curve, _ in groups])
+            bars(ax, rows, column, at, [look[name].colour for name in names], height, rank, what)
+    rows_of(ax, [page.curve(name) + look[name].mark for name in names])
     ax.grid(axis="y", visible=logarithmic)
-    scale(ax.xaxis, names[0], means, reaches(summary, names, logarithmic), logarithmic)
-    if valued:
-        _values(ax, rows, names[0], logarithmic)
-    return finish(figure, page, wording, rank_key([*columns.values()]))
+    reach = reaches(summary, columns, logarithmic) + ([float(rows[what.high].max())] if what.high else [])
+    scale(ax.xaxis, columns[0], means, reach, logarithmic)
+    if what.valued:
+        _values(ax, rows, columns[0], what, logarithmic)
+    notes = [*what.notes, *marks(summary, columns[0])]
+    text = caption(summary, page, what.better, notes, clock=what.clock, intervals=not what.low)
+    key = rank_key([*what.columns.values()])
+    if what.hollow(rows).any() and not logarithmic:
+        key.append((what.hollow_label, Patch(facecolor="white", edgecolor=GREY)))
+    return finish(figure, page, Wording(what.title, text, page.metric(columns[0], what.label)), key)
 
 
 def bars(
-    ax: Axes, rows: pd.DataFrame, column: str, at: npt.ArrayLike, colours: Sequence[str], height: float, rank: int
-) -> None:
-    """Draws a bar from 0 with its interval at each of these places [n], in the look of its rank in a row."""
+    ax: Axes, rows: pd.DataFrame, column: str, at: npt.ArrayLike, colours: Sequence[str], height: float, rank: int,
+    what: Description | None = None,
+) -> None:  # fmt: skip
+    """Draws a bar from 0 with its interval, or its range, at each of these places [n], in the look of its rank in a
+    row."""
     mean, arms = measured(rows, column)
-    ax.barh(at, mean, 0.92 * height, color="white" if rank else colours, edgecolor=colours, hatch=_HATCHES[rank],
-            linewidth=1.0)  # fmt: skip
-    ax.errorbar(mean, at, xerr=arms, linestyle="", color="#333333", elinewidth=1.1)
+    open_, middle = [False] * len(rows) if what is None else what.hollow(rows).tolist(), mean
+    if what is not None and what.low:
+        low, high = numbers(rows, what.low), numbers(rows, what.high)
+        middle, arms = (low + high) / 2, (high - low) / 2
+    faces = ["white" if rank or open_[place] else colour for place, colour in enumerate(colours)]
+    ax.barh(at, mean, 0.92 * height, color=faces, edgecolor=colours, hatch=_HATCHES[rank], linewidth=1.0)
+    ax.errorbar(middle, at, xerr=arms, linestyle="", color="#333333", elinewidth=1.1)
 
 
 def dots(ax: Axes, rows: pd.DataFrame, column: str, at: npt.ArrayLike, look: Look, logarithmic: bool = False) -> None:
@@ -72,16 +115,19 @@ def dots(ax: Axes, rows: pd.DataFrame, column: str, at: npt.ArrayLike, look: Loo
     ax.errorbar(mean, at, xerr=arms, linestyle="", elinewidth=1.1, label=str(rows[CURVE].iloc[0]), **look.marked())
 
 
-def _values(ax: Axes, rows: pd.DataFrame, column: str, logarithmic: bool) -> None:
-    high = ends(rows[column], halves(rows, column), logarithmic)[1]
-    for y, (mean, end) in enumerate(zip(rows[column], high, strict=True)):
-        beside = mean if np.isnan(end) else end
-        ax.annotate(quantity(mean, ""), (beside, y), (5, 0), textcoords="offset points", va="center", fontsize="small")
+def _values(ax: Axes, rows: pd.DataFrame, column: str, what: Description, logarithmic: bool) -> None:
+    ends_ = numbers(rows, what.high) if what.high else ends(rows[column], halves(rows, column), logarithmic)[1]
+    bounds = what.beyond(rows) if what.beyond is not None else [False] * len(rows)
+    for y, (mean, end, bound) in enumerate(zip(rows[column], ends_, bounds, strict=True)):
+        text = quantity(mean, "") + (f", {what.beyond_label}" if bound else "")
+        beside = mean if np.isnan(end) else max(mean, end)
+        ax.annotate(text, (beside, y), (5, 0), textcoords="offset points", va="center", fontsize="small")
     least, most = ax.get_xlim()
-    ax.set_xlim(least, most * (most / least) ** 0.15 if logarithmic else most * 1.12)
+    room = 1.5 if any(bounds) else 1.12
+    ax.set_xlim(least, most * (most / least) ** 0.15 if logarithmic else most * room)
 
 
-def rank_key(labels: Sequence[str]) -> Key:
+def rank_key(labels: Sequence[str]) -> list[tuple[str, Artist]]:
     """Returns what the bars of a row stand for, in the legend, if they are several."""
     return [
         (label, Patch(facecolor="white" if rank else GREY, edgecolor=GREY, hatch=_HATCHES[rank]))

@@ -10,19 +10,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 from pandas.api.types import is_numeric_dtype
 
-from plots.axes import rows_of, swept
-from plots.bars import room_for
-from plots.caption import caption, marks
+from plots.axes import swept
+from plots.bars import Description
+from plots.caption import caption
 from plots.intervals import halves, measured, numbers, whiskers
-from plots.layout import Key, Wording, finish, grid
-from plots.lines import HOLLOW, UNBOUNDED, Lines, along
+from plots.layout import Wording, finish, grid
+from plots.lines import along
 from plots.over_cloud import over_cloud
 from plots.page import Page
-from plots.style import GREY, chosen, curves, looks
+from plots.style import chosen, curves
 from simulator.results.display_names import DIRECTORY, FIELDS, words_of
 from simulator.results.intervals import interval
 
@@ -38,7 +37,7 @@ def draw_latency(
         return None
     title = f"Latency per token against {page.axis(axis)}"
     over = over_cloud(summary, cells, axis, LATENCY)
-    return along(summary, axis, Lines(title, {LATENCY: ""}, "latency per output token", over=over), page)
+    return along(summary, axis, Description(title, {LATENCY: ""}, "latency per output token", over=over), page)
 
 
 FIRST_TOKEN: Final = {
@@ -54,7 +53,7 @@ def draw_first_token(summary: pd.DataFrame, axis: str | None, page: Page) -> Fig
         return None
     words = FIRST_TOKEN[there]
     title = f"Time to first token ({words}){_against(axis, page)}"
-    return along(summary, axis, Lines(title, {there: ""}, f"time to first token, {words}"), page)
+    return along(summary, axis, Description(title, {there: ""}, f"time to first token, {words}"), page)
 
 
 TAILS: Final = {"latency_per_token_p50_s": "median", "latency_per_token_p99_s": "99th percentile"}
@@ -66,7 +65,7 @@ def draw_tails(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | 
     if not {*TAILS} <= {*summary.columns} or summary[[*TAILS]].isna().all(axis=None):
         return None
     title = f"Median and 99th percentile over requests{_against(axis, page)}"
-    return along(summary, axis, Lines(title, TAILS, "latency per output token"), page)
+    return along(summary, axis, Description(title, TAILS, "latency per output token"), page)
 
 
 def _against(axis: str | None, page: Page) -> str:
@@ -84,7 +83,7 @@ def draw_leakage(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure 
     """How often the sizes of packets tell which prompt was asked, beside guessing; None where nobody listened."""
     if ACCURACY not in summary.columns:
         return None
-    what = Lines(
+    what = Description(
         "How often sizes tell the prompt" + (f", against {page.axis(axis)}" if axis else ""), {ACCURACY: ""},
         "requests whose prompt is told", notes=[_SIZES_ALONE], clock=False, from_zero=True,
         reference=("guessing", float(summary[CHANCE].iloc[0])),
@@ -119,12 +118,13 @@ def draw_capacity(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure
         none = (chosen(summary)[NONE] > 0).any()
         notes.append(f"{_RANGE}, from 0 where a seed supports none of them." if none else f"{_RANGE}.")
     title, low, high = "Devices that a cell supports", *((LEAST, MOST) if ranged else ("", ""))
-    what = Lines(
+    what = Description(
         f"{title}{_against(axis, page)}", {FOUND: ""}, "devices", "higher", notes, low=low, high=high, from_zero=True,
         hollow=lambda rows: rows.get(LIMIT, pd.Series("", index=rows.index)).isin(limits[1:]),
         hollow_label=f"{other} fails first", beyond=lambda rows: ~rows["bounded"].astype(bool), beyond_label=AT_LEAST,
+        valued=True,
     )  # fmt: skip
-    return along(summary, axis, what, page) if axis is not None else _rows(chosen(summary), what, page)
+    return along(summary if axis is not None else chosen(summary), axis, what, page)
 
 
 def in_words(objective: str) -> str:
@@ -138,31 +138,6 @@ def _limits(summary: pd.DataFrame) -> list[str]:
     shown = chosen(summary)
     limits = shown[LIMIT].dropna() if LIMIT in shown.columns else pd.Series(dtype=str)
     return [str(each) for each in limits[limits != ""].value_counts().index]
-
-
-def _rows(rows: pd.DataFrame, what: Lines, page: Page) -> Figure:
-    """A row a scheme: its number, the range over seeds and the marks of `what`."""
-    assert what.beyond is not None
-    look, shown, hollow, beyond = looks(rows), curves(rows), what.hollow(rows), what.beyond(rows)
-    figure = page.figure(*room_for(rows, page))
-    ax = figure.add_subplot()
-    top = float(np.nanmax([numbers(rows, FOUND), numbers(rows, what.high or FOUND)])) or 1.0
-    for y, (name, part) in enumerate(shown):
-        seen = look[name]
-        found, low, high = (numbers(part, column or FOUND)[0] for column in (FOUND, what.low, what.high))
-        ax.plot([0, found], [y, y], color=seen.colour, linewidth=6, alpha=0.25, solid_capstyle="butt", zorder=1)
-        ax.errorbar([(low + high) / 2], [y], xerr=[(high - low) / 2], fmt="none", ecolor=seen.colour, elinewidth=1.2)
-        face = "white" if what.hollow(part).iloc[0] else seen.colour
-        ax.plot(found, y, color=seen.colour, marker=seen.marker, markerfacecolor=face, linestyle="", label=name)
-        if what.beyond(part).iloc[0]:
-            ax.plot(max(found, high) + 0.05 * top, y, **UNBOUNDED, markeredgecolor=seen.colour)
-    rows_of(ax, [f"{page.curve(name)}{look[name].mark}: {part[FOUND].iloc[0]:,.0f}" for name, part in shown])
-    ax.set_xlim(0, 1.2 * top)
-    ax.grid(axis="y", visible=False)
-    text = caption(rows, page, "higher", [*what.notes, *marks(rows, FOUND)], intervals=False)
-    key: Key = [(what.hollow_label, Line2D([], [], **HOLLOW))] if hollow.any() else []
-    key = [*key, *([(AT_LEAST, Line2D([], [], color=GREY, **UNBOUNDED))] if beyond.any() else [])]
-    return finish(figure, page, Wording(what.title, text, what.label), key)
 
 
 TOKENS: Final = "tokens"

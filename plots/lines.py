@@ -17,10 +17,10 @@ from matplotlib.transforms import ScaledTranslation
 from pandas.api.types import is_numeric_dtype
 
 from plots.axes import place, scale, spans_far, swept, x_label
-from plots.bars import bar_figure
-from plots.caption import UNANSWERED, Better, caption, coinciding, marks, sentence, unanswered
+from plots.bars import Description, bar_figure
+from plots.caption import caption, coinciding, marks, sentence
 from plots.facets import Facets, alike, panel_title, panels
-from plots.intervals import Rows, draw_curves, reaches
+from plots.intervals import draw_curves, reaches
 from plots.layout import Key, Wording, finish
 from plots.over_cloud import LABEL, OverCloud
 from plots.page import Page
@@ -34,36 +34,8 @@ UNBOUNDED: Final[dict[str, Any]] = {
     "linestyle": "", "marker": r"$\uparrow$", "markersize": 9, "markerfacecolor": "black", "markeredgewidth": 0.4,
 }  # fmt: skip
 """The arrow at a point that is a lower bound."""
-HOLLOW: Final[dict[str, Any]] = {"linestyle": "", "marker": "o", "color": GREY, "markerfacecolor": "white"}
 _DOTTED: Final[dict[str, Any]] = {"linestyle": (0, (1, 1.2)), "linewidth": 1.0}
 _REFERENCE: Final[dict[str, Any]] = {"color": "black", "linestyle": ":", "linewidth": 1.0}
-
-
-@dataclass(frozen=True)
-class Lines:
-    """What a figure of lines shows: the metrics `columns` of one unit, {column: its words}, a row of panels each."""
-
-    title: str
-    columns: Mapping[str, str]
-    label: str
-    better: Better = "lower"
-    notes: Sequence[str] = ()
-    clock: bool = True
-    low: str = ""
-    high: str = ""
-    """Columns of a range that is drawn in place of intervals; it need not hold the metric."""
-    reference: tuple[str, float] | None = None
-    """A dotted line across: its name and height."""
-    hollow: Rows = unanswered
-    """The rows whose points are open, which `hollow_label` explains in the legend."""
-    hollow_label: str = UNANSWERED
-    beyond: Rows | None = None
-    """The rows whose points have an arrow, which `beyond_label` explains."""
-    beyond_label: str = ""
-    from_zero: bool = False
-    """True if the axis is linear from 0 on, however far the values span."""
-    over: OverCloud | None = None
-    """Panels below: ratios to cloud-only decoding."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +62,7 @@ class _Shown:
         best, fixed = (part[part[CURVE].isin(names)] for part in (self.best, self.fixed))
         return [float(value) for part in (best[[*columns]], fixed[[columns[0]]]) for value in part.to_numpy().ravel()]
 
-    def key(self, what: Lines, page: Page) -> Key:
+    def key(self, what: Description, page: Page) -> Key:
         look = {rest: self.look[name] for _, members in self.facets for name, rest in members.items()}
         key = curve_key(look, page)
         if what.reference is not None:
@@ -99,12 +71,14 @@ class _Shown:
         if len(self.fixed):
             key.append(("one setting for all", Line2D([], [], color=GREY, **_DOTTED)))
         if what.hollow(self.best).any():
-            key.append((what.hollow_label, Line2D([], [], **HOLLOW)))
+            key.append(
+                (what.hollow_label, Line2D([], [], linestyle="", marker="o", color=GREY, markerfacecolor="white"))
+            )
         if what.beyond is not None and what.beyond(self.best).any():
             key.append((what.beyond_label, Line2D([], [], color=GREY, **UNBOUNDED)))
         return key
 
-    def notes(self, what: Lines, axis: str, page: Page) -> list[str]:
+    def notes(self, what: Description, axis: str, page: Page) -> list[str]:
         notes = marks(self.best, next(iter(what.columns)))
         notes += what.over.notes() if what.over is not None else []
         if len(self.fixed):
@@ -132,13 +106,12 @@ def _with_a_course(facets: Facets, best: pd.DataFrame, axis: str) -> tuple[Facet
     return kept, [panel_title(fields, Page()) for fields in rest]
 
 
-def along(summary: pd.DataFrame, axis: str | None, what: Lines, page: Page) -> Figure | None:
+def along(summary: pd.DataFrame, axis: str | None, what: Description, page: Page) -> Figure | None:
     """Curves of the means with intervals; means alone, dotted, of a setting that is there to compare with; bars where
     nothing is swept. None where there are none, or the axis is of names."""
     columns = [*what.columns]
     if axis is None:
-        text = caption(summary, page, what.better, [*what.notes, *marks(summary, columns[0])], clock=what.clock)
-        return bar_figure(summary, what.columns, page, Wording(what.title, text, what.label))
+        return bar_figure(summary, what, page)
     given = summary[summary[[*columns, axis]].notna().all(axis=1)]
     if given.empty or not is_numeric_dtype(summary[axis]):
         return None
@@ -213,7 +186,7 @@ def _swept(axes: Sequence[Sequence[Axes]], shown: _Shown, axis: str, width_in: f
 
 
 def _panel(
-    ax: Axes, shown: _Shown, names: Sequence[str], axis: str, column: str, what: Lines, logarithmic: bool
+    ax: Axes, shown: _Shown, names: Sequence[str], axis: str, column: str, what: Description, logarithmic: bool
 ) -> None:
     best = shown.best[shown.best[CURVE].isin(names)]
     draw_curves(ax, best, axis, column, shown.look, logarithmic, (what.low, what.high), what.hollow)

@@ -383,12 +383,13 @@ def test_capacity_has_ranges_over_seeds_from_0_on_open_markers_for_another_limit
 
 def test_capacity_without_a_swept_axis_has_a_row_a_scheme_with_its_number() -> None:
     table = summary(rates=(1e4,)).assign(capacity_least=2, capacity_most=20, seeds_of_none=0)
-    (ax,) = drawn("capacity", table, None).axes
-    assert names_beside(ax) == ["cloud only: 10", "dense lattice (Q-S): 11", "K-SQS: 12", "C-SQS: 13"]
-    dots = {
-        str(line.get_label()): float(np.asarray(line.get_xdata())[0]) for line in ax.lines if line.get_marker() != "|"
-    }
-    assert {name: dots[name] for name in BITS} == {"cloud_only": 10, "dense": 11, "k_sqs": 12, "c_sqs": 13}
+    figure = drawn("capacity", table, None)
+    (ax,) = figure.axes
+    assert names_beside(ax) == ["cloud only", "dense lattice (Q-S)", "K-SQS", "C-SQS"]
+    assert widths_of(ax) == [10, 11, 12, 13]
+    assert [text.get_text() for text in ax.texts] == ["10", "11, more were not tried", "12", "13"]
+    assert [to_hex(bar.get_facecolor()) == "#ffffff" for bar in ax.patches] == [True, False, False, False]
+    assert legend_of(figure) == ["TPOT p95 fails first"]
 
 
 @pytest.mark.parametrize("axis", ["models.temperature", "scheme.k", "uplink.loss.probability", "uplink.delay.delay_s"])
