@@ -91,9 +91,8 @@ def distinct(rows: pd.DataFrame, axis: str | None, columns: Sequence[str]) -> pd
 def row_panels(page: Page, facets: Sequence[Facet]) -> tuple[Figure, list[Axes]]:
     """Returns a figure with a panel for each of `in_panels`, which has room for a row a curve, with its title."""
     width_in, row_in = max((room_for(rows, page, 2) for _, rows, _ in facets), key=lambda size: size[1])
-    figure, axes, _ = grid(page, len(facets), 3, (0.5, width_in if len(facets) == 1 else 3.6), row_in, "x")
-    for ax, (fields, _, _) in zip(axes, facets, strict=True):
-        ax.set_title(panel_title(fields, page), loc="left", fontsize="small")
+    titles = [panel_title(fields, page) for fields, _, _ in facets]
+    figure, axes, _ = grid(page, titles, 3, (0.5, width_in if len(facets) == 1 else 3.6), row_in, "x")
     return figure, axes
 
 
@@ -117,7 +116,11 @@ def draw_ladder(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
     panels = list(rows.groupby(LINKS, sort=False))
     longest = max(len(page.curve(step)) for step in steps)
     height = 0.7 + (0.24 if page.narrow else 0.3) * len(steps)
-    figure, axes, _ = grid(page, len(panels), 2, (0.5 + 0.07 * longest, 3.4), height, "y")
+    titles = [
+        f"temperature {at:g}, {with_unit(up_s + down_s, 'x_s')}, {with_unit(bps, LINKS[-1])}"
+        for at, up_s, down_s, bps in (part[LINKS].iloc[0] for _, part in panels)
+    ]
+    figure, axes, _ = grid(page, titles, 2, (0.5 + 0.07 * longest, 3.4), height, "y")
     for ax, (_, part) in zip(axes, panels, strict=True):
         there = [bits for bits in headers if part[HEADER].eq(bits).any()]
         for rank, bits in enumerate(there):
@@ -131,9 +134,6 @@ def draw_ladder(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
         scale(ax.xaxis, LATENCY, [*part[LATENCY]], reaches(part, [LATENCY], False), False, most=4)
         ax.grid(axis="y", visible=False)
         ax.tick_params(axis="y", length=0)
-        temperature, up_s, down_s, bps = (float(part[name].iloc[0]) for name in LINKS)
-        place = f"temperature {temperature:g}, {with_unit(up_s + down_s, 'x_s')}, {with_unit(bps, LINKS[-1])}"
-        ax.set_title(place, loc="left", fontsize="small")
     rows_of(axes[0], [page.curve(step) for step in steps])
     note = "A step has all that those above it have, unless its name says otherwise. Each panel has its own scale."
     text = caption(rows, page, "lower", [note, *marks(rows)])
@@ -166,9 +166,9 @@ def draw_groups(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
     if not panels:
         return None
     row_in = 0.7 + (0.32 if page.narrow else 0.5) * len(names)
-    figure, axes, _ = grid(page, len(panels), 5, (1.4, 2.2), row_in, "y", narrow=2)
+    figure, axes, _ = grid(page, [*panels.values()], 5, (1.4, 2.2), row_in, "y", narrow=2)
     look = looks(summary)
-    for ax, (metric, label) in zip(axes, panels.items(), strict=True):
+    for ax, metric in zip(axes, panels, strict=True):
         given = summary[summary[metric].gt(0) if metric == BITS else summary[metric].notna()]
         means = [float(value) for value in given[metric]]
         logarithmic = metric not in SHARES and spans_far(means)
@@ -184,7 +184,6 @@ def draw_groups(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
         ax.tick_params(axis="x", labelsize="x-small")
         ax.grid(axis="y", visible=False)
         ax.tick_params(axis="y", length=0)
-        ax.set_title(label, loc="left", fontsize="small")
     rows_of(axes[0], [page.word(quantity(name, axis)) for name in names])
     by = page.labels.get(axis) or LANGUAGE.get(axis) or page.axis(axis)
     text = caption(summary, page, "", ["Lower is better of rejections, bits and latency.", *marks(summary)])
@@ -204,9 +203,10 @@ def draw_both_ways(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
     if rows[CURVE].nunique() < 2:
         return None
     look = looks(rows)
+    titles, height = ("payload, up", "reply, down"), 0.6 + (0.18 if page.narrow else 0.25) * len(look)
     order = rows.groupby(CURVE, sort=False)[[UP, DOWN]].mean().sort_values([UP, DOWN]).index.tolist()
-    figure, axes, _ = grid(page, 2, 2, (2.0, 3.2), 0.6 + (0.18 if page.narrow else 0.25) * len(order), "y", narrow=2)
-    for ax, (name, words) in zip(axes, ((UP, "payload, up"), (DOWN, "reply, down")), strict=True):
+    figure, axes, _ = grid(page, titles, 2, (2.0, 3.2), height, "y", narrow=2)
+    for ax, name in zip(axes, (UP, DOWN), strict=True):
         values = numbers(rows, name)
         edge = float(values[values > 0].min()) / 3 if (values > 0).any() else 1.0
         for row, curve in enumerate(order):
@@ -221,7 +221,6 @@ def draw_both_ways(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
             ax.xaxis, [*([edge] if zero else []), *given], [*(["0"] if zero else []), *(f"{at:,g}" for at in given)]
         )
         ax.set_xlim(edge / 1.3 if zero else 2 * edge, 1.4 * top)
-        ax.set_title(words, loc="left", fontsize="small")
         ax.grid(axis="y", visible=True)
     rows_of(axes[0], [page.curve(name) + look[name].mark for name in order])
     note = (
@@ -249,7 +248,7 @@ def draw_recommendation(summary: pd.DataFrame, axis: str | None, page: Page) -> 
     ratio, low, high = (1 + numbers(summary, name) for name in (MARGIN, MARGIN_LOW, MARGIN_HIGH))
     outlying = (ratio > FAR) | (ratio < 1 / FAR)
     panels = 3 if outlying.any() else 2
-    figure, axes, _ = grid(page, panels, 3, (0.0, 4.3 if panels == 2 else 3.4), 0.8 + 0.26 * len(summary), "y")
+    figure, axes, _ = grid(page, [""] * panels, 3, (0.0, 4.3 if panels == 2 else 3.4), 0.8 + 0.26 * len(summary), "y")
     reached, near, *beyond = axes
     values = numbers(summary, metric)
     logarithmic = spans_far(values)

@@ -85,7 +85,10 @@ def draw_heatmap(
     second = second and table[LENGTH].nunique() > 1
     most = len(found.values(table, found.across)) if found.across is not None else 1
     width, height = 0.4 + max(0.52 * len(across), 2.4), 0.6 + (0.26 if page.narrow else 0.42) * len(down)
-    figure, axes, _ = grid(page, len(places), most, (1.6 + max(0.0, 3.6 - most * width), width), height, "xy")
+    titles = [", ".join(f"{page.axis(name)} {with_unit(at[name], name)}" for name in others[::-1]) for at in places]
+    titles = ["\n".join(filter(None, [at, f"1.00 is {written(each.lowest, LATENCY)}"]))
+              for at, each in zip(titles, ranked, strict=True)]  # fmt: skip
+    figure, axes, _ = grid(page, titles, most, (1.6 + max(0.0, 3.6 - most * width), width), height, "xy")
     colours = Scale.of(np.concatenate([each.over.ravel() for each in ranked]))
     for ax, each, at in zip(axes, ranked, places, strict=True):
         texts = [[f"{ratio:.2f}" for ratio in line] for line in each.over]
@@ -98,9 +101,6 @@ def draw_heatmap(
             [[colours.colour(ratio) for ratio in line] for line in each.over], texts, [f"{value:g}" for value in down],
             [f"{value:g}" for value in across], framed=[each.best], bold=[each.best], tied=each.tied,
         ).draw(ax)  # fmt: skip
-        place = ", ".join(f"{page.axis(name)} {with_unit(at[name], name)}" for name in others[::-1])
-        lowest = f"1.00 is {written(each.lowest, LATENCY)}"
-        ax.set_title("\n".join([place, lowest] if place else [lowest]), fontsize="small", loc="left")
     colour_bar(figure, axes, colours, "times the lowest of its panel")
     tied = f"; dashed: not distinguishable from it at {CONFIDENCE:.0%}" if any(each.tied for each in ranked) else ""
     notes = [f"Framed: the lowest of a panel{tied}."]

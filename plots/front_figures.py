@@ -64,8 +64,9 @@ def draw_rivals(
     rest = [name for name in look if name not in (*five, *lossy, paper)]
     found = _ratios(rows, cells, axis, who)
     panels = [("", found)] if axis == DELAY else list(found.groupby(DELAY, sort=True))
-    figure, axes, width_in = grid(page, len(panels), 3, (0.4, 3.5), 2.3 if page.narrow else 3.6, "xy")
-    for ax, (delay, part) in zip(axes, panels, strict=True):
+    titles = [f"one way {with_unit(float(str(delay)), DELAY)}" if delay else "" for delay, _ in panels]
+    figure, axes, width_in = grid(page, titles, 3, (0.4, 3.5), 2.3 if page.narrow else 3.6, "xy")
+    for ax, (_, part) in zip(axes, panels, strict=True):
         if len(others := part[part[CURVE].isin(rest)]):
             ends = others.groupby(axis)[RATIO].agg(["min", "max"])
             ax.fill_between(place(ends.index), ends["min"], ends["max"], color=_BAND, linewidth=0, zorder=0.5)
@@ -77,7 +78,6 @@ def draw_rivals(
             else:
                 ax.errorbar(x, mean, yerr=np.array([mean - low, high - mean]), linestyle=look[name].dashes,
                             elinewidth=1.0, label=name, zorder=3, **look[name].marked())  # fmt: skip
-        ax.set_title(f"one way {with_unit(float(str(delay)), DELAY)}" if delay else "", loc="left")
     swept(axes[0], axis, rows[axis].tolist(), width_in)
     reached = found.loc[found[CURVE].isin(five), RATIO]
     least, most = 0.8 * min(0.8, float(reached.min())), 1.25 * max(1.25, float(reached.max()))
@@ -142,7 +142,7 @@ def draw_fronts(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
         return None
     table = _priced(summary)
     loads = sorted(table[axis].unique())
-    figure, axes, _ = grid(page, 2, 2, (0.0, 4.6), 2.6 if page.narrow else 4.2, "y")
+    figure, axes, _ = grid(page, ["", ""], 2, (0.0, 4.6), 2.6 if page.narrow else 4.2, "y")
     styles, look = looks(table), dict[str, Look]()
     for curve, rows in curves(table):
         look.setdefault(str(rows["scheme.kind"].iloc[0]), styles[curve])

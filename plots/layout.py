@@ -39,11 +39,13 @@ class Wording:
 
 
 def grid(
-    page: Page, count: int, most: int, width_in: tuple[float, float], row_in: float, share: str = "", *, narrow: int = 1
-) -> tuple[Figure, list[Axes], float]:
-    """A figure with `count` panels, at most `most` side by side, or `narrow` of them on a narrow page; and how many
-    inches wide a panel's axes are, about. Inches given: of all that stands beside the panels, of a panel's width, of a
-    row. `share`: which axes are one."""
+    page: Page, titles: Sequence[str], most: int, width_in: tuple[float, float], row_in: float, share: str = "", *,
+    narrow: int = 1,
+) -> tuple[Figure, list[Axes], float]:  # fmt: skip
+    """A figure with panels under these titles, at most `most` side by side, or `narrow` of them on a narrow page; and
+    how many inches wide a panel's axes are, about. Inches given: of all that stands beside the panels, of a panel's
+    width, of a row. `share`: which axes are one."""
+    count = len(titles)
     across = min(narrow if page.narrow else most, count)
     down = -(-count // across)
     figure = page.figure(width_in[0] + width_in[1] * across, row_in * down)
@@ -53,6 +55,8 @@ def grid(
     if "x" in share:
         for ax in made[count - across : count]:  # also above a place that is empty
             ax.xaxis.set_tick_params(labelbottom=True)
+    for ax, title in zip(made, titles, strict=False):
+        ax.set_title(title, loc="left", fontsize="small")
     return figure, list(made[:count]), (float(figure.get_size_inches()[0]) - 0.8) / across
 
 

@@ -164,11 +164,10 @@ def draw_convergence(summary: pd.DataFrame, axis: str | None, page: Page) -> Fig
     drawn = [*found[:1], *found[1:][-1:]]
     if not drawn:
         return None
-    figure, axes, width_in = grid(page, len(drawn), 2, (1.0, 3.6), 1.6 if page.narrow else 2.8, "xy", narrow=2)
-    for ax, (curve, rows) in zip(axes, drawn, strict=True):
+    titles = [_set_as(curve, rows.iloc[0]) for curve, rows in drawn]
+    figure, axes, width_in = grid(page, titles, 2, (1.0, 3.6), 1.6 if page.narrow else 2.8, "xy", narrow=2)
+    for ax, (_, rows) in zip(axes, drawn, strict=True):
         _threshold(ax, rows, summary)
-        source = words_of(curve)[1].get(DIRECTORY)
-        ax.set_title(_set_as(rows.iloc[0]) + (f", {source}" if source else ""), fontsize="x-small", loc="left")
     lowest = min(min(rows["scheme.target"].min(), rows[_KEPT].min()) for _, rows in drawn)
     axes[0].set(yscale="log", ylim=(0.5 * lowest, 1.1))  # bounds end at 1: more says nothing
     axes[0].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -205,8 +204,9 @@ def _threshold(ax: Axes, rows: pd.DataFrame, summary: pd.DataFrame) -> None:
                 label="measured, kept drafts")  # fmt: skip
 
 
-def _set_as(row: pd.Series[float]) -> str:
+def _set_as(curve: str, row: pd.Series[float]) -> str:
     words = [f"{FIELDS[name]} = {row[f'scheme.{name}']:g}" for name in ("step", "initial")]
     rollback = str(row["scheme.rollback"])
     words += [] if rollback == _ROLLBACK else [rollback.replace("_", " ")]
-    return ", ".join([*words, *([] if row["scheme.carry"] else ["without carry"])])
+    words += [] if row["scheme.carry"] else ["without carry"]
+    return ", ".join(filter(None, [*words, words_of(curve)[1].get(DIRECTORY)]))

@@ -52,10 +52,10 @@ def draw_resampling(summary: pd.DataFrame, axis: str | None, page: Page) -> Figu
             return None
         look, shown = looks(drafted), curves(drafted)
         row_in, most = 1.25 if page.narrow else 1.9, 3 if len(shown) <= 9 else 4
-        figure, axes, width_in = grid(page, len(shown), most, (0.9, 2.5), row_in, "xy", narrow=2)
+        titles = [textwrap.fill(page.curve(name), 28) for name, _ in shown]
+        figure, axes, width_in = grid(page, titles, most, (0.9, 2.5), row_in, "xy", narrow=2)
         for ax, (name, rows) in zip(axes, shown, strict=True):
             _rejections_along(ax, rows.sort_values(axis), axis, look[name])
-            ax.set_title(textwrap.fill(page.curve(name), 28), loc="left", fontsize="small")
         axes[0].set_ylim(0, _TOP)
         swept(axes[0], axis, drafted[axis].tolist(), width_in)
         text = caption(drafted, page, "lower", [_NOTE], clock=False)
@@ -128,10 +128,10 @@ def draw_positions(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
     if axis != POSITION or "tv_compression" not in summary.columns:
         return None
     drawn = [(curve, rows[rows["verified_drafts"] > 0].sort_values(POSITION)) for curve, rows in curves(summary)]
-    figure, axes, _ = grid(page, len(drawn), 3, (1.2, 2.6), 1.5 if page.narrow else 2.2, "xy", narrow=2)
-    for ax, (curve, rows) in zip(axes, drawn, strict=True):
+    titles = [page.curve(curve) for curve, _ in drawn]
+    figure, axes, _ = grid(page, titles, 3, (1.2, 2.6), 1.5 if page.narrow else 2.2, "xy", narrow=2)
+    for ax, (_, rows) in zip(axes, drawn, strict=True):
         _position(ax, rows)
-        ax.set_title(page.curve(curve), fontsize="small", loc="left")
         ax.xaxis.set_major_locator(FixedLocator(sorted(summary[POSITION].unique())))
     note = (
         "The bound holds of the expected rate TV(qhat, p), draft by draft; the measured rate scatters about that. "

@@ -49,10 +49,10 @@ def draw_tradeoff(
     kinds = [kind for kind in dict.fromkeys(table[KEPT].astype(str)) if kind != REFERENCE]
     if not panels or not kinds:
         return None
-    figure, axes, _ = grid(page, len(panels), 3, (1.8, 3.6), 2.2 if page.narrow else 3.8, "y")
+    titles = [f"{page.axis(axis)} {with_unit(float(str(value)), axis)}" for value in panels]
+    figure, axes, _ = grid(page, titles, 3, (1.8, 3.6), 2.2 if page.narrow else 3.8, "y")
     styles = of_sparsifiers(kinds)
-    for ax, (value, found) in zip(axes, panels.items(), strict=True):
-        ax.set_title(f"{page.axis(axis)} {with_unit(float(str(value)), axis)}", fontsize="small", loc="left")
+    for ax, found in zip(axes, panels.values(), strict=True):
         ax.axhline(0.0, label=page.word(REFERENCE), color=SPARSIFIERS[REFERENCE][0], linewidth=2.0, zorder=1)
         for rank, kind in enumerate(kinds):
             if (each := found.get(kind)) is not None:
@@ -154,8 +154,9 @@ def draw_pareto(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
     panels = [*table.groupby(VOCABULARY, sort=True)]
     if not panels:
         return None
-    figure, axes, _ = grid(page, len(panels), 3, (1.6, 3.2), 2.2 if page.narrow else 3.6, "y")
-    for ax, (size, rows) in zip(axes, panels, strict=True):
+    titles = [f"V = {size:,.0f}" for size, _ in panels]
+    figure, axes, _ = grid(page, titles, 3, (1.6, 3.2), 2.2 if page.narrow else 3.6, "y")
+    for ax, (_, rows) in zip(axes, panels, strict=True):
         bits, rejected = numbers(rows, BITS), numbers(rows, REJECTED)
         front = undominated(bits, rejected)
         ax.plot(bits[front], rejected[front], color="black", linewidth=1, zorder=1)
@@ -166,7 +167,6 @@ def draw_pareto(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
                    markerfacecolor=family.colour if at in front else "white")  # fmt: skip
         ax.set_xscale("log")
         tick_at(ax.xaxis, [tick for tick in TICKS if bits.min() <= tick <= bits.max()], "{x:,.0f}")
-        ax.set_title(f"V = {size:,.0f}", fontsize="small", loc="left")
     key: Key = [(page.word(name), Line2D([], [], linestyle="", color=colour, marker=marker))
                 for name, (colour, marker) in _QUANTIZERS.items() if name in {*table["family"]}]  # fmt: skip
     notes = ["TV(qhat, p): the expected resampling rate. Filled: settings that none beats in both."]
