@@ -18,11 +18,11 @@ from plots.axes import log_ticks, rows_of, scale, spans_far, tick_at, with_unit
 from plots.bars import Description, bars, dots, rank_key, room_for
 from plots.caption import caption, marks
 from plots.facets import in_panels, panel_title
-from plots.intervals import numbers, reaches
 from plots.layout import Wording, finish, grid
 from plots.lines import along
 from plots.page import Page
 from plots.style import GREY, SCHEMES, Look, chosen, curve_key, curves, looks, lossy_curves
+from plots.whiskers import numbers, reaches
 from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.intervals import named_without
 from simulator.results.units import quantity, title

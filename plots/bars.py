@@ -18,11 +18,11 @@ from matplotlib.patches import Patch
 from kinds.arrays import Floats
 from plots.axes import LOG_FROM, rows_of, scale, spans_far
 from plots.caption import UNANSWERED, Better, caption, marks, unanswered
-from plots.intervals import Rows, ends, halves, measured, numbers, reaches
 from plots.layout import Wording, finish
 from plots.over_cloud import OverCloud
 from plots.page import Page
 from plots.style import GREY, Look, curves, looks
+from plots.whiskers import Rows, ends, halves, measured, numbers, reaches
 from simulator.results.columns import CURVE
 from simulator.results.units import quantity
 
@@ -144,7 +144,7 @@ def room_for(summary: pd.DataFrame, page: Page, bars_a_curve: int = 1) -> tuple[
     return 5.2 + 0.08 * longest, 0.7 + row * names.nunique()
 
 
-class Part(NamedTuple):
+class StackedPart(NamedTuple):
     """A part of stacked bars: its name and length in each row [n], its colour, hatch, and the hatch's colour."""
 
     name: str
@@ -156,7 +156,7 @@ class Part(NamedTuple):
         return Patch(facecolor=colour, hatch=hatch, hatchcolor=ink, edgecolor="white")
 
 
-def stack(ax: Axes, at: npt.ArrayLike, parts: Collection[Part], height: float, top: float = np.inf) -> Floats:
+def stack(ax: Axes, at: npt.ArrayLike, parts: Collection[StackedPart], height: float, top: float = np.inf) -> Floats:
     """Stacks the parts from left to right at these places [n], cut at `top`; returns the lengths of the whole bars."""
     left = np.zeros(np.size(at))
     for part in parts:

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from pandas.api.types import is_numeric_dtype
 
 from plots.axes import rows_of, ticks, with_unit, written
-from plots.bars import Part, stack
+from plots.bars import StackedPart, stack
 from plots.caption import caption, marks
 from plots.layout import Wording, finish
 from plots.page import Page
@@ -87,11 +87,14 @@ def draw_breakdown(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
     return finish(figure, page, Wording("Where the time goes", text, LABEL), key)
 
 
-def _parts(means: pd.DataFrame, names: Sequence[str], large: Sequence[str]) -> list[Part]:
+def _parts(means: pd.DataFrame, names: Sequence[str], large: Sequence[str]) -> list[StackedPart]:
     """Returns the parts of bars, a row of `means` each: the large ones, and the small ones as one if there are any."""
     look, small = looks_of(BREAKDOWN), means[[name for name in names if name not in large]].fillna(0.0).sum(axis=1)
-    parts = [Part(state_name(name), means[name].to_numpy(dtype=float), look[name]) for name in large]
-    return [*parts, *([Part("other, each under 0.4%", small.to_numpy(dtype=float), _OTHER)] if small.any() else [])]
+    parts = [StackedPart(state_name(name), means[name].to_numpy(dtype=float), look[name]) for name in large]
+    return [
+        *parts,
+        *([StackedPart("other, each under 0.4%", small.to_numpy(dtype=float), _OTHER)] if small.any() else []),
+    ]
 
 
 def _large(summary: pd.DataFrame, names: Sequence[str]) -> list[str]:
@@ -102,7 +105,7 @@ def _large(summary: pd.DataFrame, names: Sequence[str]) -> list[str]:
 
 def _panel(ax: Axes, rows: pd.DataFrame, order: Sequence[str], names: Sequence[str], large: Sequence[str]) -> bool:
     """Stacks the parts from left to right, the curves in `order` from top to bottom; each panel has its own scale.
-    Returns whether a bar is cut. Of a search each bar tells its devices, and one that supports none has no bar."""
+    True if a bar is cut. Of a search each bar tells its devices, and one that supports none has no bar."""
     means = rows.groupby(CURVE)[[*names]].mean().reindex([*order])
     devices = rows.groupby(CURVE)[FOUND].first().to_dict() if FOUND in rows.columns else {}
     missing = [curve for curve in order if means.loc[curve].isna().all() or devices.get(curve) == 0]

@@ -1,4 +1,4 @@
-"""Figures of cells: a full factorial, schemes on links, who answers fastest, and whether drafting at the edge pays."""
+"""Figures of cells: a full factorial, schemes on links, who answers fastest, and where drafting at the edge pays."""
 
 from __future__ import annotations
 

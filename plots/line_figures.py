@@ -16,12 +16,12 @@ from pandas.api.types import is_numeric_dtype
 from plots.axes import swept
 from plots.bars import Description
 from plots.caption import caption
-from plots.intervals import halves, measured, numbers, whiskers
 from plots.layout import Wording, finish, grid
 from plots.lines import along
 from plots.over_cloud import over_cloud
 from plots.page import Page
 from plots.style import chosen, curves
+from plots.whiskers import halves, measured, numbers, whiskers
 from simulator.results.display_names import DIRECTORY, FIELDS, words_of
 from simulator.results.intervals import interval
 

@@ -20,11 +20,11 @@ from plots.axes import place, scale, spans_far, swept, x_label
 from plots.bars import Description, bar_figure
 from plots.caption import caption, coinciding, marks, sentence
 from plots.facets import Facets, alike, panel_title, panels
-from plots.intervals import draw_curves, reaches
 from plots.layout import Key, Wording, finish
 from plots.over_cloud import LABEL, OverCloud
 from plots.page import Page
 from plots.style import GREY, Look, curve_key, curves, looks
+from plots.whiskers import draw_curves, reaches
 from simulator.results.columns import CI_SUFFIX, CURVE, FIXED, SETTING, chosen_name
 
 MOST_FIXED: Final = 3  # curves of one setting for all: more are a second figure on top of the first

@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from plots.axes import place, tick_at
-from plots.intervals import draw_curves
 from plots.page import Page
 from plots.style import Look, chosen, curves
+from plots.whiskers import draw_curves
 from simulator.results.columns import CURVE, SPEEDUP
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.display_names import words_of
@@ -48,7 +48,7 @@ class OverCloud:
 
     @property
     def strip(self) -> bool:
-        """Whether something is below the upper panel."""
+        """True if something is below the upper panel."""
         return bool((self.rows[RATIO] < self.low).any())
 
     def notes(self) -> list[str]:

@@ -20,10 +20,10 @@ from plots.bar_figures import CHOSE, changes, distinct, no_factor, row_panels
 from plots.bars import HATCH
 from plots.caption import caption
 from plots.facets import in_panels
-from plots.intervals import measured, numbers
 from plots.layout import Key, Wording, finish, grid
 from plots.page import Page
 from plots.style import Look, curves, looks
+from plots.whiskers import measured, numbers
 from simulator.results.columns import CURVE
 
 MEASURED, EXPECTED, BOUND = "resampling_per_draft", "tv_qhat", "rejection_bound"

@@ -12,8 +12,8 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 from kinds.arrays import Floats
-from plots.intervals import halves, numbers
 from plots.page import Page
+from plots.whiskers import halves, numbers
 
 TICKS = (5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 """Of an axis of bits."""

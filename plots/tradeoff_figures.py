@@ -18,11 +18,11 @@ from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
 from kinds.arrays import Floats, Ints
 from plots.axes import BEYOND, tick_at, with_unit
 from plots.caption import caption
-from plots.intervals import numbers
 from plots.layout import Key, Wording, finish, grid
 from plots.page import Page
 from plots.scatter import TICKS, Family, plane, points
 from plots.style import DASHES, GREY, SCHEMES, SPARSIFIERS, Look, curves, of_sparsifiers
+from plots.whiskers import numbers
 from simulator.results.columns import CURVE
 from simulator.results.intervals import interval
 from simulator.results.tradeoffs import ADDED, TradeoffCurve, families, named, undominated

@@ -21,10 +21,10 @@ from PIL import Image
 import plots
 from plots.axes import swept, written
 from plots.facets import MOST, panels
-from plots.intervals import ends
 from plots.lines import split
 from plots.page import Page
 from plots.style import looks, styled
+from plots.whiskers import ends
 
 
 def panels_of(figure: Figure) -> list[Axes]:
