@@ -30,7 +30,7 @@ MEASURED, EXPECTED, BOUND = "resampling_per_draft", "tv_qhat", "rejection_bound"
 _NOTE: Final = (
     "Bound: TV(q, p) + dropped mass + covering bound, mean over drafts. It holds of TV(qhat, p), the exact "
     "probability of a rejection, of each draft; the measured rate scatters about that and may lie above either. A "
-    "bound above 1 says nothing: there is none."
+    "bound above 1 says nothing."
 )
 _TOP, _SHADE = 1.05, "#555555"
 _EXACT: Final = {"linestyle": "", "marker": "D", "color": "black", "markerfacecolor": "white"}
@@ -70,9 +70,8 @@ def draw_resampling(summary: pd.DataFrame, axis: str | None, page: Page) -> Figu
             rows_of(ax, [page.curve(name) for name, _ in curves(rows)])
             ax.set_xlim(0, _TOP)
             ax.grid(axis="y", visible=False)
-        text = caption(
-            drafted, page, "lower", [_NOTE, *([CHOSE.format(page.axis(str(axis)))] if chose else [])], clock=False
-        )
+        notes = [_NOTE, *([CHOSE.format(page.axis(str(axis)))] if chose else [])]
+        text = caption(drafted, page, "lower", notes, clock=False)
         words = f"{what} beside its bound" + (f" ({page.axis(axis)} is no factor)" if axis else "")
         wording = Wording(words, text, label)
         bound = Patch(facecolor="white", edgecolor="black", hatch=HATCH)

@@ -66,12 +66,14 @@ def texts(ax: Axes) -> dict[tuple[int, int], str]:
     }
 
 
-def frames(ax: Axes) -> list[tuple[int, int]]:
+def frames(ax: Axes, *, dashed: bool = False) -> list[tuple[int, int]]:
+    """The cells with a black frame, (row, column), whole or dashed."""
     return [
         (round(p.get_y() + 0.45), round(p.get_x() + 0.45))
         for p in ax.patches
         if isinstance(p, Rectangle) and not p.get_fill() and to_hex(p.get_edgecolor()) == "#000000"
-    ]
+        and (p.get_linestyle() != "solid") == dashed
+    ]  # fmt: skip
 
 
 def test_text_and_ground_of_every_cell_are_far_apart_in_grey_and_darker_is_more() -> None:
@@ -122,14 +124,6 @@ def pictured(cells: pd.DataFrame | None, table: pd.DataFrame | None = None) -> F
     return drawn("heatmap", settings() if table is None else table, None, cells=cells)
 
 
-def dashed(ax: Axes) -> list[tuple[int, int]]:
-    return [
-        (round(p.get_y() + 0.45), round(p.get_x() + 0.45))
-        for p in ax.patches
-        if isinstance(p, Rectangle) and not p.get_fill() and p.get_linestyle() != "solid"
-    ]
-
-
 @pytest.mark.parametrize("cells", [None, seeds()])
 def test_each_cell_of_the_heat_map_is_its_setting_over_the_lowest_of_its_panel(cells: pd.DataFrame | None) -> None:
     figure = pictured(cells)
@@ -141,7 +135,7 @@ def test_each_cell_of_the_heat_map_is_its_setting_over_the_lowest_of_its_panel(c
         for (row, column), text in texts(ax).items():
             value, drafts = text.split("\n")
             assert float(value) == pytest.approx(wanted[row, column] / wanted.min(), abs=6e-3) and int(drafts) == length
-        assert frames(ax)[0] == divmod(int(np.argmin(wanted)), len(ELLS))
+        assert frames(ax) == [divmod(int(np.argmin(wanted)), len(ELLS))]
         assert names_beside(axes[0]) == ["2", "8", "32"]
         assert f"1.00 is {1e3 * wanted.min():.3g} ms" in ax.get_title(loc="left")
     titles = [ax.get_title(loc="left").split("\n")[0] for ax in axes]
@@ -155,7 +149,7 @@ def test_settings_that_are_not_distinguishable_from_the_lowest_are_dashed() -> N
     """Latencies of K = 2 vary by more than what it is above the best, those of K = 32 by a factor of all settings."""
     for noise, tied in ((0.0, False), (0.9, True)):
         *axes, _ = pictured(seeds(noise)).axes
-        found = {place for ax in axes for place in dashed(ax)}
+        found = {place for ax in axes for place in frames(ax, dashed=True)}
         assert found <= {(0, 0), (0, 1)} and bool(found) == tied
     assert "not distinguishable" in words_around(pictured(seeds(0.9)))
     assert "distinguishable" not in words_around(pictured(None))

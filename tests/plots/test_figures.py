@@ -272,6 +272,8 @@ def test_many_curves_of_constants_have_a_panel_a_field_with_a_row_a_scheme() -> 
         figure = drawn(name, pd.concat(parts, ignore_index=True))
         assert titles_of(figure)[:7] == [f"distance 0.{n}" for n in range(1, 8)]
         assert names_beside(figure.axes[0]) == ["dense lattice (Q-S)", "K-SQS"]
+        marks = [each.lines[0] for ax in figure.axes[:7] for each in curves_of(ax).values()]
+        assert {mark.get_fillstyle() for mark in marks} == {"full"}, "a scheme looks the same in all panels"
 
 
 def rates_of(figure: Figure) -> dict[str, list[float]]:
