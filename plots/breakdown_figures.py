@@ -66,20 +66,26 @@ def draw_breakdown(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
     if not names or not summary[names].fillna(0.0).to_numpy().any():
         return None
     lossy, large = lossy_curves(summary), _large(summary, names)
-    groups = [(order, summary[summary[CURVE].isin(order)]) for order in _groups(summary, axis)]
-    panels = [[(at, rows if at is None else rows[rows[axis] == at]) for at in _few(rows, axis)] for _, rows in groups]
-    longest = max(len(page.curve(name)) for order, _ in groups for name in order)
-    figure, axes = _grid(page, [len(each) for each in panels], [len(order) for order, _ in groups], longest)
+    rows = list[list[tuple[list[str], float | str | None, pd.DataFrame]]]()
+    for order in _groups(summary, axis):
+        own = summary[summary[CURVE].isin(order)]
+        panels = [(order, at, own if at is None else own[own[axis] == at]) for at in _few(own, axis)]
+        rows += [[panel] for panel in panels] if page.narrow else [panels]
+    across, longest = max(map(len, rows)), max(len(page.curve(name)) for name, _ in curves(summary))
+    heights = [0.75 + (0.21 if page.narrow else 0.32) * len(row[0][0]) for row in rows]
+    figure = page.figure(1.0 + 0.07 * longest + 2.8 * across, sum(heights))
+    axes = figure.subplots(len(rows), across, squeeze=False, height_ratios=heights)
     cut = False
-    for line, (order, _), row in zip(axes, groups, panels, strict=True):
-        for ax, (at, rows) in zip(line, row, strict=True):
-            cut |= _panel(ax, rows, order, names, large)
+    for line, row in zip(axes, rows, strict=True):
+        for unused in line[len(row) :]:
+            unused.set_axis_off()
+        for ax, (order, at, part) in zip(line, row, strict=False):
+            cut |= _panel(ax, part, order, names, large)
             rows_of(ax, [page.curve(name) + lossy.get(name, "") for name in order])
             if axis is not None and at is not None:
                 value = with_unit(at, axis) if isinstance(at, float) else page.word(at)
                 ax.set_title(f"{page.axis(axis)} {value}", loc="left")
-            if ax is not line[0] and not page.narrow:
-                ax.tick_params(labelleft=False)
+            ax.tick_params(labelleft=ax is line[0])
     searched = FOUND in summary.columns
     notes = [*([_CUT] if cut else []), *([_LOADED] if searched else []), *marks(summary)]
     text = caption(summary, page, "" if searched else "lower", notes, intervals=False)
@@ -142,23 +148,6 @@ def _groups(summary: pd.DataFrame, axis: str | None) -> list[list[str]]:
         else:
             groups.append((mine, [name]))
     return [members for _, members in groups]
-
-
-def _grid(page: Page, panels: Sequence[int], bars_: Sequence[int], longest: int) -> tuple[Figure, list[list[Axes]]]:
-    across = 1 if page.narrow else max(panels)
-    lines = [(row, at) for row, number in enumerate(panels) for at in range(number)] if page.narrow else [
-        (row, 0) for row in range(len(panels))
-    ]  # fmt: skip
-    heights = [0.75 + (0.21 if page.narrow else 0.32) * bars_[row] for row, _ in lines]
-    figure = page.figure(1.0 + 0.07 * longest + 2.8 * across, sum(heights))
-    made = figure.subplots(len(lines), across, squeeze=False, height_ratios=heights)
-    axes: list[list[Axes]] = [[] for _ in panels]
-    for place, (row, _) in enumerate(lines):
-        kept = 1 if page.narrow else panels[row]
-        axes[row] += list(made[place][:kept])
-        for unused in made[place][kept:]:
-            unused.set_axis_off()
-    return figure, axes
 
 
 def _few(summary: pd.DataFrame, axis: str | None) -> list[float | str | None]:
