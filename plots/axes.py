@@ -31,7 +31,7 @@ BEYOND = 4.0
 
 
 def spans_far(values: Iterable[float], ratio: float = LOG_FROM) -> bool:
-    """Whether the finite values, all positive, span this ratio or more."""
+    """True if the finite values, all positive, span this ratio or more."""
     finite = [value for value in values if math.isfinite(value)]
     return bool(finite) and min(finite) > 0 and max(finite) / min(finite) >= ratio
 

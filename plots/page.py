@@ -25,7 +25,7 @@ class Page(DisplayNames):
 
     @property
     def narrow(self) -> bool:
-        """Whether it is a column of a paper."""
+        """True if it is a column of a paper."""
         return self.width_in is not None and self.width_in < NARROW_IN
 
     def figure(self, width_in: float, height_in: float) -> Figure:

@@ -8,7 +8,7 @@ sets.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from typing import Any
 
 import matplotlib
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.backend_bases import get_registered_canvas_class
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -121,12 +122,14 @@ class Look:
         """What fills its marker."""
         return "white" if self.lossy else self.colour
 
+    def marked(self) -> dict[str, Any]:
+        """Its marker, as matplotlib takes it."""
+        return {"color": self.colour, "marker": self.marker, "markerfacecolor": self.face, "fillstyle": self.fill,
+                "markerfacecoloralt": "white"}  # fmt: skip
+
     def handle(self) -> Line2D:
         """Its place in a legend."""
-        return Line2D(
-            [], [], color=self.colour, marker=self.marker, markerfacecolor=self.face, linestyle=self.dashes,  # type: ignore[arg-type]
-            fillstyle=self.fill, markerfacecoloralt="white",
-        )  # fmt: skip
+        return Line2D([], [], linestyle=self.dashes, **self.marked())  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -207,6 +210,11 @@ def chosen(summary: pd.DataFrame) -> pd.DataFrame:
 def curves(summary: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """(curve, its rows), in order of appearance."""
     return [(str(curve), rows) for curve, rows in summary.groupby(CURVE, sort=False)]
+
+
+def curve_key(look: Mapping[str, Look], page: Page) -> list[tuple[str, Artist]]:
+    """Returns the legend of these curves, lossy ones marked."""
+    return [(page.curve(name) + each.mark, each.handle()) for name, each in look.items()]
 
 
 def _of_the_user() -> set[str]:

@@ -496,9 +496,9 @@ def test_a_figure_of_ones_own_is_left_out_with_a_line(typed, mine):
 
 
 OWN_FIGURE = """import plots
-from plots.bits_figure import draw
+from plots.bar_figures import draw_bits
 
-plots.register("own_in_tests", "bits once more", draw)
+plots.register("own_in_tests", "bits once more", draw_bits)
 """
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from channels.link.rates import ConstantRate
-from plots.recommendation_figure import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_LOW, called
+from plots.bar_figures import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_LOW, called
 from scenarios.command.fairness import BASELINES as ALL_BASELINES
 from scenarios.command.fairness import compared_alike
 from scenarios.command.recommend.tried_schemes import COLOCATED, Wish, at_an_end

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from plots.breakdown_figure import looks_of
+from plots.breakdown_figures import looks_of
 from plots.caption import caption
 from plots.page import Page
 from scenarios.command.report.at_each_value import (
