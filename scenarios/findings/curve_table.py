@@ -14,6 +14,7 @@ import pandas as pd
 from scenarios.findings.aligned_columns import rows_along
 from scenarios.findings.comparisons import Place
 from scenarios.findings.question import LATENCY
+from scenarios.findings.rejections import BOUND, BOUND_NOTE
 from scenarios.findings.sentences.limits import most_at
 from scenarios.findings.sentences.own_limits import HEAD as LIMITS
 from scenarios.findings.sentences.own_limits import legend as limits_legend
@@ -44,6 +45,8 @@ def curve_table(
     which they are compared seed by seed; `overloaded`: whether more work came than was served, a row each; `limits`:
     whether a last column says which curves meet the limits that a user typed."""
     shown = with_number(summary, metric)
+    if metric == BOUND:
+        shown = shown.assign(**{metric: shown[metric].clip(upper=1.0)})
     if not shown[metric].notna().any():
         return None
     factor, scale = _scale(shown[metric].dropna().tolist(), metric)
@@ -72,6 +75,7 @@ def curve_table(
         if metric == LATENCY
         else title(metric) + (f", {scale}" if scale and scale not in title(metric).split() else "")
     )
+    legend += [f"on what is expected, TV(qhat, p): {BOUND_NOTE}"] if metric == BOUND else []
     legend += [_seeds(shown, metric), *([limits_legend(summary)] if limits else [])]
     return _table(shown, axis, measure, found, legend, [LIMITS] if limits else [])
 

@@ -179,15 +179,18 @@ def test_text_stands_out_from_its_ground(dark):
 
 def test_the_answer_of_one_breath_stands_alone_and_the_printed_parts_are_behind_folds(typed, mine):
     found = json.loads((mine / "findings.json").read_text())
-    printed = {"heading": "Where <b>it</b> goes", "text": "a  b\nc & d"}
+    groups = [{"name": "", "rows": [["a & b", []]]}]
+    table = {"heading": "<i>by</i>", "corner": "", "columns": ["<u>"], "groups": groups}
+    printed = {"heading": "Where <b>it</b> goes", "lines": ["c & d"], "tables": [table]}
     write_note(mine / "findings.json", found | {"answer": "Cloud only, at every rate.", "details": [printed]})
     record(mine, [mine / "findings.json"])
     assert typed("report", "mine")[0] == 0
     page = parsed((mine / "report.html").read_text(encoding="utf-8"))
     (answer,) = [each for each in page.all("p") if each.attributes.get("class") == "answer"]
     assert answer.text == "Cloud only, at every rate."
-    (fold,) = [each for each in page.all("details") if each.children[0].text == "all that is printed with --details"]
-    assert (fold.all("h3")[0].text, fold.all("pre")[0].text) == (printed["heading"], printed["text"])
+    (fold,) = [each for each in page.all("details") if each.children[0].text == printed["heading"]]
+    assert [each.text for each in fold.all("caption")] == ["<i>by</i>"] and fold.all("p")[-1].text == "c & d"
+    assert [each.text for each in fold.all("th")] == ["", "<u>", "a & b"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -347,8 +350,8 @@ def test_comparisons_have_columns_for_what_differs_alone():
     places = [{"rate": 1e4, "down": 1e5, "seed": 1, "none": None}, {"rate": 1e6, "down": 1e7, "seed": 1, "none": None}]
     numbers = dict.fromkeys(("first", "second"), "a") | dict.fromkeys(("first_mean", "second_mean", "low", "high"), 1.0)
     rest = {"metric": LATENCY, "relative": True, "difference": 0.5, "n": 3, "separable": True}
-    table = comparisons("finding-0", [numbers | rest | {"where": place} for place in places])
-    assert [column.key for column in table.columns][:4] == ["first", "second", "rate", "first_mean"]
+    table = comparisons([numbers | rest | {"where": place} for place in places])
+    assert table.keys[:4] == ["first", "second", "rate", "first_mean"]
 
 
 HOSTILE_NAME = "<img/src='x'/onerror=document.title='ran'>$$x$$</script><script>document.title='ran'</script>"

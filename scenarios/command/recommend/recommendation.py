@@ -3,7 +3,6 @@ the race went and how far to trust it."""
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +20,7 @@ from scenarios.command.recommend.tried_schemes import COLOCATED, Wish, at_an_end
 from scenarios.command.recommend.turning import Turn
 from scenarios.command.run.base_line import base_line
 from scenarios.command.run.printed_tables import overloads, stands_for
-from scenarios.command.run.screen import Detail, Screen
+from scenarios.command.run.screen import Screen
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
 from scenarios.findings.aligned_columns import number
@@ -29,7 +28,7 @@ from scenarios.findings.comparisons import Place
 from scenarios.findings.findings_file import Answered
 from scenarios.findings.sentences.own_limits import HEAD as LIMITS
 from scenarios.findings.sentences.own_limits import legend, limits_entry, limits_of
-from scenarios.findings.text_table import TextTable
+from scenarios.findings.text_table import Detail, TextTable
 from scenarios.findings.wording import (
     amount,
     counted,
@@ -230,19 +229,17 @@ class Recommendation:
         shown = expand(self.best, {"seed": [self.best.seed + place for place in range(self.seeds)]})
         base = base_line(shown, "settings were chosen on others", timed=True)
         return Screen(
-            self.question, self._answer(), self._table(), notes, base, places, self._details,
+            self.question, self._answer(), self._table(), notes, base, places, self._details(),
             leads=[("DECIDES", self._decides()), ("TURNS", self._turns())],
         )  # fmt: skip
 
-    def _details(self, width: int) -> list[Detail]:
+    def _details(self) -> list[Detail]:
         others = [each.line for each in self.findings() if not each.is_answer]
         blocks = [
             ("The race", self._course()), ("Beside the answer", others),
             ("To know of the numbers", [*self._alike_schemes(), *stands_for([self.best]).splitlines(), TRUST]),
         ]  # fmt: skip
-        return [
-            Detail(head, "\n".join(textwrap.fill(line, width) for line in lines)) for head, lines in blocks if lines
-        ]
+        return [Detail(head, lines) for head, lines in blocks if lines]
 
     def plain(self, out: Path) -> dict[str, object]:
         """The same for programs. `settings`: the best of each kind, the recommended first; shares are fractions of the

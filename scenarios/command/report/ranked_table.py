@@ -181,27 +181,6 @@ def _segments(
         yield Segment(state, 100 * width / longest, _both(colour), f"{scale.text(seconds)} {scale.symbol} ({share})")
 
 
-@dataclass(frozen=True)
-class SettingsTable:
-    """What each scheme chose at each value of the axis."""
-
-    at: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[str]]]
-
-
-def settings_chosen(compared: Compared) -> SettingsTable | None:
-    """None where no scheme has a setting beyond its name."""
-    rows = []
-    for group in compared.groups:
-        for curve in group.curves:
-            found = compared.rows[curve.key]
-            texts = [compared.settings(found[at]) if at in found else "" for at in range(len(compared.at))]
-            name = f"{curve.name}{curve.mark}"
-            if any(texts):
-                rows.append((f"{name}, {group.name}" if len(compared.groups) > 1 else name, texts))
-    return SettingsTable(compared.at, rows) if rows else None
-
-
 def ranking_note(made: Ranking, compared: Compared) -> str:
     """What the marks are and what was not ranked."""
     rows = [row for groups in made.tables for group in groups for row in group.rows]

@@ -27,10 +27,9 @@ from scenarios.command.options import PAGE
 from scenarios.command.progress_bar import aside
 from scenarios.command.report.at_each_value import Compared
 from scenarios.command.report.interactive_figure import Plots, library, plain, plots_of, set_up_of, sign_of
-from scenarios.command.report.ranked_table import base_line, ranking, ranking_note, settings_chosen
+from scenarios.command.report.ranked_table import base_line, ranking, ranking_note
 from scenarios.command.report.report_figures import ReportFigure, figures, timelines
 from scenarios.command.report.report_table import (
-    ReportTable,
     comparisons,
     definitions,
     every_metric,
@@ -40,6 +39,7 @@ from scenarios.command.report.report_table import (
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings import findings_file
 from scenarios.findings.question import PREFIX as ANSWER
+from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import DISTINGUISHABLE
 from simulator.results.columns import SEARCHED
 from simulator.results.result_directory import intact, listed, record
@@ -112,20 +112,17 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         "set_ups": [set_up_of(compared, curve) for curve in compared.curves],
         "plots": plotted,
         "plots_json": _in_a_script(_plots_data(compared, plotted)) if plotted else "",
-        "settings": settings_chosen(compared),
-        "settings_caption": f"{'Chosen for each scheme on other seeds' if folder.chose else 'As the grid gives them'}, "
-        "at each value of the axis",
         "findings": [
             (line.removeprefix(ANSWER), numbers) for line, numbers in sentences if line != f"{ANSWER}{answer}"
         ],
         "distinguishable": DISTINGUISHABLE,
         "remarks": found.get("remarks") or [],
-        "details": found.get("details") or [],
+        "details": findings_file.tables_of(found)[1],
         "figures": drawn,
         "timelines": [(each, Markup(each.svg)) for each in timelines(folder)],
         "request_commands": _request_commands(folder),
         "tables": tables,
-        "definitions": definitions(tables),
+        "meanings": definitions([*tables, *(numbers for _, numbers in sentences if numbers is not None)]),
         "varying": varying,
         "base": base,
         "manifest": _manifest(folder),
@@ -174,12 +171,9 @@ def _in_a_script(data: Mapping[str, object]) -> Markup:
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
-def _sentences(lines: Sequence[str], found: Sequence[Mapping[str, object]]) -> list[tuple[str, ReportTable | None]]:
+def _sentences(lines: Sequence[str], found: Sequence[Mapping[str, object]]) -> list[tuple[str, TextTable | None]]:
     numbers = {str(each.get("line")): each.get("comparisons") for each in found}
-    return [
-        (line, comparisons(f"finding-{place}", given) if isinstance(given := numbers.get(line), list) else None)
-        for place, line in enumerate(lines)
-    ]
+    return [(line, comparisons(given) if isinstance(given := numbers.get(line), list) else None) for line in lines]
 
 
 def _manifest(folder: ResultFolder) -> list[tuple[str, str]]:

@@ -1,10 +1,9 @@
-"""Results as text, beside the headline: what each scheme pays, what was chosen and is supported, the limit met first,
-which stations are busy, what the run stands for. Returns strings."""
+"""What stands beside the first table: what each scheme pays and has chosen, why a curve supports no device, which
+stations are busy, what the run stands for."""
 
 from __future__ import annotations
 
 import math
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -16,9 +15,9 @@ from models.latency.empirical import Empirical
 from models.latency.latency import Latency
 from models.latency.profile import Profile
 from scenarios.command.run.base_line import clocks, in_blocks
-from scenarios.findings.aligned_columns import WIDTH, number, wrapped
+from scenarios.findings.aligned_columns import number, rows_along
 from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
-from scenarios.findings.text_table import TextTable
+from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
 from scenarios.findings.wording import counted, joined, stretches
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
@@ -72,11 +71,11 @@ def fullest(row: pd.Series[float]) -> str:
     return max(busy or STATIONS, key=lambda name: float(row[f"{name}_{'queue' if busy else 'busy'}"]))
 
 
-def costs(summary: pd.DataFrame, width: int = WIDTH) -> str:
-    """A row per curve: bits, draft length, acceptance, resampling and its bound; "" of a study that has none."""
+def costs(summary: pd.DataFrame) -> TextTable | None:
+    """A row per curve: bits, draft length, acceptance, resampling and its bound; None of a study that has none."""
     present = [(name, label) for name, label in COSTS if name in summary.columns]
     if COSTS[0] not in present:
-        return ""
+        return None
     extra = [each for each in IF_THERE if each[0] in summary.columns and summary[each[0]].notna().any()]
     present += extra
     lossy = bool(lossy_curves(summary)) and OUTPUT[0] in summary.columns
@@ -88,7 +87,7 @@ def costs(summary: pd.DataFrame, width: int = WIDTH) -> str:
     unknown = ", - where it is not known" if UNKNOWN in marks(summary).values() else ""
     text = "".join(f"; {IF_THERE_HEADING[name]}" for name, _ in extra if name in IF_THERE_HEADING)
     heading = COSTS_HEADING + text + (OUTPUT_HEADING + unknown if lossy else "")
-    return TextTable.of(heading, ["", *(label for _, label in present)], body).text(width)
+    return TextTable.of(heading, ["", *(label for _, label in present)], body)
 
 
 def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
@@ -180,9 +179,13 @@ def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> lis
     return [f"{joined(curves)}{over} {where}" for where, curves in alike.items()]
 
 
-def chosen_table(choices: pd.DataFrame, axis: str | None, heading: str, width: int = WIDTH) -> str:
-    """A row per value of the axis, a column per curve: what was chosen for it."""
-    return TextTable.by_curve(heading, choices, axis, lambda row: str(row["chosen"])).text(width)
+def chosen_table(choices: pd.DataFrame, axis: str | None, heading: str) -> TextTable:
+    """A row per curve, a column per value of the axis: what was chosen."""
+    places = rows_along(choices, axis)
+    found = [dict(zip(rows[CURVE].astype(str), rows["chosen"], strict=True)) for _, rows in places]
+    columns = ["" if axis is None else quantity(at, axis) for at, _ in places]
+    rows = [(curve, [TableEntry(each.get(curve, "-")) for each in found]) for curve in dict.fromkeys(choices[CURVE])]
+    return TextTable(heading, "" if axis is None else title(axis), columns, [TableGroup("", rows)])
 
 
 def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
@@ -318,49 +321,17 @@ def limits_of(objective: Objective) -> str:
     return " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
 
 
-def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective, width: int = WIDTH) -> str:
-    """Two tables, a row per value of the axis, a column per curve: devices at the objective with the range over seeds,
-    and the limit that is met first with the station whose relief would serve most more."""
-    alone = summary["n"].max() > 1
-    heading = f"{title(objective.field)} at {limits_of(objective)}, to {100 * objective.within:g}%"
-    heading += " (what a seed bears by itself, of the numbers tried)" if alone else ""
-    met = textwrap.fill(
-        "what fails first with more of them, and the station that limits: relieved alone (passes of no time, an "
-        "infinite rate without losses, no limit of memory) it would serve most more",
-        width,
-    )
-    table = marked(summary)
-    borne, first = (
-        TextTable.by_curve("", table, axis, text).text(width) for text in (lambda row: _borne(row, alone), _met_first)
-    )
-    parts = [heading, borne, met, first]
-    # Which limit fails, and by how much, where a curve supports none; where the search ended, not the curve.
-    lines = [*_none_borne(summary, axis, objective), *_stopped(summary, axis, objective)]
-    return "\n\n".join([*parts, *(["\n".join(wrapped(line, width) for line in lines)] if lines else [])])
-
-
-def _borne(row: pd.Series[float], alone: bool) -> str:
-    text = f"{row['capacity']:,.0f}{'' if row['bounded'] else '+'}"
-    if not alone:
-        return text
-    none = int(row.get("seeds_of_none", 0))
-    lacking = f"; {counted(none, 'seed')} none" if none and row["capacity"] else ""
-    return f"{text} ({row['capacity_least']:,.0f}-{row['capacity_most']:,.0f}{lacking})"
-
-
-def _met_first(row: pd.Series[float]) -> str:
-    limit, station = (str(row.get(name, "")) for name in ("first_limit", "limited_by"))
-    return f"{limit}, {station or 'no station alone'}" if limit else "-"
-
-
-def _none_borne(summary: pd.DataFrame, axis: str | None, objective: Objective) -> Iterator[str]:
-    fewest = counted(objective.low, _thing(objective))
+def none_supported(summary: pd.DataFrame, axis: str | None, objective: Objective) -> Iterator[str]:
+    """Yields a line for each curve that supports none somewhere: which limit fails there, and by how much."""
+    fewest = counted(objective.low, title(objective.field).removesuffix("s"))
     for curve, rows in summary[summary["capacity"] < objective.low].groupby(CURVE, sort=False):
         places: dict[str, list[str]] = {}
         for _, row in rows.iterrows():
-            places.setdefault("; ".join(unmet(row, objective)), []).append(_at(row, axis))
-        places_of = [f"with {fewest}{_at_axis(at, axis)} {why}" for why, at in places.items()]
-        yield f"{curve} bears none: {'; '.join(places_of)}"
+            at = "" if axis is None else quantity(row[axis], axis)
+            places.setdefault("; ".join(unmet(row, objective)), []).append(at)
+        over = "" if axis is None else f" at {title(axis)} "
+        places_of = [f"with {fewest}{over}{', '.join(at)} {why}" for why, at in places.items()]
+        yield f"{curve} supports none: {'; '.join(places_of)}"
 
 
 def unmet(row: pd.Series[float], objective: Objective) -> Iterator[str]:
@@ -375,29 +346,3 @@ def unmet(row: pd.Series[float], objective: Objective) -> Iterator[str]:
             share = value / limit - 1
             above = f"{value / limit:.3g} times" if share >= 1 else f"{quantity(100 * share, '', 2)}% above"
             yield f"{name} is {quantity(value, name)}, {above} the limit of {quantity(limit, name)}"
-
-
-def _stopped(summary: pd.DataFrame, axis: str | None, objective: Objective) -> Iterator[str]:
-    open_ = summary[~summary["bounded"].astype(bool) & (summary["capacity"] >= objective.low)]
-    if open_.empty:
-        return
-    at = [
-        f"{curve}{_at_axis([_at(row, axis) for _, row in rows.iterrows()], axis)}"
-        for curve, rows in open_.groupby(CURVE, sort=False)
-    ]
-    yield (
-        f"+ the search ended at its upper bound of {objective.high:,} {_thing(objective)}s, where the objective still "
-        f"holds: {'; '.join(at)}"
-    )
-
-
-def _thing(objective: Objective) -> str:
-    return title(objective.field).removesuffix("s")
-
-
-def _at(row: pd.Series[float], axis: str | None) -> str:
-    return "" if axis is None else quantity(row[axis], axis)
-
-
-def _at_axis(at: list[str], axis: str | None) -> str:
-    return "" if axis is None else f" at {title(axis)} {', '.join(at)}"

@@ -4,7 +4,7 @@ axis that do not fit, the first, the last and some between them stay. Elsewhere 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from kinds.mistakes import Escaped, printable
-from scenarios.findings.aligned_columns import screen_width
+from scenarios.findings.aligned_columns import screen_width, wrapped
 from scenarios.findings.curve_table import BEST
-from scenarios.findings.text_table import TableEntry, TextTable, written
+from scenarios.findings.text_table import Detail, TableEntry, TextTable, written
 
 MOST_ROWS: Final = 16
 """More rows of a group than these are in the report alone."""
@@ -30,14 +30,6 @@ ANSWER: Final = "ANSWER"
 
 
 @dataclass(frozen=True)
-class Detail:
-    """One of the other blocks of a run's text."""
-
-    heading: str
-    text: str
-
-
-@dataclass(frozen=True)
 class Screen:
     """All that a run shows; `places` are lines on where the results are."""
 
@@ -47,8 +39,7 @@ class Screen:
     notes: Sequence[str]
     base: str
     places: Sequence[str]
-    details: Callable[[int], Sequence[Detail]]
-    """The other blocks, for so many columns."""
+    details: Sequence[Detail] = ()
     leads: Sequence[tuple[str, str]] = ()
     """What stands right below the answer: a word each, and its line."""
     beside: TextTable | None = None
@@ -99,10 +90,11 @@ class Screen:
             yield Text()
             yield _text(self.base, "dim")
         if detailed:
-            for each in self.details(width):
+            for each in self.details:
                 yield Text()
                 yield _text(each.heading, "bold")
-                for line in each.text.splitlines():
+                blocks = ["\n\n".join(table.text(width) for table in each.tables)] if each.tables else []
+                for line in "\n".join([*blocks, *(wrapped(line, width) for line in each.lines)]).splitlines():
                     yield _text(line)
         yield Text()
         for line in self.places:
