@@ -185,8 +185,8 @@ SCENARIO = Scenario(
     assumed="LoRaWAN devices and Iridium's modems hear only after they have sent, and send empty frames to hear more.",
     answer=of_use_from,
     findings=(
-        reading, beating, Lowest("Fastest that drafts at the edge", without=IN_CLOUD, by=KIND, over=RATE),
-        of_use, Lowest("fastest", by=KIND, over=RATE),),
+        reading, beating, Lowest(without=IN_CLOUD, by=KIND, over=RATE),
+        of_use, Lowest(by=KIND, over=RATE),),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -200,7 +200,7 @@ SCENARIO = Scenario(
     answer=who_wins,
     findings=(
         best_against, best_at_the_edge_against,
-        Lowest("fastest of all", by=DELAY), Lowest("of those that draft", without=IN_CLOUD, by=DELAY),),
+        Lowest(by=DELAY), Lowest(without=IN_CLOUD, by=DELAY),),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from scenarios.findings.question import along, groups, in_words, of_setting, parts
+from scenarios.findings.question import along, in_words, of_setting, parts
 from scenarios.findings.wording import counted
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, geometric_means, paired
@@ -127,15 +127,6 @@ def ranked_places(table: pd.DataFrame, axis: str | None, by: str | None, metric:
     rows = ranked(rows)
     named = parts(rows[rows[metric].notna()], by, plain=True)
     return [each for name, part in named for each in places(part, axis, metric, name, lossless=lossless)]
-
-
-def in_groups(cells: pd.DataFrame, by: str, first: str, second: str, metric: str) -> list[tuple[str, Difference]]:
-    """The kind `first` against `second` in each group of a column, which differ in more than their name; of several
-    curves of a kind those are compared that come in the same order."""
-    there = [Place(metric, rows, group=name) for name, rows in groups(cells[cells[metric].notna()], by)]
-    pairs = [(here, zip(here.curves(first), here.curves(second), strict=False)) for here in there]
-    found = [(here.group, here.of(*pair).less) for here, both in pairs for pair in both]
-    return [(group, less) for group, less in found if less.n]
 
 
 def lowest_of_kinds(cells: pd.DataFrame, axis: str | None, metric: str) -> pd.DataFrame:

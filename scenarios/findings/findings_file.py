@@ -2,7 +2,7 @@
 
     {"scenario": ..., "question": ..., "axis": ..., "seeds": ..., "remarks": [...],
      "answer": ..., "answer_comparisons": [...], "confidence": 0.95,
-     "findings": [{"asked": "Versus", "metric": ..., "line": ..., "comparisons": [
+     "findings": [{"asked": "Lowest", "metric": ..., "line": ..., "comparisons": [
         {"metric": ..., "unit": ..., "first": CURVE, "second": CURVE, "where": {COLUMN: VALUE},
          "first_mean": ..., "second_mean": ..., "relative": true, "difference": ..., "low": ..., "high": ...,
          "n": SEEDS, "separable": true | false | null}, ...]}, ...]}

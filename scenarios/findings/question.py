@@ -43,16 +43,6 @@ class Named:
         return type(self).__name__
 
 
-class OfMetrics(Named):
-    """A kind of question about several metrics, of which the first stands for all."""
-
-    metrics: Sequence[str]
-
-    @property
-    def metric(self) -> str:
-        return self.metrics[0]
-
-
 @dataclass(frozen=True)
 class OwnQuestion:
     """A function of one scenario as a question."""

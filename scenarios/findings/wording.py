@@ -185,15 +185,6 @@ def passes(found: Crossing, axis: str) -> str:
     return where + spread + (f", in {crossed} of {crossed + others} seeds" if others else "")
 
 
-def passes_briefly(found: Crossing, axis: str) -> str:
-    """`passes` of one that crosses, `(seeds differ)` in place of how."""
-    seeds = found.log10_at.n + found.below + found.above + found.often
-    if found.log10_at.n == seeds and not found.log10_at.half_width > _WIDE:
-        return passes(found, axis)
-    at = quantity(found.at, axis, 2)
-    return f"{f'from {at} on' if found.rising else f'up to {at}'}{' (seeds differ)' if seeds > 1 else ''}"
-
-
 def between(low: float, high: float, name: str) -> str:
     """`20 ms to 55 ms`, or one of them where both read the same."""
     return _ends(amount(value, name) for value in (low, high))

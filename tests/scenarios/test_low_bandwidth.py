@@ -80,9 +80,9 @@ def test_thin_links_are_reported_by_their_kind():
     assert (
         beating.report(table, KIND) == "Below cloud only: thin: coupled (ids only) everywhere (33% to 50%) | GEO: none"
     )
-    fastest = Lowest("fastest", by=KIND, over=RATE, without=("edge_only",))
+    fastest = Lowest(by=KIND, over=RATE, without=("edge_only",))
     assert fastest.report(table, "uplink.label") == (
-        "fastest by latency per token: downlink label thin: coupled (ids only) everywhere (525 ms to 105 ms); "
-        "downlink label GEO: "
-        "cloud only everywhere (525 ms)"
+        "latency per token over uplink fastest, without edge only: downlink label thin: everywhere coupled (ids only) "
+        "is lowest, 33% to 50% below the next (cloud only) | downlink label GEO: everywhere cloud only is lowest, 44% "
+        "below the next (coupled (ids only))"
     )

@@ -4,33 +4,14 @@ a few seeds, narrower than an interval. Seeds that support none are not in it.""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import pandas as pd
 
-from scenarios.findings.question import Named, along, of_setting
-from scenarios.findings.wording import called, in_stretches, joined, listed, stretches
-from simulator.results.columns import CURVE, FIXED, SETTING, chosen_name
-from simulator.results.lossy_schemes import ranked
+from scenarios.findings.question import Named, of_setting
+from scenarios.findings.wording import called, listed, stretches
+from simulator.results.columns import CURVE, chosen_name
 from simulator.results.units import title
-
-
-@dataclass(frozen=True)
-class BearsMost(Named):
-    """Which scheme supports the most devices, lossy ones left out, and does one setting for all say the same?"""
-
-    metric: str = "capacity"
-
-    def report(self, table: pd.DataFrame, axis: str | None) -> str:
-        if "capacity" not in table.columns:
-            return ""
-        best, fixed = of_setting(table), of_setting(table, FIXED)
-        chose = SETTING in table.columns and not fixed.empty
-        each = ", each scheme at a setting chosen for it" if chose else ""
-        line = f"most devices at {table['objective'].iloc[0]}{each}: {most_borne(best, axis)}"
-        alike, given = one_setting(fixed, best)
-        return line + (f"; all at {given}: {most_borne(alike, axis)}" if chose else "")
 
 
 @dataclass(frozen=True)
@@ -58,22 +39,6 @@ class MostAt:
     devices: int
     bounded: bool
     limits: tuple[str, ...]
-
-
-def most_borne(table: pd.DataFrame, axis: str | None) -> str:
-    """`a up to 1 kbit/s (120 to 130 devices, then ttft_s fails), a or b from 3 kbit/s on (...)`: of a table of cells or
-    a summary with the columns SEARCHED; lossy curves left out; `+` where more were not tried."""
-    found = [most_at(rows, math.nan if at is None else float(str(at))) for at, rows in along(ranked(table), axis)]
-    clauses = []
-    for where, run in in_stretches(found, axis, lambda each: (each.curves, each.limits)):
-        low, high, (curves, limits) = run[0], run[-1], (run[0].curves, run[0].limits)
-        where = where and f" {where}"
-        few, many = (f"{each.devices:,}{'' if each.bounded else '+'}" for each in (low, high))
-        devices = f"{' to '.join(dict.fromkeys((few, many)))} devices" if low.devices else ""
-        then = f"then {joined(limits)} fail{'s' if len(limits) == 1 else ''}" if limits and low.devices else ""
-        notes = ", ".join(filter(None, (devices, then)))
-        clauses.append(f"{joined([called(each) for each in curves], 'or')}{where}" + (f" ({notes})" if notes else ""))
-    return ", ".join(clauses)
 
 
 def most_at(rows: pd.DataFrame, at: float) -> MostAt:
