@@ -13,12 +13,11 @@ import numpy as np
 import pandas as pd
 
 from scenarios import LATENCY, Lowest, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import number
 from scenarios.findings.comparisons import LowestAt, PairedCurves, Place, ranked_places
 from scenarios.findings.question import of_setting, parts, without
 from scenarios.findings.sentences.lowest import outcomes
 from scenarios.findings.sentences.one_breath import fastest_clause
-from scenarios.findings.text_table import TextTable
+from scenarios.findings.text_table import TextTable, number
 from scenarios.findings.wording import amount, called, joined, percent, share, sizes, would_show
 from scenarios.set_ups import IN_CLOUD, PATIENT, TRIP, round_trips
 from simulator.results.columns import CURVE
@@ -168,7 +167,7 @@ def printed_on_air(cells: pd.DataFrame) -> TextTable | None:
         rows = named_without(rows, name)
     body = []
     for curve, part in on_air(rows).groupby(CURVE, sort=False):
-        ends = [(number(part[way].min()), number(part[way].max())) for way in AIR]
+        ends = [(number(part[way].min()).text, number(part[way].max()).text) for way in AIR]
         body.append([called(curve), *("..".join(dict.fromkeys(each)) for each in ends)])
     heading = "Bits per output token, each scheme at its best, over links; all: with headers and the prompt"
     return TextTable.of(heading, ["scheme", "payload up", "reply down", "all up", "all down"], body)

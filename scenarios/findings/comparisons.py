@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from scenarios.findings.question import along, in_words, of_setting, parts
+from scenarios.findings.question import in_words, of_setting, parts
+from scenarios.findings.text_table import rows_along
 from scenarios.findings.wording import counted
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, geometric_means, paired
@@ -116,7 +117,7 @@ def places(
 ) -> list[Place]:
     """The places of one group of rows, the axis ascending."""
     rows = table[table[metric].notna()]
-    return [Place(metric, here, axis, _number(at), group, lossless) for at, here in along(rows, axis) if len(here)]
+    return [Place(metric, here, axis, _number(at), group, lossless) for at, here in rows_along(rows, axis) if len(here)]
 
 
 def ranked_places(table: pd.DataFrame, axis: str | None, by: str | None, metric: str) -> list[Place]:

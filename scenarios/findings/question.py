@@ -145,11 +145,6 @@ def left_out(rows: pd.DataFrame, kinds: Sequence[str]) -> str:
     return f"without {', '.join(map(called, there))}" if there else ""
 
 
-def along(cells: pd.DataFrame, axis: str | None) -> list[tuple[object, pd.DataFrame]]:
-    """The rows at each value of the axis, ascending; all of them without one."""
-    return [(None, cells)] if axis is None else list(cells.groupby(axis, sort=True))
-
-
 def curves_of(rows: pd.DataFrame, kind: str) -> list[str]:
     """The curves of a kind of scheme, in order of appearance."""
     return [str(curve) for curve in rows.loc[rows["scheme.kind"] == kind, CURVE].unique()]

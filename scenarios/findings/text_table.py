@@ -5,12 +5,27 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+import shutil
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
-from scenarios.findings.aligned_columns import WIDTH, aligned, wrapped
+import pandas as pd
+
+WIDTH = 100
+
+
+def screen_width() -> int:
+    """Returns the terminal's columns; WIDTH where there is none, and never less than 40."""
+    return max(40, shutil.get_terminal_size((WIDTH, 24)).columns)
+
+
+def wrapped(line: str, width: int = WIDTH) -> str:
+    """A sentence as lines of at most `width` columns, those after the first set in."""
+    return textwrap.fill(line, width, subsequent_indent="    ")
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,18 @@ class TableEntry:
     def text(self) -> str:
         """`25.0 ±0.3`."""
         return self.value + (f" ±{self.half_width}" if self.half_width else "")
+
+
+def number(mean: float, half_width: float = math.nan, marks: str = "") -> TableEntry:
+    """Three digits of the mean, and the half-width to the same place, or to one digit where that is 0."""
+    if not math.isfinite(mean):
+        return TableEntry(f"{mean:g}", "", marks)
+    place = 2 if not mean else min(4, 2 - math.floor(math.log10(abs(mean))))
+    digits = max(0, place)
+    half = "" if math.isnan(half_width) else f"{round(half_width, place):,.{digits}f}"
+    if half and not float(half.replace(",", "") if math.isfinite(half_width) else 1):
+        half = f"{half_width:.1g}"
+    return TableEntry(f"{round(mean, place):,.{digits}f}", half, marks)
 
 
 @dataclass(frozen=True)
@@ -76,8 +103,36 @@ class TextTable:
             body += [[group.name, *("" for _ in self.columns)]] if group.name else []
             body += [[name, *(_marked(each) for each in row)] for name, row in group.rows]
         heading = "\n".join(wrapped(line, width) for line in self.heading.splitlines())
-        text = f"{heading}\n\n{aligned([self.corner, *self.columns], body, width)}".lstrip("\n")
+        text = f"{heading}\n\n{_aligned([self.corner, *self.columns], body, width)}".lstrip("\n")
         return "\n".join([text, *(wrapped(each, width) for each in (*self.legend, *self.notes))])
+
+
+def rows_along(table: pd.DataFrame, axis: str | None) -> list[tuple[object, pd.DataFrame]]:
+    """The rows at each value of the axis: numbers ascending, names in order of appearance."""
+    if axis is None:
+        return [(None, table)]
+    return list(table.groupby(axis, sort=bool(pd.api.types.is_numeric_dtype(table[axis]))))
+
+
+def _aligned(header: list[str], body: list[list[str]], width: int) -> str:
+    """Columns padded to their widest entry, first to the left, others to the right; blocks of at most `width`."""
+    # By hand: tabulate and rich make no blocks, pandas' to_string does but leaves one space here and two there.
+    widths = [max(len(row[i]) for row in [header, *body]) for i in range(len(header))]
+    blocks: list[list[int]] = [[]]
+    used = widths[0]
+    for i in range(1, len(header)):
+        if blocks[-1] and used + 2 + widths[i] > width:
+            blocks.append([])
+            used = widths[0]
+        blocks[-1].append(i)
+        used += 2 + widths[i]
+    return "\n\n".join(
+        "\n".join(
+            "  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in block)]).rstrip()
+            for row in [header, *body]
+        )
+        for block in blocks
+    )
 
 
 @dataclass(frozen=True)

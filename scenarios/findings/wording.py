@@ -82,6 +82,14 @@ def change(less: Difference) -> str:
     return f"{100 * less.size:+.0f}{'' if math.isnan(half) else f'±{half:.0f}'}%"
 
 
+def signed(less: Difference) -> str:
+    """`-11.2% (-14.1% to -8.2%)`; the difference itself where there is no ratio."""
+    if not less.relative:
+        return with_ends(less.size, less.low, less.high, lambda each: amount(each, less.metric))
+    digits = 0 if abs(less.size) >= 1 else 1 if abs(less.size) >= 0.01 else 2
+    return with_ends(less.size, less.low, less.high, lambda each: f"{100 * each:+,.{digits}f}%")
+
+
 def briefly(less: Difference) -> str:
     """`percent`, without an interval where no difference is seen."""
     return percent(less) if less.separable or less.n == 1 else no_difference([less])

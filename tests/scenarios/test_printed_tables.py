@@ -58,14 +58,15 @@ def test_costs_are_single_numbers_unless_the_axis_changes_them_and_have_what_the
 
 def test_the_clocks_and_the_pair_are_named_whatever_they_are_that_of_a_drafter_in_the_cloud_too():
     fields = {"models": {"pair": "synthetic"}, "edge": {"latency": {"kind": "constant", "per_pass_s": 0.03}}}
-    text = stands_for([Cell.from_fields(fields), Cell.from_fields({**fields, "edge": {"latency": "affine"}})])
-    assert "synthetic" in text and "constant per_pass_s=0.03 or affine" in text and "opt_13b on a100_80gb_sxm" in text
+    cells = [Cell.from_fields(fields), Cell.from_fields({**fields, "edge": {"latency": "affine"}})]
+    timed = "Timed as 30 ms a pass or 20 ms base + 100 µs a token drafts; OPT-13B on A100 verifies. "
+    assert timed in base_line(cells, "", timed=True) and stands_for(cells)[0].startswith("Tokens: synthetic: ")
     shared = Cell.from_fields({**fields, "cloud": {"latency": {"kind": "roofline", "gpus": 2}}})
-    assert "verifying as opt_13b on 2 a100_80gb_sxm (roofline)" in stands_for([shared])
+    assert "OPT-13B on 2 A100 verifies" in base_line([shared], "", timed=True)
     # Which is another than that of the edge, and by default of another size.
-    text = stands_for([Cell.from_fields({"scheme": "colocated"})])
-    assert text.endswith("; drafting in the cloud, where a scheme does, as opt_125m on a100_80gb_sxm (roofline).")
-    assert "in the cloud" not in stands_for([Cell()])
+    text = base_line([Cell.from_fields({"scheme": "colocated"})], "", timed=True)
+    assert "Timed as OPT-13B on A100 verifies; OPT-125M on A100 drafts in the cloud." in text
+    assert "in the cloud" not in base_line([Cell()], "", timed=True)
 
 
 def on_a_phone(scheme: str, drafter: str, verifier: str, **pair: object) -> list[str]:
@@ -78,20 +79,20 @@ def on_a_phone(scheme: str, drafter: str, verifier: str, **pair: object) -> list
             "cloud": {"latency": {"kind": "profile", "name": verifier, "beyond": "hold"}},
         }
     )
-    return stands_for([cell]).splitlines()
+    return stands_for([cell])
 
 
 def test_a_clock_of_other_weights_than_the_acceptance_is_reported():
     phone = (
         "Precision: drafting is timed with 0.92 bytes a weight (Llama-3.2-1B, 4-bit groupwise, OnePlus 12 processor, "
-        "ExecuTorch (profile oneplus12_llama_1b)), acceptance was measured with 2; what the rounding changes of "
+        "ExecuTorch), acceptance was measured with 2; what the rounding changes of "
         "acceptance is in no number here."
     )
     lines = on_a_phone("k_sqs", "oneplus12_llama_1b", "h100x4_70b")
     assert phone in lines and len([line for line in lines if line.startswith("Precision")]) == 1
     (fp8,) = (line for line in on_a_phone("cloud_only", "oneplus12_llama_1b", "h100x2_70b_fp8") if "Precision" in line)
     assert fp8.startswith("Precision: verifying is timed with 1 bytes a weight (Llama-3.3-70B, FP8, ")
-    assert "Precision" not in stands_for([Cell()])
+    assert "Precision" not in " ".join(stands_for([Cell()]))
 
 
 def test_acceptance_that_is_scaled_or_partly_assumed_is_reported():
@@ -107,19 +108,22 @@ def test_acceptance_that_is_scaled_or_partly_assumed_is_reported():
 @pytest.mark.parametrize(("clock", "counted"), [("a100x4_70b", False), ("gpu80gbx2_70b", True)])
 def test_an_engines_step_is_reported_and_where_the_clock_holds_it_already(clock, counted):
     fields = {"cloud": {"latency": {"kind": "profile", "name": clock, "beyond": "hold"}, "step_s": 0.0015}}
-    (line,) = (line for line in stands_for([Cell.from_fields(fields)]).splitlines() if line.startswith("Engine"))
+    (line,) = (line for line in stands_for([Cell.from_fields(fields)]) if line.startswith("Engine"))
     assert line.startswith("Engine: 1.5 ms more a pass than Llama-")
     assert line.endswith(" (cloud.step_s).") and ("holds its step" in line) == counted
 
 
 def test_blocks_of_drafts_are_reported_with_what_they_assume_wherever_a_scheme_drafts_in_them():
     fields = {"edge": {"drafts_per_pass": 15}, "cloud": {"drafts_per_pass": 4}}
-    text = stands_for([Cell.from_fields({**fields, "scheme": "k_sqs"})])
-    assert ", 15 drafts a pass; verifying" in text and "\nBlocks: several drafts a pass (edge.drafts_per_pass)" in text
-    hosted = stands_for([Cell.from_fields({**fields, "scheme": "colocated"})])
-    assert ", 4 drafts a pass." in hosted and "\nBlocks: several drafts a pass (cloud.drafts_per_pass)" in hosted
+    for scheme, end, line in (
+        ("k_sqs", "edge", ", 15 drafts a pass drafts; OPT-13B"),
+        ("colocated", "cloud", ", 4 drafts a pass drafts in the"),
+    ):
+        cells = [Cell.from_fields({**fields, "scheme": scheme})]
+        assert line in base_line(cells, "", timed=True)
+        assert stands_for(cells)[1].startswith(f"Blocks: several drafts a pass ({end}.drafts_per_pass)")
     for scheme in ("cloud_only", "edge_only"):
-        assert "Blocks" not in stands_for([Cell.from_fields({**fields, "scheme": scheme})])
+        assert len(stands_for([Cell.from_fields({**fields, "scheme": scheme})])) == 1
 
 
 def stations(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.interface import Speller
-from scenarios.findings.aligned_columns import aligned, screen_width
+from scenarios.findings.text_table import TextTable, screen_width
 from scenarios.findings.wording import counted
 from simulator.results.observer import JOINS, Airing, ServerPass, Unserved
 from simulator.results.spans import RoundSpans, RoundTimeline, Timeline
@@ -101,10 +101,9 @@ class _Story:
         named = [(state_name(state), seconds, seconds / total_s) for state, seconds in parts]
         rows = [[name, self.time(seconds), f"{share:.1%}", "#" * round(_BAR * share)] for name, seconds, share in named]
         rows.append(["together", self.time(total_s), "100.0%", ""])
-        lines = aligned(
-            ["Where its time went", self.unit, "share", ""], [[*row[:3], row[3].ljust(_BAR)] for row in rows]
-        )
-        return [line.rstrip() for line in lines.splitlines()]
+        head = ["Where its time went", self.unit, "share", ""]
+        table = TextTable.of("", head, [[*row[:3], row[3].ljust(_BAR)] for row in rows])
+        return [line.rstrip() for line in table.text().splitlines()]
 
     def lines(self, rounds: tuple[int, int] | None) -> Iterator[str]:
         """Yields the rounds requested; where none are, a long request is cut to its beginning and its end."""

@@ -7,8 +7,7 @@ import argparse
 from kinds import ConfigError
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings import findings_file
-from scenarios.findings.aligned_columns import screen_width
-from scenarios.findings.text_table import written
+from scenarios.findings.text_table import screen_width, written
 
 
 def run(options: argparse.Namespace) -> str:

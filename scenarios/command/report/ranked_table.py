@@ -20,9 +20,9 @@ from scenarios.command.report.at_each_value import (
     Group,
     InUnit,
     ShownCurve,
-    difference_text,
     on_dark,
 )
+from scenarios.findings.wording import briefly
 from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import CONFIDENCE, interval_of
 from simulator.results.metrics import higher_is_better
@@ -125,7 +125,7 @@ def _group(compared: Compared, group: Group, at: int, scale: InUnit, states: dic
     for place, (curve, row) in enumerate((*ranked, *apart)):
         mark, against = "", ""
         if place < len(ranked):
-            mark, against = ("*", "") if place == 0 else _against(compared, row, ranked[0][1], scale)
+            mark, against = ("*", "") if place == 0 else _against(compared, row, ranked[0][1])
         mean, half = interval_of(row, metric)
         made.append(
             RankedRow(
@@ -143,10 +143,11 @@ def _group(compared: Compared, group: Group, at: int, scale: InUnit, states: dic
     return RankedGroup(group.name, made[:MOST_ROWS], max(0, len(made) - MOST_ROWS))
 
 
-def _against(compared: Compared, row: pd.Series[float], first: pd.Series[float], scale: InUnit) -> tuple[str, str]:
+def _against(compared: Compared, row: pd.Series[float], first: pd.Series[float]) -> tuple[str, str]:
     found = compared.difference(row, first, compared.metric)
-    alike = found is not None and found.n > 1 and not found.separable
-    return "•" if alike else "", difference_text(found, scale)
+    if found is None:
+        return "", "–"
+    return "•" if found.n > 1 and not found.separable else "", briefly(found)
 
 
 def _note(compared: Compared, row: pd.Series[float]) -> str:

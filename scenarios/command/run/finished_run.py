@@ -134,7 +134,7 @@ class FinishedRun:
     @cached_property
     def stands_for(self) -> list[str]:
         """What models and clocks stand for, a line each."""
-        return stands_for(self.cells, clock=self._timed).splitlines()
+        return stands_for(self.cells, clock=self._timed)
 
     @property
     def assumed(self) -> list[str]:

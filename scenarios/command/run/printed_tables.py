@@ -10,17 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from models.interface import Pair
-from models.latency.empirical import Empirical
-from models.latency.latency import Latency
 from models.latency.profile import Profile
-from scenarios.command.run.base_line import clocks, in_blocks
-from scenarios.findings.aligned_columns import number, rows_along
+from scenarios.command.run.base_line import clocks, computes, pair_in_words
 from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
-from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
+from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number, rows_along
 from scenarios.findings.wording import counted, joined, stretches
 from simulator.cell.cell import Cell
-from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
 from simulator.results.columns import ALL_CLASSES, CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
 from simulator.results.display_names import DisplayNames
@@ -51,8 +46,6 @@ OUTPUT = ("tv_output", "TV output")
 """What a lossy scheme costs."""
 UNSETTLED = "unsettled_share"
 STATIONS = ("uplink", "cloud", "downlink")
-MANY_PAIRS = 3
-"""More pairs of a kind than these are shown in short."""
 COSTS_HEADING = (
     "bits per output token, and of the payload a draft; drafts, accepted drafts per round; rejections per verified "
     f"draft, what is expected of them, TV(qhat, p), and the bound on what is expected ({BOUND_NOTE})"
@@ -188,30 +181,25 @@ def chosen_table(choices: pd.DataFrame, axis: str | None, heading: str) -> TextT
     return TextTable(heading, "" if axis is None else title(axis), columns, [TableGroup("", rows)])
 
 
-def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
-    """Which models chose the tokens, what the clock, if there was one, stands for, and where recordings begin."""
-    found = list({cell.models.pair.model_dump_json(): cell.models.pair for cell in cells}.values())
+def stands_for(cells: Sequence[Cell], clock: bool = True) -> list[str]:
+    """Which models chose the tokens, what is known of the clocks, if there are any, and where recordings begin."""
+    found = {cell.models.pair.model_dump_json(): cell.models.pair for cell in cells}.values()
+    named: dict[str, dict[str, None]] = {}
+    for pair in found:
+        named.setdefault(pair.summary, {})[pair_in_words(pair)] = None
     scaled = [cell.models.pair.scaled_to(cell.models.temperature) for cell in cells]
-    lines = [*(pair.remark for pair in found if pair.at_hand), *scaled]
-    pairs = "; ".join([*_pairs(found), *filter(None, dict.fromkeys(lines))])
+    remarks = filter(None, dict.fromkeys([*(pair.remark for pair in found if pair.at_hand), *scaled]))
+    tokens = "; ".join([*(f"{' or '.join(names)}: {summary}" for summary, names in named.items()), *remarks])
     if not clock:
-        return f"Tokens: {pairs}."
-    edge = _distinct(f"{_computes(cell.edge.latency)}{in_blocks(cell.edge.drafts_per_pass)}" for cell in cells)
-    cloud = _distinct(_computes(cell.cloud.latency) for cell in cells)
-    there = [cell for cell in cells if any(each.scheme.drafts_in_cloud for each in cell.classes)]
-    beside = _distinct(
-        f"{_computes(cell.cloud.drafter_latency)}{in_blocks(cell.cloud.drafts_per_pass)}" for cell in there
-    )
-    inside = f"; drafting in the cloud, where a scheme does, as {beside}" if there else ""
+        return [f"Tokens: {tokens}."]
     both = [(name, getattr(each, name)) for cell in cells for each in cell.classes for name in (UPLINK, DOWNLINK)]
-    recorded = ""
+    recorded = []
     for part in ("rate", "loss"):
         links = dict.fromkeys(f"{name} {begins}" for name, link in both if (begins := getattr(link, part).begins))
-        recorded += f"\nRecorded {part}: {'; '.join(links)} ({part}.start_s)." if links else ""
+        recorded += [f"Recorded {part}: {'; '.join(links)} ({part}.start_s)."] if links else []
     measured = dict.fromkeys(source for cell in cells for source in cell.sources)
     more = [*_blocks(cells), *_engine_steps(cells), *_precisions(cells), *measured]
-    adds = "".join(f"\n{line}" for line in more)
-    return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}{inside}.{adds}{recorded}"
+    return [f"Tokens: {tokens}.", *more, *recorded]
 
 
 def _blocks(cells: Sequence[Cell]) -> list[str]:
@@ -238,7 +226,7 @@ def _engine_steps(cells: Sequence[Cell]) -> list[str]:
             ", though that clock is of an engine's tokens and holds its step" if named and named.of_an_engine else ""
         )
         if step_s:
-            lines.append(f"Engine: {step_s * 1e3:g} ms more a pass than {_computes(latency)}{twice} (cloud.step_s).")
+            lines.append(f"Engine: {step_s * 1e3:g} ms more a pass than {computes(latency)}{twice} (cloud.step_s).")
     return list(dict.fromkeys(lines))
 
 
@@ -251,55 +239,13 @@ def _precisions(cells: Sequence[Cell]) -> list[str]:
             clock, name = latency.weight_bytes, _TIMED[verb]
             if clock is not None and measured is not None and abs(clock - measured) > 0.01 * measured:
                 lines.append(
-                    f"Precision: {name} is timed with {clock:.2g} bytes a weight ({_computes(latency)}), acceptance "
+                    f"Precision: {name} is timed with {clock:.2g} bytes a weight ({computes(latency)}), acceptance "
                     f"was measured with {measured:g}; what the rounding changes of acceptance is in no number here."
                 )
     return list(dict.fromkeys(lines))
 
 
 _TIMED = {"drafts": "drafting", "verifies": "verifying", "drafts in the cloud": "drafting in the cloud"}
-
-
-def _pairs(pairs: Sequence[Pair]) -> list[str]:
-    """Verifier and drafter of each pair by name, pairs of a kind together."""
-    kinds: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        kinds.setdefault(pair.kind, []).append(pair)
-    return [_of_kind(kind, alike) for kind, alike in kinds.items()]
-
-
-def _of_kind(kind: str, pairs: Sequence[Pair]) -> str:
-    named = dict.fromkeys(names for pair in pairs if (names := _models(pair)) is not None)
-    if not named:
-        return f"{pairs[0].summary} (pair {kind})"
-    if len(named) > MANY_PAIRS:
-        return f"{pairs[0].summary} (pair {kind}; verifier/drafter {', '.join('/'.join(each) for each in named)})"
-    text = " or ".join(f"{verifier} verifies, {drafter} drafts" for verifier, drafter in named)
-    return f"{text}: {pairs[0].summary} (pair {kind})"
-
-
-def _models(pair: Pair) -> tuple[str, str] | None:
-    """Verifier and drafter where they are fields of the pair; a bundled one's go by the pair's name too."""
-    names = [getattr(pair, role, None) for role in ("verifier", "drafter")]
-    lines = [name if "/" in name else f"{pair.kind} {name}" for name in names if isinstance(name, str)]
-    return (lines[0], lines[1]) if len(lines) == 2 else None
-
-
-def _computes(latency: Latency) -> str:
-    if isinstance(latency, Profile):
-        return f"{latency.what} (profile{'' if latency.name is None else f' {latency.name}'})"
-    if isinstance(latency, Empirical):
-        return f"{latency.file} (empirical)"
-    size, device = getattr(latency, "size", None), getattr(latency, "device", None)
-    if size is not None and device is not None:
-        gpus = getattr(latency, "gpus", 1)
-        return f"{shown(size)} on {'' if gpus == 1 else f'{gpus} '}{shown(device)} (roofline)"
-    fields = [name for name in type(latency).model_fields if name != "kind"]
-    return " ".join([latency.kind, *(f"{name}={shown(getattr(latency, name))}" for name in fields)])
-
-
-def _distinct(texts: Iterable[str]) -> str:
-    return " or ".join(dict.fromkeys(texts))
 
 
 def _over_axis(rows: pd.DataFrame, metric: str) -> str:
@@ -310,10 +256,11 @@ def _over_axis(rows: pd.DataFrame, metric: str) -> str:
     low, high = float(values.min()), float(values.max())
     if metric == BOUND and high > 1:
         low, high = capped(low), capped(high)
-        return "1" if low == high else f"{number(low)}..1"
+        return "1" if low == high else f"{number(low).text}..1"
     if np.isclose(low, high, rtol=1e-9, atol=0):
-        return number(low, float(given[metric + CI_SUFFIX].iloc[0]) if metric + CI_SUFFIX in given else np.nan)
-    return f"{number(low)}..{number(high)}"
+        half = float(given[metric + CI_SUFFIX].iloc[0]) if metric + CI_SUFFIX in given else np.nan
+        return number(low, half).text
+    return f"{number(low).text}..{number(high).text}"
 
 
 def limits_of(objective: Objective) -> str:

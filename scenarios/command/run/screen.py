@@ -14,9 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from kinds.mistakes import Escaped, printable
-from scenarios.findings.aligned_columns import screen_width, wrapped
 from scenarios.findings.curve_table import BEST
-from scenarios.findings.text_table import Detail, TableEntry, TextTable, written
+from scenarios.findings.text_table import Detail, TableEntry, TextTable, screen_width, wrapped, written
 
 MOST_ROWS: Final = 16
 """More rows of a group than these are in the report alone."""

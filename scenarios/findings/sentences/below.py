@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from scenarios.findings.comparisons import Place, lowest_of_kinds, places
-from scenarios.findings.question import LATENCY, Named, along, curves_of, of_setting, parts
+from scenarios.findings.question import LATENCY, Named, curves_of, of_setting, parts
+from scenarios.findings.text_table import rows_along
 from scenarios.findings.wording import at, called, listed, percent, stretches, times
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, paired_values
@@ -97,6 +98,6 @@ def of_kinds(cells: pd.DataFrame, axis: str | None, first: str, second: str, met
 
 def below_where(cells: pd.DataFrame, axis: str, first: str, second: str, metric: str) -> str:
     """`everywhere`, `up to 0.7`, `nowhere seen`: where the kind `first` is below `second`."""
-    found = {value: of_kinds(rows, axis, first, second, metric) for value, rows in along(cells, axis)}
+    found = {value: of_kinds(rows, axis, first, second, metric) for value, rows in rows_along(cells, axis)}
     lower = [value for value, less in found.items() if less.lower]
     return stretches(cells[cells[axis].isin(lower)], cells, axis) or "nowhere seen"

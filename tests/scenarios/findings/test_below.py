@@ -62,8 +62,8 @@ def test_schemes_are_compared_within_a_group_at_each_name_of_an_axis():
         for (file, level), kind, seed in itertools.product(FILES.items(), ("dense", "k_sqs"), range(3))
     )  # fmt: skip
     assert Below(("k_sqs",), ("dense", "none")).report(cells, BY) == (
-        "latency per token: K-SQS against dense lattice (Q-S) 10% lower (the same in every seed) at english, 10% "
-        "higher (the same in every seed) at french"
+        "latency per token: K-SQS against dense lattice (Q-S) 10% higher (the same in every seed) at french, 10% lower "
+        "(the same in every seed) at english"
     )
     lacking = cells.assign(**{METRIC: cells[METRIC].where(cells["curve"] == "dense")})
     assert Below(("k_sqs",), ("dense",)).report(lacking, BY) == ""
