@@ -119,11 +119,6 @@ def ratio(found: Difference) -> str:
     return f"{line} (one seed)" if found.n == 1 else line
 
 
-def share(found: Difference) -> str:
-    """The first as a share of the second: `0.21 (0.19 to 0.23)`."""
-    return with_ends(1 + found.size, 1 + found.low, 1 + found.high, "{:.2g}".format)
-
-
 def excess(found: Difference) -> str:
     """`13% (6% to 20%)`; `0%` of a setting that is the best itself."""
     if found.size == 0 or found.n == 1 or found.same:
