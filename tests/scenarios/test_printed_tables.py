@@ -210,8 +210,8 @@ def test_why_none_is_borne_is_reported_of_every_limit_that_fails():
 def test_a_curve_shown_mostly_before_its_threshold_settled_is_reported():
     table = summary(3).assign(unsettled_share=[np.nan, np.nan, 0.83, 0.83, 0.4, 0.9])
     assert unsettled(table) == [
-        "scheme_1 k=16: 83% of its tokens were drafted before its threshold settled (unsettled_share)",
-        "scheme_2 k=16 at 1 of 2: 90% of its tokens were drafted before its threshold settled (unsettled_share)",
+        "Not settled, share of drafts made before the threshold was (unsettled_share): scheme_1 k=16 83%, scheme_2 "
+        "k=16 at 1 of 2 90%"
     ]
     assert not unsettled(table.assign(unsettled_share=0.2)) and not unsettled(summary(3))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
@@ -20,7 +20,7 @@ from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand, held_by
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, FIXED, SETTING
 from simulator.results.display_names import SERVING, DisplayNames, serving_mode
-from simulator.results.intervals import Difference, of_all_devices, paired, summarise
+from simulator.results.intervals import of_all_devices, paired, summarise
 from simulator.results.units import quantity, symbol, title
 from simulator.sweeps.search import Capacity, Search
 from simulator.tuning.alternatives import Alternatives, Values, open_fields
@@ -180,40 +180,31 @@ def _alike_next(choices: Sequence[Chosen], shown: pd.DataFrame) -> list[str]:
 
 
 def _behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None, metric: str) -> list[str]:
-    found = dict[str, list[str]]()
-    for curve, row, behind in _above_fixed(choices, shown, metric):
-        where = "" if axis is None else f"at {quantity(shown[axis].iloc[row], axis)} "
-        found.setdefault(curve, []).append(f"{where}{percent(behind)}")
-    return [
-        f"Chosen, but behind the grid's own setting on the seeds shown: {curve} {'; '.join(text)}"
-        for curve, text in found.items()
-    ]
-
-
-def behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, metric: str) -> list[str]:
-    """The curves that are, at some value of the axis, distinguishable from the grid's own setting and above it."""
-    found = [curve for curve, _, behind in _above_fixed(choices, shown, metric) if behind.separable]
-    return list(dict.fromkeys(found))
-
-
-def _above_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, metric: str) -> Iterator[tuple[str, int, Difference]]:
-    """The settings chosen whose mean is above that of the grid's own: curve, a row of theirs, and the difference."""
+    """A line for each curve whose setting chosen is above the grid's own at some value of the axis, as far as the seeds
+    shown can tell."""
     if metric not in shown.columns:
-        return
+        return []
     shown = of_all_devices(shown)
     curves, rows = _curves(shown), dict[tuple[str, str], list[int]]()
     for row, key in enumerate(zip(shown["cell"], shown[SETTING], strict=True)):
         rows.setdefault(key, []).append(row)
+    found = dict[str, list[str]]()
     for chosen in choices:
         cells, fixed = ([cell.id for cell in each] for each in (chosen.chosen(), chosen.fixed()))
-        if cells != fixed:
-            mine, own = (
-                [row for cell in each for row in rows.get((cell, setting), ())]
-                for each, setting in ((cells, CHOSEN), (fixed, FIXED))
-            )
-            behind = paired(shown, metric, *(pd.Series(np.isin(np.arange(len(shown)), each)) for each in (mine, own)))
-            if behind.found.mean > 0:
-                yield curves[cells[0]], min(mine), behind
+        if cells == fixed:
+            continue
+        mine, own = (
+            [row for cell in each for row in rows.get((cell, setting), ())]
+            for each, setting in ((cells, CHOSEN), (fixed, FIXED))
+        )
+        behind = paired(shown, metric, *(pd.Series(np.isin(np.arange(len(shown)), each)) for each in (mine, own)))
+        if behind.found.mean > 0 and (behind.separable or behind.n == 1):
+            where = "" if axis is None else f"at {quantity(shown[axis].iloc[min(mine)], axis)} "
+            found.setdefault(curves[cells[0]], []).append(f"{where}{percent(behind)}")
+    return [
+        f"Chosen, but behind the grid's own setting on the seeds shown: {curve} {'; '.join(text)}"
+        for curve, text in found.items()
+    ]
 
 
 def _curves(shown: pd.DataFrame) -> dict[str, str]:

@@ -15,7 +15,7 @@ from scenarios.command.fairness import compared_alike, excused
 from scenarios.command.report.drawing import draw_all
 from scenarios.command.result_folder import BESIDE, CAPACITY, NOTE, Note, along, axes_of
 from scenarios.command.run.base_line import base_line
-from scenarios.command.run.choosing import Chosen, behind_fixed, beside, choices_table, doubts, served, tried_values
+from scenarios.command.run.choosing import Chosen, beside, choices_table, doubts, served, tried_values
 from scenarios.command.run.printed_tables import (
     chosen_table,
     costs,
@@ -27,7 +27,6 @@ from scenarios.command.run.printed_tables import (
     stands_for,
     too_few,
     unsettled,
-    unsettled_schemes,
 )
 from scenarios.command.run.run_plan import RunPlan
 from scenarios.command.run.screen import Screen
@@ -42,7 +41,7 @@ from scenarios.findings.sentences.limits import one_setting
 from scenarios.findings.sentences.lowest import NOT_RUN, lossy_apart, lowest_of_what_ran
 from scenarios.findings.sentences.own_limits import limited, within_limits
 from scenarios.findings.text_table import Detail, TextTable
-from scenarios.findings.wording import DISTINGUISHABLE, counted, in_one_breath, joined
+from scenarios.findings.wording import DISTINGUISHABLE, counted, in_one_breath
 from simulator.cell.cell import Cell, claims
 from simulator.results.columns import ALL_CLASSES, ATTAINMENT, CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
@@ -59,7 +58,7 @@ from simulator.studies import study
 from simulator.sweeps.parts import ROUNDS
 from simulator.sweeps.store import CELL_FILES
 
-BESIDE_THE_TABLE = ("Not compared with", "Not tuned", "Codes differ", "Rejections")
+BESIDE_THE_TABLE = ("Not compared with", "Not tuned", "Not settled", "Chosen, but behind", "Codes differ", "Rejections")
 """How remarks begin that change how the table is read."""
 
 
@@ -222,10 +221,6 @@ class FinishedRun:
         yield from (line for line in self._remarks if line.startswith(BESIDE_THE_TABLE))
         if not scenario.headlines:
             yield from (line for line in overloads(named, self.axis) if line.startswith("Overloaded"))
-        if early := unsettled_schemes(self.chosen):
-            yield f"Conformal threshold not settled yet for most drafts: {joined(early)}"
-        if self._behind:
-            yield f"Not the best setting known: {'; '.join(self._behind)} (--details)"
         if any(line.startswith("Precision") for line in self.stands_for):
             yield "Acceptance was measured at another weight precision than the times (--details)"
 
@@ -241,14 +236,6 @@ class FinishedRun:
     def _left_out(self) -> list[str]:
         left_out = self.plan.scenario.left_out
         return [excused(left_out)] if left_out else []
-
-    @cached_property
-    def _behind(self) -> list[str]:
-        """The curves whose setting chosen is above the grid's own on the seeds shown, as far as these can tell."""
-        tune = self.plan.tune
-        if tune is None or self.choices is None or self.plan.objective is not None:
-            return []
-        return behind_fixed(self.choices, self._table_by_name, tune.metric)
 
     def _details(self, found: Sequence[Answered], notes: Sequence[str]) -> list[Detail]:
         lines = [each.line for each in found]

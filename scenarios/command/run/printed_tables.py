@@ -14,7 +14,7 @@ from models.latency.profile import Profile
 from scenarios.command.run.base_line import clocks, computes, pair_in_words
 from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number, rows_along
-from scenarios.findings.wording import counted, joined, stretches
+from scenarios.findings.wording import counted, joined, listed, stretches
 from simulator.cell.cell import Cell
 from simulator.cell.workload import Workload
 from simulator.results.columns import ALL_CLASSES, CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
@@ -134,27 +134,18 @@ def overloaded(summary: pd.DataFrame) -> pd.Series[bool]:
 
 
 def unsettled(summary: pd.DataFrame) -> list[str]:
-    """A line of each curve that made most of its drafts before its conformal threshold had settled."""
+    """A line of the curves that made most of their drafts before their conformal threshold had settled."""
     if UNSETTLED not in summary.columns:
         return []
-    lines = []
+    clauses = []
     for curve, rows in marked(summary).groupby(CURVE, sort=False):
         shares = rows.loc[rows[UNSETTLED] > 0.5, UNSETTLED]
         if len(shares):
             part = " to ".join(dict.fromkeys(percent(share) for share in (shares.min(), shares.max())))
             where = f" at {len(shares)} of {len(rows)}" if len(shares) < len(rows) else ""
-            lines.append(
-                f"{curve}{where}: {part} of its tokens were drafted before its threshold settled ({UNSETTLED})"
-            )
-    return lines
-
-
-def unsettled_schemes(summary: pd.DataFrame) -> list[str]:
-    """The kinds of scheme that somewhere made most of their drafts before their conformal threshold had settled."""
-    if UNSETTLED not in summary.columns:
-        return []
-    kinds = summary.loc[summary[UNSETTLED] > 0.5, "scheme.kind"].unique()
-    return [DisplayNames().word(kind) for kind in kinds]
+            clauses.append(f"{curve}{where} {part}")
+    line = listed(f"Not settled, share of drafts made before the threshold was ({UNSETTLED})", clauses, ", ")
+    return [line] if line else []
 
 
 def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> list[str]:
