@@ -116,8 +116,9 @@ def places(
     table: pd.DataFrame, axis: str | None, metric: str, group: str = "", *, lossless: bool = False
 ) -> list[Place]:
     """The places of one group of rows, the axis ascending."""
-    rows = table[table[metric].notna()]
-    return [Place(metric, here, axis, _number(at), group, lossless) for at, here in rows_along(rows, axis) if len(here)]
+    found = [(at, here) for at, here in rows_along(table[table[metric].notna()], axis) if len(here)]
+    values = [at if at is None or isinstance(at, str) else float(str(at)) for at, _ in found]
+    return [Place(metric, here, axis, at, group, lossless) for at, (_, here) in zip(values, found, strict=True)]
 
 
 def ranked_places(table: pd.DataFrame, axis: str | None, by: str | None, metric: str) -> list[Place]:
@@ -148,7 +149,3 @@ def place_in_words(value: object, axis: str) -> str:
     if isinstance(value, float) and math.isinf(value):
         return f"an unlimited {title(axis)}"
     return in_words(value, axis) if unit(axis) or isinstance(value, str) else f"{title(axis)} {quantity(value, axis)}"
-
-
-def _number(at: object) -> object:
-    return at if at is None or isinstance(at, str) else float(str(at))

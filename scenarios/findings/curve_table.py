@@ -14,10 +14,8 @@ import pandas as pd
 from scenarios.findings.comparisons import Place
 from scenarios.findings.question import LATENCY
 from scenarios.findings.rejections import BOUND, BOUND_NOTE
-from scenarios.findings.sentences.limits import most_at
-from scenarios.findings.sentences.own_limits import HEAD as LIMITS
-from scenarios.findings.sentences.own_limits import legend as limits_legend
-from scenarios.findings.sentences.own_limits import limits_entry
+from scenarios.findings.sentences.limits import HEAD as LIMITS
+from scenarios.findings.sentences.limits import limits_entry, limits_legend, most_at
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number, rows_along
 from scenarios.findings.wording import counted, limits_in_words, would_show
 from simulator.results.columns import CI_SUFFIX, CLASS, CURVE, N_SUFFIX

@@ -144,7 +144,8 @@ class _Story:
             if other.number < each.number and other.spans.ended_s > each.began_s
         ]
         how = "drafted ahead of the verification of {}" if each.spans.edge_work else "begun with {} on the way"
-        ahead = f", {how.format(_numbers(behind))}" if behind else ""
+        numbers = f"round {behind[0]}" if len(behind) == 1 else f"rounds {behind[0]} to {behind[-1]}" if behind else ""
+        ahead = f", {how.format(numbers)}" if behind else ""
         if record.flushed:
             ended = ", wasted: drafts that it was drafted on were not accepted"
         elif not each.spans.answered:
@@ -261,11 +262,9 @@ class _Story:
         before = [other.spans for other in self._made.rounds if other.number < each.number and other.spans.answered]
         past = sum(len(other.drafts.committed) for other in (*before, spans)) - len(request.tokens)
         cut = f", {past} of them past the end of the answer" if past > 0 and request.outcome == "answered" else ""
-        drawn = f"resamples {self.spelled(committed[-1:])}, and " if self._is_corrected_at_edge(spans) else ""
+        corrected = self._edge_corrects and spans.record.accepted < spans.record.drafted
+        drawn = f"resamples {self.spelled(committed[-1:])}, and " if corrected else ""
         return f"{drawn}takes {counted(len(committed), 'token')}{cut}: {self.spelled(committed, self._width // 2)}"
-
-    def _is_corrected_at_edge(self, spans: RoundSpans) -> bool:
-        return self._edge_corrects and spans.record.accepted < spans.record.drafted
 
     def _charged(self, each: RoundTimeline) -> str:
         """What of the request's time was this round's."""
@@ -349,7 +348,3 @@ def _sized(what: str, bits: float) -> str:
 
 def _all_drafts(number: int) -> str:
     return "the one draft" if number == 1 else f"all {number} drafts"
-
-
-def _numbers(rounds: Sequence[int]) -> str:
-    return f"round {rounds[0]}" if len(rounds) == 1 else f"rounds {rounds[0]} to {rounds[-1]}"

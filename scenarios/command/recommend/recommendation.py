@@ -26,8 +26,8 @@ from scenarios.findings import findings_file
 from scenarios.findings.comparisons import Place
 from scenarios.findings.curve_table import unit_of
 from scenarios.findings.findings_file import Answered
-from scenarios.findings.sentences.own_limits import HEAD as LIMITS
-from scenarios.findings.sentences.own_limits import legend, limits_entry, limits_of
+from scenarios.findings.sentences.limits import HEAD as LIMITS
+from scenarios.findings.sentences.limits import limits_entry, limits_legend, limits_of
 from scenarios.findings.text_table import Detail, TextTable, number
 from scenarios.findings.wording import (
     amount,
@@ -341,7 +341,7 @@ class Recommendation:
         which = "one setting of each kind" if alone else "the best of the settings raced of each kind"
         heads = ["", of, "against the first", LIMITS if limited else "bits/token", "raced"]
         table = TextTable.of(f"{called(metric).capitalize()}{in_unit}, {which}", heads, body)
-        return replace(table, legend=[legend(self.summary)] if limited else [])
+        return replace(table, legend=[limits_legend(self.summary)] if limited else [])
 
     def _against_first(self, curve: str) -> str:
         """`+14.2% (+11.3% to +17.1%)`; without an interval where seeds are few."""

@@ -120,7 +120,9 @@ def _group(compared: Compared, group: Group, at: int, scale: InUnit, states: dic
         (each for each in there if not compared.is_ranked(*each, metric)),
         key=lambda each: sign * float(np.nan_to_num(float(each[1][metric]), nan=math.inf)),
     )
-    longest = _longest([float(row[metric]) for _, row in there], _CUT if states else math.inf)
+    known = [value for _, row in there if math.isfinite(value := float(row[metric])) and value > 0]
+    most = (_CUT if states else math.inf) * float(np.median(known or [0.0]))
+    longest = max((value for value in known if value <= most), default=0.0)
     made = []
     for place, (curve, row) in enumerate((*ranked, *apart)):
         mark, against = "", ""
@@ -135,7 +137,7 @@ def _group(compared: Compared, group: Group, at: int, scale: InUnit, states: dic
                 settings=compared.settings(row),
                 value=scale.text(mean, half),
                 against=against,
-                note=_note(compared, row),
+                note=f"{percent(lacking)} unanswered" if (lacking := share_left_out(row, metric)) > 0 else "",
                 segments=list(_segments(row, metric, curve, scale, longest, states)),
                 cut=bool(mean > longest),
             )
@@ -148,16 +150,6 @@ def _against(compared: Compared, row: pd.Series[float], first: pd.Series[float])
     if found is None:
         return "", "–"
     return "•" if found.n > 1 and not found.separable else "", briefly(found)
-
-
-def _note(compared: Compared, row: pd.Series[float]) -> str:
-    lacking = share_left_out(row, compared.metric)
-    return f"{percent(lacking)} unanswered" if lacking > 0 else ""
-
-
-def _longest(values: Sequence[float], medians: float) -> float:
-    known = [value for value in values if math.isfinite(value) and value > 0]
-    return max((value for value in known if value <= medians * float(np.median(known))), default=0.0)
 
 
 def _segments(

@@ -37,9 +37,8 @@ from scenarios.findings.findings_file import FINDINGS, Answered
 from scenarios.findings.question import PREFIX as ANSWER
 from scenarios.findings.question import of_setting
 from scenarios.findings.rejections import beyond_chance
-from scenarios.findings.sentences.limits import one_setting
+from scenarios.findings.sentences.limits import limited, one_setting, within_limits
 from scenarios.findings.sentences.lowest import NOT_RUN, lossy_apart, lowest_of_what_ran
-from scenarios.findings.sentences.own_limits import limited, within_limits
 from scenarios.findings.text_table import Detail, TextTable
 from scenarios.findings.wording import DISTINGUISHABLE, counted, in_one_breath
 from simulator.cell.cell import Cell, claims

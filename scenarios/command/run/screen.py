@@ -102,13 +102,14 @@ class Screen:
 
 def folded(table: TextTable, width: int, others: str) -> tuple[Table, list[str]]:
     """The table in `width` columns, and what is to be read below it: the legend, and what was left out."""
-    shown = [(group.name, *_rows_kept(group.rows)) for group in table.groups]
-    names = [("  " if group else "") + printable(name) for group, rows, _ in shown for name, _ in rows]
-    columns = [
-        _aligned(head, [row[i] for _, rows, _ in shown for _, row in rows]) for i, head in enumerate(table.columns)
+    shown = [
+        (group.name, [row for at, row in enumerate(group.rows) if at < MOST_ROWS or any(each.marks for each in row[1])])
+        for group in table.groups
     ]
+    names = [("  " if group else "") + printable(name) for group, rows in shown for name, _ in rows]
+    columns = [_aligned(head, [row[i] for _, rows in shown for _, row in rows]) for i, head in enumerate(table.columns)]
     sizes = [max(map(len, column)) for column in columns]
-    longest = max(map(len, [*names, *(group for group, *_ in shown)]), default=0)
+    longest = max(map(len, [*names, *(group for group, _ in shown)]), default=0)
     name_width = min(longest, max(LEAST_NAME, width - sum(sizes) - GAP * len(sizes)))
     kept = _columns_kept(sizes, width - name_width)
     rest = max(LEAST, width - sum(sizes[i] + GAP for i in kept))
@@ -119,7 +120,7 @@ def folded(table: TextTable, width: int, others: str) -> tuple[Table, list[str]]
     for i in kept:
         grid.add_column(_text(columns[i][0]), no_wrap=True, vertical="bottom", min_width=sizes[i])
     place = empty = 0
-    for group, rows, _ in shown:
+    for group, rows in shown:
         if len(shown) > 1 and all(row[i].value == "-" for _, row in rows for i in kept):
             place, empty = place + len(rows), empty + 1
             continue
@@ -129,7 +130,7 @@ def folded(table: TextTable, width: int, others: str) -> tuple[Table, list[str]]
             cells = [_text(columns[i][place + 1], "bold" if BEST in row[i].marks else "") for i in kept]
             grid.add_row(_text(names[place]), *cells)
             place += 1
-    hidden = sum(count for *_, count in shown)
+    hidden = sum(len(group.rows) for group in table.groups) - len(names)
     shown_columns, columns_there = len(kept) - table.beside, len(sizes) - table.beside
     lacking = [f"{shown_columns} of {columns_there} {table.along or 'columns'}"] if len(kept) < len(sizes) else []
     lacking += [f"{len(names)} of {len(names) + hidden} rows"] if hidden else []
@@ -146,13 +147,6 @@ def _packed(clauses: Sequence[str], width: int) -> list[str]:
         else:
             lines.append(each)
     return lines
-
-
-def _rows_kept(
-    rows: Sequence[tuple[str, Sequence[TableEntry]]],
-) -> tuple[list[tuple[str, Sequence[TableEntry]]], int]:
-    kept = [row for at, row in enumerate(rows) if at < MOST_ROWS or any(each.marks for each in row[1])]
-    return kept, len(rows) - len(kept)
 
 
 def _columns_kept(sizes: Sequence[int], width: int) -> list[int]:
