@@ -19,8 +19,6 @@ from simulator.results.units import names_file, quantity, title
 
 Report = Callable[[pd.DataFrame, str | None], str]
 LATENCY = "latency_per_token_s"
-PREFIX = "Answer: "
-"""How the answer begins among the sentences that a result directory remembers (`result_folder.Note`)."""
 
 
 class Question(Protocol):

@@ -55,12 +55,12 @@ def with_id(page: Element, name: str) -> Element:
 
 def test_the_page_tells_question_sentences_command_and_versions(page, finished):
     manifest = json.loads((finished.out / "manifest.json").read_text())
-    note = json.loads((finished.out / "scenario.json").read_text())
     assert (
         page.all("h1")[0].text == "Which scheme has the lowest latency per token, from 1 kbit/s to 10 Mbit/s of uplink?"
     )
     text = " ".join(page.text.split())
-    lines = [line.removeprefix("Answer:").strip() for line in note["findings"]]
+    found = json.loads((finished.out / "findings.json").read_text())
+    lines = [found["answer"], *(each["line"] for each in found["findings"])]
     for line in (*lines, manifest["command"], manifest["date"], manifest["sqsim"], manifest["host"]):
         assert " ".join(line.split()) in text
     assert f"sqsim compare {finished.out} OTHER" in text and f"{finished.out}/cells/{manifest['cells'][0]}.yaml" in text
@@ -392,8 +392,10 @@ def test_names_that_look_like_markup_and_a_strangers_figures_are_inert_in_a_brow
 
 
 def test_what_a_user_named_is_text_and_no_markup(typed, mine):
-    noted(mine, findings=["Answer: <script>alert(1)</script> & so on"], scenario="<b>x")
-    (mine / "findings.json").unlink()
+    noted(mine, scenario="<b>x")
+    found = json.loads((mine / "findings.json").read_text())
+    write_note(mine / "findings.json", found | {"answer": "<script>alert(1)</script> & so on"})
+    record(mine, [mine / "findings.json"])
     assert typed("report", "mine") == (0, "mine/report.html\n", "")
     page = parsed((mine / "report.html").read_text(encoding="utf-8"))
     (answer,) = [each for each in page.all("p") if each.attributes.get("class") == "answer"]
@@ -474,7 +476,7 @@ def test_our_own_figures_lose_nothing_to_the_lists():
     ("name", "change"),
     [
         ("scenario.json", {"figures": 5}), ("scenario.json", {"computed": [1]}), ("scenario.json", {"axis": {}}),
-        ("scenario.json", {"findings": ["\ud800"]}), ("scenario.json", "[" * 100_000), ("scenario.json", "[]"),
+        ("scenario.json", {"axis": "\ud800"}), ("scenario.json", "[" * 100_000), ("scenario.json", "[]"),
         ("findings.json", {"remarks": 5}), ("findings.json", {"findings": [{"comparisons": [5]}]}),
         ("findings.json", {"details": [5]}), ("findings.json", {"base": 5}),
         ("findings.json", {"question": "\ud800"}), ("findings.json", "[" * 100_000), ("findings.json", "[]"),

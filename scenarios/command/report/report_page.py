@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -38,8 +38,6 @@ from scenarios.command.report.report_table import (
 )
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings import findings_file
-from scenarios.findings.question import PREFIX as ANSWER
-from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import DISTINGUISHABLE
 from simulator.results.columns import SEARCHED
 from simulator.results.result_directory import intact, listed, record
@@ -78,10 +76,8 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     asked = [str(each.get("metric")) for each in numbers]
     made = results(summary, axis, asked, chosen), every_metric(summary, axis)
     tables = [table for table in made if table is not None]
-    printed = (line.removeprefix(ANSWER) for line in reversed(folder.note.findings) if line.startswith(ANSWER))
-    answer = str(found.get("answer") or "") or next(printed, "")
-    behind = {"line": f"{ANSWER}{answer}", "comparisons": found.get("answer_comparisons")}
-    sentences = _sentences(folder.note.findings, [*([behind] if "answer" in found else []), *numbers])
+    sentences = [(str(each["line"]), comparisons(each.get("comparisons"))) for each in numbers]
+    behind_answer = comparisons(found.get("answer_comparisons"))
     compared = Compared(folder, asked)
     ranked, plotted = ranking(compared), plots_of(compared)
     written = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report_plots.js", "report.js"))
@@ -97,8 +93,8 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         "script_hashes": [b64encode(sha256(script.encode()).digest()).decode() for script in scripts],
         "scenario": name,
         "question": found.get("question") or "",
-        "answer": answer,
-        "behind_answer": next((numbers for line, numbers in sentences if line == f"{ANSWER}{answer}"), None),
+        "answer": found.get("answer") or "",
+        "behind_answer": behind_answer,
         "base_line": base_line(str(found.get("base") or ""), compared, folder.manifest),
         "ranking": ranked,
         "ranking_note": ranking_note(ranked, compared),
@@ -112,9 +108,7 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         "set_ups": [set_up_of(compared, curve) for curve in compared.curves],
         "plots": plotted,
         "plots_json": _in_a_script(_plots_data(compared, plotted)) if plotted else "",
-        "findings": [
-            (line.removeprefix(ANSWER), numbers) for line, numbers in sentences if line != f"{ANSWER}{answer}"
-        ],
+        "findings": sentences,
         "distinguishable": DISTINGUISHABLE,
         "remarks": found.get("remarks") or [],
         "details": findings_file.tables_of(found)[1],
@@ -122,7 +116,7 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         "timelines": [(each, Markup(each.svg)) for each in timelines(folder)],
         "request_commands": _request_commands(folder),
         "tables": tables,
-        "meanings": definitions([*tables, *(numbers for _, numbers in sentences if numbers is not None)]),
+        "meanings": definitions([*tables, *filter(None, [behind_answer, *(table for _, table in sentences)])]),
         "varying": varying,
         "base": base,
         "manifest": _manifest(folder),
@@ -169,11 +163,6 @@ def _in_a_script(data: Mapping[str, object]) -> Markup:
     """JSON that ends no element, whatever names are in it."""
     text = json.dumps(data, separators=(",", ":"))
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
-
-
-def _sentences(lines: Sequence[str], found: Sequence[Mapping[str, object]]) -> list[tuple[str, TextTable | None]]:
-    numbers = {str(each.get("line")): each.get("comparisons") for each in found}
-    return [(line, comparisons(given) if isinstance(given := numbers.get(line), list) else None) for line in lines]
 
 
 def _manifest(folder: ResultFolder) -> list[tuple[str, str]]:

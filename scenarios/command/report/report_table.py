@@ -77,9 +77,9 @@ def _spread(summary: pd.DataFrame) -> str:
     return f"mean ± half-width of the {CONFIDENCE:.0%} interval over seeds" if several else "one seed, no interval"
 
 
-def comparisons(numbers: Sequence[Mapping[str, object]]) -> TextTable | None:
-    """The numbers behind one sentence; None where nothing was compared."""
-    differences = [each for each in numbers if "difference" in each]
+def comparisons(numbers: object) -> TextTable | None:
+    """The numbers behind one sentence, as `findings.json` has them; None where nothing was compared."""
+    differences = [each for each in numbers if "difference" in each] if isinstance(numbers, list) else []
     if not differences:
         return None
     places = _distinguishing([_where(each) for each in differences])

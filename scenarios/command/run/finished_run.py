@@ -34,7 +34,6 @@ from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
 from scenarios.findings.curve_table import capacity_table, cost_table, curve_table
 from scenarios.findings.findings_file import FINDINGS, Answered
-from scenarios.findings.question import PREFIX as ANSWER
 from scenarios.findings.question import of_setting
 from scenarios.findings.rejections import beyond_chance
 from scenarios.findings.sentences.limits import limited, one_setting, within_limits
@@ -155,8 +154,7 @@ class FinishedRun:
             "details": [asdict(each) for each in details if each.tables],
         }  # fmt: skip
         findings_file.write(out, about, [*found, *answer])
-        lines = [*(each.line for each in found), *(f"{ANSWER}{each.line}" for each in answer)]
-        replace(self.note, findings=lines).write(out)
+        self.note.write(out)
         tables = [(out / f"{each.name}.csv", each.rows(self.table)) for each in scenario.tables]
         made = [write_csv(rows, path) for path, rows in tables if not rows.empty]
         figures = list(draw_all(self.summary, self.axis, self.note.figures, own_folder(out, "figures"), self.table))
