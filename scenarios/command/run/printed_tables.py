@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -19,42 +20,31 @@ from simulator.cell.cell import Cell
 from simulator.cell.workload import Workload
 from simulator.results.columns import ALL_CLASSES, CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
 from simulator.results.display_names import DisplayNames
-from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marked, marks
+from simulator.results.lossy_schemes import lossy_curves, marked
 from simulator.results.metrics import fewest
 from simulator.results.spans import DOWNLINK, UPLINK
 from simulator.results.unanswered_requests import percent
 from simulator.results.units import quantity, title
 from simulator.sweeps.search import Objective
 
-COSTS: tuple[tuple[str, str], ...] = (
-    ("payload_bits_per_token", "payload bits"),
-    ("payload_bits_per_draft", "a draft"),
-    ("uplink_bits_per_token", "uplink bits"),
-    ("draft_length", "drafts"),
-    ("accepted_per_round", "accepted"),
-    ("resampling_per_draft", "resampled"),
-    ("tv_qhat", "TV(qhat, p)"),
-    (BOUND, "its bound"),
-)
-IF_THERE: tuple[tuple[str, str], ...] = (
-    (SPEEDUP, "speed-up"),
-    ("slo_attainment", "SLO met"),
-    ("goodput_tokens_per_s", "goodput (1/s)"),
-)
-"""Told where a run has them: cloud_only beside others, an objective."""
-OUTPUT = ("tv_output", "TV output")
-"""What a lossy scheme costs."""
+OUTPUT = "tv_output"
+PAID: Final[dict[str, tuple[str, str]]] = {
+    "payload_bits_per_token": ("payload bits", "bits per output token"),
+    "payload_bits_per_draft": ("a draft", "of the payload a draft"),
+    "uplink_bits_per_token": ("uplink bits", ""),
+    "draft_length": ("drafts", "drafts per round"),
+    "accepted_per_round": ("accepted", "accepted drafts per round"),
+    "resampling_per_draft": ("resampled", "rejections per verified draft"),
+    "tv_qhat": ("TV(qhat, p)", "what is expected of them, TV(qhat, p)"),
+    BOUND: ("its bound", f"the bound on what is expected ({BOUND_NOTE})"),
+    SPEEDUP: ("speed-up", "speed-up over cloud_only, paired by seed"),
+    "slo_attainment": ("SLO met", "the share of requests that met the objective"),
+    "goodput_tokens_per_s": ("goodput (1/s)", "the tokens a second of those"),
+    OUTPUT: ("TV output", "TV output: how far the text's distribution is from the verifier's, 0 of the lossless"),
+}
+"""What a scheme pays: the head of its column, and what it is."""
 UNSETTLED = "unsettled_share"
 STATIONS = ("uplink", "cloud", "downlink")
-COSTS_HEADING = (
-    "bits per output token, and of the payload a draft; drafts, accepted drafts per round; rejections per verified "
-    f"draft, what is expected of them, TV(qhat, p), and the bound on what is expected ({BOUND_NOTE})"
-)
-IF_THERE_HEADING = {
-    SPEEDUP: "speed-up over cloud_only, paired by seed",
-    "slo_attainment": "the share of requests that met the objective, and the tokens a second of those",
-}
-OUTPUT_HEADING = "; TV output: how far the text's distribution is from the verifier's, 0 of the lossless"
 
 
 def fullest(row: pd.Series[float]) -> str:
@@ -66,21 +56,14 @@ def fullest(row: pd.Series[float]) -> str:
 
 def costs(summary: pd.DataFrame) -> TextTable | None:
     """A row per curve: bits, draft length, acceptance, resampling and its bound; None of a study that has none."""
-    present = [(name, label) for name, label in COSTS if name in summary.columns]
-    if COSTS[0] not in present:
+    there = [name for name in PAID if name in summary.columns and summary[name].notna().any()]
+    shown = [name for name in there if name != OUTPUT or lossy_curves(summary)]
+    if "payload_bits_per_token" not in shown:
         return None
-    extra = [each for each in IF_THERE if each[0] in summary.columns and summary[each[0]].notna().any()]
-    present += extra
-    lossy = bool(lossy_curves(summary)) and OUTPUT[0] in summary.columns
-    present += [OUTPUT] if lossy else []
-    body = [
-        [str(curve), *(_over_axis(rows, name) for name, _ in present)]
-        for curve, rows in marked(summary).groupby(CURVE, sort=False)
-    ]
-    unknown = ", - where it is not known" if UNKNOWN in marks(summary).values() else ""
-    text = "".join(f"; {IF_THERE_HEADING[name]}" for name, _ in extra if name in IF_THERE_HEADING)
-    heading = COSTS_HEADING + text + (OUTPUT_HEADING + unknown if lossy else "")
-    return TextTable.of(heading, ["", *(label for _, label in present)], body)
+    curves = marked(summary).groupby(CURVE, sort=False)
+    body = [[str(curve), *(_over_axis(rows, name) for name in shown)] for curve, rows in curves]
+    heading = "; ".join(filter(None, (PAID[name][1] for name in shown)))
+    return TextTable.of(heading, ["", *(PAID[name][0] for name in shown)], body)
 
 
 def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
