@@ -17,7 +17,7 @@ workload.kind=poisson`), the bundled pair (`--set models.pair=sotu`).
 
 from __future__ import annotations
 
-from scenarios import BearsMost, LimitMetFirst, Quick, Scenario, SupportsMost, Tune, script
+from scenarios import LimitMetFirst, Quick, Scenario, SupportsMost, Tune, script
 from scenarios.command.run.devices_supported import question
 from scenarios.set_ups import BASE_70B, DRAFTING, GREEDY, WAITS_IF_QUICK
 from simulator.sweeps.search import Objective
@@ -56,7 +56,7 @@ SCENARIO = Scenario(
     figures=("capacity", "breakdown"),
     worded=question,
     answer=SupportsMost(),
-    findings=(LimitMetFirst(), BearsMost(),),
+    findings=(LimitMetFirst(),),
     objective=Objective(LIMITS, high=512, within=0.1),
 )  # fmt: skip
 

@@ -181,7 +181,6 @@ SCENARIO = Scenario(
         promised,
         meaningful,
         covered,
-        says_something,
     ),
 )
 

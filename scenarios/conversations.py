@@ -73,9 +73,7 @@ def fastest_by_turn(table: pd.DataFrame, axis: str | None) -> str:
         (words if words == "turn 1" else f"turn 4 {words}", place.assign(**{CURVE: place["scheme.kind"]}))
         for words, place in _places(rows)
     ]
-    return listed(
-        "fastest by latency per token", [f"{words}, {lowest_where(place, axis, WHOLE)}" for words, place in places]
-    )
+    return listed("latency per token", [f"{words}, {lowest_where(place, axis, WHOLE)}" for words, place in places])
 
 
 SCENARIO = Scenario(

@@ -9,7 +9,7 @@ stream while the phone reads the prompt.
 from __future__ import annotations
 
 from models.published_figures import KEPT, KEPT_LEAST, KEPT_MOST
-from scenarios import Also, Below, Lowest, PaysAtTheEdge, PaysFirst, Quick, Scenario, Tune, script
+from scenarios import Also, Below, Lowest, PaysAtTheEdge, Quick, Scenario, Tune, script
 from scenarios.set_ups import AT_EDGE, DRAFTING, H100_1_7B, IN_CLOUD, NEAR, PHONE, TWO_GPUS_70B
 
 PAIR = {"kind": "published", "name": "llama_1b_70b", "prompt_tokens": 170, "size": 8192}  # of 13 bits an id for 17
@@ -68,7 +68,7 @@ SCENARIO = Scenario(
         Lowest(by=PLACE),
         Below(KINDS, ("cloud_only",), at=FEW_BPS, by=PLACE),
         Below(("k_sqs", "c_sqs"), ("dense",), at=FEW_BPS, by=PLACE),
-        Lowest("fastest of all", by=PLACE), PaysFirst(KINDS, "cloud_only"),),
+    ),
     assumed="unless models.pair.size is set, an id has 13 bits, as of 8,192 tokens, where Llama's has 17",
 )  # fmt: skip
 

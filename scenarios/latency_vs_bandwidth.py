@@ -54,11 +54,10 @@ SCENARIO = Scenario(
     figures=("latency", "breakdown", "bits", "resampling"),
     answer=FastestOfAll("uplink rates"),
     findings=(
+        Lowest(),
         Lowest(without=IN_CLOUD),
         Below(("k_sqs",), ("dense",), at=FEW_BPS),
         Below(("c_sqs",), ("dense", "k_sqs"), at=FEW_BPS),
-        Lowest("fastest of all"),
-        Lowest("of those that draft at the edge", without=IN_CLOUD),
     ),
 )
 

@@ -97,18 +97,6 @@ def dense_shorter_from(table: pd.DataFrame, axis: str | None) -> str:
 
 
 @asks(REJECTED)
-def least_within(table: pd.DataFrame, axis: str | None) -> str:
-    """Which setting rejects least within ONE_LIMIT of bits?"""
-    found = least_rejected(table, ONE_LIMIT)
-    clauses = [
-        f"within {quantity(row[BITS], BITS)}, "
-        + "; ".join(f"{title(V)} {quantity(value, V, 9)}: {row[value]}" for value in found.columns[1:])
-        for _, row in found.iterrows()
-    ]
-    return f"least {title(REJECTED)} {'; '.join(clauses)}" if len(found.columns) > 1 else ""
-
-
-@asks(REJECTED)
 def least_in_brief(table: pd.DataFrame, axis: str | None) -> str:
     """Which quantizer and code reject least within ONE_LIMIT of bits at most vocabularies, and what does the shorter
     code save?"""
@@ -224,7 +212,6 @@ SCENARIO = Scenario(
         AtEqual(BITS, REJECTED, FAMILY, by=V),
         dense_overtakes,
         keeps_its_word,
-        least_within,
         dense_shorter_from,
         code_saves,
     ),

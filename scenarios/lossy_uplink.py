@@ -15,7 +15,7 @@ import pandas as pd
 from scenarios import LATENCY, Also, Lowest, PaysFrom, Quick, Scenario, Tune, asks, script
 from scenarios.findings.comparisons import places
 from scenarios.findings.question import of_setting, parts
-from scenarios.findings.sentences.ranges import end_over_start
+from scenarios.findings.sentences.below import end_over_start
 from scenarios.findings.wording import called, listed, ratio, times
 from scenarios.set_ups import BASE_70B, DRAFTING, IN_CLOUD
 from simulator.results.columns import CURVE
@@ -150,7 +150,7 @@ def pays_up_to(table: pd.DataFrame, axis: str | None) -> str:
 @asks(LATENCY)
 def fastest_on_each(table: pd.DataFrame, axis: str | None) -> str:
     """Which scheme is fastest on each link?"""
-    return Lowest("fastest", by=LINK).report(by_link(table), axis)
+    return Lowest(by=LINK).report(by_link(table), axis)
 
 
 SCENARIO = Scenario(

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
 from scenarios import LATENCY, Lowest, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import number
-from scenarios.findings.comparisons import LowestAt, PairedCurves, Place, ranked_places
-from scenarios.findings.question import of_setting, parts, without
+from scenarios.findings.comparisons import LowestAt, PairedCurves, ranked_places
+from scenarios.findings.question import of_setting, without
 from scenarios.findings.sentences.lowest import outcomes
 from scenarios.findings.sentences.one_breath import fastest_clause
-from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import amount, called, joined, percent, share, sizes, would_show
+from scenarios.findings.text_table import TextTable, number
+from scenarios.findings.wording import amount, called, joined, percent, sizes, would_show
 from scenarios.set_ups import IN_CLOUD, PATIENT, TRIP, round_trips
 from simulator.results.columns import CURVE
 from simulator.results.intervals import named_without
@@ -53,43 +51,6 @@ def who_wins(table: pd.DataFrame, axis: str | None) -> str:
     where = f"({best.place.where}, {table[HEADER].iloc[0]:g}-bit headers)"
     gain = f"{called(best.first)} gains most over {called(best.second)}: {percent(best.less)} {where}"
     return f"{line}; at the edge {gain}"
-
-
-@asks(LATENCY)
-def best_against(table: pd.DataFrame, axis: str | None) -> str:
-    """Which share of the time of the rival does the best lossless scheme take, at FEW_BPS and each delay?"""
-    return best_of(table, axis, ())
-
-
-@asks(LATENCY)
-def best_at_the_edge_against(table: pd.DataFrame, axis: str | None) -> str:
-    """Which share does the best of those that do not draft in the cloud take?"""
-    return best_of(table, axis, IN_CLOUD)
-
-
-def best_of(table: pd.DataFrame, axis: str | None, left_out: Sequence[str]) -> str:
-    """The best of many is chosen on the seeds that it is shown on, so its share is a little too low."""
-    rows = of_setting(table)
-    theirs = _is_rival(rows)
-    if axis is None or not theirs.any():
-        return ""
-    clauses, name_of_rival = [], ""
-    for name, part in parts(rows[theirs | ~rows["scheme.kind"].isin(left_out)], DELAY, plain=True):
-        rival = str(part.loc[_is_rival(part), CURVE].iloc[0])
-        found = [_share_at(part, axis, value, rival) for value in FEW_BPS]
-        if any(found):
-            name_of_rival = rival
-            clauses.append(f"{name}{', '.join(filter(None, found))}")
-    but = f" without {joined([*map(called, left_out)])}" if left_out else ""
-    heading = f"{title(LATENCY)} of the best lossless{but} over that of {called(name_of_rival)},"
-    return f"{heading} {' | '.join(clauses)}" if clauses else ""
-
-
-def _share_at(cells: pd.DataFrame, axis: str, value: float, rival: str) -> str:
-    """`0.21 (0.19 to 0.23) at 1 kbit/s (coupled)`; "" where the curve `rival` has no value."""
-    here = Place(LATENCY, cells[cells[LATENCY].notna() & np.isclose(cells[axis], value, rtol=1e-9)])
-    found = here.best_of(here.rows[CURVE].isin(ranked(here.rows)[CURVE]), here.rows[CURVE] == rival)
-    return f"{share(found.less)} at {quantity(value, axis)} ({called(found.first)})" if found else ""
 
 
 def _is_rival(rows: pd.DataFrame) -> pd.Series[bool]:
@@ -168,7 +129,7 @@ def printed_on_air(cells: pd.DataFrame) -> TextTable | None:
         rows = named_without(rows, name)
     body = []
     for curve, part in on_air(rows).groupby(CURVE, sort=False):
-        ends = [(number(part[way].min()), number(part[way].max())) for way in AIR]
+        ends = [(number(part[way].min()).text, number(part[way].max()).text) for way in AIR]
         body.append([called(curve), *("..".join(dict.fromkeys(each)) for each in ends)])
     heading = "Bits per output token, each scheme at its best, over links; all: with headers and the prompt"
     return TextTable.of(heading, ["scheme", "payload up", "reply down", "all up", "all down"], body)
@@ -198,9 +159,7 @@ SCENARIO = Scenario(
     headlines=(),
     tables=(winners("winners"), winners("winners_drafting", IN_CLOUD), Table("bits_both_ways", on_air, printed_on_air)),
     answer=who_wins,
-    findings=(
-        best_against, best_at_the_edge_against,
-        Lowest("fastest of all", by=DELAY), Lowest("of those that draft", without=IN_CLOUD, by=DELAY),),
+    findings=(Lowest(by=DELAY), Lowest(without=IN_CLOUD, by=DELAY)),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -282,7 +282,7 @@ SCENARIO = Scenario(
     tables=(Table("bits_at_equal_rejection", equal_rejection, printed_equal),),
     figures=("rates",),
     answer=sparse_pays,
-    findings=(what_breaks_it, shared_pays, stronger_model, below_every_point, sparse_pays,),
+    findings=(what_breaks_it, shared_pays, stronger_model, below_every_point),
 )  # fmt: skip
 
 if __name__ == "__main__":

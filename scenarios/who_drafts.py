@@ -134,7 +134,7 @@ SCENARIO = Scenario(
     findings=(
         Below(AT_EDGE, ("cloud_only",), at=[1.0, 2.8], by=PLACE),
         Below(("k_sqs",), ("coupled",), at=[1.0, 2.8], by=PLACE),
-        Lowest("fastest of all", by=PLACE),
+        Lowest(by=PLACE),
         pays_from_accepted,
     ),
     assumed="a cloud token takes 43 ms whatever the pair; a faster drafter reads prompts faster too; an id has 13 "

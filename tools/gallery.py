@@ -34,6 +34,7 @@ from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report.drawing import figures_of
 from scenarios.command.report.report_table import values_in_words
 from scenarios.command.result_folder import ResultFolder
+from scenarios.command.run.base_line import timed_as
 from scenarios.command.run.printed_tables import stands_for
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
@@ -177,8 +178,6 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
     assert isinstance(noted, dict)
     clocked = asked.study == SIMULATION
     cells = list(_cells(found))
-    lines = stands_for(cells, clock=clocked).splitlines()
-    stated = dict(line.split(": ", 1) for line in lines)
     files = {}
     for figure_name, figure in figures_of(folder):
         plots.save(figure, to, f"{name}-{figure_name}", ("svg",))
@@ -188,13 +187,13 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
             "date": str(found.manifest.get("date"))[:10],
             "commit": str(found.manifest.get("commit")),
             "wire_format": found.manifest.get("wire_format"),
-            "pair": stated["Tokens"],
-            "clock": stated["Clock"] if clocked else f"study {asked.study}, {STUDIES[asked.study]}.",
+            "pair": stands_for(cells, clock=False)[0].removeprefix("Tokens: "),
+            "clock": f"{timed_as(cells)}." if clocked else f"study {asked.study}, {STUDIES[asked.study]}.",
             **_settings(cells, asked.study),
             "seeds": values_in_words(sorted(int(seed) for seed in found.cells["seed"].unique()), "seed"),
             "question": noted["question"],
             "findings": [each["line"] for each in noted["findings"]],
-            "remarks": [line for line in noted["remarks"] if not line.startswith(("Tokens: ", "Clock: "))],
+            "remarks": [line for line in noted["remarks"] if not line.startswith("Tokens: ")],
             "figures": files,
             "answer": noted.get("answer", ""),
         },

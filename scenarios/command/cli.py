@@ -181,7 +181,7 @@ def _list(options: argparse.Namespace) -> str:
         from scenarios.command.inspect import listing
 
         return listing.page(scenario(options.name, LISTS), options.field)
-    from scenarios.findings.aligned_columns import screen_width
+    from scenarios.findings.text_table import screen_width
 
     width = max(map(len, NAMES))
     each = (

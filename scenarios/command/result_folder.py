@@ -45,8 +45,6 @@ class Note:
     """Columns, or whole parts, that tell no curves apart: what was searched or chosen, what the axis stands for."""
     computed: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """The summary's columns that no field holds, row by row: an axis that is a property of a part."""
-    findings: Sequence[str] = ()
-    """What was reported at the end."""
     told: Sequence[str] = ()
     """Columns that every curve that has them tells: `distinguishing_fields`."""
     labels: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
     {"scenario": ..., "question": ..., "axis": ..., "seeds": ..., "remarks": [...],
      "answer": ..., "answer_comparisons": [...], "confidence": 0.95,
-     "findings": [{"asked": "Versus", "metric": ..., "line": ..., "comparisons": [
+     "findings": [{"asked": "Lowest", "metric": ..., "line": ..., "comparisons": [
         {"metric": ..., "unit": ..., "first": CURVE, "second": CURVE, "where": {COLUMN: VALUE},
          "first_mean": ..., "second_mean": ..., "relative": true, "difference": ..., "low": ..., "high": ...,
          "n": SEEDS, "separable": true | false | null}, ...]}, ...]}
@@ -11,8 +11,8 @@
 `relative`, as where a value is 0. `low` and `high` are the ends of its interval, null of one seed, as `separable`,
 whether they leave out 0, then is. Where a curve passes another there is `crossing` in place of means.
 `answer` is one breath, "" where there is none.
-`base` says in one line whose numbers they are; `details` are the blocks of text of `sqsim run --details`, each with a
-`heading` and its `text`; `table` is the table of the screen (`text_table.TextTable`), which `sqsim table` writes.
+`base` says in one line whose numbers they are; `table` is the table of the screen (`text_table.TextTable`), which
+`sqsim table` writes; `details` are the other tables of `sqsim run --details`: a `heading`, `tables` and `lines`.
 `remarks` are the other sentences printed: what is overloaded, what is assumed, what models and clocks stand for.
 """
 
@@ -31,6 +31,7 @@ from pydantic import ConfigDict, ValidationError
 from kinds import ConfigError, Part, first_error
 from kinds.files import atomically, read_text
 from scenarios.findings.question import Question, ask, ask_in_one_breath
+from scenarios.findings.text_table import Detail, TextTable
 from simulator.results.columns import SETTING
 from simulator.results.comparison_log import Plain, recording
 from simulator.results.intervals import CONFIDENCE, varying
@@ -112,11 +113,17 @@ def read(folder: Path) -> dict[str, Plain]:
     text = read_text(path)
     try:
         _Found.model_validate_json(text)
+        found: dict[str, Plain] = json.loads(text)
+        tables_of(found)
     except ValidationError as error:
         where, _, allowed = first_error(error)
         raise ConfigError(f"{path}: not written by this program, {where}: {allowed}") from None
-    found: dict[str, Plain] = json.loads(text)
     return found
+
+
+def tables_of(found: Mapping[str, Plain]) -> tuple[TextTable | None, list[Detail]]:
+    """The table of the screen in what was `read`, and the other ones under their headings."""
+    return (given := _Tables.model_validate(found)).table, list(given.details or ())
 
 
 _Number = float | Literal["inf", "-inf"] | None
@@ -153,15 +160,14 @@ class _Finding(_Read):
     comparisons: list[_Difference | _Crossing]
 
 
-class _Detail(_Read):
-    heading: str
-    text: str
+class _Tables(Part):
+    model_config = ConfigDict(extra="ignore")
+    details: list[Detail] | None = None
+    table: TextTable | None = None
 
 
 class _Found(_Read):
     base: str | None = None
-    details: list[_Detail] | None = None
-    table: dict[str, object] | None = None
     question: str | None = None
     answer: str | None = None
     answer_comparisons: list[_Difference | _Crossing] | None = None

@@ -19,8 +19,6 @@ from simulator.results.units import names_file, quantity, title
 
 Report = Callable[[pd.DataFrame, str | None], str]
 LATENCY = "latency_per_token_s"
-PREFIX = "Answer: "
-"""How the answer begins among the sentences that a result directory remembers (`result_folder.Note`)."""
 
 
 class Question(Protocol):
@@ -41,16 +39,6 @@ class Named:
     @property
     def name(self) -> str:
         return type(self).__name__
-
-
-class OfMetrics(Named):
-    """A kind of question about several metrics, of which the first stands for all."""
-
-    metrics: Sequence[str]
-
-    @property
-    def metric(self) -> str:
-        return self.metrics[0]
 
 
 @dataclass(frozen=True)
@@ -153,11 +141,6 @@ def left_out(rows: pd.DataFrame, kinds: Sequence[str]) -> str:
     """`without a, b`: those of some kinds of schemes that the rows hold; "" of none."""
     there = [kind for kind in kinds if (rows["scheme.kind"] == kind).any()]
     return f"without {', '.join(map(called, there))}" if there else ""
-
-
-def along(cells: pd.DataFrame, axis: str | None) -> list[tuple[object, pd.DataFrame]]:
-    """The rows at each value of the axis, ascending; all of them without one."""
-    return [(None, cells)] if axis is None else list(cells.groupby(axis, sort=True))
 
 
 def curves_of(rows: pd.DataFrame, kind: str) -> list[str]:

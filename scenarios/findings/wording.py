@@ -82,6 +82,14 @@ def change(less: Difference) -> str:
     return f"{100 * less.size:+.0f}{'' if math.isnan(half) else f'±{half:.0f}'}%"
 
 
+def signed(less: Difference) -> str:
+    """`-11.2% (-14.1% to -8.2%)`; the difference itself where there is no ratio."""
+    if not less.relative:
+        return with_ends(less.size, less.low, less.high, lambda each: amount(each, less.metric))
+    digits = 0 if abs(less.size) >= 1 else 1 if abs(less.size) >= 0.01 else 2
+    return with_ends(less.size, less.low, less.high, lambda each: f"{100 * each:+,.{digits}f}%")
+
+
 def briefly(less: Difference) -> str:
     """`percent`, without an interval where no difference is seen."""
     return percent(less) if less.separable or less.n == 1 else no_difference([less])
@@ -109,11 +117,6 @@ def ratio(found: Difference) -> str:
     """`2.3 times (1.9 to 2.7)`, one of one seed without an interval: how many times the second the first is."""
     line = times(found)
     return f"{line} (one seed)" if found.n == 1 else line
-
-
-def share(found: Difference) -> str:
-    """The first as a share of the second: `0.21 (0.19 to 0.23)`."""
-    return with_ends(1 + found.size, 1 + found.low, 1 + found.high, "{:.2g}".format)
 
 
 def excess(found: Difference) -> str:
@@ -183,15 +186,6 @@ def passes(found: Crossing, axis: str) -> str:
         spread = " (seeds differ too much for an interval)"
     others = found.below + found.above + found.often
     return where + spread + (f", in {crossed} of {crossed + others} seeds" if others else "")
-
-
-def passes_briefly(found: Crossing, axis: str) -> str:
-    """`passes` of one that crosses, `(seeds differ)` in place of how."""
-    seeds = found.log10_at.n + found.below + found.above + found.often
-    if found.log10_at.n == seeds and not found.log10_at.half_width > _WIDE:
-        return passes(found, axis)
-    at = quantity(found.at, axis, 2)
-    return f"{f'from {at} on' if found.rising else f'up to {at}'}{' (seeds differ)' if seeds > 1 else ''}"
 
 
 def between(low: float, high: float, name: str) -> str:

@@ -193,7 +193,7 @@ def test_an_objective_is_set_like_a_field_only_where_there_is_one_and_a_figure_m
 def test_a_metric_that_is_typed_is_what_a_run_chooses_by_answers_and_prints():
     """Of joules it needs figures, and of more than one class of question only those that compare."""
     known = {"uplink.radio": "lte_drx", "downlink.radio": "lte_drx", "edge.power": "phone_2024"}
-    tuned = replace(SMALL, tune=Tune(), answer=Lowest("fastest"))
+    tuned = replace(SMALL, tune=Tune(), answer=Lowest())
     plan = plan_of(tuned, Changes(settings=known, metric="battery_j_per_token"))
     asked = [plan.scenario.answer, *plan.scenario.findings]
     assert {each.metric for each in asked} == {plan.headline, plan.tune.metric} == {"battery_j_per_token"}

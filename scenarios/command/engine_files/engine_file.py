@@ -1,6 +1,6 @@
 """What a file of an engine, a benchmark or a data set tells, in one form for all formats. A format is a `Reader`, a
 function that answers None for a file of another format, in a module of its own, and a line in READERS
-(`known_formats`)."""
+(`measured_cell`)."""
 
 from __future__ import annotations
 

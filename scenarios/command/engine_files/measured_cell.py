@@ -20,8 +20,12 @@ from kinds import ConfigError
 from models.latency.latency import LONGEST_S
 from models.published import KnownAcceptance
 from models.published_figures import KEPT
-from scenarios.command.engine_files.engine_file import MeasuredRounds, Measurements
-from scenarios.command.engine_files.known_formats import measurements_of
+from scenarios.command.engine_files.benchmark_results import read_aiperf, read_bench_serve
+from scenarios.command.engine_files.engine_file import EngineFile, MeasuredRounds, Measurements, Reader
+from scenarios.command.engine_files.llama_cpp_log import read_llama_cpp_log
+from scenarios.command.engine_files.metrics_page import read_metrics
+from scenarios.command.engine_files.request_lists import read_prompts, read_trace
+from scenarios.command.engine_files.server_logs import read_sglang_log, read_vllm_log
 from simulator.cell.workload import Arrivals, Closed
 from simulator.results.units import quantity
 
@@ -237,3 +241,22 @@ def _pair(reading_s: float | None, tokens: float | None) -> tuple[float, float] 
 
 def _short(value: float) -> float:
     return float(f"{value:.4g}")
+
+
+READERS: Final[tuple[Reader, ...]] = (
+    read_trace, read_bench_serve, read_aiperf, read_prompts, read_metrics, read_sglang_log, read_llama_cpp_log,
+    read_vllm_log,
+)  # fmt: skip
+
+
+def measurements_of(path: Path) -> tuple[Measurements, str]:
+    """What a file tells, and its origin. Raises ConfigError, one line, for a file of no format that is known, or one
+    that is damaged."""
+    file = EngineFile(path)
+    for read in READERS:
+        if (measured := read(file)) is not None:
+            return measured, file.origin(measured)
+    raise ConfigError(
+        f"{path}: must be a metrics page or log of vLLM, SGLang or llama.cpp, a result of vllm bench serve, AIPerf or "
+        "genai-perf, prompts with turns or messages, or a trace of requests"
+    )

@@ -19,8 +19,7 @@ from kinds.arrays import Floats, Ints
 from kinds.files import read_bytes, read_lines, require_file
 from models.verification import dense, entropy_bits, total_variation
 from scenarios.command.run.typed_settings import parse_part
-from scenarios.findings.aligned_columns import screen_width
-from scenarios.findings.text_table import TextTable
+from scenarios.findings.text_table import TextTable, screen_width
 from simulator.cell.descriptions import shown
 from simulator.cell.imported_files import load_imports
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme

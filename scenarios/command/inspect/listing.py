@@ -22,7 +22,7 @@ from models.power import KWH_PRICES, POWER_NEEDED, POWERS, PRICES
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.typed_settings import as_typed
 from scenarios.command.scenario import Also, Scenario
-from scenarios.findings.aligned_columns import screen_width
+from scenarios.findings.text_table import screen_width
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import FieldLine, describe, shown
 from simulator.cell.scheme import Scheme

@@ -3,7 +3,6 @@ the race went and how far to trust it."""
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,22 +20,22 @@ from scenarios.command.recommend.tried_schemes import COLOCATED, Wish, at_an_end
 from scenarios.command.recommend.turning import Turn
 from scenarios.command.run.base_line import base_line
 from scenarios.command.run.printed_tables import overloads, stands_for
-from scenarios.command.run.screen import Detail, Screen
+from scenarios.command.run.screen import Screen
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
-from scenarios.findings.aligned_columns import number
 from scenarios.findings.comparisons import Place
+from scenarios.findings.curve_table import unit_of
 from scenarios.findings.findings_file import Answered
-from scenarios.findings.sentences.own_limits import HEAD as LIMITS
-from scenarios.findings.sentences.own_limits import legend, limits_entry, limits_of
-from scenarios.findings.text_table import TextTable
+from scenarios.findings.sentences.limits import HEAD as LIMITS
+from scenarios.findings.sentences.limits import limits_entry, limits_legend, limits_of
+from scenarios.findings.text_table import Detail, TextTable, number
 from scenarios.findings.wording import (
     amount,
     counted,
     joined,
     no_difference,
     percent,
-    with_ends,
+    signed,
     with_interval,
     would_show,
 )
@@ -48,7 +47,7 @@ from simulator.results.comparison_log import Plain
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import CONFIDENCE, Difference, interval, summarise_curves, varying, with_curves
 from simulator.results.lossy_schemes import marks
-from simulator.results.units import one_unit, quantity, symbol, unit
+from simulator.results.units import quantity, symbol
 from simulator.tuning.racing import SEARCH_SEEDS, SPENT, Entrants, RaceGroup
 from simulator.tuning.trials import Row
 
@@ -230,19 +229,17 @@ class Recommendation:
         shown = expand(self.best, {"seed": [self.best.seed + place for place in range(self.seeds)]})
         base = base_line(shown, "settings were chosen on others", timed=True)
         return Screen(
-            self.question, self._answer(), self._table(), notes, base, places, self._details,
+            self.question, self._answer(), self._table(), notes, base, places, self._details(),
             leads=[("DECIDES", self._decides()), ("TURNS", self._turns())],
         )  # fmt: skip
 
-    def _details(self, width: int) -> list[Detail]:
+    def _details(self) -> list[Detail]:
         others = [each.line for each in self.findings() if not each.is_answer]
         blocks = [
             ("The race", self._course()), ("Beside the answer", others),
-            ("To know of the numbers", [*self._alike_schemes(), *stands_for([self.best]).splitlines(), TRUST]),
+            ("To know of the numbers", [*self._alike_schemes(), *stands_for([self.best]), TRUST]),
         ]  # fmt: skip
-        return [
-            Detail(head, "\n".join(textwrap.fill(line, width) for line in lines)) for head, lines in blocks if lines
-        ]
+        return [Detail(head, lines) for head, lines in blocks if lines]
 
     def plain(self, out: Path) -> dict[str, object]:
         """The same for programs. `settings`: the best of each kind, the recommended first; shares are fractions of the
@@ -272,7 +269,7 @@ class Recommendation:
     def _remarks(self) -> list[str]:
         """What is overloaded, at an end of what was tried, and assumed; models and latency models last."""
         return [*overloads(self.summary, None), *self._ends(), *self._alike_schemes(), *self._left_out(),
-                *self.wish.assumed, self._workload(), *stands_for([self.best]).splitlines()]  # fmt: skip
+                *self.wish.assumed, self._workload(), *stands_for([self.best])]  # fmt: skip
 
     def _ends(self) -> list[str]:
         ends = at_an_end(self.wish.places, self.best)
@@ -327,18 +324,15 @@ class Recommendation:
 
     def _table(self) -> TextTable:
         metric, limited = self.metric, self.wish.aim.limited
-        known = unit(metric)
-        factor, of = one_unit(self.summary[metric].tolist(), metric) if known in ("s", "bit/s") else (1.0, known)
+        factor, of = unit_of(self.summary[metric].tolist(), metric)
         in_unit = f" ({of})" if of else ""
         lossy = marks(self.summary)
         body = [
             [
                 self._short(str(row[CURVE])) + lossy.get(str(row[CURVE]), ""),
-                number(row[metric] / factor, row[metric + CI_SUFFIX] / factor),
-                "-"
-                if str(row[CURVE]) == self.names[self.best.id]
-                else _signed(row[MARGIN], row[MARGIN_LOW], row[MARGIN_HIGH]),
-                limits_entry(self.summary.loc[[at]]).value if limited else number(row["payload_bits_per_token"]),
+                number(row[metric] / factor, row[metric + CI_SUFFIX] / factor).text,
+                "-" if str(row[CURVE]) == self.names[self.best.id] else self._against_first(str(row[CURVE])),
+                limits_entry(self.summary.loc[[at]]).value if limited else number(row["payload_bits_per_token"]).text,
                 str(self._raced[str(row["scheme.kind"])]),
             ]
             for at, row in self.summary.iterrows()
@@ -347,7 +341,12 @@ class Recommendation:
         which = "one setting of each kind" if alone else "the best of the settings raced of each kind"
         heads = ["", of, "against the first", LIMITS if limited else "bits/token", "raced"]
         table = TextTable.of(f"{called(metric).capitalize()}{in_unit}, {which}", heads, body)
-        return replace(table, legend=[legend(self.summary)] if limited else [])
+        return replace(table, legend=[limits_legend(self.summary)] if limited else [])
+
+    def _against_first(self, curve: str) -> str:
+        """`+14.2% (+11.3% to +17.1%)`; without an interval where seeds are few."""
+        text = signed(self._margin(curve))
+        return text if self.seeds >= LEAST_SEEDS else text.split(" ")[0]
 
     @cached_property
     def _raced(self) -> Counter[str]:
@@ -482,12 +481,6 @@ class Recommendation:
 
     def _lossy(self, summary: pd.DataFrame) -> pd.Series[bool]:
         return summary["lossy"].astype(bool)
-
-
-def _signed(share: float, low: float, high: float) -> str:
-    """`+14.2% (+11.3% to +17.1%)`."""
-    digits = 0 if abs(share) >= 1 else 1
-    return with_ends(share, low, high, lambda each: f"{100 * each:+,.{digits}f}%")
 
 
 def _number(value: float) -> float | None:

@@ -164,9 +164,8 @@ def _written(made: Recommendation, options: RunOptions) -> Recommendation:
     write_csv(made.tried, out / TRIED)
     write_csv(made.summary, out / BESIDE)
     atomically(out / RECOMMENDED, partial(Path.write_text, data=made.best.to_yaml(), encoding="utf-8"))
-    found = made.findings()
-    findings_file.write(out, made.about(), found)
-    Note("recommend", None, (FIGURE,), findings=[each.line for each in found], told=made.fields).write(out)
+    findings_file.write(out, made.about(), made.findings())
+    Note("recommend", None, (FIGURE,), told=made.fields).write(out)
     figures = list(draw_all(made.summary, None, (FIGURE,), own_folder(out, "figures")))
     record(out, [*(out / name for name in (TRIED, BESIDE, RECOMMENDED, FINDINGS, NOTE)), *figures], options.started_s)
     return made

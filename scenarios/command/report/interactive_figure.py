@@ -15,7 +15,8 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from plots.axes import place, spans_far
-from scenarios.command.report.at_each_value import LATENCY, Compared, ShownCurve, difference_text
+from scenarios.command.report.at_each_value import LATENCY, Compared, ShownCurve
+from scenarios.findings.wording import times
 from simulator.results.intervals import interval_of
 from simulator.results.unanswered_requests import share_left_out
 from simulator.results.units import title
@@ -129,7 +130,6 @@ def _ratio_view(compared: Compared, kind: str) -> View | None:
 
 
 def _ratios(compared: Compared, curve: ShownCurve, others: Mapping[int, pd.Series[float]]) -> Iterator[Point]:
-    scale = compared.scale(compared.metric)
     for at, row in compared.rows[curve.key].items():
         if at not in others or share_left_out(row, compared.metric):
             continue
@@ -138,7 +138,7 @@ def _ratios(compared: Compared, curve: ShownCurve, others: Mapping[int, pd.Serie
             continue
         size = 1 + difference.size
         low, high = (size if math.isnan(end) else 1 + end for end in (difference.low, difference.high))
-        yield at, size, low, high, f"{size:.3g} times: {difference_text(difference, scale)}"
+        yield at, size, low, high, times(difference)
 
 
 def _view(label: str, ratio: bool, found: Sequence[Sequence[Point]]) -> View | None:

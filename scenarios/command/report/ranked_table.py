@@ -20,9 +20,9 @@ from scenarios.command.report.at_each_value import (
     Group,
     InUnit,
     ShownCurve,
-    difference_text,
     on_dark,
 )
+from scenarios.findings.wording import briefly
 from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import CONFIDENCE, interval_of
 from simulator.results.metrics import higher_is_better
@@ -120,12 +120,14 @@ def _group(compared: Compared, group: Group, at: int, scale: InUnit, states: dic
         (each for each in there if not compared.is_ranked(*each, metric)),
         key=lambda each: sign * float(np.nan_to_num(float(each[1][metric]), nan=math.inf)),
     )
-    longest = _longest([float(row[metric]) for _, row in there], _CUT if states else math.inf)
+    known = [value for _, row in there if math.isfinite(value := float(row[metric])) and value > 0]
+    most = (_CUT if states else math.inf) * float(np.median(known or [0.0]))
+    longest = max((value for value in known if value <= most), default=0.0)
     made = []
     for place, (curve, row) in enumerate((*ranked, *apart)):
         mark, against = "", ""
         if place < len(ranked):
-            mark, against = ("*", "") if place == 0 else _against(compared, row, ranked[0][1], scale)
+            mark, against = ("*", "") if place == 0 else _against(compared, row, ranked[0][1])
         mean, half = interval_of(row, metric)
         made.append(
             RankedRow(
@@ -135,7 +137,7 @@ def _group(compared: Compared, group: Group, at: int, scale: InUnit, states: dic
                 settings=compared.settings(row),
                 value=scale.text(mean, half),
                 against=against,
-                note=_note(compared, row),
+                note=f"{percent(lacking)} unanswered" if (lacking := share_left_out(row, metric)) > 0 else "",
                 segments=list(_segments(row, metric, curve, scale, longest, states)),
                 cut=bool(mean > longest),
             )
@@ -143,20 +145,11 @@ def _group(compared: Compared, group: Group, at: int, scale: InUnit, states: dic
     return RankedGroup(group.name, made[:MOST_ROWS], max(0, len(made) - MOST_ROWS))
 
 
-def _against(compared: Compared, row: pd.Series[float], first: pd.Series[float], scale: InUnit) -> tuple[str, str]:
+def _against(compared: Compared, row: pd.Series[float], first: pd.Series[float]) -> tuple[str, str]:
     found = compared.difference(row, first, compared.metric)
-    alike = found is not None and found.n > 1 and not found.separable
-    return "•" if alike else "", difference_text(found, scale)
-
-
-def _note(compared: Compared, row: pd.Series[float]) -> str:
-    lacking = share_left_out(row, compared.metric)
-    return f"{percent(lacking)} unanswered" if lacking > 0 else ""
-
-
-def _longest(values: Sequence[float], medians: float) -> float:
-    known = [value for value in values if math.isfinite(value) and value > 0]
-    return max((value for value in known if value <= medians * float(np.median(known))), default=0.0)
+    if found is None:
+        return "", "–"
+    return "•" if found.n > 1 and not found.separable else "", briefly(found)
 
 
 def _segments(
@@ -179,27 +172,6 @@ def _segments(
         room -= width
         share = f"{seconds / total:.0%}" if seconds >= 0.01 * total else "<1%"
         yield Segment(state, 100 * width / longest, _both(colour), f"{scale.text(seconds)} {scale.symbol} ({share})")
-
-
-@dataclass(frozen=True)
-class SettingsTable:
-    """What each scheme chose at each value of the axis."""
-
-    at: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[str]]]
-
-
-def settings_chosen(compared: Compared) -> SettingsTable | None:
-    """None where no scheme has a setting beyond its name."""
-    rows = []
-    for group in compared.groups:
-        for curve in group.curves:
-            found = compared.rows[curve.key]
-            texts = [compared.settings(found[at]) if at in found else "" for at in range(len(compared.at))]
-            name = f"{curve.name}{curve.mark}"
-            if any(texts):
-                rows.append((f"{name}, {group.name}" if len(compared.groups) > 1 else name, texts))
-    return SettingsTable(compared.at, rows) if rows else None
 
 
 def ranking_note(made: Ranking, compared: Compared) -> str:

@@ -17,33 +17,28 @@ from scenarios.command.result_folder import BESIDE, CAPACITY, NOTE, Note, along,
 from scenarios.command.run.base_line import base_line
 from scenarios.command.run.choosing import Chosen, beside, choices_table, doubts, never_behind, served, tried_values
 from scenarios.command.run.printed_tables import (
-    bearing,
     chosen_table,
     costs,
     limits_of,
+    none_supported,
     overloaded,
     overloads,
     own_schemes,
     stands_for,
     too_few,
     unsettled,
-    unsettled_schemes,
 )
 from scenarios.command.run.run_plan import RunPlan
-from scenarios.command.run.screen import Detail, Screen
+from scenarios.command.run.screen import Screen
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
-from scenarios.findings.aligned_columns import WIDTH, wrapped
 from scenarios.findings.curve_table import capacity_table, cost_table, curve_table
 from scenarios.findings.findings_file import FINDINGS, Answered
-from scenarios.findings.headline_table import headline
-from scenarios.findings.question import PREFIX as ANSWER
 from scenarios.findings.question import of_setting
 from scenarios.findings.rejections import beyond_chance
-from scenarios.findings.sentences.limits import one_setting
+from scenarios.findings.sentences.limits import limited, one_setting, within_limits
 from scenarios.findings.sentences.lowest import NOT_RUN, lossy_apart, lowest_of_what_ran
-from scenarios.findings.sentences.own_limits import limited, within_limits
-from scenarios.findings.text_table import TextTable
+from scenarios.findings.text_table import Detail, TextTable
 from scenarios.findings.wording import DISTINGUISHABLE, counted, in_one_breath, joined
 from simulator.cell.cell import Cell, claims
 from simulator.results.columns import ALL_CLASSES, ATTAINMENT, CHOICE_SUFFIX, CHOSEN, CURVE, FIXED, SETTING
@@ -61,7 +56,7 @@ from simulator.studies import study
 from simulator.sweeps.parts import ROUNDS
 from simulator.sweeps.store import CELL_FILES
 
-BESIDE_THE_TABLE = ("Not compared with", "Not tuned", "Codes differ", "Rejections")
+BESIDE_THE_TABLE = ("Not compared with", "Not tuned", "Not settled", "Codes differ", "Rejections")
 """How remarks begin that change how the table is read."""
 
 
@@ -143,7 +138,7 @@ class FinishedRun:
     @cached_property
     def stands_for(self) -> list[str]:
         """What models and clocks stand for, a line each."""
-        return stands_for(self.cells, clock=self._timed).splitlines()
+        return stands_for(self.cells, clock=self._timed)
 
     @property
     def assumed(self) -> list[str]:
@@ -157,19 +152,16 @@ class FinishedRun:
         found, answer = self._findings()
         table = self._table()
 
-        def details(width: int) -> list[Detail]:
-            return [*self._details(found, notes, width), Detail("Files", _lines(self._places(), width))]
-
+        details = self._details(found, notes)
         about = {
             "scenario": scenario.name, "question": scenario.summary, "axis": self.axis,
             "seeds": int(self.table["seed"].nunique()), "base": self._base,
             "remarks": [*self._of_classes, *self._remarks, *self._left_out, *self.assumed, *self.stands_for],
             "table": asdict(table) if table else None,
-            "details": [vars(each) for each in self._details(found, notes, WIDTH)],
+            "details": [asdict(each) for each in details if each.tables],
         }  # fmt: skip
         findings_file.write(out, about, [*found, *answer])
-        lines = [*(each.line for each in found), *(f"{ANSWER}{each.line}" for each in answer)]
-        replace(self.note, findings=lines).write(out)
+        self.note.write(out)
         tables = [(out / f"{each.name}.csv", each.rows(self.table)) for each in scenario.tables]
         made = [write_csv(rows, path) for path, rows in tables if not rows.empty]
         figures = list(draw_all(self.summary, self.axis, self.note.figures, own_folder(out, "figures"), self.table))
@@ -180,8 +172,8 @@ class FinishedRun:
         if any((out / CELL_FILES).glob(f"*{SUFFIX}")):
             places.append(f"traces: {out / CELL_FILES}/ID{SUFFIX}; as a moving picture: sqsim play {out}")
         return Screen(
-            scenario.summary, answer[0].line if answer else "", table, remarks, self._base, places, details,
-            beside=self._cost_table(),
+            scenario.summary, answer[0].line if answer else "", table, remarks, self._base, places,
+            [*details, Detail("Files", self._places())], beside=self._cost_table(),
         )  # fmt: skip
 
     @cached_property
@@ -200,15 +192,18 @@ class FinishedRun:
 
     def _table(self) -> TextTable | None:
         """The one table of the screen: what was searched for, the first headline, or the scenario's own."""
-        scenario, objective = self.plan.scenario, self.plan.objective
-        if objective is not None:
-            return capacity_table(self.chosen, self.axis, objective.field, limits_of(objective))
-        if not scenario.headlines:
+        scenario = self.plan.scenario
+        if self.plan.objective is None and not scenario.headlines:
             own = next(filter(None, (each.printed(self.table) for each in scenario.tables)), None)
             if own is not None or scenario.tables or self.plan.headline not in self.chosen.columns:
                 return own
-        rows, metric = of_setting(self.table), self.plan.headline
-        return curve_table(self.chosen, rows, self.axis, metric, overloaded(self.chosen), limits=self._limited)
+        return self._measured(self.chosen, of_setting(self.table), self.plan.headline)
+
+    def _measured(self, rows: pd.DataFrame, cells: pd.DataFrame, metric: str) -> TextTable | None:
+        """Of rows of the summary and the cells behind them what was searched for, or else the metric."""
+        if (objective := self.plan.objective) is not None:
+            return capacity_table(rows, self.axis, objective.field, limits_of(objective))
+        return curve_table(rows, cells, self.axis, metric, overloaded(rows), limits=self._limited)
 
     @property
     def _limited(self) -> bool:
@@ -230,8 +225,6 @@ class FinishedRun:
         yield from (line for line in self._remarks if line.startswith(BESIDE_THE_TABLE))
         if not scenario.headlines:
             yield from (line for line in overloads(named, self.axis) if line.startswith("Overloaded"))
-        if early := unsettled_schemes(self.chosen):
-            yield f"Conformal threshold not settled yet for most drafts: {joined(early)}"
         if replaced := [each for each in self.choices or () if each.behind is not None]:
             kinds = dict.fromkeys(DisplayNames().word(each.cells[0].scheme.kind) for each in replaced)
             yield f"At the grid's own setting where the one chosen was behind it: {joined([*kinds])} (--details)"
@@ -251,15 +244,16 @@ class FinishedRun:
         left_out = self.plan.scenario.left_out
         return [excused(left_out)] if left_out else []
 
-    def _details(self, found: Sequence[Answered], notes: Sequence[str], width: int) -> list[Detail]:
-        spent = self._cost_table()
-        blocks = [*self._tables(width), ("What a token costs", "" if spent is None else spent.text(width))]
-        lines = [wrapped(each.line, width) for each in found]
-        lines += [wrapped(DISTINGUISHABLE, width)] if any("no difference seen" in each.line for each in found) else []
+    def _details(self, found: Sequence[Answered], notes: Sequence[str]) -> list[Detail]:
+        lines = [each.line for each in found]
+        lines += [DISTINGUISHABLE] if any("no difference seen" in each.line for each in found) else []
         remarks = [*notes, *self._remarks, *(f"Note: {line}" for line in self.plan.warnings)]
-        blocks += [("Findings", "\n".join(lines)), ("To know of the numbers", _lines(remarks, width))]
-        blocks += [("What models and times stand for", _lines([*self.assumed, *self.stands_for], width))]
-        return [Detail(heading, text) for heading, text in blocks if text]
+        blocks = [
+            *self._tables(), Detail("What a token costs", tables=[*filter(None, [self._cost_table()])]),
+            Detail("Findings", lines), Detail("To know of the numbers", remarks),
+            Detail("What models and times stand for", [*self.assumed, *self.stands_for]),
+        ]  # fmt: skip
+        return [each for each in blocks if each.lines or each.tables]
 
     def _findings(self) -> tuple[list[Answered], list[Answered]]:
         """What the scenario's questions find, a line each, lossy schemes by themselves; and the answer, if it asks."""
@@ -312,42 +306,34 @@ class FinishedRun:
         line = beyond_chance(sums[shown].set_axis(summed, axis=1), names, looked)
         return [line] if line else []
 
-    def _tables(self, width: int) -> Iterator[tuple[str, str]]:
+    def _tables(self) -> Iterator[Detail]:
         plan, headlines, chosen = self.plan, self.plan.scenario.headlines, self._chosen_by_name
-        for text in self._measured(chosen, width):
-            yield "Results", text
+        searched = plan.objective is not None
+        metrics = [plan.headline] if searched else headlines
+        cells = of_setting(self.table)
+        found = [self._measured(self.chosen, cells, metric) for metric in metrics]
+        none = none_supported(chosen, self.axis, plan.objective) if plan.objective is not None else ()
+        yield Detail("Results", [*none], [*filter(None, found)])
         if headlines and self.choices is not None and plan.tune is not None:
             choices = choices_table(self.choices, self._table_by_name)
-            yield (
-                "Settings chosen",
-                chosen_table(choices, self.axis, self._chosen_by(plan.tune, self.choices, width), width),
-            )
-            rows, given = _named(self.fixed), ""
-            if plan.objective is not None:
-                rows, given = one_setting(self.fixed, self.chosen)
-                rows = _named(rows)
-            yield f"As the grid gives them{given and f', {given}'}", next(self._measured(rows, width))
+            heading = self._chosen_by(plan.tune, self.choices)
+            yield Detail("Settings chosen", tables=[chosen_table(choices, self.axis, heading)])
+            rows, given = one_setting(self.fixed, self.chosen) if searched else (self.fixed, "")
+            first = self._measured(rows, of_setting(self.table, FIXED), plan.headline)
+            yield Detail(f"As the grid gives them{given and f', {given}'}", tables=[*filter(None, [first])])
         if headlines:
-            yield "What each scheme pays", costs(chosen, width)
-        for table in filter(None, (each.printed(self.table) for each in plan.scenario.tables)):
-            yield "Table", table.text(width)
+            yield Detail("What each scheme pays", tables=[*filter(None, [costs(chosen)])])
+        own = (each.printed(self.table) for each in plan.scenario.tables)
+        yield from (Detail("Table", tables=[table]) for table in own if table is not None)
 
-    def _chosen_by(self, tune: Tune, choices: Sequence[Chosen], width: int) -> str:
+    def _chosen_by(self, tune: Tune, choices: Sequence[Chosen]) -> str:
         objective = self.plan.objective
         least = f"least {title(tune.metric)}" if objective is None else f"most {title(objective.field)}"
         tried = [each.outcome.tried for each in choices if each.values]
         seeds = max(each.outcome.seeds for each in choices)
         many = f"{min(tried)} to {max(tried)}" if min(tried) < max(tried) else f"{min(tried)}"
-        heading = (
-            f"Chosen by {least} in a race of {many} settings each, on {seeds} other seed{'s' if seeds > 1 else ''}:"
-        )
-        return _lines([heading, *tried_values([each.alternatives for each in choices])], width)
-
-    def _measured(self, rows: pd.DataFrame, width: int) -> Iterator[str]:
-        if self.plan.objective is not None:
-            yield bearing(rows, self.axis, self.plan.objective, width)
-        else:
-            yield from (headline(rows, self.axis, metric, width) for metric in self.plan.scenario.headlines)
+        heading = f"Chosen by {least} in a race of {many} settings each, on {counted(seeds, 'other seed')}:"
+        return "\n".join([heading, *tried_values([each.alternatives for each in choices])])
 
     def _places(self) -> list[str]:
         out, plan = self.out, self.plan
@@ -371,7 +357,3 @@ def _named(rows: pd.DataFrame) -> pd.DataFrame:
 def _within(line: str) -> str:
     """A line as it stands behind another: its first letter is small, unless it begins a name such as K-SQS."""
     return line[:1].lower() + line[1:] if line[1:2].islower() else line
-
-
-def _lines(lines: Sequence[str], width: int) -> str:
-    return "\n".join(wrapped(line, width) for line in lines)

@@ -146,9 +146,8 @@ def _asked(scenario: Scenario, metric: str | None, cells: Sequence[Cell]) -> Sce
     the joules and the money that its cells state, too."""
     own = [each for each in (scenario.answer, *scenario.findings) if isinstance(each, Lowest)]
     if metric is None:
-        about = (replace(own[0], heading="least"),) if own else ()
         stated = [name for name in SPENT if not any(lacking(cell, name) for cell in cells)]
-        more = [replace(each, metric=name) for each in about for name in stated]
+        more = [replace(each, metric=name) for each in own[:1] for name in stated]
         return replace(scenario, findings=(*scenario.findings, *more))
     if Aim.of(metric, cells).higher or "." in metric or scenario.objective is not None or scenario.study != SIMULATION:
         raise ConfigError(f"metric = {metric}: must be one of which less is better, of a scenario that simulates cells")

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from scenarios.findings.comparisons import LowestAt, Place, ranked_places
-from scenarios.findings.question import LATENCY, Named, along, of_setting, parts
+from scenarios.findings.question import LATENCY, Named, of_setting, parts
 from scenarios.findings.sentences.crossing import nearest_crossing
 from scenarios.findings.sentences.limits import most_at
+from scenarios.findings.text_table import rows_along
 from scenarios.findings.wording import (
     between,
     called,
@@ -65,7 +66,7 @@ class SupportsMost(Named):
         if "capacity" not in table.columns:
             return ""
         rows = ranked(of_setting(table))
-        found = [(at, most_at(part, math.nan)) for at, part in along(rows, axis)]
+        found = [(at, most_at(part, math.nan)) for at, part in rows_along(rows, axis)]
         names = Counter(name for _, each in found for name in each.curves)
         if not names:
             return ""
