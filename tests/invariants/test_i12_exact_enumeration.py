@@ -39,6 +39,7 @@ from simulator.schemes import (
     HalfDense,
     IdsOnlyGreedy,
     KSqs,
+    PromptLookup,
     QsHeuristic,
     RemoteDrafter,
     Rungs,
@@ -241,6 +242,11 @@ def some_are_cut(met: Any) -> bool:
     return bool(0 < met.full < met.second_drafts)
 
 
+def some_have_no_draft(met: Any) -> bool:
+    """Whether some rounds are sent without a draft, and some with two."""
+    return bool(met.full > 0 < met.second_drafts)
+
+
 def some_are_stopped(met: Any) -> bool:
     """Whether some distributions are looked at and not drawn from, and some are drawn from."""
     return bool(met.stopped > 0 < met.second_drafts)
@@ -335,6 +341,10 @@ CASES: dict[str, Case] = {
     "logarithmic": Case(composed(quantizer=LogarithmicQuantizer(resolution=8), code="enumerative")),
     "ids_only_greedy": Case(IdsOnlyGreedy(max_drafts=2)),
     "ids_only_greedy, budget binds": Case(IdsOnlyGreedy(max_drafts=2, token="flat", budget_bits=4)),
+    "prompt_lookup": Case(PromptLookup(max_drafts=2, token="flat"), some_have_no_draft, 4),
+    "prompt_lookup, one round ahead": Case(
+        PromptLookup(max_drafts=1, token="flat", depth=1), lambda met: goes_on(met) and met.full > 0, 5
+    ),
     "a policy that looks at drafts": Case(
         composed(policy=WhileSure()), lambda met: 0 < met.second_drafts < second_drafts(composed())
     ),

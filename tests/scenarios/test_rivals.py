@@ -46,7 +46,7 @@ def test_the_best_lossless_is_held_against_the_papers_scheme():
         "only)"
     )
     drafting = best_at_the_edge_against.report(table(), AXIS)
-    assert "without cloud only and co-located speculation" in drafting
+    assert "without cloud only, co-located speculation and co-located prompt lookup" in drafting
     assert "5 ms: 0.25 at 1 kbit/s (coupled (ids only)), 0.6 at 10 kbit/s" in drafting
     assert best_against.report(table().assign(**{"scheme.code": "recoded"}), AXIS) == ""
     alone = table()[lambda rows: rows["scheme.kind"].isin(["k_sqs", "edge_only"])]
