@@ -49,7 +49,7 @@ from simulator.schemes import (
 )
 from simulator.schemes.acceptance import Block
 from simulator.schemes.draw import FromUnquantized
-from simulator.schemes.policies.disable_by_batch_size import DisableByBatchSize
+from simulator.schemes.policies.drafts_by_load import DraftsByLoad
 from simulator.schemes.policies.goodput import Goodput
 from simulator.schemes.policies.learned import Learned
 from simulator.schemes.policies.running_estimates import Estimates
@@ -160,7 +160,7 @@ class Experienced(RunningAcceptance):
         return (*seen, -1.0, 1.0, 1e6, 1.0)
 
 
-class LoadedOnce(DisableByBatchSize):
+class LoadedOnce(DraftsByLoad):
     """The cloud is loaded after the first round, and no more."""
 
     kind: Literal["loaded_once_in_tests"] = "loaded_once_in_tests"  # type: ignore[assignment]
@@ -358,7 +358,12 @@ CASES: dict[str, Case] = {
     ),
     "qs_heuristic": Case(composed(policy=QsHeuristic(short=1, long=2))),
     "running_acceptance": Case(composed(policy=RunningAcceptance(first_length=1))),
-    "disable_by_batch_size": Case(composed(policy=LoadedOnce(batch=1, tokens=1), sparsifier=TOP_2), the_cloud_decodes),
+    "drafts_by_load": Case(
+        composed(policy=LoadedOnce(schedule=((1, 0),), tokens=1), sparsifier=TOP_2), the_cloud_decodes
+    ),
+    "drafts_by_load, shorter rounds": Case(
+        composed(policy=LoadedOnce(schedule=((1, 1),)), sparsifier=TOP_2), both_lengths, 4
+    ),
     "half_dense in parts": Case(HalfDense(max_drafts=2, partial=True), lambda met: met.parts == 2),
     "remote_drafter": Case(RemoteDrafter(max_drafts=1)),
     "ucb_specstop": Case(composed(policy=TriedBoth(longest=2), sparsifier=TOP_2), both_lengths, 4),
