@@ -33,6 +33,8 @@ FEW_BPS = [1e3, 3e3, 10e3]
 DELAYS = round_trips(0.01, 0.1, 0.6)
 PAPER = {"kind": "k_sqs", "code": "enumerative"}
 RIVAL = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
+ADAPTIVE = {"kind": "composed", "sparsifier": "all", "policy": "qs_heuristic"}
+"""Q-S with its length by link and text, beside its fixed lengths."""
 FIXED = {"kind": "truncated_fp16", "policy": "fixed_length"}
 COUPLED = [{"kind": "coupled", "token": token} for token in ("flat", "raced")]
 
@@ -183,9 +185,9 @@ SCENARIO = Scenario(
         "models.pair": "sotu", "workload.requests": 2, "workload.output_tokens": 32, **PATIENT,
     },
     grid={
-        "scheme": [*HOSTED, "edge_only", "half_dense", FIXED, "truncated_fp16", "dense", PAPER, "k_sqs",
-                   "c_sqs", "s_q", "dssd", "ids_only_greedy", "prompt_lookup", *COUPLED, "coupled_tree", "tree",
-                   "multi_candidate"],
+        "scheme": [*HOSTED, "edge_only", "half_dense", FIXED, "truncated_fp16", "dense", ADAPTIVE, PAPER,
+                   "k_sqs", "c_sqs", "s_q", "dssd", "ids_only_greedy", "prompt_lookup", *COUPLED,
+                   "coupled_tree", "tree", "multi_candidate"],
         TRIP: DELAYS,
         RATE: RATES_BPS,
     },
