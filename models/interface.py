@@ -217,6 +217,8 @@ class Pair(Choice, family=True):
     """Whether its distributions come from forward passes: several decodings may share them, and what a load has found
     is kept from process to process (`pair_cards`), as weights take seconds. The fingerprint then tells all that decides
     the prompts and the end token, too."""
+    repeats: ClassVar[bool] = True
+    """False if its tokens are drawn to fit an acceptance, so that its texts do not repeat as real ones do."""
     has_distributions: ClassVar[bool] = True
     """Whether its distributions say more than the token, as schemes that send them need."""
 

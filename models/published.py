@@ -51,6 +51,8 @@ _ORDER, _PROMPTS, _START = (1 << 62) + np.arange(3)  # philox counters
 class OfAcceptance(Pair):
     """A drafter and a verifier made from what is known of their acceptance."""
 
+    repeats: ClassVar[bool] = False
+
     prompts: int = Field(default=256, ge=1, le=10_000, description="how many prompts, of ids drawn evenly")
     prompt_tokens: int = Field(default=64, ge=1, description="length of each prompt")
     context: int = Field(default=8192, ge=2, description="longest text, in tokens")

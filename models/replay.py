@@ -34,6 +34,7 @@ class Replay(Pair):
     """Logged accepted lengths; request i of a cell is line i of the file, and lines go round."""
 
     summary: ClassVar[str] = "accepted lengths replayed from a file, one-hot distributions, no network"
+    repeats: ClassVar[bool] = False
     has_distributions: ClassVar[bool] = False
 
     kind: Literal["replay"] = "replay"

@@ -25,11 +25,14 @@ from simulator.results.lossy_schemes import marked, ranked
 from simulator.results.units import quantity, title
 
 RATE, DELAY, HEADER = "uplink.rate.bps", "uplink.delay.delay_s", "uplink.header_bits"
+HOSTED = (*IN_CLOUD, "colocated_lookup")
 RATES_BPS = [100.0, 1e3, 3e3, 10e3, 100e3, 1e6]
 FEW_BPS = [1e3, 3e3, 10e3]
 DELAYS = round_trips(0.01, 0.1, 0.6)
 PAPER = {"kind": "k_sqs", "code": "enumerative"}
 RIVAL = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
+ADAPTIVE = {"kind": "composed", "sparsifier": "all", "policy": "qs_heuristic"}
+"""Q-S with its length by link and text, beside its fixed lengths."""
 FIXED = {"kind": "truncated_fp16", "policy": "fixed_length"}
 COUPLED = [{"kind": "coupled", "token": token} for token in ("flat", "raced")]
 
@@ -43,7 +46,7 @@ def who_wins(table: pd.DataFrame, axis: str | None) -> str:
     found = ranked_places(table, axis, DELAY, LATENCY)
     line, gains = fastest_clause(found, "links"), list[PairedCurves]()
     for place in found:
-        edge, theirs = ~place.rows["scheme.kind"].isin(IN_CLOUD), _is_rival(place.rows)
+        edge, theirs = ~place.rows["scheme.kind"].isin(HOSTED), _is_rival(place.rows)
         gains += filter(None, [place.best_of(edge & ~theirs, theirs)])
     if not gains:
         return line
@@ -143,8 +146,9 @@ SCENARIO = Scenario(
         "models.pair": "sotu", "workload.requests": 2, "workload.output_tokens": 32, **PATIENT,
     },
     grid={
-        "scheme": [*IN_CLOUD, "edge_only", "half_dense", FIXED, "truncated_fp16", "dense", PAPER, "k_sqs",
-                   "c_sqs", "s_q", "dssd", "ids_only_greedy", *COUPLED, "coupled_tree", "tree", "multi_candidate"],
+        "scheme": [*HOSTED, "edge_only", "half_dense", FIXED, "truncated_fp16", "dense", ADAPTIVE, PAPER,
+                   "k_sqs", "c_sqs", "s_q", "dssd", "ids_only_greedy", "prompt_lookup", *COUPLED,
+                   "coupled_tree", "tree", "multi_candidate"],
         TRIP: DELAYS,
         RATE: RATES_BPS,
     },
@@ -157,9 +161,9 @@ SCENARIO = Scenario(
     ),
     figures=("rivals", "both_ways"),
     headlines=(),
-    tables=(winners("winners"), winners("winners_drafting", IN_CLOUD), Table("bits_both_ways", on_air, printed_on_air)),
+    tables=(winners("winners"), winners("winners_drafting", HOSTED), Table("bits_both_ways", on_air, printed_on_air)),
     answer=who_wins,
-    findings=(Lowest(by=DELAY), Lowest(without=IN_CLOUD, by=DELAY)),
+    findings=(Lowest(by=DELAY), Lowest(without=HOSTED, by=DELAY)),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -210,6 +210,11 @@ class Cell(Part):
                     f"must be one that sends none of the drafter's distributions, as coupled: {pair.kind} has none"
                 )
                 raise ConfigError(f"{each.name}scheme = {each.scheme.kind}: {message}")
+            if each.scheme.copies_text and not pair.repeats:
+                message = (
+                    f"copies drafts from the text, and the texts of pair {pair.kind} do not repeat as real ones do"
+                )
+                raise ConfigError(f"{each.name}scheme = {each.scheme.kind}: {message}")
 
     def check_served(self) -> None:
         """Raises ConfigError where a link carries nothing for ever that a scheme needs: nothing would be answered."""

@@ -209,6 +209,11 @@ class Equipped:
         return 1 if self.scheme.protocol == "local" else self.edge.drafts_per_pass
 
     @property
+    def draft_latency(self) -> Latency:
+        """The latency model of what drafts on the device."""
+        return self.scheme.draft_latency(self.edge.latency)
+
+    @property
     def ways_are_apart(self) -> bool:
         """Whether what becomes of a packet is decided on its own link: no acknowledgement takes capacity,
         no radio does one or the other, and no round goes out in parts, of which the far end may give one up."""
@@ -229,14 +234,14 @@ class Equipped:
             try:
                 block = self.drafts_per_pass
                 new = max(prompt, block * self.scheme.drafts_a_pass) + block - 1
-                self.edge.latency.check_range((1, new, prompt + output + self.scheme.drafts))
+                self.draft_latency.check_range((1, new, prompt + output + self.scheme.drafts))
             except ValueError as error:
                 raise ConfigError(f"{self.name}edge.latency = {error}") from None
 
     def check_memory(self, tokens: int, requests: int) -> None:
         """Raises ConfigError where the drafter does not fit the device beside the keys and values of so many requests
         of so many tokens."""
-        model = self.edge.latency.footprint if self.scheme.protocol != "stream" else None
+        model = self.draft_latency.footprint if self.scheme.protocol != "stream" else None
         if model is None:
             return
         share, kv_bytes = self.edge.memory_utilization, requests * tokens * model.token_bytes

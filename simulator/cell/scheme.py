@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator
 
 from channels.codec import wire
 from kinds import Choice
+from models.interface import LanguageModel, LoadedPair
+from models.latency.latency import Latency
 
 ProtocolName = str
 """How a request is served; each is a file in simulator/protocols."""
@@ -64,6 +67,23 @@ class Scheme(Choice, family=True):
     def drafts_in_cloud(self) -> bool:
         """Whether the cloud has a drafter, which makes them."""
         return self.protocol == "stream" and self.drafts > 0
+
+    @property
+    def copies_text(self) -> bool:
+        """True if its drafts are copied from the text, so that they need a text that repeats as real ones do."""
+        return False
+
+    def drafter(self, pair: LoadedPair) -> LanguageModel:
+        """The model that drafts; a distribution of zeros says that it has no draft."""
+        return pair.drafter
+
+    def draft_latency(self, model: Latency) -> Latency:
+        """The latency model of the edge's drafts, from that of a device that runs the pair's drafter."""
+        return model
+
+    def foreseen_drafts(self, text: Sequence[int], most: int) -> int:
+        """Returns the number of drafts, 0 to `most`, of a round after `text` that the cloud drafts itself."""
+        return most
 
     @property
     def sends_distributions(self) -> bool:

@@ -210,7 +210,7 @@ class Enumeration:
 
     def _on_the_air(self, node: EdgeNode, drafted: EdgeNode, payload: Payload, most: int) -> tuple[CloudNode, Parts]:
         """What the cloud knew before the round, and what arrives of it, received."""
-        foreseen = len(drafted.drafts) == most or drafted.drafts[0].over_budget
+        foreseen = len(drafted.drafts) in (0, most) or drafted.drafts[0].over_budget
         arrived = self.received(payload.parts_bits, foreseen)
         self.cut += arrived < len(payload.parts)
         self.parts = max(self.parts, len(payload.parts))

@@ -308,7 +308,7 @@ class AheadEnumeration(Enumeration):
             self._verdict.give(numbers)
             after, verified, settled, tokens = self._answered(oldest, view, parts)
             assert tokens == verified.committed and settled.round == after.round
-            if not late and settled.round == oldest.round + 1:
+            if not late and oldest.drafts and settled.round == oldest.round + 1:
                 accepted, on = accepted + share, after
             else:
                 self.flushed += len(chain) - 1

@@ -209,12 +209,16 @@ class HostedSession:
         self._verifier = parts.verifier
         self._uniforms = parts.uniforms
         self._remember = parts.remember
-        scheme = parts.setting.scheme
+        self._scheme = scheme = parts.setting.scheme
         self._acceptance = Acceptance.of(scheme.acceptance if isinstance(scheme, Colocated) else "rejection")
 
     def start(self, prompt: Tokens) -> CloudNode:
         """The cloud's side once the prompt has arrived: nothing cached."""
         return self._known.of(prompt)
+
+    def foreseen_drafts(self, node: CloudNode, most: int) -> int:
+        """Returns the number of drafts, 0 to `most`, of the next round, which `decode` is then asked for."""
+        return self._scheme.foreseen_drafts(node.committed, most)
 
     def decode(self, node: CloudNode, drafts: int) -> tuple[CloudNode, Verified]:
         """A round: so many drafts by the drafter there, none for a verifier on its own, and the verification result."""

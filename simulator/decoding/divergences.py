@@ -140,7 +140,7 @@ class DivergenceMeter(Measurer):
         except KeyError:
             if not self._again:
                 raise
-        fresh = self._setting.pair().drafter.open(self._setting.temperature)
+        fresh = self._setting.open_drafter()
         return list(fresh.distributions(text[:-1], drafts))
 
     def _as_sent(self, round_number: int) -> EdgeNode:

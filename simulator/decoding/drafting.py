@@ -32,7 +32,10 @@ def round_packets(setting: DraftSetting, node: EdgeNode, uniforms: RequestUnifor
 
 
 def draft_once(setting: DraftSetting, q: Floats, node: EdgeNode, uniforms: RequestUniforms) -> Drafted | Full:
-    """Draft n of a round from its distribution q [V]: propose, test the budget and the room, and only then draw."""
+    """Draft n of a round from its distribution q [V]: propose, test the budget and the room, and only then draw.
+    Answers `Full` where q is 0: the drafter has no draft."""
+    if not q.any():
+        return Full()
     state = node.drafts[-1].state if node.drafts else node.state
     offer = propose_within(setting, q, node, node.drafts, state, uniforms)
     if isinstance(offer, Full):

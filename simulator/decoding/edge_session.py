@@ -10,7 +10,17 @@ from channels.codec.wire import CodecError, encode_count
 from kinds.arrays import Floats
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.drafting import draft_once, round_packets
-from simulator.decoding.nodes import Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
+from simulator.decoding.nodes import (
+    NO_DRAFTS,
+    Drafted,
+    EdgeNode,
+    Full,
+    Parts,
+    Payload,
+    Tokens,
+    outcome,
+    sum_drafts,
+)
 from simulator.decoding.setting import RequestParts
 from simulator.schemes.sparsifier import State
 
@@ -99,14 +109,14 @@ class EdgeSession:
 
     def seal(self, node: EdgeNode, sealed: Parts = ()) -> Payload:
         """The payload of the open round; of a partial one whose first parts went out before, these and the others."""
-        assert node.drafts, "I9: a round sends at least one draft"
+        assert node.drafts or node.full, "I9: a round is sent for which no draft was asked"
         self._meter.sent(node)
         if node.then_seal is not None:
             return node.then_seal
         drafts = [drafted.draft for drafted in node.drafts[len(sealed) :]]
         packets = round_packets(self._setting, node, self._uniforms)
         context = node.context()[: len(node.committed) + len(sealed)]
-        parts = (*sealed, *self._scheme.encode_parts(drafts, packets, context))
+        parts = (*sealed, *self._scheme.encode_parts(drafts, packets, context)) if node.drafts else NO_DRAFTS
         payload = Payload(parts, len(node.drafts), sum_drafts(node.drafts))
         if self._remember:
             node.then_seal = payload

@@ -25,6 +25,8 @@ Root = tuple[str, tuple[int, ...], State, Tokens]
 """All that decides the tokens of a request: a description of its setting, (seed, indices), entry state, prompt."""
 Parts = tuple[bytes, ...]
 """The packets of a payload, in order; one, unless the scheme sends partial rounds."""
+NO_DRAFTS: Parts = (b"",)
+"""The payload of a round for which the drafter had no draft: a bare header, which asks for one token."""
 Pass = tuple[Tokens, int | TokenTree]
 """A forward pass: its text, and what it is to yield: so many trailing distributions, or those of a tree after it."""
 K = TypeVar("K")
@@ -76,7 +78,8 @@ def sum_drafts(drafts: Sequence[Drafted]) -> DraftSums:
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """The next draft could exceed the budget, so it was not drawn. Its pass was made: the rule needs q_n."""
+    """The next draft could exceed the budget, or the drafter has none, so it was not drawn. Its pass was made: the rule
+    needs q_n."""
 
 
 NO_TREE = TokenTree((), ())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from channels.codec import wire
-from models.interface import LoadedPair
+from models.interface import CachedText, LoadedPair
 from simulator.cell.scheme import Scheme
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import ReplayedText
@@ -32,6 +32,10 @@ class Setting:
     def format(self) -> wire.Format:
         """The format of prompts and replies."""
         return self.scheme.format(self.vocabulary)
+
+    def open_drafter(self) -> CachedText:
+        """A new text of what drafts."""
+        return self.scheme.drafter(self.pair()).open(self.temperature)
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class RequestParts:
         self.uniforms = uniforms
         self.lookahead = lookahead
         self.remember = remember
-        self.drafter = ReplayedText(lambda: setting.pair().drafter.open(setting.temperature))
+        self.drafter = ReplayedText(setting.open_drafter)
         self.verifier = ReplayedText(lambda: setting.pair().verifier.open(setting.temperature))
 
     @property

@@ -30,6 +30,8 @@ NAMES: Final[dict[str, str]] = {
     "cloud_only": "cloud only",
     "edge_only": "edge only",
     "colocated": "co-located speculation",
+    "prompt_lookup": "prompt lookup (ids only)",
+    "colocated_lookup": "co-located prompt lookup",
     "composed": "composed",
     "rungs": "rungs",
     # sparsifiers, quantizers, codes

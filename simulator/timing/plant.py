@@ -159,7 +159,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     devices: list[Device] = []
     ways: list[tuple[Link, Link]] = []
     for each, both, serving in zip(cell.classes, by_class, servings(cell, by_class, watching), strict=True):
-        passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"), spells, each.drafts_per_pass)
+        passes = EdgePasses(each.draft_latency, Uniforms.of(cell.seed, "edge passes"), spells, each.drafts_per_pass)
         talks = {device: Conversation(env, cloud, each.workload) for device in each.devices if each.workload.talks}
         links = dict(zip((UPLINK, DOWNLINK), both, strict=True))
         network = Network(env, links, cloud, each, passes, serving, windows, talks)

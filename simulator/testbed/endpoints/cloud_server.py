@@ -137,7 +137,7 @@ class CloudDriver(EndpointDriver):
         decoding.meter = Measurer()
         setting, note = decoding.setting, self._networks_s.append
         decoding.verifier = TimedText(lambda: setting.pair().verifier.open(setting.temperature), note)
-        decoding.drafter = TimedText(lambda: setting.pair().drafter.open(setting.temperature), note)
+        decoding.drafter = TimedText(setting.open_drafter, note)
         self._request_tokens = request_tokens(len(prompt), self._output_tokens, cell.scheme.drafts)
         make = protocol_of(cell.scheme).cloud
         assert make is not None, "a protocol with a far end (plan.check)"

@@ -61,7 +61,7 @@ class EdgeDriver(EndpointDriver):
 
     def __init__(self, device: EdgeDevice, key: tuple[int, int], decoding: RequestDecoding, terms: Terms) -> None:
         setting = decoding.setting
-        decoding.drafter = self._drafter = WorkerText(lambda: setting.pair().drafter.open(setting.temperature))
+        decoding.drafter = self._drafter = WorkerText(setting.open_drafter)
         decoding.meter = Measurer()
         super().__init__(key, device.transport, device.journal)
         self.tokens: list[int] = []
