@@ -37,8 +37,8 @@ LOOKS: Final = {
 """Colour, hatch, letter and words of a region."""
 NOTES: Final = (
     "Shown: the fastest where the cloud does not speculate by itself; framed: it beats co-located speculation too. "
-    "Digit: rounds drafted ahead; *: the cloud starts. Line: border by the closed form at the best serving mode, the "
-    "edge to its left."
+    "Digit: rounds drafted ahead; p: rounds prepared; *: the cloud starts. Line: border by the closed form at the "
+    "best serving mode, the edge to its left."
 )
 
 
@@ -96,7 +96,8 @@ def _beats_all(stand: regions.Stand) -> bool:
 def _cell(ax: Axes, stand: regions.Stand, x: tuple[float, float], y: tuple[float, float]) -> None:
     colour, hatch, letter, _ = _look(stand)
     row = stand.rows[stand.fastest_apart].iloc[0]
-    letter += f"{regions.rounds_ahead(row) or ''}{'*' * regions.cloud_starts(row)}"
+    letter += f"{regions.rounds_ahead(row) or ''}{'p' * (regions.branches_of(row) > 0)}"
+    letter += "*" * regions.cloud_starts(row)
     corner, width, height = (x[0], y[0]), x[1] - x[0], y[1] - y[0]
     ax.add_patch(Rectangle(corner, width, height, facecolor=colour, edgecolor="white", hatch=hatch, linewidth=0.6))
     if stand.uncertain:
