@@ -202,10 +202,16 @@ class LoadedPair:
     prompts: tuple[Prompt, ...]
     end_tokens: tuple[int, ...] = ()
     """The ids that end a text, none where the vocabulary has none."""
+    choices: LanguageModel | None = None
+    """At temperature 0, what ranks the drafter's choices; None: itself, at temperature 1."""
 
     @property
     def vocabulary(self) -> int:
         return self.verifier.vocabulary
+
+    def guesser(self, temperature: float) -> CachedText:
+        """A text with the drafter's distributions, or, where these are one-hot, ones that rank its choices."""
+        return self.drafter.open(temperature) if temperature else (self.choices or self.drafter).open(1.0)
 
 
 class Pair(Choice, family=True):

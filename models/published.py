@@ -37,7 +37,15 @@ from models.acceptance_mix import CONCENTRATION, AlongText, fit_accepted_length,
 from models.computed_text import ComputedModel, WriteDistribution
 from models.distribution_shapes import TABLE, ShapedDistributions, ShapeTable
 from models.interface import LoadedPair, Pair, Prompt
-from models.published_figures import KEPT_LEAST, KEPT_MOST, Figures, PresetName
+from models.published_figures import (
+    KEPT_LEAST,
+    KEPT_MOST,
+    NEXT_CHOICE,
+    NEXT_CHOICE_LEAST,
+    NEXT_CHOICE_MOST,
+    Figures,
+    PresetName,
+)
 from models.published_figures import PRESETS as PRESETS
 
 _TOLERATED = 0.03  # A survival that every layout misses by more is refused
@@ -77,6 +85,14 @@ class OfAcceptance(Pair):
         exclude_if=lambda drift: drift == 0,
         description="share of each acceptance that is lost within 1,000 tokens behind the prompt, of what is left in "
         "the next 1,000 as much: an answer, or a conversation, that leads away from what the drafter knows",
+    )
+    next_choice: float = Field(
+        default=NEXT_CHOICE,
+        ge=0,
+        le=1,
+        exclude_if=lambda share: share == NEXT_CHOICE,
+        description="share of the corrections at temperature 0 that are the drafter's next choice after its draft, for "
+        f"rounds that are prepared; bundled pairs have {NEXT_CHOICE_LEAST} to {NEXT_CHOICE_MOST}",
     )
     aging: float = Field(
         default=0.0,
@@ -126,10 +142,11 @@ class OfAcceptance(Pair):
 
     def load(self) -> LoadedPair:
         """Fits the layout and makes both models. Their distributions are made when first asked for."""
-        texts = PublishedTexts(self.vocabulary, self.along, self.seed, self.left)
+        texts = PublishedTexts(self.vocabulary, self.along, self.seed, self.left, self.next_choice)
         drafter = ComputedModel(texts.drafter_at, self.vocabulary, self.context, self.fingerprint + "/drafter")
         verifier = ComputedModel(texts.verifier_at, self.vocabulary, self.context, self.fingerprint + "/verifier")
-        return LoadedPair(drafter, verifier, tuple(map(self._prompt, range(self.prompts))))
+        ranks = ComputedModel(texts.choices_at, self.vocabulary, self.context, self.fingerprint + "/choices")
+        return LoadedPair(drafter, verifier, tuple(map(self._prompt, range(self.prompts))), choices=ranks)
 
     def left(self, prompt: int, position: int) -> float:
         """The share of its acceptance that a text from this prompt has left at a position."""
@@ -283,9 +300,15 @@ class PublishedTexts:
     """Both distributions after a text, functions of its first id, its last two, and its length."""
 
     def __init__(
-        self, vocabulary: int, along: AlongText, seed: int, left: Callable[[int, int], float] = lambda _, __: 1.0
+        self,
+        vocabulary: int,
+        along: AlongText,
+        seed: int,
+        left: Callable[[int, int], float] = lambda _, __: 1.0,
+        next_choice: float = NEXT_CHOICE,
     ) -> None:
         """`left`: the share of an acceptance that is left, by the text's first id and a position."""
+        self._next_choice = next_choice
         self._left = left
         self._vocabulary = vocabulary
         self._along = along
@@ -309,6 +332,18 @@ class PublishedTexts:
     def drafter_at(self, temperature: float) -> WriteDistribution:
         """q, as `ComputedText` asks for it."""
         return partial(self._write, self._shaped(temperature), "drafter")
+
+    def choices_at(self, _: float) -> WriteDistribution:
+        """The drafter's first and second choice at temperature 0, as of a distribution."""
+        return self._rank
+
+    def _rank(self, out: Floats, tokens: tuple[int, ...], end: int) -> None:
+        first, level, shift = self._numbers(tokens, end)
+        differs = first >= self.acceptance(tokens, end)
+        second = (0 if level < self._next_choice else 2) if differs else 1
+        out[:] = 0.0
+        for place, share in ((int(differs), 0.6), (second, 0.4)):
+            out[(self._order[place] + shift) % self._vocabulary] = share
 
     def _write(
         self,

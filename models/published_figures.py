@@ -64,6 +64,11 @@ AT_0_AND_1: Final[dict[str, tuple[float, float]]] = {
 """AL with EAGLE-3 drafters at temperature 0 and at 1, mean of MT-Bench, HumanEval, GSM8K and Alpaca: AngelSlim
 documentation, performance, speculative decoding benchmarks. The like of two whole models, vLLM's pull request 24322 of
 Qwen3-32B with Qwen3-1.7B, could not be read."""
+NEXT_CHOICE_LEAST: Final = 0.2
+NEXT_CHOICE: Final = 0.3
+NEXT_CHOICE_MOST: Final = 0.4
+"""Share of the corrections at temperature 0 that are the drafter's next choice after its draft. Nobody publishes it of
+a pair: measured on the bundled ones (docs/serving.md), with room on either side."""
 KEPT_LEAST: Final = 0.57  # the least share of AL - 1 at temperature 0 that is left at 1: Qwen3-32B
 KEPT: Final = 0.72  # the mean of the six Qwen3 models; the median of all nine is 0.71
 KEPT_MOST: Final = 0.89  # the most: Hunyuan-7B. Of the six Qwen3 models it is 0.86

@@ -310,7 +310,7 @@ def sibling_turns(p: Floats, qhat: Floats, tokens: Sequence[int]) -> Iterator[tu
         yield p, qhat
 
 
-def draw_children(counts: Ints, width: int, uniforms: Floats) -> tuple[int, ...]:
+def draw_children(counts: Floats | Ints, width: int, uniforms: Floats) -> tuple[int, ...]:
     """Up to `width` places of counts [K], drawn without replacement, each by inverse CDF among what remains.
 
     Fewer where fewer have a positive count. uniforms [width or more] in [0, 1): the k-th draws the k-th child, the

@@ -213,7 +213,7 @@ def draw_phase_map(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
         line[0].set_ylabel("\n".join([page.word(name), *rest]).replace(" / ", " /\n"), fontsize="small")
     note = (
         "Shown: the fastest where the cloud does not speculate by itself; framed: it beats co-located speculation too. "
-        "Digit: rounds drafted ahead; *: the cloud starts. Line: border by the closed form at the best serving mode, "
+        "Digit: rounds drafted ahead; p: rounds prepared; *: the cloud starts. Line: border by the closed form at the best serving mode, "
         "the edge to its left."
     )
     text = caption(summary, page, "", [note], intervals=False)
@@ -238,7 +238,8 @@ def _regions(ax: Axes, part: pd.DataFrame, metric: str) -> Sequence[regions.Stan
     for (row, column), stand in stands.items():
         colours[row][column], hatch, letter, _ = _look(stand)
         fastest = stand.rows[stand.fastest_apart].iloc[0]
-        texts[row][column] = f"{letter}{regions.rounds_ahead(fastest) or ''}{'*' * regions.cloud_starts(fastest)}"
+        ahead, prepared = regions.rounds_ahead(fastest) or "", "p" * (regions.branches_of(fastest) > 0)
+        texts[row][column] = f"{letter}{ahead}{prepared}{'*' * regions.cloud_starts(fastest)}"
         hatches[row, column] = (hatch, "white")
         if stand.uncertain:
             texts[row][column], hatches[row, column] = "?", _UNCERTAIN

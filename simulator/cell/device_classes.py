@@ -27,6 +27,8 @@ from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Ask, Workload
 from simulator.results.columns import ALL_CLASSES
 
+PREPARED: Final = ("prepared", "cloud_first_prepared")
+PREPARES: Final = "where rounds are prepared (scheme.prepared)"
 THE_CELLS: Final = ("horizon_s", "distinct_seed")
 """Fields of a workload that are one for the whole cell, whatever classes it has."""
 
@@ -233,6 +235,8 @@ class Equipped:
         if self.scheme.protocol != "stream":
             try:
                 block = self.drafts_per_pass
+                if block > 1 and self.scheme.protocol in PREPARED:
+                    raise ConfigError(f"{self.name}edge.drafts_per_pass = {block}: must be 1 {PREPARES}")
                 new = max(prompt, block * self.scheme.drafts_a_pass) + block - 1
                 self.draft_latency.check_range((1, new, prompt + output + self.scheme.drafts))
             except ValueError as error:
@@ -260,6 +264,8 @@ class Equipped:
         message = None
         if self.scheme.protocol in ("ahead", "cloud_first_ahead"):
             message = "where rounds are drafted ahead (scheme.depth)"
+        elif self.scheme.protocol in PREPARED:
+            message = PREPARES
         elif self.downlink.listens.windows_s:
             message = f"where a device hears only after sending ({self.name}downlink.listens)"
         elif self.scheme.sends_parts and not self.uplink.sharing.first_come:

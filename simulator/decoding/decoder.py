@@ -178,13 +178,13 @@ def _prompts(prompts: Sequence[Prompt], each: Equipped) -> Sequence[Prompt]:
 
 def _description(cell: Cell, setting: Setting) -> str:
     """What all requests of a class of devices have in common, and decides their tokens beside what is decided on the
-    way, files by their content. The policy is no part of it, nor who begins: what was decided is in the tree, never by
-    whom."""
+    way, files by their content. The policy is no part of it, nor who begins, nor what is prepared: what was decided is
+    in the tree, never by whom."""
     described = {
         "plane": 1,
         "pair": cell.models.pair.fingerprint,
         "temperature": cell.models.temperature,
-        "scheme": setting.scheme.model_dump(exclude={"policy", "cloud_first"}),
+        "scheme": setting.scheme.model_dump(exclude={"policy", "cloud_first", "prepared", "fan_out"}),
         "room_bits": setting.room_bits,
         "imports": cell.imports_digest,
     }

@@ -22,6 +22,7 @@ from simulator.decoding.nodes import (
     sum_drafts,
 )
 from simulator.decoding.setting import RequestParts
+from simulator.schemes.draw import Place
 from simulator.schemes.sparsifier import State
 
 
@@ -33,6 +34,7 @@ class EdgeSession:
         self._setting = parts.draft_setting
         self._scheme = self._setting.scheme
         self._drafter = parts.drafter
+        self._guesser = parts.guesser
         self._uniforms = parts.uniforms
         self._meter = meter
         self._lookahead = parts.lookahead
@@ -139,6 +141,25 @@ class EdgeSession:
             self._drafter.release(len(known[0].committed))
         else:
             self._keep(node, known[0])
+        return known
+
+    def guesses(self, node: EdgeNode, accepted: int, width: int) -> Tokens:
+        """The `width` tokens, or fewer, that the drafter holds likeliest behind the first `accepted` drafts of a round
+        that does not end there with the next one: its next choices, or its first ones behind all drafts. They depend on
+        its distribution, that draft, and random numbers of their own."""
+        text, known = node.context()[: len(node.committed) + accepted], outcome(node.guesses, (accepted, width))
+        if known is not None:
+            self._guesser.skip(lambda: [(text, 1)])
+        else:
+            q = self._guesser.distributions(text, 1)[0]
+            other = node.drafts[accepted].draft.token if accepted < len(node.drafts) else None
+            place = Place(node.round, accepted, len(text))
+            known = self._scheme.families.draw.next_choices(
+                q, other, width, self._uniforms if self._setting.temperature else None, place
+            )
+            if self._remember:
+                node.guesses += (((accepted, width), known),)
+        self._guesser.crop(len(text))
         return known
 
     def _composed(self, node: EdgeNode, drafts: int) -> EdgeNode:

@@ -109,6 +109,8 @@ class EdgeNode:
     then_resolve: Outcomes[bytes, tuple[EdgeNode, Tokens]] = field(default=(), init=False, repr=False)
     then_decode: tuple[EdgeNode, Verified] | None = field(default=None, init=False, repr=False)
     then_succeed: EdgeNode | None = field(default=None, init=False, repr=False)
+    guesses: Outcomes[tuple[int, int], Tokens] = field(default=(), init=False, repr=False)
+    """Tokens that may follow the first of its drafts, by their number and the number of guesses; never on disk."""
 
     def context(self) -> Tokens:
         """The committed text, then the drafts of the open round."""

@@ -70,6 +70,8 @@ class RequestParts:
         self.remember = remember
         self.drafter = ReplayedText(setting.open_drafter)
         self.verifier = ReplayedText(lambda: setting.pair().verifier.open(setting.temperature))
+        self.guesser = ReplayedText(lambda: setting.pair().guesser(setting.temperature))
+        """The drafter once more, for the tokens that it holds likeliest beside its drafts."""
 
     @property
     def draft_setting(self) -> DraftSetting:

@@ -186,7 +186,8 @@ def _unnoted(command: Command, event: Event | None) -> None:
 
 
 def decode_at_once(terms: Terms, note: Callable[[Command, Event | None], None] = _unnoted) -> EdgeState | None:
-    """Both machines of a request back to back, without a clock, to the last token. Answers what the device keeps.
+    """Both machines of a request back to back, without a clock, to the last token: a reply is there at once, and
+    nothing is done behind it. Answers what the device keeps.
     `note` is handed each command before the last, and the event that it leads to at once."""
     protocol = protocol_of(terms.decoding.setting.scheme)
     edge = protocol.edge(terms)
@@ -206,7 +207,7 @@ def decode_at_once(terms: Terms, note: Callable[[Command, Event | None], None] =
             event = MessageArrived(command.kind, command.round, (command.content,))
         elif isinstance(command, machine.DraftAll):
             event = machine.RoundDrafted(command.make())
-        elif isinstance(command, machine.TakeTurn):
+        elif isinstance(command, machine.TakeTurn) and not command.hidden:
             event = Signal.TURN
         elif isinstance(command, machine.DraftPass | machine.Encode):
             event = Signal.WORKED

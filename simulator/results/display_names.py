@@ -10,7 +10,7 @@ from typing import Final
 
 from simulator.results.units import quantity, title
 
-SERVING: Final = ("scheme.depth", "scheme.cloud_first", "scheme.partial")
+SERVING: Final = ("scheme.depth", "scheme.cloud_first", "scheme.partial", "scheme.prepared")
 """The columns that say how a request is served."""
 
 NAMES: Final[dict[str, str]] = {
@@ -156,8 +156,9 @@ def curve_of(scheme: str, fields: Mapping[str, str]) -> str:
 
 def serving_mode(row: Mapping[str, object]) -> str:
     """The serving mode of a row of flat columns, in words: `waits`, `the cloud starts, drafts 1 ahead`."""
-    depth, starts, parts = (row.get(column) for column in SERVING)
-    words = {"the cloud starts": starts, f"drafts {depth} ahead": depth, "sends parts": parts}
+    depth, starts, parts, prepared = (row.get(column) for column in SERVING)
+    words = {"the cloud starts": starts, f"drafts {depth} ahead": depth, "sends parts": parts,
+             "prepares rounds": prepared}  # fmt: skip
     return ", ".join(word for word, so in words.items() if so) or "waits"
 
 

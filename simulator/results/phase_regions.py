@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from kinds import Choice
+from models.fan_out import FanOut, Geometric
 from models.interface import Pair
 from models.latency.latency import Latency
 from models.published import OfAcceptance
@@ -23,6 +24,7 @@ from simulator.results.display_names import SERVING, serving_mode
 from simulator.results.intervals import Difference, paired
 from simulator.results.phase_prediction import (
     Deployment,
+    Outcomes,
     Rounds,
     Times,
     cloud_only,
@@ -48,7 +50,8 @@ PLACE: Final = (WHO, PROMPT, ANSWER, RTT)
 LENGTHS: Final = range(1, 9)
 """Draft lengths that the closed form chooses among."""
 BITS: Final = "payload_bits_per_draft"
-_DEPTH, _CLOUD_FIRST, _PARTIAL = SERVING
+_DEPTH, _CLOUD_FIRST, _PARTIAL, _PREPARED = SERVING
+_FAN_OUT: Final = "scheme.fan_out"
 _DRAFTS, _EDGE, _TARGET = "scheme.max_drafts", "edge", "cloud.latency.name"
 _DELAYS: Final = ["uplink.delay.delay_s", "downlink.delay.delay_s"]
 
@@ -80,6 +83,8 @@ def foreseen(rows: pd.DataFrame) -> pd.DataFrame:
     given = rows.reindex(columns=["uplink.rate.bps", "downlink.rate.bps"]).notna().all(axis=1)
     given &= rows.reindex(columns=["uplink.pad_to_bits", "downlink.pad_to_bits"]).isna().all(axis=1)
     given &= ~rows.reindex(columns=[_PARTIAL])[_PARTIAL].eq(True)
+    warm = rows.reindex(columns=["models.temperature"])["models.temperature"].gt(0)
+    given &= ~(rows.reindex(columns=[_PREPARED])[_PREPARED].gt(0) & warm)  # how often a guess is right is not known
     known = [kind for kind, made in Pair.kinds.items() if issubclass(made, OfAcceptance)]
     asked = rows.reindex(columns=["workload.kind", "workload.devices"])
     single = ~(asked["workload.kind"].eq("conversations") | asked["workload.devices"].gt(1))
@@ -197,7 +202,24 @@ def predicted(row: pd.Series[float], bits_a_draft: float) -> Times:
 
 def _drafting(row: pd.Series[float]) -> Callable[[Deployment, Rounds, float], Times]:
     """The closed form of an edge that drafts, by its serving mode."""
-    return drafting(cloud_starts(row), rounds_ahead(row))
+
+    def form(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
+        outcomes = _outcomes(row, rounds.drafts)
+        return drafting(cloud_starts(row), rounds_ahead(row), outcomes)(place, rounds, bits_a_draft)
+
+    return form
+
+
+def _outcomes(row: pd.Series[float], drafts: int) -> Outcomes | None:
+    """What the edge prepares in a row behind rounds of so many drafts; None: nothing."""
+    branches, pair = branches_of(row), pair_of(row)
+    if not branches:
+        return None
+    rule = _made(FanOut, _fields(row, _FAN_OUT)) if isinstance(row.get(f"{_FAN_OUT}.kind"), str) else Geometric()
+    assert isinstance(rule, FanOut)
+    *_, reached, beyond = (1.0, *_survival(pair, drafts + 1))
+    survives = _survival(pair, drafts)[-1] * beyond / reached
+    return Outcomes(rule.widths(drafts, branches), pair.next_choice, survives)
 
 
 def cloud_starts(row: pd.Series[float]) -> bool:
@@ -211,9 +233,17 @@ def rounds_ahead(row: pd.Series[float]) -> int:
     return 0 if pd.isna(depth) else int(depth)
 
 
+def branches_of(row: pd.Series[float]) -> int:
+    """Branches that the edge prepares in a row while a round is out; 0 of a scheme that has no such field."""
+    branches = row.get(_PREPARED)
+    return 0 if pd.isna(branches) else int(branches)
+
+
 def _mode(row: pd.Series[float]) -> str:
     parts = row.get(_PARTIAL) in (True,)
-    return serving_mode({_DEPTH: rounds_ahead(row), _CLOUD_FIRST: cloud_starts(row), _PARTIAL: parts})
+    return serving_mode({
+        _DEPTH: rounds_ahead(row), _CLOUD_FIRST: cloud_starts(row), _PARTIAL: parts, _PREPARED: branches_of(row),
+    })  # fmt: skip
 
 
 def send_ids(rows: pd.DataFrame) -> pd.DataFrame:

@@ -29,6 +29,23 @@ class DraftSums(NamedTuple):
     over_budget: bool = False
 
 
+class Preparation(NamedTuple):
+    """What the edge has drafted behind a round's reply, for several outcomes of it."""
+
+    hit: bool = False
+    """The next round was among what was prepared."""
+    corrected: bool = False
+    """It was, and begins with a correction."""
+    passes: int = 0
+    drafts: int = 0
+    """Drafts of all branches."""
+    wasted: int = 0
+    """Those of the branches that were not chosen."""
+
+
+NOTHING_PREPARED: Final = Preparation()
+
+
 class TokenSent(Protocol):
     """A draft as it crosses the air."""
 
@@ -218,6 +235,8 @@ class OpenRound:
     """The cloud has dropped its payload before it was decoded."""
     stale: bool = False
     """It is flushed, and its payload was dropped in the cloud."""
+    prepared: Preparation = NOTHING_PREPARED
+    """What was drafted while it was out, for several outcomes."""
 
     def flush(self, drafts: int, on_air_bits: int) -> None:
         """It is void, with so many drafts made and so many bits put on the uplink for it. It is never verified, so what

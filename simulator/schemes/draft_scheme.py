@@ -26,6 +26,7 @@ from channels.codec.sparsify import most_probable
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule
 from kinds.tunable import Tunable
+from models.fan_out import FanOut, Geometric
 from simulator.cell.scheme import ProtocolName, Scheme
 from simulator.schemes import answers
 from simulator.schemes.acceptance import Received, received
@@ -73,6 +74,19 @@ class DraftScheme(Scheme):
         description="the cloud decodes by itself from the prompt on, until the edge has read the prompt and drafts",
     )
 
+    prepared: Annotated[int, Tunable(0, 4, serving=True)] = Field(
+        0,
+        ge=0,
+        le=64,
+        description="branches that the edge drafts while a round is out, each for one outcome of it: a number of "
+        "accepted drafts and the token behind them; a pass runs over one token of each; 0: it waits",
+    )
+    fan_out: FanOut = Field(
+        default_factory=Geometric,
+        exclude_if=lambda rule: rule == Geometric(),
+        description="how many of the branches are for which number of accepted drafts",
+    )
+
     @abstractmethod
     def made_of(self) -> Families:
         """Its parts."""
@@ -84,6 +98,8 @@ class DraftScheme(Scheme):
 
     @property
     def protocol(self) -> ProtocolName:
+        if self.prepared:
+            return "cloud_first_prepared" if self.cloud_first else "prepared"
         if self.cloud_first:
             return "cloud_first_ahead" if self.depth else "cloud_first"
         return "ahead" if self.depth else "speculate"
@@ -91,6 +107,10 @@ class DraftScheme(Scheme):
     @property
     def drafts(self) -> int:
         return self.max_drafts
+
+    @property
+    def drafts_a_pass(self) -> int:
+        return max(1, self.prepared)
 
     @property
     def distributions(self) -> int:
@@ -150,7 +170,7 @@ class DraftScheme(Scheme):
         """What writes and reads the packets of a session. Raises ValueError where the parts do not go together."""
         families = self.families
         families.check()
-        self._check_ahead()
+        self._check_serving()
         self._check_corrections()
         size = families.sparsifier.fixed_size
         if size is not None and size > vocabulary:
@@ -172,6 +192,11 @@ class DraftScheme(Scheme):
         """The session's packets as those of the round that began in this state."""
         return packets
 
+    def _check_serving(self) -> None:
+        """Raises ValueError where rounds cannot be drafted ahead, or prepared, as they are to be."""
+        self._check_ahead()
+        self._check_prepared()
+
     def _check_ahead(self) -> None:
         """Raises ValueError where rounds are to be drafted ahead and cannot be."""
         policy = self.families.policy
@@ -187,6 +212,21 @@ class DraftScheme(Scheme):
         if not self.plans:
             message = f"must be 0 with policy {policy.kind!r}, which is asked draft by draft and not for a whole round"
             raise ValueError(f"depth = {self.depth}: {message}")
+
+    def _check_prepared(self) -> None:
+        """Raises ValueError where rounds are to be prepared and cannot be."""
+        if not self.prepared:
+            return
+        reasons = {
+            "with a tree, which has an outcome for each of its nodes": self.branches,
+            "where rounds are drafted ahead (depth)": self.depth,
+            "with partial rounds, whose reply may come before the last draft": self.partial,
+            "where the edge draws the corrections, which it knows no sooner": self.families.reply.edge_corrects,
+            f"with policy {self.families.policy.kind!r}, which plans no whole round": not self.plans,
+        }
+        for reason, holds in reasons.items():
+            if holds:
+                raise ValueError(f"prepared = {self.prepared}: must be 0 {reason}")
 
     def _check_corrections(self) -> None:
         """Raises ValueError where the edge is to draw the corrections and cannot."""

@@ -6,11 +6,12 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Final, Literal, NamedTuple, Self
 
 import numpy as np
 
 from channels.codec import wire
+from channels.codec.sparsify import most_probable
 from channels.uniforms import Uniforms
 from kinds import Choice
 from kinds.arrays import Floats, Ints, read_only
@@ -19,6 +20,9 @@ from models.verification import arrivals, draw_children, inverse_cdf, race
 from simulator.schemes import answers
 from simulator.schemes.code import certain
 from simulator.schemes.sparsifier import State
+
+GUESSES: Final = 1 << 20
+"""Numbers in the stream of drafts from which the guesses behind each draft of a round are drawn: above all drafts."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,26 @@ class Draw(Choice, family=True):
         draft = wire.Draft(token, proposal.ids, proposal.counts)
         return draft, draft.counts if weights is proposal.counts else weights[proposal.counts > 0]
 
+    def next_choices(
+        self, q: Floats, other: int | None, width: int, uniforms: RequestUniforms | None, place: Place
+    ) -> tuple[int, ...]:
+        """Up to `width` guesses of the token at this place of the text if it is not `other`: drawn from q [V] without
+        that token and each other; the most probable ones where nothing is random (`uniforms` None), be q of another
+        temperature."""
+        weights = q.copy()
+        if other is not None:
+            weights[other] = 0.0
+        if uniforms is None:
+            most = min(width, int(np.count_nonzero(weights)))
+            ids = most_probable(weights, most) if most else np.empty(0, np.int64)
+            return tuple(ids[np.argsort(-weights[ids], kind="stable")].tolist())
+        return self._guessed(weights, width, uniforms, place)
+
+    def _guessed(self, weights: Floats, width: int, uniforms: RequestUniforms, place: Place) -> tuple[int, ...]:
+        first = GUESSES * (1 + place.number)
+        numbers = np.array([uniforms.draft.uniform(place.round, first + n) for n in range(width)])
+        return draw_children(weights, width, numbers)
+
     def most_children(self, proposal: Proposal) -> int:
         """How many siblings can be drawn, at most."""
         return int(np.count_nonzero(proposal.counts))
@@ -161,6 +185,11 @@ class SharedRace(Draw):
         times = exponentials if ids.size == q.size else exponentials[ids]
         draft = certain(int(ids[race(self.weights(proposal, q), times)]))
         return draft, draft.counts
+
+    def _guessed(self, weights: Floats, width: int, uniforms: RequestUniforms, place: Place) -> tuple[int, ...]:
+        """Those who arrive first: the verifier's token is the winner of the same race on p."""
+        exponentials, most = uniforms.shared.exponentials(weights.size, place.position), np.count_nonzero(weights)
+        return arrivals(weights, exponentials, min(width, int(most))) if most else ()
 
     def most_children(self, proposal: Proposal) -> int:
         return proposal.ids.size

@@ -97,7 +97,7 @@ class Rungs(DraftScheme):
         return len(self.settings)
 
     def packets(self, vocabulary: int) -> Packets:
-        self._check_ahead()
+        self._check_serving()
         for number, rung in enumerate(self.settings):
             size = rung.sparsifier.fixed_size
             if size is not None and size > vocabulary:

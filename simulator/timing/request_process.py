@@ -112,7 +112,7 @@ class Network:
 
     def __post_init__(self) -> None:
         scheme = self.devices.scheme
-        self.reads_at_work = bool(protocol_of(scheme).edge.needs(scheme) & {Need.LOOKAHEAD, Need.PARTS})
+        self.reads_at_work = bool(protocol_of(scheme).edge.needs(scheme) & {Need.LOOKAHEAD, Need.PARTS, Need.PREPARES})
         decoded = self.serving in (Serving.WALKED, Serving.WATCHED)
         shared = {role for role, link in self.links.items() if not link.config.sharing.transmitter_per_device}
         self.in_turn = frozenset(shared if decoded else ())
@@ -612,11 +612,15 @@ class DrivenRequest(ServedRequest):
         round_, drafted = self._request.open[number], command.session.compose(node, command.drafts)
         passes, drafts_per_pass = self._network.edge_passes, self._network.edge_passes.drafts_per_pass
         cached = max(passes.cached(node.cached, self._read_tokens), self._edge_held)
-        durations_s = passes.of_round_s(self._request, number, node.length - cached, cached, drafted.later_passes)
+        made, runs = command.made, (node.length - cached, *drafted.later_passes)
+        left, cached = runs[made:], cached + sum(runs[:made])
+        durations_s = passes.of_round_s(self._request, number, left[0], cached, left[1:], made) if left else ()
         _, *ends_s = accumulate(durations_s, initial=now_s)
-        self._read_tokens = node.length + (len(ends_s) - 1) * drafts_per_pass
+        self._read_tokens = node.length + (made + len(ends_s) - 1) * drafts_per_pass
         self._passes(round_, node.cached, now_s, ends_s, hidden=command.hidden, drafts_per_pass=drafts_per_pass)
-        end_s = ends_s[-1] + self._network.devices.edge.encode_s_per_draft * drafted.distributions
+        if not ends_s:
+            self._ledger.enter(number, "encode_s")
+        end_s = [now_s, *ends_s][-1] + self._network.devices.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
         self._drafted = drafted
         self._after(delay_until(now_s, end_s), self._round_drafted)
@@ -643,6 +647,13 @@ class DrivenRequest(ServedRequest):
             self._work_for(round_, None, pass_s)
         else:
             self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
+
+    def _prepare_pass(self, command: machine.PreparePass) -> None:
+        round_, passes = self._request.open[command.round], self._network.edge_passes
+        made = round_.edge_passes + command.made
+        (pass_s,) = passes.of_round_s(self._request, command.round, command.tokens, command.cached, made=made)
+        self._hidden_since_s = self._env.now
+        self._work_for(round_, None, pass_s)
 
     def _encode(self, command: machine.Encode) -> None:
         encode_s = self._network.devices.edge.encode_s_per_draft * command.drafts
@@ -731,6 +742,7 @@ class DrivenRequest(ServedRequest):
         if command.decoded is not None:
             round_.payload = round_.reply = InstantTransfer.instant(now_s)
             round_.verified = command.decoded
+        round_.prepared = command.prepared
         assert len(tokens) == round_.verified.tokens, "I9: edge and cloud differ"
         self._request.close_round(number, tokens, now_s)
 
@@ -925,6 +937,7 @@ HANDLERS: Final[dict[type, Callable[[DrivenRequest, Any], None]]] = {
     machine.FlushRounds: DrivenRequest._flush_rounds,
     machine.FreeCache: DrivenRequest._free,
     machine.OpenInCloud: DrivenRequest._open_in_cloud,
+    machine.PreparePass: DrivenRequest._prepare_pass,
     Order: DrivenRequest._order,
     machine.SendMessage: DrivenRequest._send,
     machine.SendReply: DrivenRequest._reply,

@@ -53,7 +53,10 @@ TINY = (
     "--set=workload.prompt_tokens=4",
     "--grid=scheme=[cloud_only, {kind: k_sqs, k: 4, resolution: 25}]",
     "--grid=scheme.max_drafts=1,4",
-    *(f"--set=scheme.{each}" for each in ("acceptance=rejection", "depth=0", "cloud_first=false", "partial=false")),
+    *(
+        f"--set=scheme.{each}"
+        for each in ("acceptance=rejection", "depth=0", "cloud_first=false", "partial=false", "prepared=0")
+    ),
     "--workers=1",
     "--seeds=4",
 )
@@ -179,7 +182,8 @@ class Table:
 
 
 WAITS: Mapping[str, Sequence[object]] = {
-    "scheme.depth": [0], "scheme.cloud_first": [False], "scheme.partial": [False], "scheme.acceptance": ["rejection"]
+    "scheme.depth": [0], "scheme.cloud_first": [False], "scheme.partial": [False], "scheme.prepared": [0],
+    "scheme.acceptance": ["rejection"],
 }  # fmt: skip
 FEW: Mapping[str, Sequence[object]] = {
     **WAITS, "scheme": ["k_sqs"], "scheme.max_drafts": [2], "scheme.resolution": [100]
