@@ -110,7 +110,7 @@ _STRICT: Final = 0x10000  # MKL_CBWR_STRICT of MKL's header mkl_types.h
 
 
 def device_of(name: DeviceName) -> Literal["cpu", "cuda"]:
-    """Returns the device on which a network runs here: `auto` is a GPU if torch takes one and this process may use one."""
+    """Returns the device on which a network runs here. `auto` is a GPU if torch takes one and this process may."""
     if name != "auto":
         return name
     return "cuda" if _torch_takes_cuda() and _sees_gpu(_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES")) else "cpu"

@@ -45,7 +45,7 @@ class Measurer:
         """The edge sends the open round of this node."""
 
     def correction(self, round_number: int, reply: bytes) -> int:
-        """Returns the token that the edge draws on receipt of this reply to a round; UNSENT if that is not known here."""
+        """Returns the token that the edge draws on receipt of this reply to a round; UNSENT if not known here."""
         return UNSENT
 
     def measure(

@@ -193,7 +193,7 @@ class TreeNode(EdgeNode):
 
     @property
     def branches(self) -> bool:
-        """True if a pass of the drafter had several nodes. If not, the drafter was fed a line and treats it as a text."""
+        """True if a pass of the drafter had several nodes. If not, the drafter was fed a line, as a text."""
         return any(len(level) > 1 for level in self.levels)
 
     def asked(self) -> Iterable[Pass]:
