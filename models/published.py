@@ -106,16 +106,16 @@ class OfAcceptance(Pair):
     @property
     @abstractmethod
     def figures(self) -> Figures:
-        """What is known of it."""
+        """Published figures of the pair."""
 
     @cached_property
     def along(self) -> AlongText:
-        """Which acceptance is where: as measured, or less where less is kept."""
+        """Acceptance along the text: as measured, or less if less is kept."""
         return self.measured if self.kept is None else keep(self.measured, self.figures.drafts, self.kept)
 
     @cached_property
     def measured(self) -> AlongText:
-        """Which acceptance is where: fitted to the figures, at the draft length that they were measured at."""
+        """Acceptance along the text, fitted to the figures at the draft length at which they were measured."""
         figures = self.figures
         if figures.survival:
             return fit_survival(figures.survival, self.stretch_tokens)
@@ -154,7 +154,7 @@ class OfAcceptance(Pair):
         return aged * float((1 - self.drift) ** (max(0, position - self.prompt_tokens) / 1000))
 
     def _prompt(self, index: int) -> Prompt:
-        """Its first id tells which prompt a text comes from."""
+        """Returns a prompt. Its first id names the prompt from which a text comes."""
         ids = _stream(self.seed, int(_PROMPTS), index).integers(self.vocabulary, size=self.prompt_tokens)
         return Prompt(f"{self.kind}-{index}", self.kind, (index, *ids[1:].tolist()))
 
@@ -217,12 +217,12 @@ class Published(OfAcceptance):
 
     @property
     def verifier(self) -> str:
-        """Its name on the hub; no file of it is read."""
+        """Name of the verifier on the hub; no file of it is read."""
         return self.figures.verifier
 
     @property
     def drafter(self) -> str:
-        """Its name on the hub; no file of it is read."""
+        """Name of the drafter on the hub; no file of it is read."""
         return self.figures.drafter
 
     @cached_property
@@ -297,7 +297,7 @@ class KnownAcceptance(OfAcceptance):
 
 
 class PublishedTexts:
-    """Both distributions after a text, functions of its first id, its last two, and its length."""
+    """Distributions of drafter and verifier after a text: functions of its first id, its last two, and its length."""
 
     def __init__(
         self,

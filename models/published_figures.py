@@ -1,5 +1,5 @@
-"""What was published of the acceptance of pairs, with its source. Survival is P(the first j drafts of a round all
-stand); AL is tokens a verify pass, bonus included.
+"""Published acceptance of pairs, with its source. Survival is P(the first j drafts of a round are all accepted); AL is
+tokens a verify pass, bonus included.
 
 A figure holds at its own temperature. How much of AL - 1 is left at temperature 1 of what there was at 0 is published
 of nine models (`AT_0_AND_1`): between KEPT_LEAST and KEPT_MOST, KEPT in the middle.
@@ -23,7 +23,7 @@ PresetName = Literal[
 
 @dataclass(frozen=True)
 class Figures:
-    """What is known of a pair: survival by position, or AL alone, about which a Beta distribution is spread."""
+    """Published figures of a pair: survival by position, or AL alone, around which a Beta distribution is spread."""
 
     verifier: str
     drafter: str
@@ -75,7 +75,7 @@ KEPT_MOST: Final = 0.89  # the most: Hunyuan-7B. Of the six Qwen3 models it is 0
 
 
 def _angelslim(verifier: str) -> Figures:
-    """At temperature 1. Depth of its draft trees: that of the EAGLE-3 code, 7, is assumed."""
+    """Returns figures at temperature 1. The depth of the draft trees, 7 as in the EAGLE-3 code, is assumed."""
     return Figures(
         f"Qwen/{verifier}", f"AngelSlim/{verifier}_eagle3", 151_936, 7, accepted_length=AT_0_AND_1[verifier][1],
         task="MT-Bench, HumanEval, GSM8K, Alpaca", temperature=1.0, source="AngelSlim documentation",

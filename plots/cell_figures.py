@@ -213,8 +213,8 @@ def draw_phase_map(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
         line[0].set_ylabel("\n".join([page.word(name), *rest]).replace(" / ", " /\n"), fontsize="small")
     note = (
         "Shown: the fastest where the cloud does not speculate by itself; framed: it beats co-located speculation too. "
-        "Digit: rounds drafted ahead; p: rounds prepared; *: the cloud starts. Line: border by the closed form at the best serving mode, "
-        "the edge to its left."
+        "Digit: rounds drafted ahead; p: rounds prepared; *: the cloud starts. Line: border by the closed form at the "
+        "best serving mode, the edge to its left."
     )
     text = caption(summary, page, "", [note], intervals=False)
     seen = {_look(stand)[2] for stand in stands}

@@ -72,7 +72,8 @@ Told = Annotated[str, Field(min_length=1)]
 
 @dataclass(frozen=True)
 class Record:
-    """What a page's results were made with, all of it read from the result directory, and what they say."""
+    """Record of a page: the versions with which its results were made, all read from the result directory, and their
+    answers."""
 
     date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
     commit: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
@@ -90,7 +91,7 @@ class Record:
     remarks: tuple[Told, ...]  # what stands beside the findings: what is overloaded, assumed, recorded
     figures: dict[str, Told]  # checksums by file, that of the thumbnail first
     answer: str = ""
-    """In one breath."""
+    """Answer in at most 40 words."""
 
 
 def make(names: Sequence[str], results: Path, home: Path) -> None:

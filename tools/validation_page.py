@@ -49,7 +49,7 @@ def put(page: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
 
 
 def measured(results: Path) -> str:
-    """What the results hold, as Markdown."""
+    """Returns the results as Markdown."""
     rows = errors(pd.read_csv(results / "cells.csv"))
     manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
     found = json.loads((results / FINDINGS).read_text(encoding="utf-8"))

@@ -168,7 +168,7 @@ class Equipped:
 
     @property
     def requests(self) -> int:
-        """How many come to all of its devices."""
+        """Number of requests of all its devices."""
         work = self.workload
         if self.own_workload:
             return work.total
@@ -176,7 +176,7 @@ class Equipped:
 
     @property
     def places(self) -> int:
-        """How many a device serves at one time. In a closed loop it has one."""
+        """Number of requests that a device serves at one time: 1 in a closed loop."""
         return self.edge.concurrency if self.workload.open else 1
 
     @property
@@ -186,8 +186,8 @@ class Equipped:
 
     @property
     def counted_requests(self) -> int:
-        """How many of them metrics count: no request to learn from, and one turn of conversations where that is asked
-        for."""
+        """Number of requests that metrics count: none that a device learns from, and of conversations one turn only if
+        the workload says so."""
         devices = range(self.count) if self.own_workload else self.devices
         return sum(map(self.workload.counted_of, devices))
 
@@ -197,7 +197,7 @@ class Equipped:
         return self.workload.asks(*self._user(device, users))
 
     def absences(self, device: int, users: Uniforms) -> Iterator[tuple[float, float]]:
-        """When one of its devices is away."""
+        """Yields the periods in which one of its devices is away."""
         return self.workload.absences.times(*self._user(device, users))
 
     def _user(self, device: int, users: Uniforms) -> tuple[int, Uniforms]:
@@ -217,8 +217,8 @@ class Equipped:
 
     @property
     def ways_are_apart(self) -> bool:
-        """Whether what becomes of a packet is decided on its own link: no acknowledgement takes capacity,
-        no radio does one or the other, and no round goes out in parts, of which the far end may give one up."""
+        """True if the fate of a packet is decided on its own link: no acknowledgement takes capacity, no radio does one
+        or the other, and no round goes out in parts, of which the far end may give one up."""
         return not self.scheme.sends_parts and not any(
             link.arq.ack_bits or link.half_duplex or link.listens.windows_s for link in (self.uplink, self.downlink)
         )

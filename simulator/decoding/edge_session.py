@@ -74,7 +74,7 @@ class EdgeSession:
         return distribution
 
     def stop(self, node: EdgeNode) -> EdgeNode:
-        """Nothing is drawn from the distribution just looked at; the round is closed to further drafts."""
+        """Closes the round to further drafts; nothing is drawn from the distribution just looked at."""
         assert self._looked_at(node) is not None, "I12: a stop without a look"
         after = node.then_stop or replace(node, full=True, cached=node.length)
         if self._remember:
@@ -82,7 +82,8 @@ class EdgeSession:
         return after
 
     def draft(self, node: EdgeNode) -> tuple[EdgeNode, Drafted | Full]:
-        """One more draft, or `Full`. Whether it is drawn depends on q_1..q_n and d_1..d_{n-1} only, never on d_n."""
+        """Draws another draft, or returns `Full`. The choice to draw depends on q_1..q_n and d_1..d_{n-1} only, never
+        on d_n."""
         q = self._looked_at(node)
         if node.then_draft is not None:
             if q is None:

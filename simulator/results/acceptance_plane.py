@@ -71,7 +71,7 @@ def rounds_along(along: AlongText) -> list[Rounds]:
 
 
 def predict(place: Deployment, rounds: Sequence[Rounds], bits_a_draft: float) -> Predicted:
-    """Each at the best of these rounds, the edge in its best serving mode."""
+    """Returns the predictions of each mode at the best of these rounds, the edge in its best serving mode."""
     alone_s = cloud_only(place).latency_s
     best = {mode: min(form(place, each, bits_a_draft).latency_s for each in rounds) for mode, form in MODES.items()}
     mode = min(best, key=lambda each: best[each])
@@ -80,7 +80,7 @@ def predict(place: Deployment, rounds: Sequence[Rounds], bits_a_draft: float) ->
 
 
 def plane(row: pd.Series[float]) -> list[list[Predicted]]:
-    """What is predicted with the machines, links and lengths of a row of ids, [TRIPS_S, ACCEPTED]."""
+    """Returns the predictions with the machines, links and lengths of a row of ids, [TRIPS_S, ACCEPTED]."""
     here, bits = place_of(row), float(row[BITS])
     places = [replace(here, up_delay_s=trip_s / 2, down_delay_s=trip_s / 2) for trip_s in TRIPS_S]
     return [[predict(place, _of_accepted(each), bits) for each in ACCEPTED] for place in places]

@@ -79,7 +79,7 @@ class NamedRow(tuple[float, ...]):
 
     __slots__ = ()
     places: ClassVar[Mapping[str, int]] = {}
-    """Where each column stands."""
+    """Place of each column."""
 
     def __getattr__(self, name: str) -> float:
         try:

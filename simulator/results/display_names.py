@@ -1,5 +1,5 @@
-"""What figures, tables and sentences call things: the one table of display names, and a curve's name in its words:
-`k_sqs k=16 loss=bernoulli` of the tables is `K-SQS, K = 16, loss independent`."""
+"""Display names for figures, tables and sentences, in one table, and a curve's name in these words: `k_sqs k=16
+loss=bernoulli` of the tables is `K-SQS, K = 16, loss independent`."""
 
 from __future__ import annotations
 
@@ -208,5 +208,6 @@ class DisplayNames:
 
 
 def _digits(value: str) -> int:
-    """How many digits a number with a point is shown with: all that a curve's name has, so that no two look alike."""
+    """Returns the number of digits with which a number with a point is shown: all that a curve's name has, so that no
+    two look alike."""
     return max(3, len(value.partition("e")[0].strip("-0.").replace(".", ""))) if "." in value else 3

@@ -68,19 +68,19 @@ class Interval:
 
     @property
     def same(self) -> bool:
-        """Whether several seeds have one value."""
+        """True if several seeds have one value."""
         return self.n > 1 and math.isnan(self.half_width)
 
     @property
     def separable(self) -> bool:
-        """Whether 0 lies outside. Of one seed nothing is known; of seeds that agree there is nothing to doubt."""
+        """True if 0 lies outside the interval. A single seed separates nothing; seeds that agree leave no doubt."""
         return self.mean != 0 if self.same else abs(self.mean) > self.half_width
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far the first of two samples of `metric` is from the second: `found` is the mean of ln(first / second) with
-    its interval; where not `relative`, as where a value is 0 or less, that of first - second, in the metric's unit."""
+    """Difference between two samples of `metric`: `found` is the mean of ln(first / second) with its interval. If not
+    `relative`, as when a value is 0 or less, it is that of first - second, in the metric's unit."""
 
     metric: str
     found: Interval
@@ -93,17 +93,17 @@ class Difference:
 
     @property
     def same(self) -> bool:
-        """Whether several seeds have one value."""
+        """True if several seeds have one value."""
         return self.found.same
 
     @property
     def separable(self) -> bool:
-        """Whether the two are distinguishable at CONFIDENCE."""
+        """True if the two are distinguishable at CONFIDENCE."""
         return self.found.separable
 
     @property
     def lower(self) -> bool:
-        """Whether the first is distinguishable from the second, and lower."""
+        """True if the first is distinguishable from the second, and lower."""
         return self.separable and self.found.mean < 0
 
     @property
@@ -481,8 +481,8 @@ def row_keys(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
 
 
 def _fields_words(table: pd.DataFrame, fields: Sequence[str]) -> dict[str, str]:
-    """What each field is called: its last word, a kind by that of its part. Of two fields with one word the second is
-    left out where it has the values of the first, and is called by two words where it has others."""
+    """Returns a word for each field: its last one, or for a kind that of its part. Of two fields with one word the
+    second is left out if it has the values of the first, and gets two words if it has others."""
     found: dict[str, str] = {}
     for name in fields:
         steps = name.removesuffix(".kind").split(".")
@@ -494,7 +494,8 @@ def _fields_words(table: pd.DataFrame, fields: Sequence[str]) -> dict[str, str]:
 
 
 def _words(column: pd.Series[float], name: str) -> dict[Hashable, str]:
-    """What each value is called; a file by its name alone, unless two have the same. Two values never have one word."""
+    """Returns a word for each value; a file goes by its name alone, unless two have the same. Two values never share a
+    word."""
     words = {hashable(value): _short(value) for value in distinct(column)}
     if len(set(words.values())) < len(words):
         words = {key: str(key) for key in words}
@@ -503,7 +504,7 @@ def _words(column: pd.Series[float], name: str) -> dict[Hashable, str]:
 
 
 def _varies(column: pd.Series[float]) -> bool:
-    """Whether a column has two values, none being one: most have not, and need not be numbered to know it."""
+    """True if a column has two values, a missing one included. Most have not, and need not be numbered to know it."""
     values = column.to_numpy()
     missing = pd.isna(values)
     if missing.any():

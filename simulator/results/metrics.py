@@ -23,13 +23,13 @@ from simulator.results.threshold_settling import WINDOW
 
 
 class Metric(NamedTuple):
-    """One column of `cells.csv`."""
+    """Metric: a column of `cells.csv`."""
 
     name: str
     meaning: str
     value: Callable[[Run], float]
     if_known: bool = False
-    """Whether a run in which it is nan goes without the column."""
+    """True if a run in which the metric is nan goes without the column."""
     higher: bool = False
     """True if more is better."""
 

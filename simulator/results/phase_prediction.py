@@ -31,7 +31,7 @@ from models.latency.latency import Latency
 
 @dataclass(frozen=True)
 class Deployment:
-    """Where and what is asked: clocks, links and lengths. Delays of a direction, in seconds; rates in bit/s."""
+    """Deployment to predict: clocks, links and lengths. Delays of a direction, in seconds; rates in bit/s."""
 
     edge: Latency
     target: Latency
@@ -47,14 +47,14 @@ class Deployment:
     up_header_bits: int = 320
     down_header_bits: int = 320
     encode_s: float = 1e-4
-    """At the edge, of a draft."""
+    """Encoding time of a draft at the edge, in seconds."""
     edge_drafts_per_pass: int = 1
     cloud_drafts_per_pass: int = 1
-    """How many drafts a pass of either drafter makes."""
+    """Number of drafts per pass of either drafter."""
 
     @property
     def middle_tokens(self) -> int:
-        """What is cached half way through the answer: passes grow so little that their mean is that one."""
+        """Number of cached tokens half way through the answer: passes grow so little that their mean is that one."""
         return self.prompt_tokens + self.output_tokens // 2
 
     def prompt_up_s(self) -> float:
@@ -62,7 +62,7 @@ class Deployment:
         return (8 * math.ceil((self.prompt_tokens * self.id_bits + 1) / 8) + self.up_header_bits) / self.up_bps
 
     def reply_s(self) -> float:
-        """From the end of a pass to its token at the device."""
+        """Time from the end of a pass to its token at the device, in seconds."""
         return (8 * math.ceil((self.id_bits + 1) / 8) + self.down_header_bits) / self.down_bps + self.down_delay_s
 
 
@@ -140,7 +140,7 @@ class Outcomes:
 
 
 def passes(drafts: int, drafts_per_pass: int) -> int:
-    """How many a drafter takes for so many drafts."""
+    """Returns the number of passes that a drafter takes for so many drafts."""
     return math.ceil(drafts / drafts_per_pass)
 
 
@@ -153,8 +153,8 @@ def cloud_only(place: Deployment) -> Times:
 
 
 def colocated(place: Deployment, rounds: Rounds) -> Times:
-    """Both models in the cloud: a round is L passes of its drafter, or fewer where one makes several drafts, and one of
-    the target over L + 1 tokens."""
+    """Returns the times with both models in the cloud: a round is L passes of its drafter, or fewer where one makes
+    several drafts, and one of the target over L + 1 tokens."""
     drafts, cached, block = rounds.drafts, place.middle_tokens, place.cloud_drafts_per_pass
     many, draft_s = passes(drafts, block), place.drafter.pass_s([(block, cached)])
     first_s = place.target.pass_s([(place.prompt_tokens + drafts, 0)]) + (many - 1) * draft_s
@@ -281,9 +281,9 @@ def _gained_s(place: Deployment, rounds: Rounds, bits_a_draft: float, prepared: 
 def _chained(
     place: Deployment, rounds: Rounds, bits_a_draft: float, output_tokens: int, depth: int
 ) -> tuple[float, float]:
-    """`_after_the_first` of an edge that drafts ahead. A chain of rounds stands but for its last: K rounds of L tokens
-    each, P(K = k) = (1 - s_L) s_L^k, since a successor takes the place of the bonus token, then one with a rejection,
-    whose reply starts the next chain. What a chain takes is added up over K."""
+    """Returns `_after_the_first` for an edge that drafts ahead. All rounds of a chain but its last are accepted whole:
+    K rounds of L tokens each, P(K = k) = (1 - s_L) s_L^k, since a successor takes the place of the bonus token, then
+    one with a rejection, whose reply starts the next chain. What a chain takes is added up over K."""
     verify_s, air_s, _, round_s = _round_s(place, rounds.drafts, bits_a_draft)
     drafted_s = round_s - air_s - place.up_delay_s - verify_s - place.reply_s()
     stands = rounds.survival[-1]

@@ -1,5 +1,5 @@
-"""Who is fastest where: a table of cells as a map over pair, prompt, answer and round-trip time, and the closed forms
-of `phase_prediction` for each of its rows. At a place every kind of scheme stands with what it chose, its serving mode
+"""Map of the fastest scheme: a table of cells over pair, prompt, answer and round-trip time, and the closed forms of
+`phase_prediction` for each of its rows. At a place every kind of scheme has the setting that it chose, its serving mode
 too; the edge is the fastest of those that draft there."""
 
 from __future__ import annotations
@@ -101,12 +101,12 @@ def _named(name: object, accepted_length: float, temperature: float) -> str:
 
 @dataclass(frozen=True)
 class Stand:
-    """How the kinds of schemes stand at a place, by the means of a metric, each in the fastest of its serving modes;
-    `edge` is the fastest of those that draft at the edge, and None where there is none."""
+    """Standing of the kinds of schemes at a place, by the means of a metric, each in the fastest of its serving modes;
+    `edge` is the fastest of those that draft at the edge, None if there is none."""
 
     place: tuple[str, float, float, float]
     rows: Mapping[str, pd.DataFrame]
-    """By kind."""
+    """Rows by kind."""
     means: Mapping[str, float]
     edge: str | None
     less: Difference | None
@@ -126,7 +126,7 @@ class Stand:
 
     @property
     def uncertain(self) -> bool:
-        """Whether the seeds cannot tell the edge from cloud-only decoding."""
+        """True if the seeds cannot tell the edge from cloud-only decoding."""
         if self.edge is None:
             return False
         if self.less is not None:
@@ -135,7 +135,7 @@ class Stand:
 
 
 def stands(rows: pd.DataFrame, metric: str) -> list[Stand]:
-    """How the kinds of schemes stand at each place of `mapped` rows, in order of appearance."""
+    """Returns the standing of the kinds of schemes at each place of `mapped` rows, in order of appearance."""
     return [_stand(place, part, metric) for place, part in rows.groupby(list(PLACE), sort=False)]
 
 
@@ -165,7 +165,7 @@ def border(rows: pd.DataFrame, metric: str) -> Crossing | None:
 
 
 def place_of(row: pd.Series[float]) -> Deployment:
-    """What the closed forms take of a `foreseen` row."""
+    """Returns the deployment that the closed forms take from a `foreseen` row."""
     return Deployment(
         edge=_clock(row, "edge.latency"), target=_clock(row, "cloud.latency"),
         drafter=_clock(row, "cloud.drafter_latency"), prompt_tokens=int(row[PROMPT]),

@@ -19,7 +19,7 @@ class RoundColumn(NamedTuple):
     over: str = ""
     metric: str = ""
     meaning: str = ""
-    """What the metric means."""
+    """Meaning of the metric."""
 
 
 ROUND_COLUMNS: Final = (

@@ -47,9 +47,9 @@ class DraftScheme(Scheme):
         **answers.STATES,
     }
     branches: ClassVar[bool] = False
-    """Whether a position may have several drafts."""
+    """True if a position may have several drafts."""
     size_field: ClassVar[str] = "k"
-    """What errors call the size of its support."""
+    """Name of the size of its support in errors."""
 
     max_drafts: Annotated[int, Tunable(1, 2, 3, 4, 6, 8)] = Field(
         8, ge=1, le=1024, description="L_max, most drafts a round sends"
@@ -89,11 +89,11 @@ class DraftScheme(Scheme):
 
     @abstractmethod
     def made_of(self) -> Families:
-        """Its parts."""
+        """Returns its parts."""
 
     @cached_property
     def families(self) -> Families:
-        """Its parts, made once."""
+        """Parts of the scheme, made once."""
         return self.made_of()
 
     @property
@@ -124,23 +124,23 @@ class DraftScheme(Scheme):
 
     @property
     def rejects(self) -> bool:
-        """Whether a draft is rejected with probability TV(qhat, p), where it is verified as in speculative sampling."""
+        """True if a draft is rejected with probability TV(qhat, p) when it is verified as in speculative sampling."""
         acceptance = self.families.acceptance
         return not (self.branches or acceptance.races or acceptance.in_blocks)
 
     @property
     def plans(self) -> bool:
-        """Whether its policy tells the length of a round before it begins, whatever it has seen."""
+        """True if its policy fixes the length of a round before it begins, whatever it has seen."""
         return type(self.families.policy).plan is not Policy.plan
 
     @property
     def carries(self) -> bool:
-        """Whether a request may begin otherwise than the device's first one."""
+        """True if a request may begin otherwise than the device's first one."""
         return type(self).entry is not DraftScheme.entry or self.families.sparsifier.carries
 
     @property
     def rungs(self) -> int:
-        """How many settings a round may be under; the policy chooses one for each (`rungs.Rungs`)."""
+        """Number of settings that a round may be under; the policy chooses one for each (`rungs.Rungs`)."""
         return 1
 
     @property
@@ -149,7 +149,7 @@ class DraftScheme(Scheme):
 
     @property
     def sends_qhat(self) -> bool:
-        """Whether all of qhat crosses the air in every round."""
+        """True if all of qhat crosses the air in every round."""
         return self.families.code.carries_law and not self.families.code.only_scalars
 
     @property
@@ -167,7 +167,7 @@ class DraftScheme(Scheme):
         return self.packets(vocabulary).format
 
     def packets(self, vocabulary: int) -> Packets:
-        """What writes and reads the packets of a session. Raises ValueError where the parts do not go together."""
+        """Returns the writer and reader of a session's packets. Raises ValueError if the parts do not go together."""
         families = self.families
         families.check()
         self._check_serving()
@@ -260,7 +260,8 @@ class DraftScheme(Scheme):
         return self.families.quantizer.quantize(mass)
 
     def propose(self, q: Floats, state: State, at_most: int | None = None) -> Proposal:
-        """What to send of q, float64 [V]. `at_most` keeps only that many of the most probable ids of the support."""
+        """Returns the part of q, float64 [V], to send. `at_most` keeps only that many of the most probable ids of the
+        support."""
         ids = self.support(q, state)
         mass = q if ids.size == q.size else q[ids]
         if at_most is not None and at_most < ids.size:
@@ -291,7 +292,7 @@ class DraftScheme(Scheme):
         context: Sequence[int],
         room_bits: int | None = None,
     ) -> bool:
-        """Whether this proposal may be appended: with the dearest token it could draw, the budget of the whole payload,
+        """True if this proposal may be appended: with the dearest token it could draw, the budget of the whole payload,
         and `room_bits`, that of one part of a partial round, hold."""
         if not self.partial:
             return self.budget_bits is None or within(self.budget_bits, drafts, proposal, packets, context)
@@ -323,7 +324,7 @@ class DraftScheme(Scheme):
         return tuple(parts)
 
     def decode_parts(self, parts: Sequence[bytes], packets: Packets, context: Sequence[int]) -> Received:
-        """What the cloud gets from the leading packets of a payload and nothing else. Raises CodecError."""
+        """Returns the drafts in the leading packets of a payload, for the cloud. Raises CodecError."""
         known, drafts = tuple(context), list[wire.Draft]()
         for part in parts:
             found = packets.decode(part, known)
@@ -345,7 +346,8 @@ def _families(answer: object) -> Families:
 def within(
     limit_bits: int, drafts: Sequence[wire.Draft], proposal: Proposal, packets: Packets, context: Sequence[int]
 ) -> bool:
-    """Whether the drafts and the dearest that the proposal could draw keep to a limit; by a cheap bound if it does."""
+    """True if the drafts and the dearest that the proposal could draw keep to a limit; by a cheap bound if that
+    suffices."""
     sizes = [draft.support.size for draft in drafts]
     if packets.bound_bits([*sizes, int(np.count_nonzero(proposal.counts))]) <= limit_bits:
         return True

@@ -1,4 +1,4 @@
-"""What the drafted token is drawn from, and by which random numbers."""
+"""Draws of a drafted token: the weights, and the random numbers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class RoundUniforms(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a draft stands: its round 1, 2, ..., its number in it from 0, and its position in the text from 0."""
+    """Place of a draft: its round 1, 2, ..., its number in it from 0, and its position in the text from 0."""
 
     round: int
     number: int
@@ -67,7 +67,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Proposal:
-    """What one draft position would send, before the draft is drawn."""
+    """Proposal for one position, before the draft is drawn."""
 
     ids: Ints  # [K] ascending
     counts: Ints  # [K] numerators of qhat, zeros allowed
@@ -82,14 +82,14 @@ class Proposal:
 
 
 class Draw(Choice, family=True):
-    """How the drafted token is drawn."""
+    """Rule by which the drafted token is drawn."""
 
     method_rules: ClassVar[Mapping[str, Rule]] = {"weights": lambda answer, proposal, _: _weights(answer, proposal)}
 
     lossless: ClassVar[bool] = True
-    """Whether the distribution it is drawn from is the one it is verified by."""
+    """True if a token is verified by the distribution from which it is drawn."""
     races: ClassVar[bool] = False
-    """Whether both ends hold its random numbers, so that no distribution needs to be sent."""
+    """True if both ends hold its random numbers, so that no distribution needs to be sent."""
 
     @abstractmethod
     def weights(self, proposal: Proposal, q: Floats) -> Floats | Ints:
@@ -126,7 +126,7 @@ class Draw(Choice, family=True):
         return draw_children(weights, width, numbers)
 
     def most_children(self, proposal: Proposal) -> int:
-        """How many siblings can be drawn, at most."""
+        """Returns the largest number of siblings that can be drawn."""
         return int(np.count_nonzero(proposal.counts))
 
     def children(
@@ -139,7 +139,7 @@ class Draw(Choice, family=True):
 
 
 class FromCounts(Draw):
-    """From exactly the qhat that is sent; siblings without replacement, the first as a single draft."""
+    """Draw from exactly the qhat that is sent; siblings without replacement, the first as a single draft."""
 
     kind: Literal["counts"] = "counts"
 
@@ -157,7 +157,7 @@ class FromCounts(Draw):
 
 
 class FromUnquantized(Draw):
-    """From q, before it is quantized: S-Q (arXiv 2507.00605), which bends the output distribution.
+    """Draw from q, before it is quantized: S-Q (arXiv 2507.00605), which bends the output distribution.
 
     Restricted to the ids whose count is not zero, since the packet can carry no other.
     """
@@ -197,7 +197,7 @@ class SharedRace(Draw):
     def children(
         self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, first: Place, alike: Sequence[int]
     ) -> list[wire.Draft]:
-        """Those who arrive first; by id where their order decides nothing."""
+        """Returns the ids that arrive first; by id where their order decides nothing."""
         exponentials = uniforms.shared.exponentials(q.size, first.position)
         arrived = iter(arrivals(q, exponentials, sum(alike)))
         return [certain(token) for run in alike for token in sorted(islice(arrived, run))]

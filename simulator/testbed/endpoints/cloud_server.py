@@ -119,7 +119,7 @@ class CloudDriver(EndpointDriver):
                 self._take(each)
 
     def close(self) -> None:
-        """Nothing of the request is wanted any more."""
+        """Withdraws the request: nothing of it is wanted any more."""
         if self._job is not None:
             self._cloud.passes.withdraw(self._job)
             self._job = None
