@@ -32,8 +32,8 @@ MOST_LINES: Final = 40
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two directories, and what it alone has. Settings go by the names of their curves and their place on
-    the axis."""
+    """Side of a comparison: a directory, and the settings, fields and metrics that it alone has. Settings go by the
+    names of their curves and their place on the axis."""
 
     folder: ResultFolder
     settings: Sequence[str]
@@ -97,7 +97,7 @@ class Comparison:
     found: Sequence[tuple[str, float, float]]
 
     def plain(self) -> dict[str, Plain]:
-        """All of it as JSON takes it."""
+        """Returns all of it as JSON takes it."""
         return {
             "a": self.a.about(),
             "b": self.b.about(),
@@ -162,8 +162,8 @@ def compare(before: ResultFolder, after: ResultFolder, control: Control) -> Comp
 
 
 def _names(before: ResultFolder, met: SameSettings) -> list[str]:
-    """Each setting's curve and place on the axis, as in the tables of the first directory: of those in both, then of
-    those in the first alone, then in the second alone."""
+    """Returns each setting's curve and place on the axis, as in the tables of the first directory: those of both, then
+    those of the first alone, then those of the second alone."""
     groups = [*(met.before[place] for place, _ in met.both), *met.only_before, *met.only_after]
     first = pd.concat([rows.head(1) for rows in groups], ignore_index=True)
     curved, axis = before.note.curved(first.drop(columns="seed"))

@@ -88,8 +88,9 @@ class MeasuredCell:
 
 
 def measured_cell(server: Sequence[Path], edge: Sequence[Path] = ()) -> MeasuredCell:
-    """Of files of a server and its requests, and of an edge's drafter; of what two files tell the first counts. Raises
-    ConfigError, one line, for a file that tells nothing, and for an edge's file without the time of a draft."""
+    """Returns the cell of files of a server and its requests, and of an edge's drafter; of two files with the same
+    measurement the first counts. Raises ConfigError, one line, for a file without measurements, and for an edge's file
+    without the time of a draft."""
     taken = _Taken([(path, *measurements_of(path)) for path in server])
     rounds = taken.first(
         "acceptance", lambda measured: measured.rounds if measured.rounds and measured.rounds.drafts else None
@@ -215,8 +216,8 @@ def _drafted(taken: _Taken) -> dict[str, object]:
 
 
 def _room(prompt: object, output: object) -> dict[str, object]:
-    """What a pair of computed texts takes beside for texts of more tokens than its context, and of its prompts together
-    than MOST_PROMPT_TOKENS."""
+    """Returns the fields that a pair of computed texts needs for texts of more tokens than its context, and for prompts
+    of more than MOST_PROMPT_TOKENS together."""
     if not isinstance(prompt, int) or not isinstance(output, int):
         return {}
     context, prompts = (KnownAcceptance.model_fields[name].default for name in ("context", "prompts"))
@@ -250,8 +251,8 @@ READERS: Final[tuple[Reader, ...]] = (
 
 
 def measurements_of(path: Path) -> tuple[Measurements, str]:
-    """What a file tells, and its origin. Raises ConfigError, one line, for a file of no format that is known, or one
-    that is damaged."""
+    """Returns the measurements of a file, and their origin. Raises ConfigError, one line, for a file of an unknown
+    format or a damaged one."""
     file = EngineFile(path)
     for read in READERS:
         if (measured := read(file)) is not None:

@@ -28,7 +28,7 @@ COLUMNS = "{:<12}  {:>8}  {:>8}  {:<16}  {}"
 
 
 def run(options: argparse.Namespace) -> str:
-    """What to print. Raises ConfigError, one line."""
+    """Returns the text to print. Raises ConfigError, one line."""
     store = RoundStore.here()
     if store is None:
         raise ConfigError(f"{CAP_VARIABLE} = 0: no rounds are kept; set it to a size in GB, or leave it out")
@@ -90,7 +90,8 @@ def _counts(recorded: Recorded) -> list[str]:
 
 
 def _fingerprints(store: RoundStore, typed: str | None) -> set[str]:
-    """Those of the pairs that were typed, all where none was. Raises ConfigError where nothing goes by that name."""
+    """Returns the fingerprints of the typed pairs, all if none was typed. Raises ConfigError if no pair goes by that
+    name."""
     cards = pair_cards.cards()
     there = {each.pair for each in store.summary()} | {card.fingerprint for card in cards}
     if typed is None:

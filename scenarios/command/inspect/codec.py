@@ -33,14 +33,14 @@ ROWS = 20
 
 @dataclass(frozen=True)
 class Wire:
-    """How a packet is written: the scheme, the code in place of the scheme's own, the ids that both ends hold."""
+    """Writing of a packet: the scheme, the code in place of the scheme's own, the ids that both ends hold."""
 
     scheme: DraftScheme
     code: Code | None = None
     context: tuple[int, ...] = ()
 
     def packets(self, vocabulary: int) -> Packets:
-        """What writes and reads packets. Raises ConfigError where scheme and vocabulary do not fit."""
+        """Returns the writer and reader of packets. Raises ConfigError if scheme and vocabulary do not fit."""
         try:
             if self.code is None or not isinstance(self.scheme, LatticeScheme):
                 return self.scheme.packets(vocabulary)
@@ -178,7 +178,8 @@ def _proposed(q: Floats, scheme: DraftScheme) -> Proposal:
 
 
 def _drawn_by(scheme: DraftScheme, proposal: Proposal, q: Floats) -> Floats | Ints:
-    """What a draft is drawn and verified by, [K] over proposal.ids: the counts, or, of a race, q itself."""
+    """Returns the weights by which a draft is drawn and verified, [K] over proposal.ids: the counts, or, of a race, q
+    itself."""
     draw = scheme.families.draw
     return draw.weights(proposal, q) if draw.races else proposal.counts
 

@@ -38,7 +38,7 @@ _CUT_OFF: Final = {"timed_out": "the request timed out", "abandoned": "the devic
 
 @dataclass(frozen=True)
 class StoryLine:
-    """At a time, someone did something."""
+    """Event of the story: its time, who acted, and the action."""
 
     at_s: float
     who: str
@@ -267,7 +267,7 @@ class _Story:
         return f"{drawn}takes {counted(len(committed), 'token')}{cut}: {self.spelled(committed, self._width // 2)}"
 
     def _charged(self, each: RoundTimeline) -> str:
-        """What of the request's time was this round's."""
+        """Returns the shares of the request's time that are charged to this round."""
         spent: dict[str, float] = {}
         for part in self._made.request.spent:
             if part.address[2] == each.number:
@@ -320,7 +320,7 @@ class _Story:
         return f"{kept}, the edge resamples" if self._edge_corrects else f"{kept}, {last} resampled instead"
 
     def airing(self, sent: Airing, since_s: float) -> str:
-        """One attempt, from when it was ready on."""
+        """Returns the text of one attempt, from when it was ready on."""
         waited_s = sent.began_s - since_s
         waited = f"waits {self.duration(waited_s)}, " if waited_s > 0 else ""
         text = f"{waited}{sent.bits:,} bits on the air for {self.duration(sent.left_s - sent.began_s)}"

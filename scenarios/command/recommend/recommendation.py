@@ -1,5 +1,5 @@
-"""What a finished race says: what to do, what decides that, where it turns; the best of each kind with its margin; how
-the race went and how far to trust it."""
+"""Recommendation from a finished race: the answer, its reason, the points at which it turns; the best of each kind with
+its margin; the course of the race and how far to trust it."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ TRUST = (
 
 @dataclass(frozen=True)
 class Recommendation:
-    """Who raced, the groups, what their cells gave, the best of each kind, and the table of those on the seeds shown.
-    `turns`: where the best and its rival pass each other."""
+    """Recommendation: the entrants, their groups, the results of their cells, the best of each kind, and its table on
+    the seeds shown. `turns`: where the best and its rival pass each other."""
 
     wish: Wish
     raced: Entrants
@@ -101,8 +101,9 @@ class Recommendation:
 
     @cached_property
     def rival(self) -> Cell | None:
-        """What the best is weighed against: of schemes that draft at the edge the best baseline, of a baseline the best
-        scheme that drafts at the edge; else the next best. None where nothing lossless is shown beside it."""
+        """Setting against which the best is weighed: for a scheme that drafts at the edge the best baseline, for a
+        baseline the best scheme that drafts at the edge; else the next best. None if no lossless setting is shown
+        beside it."""
         cells = {self.names[cell.id]: cell for each in self.finalists for cell in each}
         lossy = self._lossy(self.summary)
         others = [cells[str(name)] for name in self.summary.loc[~lossy, CURVE] if cells[str(name)] is not self.best]
@@ -112,7 +113,7 @@ class Recommendation:
 
     @property
     def metric(self) -> str:
-        """What is to be best."""
+        """Metric that the best setting optimises."""
         return self.wish.aim.metric
 
     @property
@@ -122,7 +123,7 @@ class Recommendation:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """By the id of a setting, what it is called: its scheme, and in what the settings tried differ."""
+        """Names of the settings, by their ids: the scheme, and the fields in which the settings tried differ."""
         settings = [cell for group in self.groups for cell in group.settings]
         plain = pd.DataFrame([{"cell": cell.id, **flatten(cell)} for cell in settings])
         named = with_curves(plain, None, always=[name for name in self.fields if name in varying(plain)])
@@ -143,7 +144,7 @@ class Recommendation:
 
     @property
     def seeds(self) -> int:
-        """How many it is shown on."""
+        """Number of seeds on which it is shown."""
         return int(self.table["seed"].nunique())
 
     @cached_property
@@ -200,7 +201,7 @@ class Recommendation:
 
     @property
     def question(self) -> str:
-        """What was asked, and of which pair, load and link."""
+        """Question, with its pair, load and link."""
         best = self.best
         devices = best.workload.devices
         rate = best.uplink.rate
@@ -210,7 +211,7 @@ class Recommendation:
         return f"{asked} setting has the {'most' if self.wish.aim.higher else 'least'} {called(self.metric)}? ({of})"
 
     def about(self) -> dict[str, Plain]:
-        """What stands before the findings in their file."""
+        """Returns the head of the findings' file."""
         return {
             "scenario": "recommend", "question": self.question, "axis": None, "seeds": self.seeds,
             "remarks": [*self._cut(), self._decides(), self._turns(), *self._course(), *self._remarks()],
@@ -218,7 +219,7 @@ class Recommendation:
         }  # fmt: skip
 
     def screen(self, out: Path) -> Screen:
-        """What is shown of the results in `out`: the answer, what decides, where it turns, and the table."""
+        """Returns the screen of the results in `out`: the answer, its reason, where it turns, and the table."""
         notes = [*self._cut(), *overloads(self.summary, None), *self._left_out(), *self.wish.assumed,
                  self._workload()]  # fmt: skip
         notes += [f"Note: {line}" for line in self._ends()]
@@ -267,7 +268,8 @@ class Recommendation:
         }  # fmt: skip
 
     def _remarks(self) -> list[str]:
-        """What is overloaded, at an end of what was tried, and assumed; models and latency models last."""
+        """Returns remarks on overload, on ends of the range tried, and on assumptions; models and latency models
+        last."""
         return [*overloads(self.summary, None), *self._ends(), *self._alike_schemes(), *self._left_out(),
                 *self.wish.assumed, self._workload(), *stands_for([self.best])]  # fmt: skip
 
@@ -344,13 +346,13 @@ class Recommendation:
         return replace(table, legend=[limits_legend(self.summary)] if limited else [])
 
     def _against_first(self, curve: str) -> str:
-        """`+14.2% (+11.3% to +17.1%)`; without an interval where seeds are few."""
+        """Returns the margin, `+14.2% (+11.3% to +17.1%)`; without an interval if seeds are few."""
         text = signed(self._margin(curve))
         return text if self.seeds >= LEAST_SEEDS else text.split(" ")[0]
 
     @cached_property
     def _raced(self) -> Counter[str]:
-        """By kind of scheme, how many settings raced."""
+        """Returns the number of settings that raced, by kind of scheme."""
         return Counter(cell.scheme.kind for group in self.groups for cell in group.settings)
 
     def _cut(self) -> list[str]:
@@ -369,7 +371,8 @@ class Recommendation:
         return [f"Tentative, the budget of {counted(int(budget.trials), 'trial')} was spent: {'; '.join(cut)}. {more}."]
 
     def _course(self) -> list[str]:
-        """How each group went: what was stopped when and why, why it ended, what that is worth."""
+        """Returns lines on the course of each group: the settings that were stopped, the reason of its end, and its
+        worth."""
         lines = []
         for group in self.groups:
             apart = "" if group.settings[0].scheme.lossless else " of lossy schemes"
@@ -388,7 +391,8 @@ class Recommendation:
         return [*lines, *([beside] if found else [])]
 
     def _answer(self) -> str:
-        """What to use, what it gives, and how far that is from the baselines, or, of a baseline, from its rival."""
+        """Returns the answer: what to use, its metric, and its distance from the baselines, or, of a baseline, from its
+        rival."""
         best, name = self.names[self.best.id], self._short(self.names[self.best.id])
         if self._excess(best) and self.seeds >= LEAST_SEEDS:
             none = f"{'Tentative: n' if self._cut() else 'N'}one meets your limits ({limits_of(self.summary)})"
@@ -431,7 +435,8 @@ class Recommendation:
         return "" if COLOCATED in shown else f"Not compared with {ALL_BASELINES[COLOCATED]}. "
 
     def _shall_draft(self) -> str:
-        """Whether the edge shall draft for the server: of the best, where it is told apart from its rival."""
+        """Returns "yes, " if the edge shall draft for the server, "no, " if not, "undecided, " if the best and its
+        rival cannot be told apart."""
         if self.rival is None or not self._margin(self.names[self.rival.id]).separable:
             return "undecided, "
         return "no, " if self.best.scheme.kind in BASELINES else "yes, "

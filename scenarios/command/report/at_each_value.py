@@ -1,5 +1,5 @@
-"""What a report compares: the curves of a summary, in groups that share a set-up, at each value of the axis: mean,
-interval, settings chosen, and how each differs, paired by seed, from another curve there."""
+"""Comparison for a report: the curves of a summary, in groups that share a set-up, at each value of the axis: mean,
+interval, settings chosen, and the difference, paired by seed, from another curve there."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class InUnit:
 
 @dataclass(frozen=True)
 class ShownCurve:
-    """One curve of the summary. `key` is its name in the tables; `colours`, on a light and on a dark ground."""
+    """Curve of the summary. `key` is its name in the tables; `colours`, on a light and on a dark ground."""
 
     key: str
     name: str
@@ -148,12 +148,12 @@ class Compared:
         return InUnit.of(metric, [float(value) for value in self.summary[metric]])
 
     def is_ranked(self, curve: ShownCurve, row: pd.Series[float], metric: str) -> bool:
-        """Whether a row is ranked: it is lossless, no limit, and all requests were answered."""
+        """True if a row is ranked: it is lossless, no limit, and all requests were answered."""
         known = not math.isnan(float(row[metric]))
         return known and curve.key not in self._unranked and not share_left_out(row, metric)
 
     def settings(self, row: pd.Series[float]) -> str:
-        """What a scheme has chosen, or what it was given: `L = 4, K = 8`."""
+        """Returns the settings that a scheme has chosen, or was given: `L = 4, K = 8`."""
         named = set(words_of(str(row[CURVE]))[1])
         names = [*_CHOSEN_FIELDS, *(name for name in self._hidden if name.startswith("scheme."))]
         known = [name for name in dict.fromkeys(names) if name in row.index and not is_missing(row[name])]
@@ -161,7 +161,8 @@ class Compared:
         return ", ".join(self.names.setting(name, str(value)) for name, value in words if name not in named)
 
     def difference(self, one: pd.Series[float], other: pd.Series[float], metric: str) -> Difference | None:
-        """How far a row's metric is from another's, over the seeds that both have; None where no seed tells."""
+        """Returns the difference between two rows' metrics over the seeds that both have; None if there are no such
+        seeds."""
         if metric not in self.cells.columns:
             return None
         found = paired(self._cells, metric, *(self._cells[_ROW] == row.name for row in (one, other)))

@@ -50,8 +50,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class RankedRow:
-    """One curve at one value. `place` is "" where it is not ranked; `mark` is `*` of the first and `•` of those of
-    which no difference from the first was seen."""
+    """Curve at one value. `place` is "" if it is not ranked; `mark` is `*` for the first and `•` for those of which no
+    difference from the first was seen."""
 
     place: str
     mark: str
@@ -75,7 +75,7 @@ class RankedGroup:
 
 @dataclass(frozen=True)
 class Ranking:
-    """All ranked tables, and what their columns are."""
+    """Ranked tables, with the names of their columns."""
 
     metric: str
     symbol: str
@@ -175,7 +175,7 @@ def _segments(
 
 
 def ranking_note(made: Ranking, compared: Compared) -> str:
-    """What the marks are and what was not ranked."""
+    """Returns a note that explains the marks and names what was not ranked."""
     rows = [row for groups in made.tables for group in groups for row in group.rows]
     several = int(compared.summary["n"].max()) > 1
     best = "highest" if made.higher else "lowest"
@@ -196,8 +196,8 @@ def ranking_note(made: Ranking, compared: Compared) -> str:
 
 
 def base_line(printed: str, compared: Compared, manifest: Mapping[str, object]) -> str:
-    """What the numbers hold for: the line that the run printed, of an older directory that of its figures; and the
-    commit."""
+    """Returns the conditions of the numbers: the line that the run printed, or of an older directory that of its
+    figures; and the commit."""
     line = printed or caption(compared.summary, Page(), "").replace("\n", " ")
     commit = str(manifest.get("commit") or "")[:10]
     return f"{line.rstrip('.')}. Commit {commit}." if commit else line

@@ -172,7 +172,7 @@ def _manifest(folder: ResultFolder) -> list[tuple[str, str]]:
 
 
 def _request_commands(folder: ResultFolder) -> list[tuple[str, str]]:
-    """(what shows one request, what to type)."""
+    """Returns pairs of what shows one request, and the command to type."""
     cell = f"{folder.path}/cells/{folder.cells['cell'].iloc[0]}.yaml"
     traced = any((folder.path / "cells").glob("*.trace.json"))
     lines = [("a request of a run, as a timeline and a figure", f"sqsim explain {cell} --request 0")]
@@ -182,7 +182,7 @@ def _request_commands(folder: ResultFolder) -> list[tuple[str, str]]:
 
 
 def _commands(folder: ResultFolder) -> list[tuple[str, str]]:
-    """(what it does, what to type)."""
+    """Returns pairs of what a command does, and the command to type."""
     manifest, cell = folder.manifest, folder.cells["cell"].iloc[0]
     imports = json.loads(str(folder.cells.get("imports", pd.Series(["[]"])).iloc[0]))
     beside = "".join(f" --import {path}" for path in imports)
@@ -207,7 +207,7 @@ _FIRST: Final = ("capacity.csv", "chosen_and_fixed.csv", "summary.csv", "finding
 
 @dataclass(frozen=True)
 class Download:
-    """One file; `link` is a data URL, "" where the file is not in the page."""
+    """File to download; `link` is a data URL, "" if the file is not in the page."""
 
     name: str
     path: str

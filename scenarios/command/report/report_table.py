@@ -52,8 +52,8 @@ NONE: Final = TableEntry("–")
 
 
 def results(summary: pd.DataFrame, axis: str | None, asked: Sequence[str], chosen: Sequence[str] = ()) -> TextTable:
-    """What was found at each setting, the main metrics and those that were `asked` about, all of a study's; `chosen`:
-    fields that each scheme chose for itself."""
+    """Returns the results at each setting: the main metrics and those that were `asked` about, all of a study's;
+    `chosen`: fields that each scheme chose for itself."""
     found = [name for name in metrics_of(summary) if summary[name].notna().any()]
     text = [name for name in dict.fromkeys((*MAIN, *asked)) if name in found] if MAIN[0] in found else found
     text = [*(name for name in SEARCHED if name in summary.columns and name not in _FOR_ALL), *text]
@@ -196,7 +196,7 @@ MOST_VALUES = 12
 
 @dataclass(frozen=True)
 class Parameter:
-    """One field. `default` is "" where it is what the cells have, or the default cell has no such field."""
+    """Field of the cells. `default` is "" if it is the cells' value, or if the default cell has no such field."""
 
     field: str
     values: str
@@ -205,7 +205,8 @@ class Parameter:
 
 
 def parameters(cells: pd.DataFrame) -> tuple[list[Parameter], list[Parameter]]:
-    """(what varies, what is the same in all cells that have it), in the order of a cell's fields; seeds first."""
+    """Returns the fields that vary and those that are the same in all cells that have them, in the order of a cell's
+    fields; seeds first."""
     known: dict[str, FieldLine] = {}
     for line in describe(Cell()):
         known.setdefault(line.field, line)

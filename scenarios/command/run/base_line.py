@@ -64,7 +64,7 @@ def timed_as(cells: Iterable[Cell]) -> str:
 
 
 def clocks(cell: Cell) -> Iterator[tuple[str, Latency, int]]:
-    """What each class of devices needs of the clocks: the verb, the latency model, and drafts a pass."""
+    """Yields the latency models of each class of devices: the verb, the model, and the drafts per pass."""
     for each in cell.classes:
         if each.scheme.protocol != "stream":
             yield "drafts", each.edge.latency, each.drafts_per_pass

@@ -1,5 +1,5 @@
-"""Each scheme at a setting of its own: what is tuned, what is chosen, and both shown beside the grid's own setting. The
-race (`simulator.tuning`) is on seeds that are not shown, in a result directory of its own, `tuning/`."""
+"""Choice of each scheme's own setting: what is tuned, what is chosen, and both beside the grid's own setting. The race
+(`simulator.tuning`) is on seeds that are not shown, in a result directory of its own, `tuning/`."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ class Chosen:
     outcome: Outcome
     alternatives: Alternatives
     searched: Mapping[str, Cell] = field(default_factory=dict)
-    """After a search: by the id of a cell, the same at what its setting supports."""
+    """Cells after a search: by the id of a cell, the same at the number that its setting supports."""
     behind: Difference | None = None
-    """How far the race's choice was behind the grid's own setting, which replaced it; None if it was not replaced."""
+    """Difference by which the race's choice was behind the grid's own setting, which replaced it; None if it was not
+    replaced."""
 
     @property
     def values(self) -> Values:
@@ -46,7 +47,7 @@ class Chosen:
         return self.outcome.values
 
     def chosen(self) -> list[Cell]:
-        """At what was chosen."""
+        """Returns the cells at the setting that was chosen."""
         return self._shown(self._changed)
 
     @cached_property
@@ -54,7 +55,7 @@ class Chosen:
         return [changed(cell, self.values) for cell in self.cells]
 
     def fixed(self) -> list[Cell]:
-        """As the grid gives them."""
+        """Returns the cells as the grid gives them."""
         return self._shown(self.cells)
 
     def _shown(self, cells: Iterable[Cell]) -> list[Cell]:
@@ -82,13 +83,13 @@ class Choosing:
         return sum(len(cells) * (2 if place.fields else 1) for cells, place in settings)
 
     def choices(self, outcomes: Sequence[Outcome]) -> list[Chosen]:
-        """What each setting chose."""
+        """Returns the choice of each setting."""
         found = zip(self._settings, outcomes, self.places, strict=True)
         return [Chosen(tuple(cells), outcome, place) for cells, outcome, place in found]
 
     def sought(self) -> list[Search]:
-        """What to search, where schemes choose what supports most: a place for each setting that has a choice, its own
-        values first, which are left only for what supports more."""
+        """Returns the searches, if schemes choose what supports most: a place for each setting that has a choice, its
+        own values first, which are left only for what supports more."""
         seeds = {"seed": [FIRST_SEED + seed for seed in range(self._budget.looks[0])]}
 
         def trial(place: Alternatives, values: Values) -> Sequence[Cell]:
@@ -100,13 +101,14 @@ class Choosing:
         return [Search([trial(place, values) for values in self._sought(place)]) for place in places]
 
     def _sought(self, place: Alternatives) -> list[Values]:
-        """What a search tries of a place, its own setting first: each way to serve a request, and a sample of what is
-        sent."""
+        """Returns the values that a search tries of a place, its own setting first: each serving mode, and a sample of
+        the other fields."""
         sample = place.sample(self._budget.settings)
         return [*sample, *(mode for mode in place.modes() if mode not in sample)]
 
     def found(self, found: Sequence[Capacity]) -> list[tuple[Chosen, Capacity | None]]:
-        """What each setting chooses, from what `sought` gave, and that; None where nothing was sought."""
+        """Returns the choice of each setting from the results of `sought`, and its capacity; None if no search was
+        made."""
         capacities, seeds = iter(found), self._budget.looks[0]
         chosen: list[tuple[Chosen, Capacity | None]] = []
         for cells, place in zip(self._settings, self.places, strict=True):
@@ -149,8 +151,8 @@ def served(choices: Sequence[Chosen]) -> str:
 
 
 def doubts(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None) -> list[str]:
-    """What to know of the settings chosen: where the race could not tell one from the next, and where the grid's own
-    replaced it; a line each."""
+    """Returns a line for each doubt about the settings chosen: the race could not tell one from the next, or the grid's
+    own replaced it."""
     return [*_alike_next(choices, shown), *_behind_fixed(choices, shown, axis)]
 
 
@@ -323,7 +325,7 @@ class Precision:
         return float(shares.max()) if len(shares) else 0.0
 
     def text(self, table: pd.DataFrame) -> str:
-        """What came of it, one line."""
+        """Returns one line on the precision that was reached."""
         seeds, widest = table["seed"].nunique(), self.widest(table)
         reached = "reached" if widest <= self.within else "not reached"
         return f"Precision: {title(self.metric)} within {self.within:.2%}, {reached} with {seeds} seeds ({widest:.2%})"

@@ -1,4 +1,4 @@
-"""What a finished run leaves and says: note, tables, findings and figures, and the summary that a person reads."""
+"""Finished run: its note, tables, findings and figures, and the summary that a person reads."""
 
 from __future__ import annotations
 
@@ -137,12 +137,12 @@ class FinishedRun:
 
     @cached_property
     def stands_for(self) -> list[str]:
-        """What models and clocks stand for, a line each."""
+        """Returns lines on what models and clocks stand for."""
         return stands_for(self.cells, clock=self._timed)
 
     @property
     def assumed(self) -> list[str]:
-        """What the scenario assumes, a line or none."""
+        """Returns the line of the scenario's assumptions, if it has any."""
         return [f"Assumed: {self.plan.scenario.assumed}"] if self.plan.scenario.assumed else []
 
     def screen(self, notes: Sequence[str]) -> Screen:
@@ -200,18 +200,20 @@ class FinishedRun:
         return self._measured(self.chosen, of_setting(self.table), self.plan.headline)
 
     def _measured(self, rows: pd.DataFrame, cells: pd.DataFrame, metric: str) -> TextTable | None:
-        """Of rows of the summary and the cells behind them what was searched for, or else the metric."""
+        """Returns the table of the numbers searched for, or else of the metric, from rows of the summary and their
+        cells."""
         if (objective := self.plan.objective) is not None:
             return capacity_table(rows, self.axis, objective.field, limits_of(objective))
         return curve_table(rows, cells, self.axis, metric, overloaded(rows), limits=self._limited)
 
     @property
     def _limited(self) -> bool:
-        """Whether the table and the answer say who meets the limits that the user typed."""
+        """True if the table and the answer say which schemes meet the limits that the user typed."""
         return self.plan.limited and self.plan.objective is None and limited(self.chosen)
 
     def _cost_table(self) -> TextTable | None:
-        """What a token costs where power or prices are known; without headlines there are too many curves."""
+        """Returns the table of a token's costs if power or prices are known; without headlines there are too many
+        curves."""
         return cost_table(self.chosen, self.axis) if self.plan.scenario.headlines else None
 
     def _read_with_care(self) -> Iterator[str]:
@@ -233,7 +235,7 @@ class FinishedRun:
 
     @cached_property
     def _of_classes(self) -> list[str]:
-        """Whose scheme a row of a class does not name, and which percentiles are of too few requests."""
+        """Returns lines on classes whose rows do not name their scheme, and on percentiles of too few requests."""
         names = [*self.plan.scenario.headlines, *self.plan.cells[0].percentiles]
         if self.plan.objective is not None:  # of a class where it says so, else of all devices together
             names = [name if "." in name else f"{ALL_CLASSES}.{name}" for name in self.plan.objective.limits]
@@ -256,7 +258,8 @@ class FinishedRun:
         return [each for each in blocks if each.lines or each.tables]
 
     def _findings(self) -> tuple[list[Answered], list[Answered]]:
-        """What the scenario's questions find, a line each, lossy schemes by themselves; and the answer, if it asks."""
+        """Returns the findings of the scenario's questions, a line each, lossy schemes by themselves; and the answer,
+        if it asks."""
         table, axis, metric = marked(self.table), self.axis, self.plan.headline
         scenario = self.plan.scenario
         lines = list(findings_file.answered(scenario.findings, table, axis, scenario.answer))
@@ -275,7 +278,8 @@ class FinishedRun:
 
     @cached_property
     def _remarks(self) -> list[str]:
-        """What to know of the settings chosen, of how schemes were compared, of what is overloaded or unsettled."""
+        """Returns remarks on the settings chosen, on the comparison of schemes, and on what is overloaded or
+        unsettled."""
         scenario, tune = self.plan.scenario, self.plan.tune
         chosen_rows, rows = self._chosen_by_name, self._table_by_name
         fixed = self.plan.fixed

@@ -1,5 +1,5 @@
-"""What stands beside the first table: what each scheme pays and has chosen, why a curve supports no device, which
-stations are busy, what the run stands for."""
+"""Tables and lines beside the first table: the costs and choices of each scheme, the reason for which a curve supports
+no device, the busy stations, what the run stands for."""
 
 from __future__ import annotations
 
@@ -156,7 +156,8 @@ def chosen_table(choices: pd.DataFrame, axis: str | None, heading: str) -> TextT
 
 
 def stands_for(cells: Sequence[Cell], clock: bool = True) -> list[str]:
-    """Which models chose the tokens, what is known of the clocks, if there are any, and where recordings begin."""
+    """Returns lines on the models that chose the tokens, on the clocks, if there are any, and on where recordings
+    begin."""
     found = {cell.models.pair.model_dump_json(): cell.models.pair for cell in cells}.values()
     named: dict[str, dict[str, None]] = {}
     for pair in found:
@@ -192,7 +193,7 @@ def _blocks(cells: Sequence[Cell]) -> list[str]:
 
 
 def _engine_steps(cells: Sequence[Cell]) -> list[str]:
-    """What a serving engine adds to the passes of the cloud, a line for each clock that it is added to."""
+    """Returns a line for each clock to which a serving engine's step is added."""
     lines: list[str] = []
     for step_s, latency in ((cell.cloud.step_s, cell.cloud.latency) for cell in cells):
         named = latency.cited if isinstance(latency, Profile) else None
@@ -205,7 +206,7 @@ def _engine_steps(cells: Sequence[Cell]) -> list[str]:
 
 
 def _precisions(cells: Sequence[Cell]) -> list[str]:
-    """Where a clock is of other weights than the models whose acceptance was measured, a line each."""
+    """Returns a line for each clock of other weights than the models whose acceptance was measured."""
     lines: list[str] = []
     for cell in cells:
         measured = cell.models.pair.weight_bytes
@@ -256,7 +257,7 @@ def none_supported(summary: pd.DataFrame, axis: str | None, objective: Objective
 
 
 def unmet(row: pd.Series[float], objective: Objective) -> Iterator[str]:
-    """Each limit that a setting breaks, by how much."""
+    """Yields each limit that a setting breaks, and by how much."""
     if row["answered"] < 1:
         yield f"only {row['answered']:.3g} of the requests are answered"
     for name, limit in objective.limits.items():

@@ -1,5 +1,5 @@
-"""What a finished run shows on a terminal. A table is folded by columns and never inside a number: of values of the
-axis that do not fit, the first, the last and some between them stay. Elsewhere than on a terminal it is plain text."""
+"""Screen of a finished run on a terminal. A table is folded by columns and never inside a number: of values of the axis
+that do not fit, the first, the last and some between them stay. Elsewhere than on a terminal it is plain text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ANSWER: Final = "ANSWER"
 
 @dataclass(frozen=True)
 class Screen:
-    """All that a run shows; `places` are lines on where the results are."""
+    """Screen of a run; `places` are lines on where the results are."""
 
     question: str
     answer: str
@@ -40,11 +40,11 @@ class Screen:
     places: Sequence[str]
     details: Sequence[Detail] = ()
     leads: Sequence[tuple[str, str]] = ()
-    """What stands right below the answer: a word each, and its line."""
+    """Lines right below the answer, each with its word."""
     beside: TextTable | None = None
-    """What stands below the table."""
+    """Table below the first one."""
     others: str = "--details"
-    """Where the columns and rows are that the tables have no room for."""
+    """Option that shows the columns and rows that have no room in the tables."""
 
     def text(self, form: str = "text", *, detailed: bool = False) -> Escaped:
         """The screen for standard output as it is now; in another form than text, the table alone."""
