@@ -1,7 +1,8 @@
 """Counts docstrings whose first word hides the subject ("What ...", "Of ...", "It ...").
 
 A docstring begins with a verb in the third person ("Returns ...", "True if ...") or with a noun that names the thing,
-so that it can be understood with the file closed. The check fails when more than LARGEST_SHARE of all openings do not.
+so that it can be understood with the file closed; the docstring of a question to a result table is that question. The
+check fails when more than LARGEST_SHARE of all openings do not.
 """
 
 from __future__ import annotations
@@ -35,11 +36,13 @@ class Opening(NamedTuple):
     """First word of the docstring, in lower case."""
     sentence: str
     """First line of the docstring."""
+    is_question: bool
+    """True if the first sentence ends with a question mark."""
 
     @property
     def hides_its_subject(self) -> bool:
-        """True if the first word is a question word, a preposition or a pronoun."""
-        return self.word in HIDING
+        """True if the first word is a question word, a preposition or a pronoun, and the sentence is no question."""
+        return self.word in HIDING and not self.is_question
 
 
 def openings(file: Path) -> Iterator[Opening]:
@@ -58,7 +61,8 @@ def _opening(file: Path, statement: ast.stmt) -> Iterator[Opening]:
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
         text = statement.value.value
         if isinstance(text, str) and (word := re.search(r"[A-Za-z']+", text)):
-            yield Opening(file, statement.lineno, word[0].lower(), text.strip().split("\n")[0])
+            question = re.match(r"[^.?]*\?", text) is not None
+            yield Opening(file, statement.lineno, word[0].lower(), text.strip().split("\n")[0], question)
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ from tools.plain_docstrings import openings
         ("Returns the number of bits.", False),
         ("True if the link is idle.", False),
         ("Largest number of drafts in a round.", False),
+        ("Which scheme is fastest?", False),
         ("Whether the link is idle.", True),
         ("Of a round.", True),
         ("It waits.", True),
