@@ -103,9 +103,9 @@ CLOUD: Final[dict[str, Literal["-", "--"]]] = {"cloud_only": "-", "colocated": "
 
 
 def draw_ladder(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """What each step of a ladder is worth: time per token from 0, a row a step in the table's order, a bar each of up
-    to three lengths of headers, a panel a temperature and link. Decoding in the cloud, alone or with its own drafter,
-    is a line. None without two steps, or along a number."""
+    """Draws the gain of each step of a ladder: time per token from 0, a row per step in the table's order, a bar for
+    each of up to three lengths of headers, a panel a temperature and link. Decoding in the cloud, alone or with its own
+    drafter, is a line. None without two steps, or along a number."""
     if axis is None or is_numeric_dtype(summary[axis]) or not {LATENCY, HEADER, *LINKS} <= {*summary}:
         return None
     rows = chosen(summary).dropna(subset=[LATENCY, *LINKS])
@@ -157,8 +157,8 @@ PANELS: Final = {
 
 
 def draw_groups(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """What a swept name, such as a language, does to each scheme: a panel a metric, a row a name, a mark a scheme with
-    its interval over seeds; None where the axis is a number, or there is none."""
+    """Draws the effect of a swept name, such as a language, on each scheme: a panel per metric, a row per name, a mark
+    per scheme with its interval over seeds; None where the axis is a number, or there is none."""
     if axis is None or is_numeric_dtype(summary[axis]):
         return None
     names, shown = list(dict.fromkeys(summary[axis])), [name for name, _ in curves(summary)]

@@ -33,8 +33,8 @@ _HATCHES: Final = ("", HATCH, "")
 
 @dataclass(frozen=True)
 class Description:
-    """What a figure of lines or bars shows: the metrics `columns` of one unit, {column: its words}, of lines in a row
-    of panels each, of bars beside each other."""
+    """Description of a figure of lines or bars: the metrics `columns` of one unit, {column: its words}, of lines in a
+    row of panels each, of bars beside each other."""
 
     title: str
     columns: Mapping[str, str]

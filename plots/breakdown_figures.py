@@ -53,7 +53,7 @@ _SERVES_NONE: Final = "supports no device"
 
 
 def looks_of(states: Sequence[str]) -> dict[str, tuple[str, str, str]]:
-    """How each state is drawn, those of COLOURS first, in its order; spare looks for the others."""
+    """Returns the look of each state, those of COLOURS first, in its order; spare looks for the others."""
     known = {name: look for name, look in COLOURS.items() if name in states}
     others = [name for name in states if name not in COLOURS]
     return known | {name: SPARE[place % len(SPARE)] for place, name in enumerate(others)}

@@ -49,7 +49,8 @@ class Factorial:
 
 
 def factorial(summary: pd.DataFrame) -> Factorial | None:
-    """None where the table is no full factorial of two numbers of the scheme and at most two others."""
+    """Returns the factorial of a table, None if it is no full factorial of two numbers of the scheme and at most two
+    others."""
     numbers = summary[[name for name in summary.columns if "." in str(name)]].select_dtypes(["number", "bool"])
     swept = [name for name in numbers.columns if numbers[name].nunique() > 1]
     swept.sort(key=lambda name: name != LENGTH)
@@ -121,7 +122,7 @@ class _Ranked:
     """The settings of one place, rows and columns as in the factorial."""
 
     over: Floats
-    """Each setting's latency over that of the best, [rows, columns]; with cells the geometric mean over seeds."""
+    """Latency of each setting over that of the best, [rows, columns]; with cells the geometric mean over seeds."""
     best: Place
     lowest: float
     """The mean latency of the best."""
@@ -148,9 +149,9 @@ def _ranked(summary: pd.DataFrame, cells: pd.DataFrame | None, found: Factorial)
 
 
 def draw_useful(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Which scheme is of use on which link: latency per token, a row a link, a column a scheme. Framed: the lowest mean
-    of a row among lossless schemes. Bold: below cloud-only decoding of that row. Starred: as fast as a person reads.
-    None where the axis is a number, or there is none."""
+    """Draws the use of each scheme on each link: latency per token, a row per link, a column per scheme. Framed: the
+    lowest mean of a row among lossless schemes. Bold: below cloud-only decoding of that row. Starred: as fast as a
+    person reads. None where the axis is a number, or there is none."""
     if axis is None or is_numeric_dtype(summary[axis]) or LATENCY not in summary.columns:
         return None
     links, curves = (list(dict.fromkeys(summary[name])) for name in (axis, CURVE))
@@ -192,9 +193,9 @@ _UNCERTAIN: Final = ("xxx", "black")
 
 
 def draw_phase_map(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Who answers fastest: round-trip time across, prompt up, a panel a pair (down) and an answer's length (across).
-    Co-located speculation is left out of the colours: a frame marks where the fastest of the others beats it. None of a
-    table without cloud-only decoding, an edge that drafts, and two round-trip times."""
+    """Draws the map of the fastest scheme: round-trip time across, prompt up, a panel per pair (down) and per length of
+    an answer (across). Co-located speculation is left out of the colours: a frame marks where the fastest of the others
+    beats it. None of a table without cloud-only decoding, an edge that drafts, and two round-trip times."""
     rows = regions.mapped(summary)
     if rows.empty or rows[RTT].nunique() < 2:
         return None
@@ -290,9 +291,9 @@ _DOTS: Final = (
 
 
 def draw_acceptance_map(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """How long an edge that drafts takes over cloud-only decoding by the closed form: accepted drafts across, round
-    trip up, a plane a speed of the drafter, below them where published pairs lie. None unless an edge that sends ids
-    was simulated along its drafter's speed."""
+    """Draws the time of an edge that drafts over cloud-only decoding by the closed form: accepted drafts across, round
+    trip up, a plane per speed of the drafter, and the published pairs below. None unless an edge that sends ids was
+    simulated along its drafter's speed."""
     rows = chosen(summary)
     ids = plane.sending_ids(rows)
     if axis != plane.SPEED or ids.empty:

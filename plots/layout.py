@@ -1,5 +1,5 @@
-"""What is written around the axes of a figure: title, legend, axis labels and caption, each with room of its own: a
-figure is as wide as its page asks, and nothing is cut off."""
+"""Text around the axes of a figure: title, legend, axis labels and caption, each with room of its own: a figure is as
+wide as its page asks, and nothing is cut off."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Key = Sequence[tuple[str, Artist]]
 
 @dataclass(frozen=True)
 class Wording:
-    """What is written around the axes: `below` and `beside` name axes that panels share."""
+    """Text around the axes: `below` and `beside` name axes that panels share."""
 
     title: str
     caption: str

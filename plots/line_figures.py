@@ -80,7 +80,7 @@ _SIZES_ALONE: Final = (
 
 
 def draw_leakage(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """How often the sizes of packets tell which prompt was asked, beside guessing; None where nobody listened."""
+    """Draws the share of requests whose prompt the sizes of packets tell, beside guessing; None if nobody listened."""
     if ACCURACY not in summary.columns:
         return None
     what = Description(
@@ -99,9 +99,9 @@ _WORDS: Final = {"ttft": "TTFT", "tpot": "TPOT", "itl": "ITL"}
 
 
 def draw_capacity(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """How many devices a cell supports at the objective: curves from 0 on with the range over seeds, or a row a scheme
-    where nothing is swept; open markers where another limit is met first than at most points, arrows where more devices
-    were not tried. None without a search."""
+    """Draws the number of devices that a cell supports at the objective: curves from 0 on with the range over seeds, or
+    a row per scheme if nothing is swept; open markers where another limit is met first than at most points, arrows
+    where more devices were not tried. None without a search."""
     if FOUND not in summary.columns:
         return None
     ranged = {LEAST, MOST, NONE} <= {*summary.columns}

@@ -52,11 +52,12 @@ class OverCloud:
         return bool((self.rows[RATIO] < self.low).any())
 
     def notes(self) -> list[str]:
-        """What the panels show."""
+        """Notes on what the panels show."""
         return [NOTE, *([CROSSES] if self.crossings else [])]
 
     def above(self, members: Mapping[str, str], page: Page) -> str:
-        """Those of {curve: its name in the panel} that are above the upper panel everywhere."""
+        """Returns a note on the curves, of {curve: its name in the panel}, that are above the upper panel
+        everywhere."""
         shown = self.rows[self.rows[CURVE].isin(members)]
         names = [members[name] for name, rows in curves(shown) if (rows[RATIO] > self.high).all()]
         return f"above the panel: {', '.join(page.curve(name) for name in names)}" if names else ""
@@ -93,7 +94,8 @@ def with_ratios(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def over_cloud(summary: pd.DataFrame, cells: pd.DataFrame | None, axis: str, metric: str) -> OverCloud | None:
-    """None where no scheme that drafts at the edge comes near cloud-only decoding: then their times alone say it."""
+    """Returns the ratios to cloud-only decoding, None if no scheme that drafts at the edge comes near it: then their
+    times alone say it."""
     if SPEEDUP not in summary.columns:
         return None
     rows = chosen(summary)
@@ -108,8 +110,8 @@ def over_cloud(summary: pd.DataFrame, cells: pd.DataFrame | None, axis: str, met
 
 
 def _crossings(cells: pd.DataFrame, axis: str, metric: str) -> dict[str, Crossing]:
-    """By curve, where more seeds cross than not; each is held against the cloud-only curve that differs in the scheme
-    alone."""
+    """Returns the crossing of each curve that crosses in more seeds than not; each is compared with the cloud-only
+    curve that differs in the scheme alone."""
     names = [*map(str, cells[CURVE].unique())]
     rivals = {tuple(words_of(name)[1].items()): name for name in names if words_of(name)[0] == RIVAL}
     found = {}

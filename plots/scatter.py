@@ -20,7 +20,7 @@ TICKS = (5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 
 
 class Family(NamedTuple):
-    """How the settings of a family are drawn, and what the legend calls them."""
+    """Look of a family's settings, and its name in the legend."""
 
     label: str
     colour: str

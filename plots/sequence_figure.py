@@ -1,4 +1,4 @@
-"""One request as a sequence diagram: lifelines of edge, uplink, cloud and downlink, time downwards.
+"""Sequence diagram of a request: lifelines of edge, uplink, cloud and downlink, time downwards.
 
 A box on a lifeline is work or a transmission, a narrow one to its left is waiting for it. An arrow is a message, of
 each round in a colour and dashes of its own, with a cross where it is lost. A round that was drafted for nothing is
@@ -52,7 +52,7 @@ class Arrow(NamedTuple):
 
 
 class Box(NamedTuple):
-    """What a lifeline does; `waits`: a queue beside it."""
+    """State of a lifeline; `waits`: a queue beside it."""
 
     lifeline: int
     began_s: float
@@ -183,7 +183,7 @@ class _Drawing:
             ax.text(x, y, text, color=colour, fontsize="x-small", ha="center", va="center", zorder=5, bbox=_WHITE)
 
     def _labels(self, ax: Axes, labels: Sequence[Label], x: float, side: str, upright: str) -> None:
-        """One below another where they would meet."""
+        """Draws labels, one below another where they would meet."""
         began_s, ended_s = self._span()
         gap_ms = _GAP * 1e3 * (ended_s - began_s)
         free_ms = -float("inf")

@@ -104,14 +104,14 @@ _FILLS: tuple[FillStyleType, ...] = ("full", "left", "bottom", "top", "right")
 
 @dataclass(frozen=True)
 class Look:
-    """How one curve is drawn; that of a lossy scheme with open markers and dashes."""
+    """Look of a curve; a lossy scheme's has open markers and dashes."""
 
     colour: str
     marker: str
     dashes: object = "-"
     mark: str = ""  # what stands behind the name of a lossy scheme's curve
     fill: FillStyleType = "full"
-    """How the marker is filled: half of it for further curves of a scheme, so that they differ in grey."""
+    """Filling of the marker: half for further curves of a scheme, so that they differ in grey."""
 
     @property
     def lossy(self) -> bool:
@@ -119,16 +119,16 @@ class Look:
 
     @property
     def face(self) -> str:
-        """What fills its marker."""
+        """Colour of the marker's face."""
         return "white" if self.lossy else self.colour
 
     def marked(self) -> dict[str, Any]:
-        """Its marker, as matplotlib takes it."""
+        """Returns the marker as matplotlib takes it."""
         return {"color": self.colour, "marker": self.marker, "markerfacecolor": self.face, "fillstyle": self.fill,
                 "markerfacecoloralt": "white"}  # fmt: skip
 
     def handle(self) -> Line2D:
-        """Its place in a legend."""
+        """Returns the entry in a legend."""
         return Line2D([], [], linestyle=self.dashes, **self.marked())  # type: ignore[arg-type]
 
 
@@ -161,7 +161,7 @@ _Scheme = tuple[str, str]
 
 
 def _schemes(summary: pd.DataFrame) -> dict[str, _Scheme]:
-    """Each curve's scheme: its kind, and the part of its name that is about the scheme; all of its name where all
+    """Returns each curve's scheme: its kind, and the part of its name that is about the scheme; all of its name if all
     curves are of one kind."""
     curves, kinds = summary[CURVE].astype(str), summary["scheme.kind"].astype(str)
     fields = {name.removesuffix(".kind").rsplit(".", 1)[-1] for name in summary.columns if name.startswith("scheme.")}

@@ -38,9 +38,9 @@ _PLACES: Final = 7  # costs, in equal steps of the logarithm, at which families 
 def draw_tradeoff(
     summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None
 ) -> Figure | None:
-    """How far each kind of sparsifier is above the fixed threshold at equal bits, a panel for each value of the axis,
-    with intervals of that ratio over seeds where the cells are there. None where the table has no families of one axis
-    in these two metrics, or no fixed threshold."""
+    """Draws the distance of each kind of sparsifier above the fixed threshold at equal bits, a panel for each value of
+    the axis, with intervals of that ratio over seeds where the cells are there. None where the table has no families of
+    one axis in these two metrics, or no fixed threshold."""
     if axis is None or not {BITS, REJECTED, KEPT, axis} <= {*summary.columns}:
         return None
     table = (summary if cells is None else cells).dropna(subset=[BITS, REJECTED, KEPT])
@@ -79,7 +79,7 @@ def draw_tradeoff(
 
 
 class _Excess(NamedTuple):
-    """What a kind rejects over the reference, less 1, at `cost`, with the ends of its interval; all [n]."""
+    """Rejections of a kind over the reference, less 1, at `cost`, with the ends of its interval; all [n]."""
 
     cost: Floats
     mean: Floats
@@ -97,8 +97,8 @@ def _upright(found: Sequence[_Excess]) -> tuple[float, float]:
 
 
 def _excess(rows: pd.DataFrame) -> dict[str, _Excess]:
-    """By kind, from rows of one panel: a row per setting, and per seed where there are several. Of a kind with several
-    families each seed has the one with the least mean over the other seeds."""
+    """Returns the excess of each kind, from rows of one panel: a row per setting, and per seed if there are several. Of
+    a kind with several families each seed has the one with the least mean over the other seeds."""
     texts = [each for _, each in rows.groupby("seed")] if "seed" in rows.columns else [rows]
     fronts = [{name: TradeoffCurve.of(each[BITS].to_numpy(), each[REJECTED].to_numpy()) for name, each in curves(text)}
               for text in texts]  # fmt: skip
@@ -121,8 +121,8 @@ def _excess(rows: pd.DataFrame) -> dict[str, _Excess]:
 
 
 def _by_the_others(logs: Floats) -> Ints:
-    """For each seed of values [family, seed, cost], the family of least mean over the other seeds, where all families
-    have a value; a seed that is alone chooses for itself."""
+    """Returns, for each seed of values [family, seed, cost], the family of least mean over the other seeds, at the
+    costs at which all families have a value; a seed that is alone chooses for itself."""
     shared = ~np.isnan(logs).any(axis=(0, 1))
     means = logs[:, :, shared].sum(axis=2)
     others = means.sum(axis=1, keepdims=True) - means if means.shape[1] > 1 else means

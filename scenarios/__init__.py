@@ -1,5 +1,5 @@
-"""What a user runs: each module is a scenario, a question with a base cell, a grid and figures. All that a scenario of
-your own needs is here, and is loaded when it is asked for, so that `sqsim list` need not wait."""
+"""Scenarios to run: each module is one, a question with a base cell, a grid and figures. All that a scenario of your
+own needs is here, and is loaded when it is asked for, so that `sqsim list` need not wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a draft costs on the uplink, and what that makes of latency, against temperature: sparse beside dense.
+"""Bits of a draft on the uplink, and the latency that follows, against temperature: sparse beside dense.
 
 All context-coded but the half-precision baseline, which has no code.
 """

@@ -1,5 +1,5 @@
-"""How many devices a 70B on four A100s serves, all busy, at 30 ms a token and 2 s to the first, both on average (else a
-cloud that lets them wait at the door would bear any number).
+"""Number of devices that a 70B on four A100s serves, all busy, at 30 ms a token and 2 s to the first, both on average
+(else a cloud that lets them wait at the door would bear any number).
 
 Acceptance is as published at temperature 0, where a draft's distribution is one token and C-SQS sends what K-SQS does,
 and is left out; `composed` is K-SQS with the policy goodput, which drafts only where that pays,

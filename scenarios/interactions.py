@@ -207,7 +207,7 @@ def _words(effect: Effect) -> str:
 
 
 def _has(cells: pd.DataFrame, columns: Sequence[str]) -> bool:
-    """Whether every row has a value in each column: a user's scheme may lack the field."""
+    """True if every row has a value in each column: a user's scheme may lack the field."""
     return all(name in cells.columns and cells[name].notna().all() for name in columns)
 
 

@@ -31,8 +31,8 @@ HALVES: dict[str, object] = {"quantizer": "halves", "code": "halves"}
 
 
 def schemes(resolutions: list[int], sizes: list[int]) -> list[dict[str, object]]:
-    """Each quantizer at each resolution, and half-precision floats, of each K; and the lattice over all of V. The
-    lattice in both codes."""
+    """Returns each quantizer at each resolution, and half-precision floats, of each K; and the lattice over all of V.
+    The lattice in both codes."""
     kinds = ("lattice", "dual", "cubic", "logarithmic")
     rules = [{"kind": kind, "resolution": ell} for kind in kinds for ell in resolutions]
     first, others = rules[: len(resolutions)], rules[len(resolutions) :]
@@ -160,7 +160,7 @@ def _least(rows: pd.DataFrame, limit: float) -> str:
 
 
 def _coded(row: Mapping[Hashable, object]) -> str:
-    """How a setting's counts travel, where that is not by the paper's count."""
+    """Returns how a setting's counts travel, if that is not by the paper's count."""
     return f", {SHORT_WORD}" if row.get(CODE) == SHORT["kind"] else ""
 
 

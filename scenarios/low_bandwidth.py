@@ -94,7 +94,7 @@ def of_use_from(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def each_link(heading: str, table: pd.DataFrame, words: Callable[[pd.DataFrame], str]) -> str:
-    """What `words` says of the chosen settings on each kind of link; of all where there is no such column."""
+    """Returns a clause per kind of link from `words` on the chosen settings; of all if there is no such column."""
     rows = of_setting(table)
     parts = groups(rows, KIND) if KIND in rows.columns else [("", rows)]
     return listed(heading, [name + (name and ": ") + line for name, part in parts if (line := words(part))], " | ")
@@ -128,8 +128,8 @@ def reach_words(cells: pd.DataFrame) -> str:
 
 
 def below(cells: pd.DataFrame) -> dict[str, str]:
-    """For each curve that is anywhere below RIVAL by more than the paired seeds' noise, where, and by how much:
-    `up to 500 bit/s (7% to 12%)`."""
+    """Returns, for each curve that is anywhere below RIVAL by more than the paired seeds' noise, the rates and the
+    difference: `up to 500 bit/s (7% to 12%)`."""
     found, values = {}, sorted(cells[RATE].unique())
     theirs = cells["scheme.kind"] == RIVAL
     rival = next(iter(cells.loc[theirs, CURVE]), "")

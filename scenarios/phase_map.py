@@ -102,8 +102,9 @@ def predictor_holds(table: pd.DataFrame, axis: str | None) -> str:
 
 
 class SignAgreement(NamedTuple):
-    """How the closed form agrees with the simulation, over places where it sees a margin above MARGIN between the edge
-    and cloud-only decoding: in how many the simulated means have the same sign, and its largest error of a mean."""
+    """Agreement of the closed form with the simulation, over places where it sees a margin above MARGIN between the
+    edge and cloud-only decoding: in how many the simulated means have the same sign, and its largest error of a
+    mean."""
 
     clear: int
     agreeing: int

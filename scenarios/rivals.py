@@ -119,7 +119,7 @@ def _entry(found: LowestAt) -> str:
 
 
 def on_air(cells: pd.DataFrame) -> pd.DataFrame:
-    """What each scheme puts on the air each way: a row per curve and link, means of AIR over seeds."""
+    """Returns the bits that each scheme puts on the air each way: a row per curve and link, means of AIR over seeds."""
     rows = of_setting(cells)
     there = [name for name in (RATE, DELAY) if name in rows.columns]
     return rows.groupby([CURVE, *there], sort=False)[list(AIR)].mean().reset_index()

@@ -38,8 +38,8 @@ class PairedCurves:
 
 @dataclass(frozen=True)
 class LowestAt:
-    """One place: the lowest curve, those not distinguishable from it, and the best of the others. `margin`: the lowest
-    against the next; None if every curve is in `tied`, or there is one alone."""
+    """Outcome at one place: the lowest curve, those not distinguishable from it, and the best of the others. `margin`:
+    the lowest against the next; None if every curve is in `tied`, or there is one alone."""
 
     at: object
     lowest: str
@@ -132,8 +132,9 @@ def ranked_places(table: pd.DataFrame, axis: str | None, by: str | None, metric:
 
 
 def lowest_of_kinds(cells: pd.DataFrame, axis: str | None, metric: str) -> pd.DataFrame:
-    """At each value of `axis` the rows of that curve of each kind of scheme whose geometric mean is least, under the
-    kind's name. Of several curves it is taken by chance too: a kind with more of them is a little favoured."""
+    """Returns, at each value of `axis`, the rows of that curve of each kind of scheme whose geometric mean is least,
+    under the kind's name. Of several curves it is taken by chance too: a kind with more of them is a little
+    favoured."""
     where = ["scheme.kind"] if axis is None else [axis, "scheme.kind"]
     kept = []
     for _, rows in cells[cells[metric].notna()].groupby(where, sort=False):

@@ -88,8 +88,8 @@ DEVICE_MONTH: Final = {
 
 
 def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objective: str) -> TextTable | None:
-    """How many devices each curve supports along the axis, in brackets what its seeds support alone, and what a device
-    then costs in a month."""
+    """Returns the table of the devices that each curve supports along the axis, in brackets the range of its seeds
+    alone, and the cost of a device in a month."""
     if summary.empty:
         return None
     several, apart = summary["n"].max() > 1, unranked(summary)
@@ -124,7 +124,7 @@ def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objectiv
 
 
 def _known(summary: pd.DataFrame, names: Iterable[str]) -> list[str]:
-    """Those of the columns that have numbers; the load only beside what is held."""
+    """Returns the columns that have numbers; the load only beside prices of held GPUs."""
     there = [name for name in names if name in summary.columns and summary[name].notna().any()]
     return [name for name in there if name != LOAD or any("held" in each for each in there)]
 
@@ -196,7 +196,7 @@ def _least(row: pd.Series[float], name: str) -> float:
 def _marks(
     rows: pd.DataFrame, metric: str, cells: pd.DataFrame, axis: str | None, apart: Sequence[str]
 ) -> tuple[dict[str, str], list[Difference]]:
-    """Who is marked among rows at one value of the axis, and the comparisons with the best that show no difference.
+    """Returns the marks of rows at one value of the axis, and the comparisons with the best that show no difference.
     `apart`: the curves that are not ranked."""
     kept = rows[rows[metric].notna() & ~rows[CURVE].isin(apart)]
     kept = kept[[not share_left_out(row, metric) for _, row in kept.iterrows()]]
@@ -310,14 +310,14 @@ def _seeds(shown: pd.DataFrame, metric: str) -> str:
 
 
 def unit_of(values: Sequence[float], metric: str) -> tuple[float, str]:
-    """One unit for the table: milliseconds for times of tokens."""
+    """Returns one unit for the table: milliseconds for times of tokens."""
     if unit(metric) == "s" and any(word in metric for word in ("per_token", "tpot", "ttft")):
         return 1e-3, "ms"
     return one_unit(values, metric)
 
 
 def _middle(values: pd.Series[float], *, descending: bool) -> float:
-    """What a row is ranked by: its geometric mean; those without a number last."""
+    """Returns the number by which a row is ranked: its geometric mean; those without a number last."""
     known = values.dropna().to_numpy(dtype=np.float64)
     if descending:
         return -float(known.mean()) if known.size else math.inf

@@ -42,14 +42,14 @@ FINDINGS = "findings.json"
 
 @dataclass(frozen=True)
 class Answered:
-    """One question's sentence and what was compared for it."""
+    """Sentence that answers one question, and the comparisons made for it."""
 
     asked: str
     metric: str
     line: str
     comparisons: Sequence[dict[str, Plain]]
     is_answer: bool = False
-    """Whether it answers the scenario's question in one breath; others are findings beside it."""
+    """True if it answers the scenario's question in one breath; others are findings beside it."""
 
 
 def answered(
@@ -73,8 +73,8 @@ def places(table: pd.DataFrame, axis: str | None) -> list[str]:
 def compared(
     asked: str, metric: str, table: pd.DataFrame, fields: Sequence[str], report: Callable[[], str]
 ) -> Iterator[Answered]:
-    """What `report` returns, with what it compares on the way, by `places`; nothing where that is "". A question about
-    a field that no cell has is answered by that."""
+    """Yields the result of `report`, with the comparisons that it makes, by `places`; nothing where that is "". A
+    question about a field that no cell has is answered by that."""
     with recording(fields) as found:
         try:
             line = report()
@@ -106,7 +106,8 @@ def write(folder: Path, about: Mapping[str, Plain], found: Sequence[Answered]) -
 
 
 def read(folder: Path) -> dict[str, Plain]:
-    """What the file of a result directory holds; {} where it has none. Raises ConfigError where it cannot be read."""
+    """Returns the contents of a result directory's findings file; {} if it has none. Raises ConfigError if it cannot be
+    read."""
     if not (folder / FINDINGS).exists():
         return {}
     path = checked(folder, FINDINGS)

@@ -94,7 +94,8 @@ def ask_in_one_breath(question: Question, table: pd.DataFrame, axis: str | None)
 
 
 def _over_complete(question: Question, table: pd.DataFrame, axis: str | None) -> tuple[str, dict[str, pd.DataFrame]]:
-    """What a question reports of `complete` settings, and, by curve, the rows left out that would have changed it."""
+    """Returns a question's answer on `complete` settings, and, by curve, the rows left out that would have changed
+    it."""
     line = question.report(complete(table), axis)
     changing = {}
     for curve, rows in table[unanswered(table)].groupby(CURVE, sort=False):
@@ -138,7 +139,7 @@ def groups(table: pd.DataFrame, by: str) -> list[tuple[str, pd.DataFrame]]:
 
 
 def left_out(rows: pd.DataFrame, kinds: Sequence[str]) -> str:
-    """`without a, b`: those of some kinds of schemes that the rows hold; "" of none."""
+    """Returns `without a, b` for the kinds of schemes that the rows hold; "" if they hold none."""
     there = [kind for kind in kinds if (rows["scheme.kind"] == kind).any()]
     return f"without {', '.join(map(called, there))}" if there else ""
 

@@ -76,7 +76,7 @@ class TextTable:
     legend: Sequence[str] = ()
     notes: Sequence[str] = ()
     along: str = ""
-    """What the columns are values of, in the plural: `uplink rates`."""
+    """Plural name of what the columns are values of: `uplink rates`."""
     beside: int = 0
     """The number of last columns that are no such values."""
     keys: Sequence[str] = ()
@@ -90,8 +90,8 @@ class TextTable:
 
     @property
     def heads(self) -> Sequence[str]:
-        """What stands above the names of rows and above each column: without an axis the one column of numbers has what
-        is measured, which a screen shows in the corner."""
+        """Returns the heads above the names of rows and above each column: without an axis the one column of numbers
+        has what is measured, which a screen shows in the corner."""
         if "" not in self.columns:
             return [self.corner, *self.columns]
         return ["scheme", *(column or self.corner for column in self.columns)]
@@ -137,7 +137,7 @@ def _aligned(header: list[str], body: list[list[str]], width: int) -> str:
 
 @dataclass(frozen=True)
 class Detail:
-    """One of the other blocks that a run prints: tables, then lines."""
+    """Block that a run prints besides its first table: tables, then lines."""
 
     heading: str
     lines: Sequence[str] = ()
@@ -204,7 +204,8 @@ _LATEX: Final = {
 
 
 def _latex(table: TextTable) -> str:
-    """For the packages booktabs and textcomp. Marks stand outside the column, so that numbers are aligned."""
+    """Returns the table for LaTeX with the packages booktabs and textcomp. Marks stand outside the column, so that
+    numbers are aligned."""
 
     def plain(text: str) -> str:
         return "".join(_LATEX.get(letter, letter) for letter in text)

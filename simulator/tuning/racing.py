@@ -56,7 +56,7 @@ SEARCH_SEEDS: Final = 2
 
 
 class Standing(NamedTuple):
-    """How a race stands after a look at some of its settings [n]."""
+    """State of a race after a look at some of its settings [n]."""
 
     leader: int
     """The least geometric mean."""
@@ -121,7 +121,7 @@ class Race:
 
 @dataclass(frozen=True)
 class Stopped:
-    """Why a setting left the race, after how many seeds, and as worse than which other."""
+    """Reason for which a setting left the race, the number of seeds by then, and the setting that was better."""
 
     seeds: int
     why: str
@@ -151,7 +151,7 @@ class RaceGroup:
 
     @property
     def settings(self) -> list[Cell]:
-        """Each setting at its first place."""
+        """Returns each setting at its first place."""
         return [cells[0].cell for cells in self.raced]
 
     @property
@@ -227,7 +227,7 @@ class RaceGroup:
             self.ended = f"{self.seeds} seeds are the most"
 
     def _unfit(self, place: int, rows: Rows) -> str:
-        """Why a setting cannot be ranked, by the first of its seeds on which it cannot."""
+        """Returns the reason for which a setting cannot be ranked, from the first of its seeds with one."""
         return next(filter(None, (self.aim.unfit(cell, rows[cell.id]) for cell in self.at(place, self.seeds))))
 
     def best_of_kinds(self, rows: Rows) -> list[int]:
@@ -244,7 +244,8 @@ class RaceGroup:
         return (self.excess(place, rows), -len(costs), float(np.log(costs).mean()))
 
     def excess(self, place: int, rows: Rows) -> float:
-        """How far a setting is from the limits on the seeds it was tried on; 0 within them, and without limits."""
+        """Returns the distance of a setting from the limits on the seeds it was tried on; 0 within them, and without
+        limits."""
         return self.aim.excess(self._rows(place, rows))
 
 
@@ -258,11 +259,11 @@ class Trials:
 
     @property
     def left(self) -> float:
-        """How many more may be made."""
+        """Number of trials that may still be made."""
         return max(0.0, self._most - len(self._made))
 
     def more(self, cells: Sequence[Cell]) -> int:
-        """How many of the cells were not tried yet."""
+        """Returns the number of the cells that were not tried yet."""
         return len({cell.id for cell in cells} - self._made)
 
     def __call__(self, cells: Sequence[Cell], what: str) -> Rows:

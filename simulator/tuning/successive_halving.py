@@ -60,8 +60,8 @@ class Outcome:
 
 
 class Tuner:
-    """One race for all places that share their rounds. `base` changes the cells of the trials only; the least mean
-    ln(metric) wins. With `budget.within` the looks go on, twice the seeds each, to MOST_SEEDS."""
+    """Tuner with one race for all places that share their rounds. `base` changes the cells of the trials only; the
+    least mean ln(metric) wins. With `budget.within` the looks go on, twice the seeds each, to MOST_SEEDS."""
 
     def __init__(
         self, places: Sequence[Alternatives], metric: str, budget: Budget, base: Mapping[str, object] | None = None
@@ -78,7 +78,7 @@ class Tuner:
 
     @property
     def rule(self) -> str:
-        """What decides, in words."""
+        """Returns the rule of the choice, in words."""
         return f"tuned by {self._aim.metric}, over all places of the same rounds, {self._rule}"
 
     def first(self) -> list[Cell]:
@@ -144,7 +144,8 @@ class Tuner:
         return RaceGroup([[at.at(each) for at in trials] for each in settings], self._aim, self._budget, held)
 
     def _outcome(self, group: RaceGroup, settings: Sequence[Values], tried: int, rows: Rows) -> Outcome:
-        """What a place chose, and the best of the others that raced as long; its own setting if none can be ranked."""
+        """Returns the choice of a place, and the best of the others that raced as long; its own setting if none can be
+        ranked."""
         others = [place for place in group.ranked if place != group.leader and group.seeds_of(place) == group.seeds]
         if not others:
             return Outcome(settings[group.leader], tried, group.seeds)

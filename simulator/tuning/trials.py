@@ -44,7 +44,7 @@ AIMS: Final = (
 
 @dataclass(frozen=True)
 class Aim:
-    """What is best: the least `metric`, or the most where `higher`, within limits if there are any: `limits` are those
+    """Aim of a race: the least `metric`, or the most if `higher`, within limits if there are any: `limits` are those
     that all devices share, by the metric that is limited."""
 
     metric: str
@@ -70,7 +70,8 @@ class Aim:
         return cls(metric, higher_is_better(metric), limited=bool(limits) or len(typed) > 1, limits=limits)
 
     def unfit(self, cell: Cell, row: Row) -> str:
-        """Why a trial cannot be ranked; "" where it can. A text may depart where the scheme says that it does."""
+        """Returns the reason for which a trial cannot be ranked, "" if it can. A text may depart if the scheme says
+        that it does."""
         if row["answered"] < 1:
             return UNANSWERED
         if not 0 < row[self.metric] < math.inf:
@@ -78,7 +79,7 @@ class Aim:
         return LOSSY if cell.scheme.lossless and not row["tv_output"] <= LOSSLESS_TV else ""
 
     def excess(self, trials: Sequence[Row]) -> float:
-        """0 if the requests of the trials meet the limits, or there are none; else their mean overshoot."""
+        """Returns 0 if the requests of the trials meet the limits, or there are none; else their mean overshoot."""
         if not self.limited or _attained(trials) >= ENOUGH:
             return 0.0
         return sum(map(self.overshoot, trials)) / len(trials)
@@ -106,7 +107,7 @@ def _attained(trials: Sequence[Row]) -> float:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a choice may spend.
+    """Budget of a choice.
 
     `settings` start, on `looks[0]` seeds; `steps` times the neighbours of the one in the lead join. After each look
     those go on that are not clearly worse than another, a `kept`-th of them at most, but at least two. It is enough if

@@ -1,4 +1,4 @@
-"""By how much one scheme is below another at values of the axis, and one end of the axis above the other."""
+"""Questions by how much one scheme is below another at values of the axis, and one end of the axis above the other."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Costs(Named):
     """How many times its `metric` at one end of the axis does each scheme have at the other, for each value of `by`?"""
 
     heading: str
-    """What is compared: `{end} of loss against {start}`."""
+    """Heading of the comparison: `{end} of loss against {start}`."""
     metric: str = LATENCY
     by: str | None = None
 
@@ -80,8 +80,8 @@ def end_over_start(rows: pd.DataFrame, axis: str, start: float, end: float, metr
 def comparison(
     cells: pd.DataFrame, axis: str | None, where: Sequence[float], first: str, second: str, metric: str
 ) -> str:
-    """By how many percent the curve `first` is below `second` at these values of the axis, or at all of them; "" where
-    at none."""
+    """Returns by how many percent the curve `first` is below `second` at these values of the axis, or at all of them;
+    "" where at none."""
     clauses = []
     for place in places(cells, axis, metric):
         if axis is None or not where or np.isclose(float(str(place.at)), where, rtol=1e-9).any():

@@ -1,4 +1,4 @@
-"""From which value of an axis on, or up to which, one scheme is below another."""
+"""Questions from which value of an axis on, or up to which, one scheme is below another."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def crossings_of(
 
 
 class Nearest(NamedTuple):
-    """Where one of many curves is below another: the less `order` is, the more of the axis, infinite of none."""
+    """Range in which one of many curves is below another: the less `order` is, the more of the axis, infinite of
+    none."""
 
     order: float
     words: str

@@ -1,6 +1,6 @@
-"""What a search for the most devices found: which curve supports most, and which limit each meets first. Two curves are
-distinguished where what their seeds support, each by itself, does not overlap, the search's tolerance added: a range of
-a few seeds, narrower than an interval. Seeds that support none are not in it.
+"""Questions about a search for the most devices: which curve supports most, and which limit each meets first. Two
+curves are distinguished where what their seeds support, each by itself, does not overlap, the search's tolerance added:
+a range of a few seeds, narrower than an interval. Seeds that support none are not in it.
 
 And which schemes meet the service-level objectives that a user typed (workload.slo_ttft_s, slo_tpot_s): a clause of the
 answer, and an entry of the first table. A setting meets them if ENOUGH of its requests do, over all seeds.
@@ -39,8 +39,8 @@ class LimitMetFirst(Named):
 
 @dataclass(frozen=True)
 class MostAt:
-    """At one value of the axis: the curves that support most, as far as seeds can distinguish them; what the best of
-    them supports; the limits that these meet first."""
+    """Outcome of a search at one value of the axis: the curves that support most, as far as seeds can distinguish them;
+    what the best of them supports; the limits that these meet first."""
 
     at: float
     curves: tuple[str, ...]
@@ -50,7 +50,7 @@ class MostAt:
 
 
 def most_at(rows: pd.DataFrame, at: float) -> MostAt:
-    """What a table of cells or a summary with the columns SEARCHED says at one value of the axis."""
+    """Returns the outcome at one value of the axis, from a table of cells or a summary with the columns SEARCHED."""
     by = rows.drop_duplicates(CURVE).set_index(CURVE)
     best = by.iloc[int(by["capacity"].argmax())]
     if not best["capacity"]:
@@ -107,7 +107,7 @@ def limits_entry(rows: pd.DataFrame) -> TableEntry:
 
 
 def limits_legend(summary: pd.DataFrame) -> str:
-    """What the column HEAD says."""
+    """Returns the legend of the column HEAD."""
     return f"{HEAD}: {limits_of(summary)} for at least {ENOUGH:.0%} of requests"
 
 

@@ -1,5 +1,6 @@
-"""Which curve is lowest where on the swept axis, by how much, and where that cannot be distinguished: each is compared,
-seed by seed, with the one of least geometric mean. Neighbouring values with the same outcome make one clause."""
+"""Question which curve is lowest where on the swept axis, by how much, and where that cannot be distinguished: each is
+compared, seed by seed, with the one of least geometric mean. Neighbouring values with the same outcome make one
+clause."""
 
 from __future__ import annotations
 
@@ -136,7 +137,7 @@ def lossy_apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> st
 
 
 def _above_or_below(least: Difference, most: Difference) -> str:
-    """`75% to 99.9% below`, `10% below to 3% above`."""
+    """Returns the range of two gains: `75% to 99.9% below`, `10% below to 3% above`."""
     sides = ["below" if gain.size < 0 else "above" for gain in (least, most)]
     if sides[0] != sides[1]:
         return " to ".join(f"{sizes([gain])} {side}" for gain, side in zip((least, most), sides, strict=True))
