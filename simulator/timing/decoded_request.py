@@ -9,6 +9,7 @@ way (`timing.event_loop`), and the tables are the same bytes.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from itertools import accumulate
 from math import inf, nan
 
@@ -17,46 +18,37 @@ from simulator.cell.workload import Workload
 from simulator.protocols.accounts import note_payload
 from simulator.protocols.decoded_answer import DecodedAnswer, is_decodable
 from simulator.protocols.machine import DOWNLINK, UPLINK, SubmitJob
+from simulator.results.ledger import THEMSELVES, Course
 from simulator.results.observer import END
 from simulator.results.requests import Request
 from simulator.results.rounds import TimedRounds
 from simulator.timing.cloud.job import Job, JobState
 from simulator.timing.device import Device
-from simulator.timing.driver import DOWNLINK_COLUMNS, JOB_STATES, UPLINK_COLUMNS, Network, ordered_job
+from simulator.timing.driver import DOWNLINK_STATES, JOB_STATES, UPLINK_STATES, Network, ordered_job
 from simulator.timing.event_loop import Call, Last, delay_until, later
 from simulator.timing.link import Link
-from simulator.timing.planned_link import Carried, PlannedLink
+from simulator.timing.messages import Message, unheard
 
 
 def can_be_decoded(each: Equipped, uplink: Link, downlink: Link, workload: Workload) -> bool:
     """Whether requests to devices of this class may be timed after they are decoded: a device serves one at a time and
-    gives none up, none goes on with another, all that happens to a packet is known when it joins, which is when its
-    round is drafted, and no time decides tokens. What a receiver draws is added up in the order in which messages come,
-    so they must come by events then."""
-    planned = isinstance(uplink, PlannedLink) and isinstance(downlink, PlannedLink)
+    gives none up, none goes on with another, no packet's times depend on other devices' later ones, and no time decides
+    tokens. What a receiver draws is added up in the order in which messages come, so they must come by events then."""
     one_by_one = each.edge.concurrency == 1 and workload.all_are_awaited and not workload.talks
-    return planned and one_by_one and not each.downlink.has_power and is_decodable(each.scheme)
-
-
-def finds_room(answer: DecodedAnswer, network: Network, device: int) -> bool:
-    """Whether no packet of the answer waits for its device's window, whatever is unacknowledged then: of the prompt, a
-    payload and the frame that ended the request before, and of two replies."""
-    uplink, downlink = planned_links(network)
-    up_bits = answer.prompt_bits, answer.largest_payload_bits, 0
-    return uplink.has_room(device, up_bits) and downlink.has_room(device, [answer.largest_reply_bits] * 2)
-
-
-def planned_links(network: Network) -> tuple[PlannedLink, PlannedLink]:
-    uplink, downlink = network.links[UPLINK], network.links[DOWNLINK]
-    assert isinstance(uplink, PlannedLink) and isinstance(downlink, PlannedLink)
-    return uplink, downlink
+    return (
+        uplink.is_foreseeable
+        and downlink.is_foreseeable
+        and one_by_one
+        and not each.downlink.has_power
+        and is_decodable(each.scheme)
+    )
 
 
 class DecodedRequest:
     """Both ends of one request, to its last token: `Device.answered` is called then."""
 
     def __init__(self, network: Network, device: Device, request: Request, answer: DecodedAnswer) -> None:
-        self._uplink, self._downlink = planned_links(network)
+        self._uplink, self._downlink = network.links[UPLINK], network.links[DOWNLINK]
         self._network = network
         self._env = network.env
         self._device = device
@@ -71,10 +63,12 @@ class DecodedRequest:
         """What it has done and will do, as far as that is known, by columns of BREAKDOWN."""
         self._ends_s: list[float] = []
         """When each pass of its drafter ends."""
-        self._prompt: Carried | None = None
-        self._payload: Carried | None = None
-        self._reply: Carried | None = None
+        self._prompt: Message | None = None
+        self._payload: Message | None = None
+        self._reply: Message | None = None
         """Those of the open round, once they are put."""
+        self._former: Message | None = None
+        """The reply before it."""
         self._job: Job | None = None
         """The one in the cloud."""
         self._jobs = 0
@@ -96,6 +90,8 @@ class DecodedRequest:
             self._request.ledger.prompt_sent()
             self._put_alone(0, self._answer.prompt_bits, self._prompt_in)
         self._draft(now_s)
+        if self._prompt is not None and self._network.runs_ahead:  # the payload may delay it, if it is sent again
+            self._comes(self._prompt, self._uplink.in_s(self._prompt), self._prompt_in)
 
     def close(self) -> None:
         """The request has ended. Unless the cloud knows that the answer is made, the edge sends a bare header, and the
@@ -104,17 +100,46 @@ class DecodedRequest:
         self._request.write_up = None
         if not self._answer.is_made:
             self._put_alone(END, 0, self._end_in)
+            if self._network.runs_ahead:
+                self._follow_end()
 
-    def _put_alone(self, number: int, bits: int, then: Call) -> None:
-        """Has a message of no round join the uplink. `then`: once it is in."""
-        index = (*self._key, number)
+    def _put_alone(self, number: int, bits: int, then: Callable[[object], None]) -> None:
+        """Has a message of no round join the uplink. `then`: once it is in; by its device's own clock others may be put
+        before."""
+        ahead = self._network.runs_ahead
+        self._prompt = message = Message((*self._key, number), (), then, bits=bits)
+        if ahead:
+            message.to = unheard
 
         def put() -> None:
-            self._prompt = carried = self._uplink.carry(index, bits, self._env.now, UPLINK_COLUMNS)
-            if carried.left_s < inf:
-                later(self._env, carried.takes_s, then)
+            if ahead:
+                self._uplink.put(message, self._env.now)
+            else:
+                self._carry(self._uplink, message, self._env.now, then)
 
-        self._network.join(UPLINK, index, put)
+        self._network.join(UPLINK, message.index, put)
+
+    def _carry(self, link: Link, message: Message, now_s: float, then: Call) -> None:
+        """Puts a message then. `then`: once it is in."""
+        in_s = link.carry(message, now_s)
+        if in_s is not None:
+            self._comes(message, in_s, then)
+
+    def _comes(self, message: Message, in_s: float, then: Call) -> None:
+        if in_s < inf:
+            self._env.later_from(message.foreseen_s, delay_until(message.foreseen_s, in_s), then)
+
+    def _follow_end(self, _: object = None) -> None:
+        """Lets the links run no further than the run, as the next request may begin before the message is in."""
+        assert self._prompt is not None
+        now_s = self._env.now
+        self._uplink.senders[self._request.device].transmitter.clock.run(now_s)
+        if self._prompt.done and self._prompt.delivered_s <= now_s:
+            self._end_in(None)
+            return
+        next_s = self._prompt.delivered_s if self._prompt.done else self._uplink.next_s(self._request.device)
+        if next_s < inf:
+            later(self._env, delay_until(now_s, next_s), self._follow_end)
 
     # At the edge.
 
@@ -138,7 +163,7 @@ class DecodedRequest:
             self._doings[:1] = (now_s, "prefill_s"), (first_s, "draft_s")
         if round_.number == 1:
             request.ledger.enter_all(1, self._doings)
-        if network.own_uplink and put_s < self._horizon_s:
+        if network.runs_ahead and put_s < self._horizon_s:
             self._send(put_s)
         else:  # others may put something on the same uplink before
             self._env.later_from(now_s, delay_s, self._drafted)
@@ -147,34 +172,44 @@ class DecodedRequest:
         self._network.join(UPLINK, (*self._key, self._round.number), lambda: self._send(self._env.now))
 
     def _send(self, now_s: float) -> None:
-        round_ = self._round
-        index = *self._key, round_.number
-        self._payload = payload = self._uplink.carry(index, round_.payload.bits, now_s, UPLINK_COLUMNS)
-        self._does(payload)
-        if payload.left_s < inf:
-            self._env.later_from(now_s, payload.takes_s, self._payload_in)
+        round_, index = self._round, (*self._key, self._round.number)
+        self._payload = Message(index, (), self._payload_in, self._on_uplink, bits=round_.payload.bits)
+        self._carry(self._uplink, self._payload, now_s, self._payload_in)
+
+    def _on_uplink(self, message: Message, course: Course) -> None:
+        self._does(course, UPLINK_STATES)
+
+    def _on_downlink(self, message: Message, course: Course) -> None:
+        self._does(course, DOWNLINK_STATES, reply=True)
+
+    def _does(self, course: Course, columns: Mapping[str, str] = THEMSELVES, *, reply: bool = False) -> None:
+        """The open round does this from now on; it replaces what it was to do later."""
+        doings, now_s = self._doings, course[0][0]
+        while doings and doings[-1][0] > now_s:
+            doings.pop()
+        for from_s, state in course:
+            doings.append((from_s, columns[state]))
+        if self._round.number == 1:
+            self._request.ledger.enter_all(1, course, columns, reply=reply)
 
     def _reply_in(self, _: object) -> None:
         self._env.at_last(Last.READ, self._key, lambda: self._answered(self._env.now))
-
-    def _does(self, carried: Carried, *, reply: bool = False) -> None:
-        """The open round does from now on what its message does."""
-        self._doings += carried.doings
-        if self._round.number == 1:
-            self._request.ledger.enter_all(1, carried.doings, reply=reply)
 
     def _answered(self, now_s: float) -> None:
         """The reply is read; the next round begins, or the answer is complete."""
         request, round_, payload, reply = self._request, self._round, self._payload, self._reply
         assert payload is not None and reply is not None
-        self._downlink.carried_in(reply, now_s)
+        if self._prompt is not None or payload.acked_s > now_s:
+            self._uplink.acknowledge([each for each in (self._prompt, payload) if each is not None], now_s)
+            self._prompt = None
+        self._former = reply
         if round_.number == 1:
             request.ledger.close(1, now_s)
         else:
             request.ledger.spend(self._doings, now_s)
         self._rounds.time((
-            self._started_s, payload.put_s, payload.delivered_s, payload.packet_bits, len(payload.cut) or 1,
-            reply.put_s, now_s, reply.packet_bits, len(reply.cut) or 1, now_s,
+            self._started_s, payload.put_s, payload.delivered_s, payload.delivered_bits, payload.delivered_attempts,
+            reply.put_s, now_s, reply.delivered_bits, reply.delivered_attempts, now_s,
         ))  # fmt: skip
         request.states.append(round_.node.state)
         request.take_tokens(round_.tokens, round_.tail_tokens, now_s)
@@ -187,8 +222,6 @@ class DecodedRequest:
     # In the cloud.
 
     def _prompt_in(self, _: object) -> None:
-        assert self._prompt is not None
-        self._uplink.carried_in(self._prompt, self._env.now)
         self._request.ledger.prompt_arrived()
         self._read_prompt()
 
@@ -201,11 +234,11 @@ class DecodedRequest:
             self._serve()
 
     def _payload_in(self, _: object) -> None:
-        assert self._payload is not None
-        self._uplink.carried_in(self._payload, self._env.now)
+        if self._former is not None and self._former.acked_s > self._env.now:
+            self._downlink.acknowledge([self._former], self._env.now)
         self._due = True
         if not self._ready:
-            self._request.ledger.enter(1, self._job_column)
+            self._does([(self._env.now, self._job_column)])
         if self._ready or self._job is not None:
             self._serve()
 
@@ -227,9 +260,7 @@ class DecodedRequest:
     def _job_enters(self, state: JobState) -> None:
         self._job_column = column = self._round.job.serves if state == "serve" else JOB_STATES[state]
         if self._due:
-            self._doings.append((self._env.now, column))
-            if self._round.number == 1:
-                self._request.ledger.enter(1, column)
+            self._does([(self._env.now, column)])
 
     def _prefilled(self) -> None:
         self._ready, self._job = True, None
@@ -246,19 +277,15 @@ class DecodedRequest:
         self._network.join(DOWNLINK, (*self._key, round_.number), self._send_reply)
 
     def _send_reply(self) -> None:
-        round_, now_s = self._round, self._env.now
-        index = *self._key, round_.number
-        self._reply = reply = self._downlink.carry(index, round_.reply_bits, now_s, DOWNLINK_COLUMNS)
-        self._does(reply, reply=True)
-        in_s = now_s + reply.takes_s
-        if round_ is not self._answer.rounds[-1] and in_s < self._horizon_s:
+        round_, now_s, index = self._round, self._env.now, (*self._key, self._round.number)
+        self._reply = reply = Message(index, (), self._reply_in, self._on_downlink, bits=round_.reply_bits)
+        in_s = self._downlink.carry(reply, now_s)
+        if in_s is not None and round_ is not self._answer.rounds[-1] and in_s < self._horizon_s:
             self._answered(in_s)
-        elif in_s < inf:
-            later(self._env, reply.takes_s, self._reply_in)
+        elif in_s is not None:
+            self._comes(reply, in_s, self._reply_in)
 
     def _end_in(self, _: object) -> None:
-        assert self._prompt is not None
-        self._uplink.carried_in(self._prompt, self._env.now)
         self._network.cloud.forget(self._key)
 
     # In the books.

@@ -44,7 +44,7 @@ from simulator.timing.conversation import Conversation
 from simulator.timing.device import Device, EdgePasses
 from simulator.timing.event_loop import EventLoop, Last, delay_until, later
 from simulator.timing.link import Link
-from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, Message
+from simulator.timing.messages import Message
 from simulator.timing.receive_windows import ReceiveWindows
 
 UPLINK_STATES: Final = {
@@ -61,10 +61,6 @@ DOWNLINK_STATES: Final = {
     "propagation": "propagation_s",
     "timeout_wait": "timeout_wait_s",
 }
-UPLINK_COLUMNS, DOWNLINK_COLUMNS = (
-    (states[QUEUE], states[TRANSMIT], states[PROPAGATION]) for states in (UPLINK_STATES, DOWNLINK_STATES)
-)
-"""Those of a message that is sent once."""
 JOB_STATES: Final = {"queue": "cloud_queue_s", "prefill": "prefill_s"}
 _ROUND: Final = JOINS - 1
 """The bits of a message's index that are its round."""
@@ -83,8 +79,8 @@ class Network:
     reads_at_work: bool
     """Whether messages may end the work of their edges, which then takes up both after what else happens at that
     instant."""
-    own_uplink: bool
-    """Whether no other device's messages wait for the same transmitter."""
+    runs_ahead: bool
+    """Whether the links of each device have a clock of its own, which may run ahead (`event_loop.OwnClock`)."""
     decodable: bool
     """Whether requests may be timed after they are decoded (`decoded_request`), if nobody hears each step."""
     most_drafts: int

@@ -28,14 +28,13 @@ from simulator.results.station import Station
 from simulator.timing.arrivals import RequestArrivals
 from simulator.timing.cloud import Cloud
 from simulator.timing.conversation import NOTHING, Conversation
-from simulator.timing.decoded_request import DecodedRequest, can_be_decoded, finds_room
+from simulator.timing.decoded_request import DecodedRequest, can_be_decoded
 from simulator.timing.device import Device, EdgePasses, Exchange
 from simulator.timing.driver import Driver, Network
-from simulator.timing.event_loop import EventLoop
+from simulator.timing.event_loop import EventLoop, OwnClock
 from simulator.timing.half_duplex import keep_half_duplex
 from simulator.timing.invariants import check_link, check_station
 from simulator.timing.link import Link
-from simulator.timing.planned_link import PlannedLink, plannable
 from simulator.timing.receive_windows import ReceiveWindows
 
 IN_ORDER: Final = (
@@ -156,7 +155,8 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None
     connections = connections_of(cell)
     watching = together(windows, connections if connections.radios else None, observer)
-    uplinks, downlinks = (_Links(env, cell, way, watching) for way in ("uplink", "downlink"))
+    clocks: dict[int, OwnClock] = {}
+    uplinks, downlinks = (_Links(env, cell, way, watching, clocks) for way in ("uplink", "downlink"))
     heard = watching is not None and any(receives(watching, call) for call in IN_ORDER)
     devices: list[Device] = []
     ways: list[tuple[Link, Link]] = []
@@ -166,13 +166,15 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"), spells, each.drafts_per_pass)
         links = {UPLINK: uplink, DOWNLINK: downlink}
         reads_at_work = bool(protocol_of(each.scheme).edge.needs(each.scheme) & {Need.LOOKAHEAD, Need.PARTS})
-        own_uplink = uplink.config.sharing.transmitter_per_device
         shared = [link for link in (uplink, downlink) if not link.config.sharing.transmitter_per_device]
         beside = [other for other, both in enumerate(by_class) if other == place or {*both} & {*shared}]
+        decoded = all(decodable[other] for other in beside)
+        runs_ahead = decoded and not heard and all(link.senders.in_order for link in (uplink, downlink)) and not shared
+        if runs_ahead:
+            clocks |= {device: OwnClock(each.workload.horizon_s) for device in each.devices}
         talks = {device: Conversation(env, cloud, each.workload) for device in each.devices if each.workload.talks}
         network = Network(
-            env, links, cloud, each.edge, passes, each.workload, reads_at_work, own_uplink,
-            all(decodable[other] for other in beside),
+            env, links, cloud, each.edge, passes, each.workload, reads_at_work, runs_ahead, decoded,
             each.scheme.drafts, windows,
             priority=each.priority,
             conversations=talks,
@@ -210,21 +212,21 @@ def _open_exchange(
     terms = Terms(decoding, request.output_tokens, request.end_tokens, policy, *request.held)
     if network.decodable and not heard:
         answer = decoded_answer(terms, network.edge_passes.drafts_per_pass)
-        if finds_room(answer, network, device.number):
-            return DecodedRequest(network, device, request, answer)
+        return DecodedRequest(network, device, request, answer)
     return Driver(network, device, request, terms, held.session)
 
 
 class _Links:
     """The links of one way: the cell's, shared by all classes of devices that have none of their own."""
 
-    def __init__(self, env: EventLoop, cell: Cell, way: str, observer: Observer | None) -> None:
+    def __init__(
+        self, env: EventLoop, cell: Cell, way: str, observer: Observer | None, clocks: Mapping[int, OwnClock]
+    ) -> None:
         self._env = env
         self._cell = cell
         self._way = way
         self._observer = observer
-        self._alone = all(each.ways_are_apart for each in cell.classes)
-        """Whether nothing that happens on a link depends on another."""
+        self._clocks = clocks
         self._links: dict[tuple[LinkConfig, int], Link] = {}
         self.devices: Counter[Link] = Counter()
         """How many share each of them."""
@@ -242,8 +244,7 @@ class _Links:
             name, stream = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own >= 0 else (way, way)
             reverse = "downlink" if way == "uplink" else "uplink"
             back_s = [answer_s(config, getattr(each, reverse)) for each in cell.classes for _ in range(each.count)]
-            planned = self._alone and plannable(config)
-            self._links[key] = (PlannedLink if planned else Link)(
+            self._links[key] = Link(
                 self._env,
                 config,
                 Uniforms.of(cell.seed, stream),
@@ -252,6 +253,7 @@ class _Links:
                 self._observer,
                 cell.workload.horizon_s,
                 Uniforms.of(cell.seed, "places"),
+                self._clocks,
             )
         link = self._links[key]
         self.devices[link] = (

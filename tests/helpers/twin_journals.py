@@ -189,7 +189,6 @@ def simulated(cell: Cell, folder: Path) -> tuple[CellResult, Twin]:
     """What the simulator makes of a cell; and the journals of its twin, in the folder."""
     twin = Twin(cell)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plant, "plannable", lambda config: False)
         for owner, name, note in (
             (Link, "put", twin.put),
             (Link, "_enqueue", twin.enqueue),

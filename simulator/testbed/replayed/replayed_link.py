@@ -55,7 +55,7 @@ class ReplayedLink:
         sizes = [bits for bits, _ in self._config.packets_of(message.bits)]
         message.put_s, message.unacked = now_s, len(sizes)
         message.packets = [Fragment(bits, message, index, number, sender) for number, bits in enumerate(sizes)]
-        message.does(QUEUE, now_s)
+        message.does([(now_s, QUEUE)])
         return message
 
     def follow(self, what: AttemptStep) -> None:
