@@ -11,11 +11,11 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from os.path import realpath
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, Self, Unpack
+from typing import Any, ClassVar, Final, Literal, Self, Union, Unpack
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic._internal._model_construction import ModelMetaclass
@@ -51,6 +51,13 @@ class Part(BaseModel, metaclass=_Short):
                     message = RETIRED if is_retired_field(str(name)) else "no such field{hint}"
                     raise PydanticCustomError("no_such_field", message, details)
         return fields
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Returns the JSON schema of what a configuration may hold for the part."""
+        from kinds.json_schema import PartSchema  # here: a command line does without
+
+        return super().model_json_schema(*args, **{"schema_generator": PartSchema, **kwargs})
 
     @classmethod
     def _meant_field(cls, name: str) -> str:
@@ -220,6 +227,11 @@ def meant(typed: str, known: Iterable[str]) -> str:
     names = list(known)
     longer = sorted(name for name in names if typed and name.startswith(typed))
     near = [*longer, *(name for name in difflib.get_close_matches(typed, names, n=3) if name not in longer)][:3]
+    return did_you_mean(near)
+
+
+def did_you_mean(near: Sequence[str]) -> str:
+    """`; did you mean A, B or C?`; "" of none."""
     return f"; did you mean {' or '.join(filter(None, (', '.join(near[:-1]), near[-1])))}?" if near else ""
 
 
@@ -238,7 +250,8 @@ def named(
             raise ValueError(f"no such {what}{hint}; or write {needed}")
         return found
 
-    return BeforeValidator(find)
+    entry = type(next(iter(table.values())))
+    return BeforeValidator(find, json_schema_input_type=Union[Literal[tuple(table)], str, entry, None])  # noqa: UP007
 
 
 def kinds_of_file(file: Path) -> list[str]:

@@ -46,6 +46,7 @@ computed of it is to the last bit what its dense form gives.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -142,6 +143,19 @@ def block_along(
         if accepts(uniforms[n - 1], mass + 1.0 - weight, mass):
             accepted, target = n, weight * p
     return Verdict(accepted, correction(target, qhat[accepted], u) if line else inverse_cdf(p, u))
+
+
+def reach_by_rejection(ratios: Floats) -> Floats:
+    """Returns the probabilities that n or more drafts are accepted by `verify`, n = 1..L, given the drafts and the
+    ratios p_n(d_n) / qhat_n(d_n), float64 [L]."""
+    reach: Floats = np.minimum(1.0, ratios).cumprod()
+    return reach
+
+
+def reach_by_block(ratios: Floats) -> Floats:
+    """Returns the same by `verify_block`, of n given d_1..d_n alone: the w_n of (1)."""
+    weights = itertools.accumulate(ratios, lambda weight, ratio: min(1.0, weight * ratio), initial=1.0)
+    return np.array([*weights][1:])
 
 
 def reject_along(

@@ -32,6 +32,7 @@ FIGURES: dict[str, str] = {
     "bits": "payload bits per token, or per draft where the axis moves the length of a round",
     "resampling": "resampling rate beside its bound",
     "heatmap": "latency of every setting of a full factorial",
+    "ladder": "latency per token of each step, a bar a length of headers, a panel a temperature and link",
     "groups": "rejections, support, bits and latency by a swept name",
     "rivals": "latency per token of many schemes over one's, a panel a delay, those lowest somewhere in colour",
     "both_ways": "payload bits a token up against reply bits down, a mark a scheme",
@@ -40,8 +41,10 @@ FIGURES: dict[str, str] = {
     "pareto": "bits against expected resampling, a point a setting, and the front of them",
     "fronts": "latency against a device's joules and against dollars, a marker a scheme, and the front of each load",
     "rates": "bits of a draft over the rejections that compression adds, a curve a family, above a lower bound",
+    "blocks": "tokens a round gained by block verification over rejection, against bits of a draft",
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
     "phase_map": "who answers fastest, by round-trip time and prompt, a panel a pair and an answer's length",
+    "acceptance_map": "an edge's time over cloud-only decoding's by the closed form, by accepted drafts and round trip",
     "leakage": "how often the sizes of packets tell which prompt was asked, against their padding",
     "positions": "resampling rate at each draft position, beside the terms of its bound",
     "validation": "where the time of a token goes in the real system, beside the simulated one",
@@ -49,7 +52,7 @@ FIGURES: dict[str, str] = {
 }
 """Name of the figure and what it shows. It is `draw` of the module `NAME_figure`, or `draw_NAME` of another's."""
 _WITH = {
-    "first_token": "latency", "both_ways": "rivals",
+    "first_token": "latency", "both_ways": "rivals", "acceptance_map": "phase_map",
     "validation": "breakdown", "pareto": "tradeoff", "rates": "tradeoff",
 }  # fmt: skip
 """Figures that are in the module of another, with which they share what they read."""
@@ -58,7 +61,7 @@ BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
 OF_ONE = (
-    "heatmap", "tradeoff", "pareto", "fronts", "rates", "phase_map",
+    "heatmap", "tradeoff", "pareto", "fronts", "rates", "blocks", "phase_map", "acceptance_map",
     "validation", "recommendation",
 )  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""

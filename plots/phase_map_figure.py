@@ -1,5 +1,6 @@
 """Who answers fastest: round-trip time across, prompt up, a panel a pair (down) and an answer's length (across).
-Co-located speculation is left out of the colours: a frame marks where the fastest of the others beats it."""
+Co-located speculation is left out of the colours: a frame marks where the fastest of the others beats it. And how long
+an edge that drafts takes over cloud-only decoding by the closed form: accepted drafts across, round trip up."""
 
 from __future__ import annotations
 
@@ -16,10 +17,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from plots.axes import tick_at
+from plots import colour_cells
+from plots.axes import rows_of, tick_at
 from plots.caption import caption
+from plots.colour_cells import Scale, Written
 from plots.layout import Wording, finish
 from plots.page import Page
+from plots.style import chosen
+from simulator.results import acceptance_plane as plane
 from simulator.results import phase_regions as regions
 from simulator.results.phase_regions import OPPONENT, RTT
 from simulator.results.units import quantity
@@ -27,13 +32,13 @@ from simulator.results.units import quantity
 LOOKS: Final = {
     OPPONENT: ("#E3E3E3", "", "C", "cloud-only decoding"),
     regions.IDS[0]: ("#E08214", "///", "I", "edge sends ids"),
-    regions.FIRST: ("#80C8A0", "\\\\\\", "F", "cloud first, then the edge sends ids"),
     regions.DISTRIBUTIONS[0]: ("#2C5985", "...", "D", "edge sends distributions"),
 }
 """Colour, hatch, letter and words of a region."""
 NOTES: Final = (
     "Shown: the fastest where the cloud does not speculate by itself; framed: it beats co-located speculation too. "
-    "Line: border by the closed form, the edge to its left."
+    "Digit: rounds drafted ahead; *: the cloud starts. Line: border by the closed form at the best serving mode, the "
+    "edge to its left."
 )
 
 
@@ -90,6 +95,8 @@ def _beats_all(stand: regions.Stand) -> bool:
 
 def _cell(ax: Axes, stand: regions.Stand, x: tuple[float, float], y: tuple[float, float]) -> None:
     colour, hatch, letter, _ = _look(stand)
+    row = stand.rows[stand.fastest_apart].iloc[0]
+    letter += f"{regions.rounds_ahead(row) or ''}{'*' * regions.cloud_starts(row)}"
     corner, width, height = (x[0], y[0]), x[1] - x[0], y[1] - y[0]
     ax.add_patch(Rectangle(corner, width, height, facecolor=colour, edgecolor="white", hatch=hatch, linewidth=0.6))
     if stand.uncertain:
@@ -141,3 +148,83 @@ def _legend(stands: Sequence[regions.Stand]) -> tuple[list[Artist], list[str]]:
         marks.append((Patch(facecolor="white", edgecolor="black", linewidth=1.6), "beats co-located too"))
     marks.append((Line2D([], [], color="black", linewidth=1.6), "border by the closed form"))
     return [handle for handle, _ in marks], [label for _, label in marks]
+
+
+ACCEPTED: Final = "accepted drafts per round of 4"
+DOTS: Final = (
+    "Dots: pairs as published, each on its own task; lines: between temperatures 0 and 1, by the least that published "
+    "models keep of AL - 1 (57%) where only one was measured. "
+)
+CELLS: Final = (
+    "Cells: time of an answer over cloud-only decoding's, by the closed form, ids at the best draft length and serving "
+    "mode (W: waits, S: the cloud starts, 1, 2: drafts so many rounds ahead, S1, S2: both). "
+)
+BESIDE: Final = "Circles: simulated, the best edge scheme there. Black lines: the edge is faster to the right."
+
+
+def draw_acceptance_map(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """A plane a speed of the drafter, below them where published pairs lie. None unless an edge that sends ids was
+    simulated along its drafter's speed."""
+    rows = chosen(summary)
+    ids = plane.sending_ids(rows)
+    if axis != plane.SPEED or ids.empty:
+        return None
+    found = {float(row[plane.SPEED]): plane.plane(row) for _, row in ids.iterrows()}
+    ran, pairs = plane.simulated(rows), plane.published()
+    colours = Scale.of([each.edge for cells in found.values() for line in cells for each in line])
+    height = 0.75 + 0.38 * len(plane.TRIPS_S)
+    heights = [height] * len(found) + [0.5 + 0.2 * len(pairs)]
+    figure = page.figure(9.6, sum(heights))
+    *axes, below = figure.subplots(len(heights), 1, height_ratios=heights)
+    for ax, (speed, cells) in zip(axes, found.items(), strict=True):
+        _plane(ax, cells, ran[ran[plane.SPEED] == speed], colours)
+        ax.set_title(f"drafter's speed {speed:g}", loc="left", fontsize="small")
+        ax.set_ylabel("round-trip time", fontsize="small")
+    _published(below, pairs, page)
+    colour_cells.colour_bar(figure, axes, colours, "times cloud-only decoding's")
+    near = [each.colocated < min(1.0, each.edge) for cells in found.values() for line in cells for each in line]
+    notes = [CELLS + BESIDE, f"{DOTS}Co-located speculation is predicted fastest in {sum(near)} of {len(near)} cells."]
+    text = caption(rows, page, "lower", notes, intervals=False)
+    finish(figure, page, Wording("Does drafting at the edge pay?", text, ACCEPTED))
+    return figure
+
+
+def _plane(ax: Axes, cells: Sequence[Sequence[plane.Predicted]], ran: pd.DataFrame, colours: Scale) -> None:
+    upward = cells[::-1]
+    over = np.array([[each.edge for each in line] for line in upward])
+    letters = dict(zip(plane.MODES, ("W", "S", "1", "2", "S1", "S2"), strict=True))
+    texts = [[f"{each.edge:.2f} {letters[each.mode]}" for each in line] for line in upward]
+    colour_cells.cells(ax, over, Written(texts, size=0.68), colours)
+    colour_cells.sides(ax, [quantity(trip_s, RTT) for trip_s in plane.TRIPS_S[::-1]], _columns())
+    for line, slower in enumerate((over >= 1).sum(axis=1)):  # more accepted drafts are faster
+        if 0 < slower < len(plane.ACCEPTED):
+            for colour, width in (("white", 3.4), ("black", 1.6)):
+                ax.plot([slower - 0.5] * 2, [line - 0.5, line + 0.5], color=colour, linewidth=width, scalex=False,
+                        scaley=False)  # fmt: skip
+    for _, row in ran.iterrows():
+        if row[RTT] in plane.TRIPS_S:
+            ax.plot(_across(row["accepted"]), len(cells) - 1 - plane.TRIPS_S.index(row[RTT]) + 0.33, marker="o",
+                    markersize=7, markerfacecolor=colours.colour(row["ratio"]), markeredgecolor="black",
+                    scalex=False, scaley=False)  # fmt: skip
+
+
+def _published(ax: Axes, pairs: pd.DataFrame, page: Page) -> None:
+    for line, (_, pair) in enumerate(pairs.iterrows()):
+        ax.plot([_across(pair["low"]), _across(pair["high"])], [line] * 2, color="#777777", linewidth=1.4)
+        ax.plot(_across(pair["accepted"]), line, color="black", marker="o", markersize=4.5)
+    names = [page.word(each) for each in pairs["name"]]
+    tasks = [f"{task.count(',') + 1} tasks" if "," in task else task for task in pairs["task"]]
+    rows_of(ax, [name if ", " in name else f"{name}, {task}" for name, task in zip(names, tasks, strict=True)])
+    ax.set_xticks(range(len(plane.ACCEPTED)), _columns(), fontsize="small")
+    ax.tick_params(axis="y", labelsize="x-small", length=0)
+    ax.set_xlim(-0.5, len(plane.ACCEPTED) - 0.5)
+    ax.grid(axis="y", visible=False)
+
+
+def _across(accepted: float) -> float:
+    """The place of so many accepted drafts on an axis of columns."""
+    return (accepted - plane.ACCEPTED[0]) / (plane.ACCEPTED[1] - plane.ACCEPTED[0])
+
+
+def _columns() -> list[str]:
+    return [f"{each:g}" for each in plane.ACCEPTED]

@@ -16,16 +16,15 @@ if TYPE_CHECKING:
     from scenarios.findings.sentences.limits import BearsMost, LimitMetFirst
     from scenarios.findings.sentences.lowest import Lowest, Versus
     from scenarios.findings.sentences.one_breath import FastestOfAll, PaysAtTheEdge, SupportsMost
-    from scenarios.findings.sentences.ranges import Levels, Ranges
-    from scenarios.findings.sentences.ratio import Costs, Instead
+    from scenarios.findings.sentences.ranges import Costs, Levels, Ranges
 
 __all__ = [
     "LATENCY", "AgainstOthers", "Also", "AtEqual", "BearsMost", "Below", "Costs", "Differences",
-    "FastestOfAll", "InEveryGroup", "Instead", "Levels", "LimitMetFirst", "Lowest", "OwnQuestion", "PaysAtTheEdge",
+    "FastestOfAll", "InEveryGroup", "Levels", "LimitMetFirst", "Lowest", "OwnQuestion", "PaysAtTheEdge",
     "PaysFirst", "PaysFrom", "Quick", "Ranges", "Scenario", "SupportsMost", "Swaps", "Table", "Tune", "Versus",
     "asks", "script",
 ]  # fmt: skip
-_SENTENCES = ("lowest", "below", "crossing", "ratio", "ranges", "limits", "equal_cost", "one_breath")
+_SENTENCES = ("lowest", "below", "crossing", "ranges", "limits", "equal_cost", "one_breath")
 _MODULES = (
     "command.cli", "command.scenario", "findings.question", *(f"findings.sentences.{name}" for name in _SENTENCES),
 )  # fmt: skip

@@ -6,9 +6,9 @@ from __future__ import annotations
 import pandas as pd
 
 from scenarios import LATENCY, Costs, Lowest, Quick, Scenario, asks, script
+from scenarios.findings.comparisons import place_in_words
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.lowest import outcomes
-from scenarios.findings.sentences.one_breath import place_in_words
 from scenarios.findings.wording import amount, called, joined, percent
 from simulator.results.columns import CURVE
 from simulator.results.display_names import words_of

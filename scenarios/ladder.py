@@ -2,8 +2,9 @@
 
 Each step has all that the one before it has, and is tuned anew in what it sends: draft length, K and resolution. `as
 published` is the paper's own setting (arXiv 2510.09942: K = 3, ell = 100, four drafts a round), in its code, with the
-drafted id that its count leaves out. Beside the ladder: several candidates a position, which neither blocks nor rounds
-ahead go with, and ids alone, served as the last step. Phone, pair and cloud are those of `who_drafts`.
+drafted id that its count leaves out. Beside the steps: several candidates a position, which are not verified as blocks,
+waiting and served as the last step, and ids alone, served so too. On thin uplinks each step has headers of three
+lengths: of IPv4 and UDP with ours, of ours alone, and compressed. Phone, pair and cloud are those of `who_drafts`.
 """
 
 from __future__ import annotations
@@ -11,91 +12,156 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
 from models.published_figures import KEPT
-from scenarios import LATENCY, Quick, Scenario, Tune, asks, script
+from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.question import in_words, of_setting
-from scenarios.findings.wording import amount, briefly, called, listed
+from scenarios.findings.text_table import TextTable
+from scenarios.findings.wording import amount, briefly, called, change, counted, listed, percent
 from scenarios.set_ups import H100_1_7B, IN_CLOUD, PATIENT, PHONE, TWO_GPUS_70B
-from simulator.results.columns import CURVE, FIXED, SETTING
+from simulator.results.columns import CURVE
 from simulator.results.display_names import SERVING
-from simulator.results.intervals import geometric_means, paired
+from simulator.results.intervals import Difference, geometric_means, paired
+from simulator.results.units import quantity
 
-PLACE = "uplink.label"
-WHERE = f"models.pair,models.temperature,uplink.delay,downlink.delay,uplink.rate.bps,{PLACE}"
-PAPER = {"kind": "k_sqs", "k": 3, "max_drafts": 4, "resolution": 100, "token": "flat", "code": "enumerative"}
+RATE, HEADER, PLACE = "uplink.rate.bps", "uplink.header_bits", "uplink.label"
+WHERE = f"models.pair,models.temperature,uplink.delay,downlink.delay,{RATE},{HEADER},{PLACE}"
+FLAT = {"kind": "k_sqs", "max_drafts": 4, "token": "flat", "code": "enumerative"}
+PAPER = {**FLAT, "k": 3, "resolution": 100}
 CODED = {"kind": "k_sqs", "max_drafts": 4}
 BLOCK = {**CODED, "acceptance": "block"}
-STARTS = {**BLOCK, "cloud_first": True}
-STEPS = {"tuned": PAPER, "+ coded": CODED, "+ block": BLOCK, "+ the cloud starts": STARTS,
-         "+ drafts ahead": {**STARTS, "depth": 1}}  # fmt: skip
-BESIDE = {"coded, several candidates": {"kind": "multi_candidate", "max_drafts": 3},
-          "ids, as the last": {"kind": "coupled", "max_drafts": 4, "cloud_first": True, "depth": 1}}  # fmt: skip
+STARTS = {"cloud_first": True}
+LAST = {**STARTS, "depth": 1}
+CANDIDATES = {"kind": "multi_candidate", "max_drafts": 3}
 PUBLISHED = "as published"
+LADDER: dict[str, tuple[str, dict[str, object]]] = {
+    PUBLISHED: ("", PAPER),
+    "+ tuned": (PUBLISHED, FLAT),
+    "+ coded": ("+ tuned", CODED),
+    "or several candidates": ("+ coded", CANDIDATES),
+    "+ block": ("+ coded", BLOCK),
+    "+ the cloud starts": ("+ block", {**BLOCK, **STARTS}),
+    "+ drafts ahead": ("+ the cloud starts", {**BLOCK, **LAST}),
+    "candidates, as the last": ("+ drafts ahead", {**CANDIDATES, **LAST}),
+    "ids, as the last": ("+ drafts ahead", {"kind": "coupled", "max_drafts": 4, **LAST}),
+}
+"""By its label, each scheme, and the label of the one that it is compared with."""
+STEPS = [label for label in LADDER if label == PUBLISHED or label.startswith("+")]
+SCHEMES = [{**scheme, "label": label} for label, (_, scheme) in LADDER.items()]
 ONE_BY_ONE = dict.fromkeys((*SERVING, "scheme.acceptance"), "a step of the ladder, or none")
-FAR_S, NEAR_S, THIN_S = 0.05, 0.005, 0.02
+AS_TYPED = {PUBLISHED: frozenset(f"scheme.{field}" for field in PAPER)}
+NEAR_S, FAR_S, FAST_BPS = 0.02, 0.2, 1e6
+HEADERS = (320, 96, 24)
 
 
-def place(temperature: float, round_trip_s: float, bps: float) -> list[object]:
-    """A temperature, a distance and an uplink."""
+def place(temperature: float, round_trip_s: float, bps: float, header: int | None = None) -> list[object]:
+    """A temperature, a distance, an uplink, and the bits of its headers."""
     pair = {"kind": "published", "name": "llama_1b_70b", "prompt_tokens": 170, "size": 8192}
     delay = {"kind": "constant", "delay_s": round_trip_s / 2}
-    words = f"temperature {temperature:g}, {1e3 * round_trip_s:g} ms, {bps / 1e3:g} kbit/s"
-    return [pair | {"kept": KEPT if temperature else None}, temperature, delay, delay, bps, words]
+    words = f"temperature {temperature:g}, {quantity(round_trip_s, 'x_s')}, {quantity(bps, RATE)}"
+    words += f", headers of {header} bits" if header else ""
+    kept = KEPT if temperature else None
+    return [pair | {"kept": kept}, temperature, delay, delay, bps, header or HEADERS[0], words]
 
 
-LINKS = ((NEAR_S, 1e6), (FAR_S, 1e6), (THIN_S, 1e4))
-PLACES = [place(temperature, *link) for temperature in (0.0, 1.0) for link in LINKS]
+PLACES = [place(temperature, trip_s, FAST_BPS) for temperature in (0.0, 1.0) for trip_s in (NEAR_S, FAR_S)]
+THIN = [place(1.0, NEAR_S, bps, header) for bps in (1e3, 1e4) for header in HEADERS]
 
 
 def climbed(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, list[str]]]:
-    """Each place, its rows with `as published` among the curves, and the steps that are there, in order."""
-    chosen = of_setting(table)
-    if SETTING in table.columns:
-        first = table[table[SETTING].eq(FIXED) & table[CURVE].str.startswith("tuned")]
-        chosen = pd.concat([chosen, first.assign(**{CURVE: PUBLISHED})])
-    for value, rows in chosen.groupby(PLACE, sort=False):
+    """Each place in words, its rows, and the labels that have a time there, in order."""
+    for value, rows in of_setting(table).groupby(PLACE, sort=False):
         there = {*rows.loc[rows[LATENCY].notna(), CURVE]}
-        yield in_words(value, PLACE), rows, [step for step in (PUBLISHED, *STEPS) if step in there]
+        yield in_words(value, PLACE), rows, [label for label in LADDER if label in there]
+
+
+def between(rows: pd.DataFrame, label: str, before: str) -> Difference:
+    """How the time of one label differs from that of another in the same rows."""
+    return paired(rows, LATENCY, rows[CURVE] == label, rows[CURVE] == before)
 
 
 @asks(LATENCY)
 def what_it_is_worth(table: pd.DataFrame, axis: str | None) -> str:
-    """Where does the whole ladder gain most, and what do its largest steps gain there?"""
-    found = []
-    for where, rows, steps in climbed(table):
-        if len(steps) > 1:
-            whole = paired(rows, LATENCY, rows[CURVE] == steps[-1], rows[CURVE] == steps[0])
-            found.append((whole.size, where, rows, steps, whole))
-    if not found:
+    """How much do all steps together take off, in the geometric mean over the places with the fastest uplink, and which
+    step takes off most?"""
+    rows = of_setting(table)
+    rows = rows[rows[RATE] == rows[RATE].max()]
+    steps = [step for step in STEPS if step in {*rows.loc[rows[LATENCY].notna(), CURVE]}]
+    if len(steps) < 2:
         return ""
-    _, where, rows, steps, whole = min(found, key=lambda each: each[0])
-    gains = [(paired(rows, LATENCY, rows[CURVE] == b, rows[CURVE] == a), b) for a, b in pairwise(steps)]
-    best = sorted(gains, key=lambda each: each[0].size)[:2]
-    parts = ", ".join(f"{called(step)} {briefly(less)}" for less, step in best)
-    return f"all steps together gain most at {where}: {briefly(whole)}; most of it {parts}"
+    logs = np.log(rows.pivot_table(LATENCY, ["seed", PLACE], CURVE)[steps].dropna())
+    means = np.exp(logs.groupby("seed").mean()).stack().rename(LATENCY).reset_index()
+    largest = min(pairwise(steps), key=lambda both: between(means, both[1], both[0]).size)[1]
+    where = f"{counted(rows[PLACE].nunique(), 'place')} at {quantity(rows[RATE].max(), RATE)}"
+    whole = briefly(between(means, steps[-1], steps[0]))
+    return f"all steps together: {whole} than {called(steps[0])}, over {where}; the largest step: {called(largest)}"
 
 
 @asks(LATENCY)
-def step_by_step(table: pd.DataFrame, axis: str | None) -> str:
-    """At each place: the time as published, and what each step changes of the one before it."""
-    clauses = []
-    for where, rows, steps in climbed(table):
+def what_headers_are_worth(table: pd.DataFrame, axis: str | None) -> str:
+    """On each uplink with headers of several lengths: what do the shortest change at the first step and at the last,
+    and what do all steps gain with each?"""
+    rows, clauses = of_setting(table), []
+    for (temperature, bps), part in rows.groupby(["models.temperature", RATE], sort=False):
+        headers = sorted(part[HEADER].unique(), reverse=True)
+        steps = [step for step in STEPS if step in {*part.loc[part[LATENCY].notna(), CURVE]}]
+        if len(headers) < 2 or len(steps) < 2:
+            continue
+        ends = [part[HEADER] == bits for bits in (headers[-1], headers[0])]
+        shorter = [
+            f"{called(step)} {percent(paired(part, LATENCY, *((part[CURVE] == step) & end for end in ends)))}"
+            for step in (steps[0], steps[-1])
+        ]
+        gained = [
+            f"{percent(between(part[part[HEADER] == bits], steps[-1], steps[0]))} at {bits:g}" for bits in headers
+        ]
+        clauses.append(
+            f"temperature {temperature:g}, {quantity(bps, RATE)}: headers of {headers[-1]:g} in place of "
+            f"{headers[0]:g} bits {', '.join(shorter)}; all steps {', '.join(gained)}"
+        )
+    return listed("what shorter headers are worth beside the steps", clauses, " | ")
+
+
+def steps_taken(cells: pd.DataFrame) -> pd.DataFrame:
+    """A row per place and label: its mean time, and how far it is from the label that it is compared with."""
+    found = []
+    for where, rows, labels in climbed(cells):
         means = geometric_means(rows, CURVE, LATENCY)
-        if steps:
-            line = f"{where}: {called(steps[0])} {amount(means[steps[0]], LATENCY)}"
-            for before, step in pairwise(steps):
-                less = paired(rows, LATENCY, rows[CURVE] == step, rows[CURVE] == before)
-                line += f", {called(step)} {briefly(less)}"
-            clauses.append(line)
-    return listed("what each step is worth", clauses) if clauses else ""
+        for label in labels:
+            before, row = LADDER[label][0], {"place": where, "label": label, LATENCY: means[label]}
+            if before in labels:
+                less = between(rows, label, before)
+                row |= {"compared_with": before, "less": less.size, "less_low": less.low, "less_high": less.high}
+            found.append(row)
+    return pd.DataFrame(found)
+
+
+def printed_steps(cells: pd.DataFrame) -> TextTable | None:
+    """A row per label, a column per place: the time as published, and what each of the others changes."""
+    columns = {}
+    for where, rows, labels in climbed(cells):
+        if PUBLISHED in labels:
+            first = amount(geometric_means(rows, CURVE, LATENCY)[PUBLISHED], LATENCY)
+            held = {label: LADDER[label][0] for label in labels if LADDER[label][0] in labels}
+            columns[where] = {PUBLISHED: first} | {
+                label: change(between(rows, label, before)) for label, before in held.items()
+            }
+    if not columns:
+        return None
+    body = [[called(label), *(each.get(label, "-") for each in columns.values())] for label in LADDER]
+    heading = (
+        "Time per token as published, and what each step changes of the one before it; several candidates against "
+        "+ coded, what is served as the last against + drafts ahead"
+    )
+    return TextTable.of(heading, ["step", *columns], body)
 
 
 SCENARIO = Scenario(
     name="ladder",
     summary="What is each idea worth, from K-SQS as published to tuned, coded, in blocks, and drafted ahead?",
-    minutes=6,
+    minutes=8,
     base={
         "workload.requests": 2,
         "workload.prompt_tokens": 170,
@@ -105,31 +171,23 @@ SCENARIO = Scenario(
         "cloud.drafter_latency": H100_1_7B,
         **PATIENT,
     },
-    grid={
-        "scheme": [*IN_CLOUD, *({**scheme, "label": label} for label, scheme in {**STEPS, **BESIDE}.items())],
-        WHERE: PLACES,
-    },
+    grid={"scheme": [*IN_CLOUD, *SCHEMES], WHERE: [*PLACES, *THIN]},
     axis=PLACE,
-    hidden=("models.pair", "models.temperature", "uplink.delay", "downlink.delay", "uplink.rate"),
+    hidden=("models.pair", "models.temperature", "uplink.delay", "downlink.delay", "uplink.rate", HEADER),
     seeds=8,
-    tune=Tune(
-        ONE_BY_ONE,
-        settings=12, looks=(1, 2, 4), base={"workload.requests": 1},
-    ),
+    tune=Tune(ONE_BY_ONE, named=AS_TYPED, settings=12, looks=(1, 2, 4), base={"workload.requests": 1}),
     left_out={"edge_only": "its text is not the verifier's"},
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 64},
-        grid={WHERE: PLACES[1::3]},
-        tune=Tune(
-            ONE_BY_ONE,
-            settings=3, looks=(1,), steps=0, base={"workload.requests": 1},
-        ),
+        grid={WHERE: [*PLACES[::2], *THIN[:3:2]]},
+        tune=Tune(ONE_BY_ONE, named=AS_TYPED, settings=3, looks=(1,), steps=0, base={"workload.requests": 1}),
     ),
-    figures=("groups", "breakdown"),
+    figures=("ladder", "breakdown"),
+    tables=(Table("steps", steps_taken, printed_steps),),
     answer=what_it_is_worth,
-    findings=(step_by_step,),
+    findings=(what_headers_are_worth,),
     assumed="acceptance of code editing; a cloud token takes 43 ms; at temperature 1 72% of AL - 1 are kept, and the "
-    "shapes of both distributions are made",
+    "shapes of both distributions are made; headers of 320 bits where no others are named, downlinks always",
 )  # fmt: skip
 
 if __name__ == "__main__":

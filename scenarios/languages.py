@@ -12,8 +12,8 @@ import pandas as pd
 
 from models.prompt_files import LANGUAGES
 from scenarios import Differences, InEveryGroup, Levels, Quick, Scenario, Tune, asks, script
+from scenarios.findings.comparisons import in_groups
 from scenarios.findings.question import of_setting
-from scenarios.findings.sentences.below import in_groups
 from scenarios.findings.wording import briefly, called
 from scenarios.set_ups import BASELINES, DRAFTING, SELECTIVE_REPEAT, WAITS
 

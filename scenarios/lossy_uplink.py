@@ -13,8 +13,9 @@ from itertools import combinations
 import pandas as pd
 
 from scenarios import LATENCY, Also, Lowest, PaysFrom, Quick, Scenario, Tune, asks, script
-from scenarios.findings.question import along, of_setting, parts
-from scenarios.findings.sentences.ratio import end_over_start
+from scenarios.findings.comparisons import places
+from scenarios.findings.question import of_setting, parts
+from scenarios.findings.sentences.ranges import end_over_start
 from scenarios.findings.wording import called, listed, ratio, times
 from scenarios.set_ups import BASE_70B, DRAFTING, IN_CLOUD
 from simulator.results.columns import CURVE
@@ -129,14 +130,11 @@ def turned(table: pd.DataFrame, axis: str | None) -> str:
     """How many orders of two schemes are others at the highest loss than without, on each link?"""
     rows, clauses = by_link(table), []
     for link, part in rows.groupby(LINK, sort=False) if axis is not None else ():
-        ends = [here for _, here in along(part, axis)]
+        ends = places(part, axis, LATENCY)
         pairs = list(combinations(part[CURVE].unique(), 2))
         if len(ends) < 2 or not pairs:
             continue
-        less = [
-            [paired(here, LATENCY, here[CURVE] == a, here[CURVE] == b) for here in (ends[0], ends[-1])]
-            for a, b in pairs
-        ]
+        less = [[each.of(*pair).less for each in (ends[0], ends[-1])] for pair in pairs]
         other = [(first, last) for first, last in less if first.found.mean * last.found.mean < 0]
         seen = sum(first.separable and last.separable for first, last in other)
         clauses.append(f"{link} {len(other)} of {len(pairs)} ({seen} seen at both ends)")

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import pandas as pd
 
 from scenarios import LATENCY, Lowest, Quick, Scenario, Tune, asks, script
+from scenarios.findings.comparisons import Place
 from scenarios.findings.question import groups, of_setting, without
 from scenarios.findings.wording import amount, called, joined, listed, over_run, runs, sizes, span, with_interval
 from scenarios.set_ups import IN_CLOUD
 from simulator.results.columns import CURVE, READING_S
-from simulator.results.intervals import interval, paired
+from simulator.results.intervals import interval
 from simulator.results.lossy_schemes import ranked
 from simulator.results.units import quantity
 
@@ -151,14 +152,12 @@ def below(cells: pd.DataFrame) -> dict[str, str]:
     `up to 500 bit/s (7% to 12%)`."""
     found, values = {}, sorted(cells[RATE].unique())
     theirs = cells["scheme.kind"] == RIVAL
+    rival = next(iter(cells.loc[theirs, CURVE]), "")
     for curve in dict.fromkeys(cells.loc[~theirs, CURVE]):
-        here = [
-            paired(rows, LATENCY, rows[CURVE] == curve, rows["scheme.kind"] == RIVAL)
-            for rows in (cells[cells[RATE] == value] for value in values)
-        ]
+        here = [Place(LATENCY, cells[cells[RATE] == value]).of(curve, rival) for value in values]
         words = [
-            f"{over_run(values, run, RATE)} ({sizes([here[place] for place in run], 2)})"
-            for run in runs([less.lower or (less.n == 1 and less.size < 0) for less in here])
+            f"{over_run(values, run, RATE)} ({sizes([here[place].less for place in run], 2)})"
+            for run in runs([each.lower for each in here])
         ]
         if words:
             found[str(curve)] = " and ".join(words)

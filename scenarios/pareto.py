@@ -15,14 +15,14 @@ import pandas as pd
 
 from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import number
+from scenarios.findings.comparisons import Place, lowest_of_kinds
 from scenarios.findings.question import without
-from scenarios.findings.sentences.lowest import lowest_of_kinds
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
 from scenarios.findings.wording import called, joined, listed, percent
 from scenarios.set_ups import BASE_70B, GREEDY
 from simulator.results.columns import CURVE
 from simulator.results.display_names import SERVING
-from simulator.results.intervals import geometric_means, interval, paired
+from simulator.results.intervals import interval
 from simulator.results.pareto_fronts import (
     BY,
     CLOUD,
@@ -117,13 +117,10 @@ def _cloud_joules(table: pd.DataFrame) -> str:
     """`cloud joules of coupled against colocated at devices 1: 33% lower (27% to 38%)`."""
     for at, rows in by_load(table)[:1]:
         rows = lowest_of_kinds(rows[rows["scheme.kind"].isin([*EDGE, COLOCATED])], None, CLOUD)
-        edge = rows[rows[CURVE] != COLOCATED]
-        if edge.empty or len(edge) == len(rows):
-            return ""
-        least = str(geometric_means(edge, CURVE, CLOUD).idxmin())
-        less = paired(rows, CLOUD, rows[CURVE] == least, rows[CURVE] == COLOCATED)
+        found = Place(CLOUD, rows).against_best([COLOCATED])
         where = f"{title(LOAD)} {quantity(at, LOAD)}"
-        return f"cloud joules of {called(least)} against {called(COLOCATED)} at {where}: {percent(less)}"
+        words = f"cloud joules of {called(found.first)} against {called(COLOCATED)}" if found else ""
+        return f"{words} at {where}: {percent(found.less)}" if found else ""
     return ""
 
 

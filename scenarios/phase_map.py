@@ -9,6 +9,8 @@ End to end and per token, each scheme at a setting chosen for it, beside closed 
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -17,10 +19,9 @@ from models.published_figures import KEPT
 from scenarios import Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import called, listed, passes, with_ends
-from scenarios.set_ups import H100_1_7B, NANO, PATIENT, PHONE, PI, PROMPTS, SHORT, TRIP, TWO_GPUS_70B, round_trips
+from scenarios.set_ups import H100_1_7B, NANO, PATIENT, PHONE, PI, PROMPTS, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results import phase_regions as regions
 from simulator.results.crossings import Crossing
-from simulator.results.display_names import SERVING
 from simulator.results.intervals import CONFIDENCE, wilson
 from simulator.results.phase_prediction import draft_pass_for_s, longest_round_trip_s, one_draft_up_to_s
 from simulator.results.phase_regions import OPPONENT, RTT
@@ -36,6 +37,8 @@ PUBLISHED = [[{"kind": "published", "name": name, "size": IDS}, edge, TWO_GPUS_7
 PUBLISHED += [[*PUBLISHED[0][:2], FAST_70B, 0.0]]
 DELAYS = round_trips(0.005, 0.02, 0.04, 0.08, 0.16)
 
+RACED = {"workload.requests": 1, "workload.output_tokens": 64}
+"""What settings are tried on, at each prompt and round trip."""
 WORDS = {regions.WHOLE: "end to end", regions.PER_TOKEN: "per token"}
 MARGIN = 0.03
 """From this share on the sign of a difference is asked of the closed form."""
@@ -52,12 +55,11 @@ def edge_wins(table: pd.DataFrame, axis: str | None) -> str:
     if rows.empty:
         return ""
     found = regions.stands(rows, regions.WHOLE)
-    won = [each.edge for each in found if each.less is not None and each.less.lower]
-    wins, begun = len(won), won.count(regions.FIRST)
+    wins = len(_winning_modes(found))
     first = sum(each.fastest == regions.COLOCATED for each in found)
     line = (
         f"{called(regions.COLOCATED)} is fastest end to end at {first} of {len(found)} places; edge drafting beats "
-        f"{called(OPPONENT)} at {wins}{f', best where the cloud begins at {begun} of these' if begun else ''}"
+        f"{called(OPPONENT)} at {wins}"
     )
     known = [
         (place, crossed)
@@ -68,6 +70,20 @@ def edge_wins(table: pd.DataFrame, axis: str | None) -> str:
         return line
     (pair, prompt, answer), far = max(known, key=lambda item: item[1].log10_at.mean)
     return f"{line}; farthest {passes(far, RTT)} with {pair}, {prompt:g} in, {answer:g} out"
+
+
+def _winning_modes(found: Sequence[regions.Stand]) -> list[str]:
+    """The serving mode of the fastest edge at each place where it beats cloud-only decoding."""
+    won = [each.rows[each.edge] for each in found if each.edge and each.less is not None and each.less.lower]
+    return [str(rows[regions.MODE].iloc[0]) for rows in won]
+
+
+@asks(regions.WHOLE)
+def winning_modes(table: pd.DataFrame, axis: str | None) -> str:
+    """In which serving modes does an edge that drafts beat cloud-only decoding?"""
+    modes = Counter(_winning_modes(regions.stands(regions.mapped(table), regions.WHOLE)))
+    clauses = [f"{mode} at {times}" for mode, times in modes.most_common()]
+    return listed(f"The edges that beat {called(OPPONENT)} end to end, by serving mode", clauses)
 
 
 @asks(regions.WHOLE)
@@ -98,12 +114,10 @@ class SignAgreement(NamedTuple):
 
 def sign_agreement(rows: pd.DataFrame, metric: str) -> SignAgreement | None:
     """The agreement over the places of `mapped` rows; None without any."""
-    found, errors, rows = [], [], regions.foreseen(rows)
-    parts = [part for _, part in rows.groupby(list(regions.PLACE), sort=False)]
-    for stand, part in zip(regions.stands(rows, metric), parts, strict=True):
-        first = {way: part[part[regions.WAY] == way].iloc[0] for way in stand.means}
-        bits = {way: part.loc[part[regions.WAY] == way, regions.BITS].mean() for way in first}
-        times = {kind: regions.value_of(regions.predicted(row, bits[kind]), metric) for kind, row in first.items()}
+    found, errors = [], []
+    for stand in regions.stands(regions.foreseen(rows), metric):
+        message = {kind: regions.predicted(of.iloc[0], of[regions.BITS].mean()) for kind, of in stand.rows.items()}
+        times = {kind: regions.value_of(each, metric) for kind, each in message.items()}
         errors += [abs(times[kind] / stand.means[kind] - 1) for kind in times]
         if stand.edge is not None:
             predicted = math.log(min(times[kind] for kind in regions.AT_THE_EDGE if kind in times) / times[OPPONENT])
@@ -119,7 +133,7 @@ def outside_checks(table: pd.DataFrame, axis: str | None) -> str:
     """Where does the best draft length leave 1 with these clocks, and which drafter's pass would leave it where others
     measured that; and what does the published limit against cloud-only decoding say?"""
     rows, clauses = regions.foreseen(regions.mapped(table)), []
-    drafting = rows[rows[regions.WAY].isin(regions.AT_THE_EDGE)] if len(rows) else rows
+    drafting = rows[rows[regions.KIND].isin(regions.AT_THE_EDGE)] if len(rows) else rows
     for pair, part in drafting.groupby(regions.WHO, sort=False) if len(rows) else ():
         row = part.iloc[0]
         place, two = regions.place_of(row), regions.rounds_of(row, 2).survival
@@ -144,8 +158,8 @@ def outside_checks(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def phase_borders(cells: pd.DataFrame) -> pd.DataFrame:
-    """A row a place and metric: means by way, the fastest of all and without co-located speculation, the edge's
-    difference from cloud-only decoding with its interval, and whether the seeds can tell the two."""
+    """A row a place and metric: means by kind, the fastest of all and without co-located speculation, the edge's
+    serving mode, its difference from cloud-only decoding with its interval, and whether the seeds can tell the two."""
     rows, found = regions.mapped(cells), []
     for metric in (*WORDS, regions.CLOUD_TIME) if len(rows) else ():
         for each in regions.stands(rows, metric):
@@ -153,6 +167,7 @@ def phase_borders(cells: pd.DataFrame) -> pd.DataFrame:
             less = each.less
             ends = {} if less is None else {"less": less.size, "less_low": less.low, "less_high": less.high}
             who = {"fastest": each.fastest, "fastest_apart": each.fastest_apart, "uncertain": each.uncertain}
+            who["mode"] = each.rows[each.edge][regions.MODE].iloc[0] if each.edge else ""
             found.append({"metric": metric, **where, **each.means, **who, **ends})
     return pd.DataFrame(found)
 
@@ -201,39 +216,37 @@ def _measured(found: Crossing) -> str:
     return "all" if found.below > found.log10_at.n + found.above else "unclear"
 
 
-MODES = dict.fromkeys(SERVING, "each on the grid that the closed form knows: the edge waits, or the cloud starts")
+ONE_PACKET = {"scheme.partial": "at 1 Mbit/s a round is on the air for about 1 ms, which is all that parts could save"}
 
 SCENARIO = Scenario(
     name="phase_map",
     summary="By prompt, answer, distance, pair and target: is the cloud alone, speculation in it, or an edge fastest?",
-    minutes=18,
+    minutes=14,
     base={
         "workload.requests": 2, "edge.latency": PHONE, "uplink.rate.bps": 1e6, **PATIENT,
         "cloud.drafter_latency": H100_1_7B,
     },
     grid={
         "scheme": [
-            "cloud_only", "colocated", "coupled", {"kind": "coupled", "cloud_first": True}, "k_sqs",
-            {"kind": "dense", "resolution": 20},
+            "cloud_only", "colocated", "coupled", "k_sqs", {"kind": "dense", "resolution": 20},
         ],
-        PAIR: [*PUBLISHED, [WARM, PHONE, TWO_GPUS_70B, 1.0]], PROMPTS: [[n, n] for n in (16, 64, 256)],
+        PAIR: [*PUBLISHED, [WARM, PHONE, TWO_GPUS_70B, 1.0]], PROMPTS: [[n, n] for n in (16, 256)],
         "workload.output_tokens": [32, 256], TRIP: DELAYS,
     },
     axis="uplink.delay.delay_s",
     hidden=("downlink.delay", "models.pair.prompt_tokens"),
     seeds=8,
-    tune=Tune(MODES, base=SHORT, metric="tpot_s", settings=8, looks=(1, 2, 4), steps=1),
+    tune=Tune(ONE_PACKET, base=RACED, metric="latency_s", settings=6, looks=(1, 2, 4), steps=0),
     left_out={"edge_only": "its text is not the verifier's"},
     quick=Quick(
-        grid={PAIR: [PUBLISHED[0], *PUBLISHED[3:]], PROMPTS: [[16] * 2, [256] * 2],
-              "workload.output_tokens": [64], TRIP: DELAYS[1:4]},
-        tune=Tune(MODES, base=SHORT, metric="tpot_s", settings=3, looks=(1,), steps=0),
+        grid={PAIR: [PUBLISHED[0], *PUBLISHED[3:]], "workload.output_tokens": [64], TRIP: DELAYS[1:4]},
+        tune=Tune(ONE_PACKET, base=RACED, metric="latency_s", settings=3, looks=(1,), steps=0),
     ),
     figures=("phase_map",),
     headlines=(),
     tables=(Table("phase_map", phase_borders, printed_borders),),
     answer=edge_wins,
-    findings=(predictor_holds, outside_checks),
+    findings=(winning_modes, predictor_holds, outside_checks),
     assumed="a target of 43 ms a pass (70B on two GPUs; once 18 ms) verifies for every pair, smaller ones too; ids of "
     "13 bits; the 32B's drafter takes 27 ms and reads a prompt token in 6.5 ms; temperature 1 keeps 72% of AL - 1",
 )  # fmt: skip

@@ -14,18 +14,19 @@ import pandas as pd
 
 from scenarios import LATENCY, Lowest, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import number
+from scenarios.findings.comparisons import Comparison, LowestAt, Place, ranked_places
 from scenarios.findings.question import of_setting, parts, without
-from scenarios.findings.sentences.lowest import LowestAt, outcomes
-from scenarios.findings.sentences.one_breath import fastest_clause, places
+from scenarios.findings.sentences.lowest import outcomes
+from scenarios.findings.sentences.one_breath import fastest_clause
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import amount, called, joined, percent, share, sizes, would_show
 from scenarios.set_ups import IN_CLOUD, PATIENT, TRIP, round_trips
 from simulator.results.columns import CURVE
-from simulator.results.intervals import geometric_means, named_without, paired
+from simulator.results.intervals import named_without
 from simulator.results.lossy_schemes import marked, ranked
 from simulator.results.units import quantity, title
 
-RATE, DELAY = "uplink.rate.bps", "uplink.delay.delay_s"
+RATE, DELAY, HEADER = "uplink.rate.bps", "uplink.delay.delay_s", "uplink.header_bits"
 RATES_BPS = [100.0, 1e3, 3e3, 10e3, 100e3, 1e6]
 FEW_BPS = [1e3, 3e3, 10e3]
 DELAYS = round_trips(0.01, 0.1, 0.6)
@@ -41,20 +42,17 @@ AIR = ("payload_bits_per_token", "reply_bits_per_token", "uplink_bits_per_token"
 @asks(LATENCY)
 def who_wins(table: pd.DataFrame, axis: str | None) -> str:
     """Which scheme is fastest on most links, and what does the best at the edge gain most over the rival?"""
-    found = places(table, axis, DELAY, LATENCY)
-    line, gains = fastest_clause(found, "links"), []
-    for where, rows, _ in found:
-        rows = rows[~rows["scheme.kind"].isin(IN_CLOUD)]
-        theirs = _is_rival(rows)
-        means = geometric_means(rows[~theirs], CURVE, LATENCY)
-        if theirs.any() and len(means):
-            best = str(means.idxmin())
-            less, rival = paired(rows, LATENCY, rows[CURVE] == best, theirs), str(rows.loc[theirs, CURVE].iloc[0])
-            gains.append((less, best, where, rival))
+    found = ranked_places(table, axis, DELAY, LATENCY)
+    line, gains = fastest_clause(found, "links"), list[Comparison]()
+    for place in found:
+        edge, theirs = ~place.rows["scheme.kind"].isin(IN_CLOUD), _is_rival(place.rows)
+        gains += filter(None, [place.best_of(edge & ~theirs, theirs)])
     if not gains:
         return line
-    less, best, where, rival = min(gains, key=lambda each: each[0].size)
-    return f"{line}; at the edge {called(best)} gains most over {called(rival)}: {percent(less)} ({where})"
+    best = min(gains, key=lambda each: each.less.size)
+    where = f"({best.place.where}, {table[HEADER].iloc[0]:g}-bit headers)"
+    gain = f"{called(best.first)} gains most over {called(best.second)}: {percent(best.less)} {where}"
+    return f"{line}; at the edge {gain}"
 
 
 @asks(LATENCY)
@@ -89,12 +87,9 @@ def best_of(table: pd.DataFrame, axis: str | None, left_out: Sequence[str]) -> s
 
 def _share_at(cells: pd.DataFrame, axis: str, value: float, rival: str) -> str:
     """`0.21 (0.19 to 0.23) at 1 kbit/s (coupled)`; "" where the curve `rival` has no value."""
-    here = cells[cells[LATENCY].notna() & np.isclose(cells[axis], value, rtol=1e-9)]
-    if not (here[CURVE] == rival).any():
-        return ""
-    best = str(geometric_means(ranked(here), CURVE, LATENCY).idxmin())
-    less = paired(here, LATENCY, here[CURVE] == best, here[CURVE] == rival)
-    return f"{share(less)} at {quantity(value, axis)} ({called(best)})"
+    here = Place(LATENCY, cells[cells[LATENCY].notna() & np.isclose(cells[axis], value, rtol=1e-9)])
+    found = here.best_of(here.rows[CURVE].isin(ranked(here.rows)[CURVE]), here.rows[CURVE] == rival)
+    return f"{share(found.less)} at {quantity(value, axis)} ({called(found.first)})" if found else ""
 
 
 def _is_rival(rows: pd.DataFrame) -> pd.Series[bool]:
@@ -136,7 +131,7 @@ def _printed_winners(cells: pd.DataFrame, left_out: Sequence[str]) -> TextTable 
         f"Lowest {title(LATENCY)} of the lossless{but}: its mean, and how far below the next from which a difference "
         f"is seen; ~ where none is seen from another{limit and f' ({limit})'}"
     )
-    entries = [{each.at: _entry(each) for each in here} for _, here in found]
+    entries = [{float(str(each.at)): _entry(each) for each in here} for _, here in found]
     body = [
         [quantity(at, RATE), *(column.get(at, "-") for column in entries)]
         for at in sorted({at for column in entries for at in column})

@@ -38,7 +38,6 @@ from simulator.results.tradeoffs import (
     undominated,
     with_chosen,
 )
-from simulator.results.units import quantity
 
 DENSE_ELL, SCALAR_ELL = [2, 3, 5, 10, 18, 32, 60, 110, 200], [3, 6, 12, 24, 45, 90, 180]
 K = {1: 1, 2: 4, 3: 6, 4: 8, 6: 10, 8: 14, 12: 20, 16: 30, 24: 40, 32: 60, 64: 110, 96: 200}  # each with its resolution
@@ -70,9 +69,6 @@ MADE_PAIRS = (
 """What a reader must know of the pairs that are no real models."""
 NEEDED = {REJECTED, "tv_compression", BITS, "vocabulary", "models.temperature", "seed"}
 BOUNDS, ORACLE = ["least_bits_per_draft", "least_bits_at_compression"], "oracle_bits_per_draft"
-TIME_S, RATE, RATES_BPS = "latency_per_token_s", "uplink.rate.bps", (10e3, 100e3)
-DRAFT_S, VERIFY_S, ROUND_TRIP_S, MOST_DRAFTS = 0.015, 0.025, 0.05, 16
-"""What the computed times take for drafts one after another, one verification, one packet and its reply."""
 
 
 @asks(BITS)
@@ -182,17 +178,12 @@ def equal_rejection(table: pd.DataFrame, cost: str = REJECTED, loss: str = BITS)
     return pd.concat([equal, one[one[CURVE] == SPARSE]], ignore_index=True)
 
 
-def on_the_others(rows: pd.DataFrame) -> Iterator[tuple[object, pd.DataFrame, pd.DataFrame]]:
-    """Each seed with its rows and those of the others; a seed that is alone chooses for itself."""
+def _undominated(rows: pd.DataFrame, cost: str, loss: str) -> Iterator[pd.DataFrame]:
+    """Yields, for each seed, those rows of a family whose settings are undominated on the others; a seed that is alone
+    chooses for itself."""
     for seed, own in rows.groupby("seed", sort=False):
         others = rows[rows["seed"] != seed]
-        yield seed, own, others if len(others) else own
-
-
-def _undominated(rows: pd.DataFrame, cost: str, loss: str) -> Iterator[pd.DataFrame]:
-    """Yields, for each seed, those rows of a family whose settings are undominated on the others."""
-    for _, own, others in on_the_others(rows):
-        means = others.groupby(FAMILY_SETTING)[[cost, loss]].mean()
+        means = (others if len(others) else own).groupby(FAMILY_SETTING)[[cost, loss]].mean()
         best = means.index[undominated(means[cost].to_numpy(), means[loss].to_numpy())]
         yield own[own[FAMILY_SETTING].isin(best)]
 
@@ -270,57 +261,9 @@ def printed_equal(cells: pd.DataFrame) -> TextTable | None:
     ranges = equal.groupby(SETUP, sort=False)[[LOW, HIGH]].mean()
     spans = "; ".join(f"{setup} {low:.3f} to {high:.3f}" for setup, low, high in ranges.itertuples())
     heading = f"At equal rejection probability (geometric mean over {spans})"
-    return _means(heading, equal.drop(columns=[LOW, HIGH]), BITS)
-
-
-def _means(heading: str, rows: pd.DataFrame, metric: str) -> TextTable | None:
-    found = curve_table(summarise_curves(rows), rows, SETUP, metric)
+    rows = equal.drop(columns=[LOW, HIGH])
+    found = curve_table(summarise_curves(rows), rows, SETUP, BITS)
     return found and replace(found, heading=heading)
-
-
-def computed_times(cells: pd.DataFrame) -> pd.DataFrame:
-    """Seconds a token of each family at its setting chosen on the other seeds, by the closed form of a round: a row per
-    SETUP, rate, family, seed."""
-    columns, found = [SETUP, RATE, CURVE, "seed", TIME_S], []
-    if not {*cells.columns} >= NEEDED:
-        return cells.iloc[:0]
-    named = families(cells)
-    for rate in RATES_BPS:
-        seconds = [
-            per_token_s(bits, rejected, rate) for bits, rejected in zip(named[BITS], named[REJECTED], strict=True)
-        ]
-        timed = named[[SETUP, CURVE, FAMILY_SETTING, "seed"]].assign(**{TIME_S: seconds})
-        for (setup, family), rows in timed.groupby([SETUP, CURVE], sort=False):
-            for seed, own, others in on_the_others(rows.sort_values("seed", kind="stable")):
-                means = others.groupby(FAMILY_SETTING)[TIME_S].mean()
-                chosen = own.loc[own[FAMILY_SETTING] == means.idxmin(), TIME_S]
-                found.append((setup, rate, family, seed, float(chosen.iloc[0])))
-    return pd.DataFrame(found, columns=columns)
-
-
-def per_token_s(bits: float, rejected: float, rate_bps: float) -> float:
-    """Seconds a token at the best length, where drafts are rejected independently with this probability: L drafts one
-    after another, one packet, one verification, one reply."""
-    lengths = np.arange(1, MOST_DRAFTS + 1)
-    kept = 1.0 - rejected
-    tokens = np.array([sum(kept**i for i in range(length + 1)) for length in lengths])
-    times = lengths * (DRAFT_S + bits / rate_bps) + ROUND_TRIP_S + VERIFY_S
-    return float((times / tokens).min())
-
-
-def printed_times(cells: pd.DataFrame) -> TextTable | None:
-    """Prints the mean times, a column a vocabulary, temperature and rate."""
-    found = computed_times(cells)
-    if found.empty:
-        return None
-    found = found.assign(**{SETUP: found[SETUP] + found[RATE].map(lambda rate: f", {quantity(rate, RATE)}")})
-    heading = (
-        "Computed and not simulated: setting chosen on the other seeds, the best length of at "
-        f"most {MOST_DRAFTS} drafts, drafts of {1e3 * DRAFT_S:g} ms, verification {1e3 * VERIFY_S:g} ms, round trip "
-        f"{1e3 * ROUND_TRIP_S:g} ms, drafts rejected independently, no headers, a packet's head in every draft. "
-        f"Cloud-only decoding takes {1e3 * VERIFY_S:g} ms a token at every rate"
-    )
-    return _means(heading, found.drop(columns=RATE), TIME_S)
 
 
 SCENARIO = Scenario(
@@ -336,10 +279,7 @@ SCENARIO = Scenario(
     study="rates",
     assumed=MADE_PAIRS,
     headlines=(),
-    tables=(
-        Table("bits_at_equal_rejection", equal_rejection, printed_equal),
-        Table("computed_latency", computed_times, printed_times),
-    ),
+    tables=(Table("bits_at_equal_rejection", equal_rejection, printed_equal),),
     figures=("rates",),
     answer=sparse_pays,
     findings=(what_breaks_it, shared_pays, stronger_model, below_every_point, sparse_pays,),

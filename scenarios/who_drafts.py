@@ -3,16 +3,26 @@
 The drafter's passes are a phone's, 19.9 ms a token for Llama-3.2-1B, and up to four times as fast: 2.8 times is a
 Jetson AGX Orin's 7 ms, a sixth of a cloud token's 43 ms. Acceptance is as published for the pair on code editing
 (InstructCoder) at temperature 0, where a draft's distribution is one token; at 1 it is scaled by what other published
-pairs keep of it. Three other pairs, on tasks of their own, stand beside it.
+pairs keep of it. Three other pairs, on tasks of their own, stand beside it; and, by the closed form, planes of how many
+drafts are accepted and how far away the cloud is, with the cells that were simulated (`acceptance_plane`).
 """
 
 from __future__ import annotations
 
-from models.published_figures import KEPT, PRESETS, PresetName
-from scenarios import Also, Below, Lowest, PaysAtTheEdge, Quick, Scenario, Tune, script
-from scenarios.set_ups import H100_1_7B, IN_CLOUD, PATIENT, TWO_GPUS_70B
+import pandas as pd
 
-SPEED = "edge.latency.speed"
+from models.published_figures import KEPT, PRESETS, PresetName
+from scenarios import LATENCY, Also, Below, Lowest, PaysAtTheEdge, Quick, Scenario, Table, Tune, asks, script
+from scenarios.findings.text_table import TextTable
+from scenarios.findings.wording import called, listed, with_ends
+from scenarios.set_ups import H100_1_7B, IN_CLOUD, PATIENT, TWO_GPUS_70B
+from simulator.results import acceptance_plane as plane
+from simulator.results.acceptance_plane import SPEED
+from simulator.results.columns import CURVE
+from simulator.results.intervals import paired
+from simulator.results.phase_regions import BITS, IDS, KIND, RTT, WHOLE, pair_of, place_of
+from simulator.results.units import quantity
+
 PHONE = {"kind": "profile", "name": "oneplus12_llama_1b", "speed": 1.0}
 WHERE, PLACE = "models.pair,models.temperature,uplink.delay,downlink.delay,uplink.label", "uplink.label"
 SPEEDS = [1.0, 1.4, 2.0, 2.8, 4.0]
@@ -34,6 +44,63 @@ def place(temperature: float, round_trip_s: float, name: PresetName = "llama_1b_
 
 PLACES = [place(temperature, trip_s) for temperature in (0.0, 1.0) for trip_s in (0.005, 0.05, 0.2)]
 TASKS = [place(0.0, 0.05, name, f"{words}, {PRESETS[name].task}") for name, words in OTHERS.items()]
+
+
+def beside_simulated(cells: pd.DataFrame) -> pd.DataFrame:
+    """A row per simulated place and speed at which ids are sent: the pair's accepted drafts of 4, the time of the best
+    edge scheme over cloud-only decoding's, and that of ids in their best serving mode by the closed form."""
+    found = []
+    for _, each in plane.simulated(cells).iterrows():
+        here = cells.loc[each["rows"]]
+        ids = here[here[KIND].isin(IDS)]
+        if ids.empty:
+            continue
+        row, less = ids.iloc[0], paired(here, WHOLE, here[CURVE] == each["edge"], here[CURVE] == each["alone"])
+        predicted = plane.predict(place_of(row), plane.rounds_along(pair_of(row).along), float(ids[BITS].mean()))
+        found.append(
+            {"place": row[PLACE], SPEED: each[SPEED], RTT: each[RTT], "accepted": each["accepted"],
+             "edge": each["edge"], "less": less.size, "less_low": less.low, "less_high": less.high,
+             "predicted": predicted.edge - 1, "mode": predicted.mode, "colocated": predicted.colocated - 1}
+        )  # fmt: skip
+    return pd.DataFrame(found)
+
+
+def printed_beside(cells: pd.DataFrame) -> TextTable | None:
+    """The same for a person."""
+    rows = beside_simulated(cells)
+    body = [
+        [called(row["place"]), f"{row[SPEED]:g}", f"{row['accepted']:.2f}",
+         with_ends(row["less"], row["less_low"], row["less_high"], "{:+.0%}".format),
+         f"{row['predicted']:+.0%}, {row['mode']}", f"{row['colocated']:+.0%}"]
+        for _, row in rows.iterrows()
+    ]  # fmt: skip
+    heading = (
+        f"Time of an answer against cloud-only decoding's, by the accepted drafts of {plane.DRAFTS} in a round: the "
+        "best edge scheme as simulated; by the closed form ids in their best serving mode, and co-located "
+        "speculation"
+    )
+    columns = ["place", "speed", "accepted", "simulated", "closed form", "co-located"]
+    return TextTable.of(heading, columns, body) if body else None
+
+
+@asks(LATENCY)
+def pays_from_accepted(table: pd.DataFrame, axis: str | None) -> str:
+    """From how many accepted drafts on does an edge that sends ids pay by the closed form, and how often does it name
+    the faster where cells were simulated?"""
+    clauses = []
+    for _, row in plane.sending_ids(table).iterrows():
+        at = {trip_s: plane.pays_from(line) for trip_s, line in zip(plane.TRIPS_S, plane.plane(row), strict=True)}
+        ends = [f"{f'{at[trip]:.1f}' if at[trip] else 'none'} at {quantity(trip, RTT)}" for trip in (0.005, 0.05, 0.2)]
+        clauses.append(f"speed {row[SPEED]:g} from {', '.join(ends)}")
+    if not clauses:
+        return ""
+    rows = beside_simulated(table)
+    rows = rows[rows["less_low"] * rows["less_high"] > 0]
+    agreeing = int((rows["predicted"] * rows["less"] > 0).sum())
+    heading = f"by the closed form an edge that sends ids pays from so many accepted drafts of {plane.DRAFTS} on"
+    where = f"{agreeing} of the {len(rows)} simulated places where one is seen"
+    return f"{listed(heading, clauses)}; it names the faster at {where}"
+
 
 SCENARIO = Scenario(
     name="who_drafts",
@@ -61,12 +128,14 @@ SCENARIO = Scenario(
         grid={WHERE: PLACES[1::3], SPEED: SPEEDS[::3]},
         tune=Tune(settings=3, looks=(1,), steps=0, base={"workload.requests": 1}),
     ),
-    figures=("latency", "breakdown"),
+    figures=("latency", "acceptance_map", "breakdown"),
+    tables=(Table("acceptance_map", beside_simulated, printed_beside),),
     answer=PaysAtTheEdge(AT_EDGE, "cloud_only", "places", by=PLACE),
     findings=(
         Below(AT_EDGE, ("cloud_only",), at=[1.0, 2.8], by=PLACE),
         Below(("k_sqs",), ("coupled",), at=[1.0, 2.8], by=PLACE),
         Lowest("fastest of all", by=PLACE),
+        pays_from_accepted,
     ),
     assumed="a cloud token takes 43 ms whatever the pair; a faster drafter reads prompts faster too; an id has 13 "
     "bits, as of 8,192 tokens, where Llama's has 17; acceptance of code editing where no other task is named",

@@ -29,7 +29,7 @@ from simulator.results.recorder import Recorder, Tally, requests_schema
 from simulator.results.run_totals import PlantTotals, Run, Slo
 from simulator.results.threshold_settling import Settling
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.schemes.sparsifier import KeepConformal
+from simulator.schemes.sparsifiers.conformal import KeepConformal
 from simulator.timing.event_loop import later
 from simulator.timing.plant import Plant, build
 from simulator.timing.progress import Progress

@@ -12,6 +12,7 @@ import pytest
 
 from channels.link.rates import Rate
 from kinds import ConfigError
+from kinds.csv_tables import read_table
 from kinds.files import (
     atomically,
     cache_folder,
@@ -20,7 +21,6 @@ from kinds.files import (
     read_json,
     read_lines,
     read_note,
-    read_table,
     require_file,
     sha256,
     sha256_once,

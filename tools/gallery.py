@@ -52,7 +52,7 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "When drafting at the edge pays": ("who_drafts", "ladder", "phase_map", "scaling", "adaptive"),
     "Bits, distributions, acceptance": (
-        "sparse_or_coded", "lattices", "thresholds", "conformal", "resampling",
+        "sparse_or_coded", "blocks", "lattices", "thresholds", "conformal", "resampling",
         "interactions", "languages",
     ),
     "What an eavesdropper learns": ("leakage",),
@@ -65,8 +65,6 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
 """Every scenario under what a reader looks for."""
 ACROSS: Final = 3
 """Thumbnails side by side."""
-ANSWER: Final = "Answer: "
-"""How the finding begins that answers the question, in results of before there was an answer of its own."""
 _SEED: Final = re.compile(r"^seed: .*\n", re.MULTILINE)
 Told = Annotated[str, Field(min_length=1)]
 
@@ -91,13 +89,7 @@ class Record:
     remarks: tuple[Told, ...]  # what stands beside the findings: what is overloaded, assumed, recorded
     figures: dict[str, Told]  # checksums by file, that of the thumbnail first
     answer: str = ""
-    """In one breath; empty in records of before there was one."""
-
-    @property
-    def answered(self) -> str:
-        """The answer, or the last finding that says it is one."""
-        findings = [line.removeprefix(ANSWER) for line in self.findings if line.startswith(ANSWER)]
-        return self.answer or (findings[-1] if findings else "")
+    """In one breath."""
 
 
 def make(names: Sequence[str], results: Path, home: Path) -> None:
@@ -265,10 +257,9 @@ def _page(name: str, record: Record) -> str:
     table = "\n".join(
         ["| | |", "|---|---|", *(f"| {fact} | {text.replace('|', ' ')} |" for fact, text in facts.items())]
     )
-    others = [line for line in record.findings if line != f"{ANSWER}{record.answered}"]
-    lines = "\n".join(f"* {line}" for line in (*others, *record.remarks))
+    lines = "\n".join(f"* {line}" for line in (*record.findings, *record.remarks))
     figures = [f"![{name}, {file[len(name) + 1 : -4]}]({file})" for file in record.figures]
-    answer = [f"**Answer.** {record.answered}"] if record.answered else []
+    answer = [f"**Answer.** {record.answer}"] if record.answer else []
     made = ["## What it was made with", table, f"Made by `sqsim run {name}`. [Gallery](README.md)"]
     found = ["## Every finding", lines] if lines else []
     return "\n\n".join([f"# {name}", record.question, *answer, *figures, *made, *found]) + "\n"

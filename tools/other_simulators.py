@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from kinds.arrays import Floats
-from kinds.files import read_header
+from kinds.csv_tables import read_header
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 from tools.validation_page import DOCS, put

@@ -14,6 +14,8 @@ from models.latency.datasheets import ModelSize
 
 Config = Mapping[str, Any]
 _MOST_HEADER_BYTES: Final = 2**24
+EXPERTS: Final = ("num_experts", "num_local_experts", "n_routed_experts")
+"""Fields of a configuration that count the experts of a layer."""
 
 
 def size_at(place: str) -> ModelSize | None:
@@ -34,7 +36,13 @@ def size_at(place: str) -> ModelSize | None:
 
 
 def size_of(config: Config, name: str, folder: Path | None = None) -> ModelSize:
-    """The size that a configuration describes; `folder` may hold the weights of an architecture that is not known."""
+    """The size that a configuration describes; `folder` may hold the weights of an architecture that is not known.
+    Raises ConfigError for a mixture of experts: a pass reads those of its tokens, which no dense size tells."""
+    for field in EXPERTS:
+        if (config.get(field) or 1) > 1:
+            raise ConfigError(
+                f"{name}: {field} = {config[field]}: mixtures of experts are not timed yet; must be a dense model"
+            )
     heads = _first(config, "num_attention_heads", "n_head", "num_heads")
     width = _first(config, "hidden_size", "n_embd")
     head_width = config.get("head_dim") or width // heads

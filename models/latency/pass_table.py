@@ -21,7 +21,7 @@ from pydantic import Field
 
 from kinds import ConfigError
 from kinds.arrays import Floats
-from kinds.files import read_header, read_table
+from kinds.csv_tables import read_header, read_table
 from models.latency.latency import Work, require_work
 
 COLUMNS = ("batch", "new_tokens", "cached_tokens", "seconds")

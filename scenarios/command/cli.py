@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
 import re
 import sys
@@ -245,6 +246,15 @@ def _ran(plan: RunPlan, options: argparse.Namespace, given: Scenario | None) -> 
     return run(plan, run_options)
 
 
+def _schema(options: argparse.Namespace) -> str:
+    from kinds.json_schema import PartSchema
+    from simulator import Cell
+    from simulator.cell.imported_files import load_imports
+
+    load_imports(options.imports)
+    return json.dumps({"$schema": PartSchema.schema_dialect, **Cell.model_json_schema()}, indent=1, allow_nan=False)
+
+
 def _edge(options: argparse.Namespace) -> Iterator[str]:
     from simulator.testbed.remote.edge_listener import listen
     from simulator.testbed.remote.secure_frames import Identity
@@ -307,6 +317,7 @@ COMMANDS: Final = {
         "a scheme, or a part of one, of your own: does it keep the verifier's text?", options.check,
         _module("inspect.check"),
     ),
+    "schema": Command("the JSON schema of a cell, by which an editor completes its YAML", options.schema, _schema),
     "plot": Command("draw result directories again, without simulating", options.plot, _module("report.drawing")),
     "codec": Command(
         "one distribution on the wire: bits, bytes out, bytes in", options.codec, _module("inspect.codec")

@@ -352,6 +352,10 @@ def check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE.py", help=text)
 
 
+def schema(parser: argparse.ArgumentParser) -> None:
+    _add_import(parser)
+
+
 def plot(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("folders", nargs="+", type=Path, metavar="DIR", help="a result directory; of several, curves in one figure")

@@ -34,7 +34,7 @@ class Tune:
     typed: frozenset[str] = frozenset()
     """What the user types and the grid varies; filled in by the plan."""
     named: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By the label of a scheme that the user names: what is typed of it and not tuned there; filled in likewise."""
+    """By a scheme's label: what is typed of it and not tuned there. The plan adds those that the user names."""
 
     @property
     def closed(self) -> frozenset[str]:

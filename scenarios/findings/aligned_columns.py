@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 import shutil
 import textwrap
-from collections.abc import Callable
 
 import pandas as pd
-
-from simulator.results.columns import CURVE
-from simulator.results.units import quantity, title
 
 WIDTH = 100
 
@@ -36,21 +32,6 @@ def rows_along(table: pd.DataFrame, axis: str | None) -> list[tuple[object, pd.D
     if axis is None:
         return [(None, table)]
     return list(table.groupby(axis, sort=bool(pd.api.types.is_numeric_dtype(table[axis]))))
-
-
-def by_curve(table: pd.DataFrame, axis: str | None, text: Callable[[pd.Series[float]], str], width: int = WIDTH) -> str:
-    """A row per value of the axis, a column per curve: the `text` of the row of the table that they have."""
-    names = list(dict.fromkeys(table[CURVE]))
-    body = []
-    for at, part in rows_along(table, axis):
-        found = {str(row[CURVE]): text(row) for _, row in part.iterrows()}
-        body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
-    return aligned(["" if axis is None else title(axis), *names], body, width)
-
-
-def titled(heading: str, header: list[str], body: list[list[str]], width: int = WIDTH) -> str:
-    """A heading of as many lines as it takes, and the columns below it."""
-    return f"{textwrap.fill(heading, width)}\n\n{aligned(header, body, width)}"
 
 
 def aligned(header: list[str], body: list[list[str]], width: int = WIDTH) -> str:

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from scenarios.findings.aligned_columns import rows_along
+from scenarios.findings.comparisons import Place
 from scenarios.findings.question import LATENCY
 from scenarios.findings.sentences.limits import most_at
 from scenarios.findings.sentences.own_limits import HEAD as LIMITS
@@ -23,12 +23,13 @@ from scenarios.findings.wording import counted, limits_in_words, would_show
 from simulator.results.columns import CI_SUFFIX, CLASS, CURVE, N_SUFFIX
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.energy import MONTH_H
-from simulator.results.intervals import CONFIDENCE, Difference, paired, varying
-from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marks
-from simulator.results.unanswered_requests import complete, of_answered, percent, share
-from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, unit
+from simulator.results.intervals import CONFIDENCE, Difference, interval_of, varying
+from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marks, unranked
+from simulator.results.metrics import higher_is_better
+from simulator.results.unanswered_requests import complete, percent, share_left_out, with_number
+from simulator.results.units import one_unit, quantity, title, unit
 
-LOWEST: Final = "*"
+BEST: Final = "*"
 ALIKE: Final = "•"
 LEFT: Final = "†"
 OVER: Final = "‡"
@@ -42,24 +43,26 @@ def curve_table(
     """A metric of each curve along the axis; None where no row has a number. `cells`: the runs behind the rows, by
     which they are compared seed by seed; `overloaded`: whether more work came than was served, a row each; `limits`:
     whether a last column says which curves meet the limits that a user typed."""
-    shown = summary[summary[metric].notna() | _none_answered(summary, metric)]
+    shown = with_number(summary, metric)
     if not shown[metric].notna().any():
         return None
     factor, scale = _scale(shown[metric].dropna().tolist(), metric)
     whole = complete(cells)
-    ranks = _Ranks(metric, whole, axis, _unranked(shown))
-    lacking = [share(row) if of_answered(metric) else 0.0 for _, row in shown.iterrows()]
+    apart = unranked(shown)
+    lacking = [share_left_out(row, metric) for _, row in shown.iterrows()]
     shown = shown.assign(**{LEFT: lacking, OVER: False if overloaded is None else overloaded[shown.index]})
 
     def entry(row: pd.Series[float], mark: str) -> TableEntry:
         mark += (LEFT if row[LEFT] > 0 else "") + (OVER if row[OVER] else "")
-        mean, half = float(row[metric]), float(row.get(metric + CI_SUFFIX, math.nan))
+        mean, half = interval_of(row, metric)
         return TableEntry("none", "", mark) if math.isnan(mean) else _number(mean / factor, half / factor, mark)
 
+    higher = higher_is_better(metric)
     found, less = _groups(
-        shown, axis, metric, ranks.marks, entry, beside=(lambda rows: [limits_entry(rows)]) if limits else None
-    )
-    legend = _ranking(shown, found, less, "lowest")
+        shown, axis, metric, lambda rows: _marks(rows, metric, whole, axis, apart), entry, descending=higher,
+        beside=(lambda rows: [limits_entry(rows)]) if limits else None,
+    )  # fmt: skip
+    legend = _ranking(shown, found, less, "highest" if higher else "lowest")
     if lost := [each for each in lacking if each > 0]:
         shares = " to ".join(dict.fromkeys(percent(each) for each in (min(lost), max(lost))))
         legend.append(f"{LEFT} {shares} of requests unanswered and in no number: not ranked")
@@ -69,10 +72,8 @@ def curve_table(
         if metric == LATENCY
         else title(metric) + (f", {scale}" if scale and scale not in title(metric).split() else "")
     )
-    table = _table(shown, axis, measure, found, [*legend, _seeds(shown, metric)])
-    if not limits:
-        return table
-    return replace(table, columns=[*table.columns, LIMITS], legend=[*table.legend, limits_legend(summary)], beside=1)
+    legend += [_seeds(shown, metric), *([limits_legend(summary)] if limits else [])]
+    return _table(shown, axis, measure, found, legend, [LIMITS] if limits else [])
 
 
 LOAD: Final = "cloud_busy"
@@ -90,15 +91,15 @@ def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objectiv
     then costs in a month."""
     if summary.empty:
         return None
-    several, unranked = summary["n"].max() > 1, _unranked(summary)
+    several, apart = summary["n"].max() > 1, unranked(summary)
 
     def marked(rows: pd.DataFrame) -> tuple[dict[str, str], list[Difference]]:
-        ranked = rows[~rows[CURVE].isin(unranked)]
+        ranked = rows[~rows[CURVE].isin(apart)]
         best = most_at(ranked, math.nan) if len(ranked) else None
         if best is None or not best.devices:
             return {}, []
         alone = ranked[ranked["capacity"] == best.devices][CURVE].iloc[0]
-        return {curve: LOWEST if curve == alone else ALIKE for curve in best.curves}, []
+        return {curve: BEST if curve == alone else ALIKE for curve in best.curves}, []
 
     def entry(row: pd.Series[float], mark: str) -> TableEntry:
         text = f"{row['capacity']:,.0f}{'' if row['bounded'] else '+'}"
@@ -114,12 +115,11 @@ def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objectiv
     legend = _ranking(summary, found, less, "most")
     legend += ["+ the search ended there"] if not summary["bounded"].astype(bool).all() else []
     legend += ["(what each seed supports alone)"] if several else ["one seed, no interval"]
-    table = _table(summary, axis, f"{title(field)} at {limits_in_words(objective)}", found, legend)
-    if not paid:
-        return table
-    columns = [*table.columns, *(DEVICE_MONTH[name] for name in paid)]
-    assumed = f"Assumed: {MONTH_H:g} h of use a month; busy: passes alone; held: all servers, at that number of devices"
-    return replace(table, columns=columns, legend=[*table.legend, assumed], beside=len(paid))
+    if paid:
+        held = "held: all servers, at that number of devices"
+        legend.append(f"Assumed: {MONTH_H:g} h of use a month; busy: passes alone; {held}")
+    measure = f"{title(field)} at {limits_in_words(objective)}"
+    return _table(summary, axis, measure, found, legend, [DEVICE_MONTH[name] for name in paid])
 
 
 def _known(summary: pd.DataFrame, names: Iterable[str]) -> list[str]:
@@ -164,8 +164,7 @@ def cost_table(summary: pd.DataFrame, axis: str | None) -> TextTable | None:
             if name == LOAD:
                 entries.append(_ends(pd.Series([row[name]]), name))
                 continue
-            mean, least = float(row[name]), _least(row, name)
-            half = float(row.get(name + CI_SUFFIX, math.nan))
+            (mean, half), least = interval_of(row, name), _least(row, name)
             found = TableEntry("-") if math.isnan(mean) else _number(mean, half, "")
             if least < mean:
                 found = TableEntry(f"{_number(least, math.nan, '').value}..{found.value}")
@@ -193,36 +192,22 @@ def _least(row: pd.Series[float], name: str) -> float:
     return float(row[name]) * (share("cloud.power.least_share") if name.startswith("cloud") else 1.0)
 
 
-@dataclass(frozen=True)
-class _Ranks:
-    """Who is marked among rows at one value of the axis, and the comparisons that show no difference."""
-
-    metric: str
-    cells: pd.DataFrame
-    axis: str | None
-    unranked: Sequence[str]
-
-    def marks(self, rows: pd.DataFrame) -> tuple[dict[str, str], list[Difference]]:
-        kept = rows[rows[self.metric].notna() & ~rows[CURVE].isin(self.unranked)]
-        if of_answered(self.metric):
-            kept = kept[[share(row) <= 0 for _, row in kept.iterrows()]]
-        if kept.empty or rows[CURVE].nunique() < 2:
-            return {}, []
-        lowest = kept.iloc[int(kept[self.metric].argmin())]
-        here = self.cells
-        if self.axis is not None:
-            here = here[here[self.axis] == lowest[self.axis]]
-        found, unclear = {str(lowest[CURVE]): LOWEST}, list[Difference]()
-        for _, row in kept.iterrows():
-            if row[CURVE] == lowest[CURVE]:
-                continue
-            less = paired(here, self.metric, here[CURVE] == lowest[CURVE], here[CURVE] == row[CURVE])
-            if row[self.metric] == lowest[self.metric]:
-                found[str(row[CURVE])] = LOWEST
-            elif less.n > 1 and not less.separable:
-                found[str(row[CURVE])] = ALIKE
-                unclear.append(less)
-        return found, unclear
+def _marks(
+    rows: pd.DataFrame, metric: str, cells: pd.DataFrame, axis: str | None, apart: Sequence[str]
+) -> tuple[dict[str, str], list[Difference]]:
+    """Who is marked among rows at one value of the axis, and the comparisons with the best that show no difference.
+    `apart`: the curves that are not ranked."""
+    kept = rows[rows[metric].notna() & ~rows[CURVE].isin(apart)]
+    kept = kept[[not share_left_out(row, metric) for _, row in kept.iterrows()]]
+    if kept.empty or rows[CURVE].nunique() < 2:
+        return {}, []
+    values = kept.set_index(kept[CURVE].astype(str))[metric]
+    best = str(values.idxmax() if higher_is_better(metric) else values.idxmin())
+    here = Place(metric, cells if axis is None else cells[cells[axis] == rows[axis].iloc[0]])
+    less = {curve: here.of(best, curve).less for curve in values.index if curve != best}
+    first = {curve: BEST for curve in values.index if values[curve] == values[best]}
+    alike = {curve: each for curve, each in less.items() if each.n > 1 and not each.separable and curve not in first}
+    return first | dict.fromkeys(alike, ALIKE), [*alike.values()]
 
 
 def _groups(
@@ -285,18 +270,20 @@ def settings_apart(table: pd.DataFrame, axis: str | None) -> list[tuple[str, pd.
 
 
 def _table(
-    shown: pd.DataFrame, axis: str | None, measure: str, groups: Sequence[TableGroup], legend: Sequence[str]
-) -> TextTable:
+    shown: pd.DataFrame, axis: str | None, measure: str, groups: Sequence[TableGroup], legend: Sequence[str],
+    beside: Sequence[str],
+) -> TextTable:  # fmt: skip
+    """`beside`: what stands above the entries behind the axis."""
     values = [at for at, _ in rows_along(shown, axis)]
     columns = ["" if axis is None else _NAMES.word(quantity(at, axis)) for at in values]
     of = "" if axis is None else title(axis)
-    corner = f"{measure}, by {of}" if of else measure
-    return TextTable("", corner, columns, groups, [each for each in legend if each], along=of and f"{of}s")
+    corner, along = f"{measure}, by {of}" if of else measure, of and f"{of}s"
+    return TextTable("", corner, [*columns, *beside], groups, [each for each in legend if each], (), along, len(beside))
 
 
 def _ranking(shown: pd.DataFrame, groups: Sequence[TableGroup], less: Sequence[Difference], best: str) -> list[str]:
     there = {mark for group in groups for _, row in group.rows for each in row for mark in each.marks}
-    legend = [f"{LOWEST} {best}"] if LOWEST in there else []
+    legend = [f"{BEST} {best}"] if BEST in there else []
     if ALIKE in there:
         could = would_show(less)
         legend.append(f"{ALIKE} no difference seen from it" + (f" ({could})" if could else ""))
@@ -321,26 +308,11 @@ def _seeds(shown: pd.DataFrame, metric: str) -> str:
     return f"the same in each of {seeds} seeds"
 
 
-def _unranked(shown: pd.DataFrame) -> list[str]:
-    lossy = lossy_curves(shown)
-    return lossy if len(lossy) < shown[CURVE].nunique() else []
-
-
-def _none_answered(summary: pd.DataFrame, metric: str) -> pd.Series[bool]:
-    if of_answered(metric) and "answered" in summary.columns:
-        return summary["answered"] == 0
-    return pd.Series(False, index=summary.index)
-
-
 def _scale(values: Sequence[float], metric: str) -> tuple[float, str]:
     """One unit for the table: milliseconds for times of tokens."""
-    known = unit(metric)
-    if known == "s" and any(word in metric for word in ("per_token", "tpot", "ttft")):
+    if unit(metric) == "s" and any(word in metric for word in ("per_token", "tpot", "ttft")):
         return 1e-3, "ms"
-    if known not in PREFIXED:
-        return 1.0, known
-    factor, prefix = prefix_of_all([value for value in values if math.isfinite(value) and value > 0])
-    return factor, prefix + known
+    return one_unit(values, metric)
 
 
 def _number(mean: float, half_width: float, marks: str) -> TableEntry:

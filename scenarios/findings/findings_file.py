@@ -10,7 +10,7 @@
 `difference` is exp(mean ln(first / second)) - 1, paired by seed; first - second in the metric's unit where not
 `relative`, as where a value is 0. `low` and `high` are the ends of its interval, null of one seed, as `separable`,
 whether they leave out 0, then is. Where a curve passes another there is `crossing` in place of means.
-`answer` is one breath, "" where there is none; older files have it as their last finding, after "Answer: ".
+`answer` is one breath, "" where there is none.
 `base` says in one line whose numbers they are; `details` are the blocks of text of `sqsim run --details`, each with a
 `heading` and its `text`; `table` is the table of the screen (`text_table.TextTable`), which `sqsim table` writes.
 `remarks` are the other sentences printed: what is overloaded, what is assumed, what models and clocks stand for.
@@ -30,7 +30,7 @@ from pydantic import ConfigDict, ValidationError
 
 from kinds import ConfigError, Part, first_error
 from kinds.files import atomically, read_text
-from scenarios.findings.question import PREFIX, Question, ask, ask_in_one_breath
+from scenarios.findings.question import Question, ask, ask_in_one_breath
 from simulator.results.columns import SETTING
 from simulator.results.comparison_log import Plain, recording
 from simulator.results.intervals import CONFIDENCE, varying
@@ -102,16 +102,6 @@ def write(folder: Path, about: Mapping[str, Plain], found: Sequence[Answered]) -
     }
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     atomically(folder / FINDINGS, partial(Path.write_text, data=text))
-
-
-def answer_in(content: Mapping[str, Plain]) -> str:
-    """The answer in what `read` returns; in a file of an older version its last finding that begins with PREFIX."""
-    if isinstance(answer := content.get("answer"), str) and answer:
-        return answer
-    findings = content.get("findings")
-    given = findings if isinstance(findings, Sequence) else ()
-    lines = [str(each["line"]) for each in given if isinstance(each, Mapping)]
-    return next((line.removeprefix(PREFIX) for line in reversed(lines) if line.startswith(PREFIX)), "")
 
 
 def read(folder: Path) -> dict[str, Plain]:

@@ -4,21 +4,21 @@ read. Entries say how many requests went unanswered, and neither those nor lossy
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import pandas as pd
 
-from scenarios.findings.aligned_columns import WIDTH, aligned, number, rows_along
+from scenarios.findings.aligned_columns import WIDTH, number, rows_along
 from scenarios.findings.rejections import BOUND, BOUND_NOTE
+from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import counted
-from simulator.results.columns import CI_SUFFIX, CURVE, N_SUFFIX
-from simulator.results.intervals import CONFIDENCE
-from simulator.results.lossy_schemes import lossy_curves, marked
-from simulator.results.unanswered_requests import ANSWERED, of_answered, percent, share
-from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, unit
+from simulator.results.columns import CURVE, N_SUFFIX
+from simulator.results.intervals import CONFIDENCE, interval_of
+from simulator.results.lossy_schemes import lossy_curves, marked, unranked
+from simulator.results.metrics import higher_is_better
+from simulator.results.unanswered_requests import percent, share_left_out, with_number
+from simulator.results.units import PREFIXED, one_unit, quantity, title, unit
 
 MANY_CURVES = 9
 """More than these are too many to stand side by side."""
@@ -40,7 +40,7 @@ class HeadlineEntry:
     """Whether others of the same curve and value have none."""
     capped: bool = False
     """Whether it is a bound above 1, which says nothing."""
-    lowest: bool = False
+    best: bool = False
 
     @property
     def same(self) -> bool:
@@ -55,63 +55,53 @@ class HeadlineEntry:
         notes += [counted(self.seeds, "seed")] if self.fewer else []
         if self.capped:
             return "1 "
-        line = number(self.mean / factor, self.half_width / factor) + ("*" if self.lowest else " ")
+        line = number(self.mean / factor, self.half_width / factor) + ("*" if self.best else " ")
         return f"{line.rstrip()} ({', '.join(notes)})" if notes else line
 
 
 def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s", width: int = WIDTH) -> str:
     """Mean ± half-width of each curve at each value of the axis; `*` marks the lowest mean at a value. A row a value
     and a column a curve; where curves are many and values few, the other way round."""
-    table = marked(_with_something(summary, metric))
+    table = marked(with_number(summary, metric))
     if not table[metric].notna().any():
         return f"{title(metric)}: no request was answered"
     names = list(dict.fromkeys(table[CURVE]))
     parts = rows_along(table, axis)
     entries = [_entries(part, names, metric) for _, part in parts]
     labels = ["" if axis is None else quantity(at, axis) for at, _ in parts]
-    units = _units(entries, metric)
-    scale = units.scales[0][1] if units.apart == "no" else ""
-    heading = f"{title(metric)}{f' ({scale})' if scale else ''}, {_explained(table, entries, names, metric)}"
-    heading = "\n".join(textwrap.fill(line, width) for line in heading.splitlines())
+    of, scales = _units(entries, metric)
+    scale = f" ({scales[0][1]})" if of == "all" and scales[0][1] else ""
+    heading = f"{title(metric)}{scale}, {_explained(table, entries, names, metric)}"
     texts = [
-        [entry.text(units.factor(i, j)) if entry else "-" for j, entry in enumerate(row)]
+        [entry.text(scales[{"rows": i, "columns": j}.get(of, 0)][0]) if entry else "-" for j, entry in enumerate(row)]
         for i, row in enumerate(entries)
     ]
-    labels, names = units.labels(labels, "rows"), units.labels(names, "columns")
+    labels = _in_units(labels, scales) if of == "rows" else labels
+    names = _in_units(names, scales) if of == "columns" else names
     corner = "" if axis is None else title(axis)
     if len(names) > MANY_CURVES and len(parts) <= MANY_CURVES:
-        body = [[name, *column] for name, column in zip(names, zip(*texts, strict=True), strict=True)]
-        return heading + "\n\n" + aligned([corner, *labels], body, width)
-    body = [[at, *row] for at, row in zip(labels, texts, strict=True)]
-    return heading + "\n\n" + aligned([corner, *names], body, width)
-
-
-def _with_something(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The rows of curves that have a number, or would have one had anything been answered."""
-    kept = summary[metric].notna()
-    if of_answered(metric) and ANSWERED in summary.columns:
-        kept |= summary[ANSWERED] == 0
-    return summary[kept]
+        names, labels, texts = labels, names, [[*column] for column in zip(*texts, strict=True)]
+    body = [[label, *row] for label, row in zip(labels, texts, strict=True)]
+    return TextTable.of(heading, [corner, *names], body).text(width)
 
 
 def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[HeadlineEntry | None]:
-    lossy = {*lossy_curves(part)} if len({*lossy_curves(part)}) < len(names) else set()
+    lossy = lossy_curves(part) if len(lossy_curves(part)) < len(names) else []
     found: dict[str, HeadlineEntry] = {}
     for _, row in part.iterrows():
-        lacking = share(row) if of_answered(metric) else 0.0
         given = float(row.get(metric + N_SUFFIX, math.nan))
         fewer = not math.isnan(given)
-        half = float(row.get(metric + CI_SUFFIX, math.nan))
-        seeds, no_bound = int(given if fewer else row["n"]), metric == BOUND and float(row[metric]) > 1
-        found[str(row[CURVE])] = HeadlineEntry(float(row[metric]), half, lacking, seeds, fewer, no_bound)
+        mean, half = interval_of(row, metric)
+        seeds, no_bound = int(given if fewer else row["n"]), metric == BOUND and mean > 1
+        found[str(row[CURVE])] = HeadlineEntry(mean, half, share_left_out(row, metric), seeds, fewer, no_bound)
     rivals = {
         name: each.mean
         for name, each in found.items()
         if name not in lossy and not each.unanswered and not each.capped and not math.isnan(each.mean)
     }
-    least = min(rivals.values()) if rivals and len(names) > 1 else math.nan
-    stars = {name for name, mean in rivals.items() if mean == least}
-    return [replace(found[name], lowest=name in stars) if name in found else None for name in names]
+    best = max if higher_is_better(metric) else min
+    first = best(rivals.values()) if len(names) > 1 and rivals else math.nan
+    return [replace(found[name], best=rivals.get(name) == first) if name in found else None for name in names]
 
 
 def _explained(table: pd.DataFrame, entries: EntryGrid, names: Sequence[str], metric: str) -> str:
@@ -125,9 +115,10 @@ def _explained(table: pd.DataFrame, entries: EntryGrid, names: Sequence[str], me
         line = f"mean ± {CONFIDENCE:.0%} half-width over {seeds} seeds" + (
             " (no ±: the same in each)" if any(entry.same for entry in shown) else ""
         )
-    if any(entry.lowest for entry in shown):
-        lossless = 0 < len(lossy_curves(table)) < len(names)
-        line += "; * lowest mean" + (" of the lossless" if lossless else "")
+    if any(entry.best for entry in shown):
+        line += f"; * {'highest' if higher_is_better(metric) else 'lowest'} mean" + (
+            " of the lossless" if unranked(table) else ""
+        )
     if metric == BOUND:
         line += f"\non what is expected, TV(qhat, p): {BOUND_NOTE}"
     if any(entry.unanswered > 0 for row in entries for entry in row if entry is not None):
@@ -135,40 +126,19 @@ def _explained(table: pd.DataFrame, entries: EntryGrid, names: Sequence[str], me
     return line
 
 
-@dataclass(frozen=True)
-class _Units:
-    """One unit for the whole table, or none; or one for each row, or each column, which stands with its name."""
-
-    scales: Sequence[tuple[float, str]]
-    """Factor and unit."""
-    apart: Literal["no", "rows", "columns"] = "no"
-
-    def factor(self, row: int, column: int) -> float:
-        return self.scales[{"no": 0, "rows": row, "columns": column}[self.apart]][0]
-
-    def labels(self, names: Sequence[str], of: Literal["rows", "columns"]) -> list[str]:
-        if self.apart != of:
-            return [*names]
-        return [f"{name} ({scale})".lstrip() for name, (_, scale) in zip(names, self.scales, strict=True)]
-
-
-def _units(entries: EntryGrid, metric: str) -> _Units:
-    """The whole table's where it spans DECADES at most; else each row's, since along a row curves are compared; where
-    a row is as wide, each column's."""
-    known = unit(metric)
-    if known not in PREFIXED:
-        return _Units([(1.0, known)])
-
-    def scale(values: Sequence[float]) -> tuple[float, str]:
-        factor, prefix = prefix_of_all(values)
-        return factor, prefix + known
-
+def _units(entries: EntryGrid, metric: str) -> tuple[str, list[tuple[float, str]]]:
+    """One unit for the whole table, "all", if that spans DECADES at most; else for each of the "rows", since along a
+    row curves are compared; if a row is as wide, of the "columns". With what numbers are divided by for each."""
     every = _means(entry for row in entries for entry in row)
-    if _decades(every) <= DECADES:
-        return _Units([scale(every)])
+    if unit(metric) not in PREFIXED or _decades(every) <= DECADES:
+        return "all", [one_unit(every, metric)]
     if all(_decades(_means(row)) <= DECADES for row in entries):
-        return _Units([scale(_means(row)) for row in entries], "rows")
-    return _Units([scale(_means(column)) for column in zip(*entries, strict=True)], "columns")
+        return "rows", [one_unit(_means(row), metric) for row in entries]
+    return "columns", [one_unit(_means(column), metric) for column in zip(*entries, strict=True)]
+
+
+def _in_units(names: list[str], scales: Sequence[tuple[float, str]]) -> list[str]:
+    return [f"{name} ({scale})".lstrip() for name, (_, scale) in zip(names, scales, strict=True)]
 
 
 def _means(entries: Iterable[HeadlineEntry | None]) -> list[float]:

@@ -20,7 +20,7 @@ from simulator.results.units import names_file, quantity, title
 Report = Callable[[pd.DataFrame, str | None], str]
 LATENCY = "latency_per_token_s"
 PREFIX = "Answer: "
-"""What the last finding of a directory written by an older version begins with."""
+"""How the answer begins among the sentences that a result directory remembers (`result_folder.Note`)."""
 
 
 class Question(Protocol):

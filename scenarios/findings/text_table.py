@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
-from scenarios.findings.aligned_columns import WIDTH, titled
+import pandas as pd
+
+from scenarios.findings.aligned_columns import WIDTH, aligned, rows_along
+from simulator.results.columns import CURVE
+from simulator.results.units import quantity, title
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,26 @@ class TextTable:
         rows = [(row[0], [TableEntry(text) for text in row[1:]]) for row in body]
         return cls(heading, header[0], header[1:], (TableGroup("", rows),))
 
+    @classmethod
+    def by_curve(
+        cls, heading: str, table: pd.DataFrame, axis: str | None, text: Callable[[pd.Series[float]], str]
+    ) -> TextTable:
+        """A row per value of the axis, a column per curve: the `text` of the row of the table that they have."""
+        names = list(dict.fromkeys(table[CURVE]))
+        body = []
+        for at, part in rows_along(table, axis):
+            found = {str(row[CURVE]): text(row) for _, row in part.iterrows()}
+            body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
+        return cls.of(heading, ["" if axis is None else title(axis), *names], body)
+
     def text(self, width: int = WIDTH) -> str:
-        """The heading and all columns, in blocks of at most `width` columns."""
+        """The heading, line by line, and all columns, in blocks of at most `width` columns."""
         body: list[list[str]] = []
         for group in self.groups:
             body += [[group.name, *("" for _ in self.columns)]] if group.name else []
             body += [[name, *(_marked(each) for each in row)] for name, row in group.rows]
-        text = titled(self.heading, [self.corner, *self.columns], body, width).lstrip()
+        heading = "\n".join(textwrap.fill(line, width) for line in self.heading.splitlines())
+        text = f"{heading}\n\n{aligned([self.corner, *self.columns], body, width)}".lstrip("\n")
         return "\n".join([text, *(textwrap.fill(each, width) for each in (*self.legend, *self.notes))])
 
 
@@ -128,7 +145,7 @@ def _for_markdown(text: str) -> str:
 
 
 def _marked(entry: TableEntry) -> str:
-    return f"{entry.text} {entry.marks}".rstrip()
+    return entry.text + (f" {entry.marks}" if entry.marks else "")
 
 
 _LATEX: Final = {

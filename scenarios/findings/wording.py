@@ -7,6 +7,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -198,7 +199,7 @@ def between(low: float, high: float, name: str) -> str:
     return _ends(amount(value, name) for value in (low, high))
 
 
-def span(low: float, high: float, axis: str, from_start: bool, to_end: bool) -> str:
+def span(low: object, high: object, axis: str, from_start: bool, to_end: bool) -> str:
     """`at a`, `up to b`, `from a on`, `from a to b` or `everywhere`, in the axis's unit."""
     if from_start and to_end:
         return "everywhere"
@@ -217,9 +218,31 @@ def runs(flags: Sequence[bool]) -> list[list[int]]:
     return [[place for place, _ in group] for flag, group in groups if flag]
 
 
-def over_run(values: Sequence[float], run: Sequence[int], axis: str) -> str:
-    """`span` of the values of an axis at the indices of a run."""
-    return span(values[run[0]], values[run[-1]], axis, run[0] == 0, run[-1] == len(values) - 1)
+def over_run(values: Sequence[object], run: Sequence[int], axis: str) -> str:
+    """`span` of the values of an axis at the indices of a run; names one by one."""
+    start, end = run[0] == 0, run[-1] == len(values) - 1
+    if isinstance(values[0], str) and not (start and end):
+        return f"at {joined([quantity(values[place], axis) for place in run])}"
+    return span(values[run[0]], values[run[-1]], axis, start, end)
+
+
+class AlongAxis(Protocol):
+    """What is known of one value of an axis."""
+
+    @property
+    def at(self) -> object: ...
+
+
+At = TypeVar("At", bound=AlongAxis)
+
+
+def in_stretches(found: Sequence[At], axis: str | None, key: Callable[[At], object]) -> list[tuple[str, list[At]]]:
+    """Neighbours along the axis that have one key, and where they are, as `over_run` words it."""
+    values, clauses = [each.at for each in found], []
+    for _, group in itertools.groupby(range(len(found)), key=lambda place: key(found[place])):
+        run = list(group)
+        clauses.append(("" if axis is None else over_run(values, run, axis), [found[place] for place in run]))
+    return clauses
 
 
 def stretches(flagged: pd.DataFrame, rows: pd.DataFrame, axis: str | None) -> str:

@@ -76,5 +76,5 @@ def _of_number(value: object) -> object:
     return {"kind": "fixed", "value": value} if is_number(value) else value
 
 
-Given = Annotated[Amount, BeforeValidator(_of_number)]
+Given = Annotated[Amount, BeforeValidator(_of_number, json_schema_input_type=float | Amount)]
 """A field's amount; a number typed in its place is fixed."""

@@ -5,14 +5,12 @@ So `{"uplink.rate.bps": "10k", "uplink": {"mtu_bits": "1500 B"}}` and nested map
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from kinds import ConfigError, Part
-from simulator.cell.dotted_names import Nested, chosen, part_of
+from simulator.cell.dotted_names import Nested, chosen, item_of, part_of
 from simulator.cell.quantities import number
 from simulator.cell.settings import require_known, write
 
@@ -23,78 +21,53 @@ def as_written(schema: type[Part], given: Mapping[str, object], above: str = "")
     Values that are parts already stay as they are. Raises ConfigError for a dotted name that is no field's, and a
     quantity that does not fit its field.
     """
-    tree: Nested = {name: value for name, value in given.items() if not _dotted(name)}
-    dotted = {name: value for name, value in given.items() if _dotted(name)}
+    dotted = {name: value for name, value in given.items() if isinstance(name, str) and "." in name}
+    tree: Nested = {name: value for name, value in given.items() if name not in dotted}
     require_known(write(schema, tree, dotted), tuple(dotted), schema, [tree], above)
-    fields = schema.model_fields
     for name, value in tree.items():
-        if name in fields and (name in _number_fields(schema) or not isinstance(value, str)):
-            tree[name] = _plain(fields[name].annotation, value, f"{above}{name}")
+        if (field := schema.model_fields.get(name)) is not None:
+            tree[name] = _plain(field.annotation, value, f"{above}{name}")
     return tree
 
 
-@cache
-def _number_fields(schema: type[Part]) -> frozenset[str]:
-    """The fields of a part whose texts are quantities."""
-    return frozenset(name for name, field in schema.model_fields.items() if _is_number(field.annotation))
-
-
 def _plain(annotation: Any, value: object, path: str) -> object:
-    if not isinstance(value, str | list | tuple | Mapping):
-        return value
-    part = part_of(annotation)
-    if isinstance(value, Mapping) and part is not None:
-        here = chosen(part, value)
+    if isinstance(value, str):
+        words = _words(annotation)
+        return value if words is None or value in words else _quantity(value, path, words)
+    if isinstance(value, Mapping):
+        part = part_of(annotation)
+        here = chosen(part, value) if part is not None else None
         return value if here is None else as_written(here, value, f"{path}.")
     if isinstance(value, list | tuple):
-        item = _item_of(annotation)
-        return [_plain(item, each, f"{path}.{place}" if part_of(item) else path) for place, each in enumerate(value)]
-    return _quantity(annotation, value, path) if isinstance(value, str) and _is_number(annotation) else value
+        item = item_of(annotation)
+        return [
+            _plain(item or annotation, each, f"{path}.{place}" if item else path) for place, each in enumerate(value)
+        ]
+    return value
 
 
-def _quantity(annotation: Any, typed: str, path: str) -> object:
-    """The number, or the word that the field takes instead of one."""
-    words = [each for each in _choices(annotation) if isinstance(each, str)]
-    if typed in words:
-        return typed
+def _quantity(typed: str, path: str, words: Sequence[str]) -> object:
     try:
         return number(typed, path)
     except ConfigError as error:
         raise ConfigError(", or ".join([str(error), *words])) from None
 
 
-def _dotted(name: object) -> bool:
-    return isinstance(name, str) and "." in name
+def _words(annotation: Any) -> list[str] | None:
+    """The words that a field of numbers, or of lists of them, takes beside these; None where it takes no number, or any
+    text."""
+    leaves = list(_leaves(annotation))
+    types = {each if isinstance(each, type) else type(each) for each in leaves if not isinstance(each, str)}
+    if not types & {int, float} or types & {str, bool, Path}:
+        return None
+    return [each for each in leaves if isinstance(each, str)]
 
 
-def _item_of(annotation: Any) -> Any:
-    """What a list's annotation holds: the annotation itself where it holds several types."""
-    if get_origin(annotation) in (Union, UnionType, Annotated):
-        return next((_item_of(each) for each in get_args(annotation) if get_origin(each) in (tuple, list)), annotation)
-    arguments = {each for each in get_args(annotation) if each is not Ellipsis}
-    return arguments.pop() if len(arguments) == 1 else annotation
-
-
-def _is_number(annotation: Any) -> bool:
-    """Whether a field's values are numbers, or lists of them, and never text but a few words."""
-    leaves = set(_leaves(annotation))
-    return bool(leaves & {int, float}) and not leaves & {str, bool, Path}
-
-
-def _leaves(annotation: Any) -> list[Any]:
-    if get_origin(annotation) is Literal:
-        return [type(each) for each in get_args(annotation) if not isinstance(each, str)]
-    arguments = _arguments(annotation)
-    return [leaf for each in arguments for leaf in _leaves(each)] if arguments else [annotation]
-
-
-def _choices(annotation: Any) -> list[object]:
-    """The values that its Literals name."""
-    if get_origin(annotation) is Literal:
-        return list(get_args(annotation))
-    return [choice for each in _arguments(annotation) for choice in _choices(each)]
-
-
-def _arguments(annotation: Any) -> list[Any]:
-    arguments = [each for each in get_args(annotation) if each is not Ellipsis]
-    return arguments[:1] if get_origin(annotation) is Annotated else arguments
+def _leaves(annotation: Any) -> Iterator[object]:
+    """The types in an annotation, and the values of its Literals."""
+    inside = [each for each in get_args(annotation) if each is not Ellipsis]
+    if get_origin(annotation) is Literal or not inside:
+        yield from inside or [annotation]
+        return
+    for each in inside[:1] if get_origin(annotation) is Annotated else inside:
+        yield from _leaves(each)

@@ -113,7 +113,10 @@ class Cell(Part):
         "the cell with any of count, workload, prompts, scheme, edge, uplink, downlink (fleet.NAME.FIELD); their "
         "counts sum to workload.devices",
     )
-    percentiles: Annotated[tuple[PercentileName, ...], BeforeValidator(_one_or_more)] = Field(
+    percentiles: Annotated[
+        tuple[PercentileName, ...],
+        BeforeValidator(_one_or_more, json_schema_input_type=PercentileName | tuple[PercentileName, ...]),
+    ] = Field(
         (),
         exclude_if=lambda names: not names,
         description="percentiles to report beside the other metrics, such as [ttft_p95_s]: of ttft, tpot, itl, "

@@ -38,6 +38,9 @@ def _kwh_price(value: object) -> object:
     return KWH_PRICES[value].usd if isinstance(value, str) else value
 
 
+_KWH_PRICE: Final = BeforeValidator(_kwh_price, json_schema_input_type=float | str | None)
+
+
 class Edge(Part):
     """A device: what it computes with."""
 
@@ -75,7 +78,7 @@ class Edge(Part):
         exclude_if=lambda power: power is None,
         description="what its processor draws: a name of `sqsim list powers`, or watts; null: no figure",
     )
-    usd_per_kwh: Annotated[float | None, BeforeValidator(_kwh_price)] = Field(
+    usd_per_kwh: Annotated[float | None, _KWH_PRICE] = Field(
         None,
         ge=0,
         allow_inf_nan=False,

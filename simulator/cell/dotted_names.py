@@ -6,7 +6,7 @@ A part is seen as nested mappings that need not be whole: a field that is missin
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -21,35 +21,33 @@ PRESET = "preset"
 """In place of a field of a part that has presets: the name of one, whose fields are then written over."""
 
 
-def put(schema: type[Part], tree: Nested, steps: list[str], value: object) -> bool:
+def put(schema: type[Part], tree: Nested, steps: Sequence[str], value: object) -> bool:
     """Writes one value under `steps`, the words of a dotted name, if there is such a field; says whether there is.
 
     Of the mappings within `tree`, those that it writes into are replaced by copies, the others are left alone.
     """
-    here: type[Part] | None = schema
-    for place, step in enumerate(steps[:-1]):
-        field = here.model_fields.get(step) if here is not None else None
-        if here is not None and field is not None and (item := item_of(field.annotation)) is not None:
-            return _put_in_item(here, tree, steps[place:], item, value)
-        part = part_of(field.annotation) if field is not None else None
-        if field is None or part is None:
-            return False
-        tree[step] = _opened(part, _given(field, tree, step))
-        if not isinstance(tree[step], dict):
-            return False
-        tree, here = tree[step], chosen(part, tree[step])
-    if steps[-1] == PRESET and presets_of(here):
+    step, *below = steps
+    if step == PRESET and not below and presets_of(schema):
         tree.clear()
-        tree.update(_opened(here, {PRESET: value}))  # type: ignore[call-overload]
+        tree.update(_opened(schema, {PRESET: value}))  # type: ignore[call-overload]
         return True
-    field = here.model_fields.get(steps[-1]) if here is not None else None
-    if field is None:
+    if (field := schema.model_fields.get(step)) is None:
         return False
-    tree[steps[-1]] = _opened(part_of(field.annotation), value)
+    part = part_of(field.annotation)
+    if not below:
+        tree[step] = _opened(part, value)
+        return True
+    if (item := item_of(field.annotation)) is not None:
+        return _put_in_item(schema, tree, steps, item, value)
+    opened = _opened(part, _given(field, tree, step)) if part is not None else None
+    here = chosen(part, opened) if part is not None else None
+    if here is None or not isinstance(opened, dict) or not put(here, opened, below, value):
+        return False
+    tree[step] = opened
     return True
 
 
-def _put_in_item(schema: type[Part], tree: Nested, steps: list[str], item: type[Part], value: object) -> bool:
+def _put_in_item(schema: type[Part], tree: Nested, steps: Sequence[str], item: type[Part], value: object) -> bool:
     """`put` below a list of parts, each by its name or its place: `fleet.phones.count`."""
     field, which, *below = steps
     items: list[Any] = [dict(each) for each in items_of(tree.get(field, ()))]

@@ -11,13 +11,13 @@ from __future__ import annotations
 import difflib
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from pydantic import ValidationError
 
 from channels.link.link_config import LinkConfig
-from kinds import Choice, ConfigError, Part, one_line
+from kinds import Choice, ConfigError, Part, did_you_mean, one_line
 from kinds.mistakes import shown, users_mistake
 from kinds.retired import RETIRED, is_retired_field
 from simulator.cell.dotted_names import PRESET, Nested, names, part_of, put
@@ -46,8 +46,8 @@ def held_by(part: Part, settings: Mapping[str, object]) -> dict[str, object]:
 def spread(
     schema: type[P], tree: Nested, grid: Mapping[str, Sequence[object]], settings: Mapping[str, object]
 ) -> list[P]:
-    """`expand` over nested mappings that need not be a whole cell: missing fields take their defaults. A field that is
-    a part already is validated again only where something is written into it."""
+    """`expand` over nested mappings that need not be a whole cell: missing fields take their defaults. A field is
+    validated, and written down, once for all cells in which the axes that write into it have the same values."""
     for path, values in grid.items():
         if not values:
             raise ConfigError(f"{path} = []: an axis needs at least one value")
@@ -61,40 +61,20 @@ def spread(
         used |= write(schema, here, {**settings, **_given(given)})
         trees.append(here)
     require_known(used, (*settings, *(path for axis in grid for path in fields_of(axis))), schema, trees)
+    tops = [{_top(path) for path in fields_of(axis)} for axis in grid]
+    tops = [mine | schema._follows(mine, tree) for mine in tops]
+    axes = {name: [number for number, mine in enumerate(tops) if name in mine] for name in schema.model_fields}
+    known: dict[tuple[object, ...], tuple[object, str]] = {}  # a field by its places on the axes that write into it
     cells: dict[str, P] = {}
-    made = _Made(schema, tree, grid)
     for place, here in zip(places, trees, strict=True):
-        cell, written = made.cell(place, here)
-        cells.setdefault(written, cell)
-    return list(cells.values())
-
-
-class _Made(Generic[P]):
-    """The cells of a grid. A field of theirs is the same wherever the axes that write into it have the same values: it
-    is validated, and written down, once."""
-
-    def __init__(self, schema: type[P], tree: Nested, grid: Mapping[str, Sequence[object]]) -> None:
-        self._schema = schema
-        written = [{_top(path) for path in fields_of(axis)} for axis in grid]
-        written = [tops | schema._follows(tops, tree) for tops in written]
-        self._axes = {
-            name: [number for number, tops in enumerate(written) if name in tops] for name in schema.model_fields
-        }
-        """By field, the axes that write into it."""
-        self._varied = [name for name, axes in self._axes.items() if axes]
-        self._known: dict[tuple[str, tuple[int, ...]], tuple[object, str]] = {}
-        """By field and the places on those axes: its value, and the cell's JSON with this field alone."""
-
-    def cell(self, place: tuple[int, ...], tree: Nested) -> tuple[P, str]:
-        """The cell at a place of the grid, and the JSON of what varies. Raises ConfigError for what is refused."""
-        keys = {name: (name, tuple(place[axis] for axis in axes)) for name, axes in self._axes.items()}
-        common = {name: self._known[key][0] for name, key in keys.items() if name in tree and key in self._known}
-        cell = validated(self._schema, {**tree, **common})
+        keys = {name: (name, *(place[axis] for axis in mine)) for name, mine in axes.items()}
+        common = {name: known[key][0] for name, key in keys.items() if name in here and key in known}
+        cell = validated(schema, {**here, **common})
         for name, key in keys.items():
-            if key not in self._known:
-                written = cell.model_dump_json(include={name}) if name in self._varied else ""
-                self._known[key] = getattr(cell, name), written
-        return cell, "".join(self._known[keys[name]][1] for name in self._varied)
+            if key not in known:
+                known[key] = getattr(cell, name), cell.model_dump_json(include={name}) if axes[name] else ""
+        cells.setdefault("".join(known[key][1] for key in keys.values()), cell)
+    return list(cells.values())
 
 
 def _top(path: str) -> str:
@@ -262,12 +242,7 @@ def _unknown(schema: type[Part], path: str, trees: Sequence[Nested], above: str)
     last = path.rsplit(".", 1)[-1]
     near = [name for name in known if name.rsplit(".", 1)[-1] == last]
     near += [name for name in difflib.get_close_matches(path, known, n=3, cutoff=0.6) if name not in near]
-    near = [above + name for name in near[:3]]
-    hint = (
-        f"; did you mean {' or '.join(filter(None, (', '.join(near[:-1]), near[-1])))}?"
-        if near
-        else "; `sqsim list NAME` shows them all"
-    )
+    hint = did_you_mean([above + name for name in near[:3]]) or "; `sqsim list NAME` shows them all"
     return ConfigError(f"{above}{path}: no cell has such a field{hint}")
 
 

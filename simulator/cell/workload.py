@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 
 from channels.uniforms import Uniforms
 from kinds import Choice, ConfigError
-from kinds.files import GivenPath, placed, read_header, read_table, sha256
+from kinds.csv_tables import read_header, read_table
+from kinds.files import GivenPath, placed, sha256
 from simulator.cell.downtime import Downtime, NoDowntime
 
 TRACE_COLUMNS: Final = {

@@ -15,12 +15,11 @@ from typing import Any, Literal
 from kinds.arrays import read_only
 from kinds.mistakes import print_once
 from models.interface import CachedText, Distributions, TokenTree
-from simulator.decoding.byte_columns import DamagedError, OversizeError
 from simulator.decoding.nodes import CloudNode, EdgeNode, Pass, Root, Tokens, Tree, Verified
 from simulator.decoding.round_keys import Origin
 from simulator.decoding.round_store import Grown, RoundStore
 from simulator.decoding.steps import count
-from simulator.decoding.tree_bytes import from_bytes, to_bytes
+from simulator.decoding.tree_bytes import DamagedError, OversizeError, from_bytes, to_bytes
 
 FLUSHED_BYTES = 1 << 26
 """The bytes of compressed trees that are held at one time to be written."""

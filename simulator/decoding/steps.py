@@ -115,7 +115,10 @@ def merge(mine: Tree, others: Tree) -> None:
         nodes = in_order(other)
         known = _duplicates(root, other, nodes)
         for node, taken in nodes:
-            after = [_led_to(step, known) for step in taken]
+            after = [
+                step if step.after is None else step._replace(after=known.get(id(step.after), step.after))
+                for step in taken
+            ]
             there = known.get(id(node))
             if there is None:
                 detach_all(node)
@@ -138,10 +141,6 @@ def _duplicates(mine: Node, other: Node, nodes: Sequence[tuple[Node, list[TakenS
             if after is not None and step.after is not None and _alike(after, step.after):
                 found[id(step.after)] = after
     return found
-
-
-def _led_to(step: TakenStep, known: dict[int, Node]) -> TakenStep:
-    return step if step.after is None else step._replace(after=known.get(id(step.after), step.after))
 
 
 def _alike(one: Node, other: Node) -> bool:

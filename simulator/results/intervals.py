@@ -167,6 +167,11 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found | fields)
 
 
+def interval_of(row: pd.Series[float], metric: str) -> tuple[float, float]:
+    """The mean of a metric in a row of a summary and the half-width of its interval; nan if there is none."""
+    return float(row[metric]), float(row.get(metric + CI_SUFFIX, math.nan))
+
+
 def _is_citation(name: str, settings: Sequence[str]) -> bool:
     """True if a column says where the figures of a part that has a name are from."""
     part, _, field = name.rpartition(".")

@@ -76,7 +76,13 @@ def _unknown(table: pd.DataFrame, rows: pd.Series[bool]) -> bool:
     return {"tv_output", TEXT} <= {*table.columns} and bool(table["tv_output"][rows].isna().all())
 
 
+def unranked(table: pd.DataFrame) -> list[str]:
+    """The lossy curves, which are ranked with no others; none if there is nothing lossless."""
+    lossy = lossy_curves(table)
+    return lossy if len(lossy) < table[CURVE].nunique() else []
+
+
 def ranked(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that are ranked with each other: without the lossy curves, unless there are no others."""
-    lossless = table[~table[CURVE].isin(lossy_curves(table))]
-    return table if lossless.empty else lossless
+    """The rows that are ranked with each other."""
+    apart = unranked(table)
+    return table[~table[CURVE].isin(apart)] if apart else table

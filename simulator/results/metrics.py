@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from kinds import ConfigError
 from kinds.arrays import Floats
-from simulator.results.columns import BREAKDOWN
+from simulator.results.columns import BREAKDOWN, SPEEDUPS
 from simulator.results.energy import MONTH_H, battery_j, cloud_j, edges_j, per_device_month, per_token, radios_j, usd
 from simulator.results.round_columns import ROUND_COLUMNS
 from simulator.results.run_totals import CHARGED, SHARES, Run, mean, quantiles, ratio
@@ -30,6 +30,8 @@ class Metric(NamedTuple):
     value: Callable[[Run], float]
     if_known: bool = False
     """Whether a run in which it is nan goes without the column."""
+    higher: bool = False
+    """True if more is better."""
 
 
 def _average(column: str, over: str) -> Callable[[Run], float]:
@@ -37,7 +39,10 @@ def _average(column: str, over: str) -> Callable[[Run], float]:
 
 
 _DECLARED: Final = (
-    Metric("answered", "requests answered / requests arrived", lambda run: ratio(len(run.answered), len(run.requests))),
+    Metric(
+        "answered", "requests answered / requests arrived", lambda run: ratio(len(run.answered), len(run.requests)),
+        higher=True,
+    ),
     Metric(
         "timed_out", "requests that met their deadline first / requests arrived", lambda run: run.share("timed_out")
     ),
@@ -96,17 +101,20 @@ _DECLARED: Final = (
         "output tokens that reached their device, those of requests never answered included / time from first arrival "
         "to the end of the last request (of the run, where one is in flight)",
         lambda run: ratio(run.tokens, run.span_s()),
+        higher=True,
     ),
     Metric(
         "slo_attainment",
         "requests answered with ttft_s <= workload.slo_ttft_s and tpot_s <= workload.slo_tpot_s / requests arrived; an "
         "objective that is null holds for all, nan where both are",
         lambda run: run.attainment(),
+        higher=True,
     ),
     Metric(
         "goodput_tokens_per_s",
         "output tokens of the requests that slo_attainment counts / the time that tokens_per_s is over",
         lambda run: run.goodput(),
+        higher=True,
     ),
     Metric(
         "payload_bits_per_token",
@@ -132,12 +140,13 @@ _DECLARED: Final = (
         "payload_bits_per_draft", "8 * len(payload) of every round / drafts sent", _average("payload_bits", "drafted")
     ),
     Metric("draft_length", "drafts sent per round", _average("drafted", "speculative")),
-    Metric("accepted_per_round", "drafts accepted per round", _average("accepted", "speculative")),
+    Metric("accepted_per_round", "drafts accepted per round", _average("accepted", "speculative"), higher=True),
     Metric(
         "accepted_length_tokens",
         "AL: tokens that a verified round of drafts commits, its correction or bonus token included and tails past the "
         "answer's end not cut, mean over such rounds (Spec-Bench's mean accepted tokens); nan without drafts",
         lambda run: ratio(run.sums["judged_tokens"], run.sums["judged"]),
+        higher=True,
     ),
     Metric(
         "block_efficiency",
@@ -145,11 +154,13 @@ _DECLARED: Final = (
         "al., SpecTr): below accepted_length_tokens by tails that were cut, and by wasted passes, as for requests "
         "that end before their verification result and rounds asked for again; 1 of the cloud alone",
         lambda run: ratio(run.served_tokens, run.plant.round_passes),
+        higher=True,
     ),
     Metric(
         "acceptance_rate",
         "accepted drafts / verified drafts (those up to and including the first rejection)",
         lambda run: ratio(run.sums["accepted"], run.sums["verified"]),
+        higher=True,
     ),
     Metric(
         "resampling_per_round", "rejections / rounds", lambda run: ratio(run.rejections, run.sums["speculative"])
@@ -325,6 +336,13 @@ ON_REQUEST: Final[dict[str, Metric]] = {
 def known(name: str) -> Metric | None:
     """The metric of this name, be it one that must be asked for."""
     return METRICS.get(name) or ON_REQUEST.get(name)
+
+
+def higher_is_better(name: str) -> bool:
+    """True if more of a metric is better, also of a class of devices (`CLASS.METRIC`) and of what a search finds."""
+    plain = name.rpartition(".")[2]
+    found = known(plain)
+    return plain in (*SPEEDUPS, "capacity", "capacity_least", "capacity_most") or (found is not None and found.higher)
 
 
 def check_percentile(name: str) -> str:

@@ -9,8 +9,8 @@ E[X] = 1 + s_1 + ... + s_L and E[X^2] = 1 + 3 s_1 + ... + (2L + 1) s_L. By renew
 rounds in the mean, since its first round starts at its first token; and rounds that start with n <= L tokens to go, of
 which there are 1 / E[X] for each n, draft max(1, n - 1) and not L. The first round also waits for the prompt: the edge
 reads it while it is on its way to the cloud, which reads it then. Each later round takes C. Where the cloud begins
-(`cloud_first`), it decodes for as long as the edge reads, and N is what is left by then. Where the edge drafts ahead
-(`ahead`), an answer is a renewal of chains of rounds that stand.
+(`cloud_first`), it decodes for as long as the edge reads, and N is what is left by then. Where the edge drafts ahead,
+an answer is a renewal of chains of rounds that stand.
 
 The special cases that others published follow from C / E[X] < T, T a target's pass (`longest_round_trip_s`,
 `one_draft_up_to_s`): they leave out prompts, bits and the first token.
@@ -143,52 +143,24 @@ def colocated(place: Deployment, rounds: Rounds) -> Times:
     return Times(ttft_s + later_s, ttft_s, place.output_tokens, first_s + later_s)
 
 
-def at_the_edge(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
-    """The edge drafts, sends and waits; the cloud verifies. `bits_a_draft` is what crosses the uplink of one draft."""
+def at_the_edge(place: Deployment, rounds: Rounds, bits_a_draft: float, depth: int = 0) -> Times:
+    """The edge drafts, sends and waits, or drafts up to `depth` rounds ahead of the oldest whose reply is out; the
+    cloud verifies. `bits_a_draft` is what crosses the uplink of one draft."""
     block = place.edge_drafts_per_pass
-    verify_s, air_s, more_s, round_s = _round_s(place, rounds.drafts, bits_a_draft)
+    verify_s, air_s, more_s, _ = _round_s(place, rounds.drafts, bits_a_draft)
     read = place.prompt_tokens - 1  # the last one is read with the first round
     prompt_up_s, prompt_s = place.prompt_up_s(), place.target.pass_s([(read, 0)]) if read else 0.0
     drafted_s = place.edge.pass_s([(place.prompt_tokens + block - 1, 0)]) + more_s
     sent_s = max(drafted_s, prompt_up_s) + air_s
     ttft_s = place.up_delay_s + max(sent_s, prompt_up_s + prompt_s) + verify_s + place.reply_s()
-    many = rounds.of_answer(place.output_tokens)
-    later_s = (many - 1) * round_s
-    later_s -= min(later_s, _spared_s(place, rounds, place.output_tokens, bits_a_draft))
+    later_s, many = _after_the_first(place, rounds, bits_a_draft, place.output_tokens, depth)
     return Times(ttft_s + later_s, ttft_s, place.output_tokens, prompt_s + many * verify_s)
 
 
-def ahead(place: Deployment, rounds: Rounds, bits_a_draft: float, depth: int) -> Times:
-    """The edge drafts up to `depth` rounds ahead of the oldest whose reply is out. A chain of rounds stands but for its
-    last: K rounds of L tokens each, P(K = k) = (1 - s_L) s_L^k, since a successor takes the place of the bonus token,
-    then one with a rejection, whose reply starts the next chain. What a chain takes is added up over K."""
-    first = at_the_edge(place, rounds, bits_a_draft)
-    verify_s, air_s, _, round_s = _round_s(place, rounds.drafts, bits_a_draft)
-    drafted_s = round_s - air_s - place.up_delay_s - verify_s - place.reply_s()
-    stands = rounds.survival[-1]
-    replies_s, sent_s, verified_s, start_s, chain_s, odds = list[float](), 0.0, 0.0, 0.0, 0.0, 1.0
-    while odds > 1e-9 and len(replies_s) < MOST_CHAINED:
-        if replies_s:
-            start_s = max(start_s + drafted_s, replies_s[-1 - depth] if len(replies_s) > depth else 0.0)
-        sent_s = max(start_s + drafted_s, sent_s) + air_s
-        verified_s = max(sent_s + place.up_delay_s, verified_s) + verify_s
-        replies_s.append(verified_s + place.reply_s())
-        last = len(replies_s) == MOST_CHAINED
-        chain_s += odds * (1.0 if last else 1 - stands) * replies_s[-1]
-        odds *= stands
-    rejected = 1 + math.fsum(rounds.survival[:-1]) - rounds.drafts * stands
-    tokens = (rounds.drafts * stands + rejected) / (1 - stands) if stands < 1 else rounds.drafts * MOST_CHAINED
-    per_token_s = chain_s / tokens
-    opening = rounds.tokens - stands  # of the first reply
-    later_s = max(0.0, place.output_tokens - opening) * per_token_s
-    chained = 1 / (1 - stands) if stands < 1 else MOST_CHAINED
-    more = place.output_tokens * chained / tokens - rounds.of_answer(place.output_tokens)
-    return Times(first.ttft_s + later_s, first.ttft_s, place.output_tokens, first.cloud_s + more * verify_s)
-
-
-def cloud_first(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
+def cloud_first(place: Deployment, rounds: Rounds, bits_a_draft: float, depth: int = 0) -> Times:
     """The cloud decodes alone until the word is there that the edge has read the prompt, and what came meanwhile but
-    for what it reads within a round trip; the token of the pass under way is its last, on which the edge drafts."""
+    for what it reads within a round trip; the token of the pass under way is its last, on which the edge drafts, from
+    then on as in `at_the_edge`."""
 
     def reads_s(tokens: int, cached: int) -> float:
         return place.edge.pass_s([(tokens + place.edge_drafts_per_pass - 1, cached)])
@@ -214,11 +186,8 @@ def cloud_first(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times
     last_s = alone.ttft_s + (tokens - 1) * each_s
     verify_s, _, _, round_s = _round_s(place, rounds.drafts, bits_a_draft)
     unread_s = reads_s(unread, place.prompt_tokens) - reads_s(1, place.prompt_tokens)
-    left = place.output_tokens - tokens
-    many = rounds.of_answer(left)
-    later_s = many * round_s
-    later_s -= min(later_s, _spared_s(place, rounds, left, bits_a_draft))
-    latency_s = max(caught_up_s, last_s) + unread_s + later_s
+    later_s, many = _after_the_first(place, rounds, bits_a_draft, place.output_tokens - tokens, depth)
+    latency_s = max(caught_up_s, last_s) + unread_s + round_s + later_s
     cloud_s = first_s + (tokens - 1) * each_s + many * verify_s
     return Times(latency_s, alone.ttft_s, place.output_tokens, cloud_s)
 
@@ -232,6 +201,45 @@ def _round_s(place: Deployment, drafts: int, bits_a_draft: float) -> tuple[float
     pass_s = place.edge.pass_s([(block, cached)])
     more_s = (passes(drafts, block) - 1) * pass_s + drafts * place.encode_s
     return verify_s, air_s, more_s, pass_s + more_s + air_s + place.up_delay_s + verify_s + place.reply_s()
+
+
+def _after_the_first(
+    place: Deployment, rounds: Rounds, bits_a_draft: float, output_tokens: int, depth: int
+) -> tuple[float, float]:
+    """Seconds from the first round's reply to the last one's, where the edge drafts so many tokens, and the rounds that
+    are verified."""
+    if depth:
+        return _chained(place, rounds, bits_a_draft, output_tokens, depth)
+    many = rounds.of_answer(output_tokens)
+    *_, round_s = _round_s(place, rounds.drafts, bits_a_draft)
+    later_s = (many - 1) * round_s
+    return later_s - min(later_s, _spared_s(place, rounds, output_tokens, bits_a_draft)), many
+
+
+def _chained(
+    place: Deployment, rounds: Rounds, bits_a_draft: float, output_tokens: int, depth: int
+) -> tuple[float, float]:
+    """`_after_the_first` of an edge that drafts ahead. A chain of rounds stands but for its last: K rounds of L tokens
+    each, P(K = k) = (1 - s_L) s_L^k, since a successor takes the place of the bonus token, then one with a rejection,
+    whose reply starts the next chain. What a chain takes is added up over K."""
+    verify_s, air_s, _, round_s = _round_s(place, rounds.drafts, bits_a_draft)
+    drafted_s = round_s - air_s - place.up_delay_s - verify_s - place.reply_s()
+    stands = rounds.survival[-1]
+    replies_s, sent_s, verified_s, start_s, chain_s, odds = list[float](), 0.0, 0.0, 0.0, 0.0, 1.0
+    while odds > 1e-9 and len(replies_s) < MOST_CHAINED:
+        if replies_s:
+            start_s = max(start_s + drafted_s, replies_s[-1 - depth] if len(replies_s) > depth else 0.0)
+        sent_s = max(start_s + drafted_s, sent_s) + air_s
+        verified_s = max(sent_s + place.up_delay_s, verified_s) + verify_s
+        replies_s.append(verified_s + place.reply_s())
+        last = len(replies_s) == MOST_CHAINED
+        chain_s += odds * (1.0 if last else 1 - stands) * replies_s[-1]
+        odds *= stands
+    rejected = 1 + math.fsum(rounds.survival[:-1]) - rounds.drafts * stands
+    tokens = (rounds.drafts * stands + rejected) / (1 - stands) if stands < 1 else rounds.drafts * MOST_CHAINED
+    opening = rounds.tokens - stands  # of the first reply
+    chained = 1 / (1 - stands) if stands < 1 else MOST_CHAINED
+    return max(0.0, output_tokens - opening) * chain_s / tokens, output_tokens * chained / tokens
 
 
 def _spared_s(place: Deployment, rounds: Rounds, output_tokens: int, bits_a_draft: float) -> float:

@@ -1,6 +1,6 @@
 """Who is fastest where: a table of cells as a map over pair, prompt, answer and round-trip time, and the closed forms
-of `phase_prediction` for each of its rows. At a place every way to answer stands with what it chose; the edge is the
-fastest of those that draft there."""
+of `phase_prediction` for each of its rows. At a place every kind of scheme stands with what it chose, its serving mode
+too; the edge is the fastest of those that draft there."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import pandas as pd
 
-from kinds import Choice, ConfigError
+from kinds import Choice
 from models.interface import Pair
 from models.latency.latency import Latency
 from models.published import OfAcceptance
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.crossings import Crossing, crossing
+from simulator.results.display_names import SERVING, serving_mode
 from simulator.results.intervals import Difference, paired
 from simulator.results.phase_prediction import (
     Deployment,
     Rounds,
     Times,
-    ahead,
     at_the_edge,
     cloud_first,
     cloud_only,
@@ -39,33 +39,30 @@ KIND: Final = "scheme.kind"
 COLOCATED: Final = "colocated"
 IDS: Final = ("coupled",)
 DISTRIBUTIONS: Final = ("k_sqs", "dense")
-FIRST: Final = "cloud_first"
-"""The way of a scheme whose answers the cloud begins; any other's is its kind."""
-AT_THE_EDGE: Final = (*IDS, *DISTRIBUTIONS, FIRST)
+AT_THE_EDGE: Final = (*IDS, *DISTRIBUTIONS)
 WHOLE, PER_TOKEN, CLOUD_TIME = "latency_s", "tpot_s", "cloud_s_per_token"
 PROMPT, ANSWER = "workload.prompt_tokens", "workload.output_tokens"
 WHO: Final = "pair"
-WAY: Final = "way"
+MODE: Final = "mode"
+"""The serving mode, in words."""
 PLACE: Final = (WHO, PROMPT, ANSWER, RTT)
 LENGTHS: Final = range(1, 9)
 """Draft lengths that the closed form chooses among."""
 BITS: Final = "payload_bits_per_draft"
-CLOUD_FIRST: Final = "scheme.cloud_first"
-DEPTH: Final = "scheme.depth"
+_DEPTH, _CLOUD_FIRST, _PARTIAL = SERVING
 _DRAFTS, _EDGE, _TARGET = "scheme.max_drafts", "edge", "cloud.latency.name"
 _DELAYS: Final = ["uplink.delay.delay_s", "downlink.delay.delay_s"]
 
 
 def mapped(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table of cells, or of a summary, that the map is of, with WAY and the columns of PLACE: what each
+    """The rows of a table of cells, or of a summary, that the map is of, with MODE and the columns of PLACE: what each
     scheme chose for itself. Empty where cloud-only decoding or the edge is not in it."""
     rows = table[table[SETTING] == CHOSEN] if SETTING in table.columns else table
     needed = {KIND, WHOLE, PER_TOKEN, PROMPT, ANSWER, "models.pair.kind"}
     if not needed <= {*rows.columns} or not {OPPONENT} < {*rows[KIND]}:
-        return pd.DataFrame(columns=[*PLACE, WAY])
-    begun = rows.get(CLOUD_FIRST, pd.Series(index=rows.index)).eq(True)
-    rows = rows.assign(**{WAY: rows[KIND].mask(begun, FIRST)})
-    rows = rows[rows[WAY].isin((OPPONENT, COLOCATED, *AT_THE_EDGE))]
+        return pd.DataFrame(columns=[*PLACE, KIND, MODE])
+    rows = rows[rows[KIND].isin((OPPONENT, COLOCATED, *AT_THE_EDGE))]
+    rows = rows.assign(**{MODE: [_mode(row) for _, row in rows.reindex(columns=[*SERVING]).iterrows()]})
     named = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
     found = rows.assign(**{RTT: rows.reindex(columns=_DELAYS).astype(float).sum(axis=1, skipna=False)})
     found[WHO] = [_named(*each) for each in named.itertuples(index=False, name=None)]
@@ -77,11 +74,13 @@ def mapped(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def foreseen(rows: pd.DataFrame) -> pd.DataFrame:
-    """The `mapped` rows that the closed forms know all of: a pair by its acceptance, constant rates, and single
-    requests of one device, which waits for no other and reads each prompt whole."""
+    """The `mapped` rows that the closed forms know all of: a pair by its acceptance, constant rates, rounds in single
+    packets without padding, and single requests of one device, which waits for no other and reads each prompt whole."""
     if rows.empty:
         return rows
     given = rows.reindex(columns=["uplink.rate.bps", "downlink.rate.bps"]).notna().all(axis=1)
+    given &= rows.reindex(columns=["uplink.pad_to_bits", "downlink.pad_to_bits"]).isna().all(axis=1)
+    given &= ~rows.reindex(columns=[_PARTIAL])[_PARTIAL].eq(True)
     known = [kind for kind, made in Pair.kinds.items() if issubclass(made, OfAcceptance)]
     asked = rows.reindex(columns=["workload.kind", "workload.devices"])
     single = ~(asked["workload.kind"].eq("conversations") | asked["workload.devices"].gt(1))
@@ -98,10 +97,12 @@ def _named(name: object, accepted_length: float, temperature: float) -> str:
 
 @dataclass(frozen=True)
 class Stand:
-    """How the ways stand at a place, by the means of a metric; `edge` is the fastest way there that drafts at the edge,
-    and None where there is none."""
+    """How the kinds of schemes stand at a place, by the means of a metric, each in the fastest of its serving modes;
+    `edge` is the fastest of those that draft at the edge, and None where there is none."""
 
     place: tuple[str, float, float, float]
+    rows: Mapping[str, pd.DataFrame]
+    """By kind."""
     means: Mapping[str, float]
     edge: str | None
     less: Difference | None
@@ -111,13 +112,13 @@ class Stand:
 
     @property
     def fastest(self) -> str:
-        """The way of least mean."""
-        return min(self.means, key=lambda way: self.means[way])
+        """The kind of least mean."""
+        return min(self.means, key=lambda kind: self.means[kind])
 
     @property
     def fastest_apart(self) -> str:
         """The faster of cloud-only decoding and the edge, where the cloud does not speculate by itself."""
-        return min((way for way in self.means if way != COLOCATED), key=lambda way: self.means[way])
+        return min((kind for kind in self.means if kind != COLOCATED), key=lambda kind: self.means[kind])
 
     @property
     def uncertain(self) -> bool:
@@ -130,19 +131,23 @@ class Stand:
 
 
 def stands(rows: pd.DataFrame, metric: str) -> list[Stand]:
-    """How the ways stand at each place of `mapped` rows, in order of appearance."""
+    """How the kinds of schemes stand at each place of `mapped` rows, in order of appearance."""
     return [_stand(place, part, metric) for place, part in rows.groupby(list(PLACE), sort=False)]
 
 
 def _stand(place: object, part: pd.DataFrame, metric: str) -> Stand:
-    means = {str(way): float(each) for way, each in part.groupby(WAY, sort=False)[metric].mean().items()}
-    edge = min((way for way in AT_THE_EDGE if way in means), key=lambda way: means[way], default=None)
+    served = sorted((each for _, each in part.groupby([KIND, MODE], sort=False)), key=lambda each: -each[metric].mean())
+    best = {str(each[KIND].iloc[0]): each for each in served}  # the fastest of a kind comes last
+    rows = {str(kind): best[kind] for kind in part[KIND].unique()}
+    means = {kind: float(each[metric].mean()) for kind, each in rows.items()}
+    edge = min((kind for kind in AT_THE_EDGE if kind in means), key=lambda kind: means[kind], default=None)
     less, half = None, math.nan
-    if edge is not None and "seed" in part.columns and OPPONENT in means:
-        less = paired(part, metric, part[WAY] == edge, part[WAY] == OPPONENT)
-    elif edge is not None and metric + CI_SUFFIX in part.columns:
-        half = float(part.loc[part[WAY] == edge, metric + CI_SUFFIX].iloc[0])
-    return Stand(cast("tuple[str, float, float, float]", place), means, edge, less, half)
+    if edge and "seed" in part.columns and OPPONENT in means:
+        both = pd.concat([rows[edge], rows[OPPONENT]], ignore_index=True)
+        less = paired(both, metric, both[KIND] == edge, both[KIND] == OPPONENT)
+    elif edge and metric + CI_SUFFIX in part.columns:
+        half = float(rows[edge][metric + CI_SUFFIX].iloc[0])
+    return Stand(cast("tuple[str, float, float, float]", place), rows, means, edge, less, half)
 
 
 def border(rows: pd.DataFrame, metric: str) -> Crossing | None:
@@ -150,25 +155,19 @@ def border(rows: pd.DataFrame, metric: str) -> Crossing | None:
     answer, for each seed; None where that is not to be had."""
     kept = []
     for stand in stands(rows, metric):
-        here = rows[rows[RTT] == stand.place[3]]
-        kept += [here[here[WAY] == way].assign(**{CURVE: name}) for way, name in
-                 ((stand.edge, _EDGE), (OPPONENT, OPPONENT)) if way is not None]  # fmt: skip
+        kept += [stand.rows[kind].assign(**{CURVE: name}) for kind, name in
+                 ((stand.edge, _EDGE), (OPPONENT, OPPONENT)) if kind and kind in stand.rows]  # fmt: skip
     return crossing(pd.concat(kept), RTT, _EDGE, OPPONENT, metric) if kept else None
 
 
 def place_of(row: pd.Series[float]) -> Deployment:
-    """What the closed forms take of a row of a table of cells. Raises ConfigError where its packets are
-    longer than what they carry and `header_bits`: where contents are padded."""
-    for way in ("uplink", "downlink"):
-        multiple = row.get(f"{way}.pad_to_bits", math.nan)
-        if not pd.isna(multiple):
-            raise ConfigError(f"{way}.pad_to_bits = {multiple:g}: the closed form needs null, packets as they are")
+    """What the closed forms take of a `foreseen` row."""
     return Deployment(
         edge=_clock(row, "edge.latency"), target=_clock(row, "cloud.latency"),
         drafter=_clock(row, "cloud.drafter_latency"), prompt_tokens=int(row[PROMPT]),
         output_tokens=int(row[ANSWER]), up_delay_s=float(row["uplink.delay.delay_s"]),
         down_delay_s=float(row["downlink.delay.delay_s"]), up_bps=float(row["uplink.rate.bps"]),
-        down_bps=float(row["downlink.rate.bps"]), id_bits=math.ceil(math.log2(_pair(row).vocabulary)),
+        down_bps=float(row["downlink.rate.bps"]), id_bits=math.ceil(math.log2(pair_of(row).vocabulary)),
         edge_drafts_per_pass=_block(row, "edge"), cloud_drafts_per_pass=_block(row, "cloud"),
         up_header_bits=int(row["uplink.header_bits"]), down_header_bits=int(row["downlink.header_bits"]),
     )  # fmt: skip
@@ -182,42 +181,54 @@ def _block(row: pd.Series[float], where: str) -> int:
 
 def rounds_of(row: pd.Series[float], drafts: int) -> Rounds:
     """Rounds of so many drafts with the pair of a row, by its published or stated acceptance."""
-    return Rounds(_survival(_pair(row), drafts))
+    return Rounds(_survival(pair_of(row), drafts))
 
 
 def predicted(row: pd.Series[float], bits_a_draft: float) -> Times:
-    """The closed form of a row, at its own draft length."""
+    """The closed form of a row, at its own draft length. `bits_a_draft` is nan where the edge drafted nothing: the
+    cloud's answers were whole before it began."""
     kind, place = str(row[KIND]), place_of(row)
-    if kind == OPPONENT:
+    if kind == OPPONENT or (kind != COLOCATED and math.isnan(bits_a_draft)):
         return cloud_only(place)
     rounds = rounds_of(row, int(row[_DRAFTS]))
     if kind == COLOCATED:
         return colocated(place, rounds)
-    return _begun(row)(place, rounds, bits_a_draft)
+    return _drafting(row)(place, rounds, bits_a_draft)
 
 
-def _begun(row: pd.Series[float]) -> Callable[[Deployment, Rounds, float], Times]:
-    """The closed form of an edge that drafts, by its serving mode. Raises ConfigError where there is none."""
-    begins = row.get(CLOUD_FIRST) in (True,)  # not `is`: NumPy's, in a column of bools
-    depth = row.get(DEPTH, 0)
-    if pd.isna(depth) or not depth:
-        return cloud_first if begins else at_the_edge
-    if begins:
-        raise ConfigError(f"{DEPTH} = {depth:g}: the closed form needs 0 where the cloud starts")
-    return partial(ahead, depth=int(depth))
+def _drafting(row: pd.Series[float]) -> Callable[[Deployment, Rounds, float], Times]:
+    """The closed form of an edge that drafts, by its serving mode."""
+    return partial(cloud_first if cloud_starts(row) else at_the_edge, depth=rounds_ahead(row))
+
+
+def cloud_starts(row: pd.Series[float]) -> bool:
+    """True if the cloud starts the answers of a row."""
+    return row.get(_CLOUD_FIRST) in (True,)  # not `is`: NumPy's, in a column of bools
+
+
+def rounds_ahead(row: pd.Series[float]) -> int:
+    """Rounds that the edge drafts ahead in a row; 0 of a scheme that has no such field."""
+    depth = row.get(_DEPTH)
+    return 0 if pd.isna(depth) else int(depth)
+
+
+def _mode(row: pd.Series[float]) -> str:
+    parts = row.get(_PARTIAL) in (True,)
+    return serving_mode({_DEPTH: rounds_ahead(row), _CLOUD_FIRST: cloud_starts(row), _PARTIAL: parts})
 
 
 def send_ids(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row of each way that sends ids alone, of rows of one pair, prompt and answer that the closed forms know."""
-    known = foreseen(rows[rows[KIND].isin(IDS)])
-    return known.drop_duplicates(WAY) if len(known) else known
+    """A row of each serving mode in which ids alone are sent, of rows of one pair, prompt and answer that the closed
+    forms know."""
+    known = foreseen(rows[rows[KIND].isin(IDS) & rows[BITS].notna()])
+    return known.drop_duplicates(MODE) if len(known) else known
 
 
 def predicted_border_s(row: pd.Series[float], metric: str, longest_s: float = 2.0) -> float:
-    """Up to which round-trip time the closed form has an edge that sends the bits a draft of this row, and begins as it
-    does, below cloud-only decoding, each at its best draft length up to 8; 0 where nowhere, `longest_s` where that
+    """Up to which round-trip time the closed form has an edge that sends the bits a draft of this row, in its serving
+    mode, below cloud-only decoding, each at its best draft length up to 8; 0 where nowhere, `longest_s` where that
     far."""
-    here, bits, drafting = place_of(row), float(row[BITS]), _begun(row)
+    here, bits, drafting = place_of(row), float(row[BITS]), _drafting(row)
     rounds = [rounds_of(row, drafts) for drafts in LENGTHS]
 
     def faster(trip_s: float) -> bool:
@@ -244,7 +255,8 @@ def _survival(pair: OfAcceptance, drafts: int) -> tuple[float, ...]:
     return tuple(pair.along.survival(drafts).tolist())
 
 
-def _pair(row: pd.Series[float]) -> OfAcceptance:
+def pair_of(row: pd.Series[float]) -> OfAcceptance:
+    """The pair of a row, which must be one of known acceptance."""
     made = _made(Pair, _fields(row, "models.pair"))
     assert isinstance(made, OfAcceptance)
     return made
@@ -264,11 +276,14 @@ def _made(family: type[Choice], fields: str) -> Choice:
 
 
 def _fields(row: pd.Series[float], path: str) -> str:
-    fields = {
-        str(name).removeprefix(f"{path}."): value
-        for name, value in row.items()
-        if str(name).startswith(f"{path}.") and pd.isna(value) is not True
-    }
+    fields: dict[str, Any] = {}
+    for name, value in row.items():
+        if str(name).startswith(f"{path}.") and pd.isna(value) is not True:
+            *above, last = str(name).removeprefix(f"{path}.").split(".")
+            part = fields
+            for step in above:  # a part within the part, such as a roofline's model
+                part = part.setdefault(step, {})
+            part[last] = value
     return json.dumps(fields, default=float, sort_keys=True)
 
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from kinds import ConfigError
 from kinds.files import read_json, read_note, sha256, write_note
+from simulator.results.cpu_time import cpu_s
 
 MANIFEST: Final = "manifest.json"
 SEARCH: Final = "search.json"
@@ -73,7 +74,7 @@ def checked(out: Path, name: str) -> Path:
 
 def record(out: Path, paths: Iterable[Path], started_s: float | None = None) -> None:
     """Lists files that were written to a result directory, as they are now; in one that is not ours, nothing.
-    `started_s`: when the command began that made the results, for the manifest's date and wall time; without, neither
+    `started_s`: when the command began that made the results, for the manifest's date, wall and CPU time; without, none
     changes."""
     manifest = read_note(out / MANIFEST)
     if not manifest:
@@ -89,7 +90,8 @@ def record(out: Path, paths: Iterable[Path], started_s: float | None = None) -> 
         and "date" in manifest
         and datetime.fromisoformat(manifest["date"]).timestamp() >= int(started_s)
     ):
-        manifest |= {"date": iso_date(started_s), "wall_s": round(time.time() - started_s, 3)}
+        took = {"wall_s": round(time.time() - started_s, 3), "cpu_s": round(cpu_s(), 3)}
+        manifest |= {"date": iso_date(started_s), **took}
     write_note(out / MANIFEST, manifest)
 
 

@@ -13,6 +13,7 @@ COMPARED: Final = (
 CLOCK_WITHIN: Final = "edge_clock_within_s"
 STUDY_KEYS: Final[dict[str, str]] = {
     "position": "place of a draft in its round, 1 the first",
+    "round_drafts": "L, drafts of a round",
     "tokens": "output tokens of a device so far, over its requests",
     "padded_to_bits": "what packets up carry is padded to a multiple of this (uplink.pad_to_bits); 8: whole bytes",
     "system": "real: the cell as processes of this machine, over a shaped link; simulated: under clocks measured there",
@@ -45,6 +46,9 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "relabelled_bits_per_draft": "log2 V - H(q), of a receiver that knows no language, where randomness is shared: the "
     "mean over relabellings of the vocabulary",
     "effective_support": "2^H(q), mean over drafts",
+    "rejection_tokens_per_round": "1 + drafts accepted of a round that rejection verifies, exact given the drafts",
+    "block_tokens_per_round": "the same, verified as a block",
+    "block_gain": "block_tokens_per_round / rejection_tokens_per_round - 1",
     "kept_updates": "drafts so far whose updates of the threshold were kept; without one, those that were verified",
     "kept_dropped_mass": "alpha_n, mean over these: what the theorem of the conformal threshold is about",
     "verified_dropped_mass": "alpha_n, mean over the drafts verified so far, those that can be rejected",

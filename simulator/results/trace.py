@@ -28,7 +28,30 @@ from kinds.files import atomically
 from models.interface import Speller
 from simulator.results.observer import END, JOINS, Airing, ServerPass
 from simulator.results.spans import DOWNLINK, UPLINK, RequestSpans, RoundSpans, Spans
-from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Track, Tracks, Value, ticks
+from simulator.results.trace_tracks import (
+    ACCEPTED,
+    BATCH,
+    CLOUD,
+    CLOUD_QUEUE,
+    COMMITTED,
+    EDGE,
+    EDGE_REQUESTS,
+    EDGE_ROUNDS,
+    EDGE_WORK,
+    KV_READ,
+    LINK_BITS,
+    LINK_QUEUE,
+    QUEUE,
+    REQUESTS,
+    SERVER,
+    TICKS_PER_US,
+    Event,
+    Slice,
+    Track,
+    Tracks,
+    Value,
+    ticks,
+)  # fmt: skip
 from simulator.results.units import state_name
 
 MOST_EVENTS: Final = 150_000
@@ -88,9 +111,9 @@ class _Builder:
         }
         """The round that a session's pass was for, and its state, by when the pass began."""
 
-    def _process(self, name: str, words: str) -> int:
+    def _process(self, name: str, words: str, colon: str = "") -> int:
         """A group of tracks: `uplink 10 kbit/s`."""
-        return self.tracks.process(f"{name} {words}".rstrip())
+        return self.tracks.process(f"{name}{colon} {words}" if words else name)
 
     def _rounds(self) -> Iterator[tuple[RequestSpans, RoundSpans]]:
         for request in self._spans.requests.values():
@@ -106,11 +129,11 @@ class _Builder:
     # The edge.
 
     def edges(self) -> None:
-        process = self._process("edge:" if self._subject.edge else "edge", self._subject.edge)
+        process = self._process(EDGE, self._subject.edge, ":")
         for device, requests in self._devices():
             work = _one_by_one([each for request in requests for each in self._edge_work(request)])
             open_ticks = sorted((ticks(each.arrival_s), ticks(each.end_s)) for each in requests)
-            row = self.tracks.thread(process, f"edge {device}")
+            row = self.tracks.thread(process, EDGE_WORK.format(device))
             self.tracks.put(row, [*work, *_waits(work, open_ticks)])
             self._edges[device] = row
 
@@ -156,8 +179,8 @@ class _Builder:
             self.tracks.put_apart(process, link, [[self._airing(each)] for each in aired])
             waits = [(ticks(each.joined_s), ticks(each.began_s)) for each in aired]
             waits += [(ticks(each.joined_s), ticks(each.left_s)) for each in spans.unserved if each.station == link]
-            self.tracks.count(process, f"{link} queue", "packets", waits)
-            self.tracks.values(process, f"{link} bits sent", "bits", _sums((ticks(x.left_s), x.bits) for x in aired))
+            self.tracks.count(process, LINK_QUEUE.format(link), "packets", waits)
+            self.tracks.values(process, LINK_BITS.format(link), "bits", _sums((ticks(x.left_s), x.bits) for x in aired))
 
     def _airing(self, airing: Airing) -> Slice:
         device, request, _ = airing.address
@@ -187,9 +210,9 @@ class _Builder:
     # The cloud.
 
     def cloud(self) -> None:
-        process, passes = self._process("cloud", ""), self._spans.passes
+        process, passes = self._process(CLOUD, ""), self._spans.passes
         for server in sorted({each.server for each in passes}):
-            row = self.tracks.thread(process, f"server {server}")
+            row = self.tracks.thread(process, SERVER.format(server))
             self.tracks.put(row, [self._pass(each) for each in passes if each.server == server])
         waits = [(since_s, each.began_s) for each in passes for since_s in each.waited_since_s]
         waited = [
@@ -197,13 +220,13 @@ class _Builder:
             for each in passes
             for key, since_s in zip(each.sessions, each.waited_since_s, strict=True)
         ]
-        self.tracks.put_apart(process, "queue", [[each] for each in waited if each.ended_ticks > each.began_ticks])
-        waits += [(each.joined_s, each.left_s) for each in self._spans.unserved if each.station == "cloud"]
-        self.tracks.count(process, "cloud queue", "jobs", [(ticks(from_s), ticks(to_s)) for from_s, to_s in waits])
+        self.tracks.put_apart(process, QUEUE, [[each] for each in waited if each.ended_ticks > each.began_ticks])
+        waits += [(each.joined_s, each.left_s) for each in self._spans.unserved if each.station == CLOUD]
+        self.tracks.count(process, CLOUD_QUEUE, "jobs", [(ticks(from_s), ticks(to_s)) for from_s, to_s in waits])
         spans = [(ticks(each.began_s), ticks(each.ended_s), each) for each in passes]
-        self.tracks.level(process, "batch size", "sessions", ((b, e, len(ran.sessions)) for b, e, ran in spans))
+        self.tracks.level(process, BATCH, "sessions", ((b, e, len(ran.sessions)) for b, e, ran in spans))
         read = ((b, e, sum(new + cached for new, cached in ran.work)) for b, e, ran in spans)
-        self.tracks.level(process, "KV tokens of the batch", "tokens", read)
+        self.tracks.level(process, KV_READ, "tokens", read)
 
     def _pass(self, served: ServerPass) -> Slice:
         sessions: list[Value] = []
@@ -231,14 +254,14 @@ class _Builder:
     # Requests.
 
     def requests(self) -> None:
-        process = self._process("requests:" if self._subject.requests else "requests", self._subject.requests)
+        process = self._process(REQUESTS, self._subject.requests, ":")
         for device, requests in self._devices():
             families = [[self._request(each), *_states(each)] for each in requests]
-            rows = self.tracks.put_apart(process, f"edge {device} requests", families)
+            rows = self.tracks.put_apart(process, EDGE_REQUESTS.format(device), families)
             for row, each in zip(rows, requests, strict=True):
                 self._first_token(row, each)
             rounds = [[self._round(each, round_)] for each in requests for round_ in each.rounds]
-            self.tracks.put_apart(process, f"edge {device} rounds", rounds)
+            self.tracks.put_apart(process, EDGE_ROUNDS.format(device), rounds)
         self._progress(process)
 
     def _first_token(self, row: Track, request: RequestSpans) -> None:
@@ -252,11 +275,11 @@ class _Builder:
     def _progress(self, process: int) -> None:
         answered = sorted((ticks(each.ended_s), each.record) for _, each in self._rounds() if each.answered)
         committed = ((at, int(record.committed)) for at, record in answered)
-        self.tracks.values(process, "tokens committed", "tokens", _sums(committed))
+        self.tracks.values(process, COMMITTED, "tokens", _sums(committed))
         drafted = _sums((at, int(record.drafted)) for at, record in answered)
         accepted = _sums((at, int(record.accepted)) for at, record in answered)
         shares = {at: round(100 * accepted[at] / drafts, 1) for at, drafts in drafted.items() if drafts}
-        self.tracks.values(process, "drafts accepted so far", "percent", shares)
+        self.tracks.values(process, ACCEPTED, "percent", shares)
 
     def _request(self, request: RequestSpans) -> Slice:
         args: dict[str, Value] = {

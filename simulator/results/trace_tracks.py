@@ -1,4 +1,4 @@
-"""Tracks of a trace: processes, threads, the slices, counters and instants on them, and the events they become.
+"""Tracks of a trace: their names, the slices, counters and instants on them, and the events they become.
 
 The format is that of Chrome's trace events ("Trace Event Format"): slices are complete events (X), flows s, t, f bind
 to the slice that begins with them, counters are C, instants i, names M; times in microseconds. Here times are whole
@@ -17,6 +17,16 @@ Value = int | float | str | None | Sequence["Value"] | Mapping[str, "Value"]
 Event = Mapping[str, Value]
 TICKS_PER_US: Final = 8
 FLOW: Final = "round"  # name and category of a flow
+REQUESTS, EDGE, CLOUD = "requests", "edge", "cloud"
+"""Groups of tracks, beside one for each link, which has the link's name."""
+EDGE_REQUESTS, EDGE_ROUNDS, EDGE_WORK = "edge {} requests", "edge {} rounds", "edge {}"
+"""Tracks of a device."""
+SERVER, QUEUE = "server {}", "queue"
+"""Tracks of the cloud."""
+COMMITTED, ACCEPTED = "tokens committed", "drafts accepted so far"
+LINK_QUEUE, LINK_BITS = "{} queue", "{} bits sent"
+CLOUD_QUEUE, BATCH, KV_READ = "cloud queue", "batch size", "KV tokens of the batch"
+"""Counters of requests, of a link, of the cloud."""
 
 
 def ticks(time_s: float) -> int:

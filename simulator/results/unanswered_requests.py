@@ -26,6 +26,19 @@ def share(row: pd.Series[float]) -> float:
     return 0.0 if math.isnan(answered) else 1.0 - float(answered)
 
 
+def share_left_out(row: pd.Series[float], metric: str) -> float:
+    """The share of requests that a row's number of a metric leaves out."""
+    return share(row) if of_answered(metric) else 0.0
+
+
+def with_number(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The rows that have a number of a metric, or would have one had anything been answered."""
+    kept = summary[metric].notna()
+    if of_answered(metric) and ANSWERED in summary.columns:
+        kept |= summary[ANSWERED] == 0
+    return summary[kept]
+
+
 def unanswered(table: pd.DataFrame) -> pd.Series[bool]:
     """Tells of each row of cells whether in any seed of its setting a request went unanswered."""
     lacking = table[ANSWERED] < 1 if ANSWERED in table.columns else pd.Series(False, index=table.index)

@@ -75,6 +75,15 @@ def prefix_of_all(values: Sequence[float]) -> tuple[float, str]:
     return fit[-1] if fit else _PREFIXES[0]
 
 
+def one_unit(values: Sequence[float], name: str) -> tuple[float, str]:
+    """The unit of all these values of a metric in one table, and what they are divided by for it."""
+    known = unit(name)
+    if known not in PREFIXED:
+        return 1.0, known
+    factor, prefix = prefix_of_all([value for value in values if math.isfinite(value) and value > 0])
+    return factor, prefix + known
+
+
 def symbol(name: str) -> str:
     """The papers' symbol of a field, the last word of its name where they have none: `scheme.max_drafts` -> `L`."""
     word = name.rsplit(".", 1)[-1]

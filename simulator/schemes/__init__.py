@@ -3,6 +3,7 @@ registered by being imported: one in a file of its own is one line here; in a us
 
 from kinds.tunable import Tunable as Tunable
 from simulator.cell.scheme import Scheme as Scheme
+from simulator.schemes import sparsifiers as sparsifiers
 from simulator.schemes.acceptance import Acceptance as Acceptance
 from simulator.schemes.branching import BranchingScheme as BranchingScheme
 from simulator.schemes.c_sqs import CSqs as CSqs

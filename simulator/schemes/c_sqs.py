@@ -6,7 +6,7 @@ from typing import Literal
 
 from simulator.schemes.families import Families
 from simulator.schemes.lattice_scheme import LatticeScheme
-from simulator.schemes.sparsifier import ConformalFields, KeepConformal
+from simulator.schemes.sparsifiers.conformal import ConformalFields, KeepConformal
 
 
 class CSqs(ConformalFields, LatticeScheme):

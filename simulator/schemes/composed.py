@@ -14,7 +14,8 @@ from simulator.schemes.families import Families
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
 from simulator.schemes.reply import Reply, TokenReply
-from simulator.schemes.sparsifier import KeepTopK, Sparsifier
+from simulator.schemes.sparsifier import Sparsifier
+from simulator.schemes.sparsifiers.by_count import KeepTopK
 
 
 class Composed(DraftScheme):

@@ -10,6 +10,7 @@ from pydantic import Field
 from channels.codec import wire
 from kinds.tunable import Tunable
 from simulator.cell.scheme import ProtocolName, Scheme
+from simulator.schemes.acceptance import AcceptanceByQhat
 
 
 class HostedScheme(Scheme):
@@ -34,6 +35,7 @@ class Colocated(HostedScheme):
 
     kind: Literal["colocated"] = "colocated"
     max_drafts: Annotated[int, Tunable(1, 2, 3, 4, 6, 8)] = Field(4, ge=1, le=1024, description="L, drafts of a round")
+    acceptance: AcceptanceByQhat = "rejection"
 
     @property
     def drafts(self) -> int:

@@ -14,7 +14,7 @@ from pydantic import Field
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.families import Families
 from simulator.schemes.quantizer import Exact
-from simulator.schemes.sparsifier import KeepTopK
+from simulator.schemes.sparsifiers.by_count import KeepTopK
 from simulator.schemes.token_ids import TokenIds
 
 

@@ -28,7 +28,8 @@ from simulator.schemes.draw import Draw, FromCounts, Proposal, RequestUniforms
 from simulator.schemes.families import Families
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
-from simulator.schemes.sparsifier import KeepTopK, Sparsifier, State
+from simulator.schemes.sparsifier import Sparsifier, State
+from simulator.schemes.sparsifiers.by_count import KeepTopK
 
 
 class Rung(Part):

@@ -21,6 +21,7 @@ import pandas as pd
 from kinds import ConfigError
 from kinds.files import atomically, sha256
 from simulator.cell.cell import prepare_pairs
+from simulator.results.cpu_time import add_cpu_s
 from simulator.results.csv_file import read_csv, write_csv
 from simulator.results.result_directory import PARTITIONS, intact, listed
 from simulator.sites.partition import DEVICES, FILES, Note, SiteRange, peak_mib, simulate_range
@@ -195,6 +196,7 @@ class _Meter:
 
     def landed(self, note: Note) -> None:
         self._sums = {name: value + note[name] for name, value in self._sums.items()}
+        add_cpu_s(note["cpu_s"])
         self._peak_mib = max(self._peak_mib, note["peak_mib"])
         self.done += note["sites"]
         rate = self._sums["rounds"] / max(1e-9, self._sums["cpu_s"])

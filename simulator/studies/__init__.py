@@ -20,6 +20,10 @@ _DECLARED = {
     "rates": (
         "rates.Rates", "the same bits and rejections beside lower bounds, and beside a context model that knew p",
     ),
+    "round_tokens": (
+        "round_tokens.RoundTokens",
+        "tokens a round by rejection and by block verification of the same drafts, and their bits, by its length",
+    ),
     "convergence": (
         "convergence.Convergence",
         "the running mean of the dropped mass along a text, beside the bounds of the conformal threshold",

@@ -39,7 +39,7 @@ from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
 from simulator.run import simulate
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.schemes.sparsifier import KeepConformal
+from simulator.schemes.sparsifiers.conformal import KeepConformal
 from simulator.studies.study import Study, StudyResult
 
 FIRST_TOKENS: Final = 16

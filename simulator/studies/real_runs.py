@@ -1,8 +1,8 @@
 """A cell as real processes on this machine (`simulator.testbed`), in real time: the answer differs from run to run, the
 tokens do not. Alone, or beside the same cell simulated under clocks that were measured on this machine.
 
-One calibration is made just before the real run and one just after, on texts of their own, of passes by the very
-processes of the run; nothing of the simulation is fitted to the run. Seeds, drafts, verification results, losses and
+One calibration is made just before the real run and one just after, on texts of their own, as `sqsim calibrate --cell`
+makes it; nothing of the simulation is fitted to the run. Seeds, drafts, verification results, losses and
 delays are the same; what may differ is time.
 """
 
@@ -23,12 +23,11 @@ from simulator.results.study_columns import COMPARED
 from simulator.run import CellResult, simulate
 from simulator.studies.study import Row, Study, StudyResult
 from simulator.testbed import journal
-from simulator.testbed.calibration.cell_calibration import calibrated, merge, require_constant_delays
-from simulator.testbed.calibration.process_times import process_times
+from simulator.testbed.calibration.cell_calibration import calibrate, calibrated, merge, require_constant_delays
 from simulator.testbed.remote.secure_frames import RemoteEdge
-from simulator.testbed.supervisor import PassTiming, real
+from simulator.testbed.supervisor import real
 
-BUDGET_S: Final = 14.0  # of each of the two timings of passes
+BUDGET_S: Final = 14.0  # of the passes that each of the two times
 Texts = Mapping[tuple[int, int], tuple[int, ...]]  # output tokens by device and request
 
 
@@ -102,15 +101,10 @@ def _both(
     with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
         folder = Path(name)
         before, after, journals = (folder / each for each in ("before", "after", "journals"))
-        for each in (before, after):
-            each.mkdir()
-        timings = [PassTiming(each, BUDGET_S) for each in (before, after)]
-        times = [process_times(cell)]
-        done = real(
-            cell, memory=memory, rounds_to=rounds_to, journals=journals, independent=independent, timings=timings
-        )
-        times.append(process_times(cell))
-        merge(cell, (before, after), times, folder / "clocks")
+        calibrate(cell, before, BUDGET_S)
+        done = real(cell, memory=memory, rounds_to=rounds_to, journals=journals, independent=independent)
+        calibrate(cell, after, BUDGET_S)
+        merge(cell, (before, after), folder / "clocks")
         answered, seen = dict(_answered(journals)), _Texts()
         made = simulate(calibrated(cell, folder / "clocks"), together(observer, seen), memory=memory)
     others = sum(seen.texts.get(key) != answered.get(key) for key in seen.texts.keys() | answered.keys())

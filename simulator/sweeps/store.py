@@ -35,6 +35,7 @@ from channels.codec.draft import WIRE_FORMAT
 from kinds import ConfigError
 from kinds.files import atomically, read_note, sha256, write_note
 from simulator.cell.cell import Cell, claims
+from simulator.results.cpu_time import cpu_s
 from simulator.results.csv_file import write_csv
 from simulator.results.intervals import summarise
 from simulator.results.lossy_schemes import with_lossy
@@ -83,7 +84,7 @@ class Store:
         self._deterministic = deterministic
         self._cells = cells
         self._identity = identity(cells, asked)
-        self._started = time.time()
+        self._started, self._cpu_s = time.time(), cpu_s()
         self._fresh = not entries(out)
         self.parts = Parts(out / PARTS)
         found = self._manifest()
@@ -198,6 +199,7 @@ class Store:
             "python": platform.python_version(),
             "host": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             "wall_s": round(time.time() - self._started, 3),
+            "cpu_s": round(cpu_s() - self._cpu_s, 3),
             **about,
             "files": {**listed(self.out), **files},
         }

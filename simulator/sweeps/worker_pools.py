@@ -23,6 +23,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from kinds import ConfigError
+from simulator.results.cpu_time import add_cpu_s
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -244,12 +245,12 @@ def _by_processes(processes: int, work: Work[R]) -> Generator[R, None, None]:
 
 def _as_they_come(executor: Executor, work: Work[R], at_a_time: int | None = None) -> Generator[R, None, None]:
     """The results of an executor's workers, which are given so many calls at a time. Raises what a call raises."""
-    ended: SimpleQueue[Future[R]] = SimpleQueue()
+    ended: SimpleQueue[Future[tuple[R, float]]] = SimpleQueue()
     waiting, given = deque(work.arguments), 0
     while waiting or given:
         with _interrupts_wait():
             while waiting and (at_a_time is None or given < at_a_time):
-                executor.submit(work.call, *waiting.popleft()).add_done_callback(ended.put)
+                executor.submit(_timed, work.call, *waiting.popleft()).add_done_callback(ended.put)
                 given += 1
         try:
             future = ended.get(timeout=LOOK_S)
@@ -257,9 +258,16 @@ def _as_they_come(executor: Executor, work: Work[R], at_a_time: int | None = Non
             work.look()
             continue
         given -= 1
-        result = future.result()
+        result, took_s = future.result()
+        add_cpu_s(took_s)
         waiting.extend(work.following(result))
         yield result
+
+
+def _timed(call: Callable[..., R], *arguments: object) -> tuple[R, float]:
+    """What a call returns, and the CPU seconds that it took."""
+    started_s = time.thread_time()
+    return call(*arguments), time.thread_time() - started_s
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from math import inf
 from pathlib import Path
 from types import FrameType
-from typing import Final, NamedTuple
+from typing import Final
 
 from kinds import ConfigError
 from simulator.cell.cell import Cell, prepare_pairs
@@ -52,15 +52,6 @@ FOLDER: Final = "sqsim.real."
 _ROOT: Final = Path(__file__).parents[2]
 
 
-class PassTiming(NamedTuple):
-    """Passes to be timed (`endpoints.timed_passes`)."""
-
-    into: Path
-    """A folder that is there, for the tables."""
-    budget_s: float
-    """About how long all of them may take."""
-
-
 def real(
     cell: Cell,
     *,
@@ -69,7 +60,6 @@ def real(
     journals: Path | None = None,
     independent: bool = False,
     edge: RemoteEdge | None = None,
-    timings: Sequence[PassTiming] = (),
     cloud_down: Sequence[tuple[float, float]] = (),
 ) -> CellResult:
     """Runs a cell as real processes on this machine, and answers the tables that `simulate` would.
@@ -79,9 +69,8 @@ def real(
     noted. `independent`: losses, delays and rates are drawn by the relay's own random numbers, which no seed tells, and
     no sender hears of when a packet has left: its timers run from when it has handed the packet to the kernel. `edge`:
     the machine of the devices, in place of this one; `summary` says then how well its clock was known (CLOCK_WITHIN).
-    `timings`: the first is made just before the run, the second just after, by the run's own processes. `cloud_down`:
-    from when to when the cloud's process is killed, seconds since the run's zero. A scheme whose edge corrects by p, or
-    whose cloud starts, cannot go on as before after that.
+    `cloud_down`: from when to when the cloud's process is killed, seconds since the run's zero. A scheme whose edge
+    corrects by p, or whose cloud starts, cannot go on as before after that.
 
     Raises ConfigError, one line, for a cell that cannot be run so and on a machine that does not permit it.
     """
@@ -94,11 +83,7 @@ def real(
         if independent:
             (folder / INDEPENDENT).touch()
         with _processes(folder, cell, edge) as run:
-            for each in timings[:1]:
-                run.time_passes(each)
             run.serve(cloud_down)
-            for each in timings[1:]:
-                run.time_passes(each)
         memory = memory_for(cell) if memory is None else memory
         try:
             result = tables(cell, folder, memory, rounds_to)
@@ -109,16 +94,15 @@ def real(
             memory.flush()
 
 
-def note(cell: Cell, journals: Path | None, most_s: float, timing: PassTiming | None = None) -> None:
-    """Has the processes of a run time their models' passes, where that is wanted, and then serve requests for about so
-    long, if at all; `journals` is where they note what happens. No tables are made. Raises ConfigError as `real`."""
+def note(cell: Cell, journals: Path, most_s: float, passes: Path, budget_s: float) -> None:
+    """Has the processes of a run time their models' passes, for about `budget_s` in all, and then serve requests for
+    about `most_s`. Leaves the tables of the passes (`endpoints.timed_passes`) in a folder that is there, and what
+    happens in journals. Raises ConfigError as `real`."""
     check(cell)
     prepare_pairs([cell])
     with _heeds_termination(), _folder(journals) as folder, _processes(folder, cell, None) as run:
-        if timing is not None:
-            run.time_passes(timing)
-        if most_s:
-            run.serve((), most_s)
+        run.time_passes(passes, budget_s)
+        run.serve((), most_s)
 
 
 @contextmanager
@@ -260,14 +244,14 @@ class _Run:
         self._devices = [self._start_endpoint("edge", number) for number in devices]
         self._await(READY, time.monotonic() + READY_S, [self._relay, *self._devices, self._cloud])
 
-    def time_passes(self, timing: PassTiming) -> None:
+    def time_passes(self, into: Path, budget_s: float) -> None:
         """One end after the other, of devices, which are all alike, the first. Nothing else happens meanwhile."""
         made = Path(tempfile.mkdtemp(dir=self._folder))
-        until_s = time.monotonic() + READY_S + MOST_TIMES_OVER * timing.budget_s
+        until_s = time.monotonic() + READY_S + MOST_TIMES_OVER * budget_s
         for process in (self._devices[0], self._cloud):
-            process.write(f"{TIME} {made.name} {timing.budget_s!r}")
+            process.write(f"{TIME} {made.name} {budget_s!r}")
             self._await(f"{TIMED} {made.name}", until_s, [process])
-        shutil.copytree(made, timing.into, dirs_exist_ok=True)
+        shutil.copytree(made, into, dirs_exist_ok=True)
         shutil.rmtree(made)
 
     def serve(self, cloud_down: Sequence[tuple[float, float]], most_s: float = inf) -> None:

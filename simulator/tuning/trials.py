@@ -15,7 +15,7 @@ from simulator.cell.power_figures import lacking
 from simulator.cell.settings import expand, held_by
 from simulator.results.columns import ATTAINMENT, ENOUGH, LOSSLESS_TV
 from simulator.results.intervals import CONFIDENCE, Difference, paired_values, wilson
-from simulator.results.metrics import ON_REQUEST
+from simulator.results.metrics import ON_REQUEST, higher_is_better
 from simulator.tuning.alternatives import Alternatives, Values
 
 T = TypeVar("T")
@@ -39,8 +39,7 @@ AIMS: Final = (
     "battery_j_per_token", "battery_j_per_request", "radio_j_per_token", "cloud_busy_j_per_token",
     "cloud_held_j_per_token", "busy_usd_per_million_tokens", "held_usd_per_million_tokens",
 )  # fmt: skip
-HIGHER: Final = frozenset({"tokens_per_s"})
-"""What can be aimed at; of HIGHER more is better."""
+"""What can be aimed at."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Aim:
         typed = {(work.slo_ttft_s, work.slo_tpot_s) for work in classes}
         shared = zip(("ttft_s", "tpot_s"), *typed, strict=True) if len(typed) == 1 else ()
         limits = {name: limit for name, limit in shared if limit is not None}
-        return cls(metric, metric in HIGHER, limited=bool(limits) or len(typed) > 1, limits=limits)
+        return cls(metric, higher_is_better(metric), limited=bool(limits) or len(typed) > 1, limits=limits)
 
     def unfit(self, cell: Cell, row: Row) -> str:
         """Why a trial cannot be ranked; "" where it can. A text may depart where the scheme says that it does."""

@@ -34,6 +34,14 @@ def table(off: dict[str, float] | None = None, rng: float = 0.01, seeds: int = 8
     return pd.DataFrame(rows)
 
 
+def at_speeds(rows: pd.DataFrame, *speeds: float) -> pd.DataFrame:
+    """The shortest prompts and longest answers of such a table, as if a phone drafted, so many times as fast."""
+    rows = rows.query(f"`workload.prompt_tokens` == {PROMPTS[0]} and `workload.output_tokens` == {ANSWERS[-1]}")
+    phone = {"edge.latency.kind": "profile", "edge.latency.name": "oneplus12_llama_1b", "uplink.label": rows["curve"]}
+    rows = rows.drop(columns="edge.latency.per_pass_s").assign(**phone)
+    return pd.concat([rows.assign(**{"edge.latency.speed": each}) for each in speeds], ignore_index=True)
+
+
 @cache
 def _rounds(name: Any) -> Rounds:
     return Rounds(tuple(Published(name=name, size=1024).along.survival(DRAFTS).tolist()))

@@ -14,7 +14,7 @@ from models.interface import TokenTree
 from models.verification import sibling_turns
 from simulator.schemes.families import Families
 from simulator.schemes.rivals.tree import TreeScheme
-from simulator.schemes.sparsifier import KeepConformal
+from simulator.schemes.sparsifiers.conformal import KeepConformal
 
 
 class ConformalTree(TreeScheme):

@@ -68,7 +68,9 @@ from simulator.schemes.policy import (
 from simulator.schemes.quantizer import CubicQuantizer, DualQuantizer, LogarithmicQuantizer
 from simulator.schemes.reply import DistributionReply
 from simulator.schemes.rivals.tree import MultiCandidate, TreeDrafts, TreeScheme
-from simulator.schemes.sparsifier import KeepAbove, KeepByEntropy, KeepMinP, KeepRunningQuantile, KeepTopP
+from simulator.schemes.sparsifiers.by_count import KeepByEntropy
+from simulator.schemes.sparsifiers.by_probability import KeepAbove, KeepMinP, KeepTopP
+from simulator.schemes.sparsifiers.running_quantile import KeepRunningQuantile
 
 TOKENS = 3
 

@@ -94,3 +94,11 @@ def test_a_clock_takes_a_folder_or_a_name_and_a_damaged_configuration_is_one_lin
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ConfigError, match=r"config\.json: not a model's configuration; write parameters"):
         size_at(str(tmp_path))
+
+
+@pytest.mark.parametrize("field", ["num_experts", "num_local_experts", "n_routed_experts"])
+def test_a_mixture_of_experts_is_refused_since_no_dense_size_says_what_a_pass_reads(field: str) -> None:
+    config = {**llama(48, 2048, 32, 4, 768, 151936, model_type="qwen3_moe"), field: 128}
+    with pytest.raises(ConfigError, match=rf"a3b: {field} = 128: mixtures of experts are not timed yet; must be a"):
+        size_of(config, "a3b", Sotu.home / "1m")
+    assert size_of({**llama(2, 64, 4, 4, 128, 100), field: 1}, "one").layers == 2

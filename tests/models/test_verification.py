@@ -25,6 +25,8 @@ from models.verification import (
     probability,
     race,
     race_along,
+    reach_by_block,
+    reach_by_rejection,
     reject_along,
     residual,
     total_variation,
@@ -120,6 +122,9 @@ def test_so_many_of_a_block_are_accepted_as_its_joint_ratios_say(p, qhat):
                 verdict = verify_block(p, np.array([x, y]), qhat, np.array([u0, u1, 0.5]))
                 assert verdict.accepted == (2 if u1 < both else 1 if u0 < cuts[0][0] else 0)
                 held += qhat[1][y] * w0 * w1 * (verdict.accepted > 0)
+            ratios = p[:2, [x, y]].diagonal() / qhat[:2, [x, y]].diagonal()
+            np.testing.assert_allclose(reach_by_block(ratios), [first, both])
+            np.testing.assert_allclose(reach_by_rejection(ratios), np.minimum(1, ratios).cumprod())
             block += qhat[0][x] * qhat[1][y] * both
             rejection += qhat[0][x] * qhat[1][y] * first * min(1.0, p[1][y] / qhat[1][y])
         assert held == pytest.approx(first, abs=1e-12)

@@ -1,4 +1,4 @@
-"""Who wins where: the map of who answers fastest, many schemes over links."""
+"""Who wins where: the map of who answers fastest, many schemes over links, and what each step gains on them."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ import numpy as np
 import pandas as pd
 import phase_tables
 import pytest
-from figures import AXIS, curves_of, drawn, legend_of, names_beside, titles_of, words_around
+from figures import AXIS, bars_of, curves_of, drawn, legend_of, names_beside, titles_of, widths_of, words_around
 from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 import plots
 from plots.phase_map_figure import LOOKS
+from simulator.results.acceptance_plane import ACCEPTED, SPEED, TRIPS_S, published
 from simulator.results.intervals import summarise
 
 DELAY = "uplink.delay.delay_s"
 
 
 def answers() -> pd.DataFrame:
-    """With answers that the cloud begins, at a prompt of 512 twice as fast as the edge's."""
-    table = phase_tables.table(rng=0.02)
-    begun = table[(table["scheme.kind"] == "coupled") & (table["workload.prompt_tokens"] == 512)]
-    begun = begun.assign(**{"scheme.cloud_first": True, "latency_s": begun["latency_s"] / 2, "curve": "first"})
-    return summarise(pd.concat([table, begun])).assign(curve="")
+    """With answers that the cloud starts while the edge drafts two rounds ahead, at a prompt of 512 twice as fast."""
+    table = phase_tables.table(rng=0.02).assign(**{"scheme.cloud_first": False, "scheme.depth": 0})
+    begun = (table["scheme.kind"] == "coupled") & (table["workload.prompt_tokens"] == 512)
+    table.loc[begun, ["scheme.cloud_first", "scheme.depth"]] = True, 2
+    table.loc[begun, "latency_s"] /= 2
+    return summarise(table).assign(curve="")
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +41,15 @@ def test_there_is_a_panel_a_pair_and_answer_and_one_per_token_each_with_a_cell_a
     colours = {colour for colour, *_ in LOOKS.values()}
     for ax in phases.axes:
         cells = [patch for patch in ax.patches if to_hex(patch.get_facecolor()).upper() in colours and patch.fill]
-        assert len(cells) == len(ax.texts) == places and {text.get_text() for text in ax.texts} <= {*"CFID?"}
-    assert any(text.get_text() == "F" for ax in phases.axes for text in ax.texts)
+        assert len(cells) == len(ax.texts) == places and {text.get_text() for text in ax.texts} <= {*"CID?", "I2*"}
+    assert any(text.get_text() == "I2*" for ax in phases.axes for text in ax.texts)
 
 
 def test_the_legend_of_the_map_has_the_marks_that_occur() -> None:
     table = answers()
     for rows in (table, table[table["scheme.kind"] != "coupled"], table[table["scheme.kind"] != "colocated"]):
         figure = drawn("phase_map", rows, DELAY)
-        letters = {text.get_text() for ax in figure.axes for text in ax.texts}
+        letters = {text.get_text()[0] for ax in figure.axes for text in ax.texts}
         labels = legend_of(figure)
         assert {label[0] for label in labels if label[1] == ":"} == letters
         frames = [patch for ax in figure.axes for patch in ax.patches if not patch.fill and patch.get_linewidth() > 1]
@@ -57,7 +59,7 @@ def test_the_legend_of_the_map_has_the_marks_that_occur() -> None:
 def test_regions_differ_in_lightness_hatch_and_letter_so_that_they_read_in_grey() -> None:
     light = sorted(0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in (to_rgb(each[0]) for each in LOOKS.values()))
     assert min(high - low for low, high in pairwise(light)) > 0.15
-    assert len({hatch for _, hatch, _, _ in LOOKS.values()}) == len({letter for _, _, letter, _ in LOOKS.values()}) == 4
+    assert len({hatch for _, hatch, _, _ in LOOKS.values()}) == len({letter for _, _, letter, _ in LOOKS.values()}) == 3
 
 
 SECONDS = {
@@ -148,7 +150,62 @@ def test_bits_both_ways_have_a_row_a_scheme_by_what_it_sends_up_and_0_at_the_edg
     assert marks[0].get_markerfacecolor() == "white"
 
 
-TABLES = {"phase_map": answers, "rivals": rivals, "both_ways": rivals}
+LABEL = "uplink.label"
+
+
+def ladder() -> pd.DataFrame:
+    """Two steps, ids and cloud-only decoding at two temperatures, and at 1 kbit/s with headers of two lengths."""
+    steps = {
+        "first": ("k_sqs", 0.08),
+        "+ second": ("k_sqs", 0.06),
+        "ids": ("coupled", 0.05),
+        "cloud": ("cloud_only", 0.04),
+    }
+    places = [(0.0, 1e6, 320), (1.0, 1e6, 320), (1.0, 1e3, 320), (1.0, 1e3, 24)]
+    return pd.DataFrame(
+        {"curve": curve, "scheme.kind": kind, LABEL: f"{temperature} {bps} {bits}", "models.temperature": temperature,
+         "uplink.rate.bps": bps, "uplink.header_bits": bits, DELAY: 0.01, "downlink.delay.delay_s": 0.01, "n": 3,
+         "latency_per_token_s": seconds + bits / bps, "latency_per_token_s_ci95": 0.01}
+        for temperature, bps, bits in places
+        for curve, (kind, seconds) in steps.items()
+    )  # fmt: skip
+
+
+def test_a_ladder_has_a_panel_a_place_a_row_a_step_and_a_bar_a_length_of_headers() -> None:
+    figure = drawn("ladder", ladder(), LABEL)
+    assert titles_of(figure)[:3] == [
+        "temperature 0, 20 ms, 1 Mbit/s", "temperature 1, 20 ms, 1 Mbit/s", "temperature 1, 20 ms, 1 kbit/s"
+    ]  # fmt: skip
+    near, _, thin, _ = figure.axes
+    assert names_beside(near) == ["first", "+ second", "ids"]
+    assert widths_of(near) == pytest.approx([0.08032, 0.06032, 0.05032])
+    assert widths_of(thin) == pytest.approx([0.4, 0.38, 0.37, 0.104, 0.084, 0.074])
+    full, hatched = bars_of(thin)
+    assert {bar.get_hatch() for bar in full} == {""} and {bar.get_hatch() for bar in hatched} == {"////"}
+    assert all(to_hex(bar.get_facecolor()) == "#ffffff" for bar in hatched)
+    assert legend_of(figure) == ["cloud only", "headers of 320 bits", "headers of 24 bits"]
+    assert near.lines[-1].get_xdata() == pytest.approx([0.04032] * 2)
+
+
+def speeds() -> pd.DataFrame:
+    """The answers at two speeds of the drafter."""
+    rows = phase_tables.at_speeds(phase_tables.table(), 1.0, 2.8)
+    return summarise(rows).assign(curve=lambda found: found["scheme.kind"])
+
+
+def test_the_acceptance_map_has_a_plane_a_speed_with_simulated_circles_and_a_dot_a_published_pair() -> None:
+    figure = drawn("acceptance_map", speeds(), SPEED)
+    slow, fast, below, _ = figure.axes
+    for ax in (slow, fast):
+        assert len(ax.texts) == len(TRIPS_S) * len(ACCEPTED)
+        assert {text.get_text()[-1] for text in ax.texts} <= {*"WS12"}
+        circles = [line for line in ax.lines if line.get_marker() == "o"]
+        assert len(circles) == len(phase_tables.NAMES) * len({*phase_tables.TRIPS} & {*TRIPS_S})
+    assert [line.get_marker() for line in below.lines].count("o") == len(published()) == len(names_beside(below))
+    assert "Co-located speculation is predicted fastest in" in words_around(figure)
+
+
+TABLES = {"phase_map": answers, "rivals": rivals, "both_ways": rivals, "ladder": ladder, "acceptance_map": speeds}
 
 
 @pytest.mark.parametrize(
@@ -156,11 +213,13 @@ TABLES = {"phase_map": answers, "rivals": rivals, "both_ways": rivals}
     [
         ("phase_map", ["scheme.kind colocated coupled k_sqs dense"]),
         ("rivals", [DELAY, "payload_bits_per_token", "scheme.kind k_sqs cloud_only"]),
+        ("acceptance_map", [SPEED, "scheme.kind coupled"]),
+        ("ladder", ["uplink.header_bits", "scheme.kind k_sqs coupled"]),
         ("both_ways", ["reply_bits_per_token", "scheme.kind cloud_only k_sqs c_sqs half_dense edge_only"]),
     ],
 )
 def test_without_its_columns_or_what_it_compares_there_is_no_figure(name: str, lacking: list[str]) -> None:
-    table, axis = TABLES[name](), DELAY if name == "phase_map" else AXIS
+    table, axis = TABLES[name](), {"phase_map": DELAY, "ladder": LABEL, "acceptance_map": SPEED}.get(name, AXIS)
     for column, *kinds in map(str.split, lacking):
         less = table[~table[column].isin(kinds)] if kinds else table.drop(columns=column)
         assert len(less) and plots.draw(name, less, axis) is None, (column, kinds)

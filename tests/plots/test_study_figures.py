@@ -169,3 +169,22 @@ def test_a_table_of_another_study_has_nothing_for_them(name: str) -> None:
     assert plots.draw(name, other, "uplink.rate.bps") is None and plots.draw(name, other, None) is None
     for column in ("metric", "better", "margin"):
         assert plots.draw(name, RECOMMENDED.drop(columns=column), None) is None, column
+
+
+def test_what_blocks_gain_is_drawn_against_bits_with_half_the_length_in_open_markers() -> None:
+    kept = {"top_k": (20.0, 100.0), "all": (20.0, math.nan)}
+    table = pd.DataFrame(
+        {"curve": f"{name}{ell}", "scheme.kind": "composed", "models.pair.kind": "sotu", "models.temperature": at,
+         "scheme.sparsifier.kind": name, "scheme.quantizer.resolution": ell,
+         "round_drafts": length, "coded_bits_per_draft": 50.0 if ell == 20 else 500.0,
+         "block_gain": length / 100, "block_gain_ci95": 0.01, "n": 8}
+        for at in (0.6, 1.0) for name, ells in kept.items() for ell in ells for length in range(1, 9)
+    )  # fmt: skip
+    figure = drawn("blocks", table, "round_drafts")
+    assert titles_of(figure) == ["sotu, T = 0.6", "sotu, T = 1"]
+    assert legend_of(figure) == ["all of q, finer to the right", "top-K", "open: rounds of 4"]
+    lines = [each.lines[0] for each in figure.axes[0].containers]
+    assert [sorted(line.get_ydata()) for line in lines] == [[0.08, 0.08], [0.08], [0.04, 0.04], [0.04]]
+    assert [line.get_markerfacecolor() == "white" for line in lines] == [False, False, True, True]
+    assert list(lines[0].get_xdata()) == [50.0, 500.0], "half precision is the last point of all of q"
+    assert plots.draw("blocks", table.drop(columns="block_gain"), "round_drafts") is None

@@ -1,6 +1,7 @@
 """`sqsim calibrate`: two tables that a cell takes as they are, and mistakes on one line."""
 
 import re
+from pathlib import Path
 
 import yaml
 from cells import cell
@@ -52,8 +53,12 @@ def test_clocks_are_listed_with_what_was_cited_and_by_whom(capsys):
 
 def test_the_command_measures_a_cell(done, tmp_path, monkeypatch):
     monkeypatch.setattr(timed_passes, "SAMPLES", 6)
-    monkeypatch.setattr(calibration, "note", lambda cell, _, most_s, timing: time_passes(cell, "cloud", *timing))
-    monkeypatch.setattr(calibration, "process_times", lambda _: ProcessTimes(0.0, 1e-3, 1e-3, 0.0, 1e-3, 1e-3))
+
+    def measured(of: Cell, folder: Path, budget_s: float) -> ProcessTimes:
+        time_passes(of, "cloud", folder, budget_s)
+        return ProcessTimes(0.0, 1e-3, 1e-3, 0.0, 1e-3, 1e-3)
+
+    monkeypatch.setattr(calibration, "process_times", measured)
     file = tmp_path / "cell.yaml"
     file.write_text(cell("cloud_only").to_yaml())
     out = done("calibrate", "--cell", str(file), "--out", str(tmp_path / "here"), "--quiet")

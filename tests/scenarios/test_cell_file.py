@@ -127,6 +127,7 @@ def test_the_manifests_wall_time_is_the_whole_commands_and_one_that_only_reads_l
     assert typed(*run)[0] == 0
     again = json.loads((folder / "out" / "manifest.json").read_text())
     assert (again["wall_s"], again["date"]) == (whole["wall_s"], whole["date"])
+    assert 0 < whole["cpu_s"] == again["cpu_s"]
 
 
 @pytest.mark.usefixtures("undrawn")

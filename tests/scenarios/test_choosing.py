@@ -16,6 +16,7 @@ from scenarios.command.run.choosing import (
     changed,
     choices_table,
     doubts,
+    served,
     to_show,
     tried_values,
 )
@@ -104,6 +105,15 @@ def test_what_was_chosen_stands_under_the_schemes_name_and_the_grids_own_says_wh
     shown = to_show(choices)
     assert len(shown) == 12
     assert len(beside(table(shown), choices, lambda part: with_curves(part, AXIS))) == 12 + 8
+
+
+def test_a_serving_mode_is_named_with_what_is_given_of_it_as_well_as_what_is_chosen():
+    ahead = [changed(cell, {"scheme.depth": 1}) for cell in grid() if cell.scheme.kind == "k_sqs"]
+    fixed = {path: reason for path, reason in CLOSED.items() if path != "scheme.cloud_first"}
+    choices = raced(Choosing(ahead, Tune(fixed, {"scheme.max_drafts": [1], "scheme.k": [8]})))
+    assert served(choices) == "Served: K-SQS: drafts 1 ahead"
+    rows = beside(table(to_show(choices)), choices, lambda part: with_curves(part, AXIS))
+    assert set(choices_table(choices, rows)["chosen"]) == {"L=1 K=8 (drafts 1 ahead)"}
 
 
 def test_seeds_are_added_to_every_setting_until_the_widest_interval_is_narrow_enough():

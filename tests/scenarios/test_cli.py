@@ -23,7 +23,7 @@ from models.latency.datasheets import DEVICES, SIZES
 from models.prompt_files import LANGUAGES
 from plots.page import Page
 from plots.style import write
-from scenarios import ladder
+from scenarios import blocks, ladder
 from scenarios.command import cli, completion
 from scenarios.command.options import SHELLS
 from scenarios.command.registry import NAMES, scenario
@@ -256,7 +256,6 @@ GIVEN = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8")
 """No trials, every setting is given: `finished` has them, and the searches of test_searching."""
 RUNGS = "settings: [{sparsifier: {kind: top_k, k: 32}}, {sparsifier: {kind: top_k, k: 8}}]"
 NEAR, SMALLER = place(0.0, 0.005), {"prompt_tokens": 4, "size": 256}
-TWO_STEPS = [{**scheme, "label": label} for label, scheme in list(ladder.STEPS.items())[:2]]
 FEWER = {
     "latency_at_70b": [
         "--set=models.pair.size=256",
@@ -269,10 +268,9 @@ FEWER = {
     "scaling": [TWO_KINDS, *GIVEN],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
     "ladder": [
-        f"--grid=scheme={json.dumps(TWO_STEPS)}",
+        f"--grid=scheme={json.dumps(ladder.SCHEMES[:2])}",
         f"--grid={ladder.WHERE}={json.dumps([[each[0] | SMALLER, *each[1:]] for each in ladder.PLACES[:2]])}",
-        "--set=scheme.resolution=100",
-        "--set=scheme.k=8",
+        UNTUNED,
     ],
     "who_drafts": [
         "--grid=scheme=cloud_only,coupled",
@@ -292,6 +290,10 @@ FEWER = {
     ],
     "lattices": [f"--grid=scheme={json.dumps(lattices([10, 100], [4, 16]))}"],
     "sparse_or_coded": [f"--grid=scheme={json.dumps(schemes(5))}"],
+    "blocks": [
+        f"--grid=scheme={json.dumps([blocks.ALL_OF_Q, *blocks.SCHEMES[2:10:4]])}",
+        "--grid=models.pair,workload.requests=[[{kind: synthetic, size: 64}, 1]]",
+    ],
     "leakage": [
         "--grid=scheme=cloud_only,coupled",
         f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'}",
@@ -342,7 +344,7 @@ def test_each_scenario_runs_to_its_answer_and_draws_what_it_promises(name, typed
     if "models.pair.prompts" in scenario(name).grid:
         pair = "--set=models.pair=sotu"
     options = [*small, *FEWER.get(name, []), "--set=workload.distinct=1", "--seeds=1", "--quiet"]
-    if name not in ("latency_at_70b", "who_drafts", "ladder"):  # whose grids move fields of their own pair
+    if name not in ("latency_at_70b", "who_drafts", "ladder", "blocks"):  # whose grids move fields of their own pair
         options.append(pair)
     if "workload.learning_requests" in scenario(name).base:
         options.append("--set=workload.learning_requests=0")

@@ -111,7 +111,7 @@ def test_every_tunable_of_every_scheme_is_tuned_or_fixed_for_a_reason(comparing)
         return
     for place in Choosing(asked.cells, tune).places:
         declared = {f"scheme.{field}" for field in tunables(place.cell.scheme)}
-        assert declared - set(place.fields) <= {*tune.fixed, *tune.typed}, place.cell.scheme
+        assert declared - set(place.fields) <= tune.closed_in(place.cell.scheme.label), place.cell.scheme
 
 
 @pytest.mark.parametrize("name", ["latency_vs_bandwidth", "latency_at_70b", "who_drafts", "rivals", "capacity"])
@@ -123,6 +123,18 @@ def test_every_scheme_that_drafts_at_the_edge_races_its_serving_modes_where_it_i
         if isinstance(place.cell.scheme, DraftScheme)
     }
     assert races and min(races.values()) > 1, races
+
+
+@pytest.mark.parametrize("name", ["paper", "latency_vs_bandwidth"])
+def test_block_verification_enters_the_race_beside_rejection_where_what_is_sent_is_asked(name):
+    asked, acceptance = whole_plan(name), "scheme.acceptance"
+    entered = {
+        place.cell.scheme.kind: {setting[acceptance] for setting in place.sample(asked.tune.settings)}
+        for place in Choosing(asked.cells, asked.tune).places
+        if acceptance in place.fields
+    }
+    assert {*entered} >= {"dense", "k_sqs", "c_sqs"}
+    assert all(found == {"rejection", "block"} for found in entered.values()), entered
 
 
 def test_cloud_only_co_located_and_edge_only_are_there_or_excused_in_the_question(comparing):

@@ -16,10 +16,12 @@ from scenarios.phase_map import (
     predictor_holds,
     printed_borders,
     sign_agreement,
+    winning_modes,
 )
+from simulator import Cell
+from simulator.cell.dotted_names import flatten
 from simulator.results.phase_regions import (
-    FIRST,
-    WAY,
+    MODE,
     WHO,
     border,
     foreseen,
@@ -80,24 +82,37 @@ def test_written_rows_say_who_is_fastest_and_where_the_seeds_cannot_tell(exact):
     assert loud["uncertain"].sum() > written["uncertain"].sum()
 
 
-def test_answers_that_the_cloud_begins_win_by_a_name_of_their_own_whatever_the_kind(exact):
+def test_a_scheme_that_is_there_in_two_serving_modes_is_at_its_faster_one_and_the_answer_names_the_mode(exact):
     plain, kinds = exact[exact["scheme.kind"] == "coupled"], stands(mapped(exact), "latency_s")
     for share, wins in ((0.1, True), (9.0, False)):
-        begun = plain.assign(**{"scheme.cloud_first": True, "latency_s": plain["latency_s"] * share})
+        begun = plain.assign(**{"scheme.cloud_first": True, "scheme.depth": 1, "latency_s": plain["latency_s"] * share})
         both = pd.concat([exact, begun])
         for was, now in zip(kinds, stands(mapped(both), "latency_s"), strict=True):
-            assert {**was.means, FIRST: now.means[FIRST]} == now.means
-            assert (now.edge, now.fastest_apart) == ((FIRST, FIRST) if wins else (was.edge, was.fastest_apart))
-        assert ("where the cloud begins at 32 of these" in edge_wins.report(both, AXIS)) == wins
+            assert now.means["coupled"] == pytest.approx(was.means["coupled"] * min(1, share))
+            assert now.rows["coupled"][MODE].unique() == ["the cloud starts, drafts 1 ahead" if wins else "waits"]
+            assert (now.edge, now.fastest_apart) == (("coupled",) * 2 if wins else (was.edge, was.fastest_apart))
+        assert winning_modes.report(both, AXIS).endswith(
+            ": the cloud starts, drafts 1 ahead at 32" if wins else ": waits at 8"
+        )
+        written = phase_borders(both).query("metric == 'latency_s'")
+        assert ("the cloud starts, drafts 1 ahead" in {*written["mode"]}) == wins
     assert predicted(begun.iloc[0], 16.0).ttft_s < predicted(plain.iloc[0], 16.0).ttft_s
 
 
-def test_the_closed_form_s_border_is_that_of_who_begins_and_of_two_ways_the_farther(exact):
+def test_an_edge_that_drafted_nothing_took_what_the_cloud_alone_takes(exact):
+    row, alone = (exact[exact["scheme.kind"] == kind].iloc[0] for kind in ("coupled", "cloud_only"))
+    begun = pd.concat([row.drop("payload_bits_per_draft"), pd.Series({"scheme.cloud_first": True})])
+    assert predicted(begun, math.nan) == predicted(alone, math.nan)
+    none = mapped(exact.assign(payload_bits_per_draft=math.nan))
+    assert send_ids(none).empty and sign_agreement(none, "latency_s") is not None
+
+
+def test_the_closed_form_s_border_is_that_of_who_begins_and_of_two_modes_the_farther(exact):
     plain = mapped(exact[exact["scheme.kind"].isin(["cloud_only", "coupled"])])
     place = plain[(plain["workload.prompt_tokens"] == 512) & (plain["workload.output_tokens"] == 128)]
-    begun = place[place["scheme.kind"] == "coupled"].assign(**{"scheme.cloud_first": True, WAY: FIRST})
+    begun = place[place["scheme.kind"] == "coupled"].assign(**{"scheme.cloud_first": True, MODE: "the cloud starts"})
     rows = send_ids(pd.concat([place, begun]).query(f"{WHO} == '{NAMES[0]}, T = 0'"))
-    assert [*rows[WAY]] == ["coupled", FIRST]
+    assert [*rows[MODE]] == ["waits", "the cloud starts"]
     for reads_s, gains in ((0.0, False), (0.002, True)):  # one that reads at no cost loses by what the cloud begins
         clock = {"kind": "affine", "base_s": 0.015 - reads_s, "per_token_s": reads_s}
         slower = rows.drop(columns="edge.latency.per_pass_s")
@@ -106,20 +121,26 @@ def test_the_closed_form_s_border_is_that_of_who_begins_and_of_two_ways_the_fart
         assert (edge_s < first_s) == gains
 
 
-def test_packets_of_other_lengths_are_none_of_the_closed_form_s(exact):
-    row = exact.iloc[0]
-    assert place_of(row) == place_of(pd.concat([row, pd.Series({"uplink.pad_to_bits": None})]))
-    with pytest.raises(ConfigError, match=r"downlink\.pad_to_bits = 64: the closed form needs"):
-        place_of(pd.concat([row, pd.Series({"downlink.pad_to_bits": 64})]))
-
-
-@pytest.mark.parametrize("asked", [{"workload.kind": "conversations"}, {"workload.devices": 8}])
-def test_the_closed_forms_say_nothing_of_conversations_and_of_devices_that_share(exact, asked):
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"workload.kind": "conversations"}, {"workload.devices": 8}, {"downlink.pad_to_bits": 64},
+        {"scheme.partial": True},
+    ],
+)  # fmt: skip
+def test_the_closed_forms_say_nothing_of_conversations_devices_that_share_padding_and_parts(exact, asked):
     rows = mapped(exact.assign(**asked))
     assert foreseen(rows).empty and sign_agreement(rows, "latency_s") is None
     assert predictor_holds.report(rows, AXIS) == outside_checks.report(rows, AXIS) == ""
     *_, last, end = printed_borders(rows).text().splitlines()
     assert NAMES[0] in last and NAMES[1] in end and ";" not in last + end
+
+
+def test_a_latency_model_of_parts_is_read_from_its_columns(exact):
+    made = Cell().cloud.latency
+    columns = {name: value for name, value in flatten(Cell()).items() if name.startswith("cloud.latency.")}
+    row = exact.drop(columns="cloud.latency.per_pass_s").assign(**columns).iloc[0]
+    assert any(name.count(".") > 2 for name in columns) and place_of(row).target == made
 
 
 def test_a_pair_before_two_targets_is_one_for_each(exact):
@@ -140,7 +161,7 @@ def test_a_summary_s_interval_is_that_of_the_edge_since_cloud_only_takes_one_tim
 
 def test_without_cloud_only_decoding_nothing_is_reported(exact):
     alone = exact[exact["scheme.kind"] != "cloud_only"]
-    for question in (edge_wins, predictor_holds, outside_checks):
+    for question in (edge_wins, winning_modes, predictor_holds, outside_checks):
         assert question.report(alone, AXIS) == ""
     assert printed_borders(alone) is None and phase_borders(alone).empty
 

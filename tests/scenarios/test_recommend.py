@@ -205,6 +205,11 @@ def test_a_race_stops_the_worse_early_and_ends_when_the_leader_is_near_enough():
     assert group.leader == 5, "more is better where the metric says so"
 
 
+def test_more_tokens_a_second_are_better_of_a_class_of_devices_too():
+    assert Aim.of("tokens_per_s", []).higher and Aim.of("phones.tokens_per_s", []).higher
+    assert not Aim.of("phones.ttft_s", []).higher
+
+
 def test_who_leaves_requests_unanswered_or_departs_in_distribution_is_out_and_nobody_at_all_is_an_error():
     settings = few(3)
     table = Table(settings, [1.0, 0.1, 0.1], answered={1: 0.5}, tv_output={2: 0.1})

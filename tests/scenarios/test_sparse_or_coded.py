@@ -12,11 +12,8 @@ from scenarios.command.registry import scenario
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.sparse_or_coded import (
     below_every_point,
-    computed_times,
     equal_rejection,
-    per_token_s,
     printed_equal,
-    printed_times,
     shared_pays,
     sparse_pays,
     stronger_model,
@@ -136,23 +133,11 @@ def test_families_at_equal_rejection_are_a_table_with_intervals_and_the_least_ma
     assert sum(each.marks == "*" for each in cold.values()) == 2  # top_k, and sparse, which takes it
 
 
-def test_times_are_those_of_a_round_at_its_best_length():
-    one = (0.015 + 100 / 1e4 + 0.075) / 1.5
-    two = (2 * (0.015 + 100 / 1e4) + 0.075) / 1.75
-    three = (3 * (0.015 + 100 / 1e4) + 0.075) / 1.875
-    assert per_token_s(100, 0.5, 1e4) == pytest.approx(min(one, two, three)) == one
-    assert per_token_s(100, 0.0, 1e9) == pytest.approx((16 * 0.015 + 0.075) / 17, rel=1e-4)
-    found = computed_times(table(seeds=2)).groupby(["uplink.rate.bps", "curve"])["latency_per_token_s"].mean()
-    assert (found[1e4] > found[1e5]).all() and found[1e4].idxmin() == "sparse top_k"
-    printed = " ".join(printed_times(table()).text().split())
-    assert "Computed and not simulated" in printed and "V=1,000, T=1, 100 kbit/s" in printed
-
-
 def test_of_a_table_of_another_study_nothing_is_reported():
     other = table().drop(columns=REJECTED)
     asked = (sparse_pays, what_breaks_it, shared_pays, below_every_point, stronger_model)
     assert {question.report(other, None) for question in asked} == {""}
-    assert printed_equal(other) is printed_times(other) is None
+    assert printed_equal(other) is None
 
 
 def test_all_schemes_of_the_scenario_have_one_code_and_eight_seeds():

@@ -24,7 +24,7 @@ from simulator.schemes.acceptance import Rejection
 from simulator.schemes.draw import FromCounts
 from simulator.schemes.policies.confidence_stop import ConfidenceStop
 from simulator.schemes.reply import TokenReply
-from simulator.schemes.sparsifier import KeepTopK
+from simulator.schemes.sparsifiers.by_count import KeepTopK
 
 
 class Mine(BASE):

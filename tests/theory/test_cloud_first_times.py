@@ -91,7 +91,7 @@ def test_the_closed_form_of_an_answer_is_the_mean_of_those_that_are_simulated(
     }
     made = Cell.from_fields({
         "models": {"pair": pair, "temperature": 0}, "scheme": {"kind": "coupled", "max_drafts": 4, "cloud_first": True},
-        "workload": {"kind": "closed", "requests": 6, "prompt_tokens": prompt_tokens, "output_tokens": 96},
+        "workload": {"kind": "closed", "requests": 16, "prompt_tokens": prompt_tokens, "output_tokens": 96},
         "edge": {"latency": {"kind": "profile", "name": "oneplus12_llama_1b"}},
         "uplink": {**way, "rate": {"kind": "constant", "bps": 1e6}},
         "downlink": {**way, "rate": {"kind": "constant", "bps": 1e7}},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -189,9 +188,3 @@ def test_every_scenario_has_one_topic_and_hangs_or_is_listed_with_the_command_th
     listed = re.findall(r" \[(\w+)\]\(\w+\.md\): |^\* `sqsim run (\w+)`: ", pages["README.md"], re.MULTILINE)
     assert sorted(drawn or missing for drawn, missing in listed) == sorted(NAMES)
     assert set(pages) == {"README.md", *(f"{drawn}.md" for drawn, _ in listed if drawn)}
-
-
-def test_the_answer_is_the_results_own_or_the_finding_that_says_so(home: Path) -> None:
-    record = gallery.record_of("traces", home)
-    assert replace(record, answer="", findings=("a", "Answer: b", "Answer: c")).answered == "c"
-    assert replace(record, answer="d").answered == "d" and not replace(record, answer="", findings=("a",)).answered

@@ -12,7 +12,7 @@ from statistics import fmean, median
 from typing import Final
 
 from kinds import ConfigError
-from kinds.files import read_header
+from kinds.csv_tables import read_header
 from scenarios.command.engine_files.engine_file import EngineFile, Measurements
 from simulator.cell.workload import TRACE_COLUMNS, requests_in
 

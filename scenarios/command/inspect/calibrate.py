@@ -87,7 +87,9 @@ def _measured_cell(options: argparse.Namespace) -> str:
 
     cell = read_cell(options.cell, options.imports, trust=options.trust)
     with ProgressBar(options.quiet) as progress:
-        cell_calibration.calibrate(cell, options.out, progress)
+        progress(0, 1, "passes, then all else")
+        cell_calibration.calibrate(cell, options.out)
+        progress(1, 1, "passes, then all else")
     settings = cell_calibration.Calibration.of(options.out).settings
     lines = [f"  {name}: {_short(value)}" for name, value in settings.items()]
     return "\n".join(

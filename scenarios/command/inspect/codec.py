@@ -19,7 +19,8 @@ from kinds.arrays import Floats, Ints
 from kinds.files import read_bytes, read_lines, require_file
 from models.verification import dense, entropy_bits, total_variation
 from scenarios.command.run.typed_settings import parse_part
-from scenarios.findings.aligned_columns import screen_width, titled
+from scenarios.findings.aligned_columns import screen_width
+from scenarios.findings.text_table import TextTable
 from simulator.cell.descriptions import shown
 from simulator.cell.imported_files import load_imports
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
@@ -75,7 +76,7 @@ def cost(q: Floats, code: Code | None, context: tuple[int, ...], schemes: Sequen
     header = ["", "kept", "coded", "dropped", "TV(q, qhat)", "paper", *CODES, "packet"]
     body = [_costs(q, Wire(scheme, code, context)) for scheme in schemes]
     heading = f"V = {q.size:,}, entropy {entropy_bits(q):.2f} bit; bits of one draft, the drafted id only in `packet`"
-    return titled(heading, header, body, screen_width())
+    return TextTable.of(heading, header, body).text(screen_width())
 
 
 def encode(q: Floats, how: Wire, token: int | None) -> bytes:
@@ -107,7 +108,7 @@ def decode(payload: bytes, how: Wire, vocabulary: int) -> str:
         for row in _decoded(number, token, dense(distribution))
     ]
     heading = f"{8 * len(payload):,} bits, drafts: {len(found.drafts)}; * the drafted id"
-    return titled(heading, ["draft", "id", "probability"], body, screen_width())
+    return TextTable.of(heading, ["draft", "id", "probability"], body).text(screen_width())
 
 
 def scheme_of(text: str) -> DraftScheme:

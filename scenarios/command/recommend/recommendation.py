@@ -25,6 +25,7 @@ from scenarios.command.run.screen import Detail, Screen
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
 from scenarios.findings.aligned_columns import number
+from scenarios.findings.comparisons import Place
 from scenarios.findings.findings_file import Answered
 from scenarios.findings.sentences.own_limits import HEAD as LIMITS
 from scenarios.findings.sentences.own_limits import legend, limits_entry, limits_of
@@ -45,9 +46,9 @@ from simulator.cell.settings import expand
 from simulator.results.columns import ATTAINMENT, CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.comparison_log import Plain
 from simulator.results.display_names import DisplayNames, curve_of, words_of
-from simulator.results.intervals import CONFIDENCE, Difference, interval, paired, summarise_curves, varying, with_curves
+from simulator.results.intervals import CONFIDENCE, Difference, interval, summarise_curves, varying, with_curves
 from simulator.results.lossy_schemes import marks
-from simulator.results.units import prefix_of_all, quantity, symbol, unit
+from simulator.results.units import one_unit, quantity, symbol, unit
 from simulator.tuning.racing import SEARCH_SEEDS, SPENT, Entrants, RaceGroup
 from simulator.tuning.trials import Row
 
@@ -96,7 +97,7 @@ class Recommendation:
 
     def _excess(self, curve: str) -> float:
         aim = self.wish.aim
-        rows = self.shown.loc[self._is(curve), [ATTAINMENT, *aim.limits]].astype(float)
+        rows = self.shown.loc[self.shown[CURVE] == curve, [ATTAINMENT, *aim.limits]].astype(float)
         return aim.excess([dict(row) for _, row in rows.iterrows()])
 
     @cached_property
@@ -326,10 +327,9 @@ class Recommendation:
 
     def _table(self) -> TextTable:
         metric, limited = self.metric, self.wish.aim.limited
-        factor, prefix = prefix_of_all([value for value in self.summary[metric] if value > 0])
-        in_unit = f" ({prefix}{unit(metric)})" if unit(metric) else ""
-        factor = factor if unit(metric) in ("s", "bit/s") else 1.0
-        in_unit = in_unit if factor != 1.0 or not prefix else f" ({unit(metric)})"
+        known = unit(metric)
+        factor, of = one_unit(self.summary[metric].tolist(), metric) if known in ("s", "bit/s") else (1.0, known)
+        in_unit = f" ({of})" if of else ""
         lossy = marks(self.summary)
         body = [
             [
@@ -344,9 +344,9 @@ class Recommendation:
             for at, row in self.summary.iterrows()
         ]
         alone = max(self._raced.values()) == 1
-        of = "one setting of each kind" if alone else "the best of the settings raced of each kind"
-        heads = ["", in_unit.strip(" ()"), "against the first", LIMITS if limited else "bits/token", "raced"]
-        table = TextTable.of(f"{called(metric).capitalize()}{in_unit}, {of}", heads, body)
+        which = "one setting of each kind" if alone else "the best of the settings raced of each kind"
+        heads = ["", of, "against the first", LIMITS if limited else "bits/token", "raced"]
+        table = TextTable.of(f"{called(metric).capitalize()}{in_unit}, {which}", heads, body)
         return replace(table, legend=[legend(self.summary)] if limited else [])
 
     @cached_property
@@ -439,7 +439,7 @@ class Recommendation:
 
     def _against(self, other: str) -> str:
         """`24% lower (20% to 28%) than cloud only`."""
-        less = paired(self.shown, self.metric, self._is(self.names[self.best.id]), self._is(other))
+        less = Place(self.metric, self.shown).of(self.names[self.best.id], other).less
         name = self._short(other) + (", which misses them" if self._excess(other) else "")
         if less.separable or less.n < 2 or less.same:
             return f"{percent(less)} than {name}"
@@ -478,11 +478,7 @@ class Recommendation:
 
     def _margin(self, curve: str) -> Difference:
         """A setting against the recommended: what the table shows and the answer says."""
-        best = self._is(self.names[self.best.id])
-        return paired(self.shown, self.metric, self._is(curve), best)
-
-    def _is(self, curve: str) -> pd.Series[bool]:
-        return self.shown[CURVE] == curve
+        return Place(self.metric, self.shown).of(curve, self.names[self.best.id]).less
 
     def _lossy(self, summary: pd.DataFrame) -> pd.Series[bool]:
         return summary["lossy"].astype(bool)

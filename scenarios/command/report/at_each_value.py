@@ -4,7 +4,7 @@ interval, settings chosen, and how each differs, paired by seed, from another cu
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -15,19 +15,20 @@ import pandas as pd
 from plots.style import Look, looks
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings.aligned_columns import number, rows_along
-from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING
+from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.display_names import DisplayNames, curve_of, words_of
-from simulator.results.intervals import Difference, metrics_of, paired_values, settings_of, varying
-from simulator.results.lossy_schemes import lossy_curves, marks
+from simulator.results.intervals import Difference, metrics_of, paired, varying
+from simulator.results.lossy_schemes import marks, unranked
+from simulator.results.paired_ratios import with_curves_of
 from simulator.results.plain_columns import is_missing
-from simulator.results.unanswered_requests import of_answered, share
-from simulator.results.units import PREFIXED, prefix_of_all, quantity, unit
+from simulator.results.unanswered_requests import share_left_out
+from simulator.results.units import one_unit, quantity, unit
 
 LATENCY: Final = "latency_per_token_s"
-HIGHER_IS_BETTER: Final = (*SEARCHED, "tokens_per_s", "accepted_per_round", "answered")
 _CHOSEN_FIELDS: Final = ("scheme.max_drafts", "scheme.resolution", "scheme.k", "scheme.beta", "scheme.target",
                          "scheme.step", "scheme.initial")  # fmt: skip
 """What a scheme may choose, in the order in which it is written."""
+_ROW: Final = "row of the summary"
 _DARK_GROUND, _LEAST_CONTRAST = 0.0072, 3.5
 
 
@@ -41,13 +42,9 @@ class InUnit:
     @classmethod
     def of(cls, metric: str, values: Sequence[float]) -> InUnit:
         """Milliseconds for seconds of a token, else the prefix that fits all values."""
-        known = unit(metric)
-        if known not in PREFIXED:
-            return cls(1.0, known)
-        if known == "s" and metric != "latency_s":
+        if unit(metric) == "s" and metric != "latency_s":
             return cls(1e-3, "ms")
-        factor, prefix = prefix_of_all([value for value in values if math.isfinite(value) and value > 0])
-        return cls(factor, prefix + known)
+        return cls(*one_unit(values, metric))
 
     def text(self, mean: float, half_width: float = math.nan) -> str:
         if math.isnan(mean):
@@ -94,9 +91,7 @@ class Compared:
         wanted = [name for name in (*first, *asked, LATENCY, *found) if name in summary.columns]
         self.metrics = found
         self.metric = wanted[0] if wanted else ""
-        self._unranked = {*lossy_curves(summary)}
-        if self._unranked >= {*summary[CURVE].astype(str)}:
-            self._unranked = set()
+        self._unranked = unranked(summary)
 
     @cached_property
     def curves(self) -> Sequence[ShownCurve]:
@@ -156,10 +151,7 @@ class Compared:
     def is_ranked(self, curve: ShownCurve, row: pd.Series[float], metric: str) -> bool:
         """Whether a row is ranked: it is lossless, no limit, and all requests were answered."""
         known = not math.isnan(float(row[metric]))
-        return known and curve.key not in self._unranked and not self.unanswered(row, metric)
-
-    def unanswered(self, row: pd.Series[float], metric: str) -> float:
-        return share(row) if of_answered(metric) else 0.0
+        return known and curve.key not in self._unranked and not share_left_out(row, metric)
 
     def settings(self, row: pd.Series[float]) -> str:
         """What a scheme has chosen, or what it was given: `L = 4, K = 8`."""
@@ -173,11 +165,7 @@ class Compared:
         """How far a row's metric is from another's, over the seeds that both have; None where no seed tells."""
         if metric not in self.cells.columns:
             return None
-        first, second = (self._seeds.get(self._key(row), {}) for row in (one, other))
-        common = [seed for seed in first if seed in second]
-        column = self.cells[metric].to_numpy(dtype=np.float64)
-        values = [column[[of[seed] for seed in common]] for of in (first, second)]
-        found = paired_values(metric, *values)
+        found = paired(self._cells, metric, *(self._cells[_ROW] == row.name for row in (one, other)))
         return found if found.n else None
 
     @cached_property
@@ -187,25 +175,9 @@ class Compared:
         return {name.removesuffix(".kind").rsplit(".", 1)[-1] for name in names}
 
     @cached_property
-    def _settings(self) -> Sequence[str]:
-        return [name for name in varying(self.cells) if name in {*settings_of(self.summary)}]
-
-    @cached_property
-    def _seeds(self) -> Mapping[tuple[Hashable, ...], Mapping[object, int]]:
-        """The row of the cells' table of each seed of a setting."""
-        found: dict[tuple[Hashable, ...], dict[object, int]] = {}
-        columns = [[_plain(value) for value in self.cells[name].tolist()] for name in self._settings]
-        for row, (seed, *key) in enumerate(zip(self.cells["seed"].tolist(), *columns, strict=True)):
-            found.setdefault(tuple(key), {})[seed] = row
-        return found
-
-    def _key(self, row: pd.Series[float]) -> tuple[Hashable, ...]:
-        return tuple(_plain(row[name]) for name in self._settings)
-
-
-def interval_of(row: pd.Series[float], metric: str) -> tuple[float, float]:
-    """(mean, half-width) of a row's metric; nan where there is none."""
-    return float(row[metric]), float(row.get(metric + CI_SUFFIX, math.nan))
+    def _cells(self) -> pd.DataFrame:
+        """The cells behind each row of the summary, under its index."""
+        return with_curves_of(self.summary.assign(**{_ROW: self.summary.index}), self.cells)
 
 
 def difference_text(found: Difference | None, scale: InUnit) -> str:
@@ -249,14 +221,3 @@ def _percent(share_: float) -> str:
     if not math.isfinite(value):
         return "∞"
     return f"{value:+,.0f}%" if abs(value) >= 10 else f"{value:+.2g}%"
-
-
-def _plain(value: object) -> Hashable:
-    """A value as both tables have it: numbers are floats, what is missing is None."""
-    if hasattr(value, "item"):
-        value = value.item() if getattr(value, "ndim", 0) == 0 else list(value)  # type: ignore[call-overload]
-    if is_missing(value):
-        return None
-    if isinstance(value, bool | str):
-        return str(value)
-    return float(value) if isinstance(value, int | float) else str(value)

@@ -15,7 +15,9 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from plots.axes import place, spans_far
-from scenarios.command.report.at_each_value import LATENCY, Compared, ShownCurve, difference_text, interval_of
+from scenarios.command.report.at_each_value import LATENCY, Compared, ShownCurve, difference_text
+from simulator.results.intervals import interval_of
+from simulator.results.unanswered_requests import share_left_out
 from simulator.results.units import title
 
 _ALSO: Final = (LATENCY, "uplink_bits_per_token", "accepted_per_round", "acceptance_rate")
@@ -99,7 +101,7 @@ def _metric_view(compared: Compared, metric: str) -> View | None:
 
     def point(at: int, row: pd.Series[float]) -> Point:
         mean, half = (value / scale.factor for value in interval_of(row, metric))
-        lacking = compared.unanswered(row, metric)
+        lacking = share_left_out(row, metric)
         text = f"{scale.text(*interval_of(row, metric))} {scale.symbol}".strip()
         text += f", {lacking:.0%} unanswered" if lacking else ""
         half = 0.0 if math.isnan(half) else half
@@ -129,7 +131,7 @@ def _ratio_view(compared: Compared, kind: str) -> View | None:
 def _ratios(compared: Compared, curve: ShownCurve, others: Mapping[int, pd.Series[float]]) -> Iterator[Point]:
     scale = compared.scale(compared.metric)
     for at, row in compared.rows[curve.key].items():
-        if at not in others or compared.unanswered(row, compared.metric):
+        if at not in others or share_left_out(row, compared.metric):
             continue
         difference = compared.difference(row, others[at], compared.metric)
         if difference is None or not difference.relative:

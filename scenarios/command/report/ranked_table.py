@@ -15,19 +15,18 @@ from plots.breakdown_figure import looks_of
 from plots.caption import caption
 from plots.page import Page
 from scenarios.command.report.at_each_value import (
-    HIGHER_IS_BETTER,
     LATENCY,
     Compared,
     Group,
     InUnit,
     ShownCurve,
     difference_text,
-    interval_of,
     on_dark,
 )
 from simulator.results.columns import BREAKDOWN
-from simulator.results.intervals import CONFIDENCE
-from simulator.results.unanswered_requests import percent
+from simulator.results.intervals import CONFIDENCE, interval_of
+from simulator.results.metrics import higher_is_better
+from simulator.results.unanswered_requests import percent, share_left_out
 from simulator.results.units import state_name, title
 
 _SMALL: Final = 0.004
@@ -98,7 +97,7 @@ def ranking(compared: Compared) -> Ranking:
     named = [(state_name(state), _both(colour)) for state, colour in states.items() if state_name(state) in shown]
     if named and "other" in shown:
         named.append(("other", _both(_OTHER)))
-    return Ranking(title(metric), scale.symbol, tables, named, metric in HIGHER_IS_BETTER)
+    return Ranking(title(metric), scale.symbol, tables, named, higher_is_better(metric))
 
 
 def _both(colour: str) -> tuple[str, str]:
@@ -114,7 +113,7 @@ def _states(summary: pd.DataFrame) -> dict[str, str]:
 def _group(compared: Compared, group: Group, at: int, scale: InUnit, states: dict[str, str]) -> RankedGroup:
     metric = compared.metric
     there = [(curve, found[at]) for curve in group.curves if at in (found := compared.rows[curve.key])]
-    sign = -1.0 if metric in HIGHER_IS_BETTER else 1.0
+    sign = -1.0 if higher_is_better(metric) else 1.0
     ranked = [each for each in there if compared.is_ranked(*each, metric)]
     ranked.sort(key=lambda each: sign * float(each[1][metric]))
     apart = sorted(
@@ -151,7 +150,7 @@ def _against(compared: Compared, row: pd.Series[float], first: pd.Series[float],
 
 
 def _note(compared: Compared, row: pd.Series[float]) -> str:
-    lacking = compared.unanswered(row, compared.metric)
+    lacking = share_left_out(row, compared.metric)
     return f"{percent(lacking)} unanswered" if lacking > 0 else ""
 
 

@@ -45,7 +45,9 @@ from simulator.results.columns import SEARCHED
 from simulator.results.result_directory import intact, listed, record
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
-_FROM_MANIFEST = ("command", "date", "sqsim", "commit", "python", "host", "wall_s", "deterministic", "identity")
+_FROM_MANIFEST = (
+    "command", "date", "sqsim", "commit", "python", "host", "wall_s", "cpu_s", "deterministic", "identity"
+)  # fmt: skip
 """What the page shows of a manifest, in this order; then its libraries."""
 
 
@@ -77,7 +79,7 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     made = results(summary, axis, asked, chosen), every_metric(summary, axis)
     tables = [table for table in made if table is not None]
     printed = (line.removeprefix(ANSWER) for line in reversed(folder.note.findings) if line.startswith(ANSWER))
-    answer = findings_file.answer_in(found) or next(printed, "")
+    answer = str(found.get("answer") or "") or next(printed, "")
     behind = {"line": f"{ANSWER}{answer}", "comparisons": found.get("answer_comparisons")}
     sentences = _sentences(folder.note.findings, [*([behind] if "answer" in found else []), *numbers])
     compared = Compared(folder, asked)

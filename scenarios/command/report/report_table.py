@@ -15,8 +15,8 @@ from scenarios.findings.wording import with_ends
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import FieldLine, describe, shown
 from simulator.cell.dotted_names import flatten
-from simulator.results.columns import BREAKDOWN_MEANINGS, CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING, SPEEDUP, SPEEDUPS
-from simulator.results.intervals import CONFIDENCE, metrics_of, settings_of
+from simulator.results.columns import BREAKDOWN_MEANINGS, CHOSEN, CURVE, SEARCHED, SETTING, SPEEDUP, SPEEDUPS
+from simulator.results.intervals import CONFIDENCE, interval_of, metrics_of, settings_of
 from simulator.results.lossy_schemes import marked
 from simulator.results.metrics import METRICS, ON_REQUEST, known
 from simulator.results.plain_columns import is_missing
@@ -185,7 +185,7 @@ def _row(row: pd.Series[float], fields: Sequence[str], metrics: Sequence[str]) -
             known = not math.isnan(ratio)
             yield ReportEntry(with_ends(ratio, low, high, "{:.3g}".format), _sorted_by(ratio)) if known else NONE
         else:
-            mean, half = float(row[name]), float(row.get(name + CI_SUFFIX, math.nan))
+            mean, half = interval_of(row, name)
             yield ReportEntry(with_interval(mean, half, name), "" if math.isnan(mean) else _sorted_by(mean))
 
 

@@ -137,7 +137,7 @@ def served(choices: Sequence[Chosen]) -> str:
     for chosen in choices:
         if any(path in chosen.values for path in SERVING):
             kind = DisplayNames().word(chosen.cells[0].scheme.kind)
-            modes.setdefault(kind, Counter())[serving_mode(chosen.values)] += 1
+            modes.setdefault(kind, Counter())[serving_mode(flatten(chosen.chosen()[0]))] += 1
     alike = dict[str, list[str]]()
     for kind, counts in modes.items():
         (most, number), *others = counts.most_common(2)
@@ -245,7 +245,7 @@ def beside(
             cells = chosen.chosen() if setting == CHOSEN else chosen.fixed()
             found = [str(curve) for curve in curves.loc[[chosen.fixed()[0].id]].unique()]
             if setting == FIXED:
-                words = _words({path: flatten(chosen.cells[0])[path] for path in chosen.values})
+                words = _words(chosen.cells[0], {path: flatten(chosen.cells[0])[path] for path in chosen.values})
                 found = [f"{curve} {words}" for curve in found]
             ids += [cell.id for cell in cells]
             names += found * len(cells)
@@ -258,7 +258,7 @@ def choices_table(choices: Sequence[Chosen], shown: pd.DataFrame) -> pd.DataFram
     first = shown[shown[SETTING] == CHOSEN].drop_duplicates("cell").set_index("cell")
     choosing = [chosen for chosen in choices if chosen.values]
     rows = first.loc[[chosen.chosen()[0].id for chosen in choosing]].reset_index(drop=True)
-    return rows.assign(chosen=[_words(chosen.values) for chosen in choosing])
+    return rows.assign(chosen=[_words(chosen.cells[0], chosen.values) for chosen in choosing])
 
 
 def by_setting(cells: Sequence[Cell]) -> list[list[Cell]]:
@@ -275,9 +275,9 @@ def changed(cell: Cell, values: Values) -> Cell:
     return found
 
 
-def _words(values: Values) -> str:
-    """`L=4 K=8 (drafts 1 ahead)`."""
-    mode, served = serving_mode(values), {path for path in values if path in SERVING}
+def _words(cell: Cell, values: Values) -> str:
+    """`L=4 K=8 (drafts 1 ahead)`: the fields of a cell that were tuned, and its serving mode if that was."""
+    mode, served = serving_mode({**flatten(cell), **values}), {path for path in values if path in SERVING}
     words = [f"{symbol(path)}={value}" for path, value in values.items() if path not in served]
     return " ".join([*words, f"({mode})"] if served else words)
 

@@ -16,8 +16,9 @@ from models.latency.empirical import Empirical
 from models.latency.latency import Latency
 from models.latency.profile import Profile
 from scenarios.command.run.base_line import clocks, in_blocks
-from scenarios.findings.aligned_columns import WIDTH, aligned, by_curve, number, wrapped
+from scenarios.findings.aligned_columns import WIDTH, number, wrapped
 from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
+from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import counted, joined, stretches
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
@@ -86,8 +87,8 @@ def costs(summary: pd.DataFrame, width: int = WIDTH) -> str:
     ]
     unknown = ", - where it is not known" if UNKNOWN in marks(summary).values() else ""
     text = "".join(f"; {IF_THERE_HEADING[name]}" for name, _ in extra if name in IF_THERE_HEADING)
-    heading = textwrap.fill(COSTS_HEADING + text + (OUTPUT_HEADING + unknown if lossy else ""), width)
-    return heading + "\n\n" + aligned(["", *(label for _, label in present)], body, width)
+    heading = COSTS_HEADING + text + (OUTPUT_HEADING + unknown if lossy else "")
+    return TextTable.of(heading, ["", *(label for _, label in present)], body).text(width)
 
 
 def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
@@ -181,7 +182,7 @@ def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> lis
 
 def chosen_table(choices: pd.DataFrame, axis: str | None, heading: str, width: int = WIDTH) -> str:
     """A row per value of the axis, a column per curve: what was chosen for it."""
-    return heading + "\n\n" + by_curve(choices, axis, lambda row: str(row["chosen"]), width)
+    return TextTable.by_curve(heading, choices, axis, lambda row: str(row["chosen"])).text(width)
 
 
 def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
@@ -329,8 +330,10 @@ def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective, width
         width,
     )
     table = marked(summary)
-    borne = by_curve(table, axis, lambda row: _borne(row, alone), width)
-    parts = [heading, borne, met, by_curve(table, axis, _met_first, width)]
+    borne, first = (
+        TextTable.by_curve("", table, axis, text).text(width) for text in (lambda row: _borne(row, alone), _met_first)
+    )
+    parts = [heading, borne, met, first]
     # Which limit fails, and by how much, where a curve supports none; where the search ended, not the curve.
     lines = [*_none_borne(summary, axis, objective), *_stopped(summary, axis, objective)]
     return "\n\n".join([*parts, *(["\n".join(wrapped(line, width) for line in lines)] if lines else [])])

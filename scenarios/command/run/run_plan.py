@@ -34,7 +34,7 @@ from simulator.results.units import title
 from simulator.studies import SIMULATION
 from simulator.sweeps.search import Objective
 from simulator.tuning.alternatives import open_fields
-from simulator.tuning.trials import HIGHER, Aim
+from simulator.tuning.trials import Aim
 
 SPENT = ("battery_j_per_token", "busy_usd_per_million_tokens", "held_usd_per_million_tokens")
 """What a scenario is asked about, too, where its cells state the figures."""
@@ -150,8 +150,7 @@ def _asked(scenario: Scenario, metric: str | None, cells: Sequence[Cell]) -> Sce
         stated = [name for name in SPENT if not any(lacking(cell, name) for cell in cells)]
         more = [replace(each, metric=name) for each in about for name in stated]
         return replace(scenario, findings=(*scenario.findings, *more))
-    Aim.of(metric, cells)
-    if metric in HIGHER or "." in metric or scenario.objective is not None or scenario.study != SIMULATION:
+    if Aim.of(metric, cells).higher or "." in metric or scenario.objective is not None or scenario.study != SIMULATION:
         raise ConfigError(f"metric = {metric}: must be one of which less is better, of a scenario that simulates cells")
     asked = [replace(each, metric=metric) for each in own] or [Lowest(metric=metric)]
     fastest = scenario.answer if isinstance(scenario.answer, FastestOfAll) else FastestOfAll("places")
@@ -280,7 +279,7 @@ def _tuned(
     named = {
         str(each["label"]): frozenset(f"scheme.{name}" for name in each if name != "label") for each in changes.named
     }
-    tune = replace(tune, typed=frozenset(typed), named=named)
+    tune = replace(tune, typed=frozenset(typed), named={**tune.named, **named})
     return tune if any(open_fields(cell, tune.further, tune.closed_in(cell.scheme.label)) for cell in cells) else None
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from kinds.mistakes import Escaped, printable
 from scenarios.findings.aligned_columns import screen_width
-from scenarios.findings.curve_table import LOWEST
+from scenarios.findings.curve_table import BEST
 from scenarios.findings.text_table import TableEntry, TextTable, written
 
 MOST_ROWS: Final = 16
@@ -135,7 +135,7 @@ def folded(table: TextTable, width: int, others: str) -> tuple[Table, list[str]]
         if group:
             grid.add_row(_text(group, "italic"))
         for _, row in rows:
-            cells = [_text(columns[i][place + 1], "bold" if LOWEST in row[i].marks else "") for i in kept]
+            cells = [_text(columns[i][place + 1], "bold" if BEST in row[i].marks else "") for i in kept]
             grid.add_row(_text(names[place]), *cells)
             place += 1
     hidden = sum(count for *_, count in shown)

@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
-from kinds import ConfigError, Part, one_line
+from kinds import ConfigError, Part
 from kinds.yaml_file import load_yaml, problem_of
 from models.interface import Pair
 from simulator.cell.descriptions import shown
+from simulator.cell.settings import validated
 
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf")
 
 
 V = TypeVar("V")
-Typed = TypeVar("Typed", bound=BaseModel)
+Typed = TypeVar("Typed", bound=Part)
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, object]:
@@ -122,11 +122,9 @@ def as_typed(value: object) -> str:
 
 
 def parse_part(schema: type[Typed], name: str, text: str) -> Typed:
-    """The part typed as a kind or `{kind: ..., ...}`, in a model that has it under `name`. Raises ConfigError."""
+    """The part typed as a kind or `{kind: ..., ...}`, in a part that has it under `name`. Raises ConfigError."""
     try:
-        return schema.model_validate({name: load_yaml(text)})
-    except ValidationError as error:
-        raise one_line(error) from None
+        return validated(schema, {name: load_yaml(text)})
     except yaml.YAMLError as error:
         raise ConfigError(f"{name} = {text!r}: not YAML, {problem_of(error)}") from None
 
@@ -144,7 +142,4 @@ def typed_pair(text: str, device: str | None = None) -> Pair:
         return pair
     if "device" not in type(pair).model_fields:
         raise ConfigError(f"device = {device!r}: the models of {pair.kind} run where they always do; leave it out")
-    try:
-        return type(pair).model_validate({**pair.model_dump(), "device": device})
-    except ValidationError as error:
-        raise one_line(error) from None
+    return validated(type(pair), {**pair.model_dump(), "device": device})

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from scenarios.findings.question import LATENCY, Named, OfMetrics, along, curves_of, groups, of_setting, parts
-from scenarios.findings.sentences.lowest import lowest_of_kinds
+from scenarios.findings.comparisons import Place, in_groups, lowest_of_kinds
+from scenarios.findings.question import LATENCY, Named, OfMetrics, along, curves_of, of_setting, parts
 from scenarios.findings.wording import (
     at,
     called,
@@ -22,8 +22,8 @@ from scenarios.findings.wording import (
     stretches,
     would_show,
 )
-from simulator.results.columns import CHOSEN, CURVE
-from simulator.results.intervals import Difference, paired
+from simulator.results.columns import CHOSEN
+from simulator.results.intervals import Difference
 from simulator.results.units import quantity, title
 
 
@@ -136,7 +136,7 @@ def comparison(
     clauses = []
     for value in where if axis is not None else (math.nan,):
         here = cells[cells[metric].notna() & (True if axis is None else np.isclose(cells[axis], value, rtol=1e-9))]
-        less = paired(here, metric, here[CURVE] == first, here[CURVE] == second)
+        less = Place(metric, here).of(first, second).less
         if less.n:
             clauses.append(percent(less) + at(value, axis))
     return f"{called(first)} against {called(second)} {', '.join(clauses)}" if clauses else ""
@@ -145,7 +145,7 @@ def comparison(
 def of_kinds(cells: pd.DataFrame, axis: str | None, first: str, second: str, metric: str) -> Difference:
     """`first` against `second`, two kinds of schemes, each by that of its curves which is lowest, paired by seed."""
     rows = lowest_of_kinds(cells[cells["scheme.kind"].isin((first, second))], axis, metric)
-    return paired(rows, metric, rows[CURVE] == first, rows[CURVE] == second)
+    return Place(metric, rows).of(first, second).less
 
 
 def below_where(cells: pd.DataFrame, axis: str, first: str, second: str, metric: str, *, brief: bool = False) -> str:
@@ -156,17 +156,6 @@ def below_where(cells: pd.DataFrame, axis: str, first: str, second: str, metric:
     limit = "" if brief else would_show(less for less in found.values() if not less.separable)
     nowhere = f"nowhere seen{limit and f' ({limit})'}"
     return stretches(cells[cells[axis].isin(lower)], cells, axis) or nowhere
-
-
-def in_groups(cells: pd.DataFrame, by: str, first: str, second: str, metric: str) -> list[tuple[str, Difference]]:
-    """The kind `first` against `second` in each group of a column, which differ in more than their name; of several
-    curves of a kind those are compared that come in the same order."""
-    found = []
-    for name, rows in groups(cells[cells[metric].notna()], by):
-        for mine, theirs in zip(curves_of(rows, first), curves_of(rows, second), strict=False):
-            less = paired(rows, metric, rows[CURVE] == mine, rows[CURVE] == theirs)
-            found += [(name, less)] if less.n else []
-    return found
 
 
 def in_all_groups(found: Sequence[tuple[str, Difference]]) -> str:

@@ -9,12 +9,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from scenarios.findings.question import LATENCY, Named, along, curves_of, of_setting
+from scenarios.findings.comparisons import places
+from scenarios.findings.question import LATENCY, Named, curves_of, of_setting
 from scenarios.findings.wording import called, joined, listed, passes, passes_briefly
-from simulator.results.columns import CURVE
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.display_names import words_of
-from simulator.results.intervals import paired
 from simulator.results.lossy_schemes import unmarked
 from simulator.results.units import title
 
@@ -94,13 +93,13 @@ def nearest_crossing(cells: pd.DataFrame, axis: str, kinds: Sequence[str], again
     """`everywhere with a`, `from 30 kbit/s on (25 kbit/s to 36 kbit/s) with a`: of the curves of `kinds` the one
     that is below `against` on most of the axis; None where none can be compared."""
     pairs = [(mine, other) for kind in kinds for mine in curves_of(cells, kind) for other in curves_of(cells, against)]
-    nearest = None
-    for first, there in crossings_of(cells, axis, pairs, metric):
+    found = [(pair, there) for pair in pairs if (there := crossing(cells, axis, *pair, metric)) is not None]
+    nearest, everywhere = None, places(cells, axis, metric)
+    for (first, second), there in found:
         name, order = f"with {called(first)}", math.inf
         words = "nowhere seen"
         if there.everywhere:
-            known = along(cells[cells[metric].notna()], axis)
-            gaps = [paired(at, metric, at[CURVE] == first, at["scheme.kind"] == against) for _, at in known]
+            gaps = [each.of(first, second).less for each in everywhere]
             sure = all(less.lower for less in gaps)
             order, words = -math.inf if sure else -1e9, f"everywhere{'' if sure else ', by its mean,'} {name}"
         elif there.crosses:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from scenarios.findings.comparisons import places
 from scenarios.findings.curve_table import curve_table
 from scenarios.findings.question import Named, Table
 from scenarios.findings.sentences.below import comparison
@@ -15,7 +16,7 @@ from scenarios.findings.sentences.lowest import lowest
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import NO_DIFFERENCE, called, joined, sizes, would_show
 from simulator.results.columns import CURVE
-from simulator.results.intervals import Difference, paired, summarise_curves
+from simulator.results.intervals import Difference, summarise_curves
 from simulator.results.tradeoffs import HIGH, LOW, at_equal, named, with_chosen
 from simulator.results.units import quantity, title, unit
 
@@ -99,16 +100,15 @@ def against_others(equal: pd.DataFrame, family: str, by: str, metric: str) -> st
     each value."""
     unclear = f"with {NO_DIFFERENCE} from"
     found_by: dict[str, dict[str, list[tuple[object, Difference]]]] = {"below": {}, "above": {}, unclear: {}}
-    values = sorted(equal[by].unique()) if len(equal) else []
+    there = places(equal, by, metric)
     for other in dict.fromkeys(equal.loc[equal[CURVE] != family, CURVE]):
-        for at in values:
-            rows = equal[equal[by] == at]
-            less = paired(rows, metric, rows[CURVE] == family, rows[CURVE] == other)
+        for place in there:
+            less = place.of(family, str(other)).less
             if less.n:
                 relation = "below" if less.lower else "above" if less.separable else unclear
-                found_by[relation].setdefault(str(other), []).append((at, less))
+                found_by[relation].setdefault(str(other), []).append((place.at, less))
     clauses = [
-        f"{relation} {', '.join(_with_places(*each, relation, by, len(values)) for each in others.items())}"
+        f"{relation} {', '.join(_with_places(*each, relation, by, len(there)) for each in others.items())}"
         for relation, others in found_by.items()
         if others
     ]

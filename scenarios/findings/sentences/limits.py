@@ -4,14 +4,13 @@ a few seeds, narrower than an interval. Seeds that support none are not in it.""
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 
 import pandas as pd
 
 from scenarios.findings.question import Named, along, of_setting
-from scenarios.findings.wording import called, joined, listed, span, stretches
+from scenarios.findings.wording import called, in_stretches, joined, listed, stretches
 from simulator.results.columns import CURVE, FIXED, SETTING, chosen_name
 from simulator.results.lossy_schemes import ranked
 from simulator.results.units import title
@@ -65,13 +64,10 @@ def most_borne(table: pd.DataFrame, axis: str | None) -> str:
     """`a up to 1 kbit/s (120 to 130 devices, then ttft_s fails), a or b from 3 kbit/s on (...)`: of a table of cells or
     a summary with the columns SEARCHED; lossy curves left out; `+` where more were not tried."""
     found = [most_at(rows, math.nan if at is None else float(str(at))) for at, rows in along(ranked(table), axis)]
-    clauses, last = [], len(found) - 1
-    for (curves, limits), group in itertools.groupby(
-        enumerate(found), key=lambda item: (item[1].curves, item[1].limits)
-    ):
-        run = list(group)
-        (first, low), (end, high) = run[0], run[-1]
-        where = "" if axis is None else f" {span(low.at, high.at, axis, first == 0, end == last)}"
+    clauses = []
+    for where, run in in_stretches(found, axis, lambda each: (each.curves, each.limits)):
+        low, high, (curves, limits) = run[0], run[-1], (run[0].curves, run[0].limits)
+        where = where and f" {where}"
         few, many = (f"{each.devices:,}{'' if each.bounded else '+'}" for each in (low, high))
         devices = f"{' to '.join(dict.fromkeys((few, many)))} devices" if low.devices else ""
         then = f"then {joined(limits)} fail{'s' if len(limits) == 1 else ''}" if limits and low.devices else ""

@@ -3,30 +3,29 @@ seed by seed, with the one of least geometric mean. Neighbouring values with the
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from scenarios.findings.question import LATENCY, Named, along, left_out, of_setting, parts, without
+from scenarios.findings.comparisons import LowestAt, lowest_of_kinds, places
+from scenarios.findings.question import LATENCY, Named, left_out, of_setting, parts, without
 from scenarios.findings.wording import (
     at,
     between,
     called,
     counted,
+    in_stretches,
     joined,
     listed,
     no_difference,
     sizes,
-    span,
     with_interval,
     would_show,
 )
 from simulator.results.columns import CURVE
-from simulator.results.intervals import Difference, geometric_means, interval, paired
+from simulator.results.intervals import Difference, interval
 from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marks, ranked
 from simulator.results.units import title, unit
 
@@ -77,71 +76,27 @@ class Versus(Named):
         return lowest(rows, axis, self.metric) if rows["scheme.kind"].nunique() == len(kinds) else ""
 
 
-@dataclass(frozen=True)
-class LowestAt:
-    """One value of the axis: the lowest curve, those not distinguishable from it, and the best of the others. `margin`:
-    the lowest against the next, paired over seeds; None where every curve is in `tied` or alone."""
-
-    at: float
-    lowest: str
-    tied: tuple[str, ...]
-    following: str | None
-    margin: Difference | None
-    mean: float = math.nan
-    """The arithmetic mean of the lowest."""
-    unclear: tuple[Difference, ...] = ()
-    """The lowest against each of the others in `tied`."""
-
-
 def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> list[LowestAt]:
-    """An outcome for each value of `axis`, ascending, from a table of cells with curves; without an axis one, at
-    nan."""
-    found = []
-    for value in [math.nan] if axis is None else sorted(cells[axis].dropna().unique()):
-        here = cells[cells[metric].notna() & (True if axis is None else cells[axis] == value)]
-        if len(here):
-            order = geometric_means(here, CURVE, metric).sort_values(kind="stable").index
-            found.append(_outcome(here, float(value), metric, [str(curve) for curve in order]))
-    return found
-
-
-def _outcome(here: pd.DataFrame, at: float, metric: str, order: list[str]) -> LowestAt:
-    """`order`: the curves at this value, lowest mean first."""
-    lowest = order[0]
-    against = {other: paired(here, metric, here[CURVE] == lowest, here[CURVE] == other) for other in order[1:]}
-    behind = [
-        other for other in order[1:] if against[other].separable or (against[other].n == 1 and against[other].size != 0)
-    ]
-    tied = tuple(sorted({lowest, *order} - set(behind)))
-    following = behind[0] if behind else None
-    mean = float(here.loc[here[CURVE] == lowest, metric].mean())
-    unclear = tuple(against[other] for other in order[1:] if other in tied)
-    return LowestAt(at, lowest, tied, following, against[following] if following else None, mean, unclear)
+    """The lowest at each value of `axis`, ascending, from a table of cells with curves."""
+    return [place.lowest() for place in places(cells, axis, metric)]
 
 
 def lowest(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> str:
     """The outcomes as one sentence, a clause for each stretch of the axis over which they agree; "" where none."""
-    found = outcomes(cells, axis, metric)
-    clauses = []
-    for _, group in itertools.groupby(enumerate(found), key=lambda item: (item[1].tied, item[1].following is None)):
-        stretch = list(group)
-        where = _where(stretch, axis, len(found))
-        clauses.append(f"{where} {_clause([outcome for _, outcome in stretch])}".lstrip())
+    found = in_stretches(outcomes(cells, axis, metric), axis, lambda each: (each.tied, each.following is None))
+    clauses = [f"{where} {_clause(stretch)}".lstrip() for where, stretch in found]
     return listed(title(metric) + ("" if axis is None else f" over {title(axis)}"), clauses)
 
 
 def lowest_where(cells: pd.DataFrame, axis: str | None, metric: str) -> str:
     """`a up to 1 kbit/s (30 ms to 20 ms), a or b from 2 kbit/s on (...)`: the lowest and those with no
     difference seen from it, and the lowest mean; lossy schemes left out."""
-    found = outcomes(ranked(cells), axis, metric)
     clauses = []
-    for tied, group in itertools.groupby(enumerate(found), key=lambda item: item[1].tied):
-        stretch = list(group)
-        where = _where(stretch, axis, len(found))
-        reached = between(stretch[0][1].mean, stretch[-1][1].mean, metric)
-        limit = would_show(less for _, each in stretch for less in each.unclear)
+    for where, stretch in in_stretches(outcomes(ranked(cells), axis, metric), axis, lambda each: each.tied):
+        reached = between(stretch[0].mean, stretch[-1].mean, metric)
+        limit = would_show(less for each in stretch for less in each.unclear)
         limit = limit and f"; no difference seen, {limit}"
-        names = joined([called(each) for each in tied], "or")
+        names = joined([called(each) for each in stretch[0].tied], "or")
         clauses.append(f"{names}{where and f' {where}'} ({reached}{limit})")
     return ", ".join(clauses)
 
@@ -171,11 +126,6 @@ def lowest_of_what_ran(cells: pd.DataFrame, axis: str | None, metric: str = LATE
     return f"{NOT_RUN}; of what ran, {called(best.lowest)}{where} is lowest: {mean}{unclear}"
 
 
-def _where(stretch: Sequence[tuple[int, LowestAt]], axis: str | None, values: int) -> str:
-    (first, low), (last, high) = stretch[0], stretch[-1]
-    return "" if axis is None else span(low.at, high.at, axis, first == 0, last == values - 1)
-
-
 def _clause(stretch: list[LowestAt]) -> str:
     tied = stretch[0].tied
     if len(tied) > 1:
@@ -195,42 +145,23 @@ def _clause(stretch: list[LowestAt]) -> str:
     )
 
 
-def lowest_of_kinds(cells: pd.DataFrame, axis: str | None, metric: str) -> pd.DataFrame:
-    """At each value of `axis` the rows of that curve of each kind of scheme whose geometric mean is least, under the
-    kind's name. Of several curves it is taken by chance too: a kind with more of them is a little favoured."""
-    where = ["scheme.kind"] if axis is None else [axis, "scheme.kind"]
-    kept = []
-    for _, rows in cells[cells[metric].notna()].groupby(where, sort=False):
-        kept.append(rows[rows[CURVE] == geometric_means(rows, CURVE, metric).idxmin()])
-    found = pd.concat(kept) if kept else cells.head(0)
-    return found.assign(**{CURVE: found["scheme.kind"]})
-
-
 def lossy_apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> str:
     """A clause for each lossy curve: how far off its text is, and what it gains; "" without one. `metric`: what it
     gains in; None where cells bear different loads, and are not to be compared."""
-    clauses = []
-    for curve in lossy_curves(cells):
+    clauses, lossy = [], lossy_curves(cells)
+    for curve in lossy:
         clause = called(curve)
         if OFF in cells.columns:
             off = interval(cells[cells[CURVE] == curve].groupby("seed")[OFF].mean().to_numpy())
             clause += f", {title(OFF)} {with_interval(off, OFF) if off.n else 'not known'}"
-        gains = [] if metric is None else sorted(_gains(cells, axis, metric, curve), key=lambda gain: gain.size)
+        there = [] if metric is None else places(cells, axis, metric)
+        found = [each.best_of(each.rows[CURVE] == curve, ~each.rows[CURVE].isin(lossy)) for each in there]
+        gains = sorted((each.less for each in found if each is not None), key=lambda gain: gain.size)
         if metric is not None and gains:
             clause += f", {title(metric)} {_above_or_below(gains[0], gains[-1])} the lowest of the lossless"
         clauses.append(clause)
     unknown = UNKNOWN in marks(cells).values()
     return listed(f"{'Lossy or not known to be lossless' if unknown else 'Lossy'}, ranked apart", clauses)
-
-
-def _gains(cells: pd.DataFrame, axis: str | None, metric: str, curve: str) -> Iterator[Difference]:
-    lossy = lossy_curves(cells)
-    for _, here in along(cells[cells[metric].notna()], axis):
-        means = geometric_means(here[~here[CURVE].isin(lossy)], CURVE, metric)
-        if len(means):
-            less = paired(here, metric, here[CURVE] == curve, here[CURVE] == means.idxmin())
-            if less.n:
-                yield less
 
 
 def _above_or_below(least: Difference, most: Difference) -> str:

@@ -8,18 +8,16 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import pandas as pd
 
-from scenarios.findings.question import LATENCY, Named, along, in_words, of_setting, parts
+from scenarios.findings.comparisons import LowestAt, Place, ranked_places
+from scenarios.findings.question import LATENCY, Named, along, of_setting, parts
 from scenarios.findings.sentences.crossing import nearest_crossing
 from scenarios.findings.sentences.limits import most_at
-from scenarios.findings.sentences.lowest import LowestAt, outcomes
 from scenarios.findings.wording import (
     between,
     called,
-    counted,
     limits_in_words,
     percent,
     ratio,
@@ -27,30 +25,12 @@ from scenarios.findings.wording import (
 )
 from simulator.results.columns import CURVE
 from simulator.results.energy import MONTH_H
-from simulator.results.intervals import Difference, geometric_means, paired
-from simulator.results.lossy_schemes import lossy_curves, ranked
+from simulator.results.lossy_schemes import ranked
 from simulator.results.run_totals import CHARGED
 from simulator.results.unanswered_requests import percent as share_of_time
 from simulator.results.units import quantity, title, unit
 
 IN_CLOUD = ("cloud_only", "colocated")
-
-
-class RankedPlace(NamedTuple):
-    """One combination of values of the axis and of another column: its name, and the rows that are ranked there."""
-
-    where: str
-    rows: pd.DataFrame
-    lossless: bool
-    """Whether lossy schemes were left out of the rows."""
-
-
-class AtBest(NamedTuple):
-    """Where one group of schemes is nearest to, or farthest below, another."""
-
-    where: str
-    curve: str
-    less: Difference
 
 
 @dataclass(frozen=True)
@@ -67,8 +47,8 @@ class FastestOfAll(Named):
     """A column in place of the axis."""
 
     def report(self, table: pd.DataFrame, axis: str | None) -> str:
-        found = places(table, self.over or axis, self.by, self.metric)
-        clauses = [fastest_clause(found, self.what, self.metric), at_the_edge(found, self.cloud, self.metric)]
+        found = ranked_places(table, self.over or axis, self.by, self.metric)
+        clauses = [fastest_clause(found, self.what, with_means=True), at_the_edge(found, self.cloud)]
         line = "; ".join(filter(None, clauses))
         return line if not line or unit(self.metric) == "s" else f"{title(self.metric)}: {line}"
 
@@ -123,15 +103,15 @@ class PaysAtTheEdge(Named):
         rows = ranked(of_setting(table))
         if axis is None or rows.empty:
             return ""
-        there = places(table, axis, self.by, self.metric)
-        held = [each for place in there for each in self._against(place)]
+        there = ranked_places(table, axis, self.by, self.metric)
+        held = [each for place in there for each in place.all_of(self.kinds, self.against)]
         if not held:
             return ""
-        number = len({each.where for each in held})
-        seen = len({each.where for each in held if each.less.lower})
+        number = len({each.place.where for each in held})
+        seen = len({each.place.where for each in held if each.less.lower})
         near = min(held, key=lambda each: each.less.found.mean)
         line = f"edge drafting is seen faster than {called(self.against)} at none of {number} {self.what}"
-        line += f"; nearest {called(near.curve)} at {near.where}: {percent(near.less)}"
+        line += f"; nearest {called(near.first)} at {near.place.where}: {percent(near.less)}"
         if seen:
             crossed = [
                 (nearest, name.removesuffix(": ").removeprefix("uplink label "))
@@ -144,62 +124,23 @@ class PaysAtTheEdge(Named):
                 line += f": {best.words}{where and f' ({where})'}"
         return f"{line}; {fastest_clause(there, self.what)}"
 
-    def _against(self, place: RankedPlace) -> list[AtBest]:
-        """Each curve of `kinds` at a place against that of `against`; none where that is not there."""
-        rows, kinds = place.rows, place.rows["scheme.kind"]
-        theirs = rows.loc[kinds == self.against, CURVE]
-        if theirs.empty:
-            return []
-        other = rows[CURVE] == theirs.iloc[0]
-        mine = rows.loc[kinds.isin(self.kinds), CURVE].unique()
-        found = [
-            AtBest(place.where, str(curve), paired(rows, self.metric, rows[CURVE] == curve, other)) for curve in mine
-        ]
-        return [each for each in found if each.less.n]
 
-
-def places(table: pd.DataFrame, axis: str | None, by: str | None, metric: str) -> list[RankedPlace]:
-    """The places of a table of cells in order, each with the rows that are ranked there; curves are named without their
-    value of `by`."""
-    rows = of_setting(table)
-    lossless = 0 < len(lossy_curves(rows)) < rows[CURVE].nunique()
-    rows = ranked(rows)
-    rows = rows[rows[metric].notna()]
-    found = []
-    for name, part in parts(rows, by, plain=True):
-        for at, here in along(part, axis):
-            words = [
-                name.removesuffix(": ").removeprefix("uplink ").removeprefix("label "),
-                "" if axis is None else place_in_words(at, axis),
-            ]
-            found.append(RankedPlace(", ".join(filter(None, reversed(words))), here, lossless))
-    return found
-
-
-def place_in_words(value: object, axis: str) -> str:
-    """`1 kbit/s`, `16 devices`, `mean loss 0.2`: a value of the axis that stands alone."""
-    if title(axis) == "devices":
-        return counted(int(float(str(value))), "device")
-    if isinstance(value, float) and math.isinf(value):
-        return f"an unlimited {title(axis)}"
-    return in_words(value, axis) if unit(axis) or isinstance(value, str) else f"{title(axis)} {quantity(value, axis)}"
-
-
-def fastest_clause(found: Sequence[RankedPlace], what: str, metric: str | None = None) -> str:
+def fastest_clause(found: Sequence[Place], what: str, *, with_means: bool = False) -> str:
     """`cloud only is fastest at all 9 uplink rates (61.4 ms to 20.9 ms a token)`, or at how many of them;
-    `no scheme is seen to beat it at any` where differences from others are not seen everywhere. Means are of `metric`,
-    if one is given, which is then what is compared in place of the latency."""
-    rivals = [place.rows for place in found if place.rows[CURVE].nunique() > 1]
-    each_at = [outcome for rows in rivals for outcome in outcomes(rows, None, metric or LATENCY)]
+    `no scheme is seen to beat it at any` where differences from others are not seen everywhere. With means if the
+    scheme is the lowest everywhere."""
+    rivals = [place for place in found if place.rows[CURVE].nunique() > 1]
+    each_at = [place.lowest() for place in rivals]
     if not each_at:
         return ""
+    metric = rivals[0].metric
     lossless = " lossless" if any(place.lossless for place in found) else ""
-    most, _, _ = _in_words(metric or LATENCY)
+    most, _, _ = _in_words(metric)
     best = _most_often(each_at)
     there = [each for each in each_at if best in each.tied]
-    shown = metric if all(best == each.lowest for each in there) else None
-    reached = between(there[0].mean, there[-1].mean, shown) if shown else ""
-    took = f" ({reached})" if reached else ""
+    took = ""
+    if with_means and all(best == each.lowest for each in there):
+        took = f" ({between(there[0].mean, there[-1].mean, metric)})"
     number = f"{len(each_at)} {what}"
     if len(there) < len(each_at):
         others = [each for each in each_at if best not in each.tied]
@@ -225,16 +166,16 @@ def all_of(some: int, number: int, what: str) -> str:
     )
 
 
-def at_the_edge(found: Sequence[RankedPlace], cloud: Sequence[str], metric: str = LATENCY) -> str:
+def at_the_edge(found: Sequence[Place], cloud: Sequence[str]) -> str:
     """`edge drafting takes at least 2.3 times (1.9 to 2.7) as long (K-SQS, 10 Mbit/s)`, against the faster of
     the schemes `cloud`; or at how many places it is faster, and by how much at most."""
-    gains = [gain for place in found if (gain := best_against(place, cloud, metric)) is not None]
+    gains = [gain for place in found if (gain := place.against_best(cloud)) is not None]
     if not gains:
         return ""
     best = min(gains, key=lambda gain: gain.less.size)
-    _, more, as_long = _in_words(metric)
-    where = f"({', '.join(filter(None, (called(best.curve), best.where)))})"
-    faster = sum(gain.less.lower or (gain.less.n == 1 and gain.less.size < 0) for gain in gains)
+    _, more, as_long = _in_words(best.place.metric)
+    where = f"({', '.join(filter(None, (called(best.first), best.place.where)))})"
+    faster = sum(gain.lower for gain in gains)
     if faster:
         line = f"edge drafting is {more}" + (f" at {faster} of {len(gains)}" if len(gains) > 1 else "")
         return f"{line}, at most {percent(best.less)} {where}"
@@ -247,17 +188,6 @@ def at_the_edge(found: Sequence[RankedPlace], cloud: Sequence[str], metric: str 
 def _in_words(metric: str) -> tuple[str, str, str]:
     """What has the least of the metric, what has less of it than another, and, of a multiple, more."""
     return ("fastest", "faster", "as long") if unit(metric) == "s" else ("lowest", "lower", "as much")
-
-
-def best_against(place: RankedPlace, theirs: Sequence[str], metric: str = LATENCY) -> AtBest | None:
-    """The lowest curve of other kinds against the lowest of the kinds `theirs`, paired by seed; None without both."""
-    there = place.rows["scheme.kind"].isin(theirs)
-    mine, other = (geometric_means(place.rows[mask], CURVE, metric) for mask in (~there, there))
-    if mine.empty or other.empty:
-        return None
-    curve = str(mine.idxmin())
-    less = paired(place.rows, metric, place.rows[CURVE] == curve, place.rows[CURVE] == other.idxmin())
-    return AtBest(place.where, curve, less) if less.n else None
 
 
 def _devices(rows: pd.DataFrame) -> str:

@@ -19,7 +19,7 @@ from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import SharedRace
 from simulator.schemes.families import Families
 from simulator.schemes.quantizer import Exact
-from simulator.schemes.sparsifier import KeepAll
+from simulator.schemes.sparsifiers.by_count import KeepAll
 from simulator.schemes.token_ids import TokenIds
 
 

@@ -34,7 +34,8 @@ from simulator.schemes.draw import RequestUniforms, SharedRace
 from simulator.schemes.families import Families
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import Exact
-from simulator.schemes.sparsifier import KeepAll, State
+from simulator.schemes.sparsifier import State
+from simulator.schemes.sparsifiers.by_count import KeepAll
 from simulator.schemes.token_ids import TokenIds, ids_of, unshared
 
 Nodes = Annotated[int, Field(ge=1, le=MOST_NODES)]

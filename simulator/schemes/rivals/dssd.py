@@ -23,7 +23,7 @@ from simulator.schemes.families import Families
 from simulator.schemes.quantizer import LatticeQuantizer
 from simulator.schemes.reply import DistributionReply
 from simulator.schemes.scalars import Scalars
-from simulator.schemes.sparsifier import KeepAll, KeepTopK
+from simulator.schemes.sparsifiers.by_count import KeepAll, KeepTopK
 
 
 class Dssd(DraftScheme):

@@ -22,7 +22,8 @@ from simulator.schemes.families import Families
 from simulator.schemes.policies.running_acceptance import RunningAcceptance
 from simulator.schemes.policy import Policy
 from simulator.schemes.quantizer import Halves
-from simulator.schemes.sparsifier import KeepAll, KeepTopK, Sparsifier, SupportSize
+from simulator.schemes.sparsifier import Sparsifier
+from simulator.schemes.sparsifiers.by_count import KeepAll, KeepTopK, SupportSize
 
 
 class HalfScheme(DraftScheme):

@@ -8,7 +8,7 @@ from typing import Literal
 from simulator.schemes.draw import FromUnquantized
 from simulator.schemes.families import Families
 from simulator.schemes.lattice_scheme import LatticeScheme
-from simulator.schemes.sparsifier import KeepTopK, SupportSize
+from simulator.schemes.sparsifiers.by_count import KeepTopK, SupportSize
 
 
 class SQ(LatticeScheme):

@@ -32,7 +32,7 @@ from simulator.schemes.branching import BranchingScheme
 from simulator.schemes.code import Packets, Tokens, WirePackets
 from simulator.schemes.families import Families
 from simulator.schemes.lattice_scheme import LatticeScheme
-from simulator.schemes.sparsifier import KeepTopK, SupportSize
+from simulator.schemes.sparsifiers.by_count import KeepTopK, SupportSize
 
 
 @dataclass(frozen=True)

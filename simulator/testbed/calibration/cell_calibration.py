@@ -1,17 +1,17 @@
 """Measures what a cell's processes take on this machine: a folder of measured passes, and settings that go with them.
 
-calibrate(cell, folder, progress)        about a minute: FOLDER/edge.csv, cloud.csv, calibrated.yaml
-calibrated(cell, folder)                 the cell with what was measured
-merge(cell, folders, times, into)        passes that were timed more than once, and all else, as one such folder
+calibrate(cell, folder)            about a minute: FOLDER/edge.csv, cloud.csv, calibrated.yaml
+calibrated(cell, folder)           the cell with what was measured
+merge(cell, folders, into)         what was measured more than once, as one such folder
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import yaml
 
@@ -23,22 +23,19 @@ from models.latency.pass_table import TimedPass, csv_text, read_rows
 from simulator.cell.cell import Cell
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed import plan
-from simulator.testbed.calibration.process_times import ProcessTimes, process_times
+from simulator.testbed.calibration.process_times import process_times
 from simulator.testbed.endpoints.timed_passes import timed_models
-from simulator.testbed.supervisor import PassTiming, note
 
 CALIBRATED: Final = "calibrated.yaml"
 BUDGET_S: Final = 30.0
 """What the timing of passes may take, models' loading aside."""
-Progress = Callable[[float, int, str], object]
-"""Called with how far it is: (done, of so many, what)."""
 
 
 @dataclass(frozen=True)
 class Calibration:
     """The content of calibrated.yaml."""
 
-    settings: dict[str, object]
+    settings: dict[str, Any]
     """Fields of the cell, as `Cell.with_` takes them."""
     delays: dict[str, float] = field(default_factory=dict)
     """Seconds that the path adds to a message, by its direction: they go to the links' delays."""
@@ -61,24 +58,42 @@ class Calibration:
         return cls(**content)
 
 
-def calibrate(cell: Cell, folder: Path, progress: Progress, budget_s: float = BUDGET_S) -> None:
-    """Measures for about so long, and writes the folder. Raises ConfigError where the cell cannot be run for real."""
+def calibrate(cell: Cell, folder: Path, budget_s: float = BUDGET_S) -> None:
+    """Measures, and writes the folder. `budget_s`: about how long the timing of passes may take. Raises ConfigError
+    where the cell cannot be run for real."""
     folder.mkdir(parents=True, exist_ok=True)
-    progress(0, 2, "passes")
-    note(cell, None, 0.0, PassTiming(folder, budget_s))
-    progress(1, 2, "all else")
-    _settle(cell, folder, process_times(cell))
-    progress(2, 2, "all else")
+    times = process_times(cell, folder, budget_s)
+    numbers = {"cloud.judge_s": times.judge_s, "cloud.decode_s_per_draft": times.decode_s_per_draft}
+    if isinstance(cell.scheme, DraftScheme):
+        numbers["edge.encode_s_per_draft"] = times.encode_s_per_draft
+    else:
+        numbers["cloud.step_s"] = times.step_s
+    Calibration({**_clocks(cell, folder), **numbers}, {"uplink": times.up_s, "downlink": times.down_s}).write(folder)
 
 
-def merge(cell: Cell, folders: Sequence[Path], times: Sequence[ProcessTimes], into: Path) -> None:
-    """Writes a folder as `calibrate` does, from passes that were timed into several, each slow period its own, and the
-    means of all else. A machine is faster in one minute than in another, so that what was measured before a run and
-    after it says more of the run than either."""
+def merge(cell: Cell, folders: Sequence[Path], into: Path) -> None:
+    """Writes a folder as `calibrate` does, from several: all their passes, each slow period its own, and the means of
+    all else. A machine is faster in one minute than in another, so that what was measured before a run and after it
+    says more of the run than either."""
     into.mkdir(parents=True, exist_ok=True)
+    clocks = _clocks(cell, into)
     for each in timed_models(cell):
         _write(into / each.file, csv_text(_together([read_rows(folder / each.file) for folder in folders])))
-    _settle(cell, into, ProcessTimes(*map(fmean, zip(*times, strict=True))))
+    found = [Calibration.of(folder) for folder in folders]
+    settings = _means([{name: each.settings[name] for name in each.settings.keys() - clocks} for each in found])
+    Calibration({**clocks, **settings}, _means([each.delays for each in found])).write(into)
+
+
+def _means(numbers: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: fmean(each[name] for each in numbers) for name in sorted(numbers[0])}
+
+
+def _clocks(cell: Cell, folder: Path) -> dict[str, object]:
+    """The latency models of passes that lie in this folder, by the cell's fields of them."""
+    return {
+        each.field: {"kind": "empirical", "file": str((folder / each.file).resolve()), "beyond": "extend"}
+        for each in timed_models(cell)
+    }
 
 
 def _together(tables: Iterable[Iterable[tuple[str, TimedPass]]]) -> list[TimedPass]:
@@ -88,20 +103,6 @@ def _together(tables: Iterable[Iterable[tuple[str, TimedPass]]]) -> list[TimedPa
         found += [row._replace(spell=behind + (row.spell or 0)) for _, row in table]
         behind = 1 + max((row.spell or 0 for row in found), default=-1)
     return sorted(found)
-
-
-def _settle(cell: Cell, folder: Path, times: ProcessTimes) -> None:
-    """Writes the settings that go with the passes there."""
-    settings: dict[str, object] = {
-        each.field: {"kind": "empirical", "file": str((folder / each.file).resolve()), "beyond": "extend"}
-        for each in timed_models(cell)
-    }
-    settings["cloud.judge_s"], settings["cloud.decode_s_per_draft"] = times.judge_s, times.decode_s_per_draft
-    if isinstance(cell.scheme, DraftScheme):
-        settings["edge.encode_s_per_draft"] = times.encode_s_per_draft
-    else:
-        settings["cloud.step_s"] = times.step_s
-    Calibration(settings, {"uplink": times.up_s, "downlink": times.down_s}).write(folder)
 
 
 def calibrated(cell: Cell, folder: Path) -> Cell:

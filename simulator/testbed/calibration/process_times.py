@@ -1,9 +1,10 @@
 """What a cell's processes take on this machine beside their networks' passes and beside rate, loss and delay.
 
 `process_times`: a small real run of the cell's devices and pair, on texts that the cell itself does not see, in which
-nothing is lost. What its processes and its relay noted says what the edge takes to draft and encode a round, the cloud
-to read and verify it, and what kernel, interfaces, event loops and threads add to a message. A server that makes one
-pass after another hands over between them: what a pass has found goes out, and its jobs come back.
+nothing is lost, by processes that have timed their networks' passes just before. What its processes and its relay noted
+says what the edge takes to draft and encode a round, the cloud to read and verify it, and what kernel, interfaces,
+event loops and threads add to a message. A server that makes one pass after another hands over between them: what a
+pass has found goes out, and its jobs come back.
 
 Where several devices draft, their processes want the few cores of this machine at one time; where the cloud decodes by
 itself, it sends and receives beside its passes. Networks' passes then take longer than when they were timed alone, and
@@ -41,12 +42,10 @@ from simulator.testbed.journal import (
 )
 from simulator.testbed.packet_header import OPPOSITE, REPLIES, Direction, MessageAddress, PacketKind
 from simulator.testbed.plan import DIRECTIONS, link
-from simulator.testbed.supervisor import PassTiming, note
+from simulator.testbed.supervisor import note
 
 RUN_S: Final = 8.0
 """How long a small run lasts; longer where the first requests of its devices do."""
-TIMING_S: Final = 4.0
-"""What the timing of passes before it may take."""
 MOST_REQUESTS: Final = 256
 """Requests of each device in a small run, which ends before it has served them all."""
 PIECES: Final = 8
@@ -86,8 +85,9 @@ class _Transfer:
     taken_s: float
 
 
-def process_times(cell: Cell) -> ProcessTimes:
-    """Measures a cell whose devices are all alike. Raises ConfigError where it cannot be run for real."""
+def process_times(cell: Cell, folder: Path, budget_s: float) -> ProcessTimes:
+    """Measures a cell whose devices are all alike, and leaves the passes of its models, timed for about so long, in the
+    folder. Raises ConfigError where it cannot be run for real."""
     changes: dict[str, object] = {"seed": cell.seed ^ 1}
     if hasattr(cell.workload, "requests"):
         changes["workload.requests"] = MOST_REQUESTS
@@ -97,10 +97,9 @@ def process_times(cell: Cell) -> ProcessTimes:
         changes[f"{direction}.rate"] = {"kind": "constant", "bps": link(cell, direction).rate.fastest_bps or inf}
     small = cell.with_(changes)
     compete = cell.workload.devices > 1 or not isinstance(cell.scheme, DraftScheme)
-    with tempfile.TemporaryDirectory(prefix="sqsim.small.") as name:
-        folder = Path(name)
-        note(small, folder / "journals", RUN_S, PassTiming(folder, TIMING_S) if compete else None)
-        return NotedRun(small, folder / "journals", folder if compete else None).times()
+    with tempfile.TemporaryDirectory(prefix="sqsim.small.") as journals:
+        note(small, Path(journals), RUN_S, folder, budget_s)
+        return NotedRun(small, Path(journals), folder if compete else None).times()
 
 
 class NotedRun:

@@ -1,13 +1,16 @@
 """The tables and metrics of a real run, from its journals: those of a simulated cell, column by column.
 
-The journals are read as one timeline. At each time the simulator's own Request, OpenRound, Ledger and Message objects
-take in what happened, and the protocol's machines take what the real ones took: what those sent must be what these
-command, byte by byte and token by token. What the stations saw is added up at the end.
+The journals are read as one timeline. At each time the simulator's own Request, OpenRound and Ledger objects take in
+what happened, and the protocol's machines take what the real ones took: what those sent must be what these command,
+byte by byte and token by token. What the stations saw is added up at the end. HELLO and RESTORE, which a restarted
+cloud brings with it, take the link as all messages do: they count in its queue, its airtime and its bits, and in no
+round's payload or reply.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from math import inf
 from pathlib import Path
 
 from channels.uniforms import Uniforms
@@ -20,15 +23,15 @@ from simulator.protocols.machine import EdgeState
 from simulator.results.ledger import Ledger
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
-from simulator.results.run_totals import PlantTotals
+from simulator.results.rounds import InstantTransfer
+from simulator.results.run_totals import LinkTotals, PlantTotals
 from simulator.results.station import Station
 from simulator.run import CellResult, recorder_of, result_of
 from simulator.testbed import journal
-from simulator.testbed.packet_header import SIMULATED, Direction
-from simulator.testbed.plan import DIRECTIONS
-from simulator.testbed.replayed.replayed_link import ReplayedLink, link_totals
+from simulator.testbed.packet_header import SIMULATED, Direction, MessageAddress
+from simulator.testbed.plan import link
 from simulator.testbed.replayed.replayed_request import JobKey, RealRunError, ReplayClock, ReplayedRequest
-from simulator.testbed.replayed.run_record import AttemptStep, Beginning, RunRecord, run_record
+from simulator.testbed.replayed.run_record import Beginning, PacketAttempt, RunRecord, run_record
 from simulator.timing.invariants import check_request
 
 _Key = tuple[int, int]
@@ -54,8 +57,8 @@ def tables(cell: Cell, folder: Path, memory: Memory, rounds_to: Path | None = No
 
 def _totals(cell: Cell, record: RunRecord, replay: JournalReplay) -> PlantTotals:
     clock, now_s = replay.clock, replay.clock.now
-    up, up_dropped = link_totals(cell, "uplink", record, clock)
-    down, down_dropped = link_totals(cell, "downlink", record, clock)
+    up, up_dropped = _link_totals(cell, "uplink", record, clock)
+    down, down_dropped = _link_totals(cell, "downlink", record, clock)
     connections = connections_of(cell)
     for attempt in sorted(record.attempts, key=lambda each: each.left_s):
         if attempt.left_s <= now_s:
@@ -81,6 +84,42 @@ def _totals(cell: Cell, record: RunRecord, replay: JournalReplay) -> PlantTotals
     )
 
 
+def _link_totals(cell: Cell, direction: Direction, record: RunRecord, clock: ReplayClock) -> tuple[LinkTotals, int]:
+    """What a link's queue and transmitter saw up to now, and how many of its packets were cancelled before their
+    turn. As in the simulator a packet has the transmitter from its turn on, though its first bit may have to wait."""
+    over_s, station, dropped = clock.now, Station(clock, direction), 0
+    config = link(cell, direction)
+    own = [each for each in record.attempts if each.direction == direction and each.joined_s <= over_s]
+    in_turn = sorted((each for each in own if each.was_sent), key=lambda each: each.left_s)
+    free_s = dict(zip(in_turn, [0.0, *(each.left_s for each in in_turn)], strict=False))
+    for attempt in sorted(own, key=lambda each: each.joined_s):
+        began_s, left_s = max(attempt.joined_s, free_s.get(attempt, 0.0)), attempt.left_s
+        if not attempt.was_sent:
+            gone_s = (each for each in record.cancelled_s.get(attempt.address, ()) if each >= attempt.joined_s)
+            began_s = left_s = min(gone_s, default=inf)
+            dropped += left_s <= over_s
+        station.book((attempt.joined_s, began_s, left_s))
+    sent = [each for each in own if each.began_s <= over_s]
+    totals = LinkTotals(
+        [station],
+        [sum(each.bits for each in sent)],
+        [cell.workload.devices],
+        [_union_s(sent, over_s)],
+        [config.on_air(sends=direction == "uplink")],
+    )
+    return totals, dropped
+
+
+def _union_s(attempts: Iterable[PacketAttempt], over_s: float) -> float:
+    """For how long there was a packet on the link."""
+    taken_s, until_s = 0.0, 0.0
+    for attempt in sorted(attempts, key=lambda each: each.began_s):
+        left_s = min(attempt.left_s, over_s)
+        taken_s += max(0.0, left_s - max(attempt.began_s, until_s))
+        until_s = max(until_s, left_s)
+    return taken_s
+
+
 class JournalReplay:
     """Sets the clock to each event and replays it; it is over when the last request has ended."""
 
@@ -95,7 +134,8 @@ class JournalReplay:
         self._record = record
         uniforms, devices = Uniforms.of(cell.seed, "users"), range(cell.workload.devices)
         self._asks: dict[int, Iterator[Ask]] = {each: cell.workload.asks(each, uniforms) for each in devices}
-        self._links: dict[Direction, ReplayedLink] = {each: ReplayedLink(cell, each, self.clock) for each in DIRECTIONS}
+        self._under_way: dict[MessageAddress, InstantTransfer] = {}
+        """Messages that have not arrived yet, and that their senders have not cancelled."""
         self._waiting: dict[_Key, Request] = {}
         """Requests that wait to be served."""
         self._served: dict[_Key, ReplayedRequest] = {}
@@ -118,16 +158,17 @@ class JournalReplay:
             raise RealRunError(f"device {device}, request {request}: ended = never: must be noted in a journal")
         raise RealRunError(f"requests = {len(self._ended_s)}: must be {total}, all of them noted in the journals")
 
-    def _take(self, what: journal.Event | AttemptStep | Beginning) -> None:
+    def _take(self, what: journal.Event | Beginning) -> None:
         match what:
-            case AttemptStep():
-                self._links[what.attempt.direction].follow(what)
-            case journal.PacketAcknowledged(address, fragment):
-                self._links[address.direction].acknowledge(address, fragment)
             case journal.MessageCancelled(address):
-                self._links[address.direction].cancel(address)
-            case journal.MessagePut() | journal.MessageReceived() | journal.MessageTaken():
-                self._take_message(what)
+                self._under_way.pop(address, None)
+            case journal.MessagePut():
+                self._put(what)
+            case journal.MessageReceived(address):
+                self._receive(address)
+            case journal.MessageTaken(address):
+                if request := self._served.get(address[1:3]):
+                    request.taken(address)
             case journal.RequestArrived():
                 self._arrive(what)
             case journal.RequestServed():
@@ -153,7 +194,8 @@ class JournalReplay:
                 for device, number, round_, _, _, reads in passed.shares:
                     if request := self._served.get((device, number)):
                         request.passes(round_, reads)
-                    self._begin_job((device, number, round_), passed)
+                    submitted_s = self._submitted_s.pop((device, number, round_), self.clock.now)
+                    self.server.book((submitted_s, self.clock.now, max(self.clock.now, passed.ended_s)))
             case journal.PassMade():
                 for device, number, round_, *_ in what.shares:
                     if request := self._served.get((device, number)):
@@ -184,7 +226,7 @@ class JournalReplay:
             raise RealRunError(f"device {device}, request {number}: served = {at_s:.6g} s: it has not come")
         state, policy, _ = self._kept.get(device) or (None, None, 0)
         decoding = self._decoder.decoding(device, number, request.prompt, state, request.output_tokens)
-        replayed = ReplayedRequest(self.clock, request, decoding, policy, self._record.sent_bits, self._submitted_s)
+        replayed = ReplayedRequest(self.clock, request, decoding, policy, self._record, self._submitted_s)
         self._served[device, number] = replayed
         replayed.start()
 
@@ -200,24 +242,20 @@ class JournalReplay:
 
     # Messages and passes.
 
-    def _take_message(self, event: journal.MessagePut | journal.MessageReceived | journal.MessageTaken) -> None:
-        address = event.address
-        request, link = self._served.get((address.device, address.request)), self._links[address.direction]
-        if isinstance(event, journal.MessagePut):
-            content = bytes.fromhex(event.content)
-            if request is None:
-                link.put(address, content)
-            else:
-                request.put(address, content, link)
-        elif isinstance(event, journal.MessageTaken):
-            if request is not None:
-                request.taken(address)
-        elif link.arrive(address) and request is not None and address.kind in SIMULATED:
-            request.received(address)
+    def _put(self, event: journal.MessagePut) -> None:
+        address, content = event.address, bytes.fromhex(event.content)
+        transfer = self._under_way[address] = InstantTransfer(self.clock.now, bits=8 * len(content))
+        if request := self._served.get(address[1:3]):
+            request.put(address, content, transfer, self._record.course(address, event.at_s))
 
-    def _begin_job(self, job: JobKey, passed: journal.PassMade) -> None:
-        now_s = self.clock.now
-        self.server.book((self._submitted_s.pop(job, now_s), now_s, max(now_s, passed.ended_s)))
+    def _receive(self, address: MessageAddress) -> None:
+        transfer = self._under_way.pop(address, None)
+        if transfer is None:
+            return
+        transfer.delivered_s = self.clock.now
+        transfer.delivered_bits, transfer.delivered_attempts = self._record.sent(address, self.clock.now)
+        if (request := self._served.get(address[1:3])) and address.kind in SIMULATED:
+            request.received(address)
 
     def _end_jobs(self, ended_s: Mapping[_Key, float]) -> None:
         """Jobs that get no pass leave the cloud's queue at these times, or now."""

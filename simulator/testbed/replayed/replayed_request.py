@@ -10,7 +10,7 @@ pass until the reply is put. What the processor does between the passes of a rou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -25,9 +25,8 @@ from simulator.results.rounds import InstantTransfer, OpenRound
 from simulator.testbed.endpoints.restoration import unpack_restored
 from simulator.testbed.journal import RoundComputed, TextRead, UplinkSeen
 from simulator.testbed.packet_header import REPLIES, SIMULATED, MessageAddress, PacketKind
-from simulator.testbed.replayed.replayed_link import ReplayedLink
+from simulator.testbed.replayed.run_record import RunRecord
 from simulator.timing.driver import DOWNLINK_STATES, UPLINK_STATES, ServedRequest
-from simulator.timing.messages import Message, unreported
 
 JobKey = tuple[int, int, int]
 """(device, request, round); round 0 is a prefill."""
@@ -58,24 +57,20 @@ class ReplayedRequest(ServedRequest):
         request: Request,
         decoding: RequestDecoding,
         policy: tuple[float, ...] | None,
-        sent_bits: Mapping[MessageAddress, int],
+        record: RunRecord,
         submitted_s: dict[JobKey, float],
     ) -> None:
-        """`sent_bits`: of each message, all that was on the link for it. `submitted_s`: takes in when each job of the
-        request is submitted."""
+        """`submitted_s`: takes in when each job of the request is submitted."""
         super().__init__(request, clock)
         self.kept: machine.EdgeState | None = None
         """What the device keeps of it."""
-        self._aired_bits = sent_bits
+        self._record = record
         self._submitted_s = submitted_s
         self._format = decoding.format
         self._protocol = protocol_of(decoding.setting.scheme)
         self._terms = Terms(decoding, request.output_tokens, request.end_tokens, policy)
         self._edge = self._protocol.edge(self._terms)
         self._cloud = self._new_cloud()
-        self._reports = dict.fromkeys((PacketKind.PAYLOAD, PacketKind.COUNT), self._on_uplink)
-        self._reports |= dict.fromkeys(REPLIES, self._on_downlink)
-        """Whom messages report their states to."""
         self._contents: dict[MessageAddress, bytes] = {}
         """Messages that were put."""
         self._commanded: dict[MessageAddress, bytes] = {}
@@ -149,9 +144,9 @@ class ReplayedRequest(ServedRequest):
 
     # Messages.
 
-    def put(self, address: MessageAddress, content: bytes, link: ReplayedLink) -> None:
-        """A message is put, for the second time where the cloud has restarted. Raises RealRunError where it is not the
-        one that the machine has commanded."""
+    def put(self, address: MessageAddress, content: bytes, transfer: InstantTransfer, course: Course) -> None:
+        """A message is put, for the second time where the cloud has restarted; `course`: its states until it has
+        arrived. Raises RealRunError where it is not the one that the machine has commanded."""
         kind, round_ = address.kind, self._request.open.get(address.round)
         self._contents[address] = content
         if kind in SIMULATED:
@@ -160,11 +155,14 @@ class ReplayedRequest(ServedRequest):
             self._ledger.prompt_sent()
         if kind in REPLIES:
             self._in_cloud.discard(address.round)
-        message = link.put(address, content, self._reports.get(kind, unreported))
-        if round_ is not None and kind in REPLIES:
-            round_.reply = message
-        elif round_ is not None and kind in (PacketKind.PAYLOAD, PacketKind.COUNT):
-            round_.payload, round_.reply = message, InstantTransfer()  # a reply before a restart is void
+        if round_ is None:
+            return
+        if kind in REPLIES:
+            round_.reply = transfer
+            self._ledger.enter_all(round_.number, course, DOWNLINK_STATES, reply=True)
+        elif kind in (PacketKind.PAYLOAD, PacketKind.COUNT):
+            round_.payload, round_.reply = transfer, InstantTransfer()  # a reply before a restart is void
+            self._ledger.enter_all(round_.number, course, UPLINK_STATES)
 
     def _check(self, address: MessageAddress, content: bytes) -> None:
         what, commanded = address.kind.name.lower(), self._commanded.get(address)
@@ -204,14 +202,6 @@ class ReplayedRequest(ServedRequest):
         arrived = machine.MessageArrived(machine.MessageKind(address.kind), address.round, (content,))
         step = self._edge.step if address.kind in REPLIES else self._cloud.step
         self._carry_out(step(arrived))
-
-    def _on_uplink(self, message: Message, course: Course) -> None:
-        for from_s, state in course:
-            self._enter(message.index[2], UPLINK_STATES[state], from_s)
-
-    def _on_downlink(self, message: Message, course: Course) -> None:
-        for from_s, state in course:
-            self._enter(message.index[2], DOWNLINK_STATES[state], from_s, reply=True)
 
     # The cloud's passes.
 
@@ -320,7 +310,7 @@ class ReplayedRequest(ServedRequest):
 
     def _flush(self, rounds: Sequence[tuple[int, int]], cut: int | None) -> None:
         for number, drafts in rounds:
-            on_air_bits = self._aired_bits[self._address(machine.MessageKind.PAYLOAD, number)]
+            on_air_bits, _ = self._record.sent(self._address(machine.MessageKind.PAYLOAD, number))
             self._request.flush_round(number, drafts, on_air_bits, self._clock.now)
         if cut is not None:
             self._request.flush_round(cut, self._made, 0, self._clock.now)

@@ -1,27 +1,29 @@
-"""All that the journals of a run hold, in order of time: each event at its time, and those that last at both ends.
+"""All that the journals of a run hold: its events in order of time, those that last at both ends, and its packets.
 
-Causes come before effects where two times are equal: what began earlier ends first, then what the processes noted, each
-in its own order, then what that sets off. What a process takes before it knows that its work has ended comes before
-that end. An attempt of a packet is put together from two journals: its sender's, when it joined the queue, and the
-relay's, when it was on the link and whether it arrived.
+Causes come before effects where two times are equal: what the processes noted, each in its own order, then what that
+sets off. What a process takes before it knows that its work has ended comes before that end. An attempt of a packet is
+put together from two journals: its sender's, when it joined the queue, and the relay's, when it was on the link and
+whether it arrived. What a message does at each time follows from the attempts of its packets.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
 from math import inf, nan
+from operator import itemgetter
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from channels.link.link_config import answer_s
 from simulator.cell.cell import Cell
+from simulator.results.ledger import Course
 from simulator.testbed.journal import (
     Event,
     MessageCancelled,
+    MessagePut,
     MessageTaken,
     PacketAcknowledged,
     PacketQueued,
@@ -34,14 +36,13 @@ from simulator.testbed.journal import (
 )
 from simulator.testbed.packet_header import OPPOSITE, Direction, MessageAddress
 from simulator.testbed.plan import WARM_UP, link
-from simulator.timing.messages import Fragment
+from simulator.timing.messages import PROPAGATION, QUEUE, RETRANSMIT, TIMEOUT_WAIT, TRANSMIT
 
-ENDS, NOTED, BEGINS, ENDS_AT_ONCE = range(4)
-"""In which order events of one instant are taken."""
 LATE_S: Final = 0.02
 """By which a free acknowledgement may be late, and count as that of the attempt that it was due for."""
 _FragmentKey = tuple[MessageAddress, int]
 """A packet of a message, whichever attempt."""
+_TimesS = Mapping[MessageAddress, Sequence[float]]
 
 
 @dataclass(slots=True, eq=False)
@@ -61,8 +62,6 @@ class PacketAttempt:
     """nan: never."""
     acknowledged: bool = True
     """Whether its sender learns of its arrival; of an acknowledgement that takes capacity nobody needs to."""
-    packet: Fragment | None = None
-    """Once it has joined: of the message that was under way by then."""
 
     @property
     def direction(self) -> Direction:
@@ -74,12 +73,17 @@ class PacketAttempt:
         """Whether it was on the link."""
         return self.left_s < inf
 
-
-class AttemptStep(NamedTuple):
-    """An attempt joins its queue, its first bit goes out, its last bit does, or it is at its far end."""
-
-    step: Literal["joins", "starts", "leaves", "lands"]
-    attempt: PacketAttempt
+    @property
+    def course(self) -> Course:
+        """The states of its packet, each with the time from which on it holds."""
+        course = [(self.joined_s, QUEUE)]
+        if self.was_sent:
+            arrives = self.arrives_s >= self.left_s
+            course.append((self.began_s, RETRANSMIT if self.attempt else TRANSMIT))
+            course.append((self.left_s, PROPAGATION if arrives else TIMEOUT_WAIT))
+            if arrives and not self.acknowledged:
+                course.append((self.arrives_s, TIMEOUT_WAIT))
+        return course
 
 
 class Beginning(NamedTuple):
@@ -92,10 +96,11 @@ class TimedEvent(NamedTuple):
     """Something happens at a time. Events are sorted by the first four fields."""
 
     at_s: float
-    rank: int
+    begins: bool
+    """Whether it is the beginning of something that lasts."""
     journal: int
     line: float
-    what: Event | AttemptStep | Beginning
+    what: Event | Beginning
 
 
 @dataclass
@@ -105,29 +110,43 @@ class RunRecord:
     timeline: Sequence[TimedEvent]
     attempts: Sequence[PacketAttempt]
     events: Sequence[Event]
-    cancelled_s: Mapping[MessageAddress, Sequence[float]]
-    """When each message was cancelled."""
+    of_message: Mapping[MessageAddress, Sequence[PacketAttempt]]
+    """The attempts of the packets of each message."""
+    put_s: _TimesS
+    """When each message was put."""
+    cancelled_s: _TimesS
+    acknowledged_s: Mapping[_FragmentKey, Sequence[float]]
 
-    @cached_property
-    def sent_bits(self) -> Mapping[MessageAddress, int]:
-        """Bits on the link for each message, headers and retransmissions included."""
-        bits: Counter[MessageAddress] = Counter()
-        for attempt in self.attempts:
-            if attempt.was_sent and not attempt.acknowledges:
-                bits[attempt.address] += attempt.bits
-        return bits
+    def sent(self, address: MessageAddress, by_s: float = inf) -> tuple[int, int]:
+        """Bits and packets that had begun on the link for a message by that time, headers and retransmissions included;
+        of one that is put again, after a restart of the cloud, all of them."""
+        sent = [each.bits for each in self.of_message.get(address, ()) if each.was_sent and each.began_s <= by_s]
+        return sum(sent), len(sent)
 
-
-_Queued = dict[tuple[MessageAddress, int, int], list[tuple[PacketAttempt, int, int]]]
-"""Attempts that their senders noted, by message, fragment and attempt, with the journal and the line."""
+    def course(self, address: MessageAddress, put_s: float) -> Course:
+        """What the message that was put then does until nothing more is sent of it, each state with the time from which
+        on it holds: what its oldest packet does of which its sender does not know that it has arrived."""
+        ends_s = _next_s((*self.put_s[address], *self.cancelled_s.get(address, ())), put_s)
+        packets = defaultdict[int, list[tuple[float, str]]](list)
+        for attempt in self.of_message.get(address, ()):
+            if put_s <= attempt.joined_s < ends_s:
+                packets[attempt.fragment] += attempt.course
+        found, from_s = [(put_s, QUEUE)], put_s
+        for fragment, states in sorted(packets.items()):
+            known_s = _next_s(self.acknowledged_s.get((address, fragment), ()), put_s)
+            if known_s > from_s:
+                states.sort(key=itemgetter(0))
+                found += [(from_s, QUEUE), *((max(at_s, from_s), state) for at_s, state in states if at_s < known_s)]
+                from_s = known_s
+        return [each for each in found if each[0] < ends_s]
 
 
 def run_record(cell: Cell, folder: Path) -> RunRecord:
     """Reads the journals in a run's folder."""
     timeline, events = list[TimedEvent](), list[Event]()
-    queued, sent = _Queued(), list[PacketSent]()
+    queued, sent = defaultdict[tuple[MessageAddress, int, int], deque[PacketAttempt]](deque), list[PacketSent]()
+    put_s, cancelled_s = defaultdict[MessageAddress, list[float]](list), defaultdict[MessageAddress, list[float]](list)
     acknowledged_s = defaultdict[_FragmentKey, list[float]](list)
-    cancelled_s = defaultdict[MessageAddress, list[float]](list)
     for journal, path in enumerate(sorted(folder.glob("*.jsonl"))):
         taken_s = 0.0
         for line, event in enumerate(read(path)):
@@ -135,71 +154,62 @@ def run_record(cell: Cell, folder: Path) -> RunRecord:
                 continue
             events.append(event)
             if isinstance(event, PacketQueued):
-                attempt = PacketAttempt(*event[:4], acknowledges=False, joined_s=event.at_s)
-                queued.setdefault(event[:3], []).append((attempt, journal, line))
+                queued[event[:3]].append(PacketAttempt(*event[:4], acknowledges=False, joined_s=event.at_s))
             elif isinstance(event, PacketSent):
                 sent.append(event)
+            elif isinstance(event, PacketAcknowledged):
+                acknowledged_s[event[:2]].append(event.at_s)
             elif isinstance(event, RoundComputed | TextRead | PassMade):
-                at_once = event.began_s >= event.ended_s
-                begins = Beginning(event)
-                timeline.append(TimedEvent(event.began_s, NOTED if at_once else BEGINS, journal, line - 0.5, begins))
-                timeline.append(TimedEvent(max(event.ended_s, taken_s), NOTED, journal, line, event))
+                lasts = event.began_s < event.ended_s
+                timeline.append(TimedEvent(event.began_s, lasts, journal, line - 0.5, Beginning(event)))
+                timeline.append(TimedEvent(max(event.ended_s, taken_s), False, journal, line, event))
             else:
-                timeline.append(TimedEvent(event.at_s, NOTED, journal, line, event))
+                timeline.append(TimedEvent(event.at_s, False, journal, line, event))
                 if isinstance(event, MessageTaken | UplinkSeen):
                     taken_s = event.at_s
-                elif isinstance(event, PacketAcknowledged):
-                    acknowledged_s[event[:2]].append(event.at_s)
+                elif isinstance(event, MessagePut):
+                    put_s[event.address].append(event.at_s)
                 elif isinstance(event, MessageCancelled):
                     cancelled_s[event.address].append(event.at_s)
-    attempts = list(_attempts(queued, sent, timeline))
+    attempts = [*_attempts(queued, sent), *chain.from_iterable(queued.values())]
+    of_message = defaultdict[MessageAddress, list[PacketAttempt]](list)
+    for attempt in attempts:
+        if not attempt.acknowledges:
+            of_message[attempt.address].append(attempt)
     _find_acknowledged(cell, attempts, acknowledged_s, cancelled_s)
-    timeline += (each for attempt in attempts for each in _on_link(attempt))
-    return RunRecord(sorted(timeline, key=lambda each: each[:4]), attempts, events, cancelled_s)
+    timeline.sort(key=lambda each: each[:4])
+    return RunRecord(timeline, attempts, events, of_message, put_s, cancelled_s, acknowledged_s)
 
 
-def _attempts(queued: _Queued, sent: list[PacketSent], timeline: list[TimedEvent]) -> Iterator[PacketAttempt]:
-    """All attempts. Those of one name, after a restart, were on the link in the order in which they joined. An
-    acknowledgement joins its queue when what it is about arrives, the first one first; of anything else that no sender
-    noted, the note is lost."""
+def _attempts(
+    queued: Mapping[tuple[MessageAddress, int, int], deque[PacketAttempt]], sent: list[PacketSent]
+) -> Iterator[PacketAttempt]:
+    """All attempts that were on the link; of those in `queued` the others stay. Those of one name, after a restart,
+    were on it in the order in which they joined. An acknowledgement joins its queue when what it is about arrives, the
+    first one first; of anything else that no sender noted, the note is lost."""
     unanswered_s = defaultdict[_FragmentKey, deque[float]](deque)
     for event in sorted(sent, key=lambda each: each.arrives_s or inf):
         if event.note is None and event.arrives_s is not None:
             unanswered_s[event[:2]].append(event.arrives_s)
     for event in sorted(sent, key=lambda each: each.left_s):
         if event.note is None and (known := queued.get(event[:3])):
-            attempt, journal, line = known.pop(0)
+            attempt = known.popleft()
         else:
             arrived_s = unanswered_s[event[:2]] if event.note is not None else None
             joined_s = min(arrived_s.popleft(), event.began_s) if arrived_s else event.began_s
             attempt = PacketAttempt(*event[:4], acknowledges=event.note is not None, joined_s=joined_s)
-            journal, line = -1, 0
         # The notes of two processes about one packet may cross: it is on the link when it has joined.
         attempt.began_s = max(event.began_s, attempt.joined_s)
         attempt.left_s = max(event.left_s, attempt.began_s)
         attempt.arrives_s = nan if event.arrives_s is None else max(event.arrives_s, attempt.left_s)
-        timeline.append(TimedEvent(attempt.joined_s, NOTED, journal, line, AttemptStep("joins", attempt)))
         yield attempt
-    for attempt, journal, line in chain.from_iterable(queued.values()):
-        timeline.append(TimedEvent(attempt.joined_s, NOTED, journal, line, AttemptStep("joins", attempt)))
-        yield attempt
-
-
-def _on_link(attempt: PacketAttempt) -> Iterator[TimedEvent]:
-    if not attempt.was_sent:
-        return
-    ends = ENDS_AT_ONCE if attempt.left_s == attempt.began_s else ENDS
-    yield TimedEvent(attempt.began_s, BEGINS, 0, 0, AttemptStep("starts", attempt))
-    yield TimedEvent(attempt.left_s, ends, 0, 0, AttemptStep("leaves", attempt))
-    if attempt.arrives_s >= attempt.left_s:
-        yield TimedEvent(attempt.arrives_s, ends, 0, 1, AttemptStep("lands", attempt))
 
 
 def _find_acknowledged(
     cell: Cell,
     attempts: Sequence[PacketAttempt],
     acknowledged_s: Mapping[_FragmentKey, Sequence[float]],
-    cancelled_s: Mapping[MessageAddress, Sequence[float]],
+    cancelled_s: _TimesS,
 ) -> None:
     """Where acknowledgements are free, which were lost: those that had the time to arrive before the next attempt or
     the end of the message, and did not."""

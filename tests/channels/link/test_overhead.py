@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.link.link_config import LinkConfig
-from channels.link.link_traces import Trace
 from channels.link.presets import PRESETS
 from channels.link.rates import ConstantRate, Position
 from channels.link.rayleigh import Rayleigh
+from channels.link.recordings import Trace
 from channels.uniforms import Uniforms
 
 CURVES = Uniforms.of(0, "link")

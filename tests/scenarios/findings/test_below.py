@@ -8,7 +8,7 @@ import math
 import pandas as pd
 from swept_curves import swept
 
-from scenarios import Costs, Differences, InEveryGroup, Instead, Levels, Ranges, Swaps
+from scenarios import Costs, Differences, InEveryGroup, Levels, Ranges, Swaps
 from scenarios.findings.sentences.below import below_where
 from scenarios.findings.wording import times
 from simulator.results.intervals import Difference, Interval
@@ -51,21 +51,6 @@ def test_an_end_of_the_axis_is_a_multiple_of_the_other_seed_by_seed_and_a_range_
     cells = sweep({"a": (0.5, 0.2, 0.1)}, noise=0.0).assign(payload_bits_per_token=64.0)
     asked = Ranges("a token takes", (METRIC, "payload_bits_per_token"))
     assert asked.report(cells, AXIS) == "a token takes: a 100 ms to 500 ms, 64 bit"
-
-
-def test_one_value_of_a_field_is_compared_with_another_all_else_the_same():
-    cells = sweep({"k code=old": (1.0, 0.5, 0.2), "k code=new": (0.5, 0.4, 0.2), "c code=new": (0.1,) * 3})
-    cells["scheme.code"] = cells["curve"].str.split("=").str[1]
-    asked = Instead("new for old", "scheme.code", "new", "old", (METRIC,))
-    assert asked.report(cells, AXIS) == (
-        "new for old: k latency per token 50% lower (the same in every seed) at 1 kbit/s, equal (in every seed) at 100 "
-        "kbit/s"
-    )
-    same = sweep({"k code=old": (1.0,) * 3, "k code=new": (0.5,) * 3})
-    same["scheme.code"] = same["curve"].str.split("=").str[1]
-    assert asked.report(same, AXIS) == "new for old: k latency per token 50% lower (the same in every seed)", "once"
-    assert Instead("new", "no.such", "new", "old", (METRIC,)).report(cells, AXIS) == ""
-    assert Instead("new", "scheme.code", "new", "old", (METRIC,), {"no.such": None}).report(cells, AXIS) == ""
 
 
 def test_whether_two_schemes_change_places_is_answered_with_how_clearly():

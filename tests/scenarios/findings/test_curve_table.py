@@ -52,6 +52,13 @@ def test_rows_begin_with_the_lowest_by_the_names_of_figures_in_milliseconds():
     assert rows(found)["cloud only"][0].startswith("11,300 ±") and "•" not in "".join(found.legend)
 
 
+def test_of_a_metric_of_which_more_is_better_the_highest_is_first():
+    table = cells({"k_sqs": 0.06, "cloud_only": 11.1}).rename(columns={TIME: "tokens_per_s"})
+    found = made(table, "tokens_per_s")
+    assert [*rows(found)] == ["cloud only", "K-SQS"] and found.legend[0] == "* highest"
+    assert all(entry.endswith("*") for entry in rows(found)["cloud only"]) and "*" not in rows(found)["K-SQS"][0]
+
+
 def test_what_the_seeds_cannot_tell_from_the_lowest_has_a_mark_and_what_would_have_shown_stands_below():
     found = made(cells({"k_sqs": 0.06, "dense": 0.061, "cloud_only": 0.2}, noise=0.3))
     marks = {name: [each.split()[-1] for each in row] for name, row in rows(found).items()}

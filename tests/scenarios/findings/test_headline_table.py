@@ -56,6 +56,11 @@ def test_a_mean_without_the_unanswered_requests_says_so_and_has_no_star():
     assert "UNANSWERED requests are in no number here" in text and "not ranked" in text
 
 
+def test_of_a_metric_of_which_more_is_better_the_highest_has_the_star():
+    text = headline(table({"a": (0.05,), "b": (0.04,)}).assign(tokens_per_s=[20.0, 25.0]), AXIS, "tokens_per_s")
+    assert entries(text, "1 kbit/s") == ["20.0", "25.0*"] and "* highest mean" in text
+
+
 def test_the_star_is_among_the_lossless_and_a_scheme_of_which_nothing_was_answered_keeps_its_column():
     text = headline(
         table({"edge_only": (0.005,), "dense": (0.06,), "k_sqs": (0.05,)}, lossy=[True, False, False]), AXIS

@@ -95,6 +95,16 @@ def test_any_numeric_axis_and_metric_do_and_missing_values_are_left_out():
     assert line == "payload bits per token over temperature: everywhere a alone"
 
 
+def test_along_an_axis_of_names_each_place_has_its_name():
+    cells = sweep({"a": (0.1, 0.5, 0.5, 0.1), "b": (0.2, 0.4, 0.4, 0.2)}).assign(
+        place=lambda rows: rows[AXIS].map(dict(zip(RATES, ("desk", "field", "home", "train"), strict=True)))
+    )
+    assert lowest(cells, "place") == (
+        "latency per token over place: at desk a is lowest, 50% below the next (b); at field and home b is lowest, 20% "
+        "below the next (a); at train a is lowest, 50% below the next (b)"
+    )
+
+
 def test_a_comparison_is_the_mean_of_paired_ln_ratios_with_students_half_width():
     # ln(a / b) by seed: ln .49, ln .5, ln .51, so 50.0% lower; half-width 4.3027 * .02 / sqrt 3 = .0497 of the ratio
     cells = sweep({"a": (0.5, 0.2, 1.2, 0.5), "b": (1.0, 0.4, 1.0, 0.5)}, {"a": 0.01})

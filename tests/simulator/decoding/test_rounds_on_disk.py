@@ -186,7 +186,7 @@ def test_a_notebook_s_class_is_remembered_in_the_process_alone(
 def test_a_notebook_s_class_that_was_edited_decodes_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     notebook = ModuleType("edited_notebook_in_tests")
     monkeypatch.setitem(sys.modules, notebook.__name__, notebook)
-    keeping = "from simulator.schemes.sparsifier import KeepTopK\n" + MINE.replace("NAME", "edited_in_tests")
+    keeping = "from simulator.schemes.sparsifiers.by_count import KeepTopK\n" + MINE.replace("NAME", "edited_in_tests")
     kept = list[float]()
     for k in (2.0, 5.0):
         exec(f"{keeping}    def made_of(self): return self.keeping(KeepTopK(k={int(k)}))\n", vars(notebook))
@@ -221,7 +221,7 @@ def test_numbers_of_any_type_in_a_users_state_are_kept_as_floats(tmp_path: Path,
 
 def test_a_scheme_s_file_counts_by_its_content(tmp_path: Path, store: RoundStore) -> None:
     mine, kept = tmp_path / "mine.py", tmp_path / "kept.txt"
-    reading = "from pathlib import Path\nfrom simulator.schemes.sparsifier import KeepTopK\n"
+    reading = "from pathlib import Path\nfrom simulator.schemes.sparsifiers.by_count import KeepTopK\n"
     made_of = "    kept: Path\n    def made_of(self): return self.keeping(KeepTopK(k=int(self.kept.read_text())))\n"
     mine.write_text(reading + MINE.replace("NAME", "of_file_in_tests") + made_of)
     fields = {**made("k_sqs").model_dump(), "scheme": {"kind": "of_file_in_tests", "kept": kept}, "imports": [mine]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -38,12 +38,17 @@ VERIFYING = [
 DRAFTER = {"kind": "affine", "base_s": 0.002, "per_token_s": 3e-4, "per_cached_token_s": 2e-5}
 
 
-@pytest.mark.parametrize("drafts", [pytest.param(1, marks=pytest.mark.slow), 2])
-def test_i12_colocated_follows_the_verifiers_distribution_exactly(drafts: int) -> None:
+@pytest.mark.parametrize(
+    ("drafts", "acceptance"),
+    [pytest.param(1, "rejection", marks=pytest.mark.slow), (2, "rejection"), (2, "block")],
+)
+def test_i12_colocated_follows_the_verifiers_distribution_exactly(
+    drafts: int, acceptance: Literal["rejection", "block"]
+) -> None:
     """Every path of two rounds or more through the shipped round, each weighted by the length of its intervals."""
     drawing, verifying = ScriptedNumbers(), ScriptedNumbers()
     uniforms = RequestUniforms(drawing, verifying, Uniforms.of(0, "shared"))
-    setting = Setting(lambda: PAIR, Colocated(max_drafts=drafts), V, 1.0)
+    setting = Setting(lambda: PAIR, Colocated(max_drafts=drafts, acceptance=acceptance), V, 1.0)
     session = RequestDecoding(setting, Tree(PROMPT, ()), uniforms, remember=False).hosted()
 
     @cache

@@ -20,7 +20,7 @@ from simulator.cell.cell import load_imports
 from simulator.decoding.memory import Memory
 from simulator.schemes import Code, LatticeCounts, Quantizer
 from simulator.schemes.code import Load
-from simulator.schemes.sparsifier import KeepTopK
+from simulator.schemes.sparsifiers.by_count import KeepTopK
 
 load_imports([Path(__file__).parents[3] / "examples" / "own_quantizer.py"])
 

@@ -8,7 +8,9 @@ import pytest
 from kinds.arrays import Floats
 from simulator import Cell
 from simulator.schemes import Composed, CSqs, Sparsifier
-from simulator.schemes.sparsifier import KeepConformal, KeepRunningQuantile, State
+from simulator.schemes.sparsifier import State
+from simulator.schemes.sparsifiers.conformal import KeepConformal
+from simulator.schemes.sparsifiers.running_quantile import KeepRunningQuantile
 
 V = 12
 KINDS = sorted(Sparsifier.kinds)

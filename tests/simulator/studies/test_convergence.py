@@ -21,7 +21,7 @@ from simulator import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
-from simulator.schemes.sparsifier import KeepConformal
+from simulator.schemes.sparsifiers.conformal import KeepConformal
 from simulator.studies.convergence import Convergence
 from simulator.studies.study import Row
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from cells import cell, link
 from kinds import ConfigError
 from simulator import sweep
 from simulator.cell.cell import Cell, load_imports
+from simulator.results.cpu_time import cpu_s
 from simulator.studies import SIMULATION
 from simulator.sweeps import worker_pools
 from simulator.sweeps.failures import Failure
@@ -190,6 +192,17 @@ def test_a_worker_of_a_cluster_is_no_cluster(cluster: Cluster) -> None:
         (worker,) = client.scheduler_info()["workers"]
     with pytest.raises(ConfigError, match="must be a Dask scheduler's, what answers is a Worker"):
         Cluster(worker)
+
+
+def _counted(steps: int) -> int:
+    return sum(range(steps))
+
+
+def test_the_cpu_time_of_workers_is_the_commands() -> None:
+    before_s, own_s = cpu_s(), time.process_time()
+    assert [*Processes(2).unordered(Work(_counted, [(3_000_000,), (3_000_000,)]))] == [4_499_998_500_000] * 2
+    workers_s = cpu_s() - before_s - (time.process_time() - own_s)
+    assert 0.01 < workers_s < 10
 
 
 @pytest.mark.slow

@@ -38,7 +38,6 @@ from simulator.testbed.journal import (
 )
 from simulator.testbed.packet_header import MessageAddress, PacketKind
 from simulator.testbed.plan import Side
-from simulator.testbed.supervisor import PassTiming
 
 WORKLOAD = {"kind": "closed", "devices": 3, "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
 
@@ -49,15 +48,15 @@ def asked(scheme: object = "k_sqs", **fields: object) -> Cell:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    def made_here(cell: Cell, journals: None, most_s: float, timing: PassTiming) -> None:
+    def made_here(cell: Cell, folder: Path, budget_s: float) -> ProcessTimes:
         sides: tuple[Side, ...] = ("edge", "cloud")
         for side in sides:
-            timed_passes.time_passes(cell, side, timing.into, timing.budget_s)
+            timed_passes.time_passes(cell, side, folder, budget_s)
+        return ProcessTimes(4e-3, 3e-3, 2e-3, 1e-3, 1e-3, 2e-3)
 
     monkeypatch.setattr(timed_passes, "SAMPLES", 6)
     monkeypatch.setattr(timed_passes, "PAUSE_S", 1e-4)
-    monkeypatch.setattr(calibration, "note", made_here)
-    monkeypatch.setattr(calibration, "process_times", lambda _: ProcessTimes(4e-3, 3e-3, 2e-3, 1e-3, 1e-3, 2e-3))
+    monkeypatch.setattr(calibration, "process_times", made_here)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +75,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("quick")
 def test_a_calibration_is_a_folder_that_the_cell_takes(tmp_path: Path, scheme: object, clocks: dict[str, str]) -> None:
     here, folder = asked(scheme), tmp_path / "made"
-    calibrate(here, folder, lambda *_: None, budget_s=4)
+    calibrate(here, folder, budget_s=4)
     settings = Calibration.of(folder).settings
     files = {name: Path(value["file"]).name for name, value in settings.items() if isinstance(value, dict)}
     assert files == clocks
@@ -190,9 +189,14 @@ def test_what_was_measured_twice_keeps_slow_periods_of_its_own_and_means_of_the_
 ) -> None:
     here = cell("cloud_only")
     folders = written(tmp_path / "1", 0.01, spells), written(tmp_path / "2", 0.05, others)
-    times = ProcessTimes(0.0, 0.1, 0.1, 0.0, 1e-3, 2e-3), ProcessTimes(0.0, 0.3, 0.5, 0.0, 3e-3, 0.0)
+    for folder, step_s, judge_s, up_s, down_s in zip(
+        folders, (0.1, 0.3), (0.1, 0.5), (1e-3, 3e-3), (2e-3, 0.0), strict=True
+    ):
+        clocks = {"cloud.latency": {"kind": "empirical", "file": str(folder / "cloud.csv"), "beyond": "extend"}}
+        numbers = {"cloud.step_s": step_s, "cloud.judge_s": judge_s}
+        Calibration({**clocks, **numbers}, {"uplink": up_s, "downlink": down_s}).write(folder)
     both = tmp_path / "new" / "both"
-    merge(here, folders, times, both)
+    merge(here, folders, both)
     found = calibrated(here, both)
     assert spells_of(found) == ((both / "cloud.csv").resolve(), merged)
     assert (found.cloud.step_s, found.cloud.judge_s) == pytest.approx((0.2, 0.3))
@@ -310,11 +314,11 @@ def test_a_messages_path_is_what_it_takes_beside_the_link_where_nothing_else_is_
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only"])
 def test_what_processes_take_is_a_small_part_of_what_the_link_takes(
-    scheme: str, monkeypatch: pytest.MonkeyPatch
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(times, "RUN_S", 1.0)
     try:
-        found = process_times(asked(scheme))
+        found = process_times(asked(scheme), tmp_path, 1.0)
     except ConfigError as error:
         pytest.skip(str(error))
     assert all(0 <= each < 0.05 for each in found) and min(found.up_s, found.down_s) > 0

@@ -17,7 +17,8 @@ from channels.link.rates import Curve, Rate, Start, start_in, start_words
 from channels.link.step_curve import StepCurve
 from channels.uniforms import Uniforms
 from kinds import ConfigError, Part
-from kinds.files import GivenPath, read_header, read_table
+from kinds.csv_tables import read_header, read_table
+from kinds.files import GivenPath
 
 Points = tuple[tuple[float, float], ...]
 Period = Annotated[

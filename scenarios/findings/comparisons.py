@@ -1,0 +1,162 @@
+"""The comparisons that sentences, tables and answers are made of: two curves at one place, paired by seed.
+
+A place holds the rows that may be compared: those of one group at one value of the axis. A row of the table of
+comparisons has its place, both curves, the paired difference with its interval, and so whether it is seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from scenarios.findings.question import along, groups, in_words, of_setting, parts
+from scenarios.findings.wording import counted
+from simulator.results.columns import CURVE
+from simulator.results.intervals import Difference, geometric_means, paired
+from simulator.results.lossy_schemes import ranked, unranked
+from simulator.results.units import quantity, title, unit
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The curve `first` against `second` at a place."""
+
+    place: Place
+    first: str
+    second: str
+    less: Difference
+
+    @property
+    def lower(self) -> bool:
+        """True if the first is seen below the second, or is below it in the only seed."""
+        return self.less.lower or (self.less.n == 1 and self.less.size < 0)
+
+
+@dataclass(frozen=True)
+class LowestAt:
+    """One place: the lowest curve, those not distinguishable from it, and the best of the others. `margin`: the lowest
+    against the next; None if every curve is in `tied`, or there is one alone."""
+
+    at: object
+    lowest: str
+    tied: tuple[str, ...]
+    following: str | None
+    margin: Difference | None
+    mean: float
+    """The arithmetic mean of the lowest."""
+    unclear: tuple[Difference, ...]
+    """The lowest against each of the others in `tied`."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The rows of one group at one value of the axis that have a number of `metric`. `group`: its name in words, `loss
+    0.1: `; "" if there is one alone."""
+
+    metric: str
+    rows: pd.DataFrame
+    axis: str | None = None
+    at: object = None
+    group: str = ""
+    lossless: bool = False
+    """True if lossy schemes were left out of the rows."""
+
+    @property
+    def where(self) -> str:
+        """`1 kbit/s, LTE`: the place by itself; "" if it is all there is."""
+        group = self.group.removesuffix(": ").removeprefix("uplink ").removeprefix("label ")
+        return ", ".join(filter(None, ("" if self.axis is None else place_in_words(self.at, self.axis), group)))
+
+    def of(self, first: str, second: str) -> Comparison:
+        """Compares two curves."""
+        curves = self.rows[CURVE]
+        return Comparison(self, first, second, paired(self.rows, self.metric, curves == first, curves == second))
+
+    def all_of(self, kinds: Sequence[str], against: str) -> list[Comparison]:
+        """Compares each curve of `kinds` with that of the scheme `against`; [] if that is not here."""
+        theirs = self.curves(against)
+        found = [self.of(curve, theirs[0]) for curve in self.curves(*kinds)] if theirs else []
+        return [each for each in found if each.less.n]
+
+    def against_best(self, kinds: Sequence[str]) -> Comparison | None:
+        """Compares the lowest curve of other kinds with the lowest of `kinds`; None if either is not here."""
+        theirs = self.rows["scheme.kind"].isin(kinds)
+        return self.best_of(~theirs, theirs)
+
+    def best_of(self, first: pd.Series[bool], second: pd.Series[bool]) -> Comparison | None:
+        """Compares the lowest curve of some rows with the lowest of others; None if no seed has both."""
+        means = [geometric_means(self.rows[mask], CURVE, self.metric) for mask in (first, second)]
+        if any(each.empty for each in means):
+            return None
+        found = self.of(*(str(each.idxmin()) for each in means))
+        return found if found.less.n else None
+
+    def lowest(self) -> LowestAt:
+        """Compares the curve of least geometric mean with each other one."""
+        means = geometric_means(self.rows, CURVE, self.metric).sort_values(kind="stable")
+        first, *others = [str(curve) for curve in means.index]
+        less = {other: self.of(first, other).less for other in others}
+        behind = [other for other, each in less.items() if each.separable or (each.n == 1 and each.size != 0)]
+        tied = tuple(sorted({first, *others} - {*behind}))
+        following = behind[0] if behind else None
+        mean = float(self.rows.loc[self.rows[CURVE] == first, self.metric].mean())
+        unclear = tuple(less[other] for other in others if other in tied)
+        return LowestAt(self.at, first, tied, following, less[following] if following else None, mean, unclear)
+
+    def curves(self, *kinds: str) -> list[str]:
+        """The curves of some kinds of schemes, in order of appearance."""
+        return [str(curve) for curve in self.rows.loc[self.rows["scheme.kind"].isin(kinds), CURVE].unique()]
+
+
+def places(
+    table: pd.DataFrame, axis: str | None, metric: str, group: str = "", *, lossless: bool = False
+) -> list[Place]:
+    """The places of one group of rows, the axis ascending."""
+    rows = table[table[metric].notna()]
+    return [Place(metric, here, axis, _number(at), group, lossless) for at, here in along(rows, axis) if len(here)]
+
+
+def ranked_places(table: pd.DataFrame, axis: str | None, by: str | None, metric: str) -> list[Place]:
+    """The places of a table of cells by groups of the column `by`, without the rows of lossy schemes; curves are named
+    without their value of `by`."""
+    rows = of_setting(table)
+    lossless = bool(unranked(rows))
+    rows = ranked(rows)
+    named = parts(rows[rows[metric].notna()], by, plain=True)
+    return [each for name, part in named for each in places(part, axis, metric, name, lossless=lossless)]
+
+
+def in_groups(cells: pd.DataFrame, by: str, first: str, second: str, metric: str) -> list[tuple[str, Difference]]:
+    """The kind `first` against `second` in each group of a column, which differ in more than their name; of several
+    curves of a kind those are compared that come in the same order."""
+    there = [Place(metric, rows, group=name) for name, rows in groups(cells[cells[metric].notna()], by)]
+    pairs = [(here, zip(here.curves(first), here.curves(second), strict=False)) for here in there]
+    found = [(here.group, here.of(*pair).less) for here, both in pairs for pair in both]
+    return [(group, less) for group, less in found if less.n]
+
+
+def lowest_of_kinds(cells: pd.DataFrame, axis: str | None, metric: str) -> pd.DataFrame:
+    """At each value of `axis` the rows of that curve of each kind of scheme whose geometric mean is least, under the
+    kind's name. Of several curves it is taken by chance too: a kind with more of them is a little favoured."""
+    where = ["scheme.kind"] if axis is None else [axis, "scheme.kind"]
+    kept = []
+    for _, rows in cells[cells[metric].notna()].groupby(where, sort=False):
+        kept.append(rows[rows[CURVE] == geometric_means(rows, CURVE, metric).idxmin()])
+    found = pd.concat(kept) if kept else cells.head(0)
+    return found.assign(**{CURVE: found["scheme.kind"]})
+
+
+def place_in_words(value: object, axis: str) -> str:
+    """`1 kbit/s`, `16 devices`, `mean loss 0.2`: a value of the axis that stands alone."""
+    if title(axis) == "devices":
+        return counted(int(float(str(value))), "device")
+    if isinstance(value, float) and math.isinf(value):
+        return f"an unlimited {title(axis)}"
+    return in_words(value, axis) if unit(axis) or isinstance(value, str) else f"{title(axis)} {quantity(value, axis)}"
+
+
+def _number(at: object) -> object:
+    return at if at is None or isinstance(at, str) else float(str(at))

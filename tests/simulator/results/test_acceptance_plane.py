@@ -1,0 +1,67 @@
+"""Where drafting at the edge pays by accepted drafts and distance, beside the closed forms that it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pandas as pd
+import phase_tables
+import pytest
+
+from models.acceptance_mix import fit_accepted_length
+from models.published import Published
+from simulator.results import acceptance_plane as plane
+from simulator.results.phase_prediction import Rounds, at_the_edge, cloud_only
+from simulator.results.phase_regions import RTT, place_of
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    """At the speeds of 1 and 2; one place of them at 4 too."""
+    rows = phase_tables.at_speeds(phase_tables.table(), 1.0, 2.0, 4.0)
+    return rows[(rows[plane.SPEED] < 4) | (rows[phase_tables.AXIS] == phase_tables.TRIPS[0] / 2)]
+
+
+def test_an_edge_is_at_its_best_length_and_mode_and_more_accepted_drafts_or_a_nearer_cloud_are_faster(table) -> None:
+    row = plane.sending_ids(table).iloc[0]
+    found = plane.plane(row)
+    assert len(found) == len(plane.TRIPS_S) and {len(line) for line in found} == {len(plane.ACCEPTED)}
+    for near, far in pairwise(found):
+        assert all(one.edge < other.edge for one, other in zip(near, far, strict=True))
+    for line in found:
+        assert [each.edge for each in line] == sorted((each.edge for each in line), reverse=True)
+    place = replace(place_of(row), up_delay_s=0.1, down_delay_s=0.1)
+    along = fit_accepted_length(1 + plane.ACCEPTED[-1], plane.DRAFTS, 4.06, 64)
+    rounds = [Rounds(tuple(along.survival(drafts))) for drafts in range(1, 9)]
+    best = min(at_the_edge(place, each, 16.0, 2).latency_s for each in rounds)
+    assert found[-1][-1].mode == "drafts 2 ahead"
+    assert found[-1][-1].edge == pytest.approx(best / cloud_only(place).latency_s)
+    assert best < min(at_the_edge(place, each, 16.0).latency_s for each in rounds)
+
+
+def test_from_where_on_it_pays_lies_between_columns_or_nowhere() -> None:
+    over = [plane.Predicted(2.0 - 0.4 * each, "waits", 0.5) for each in range(4)]
+    line = over + [over[-1]] * (len(plane.ACCEPTED) - 4)
+    assert plane.pays_from(line) == pytest.approx(plane.ACCEPTED[2] + 0.125)
+    assert plane.pays_from(over[:1] * len(plane.ACCEPTED)) is None
+    assert plane.pays_from(over[3:] * len(plane.ACCEPTED)) == plane.ACCEPTED[0]
+
+
+def test_planes_are_at_the_speeds_with_the_most_places_and_each_place_has_its_best_edge_scheme(table) -> None:
+    assert [*plane.sending_ids(table)[plane.SPEED]] == [1.0, 2.0]
+    ran = plane.simulated(table)
+    assert len(ran) == 2 * len(phase_tables.NAMES) * len(phase_tables.TRIPS) + len(phase_tables.NAMES)
+    assert {*ran[RTT]} == {*phase_tables.TRIPS} and {*ran["edge"].str.split().str[0]} == {"coupled"}
+    assert plane.simulated(table.drop(columns=plane.SPEED)).empty
+    assert plane.sending_ids(table[table["scheme.kind"] != "coupled"]).empty
+
+
+def test_published_pairs_lie_where_their_rounds_of_four_do_within_what_temperature_leaves() -> None:
+    rows = plane.published().set_index("name")
+    assert (rows["low"] <= rows["accepted"]).all() and (rows["accepted"] <= rows["high"]).all()
+    llama = rows.loc["llama_1b_70b"]
+    assert llama["accepted"] == pytest.approx(0.83 + 0.74 + 0.64 + 0.58, abs=0.2) and llama["high"] == llama["accepted"]
+    at_1 = Published(name="eagle3_qwen3_8b_four_tasks")
+    assert rows.loc[at_1.name, "low"] == pytest.approx(plane.accepted(at_1.along))
+    assert rows.loc[at_1.name, "low"] < rows.loc[at_1.name, "high"]
