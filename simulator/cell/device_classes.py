@@ -208,14 +208,6 @@ class Equipped:
         """Drafts that a pass on the device makes; a model that decodes alone makes a token a pass."""
         return 1 if self.scheme.protocol == "local" else self.edge.drafts_per_pass
 
-    @property
-    def ways_are_apart(self) -> bool:
-        """Whether what becomes of a packet is decided on its own link: no acknowledgement takes capacity,
-        no radio does one or the other, and no round goes out in parts, of which the far end may give one up."""
-        return not self.scheme.sends_parts and not any(
-            link.arq.ack_bits or link.half_duplex or link.listens.windows_s for link in (self.uplink, self.downlink)
-        )
-
     def check_scheme(self, vocabulary: int) -> None:
         """Raises ConfigError where scheme and vocabulary do not fit."""
         try:
