@@ -140,12 +140,12 @@ class SelectiveRepeat(Arq):
 class Sender(Generic[P]):
     """The packets of one device in order: a window of them under way, the others held."""
 
-    __slots__ = ("_max_attempts", "_timer", "_window", "held", "left_s", "under_way")
+    __slots__ = ("_max_attempts", "_window", "held", "left_s", "timer", "under_way")
 
     def __init__(self, arq: Arq, window: int) -> None:
         self._window = window
         self._max_attempts = arq.max_attempts
-        self._timer = RunningTimer(arq.timer.estimate(arq.timeout_s), arq.backoff, arq.timeout_max_s)
+        self.timer = RunningTimer(arq.timer.estimate(arq.timeout_s), arq.backoff, arq.timeout_max_s)
         # Queues as lists: most are short, and there may be very many.
         self.held: list[P] = []
         """Until the window has room."""
@@ -160,9 +160,14 @@ class Sender(Generic[P]):
         return inf
 
     @property
+    def has_room(self) -> bool:
+        """True if a packet that is offered goes at once."""
+        return not self.held and len(self.under_way) < self._window
+
+    @property
     def timeout_s(self) -> float:
         """How long the next attempt will wait for its acknowledgement, seconds."""
-        return self._timer.timeout_s
+        return self.timer.timeout_s
 
     def offer(self, packet: P) -> bool:
         """Takes on a packet. True: send it now. False: it is held until `on_ack` or `forget` hands it out."""
@@ -175,7 +180,7 @@ class Sender(Generic[P]):
 
     def on_drop(self, packet: P) -> float:
         """It was dropped there. Returns how long to wait before `on_timeout`, seconds; inf: its alarm sees to it."""
-        return self._timer.timeout_s
+        return self.timer.timeout_s
 
     def on_alarm(self, now_s: float) -> Sequence[P]:
         """The alarm is due. Returns the packets that go now, next attempts of those that are lost among them."""
@@ -185,7 +190,7 @@ class Sender(Generic[P]):
         """The last bit of this attempt has left. Returns how long to wait before `on_timeout`, seconds; inf: its alarm
         sees to it."""
         packet.sent_s = self.left_s = now_s
-        return self._timer.timeout_s
+        return self.timer.timeout_s
 
     def on_ack(self, packet: P, now_s: float, attempt: int | None = None) -> Sequence[P]:
         """This packet is acknowledged, once or again. Returns the held packets that may go now. `attempt`: the one that
@@ -194,7 +199,7 @@ class Sender(Generic[P]):
             return ()
         packet.acked = True
         if packet.attempt == 0:
-            self._timer.on_sample(now_s - packet.sent_s)
+            self.timer.on_sample(now_s - packet.sent_s)
         return self.slide()
 
     def on_timeout(self, packet: P, attempt: int) -> Expiry:
@@ -202,7 +207,7 @@ class Sender(Generic[P]):
         if packet.acked or packet.attempt != attempt:
             return Expiry.STALE
         packet.attempt += 1
-        self._timer.on_expiry(packet.attempt)
+        self.timer.on_expiry(packet.attempt)
         limit = self._max_attempts
         return Expiry.PAUSE if limit is not None and packet.attempt % limit == 0 else Expiry.RESEND
 

@@ -301,11 +301,6 @@ class LinkConfig(Part):
     def _padded_bits(self, carried_bits: int) -> int:
         return carried_bits if self.pad_to_bits is None else padded_bits(carried_bits, self.pad_to_bits)
 
-    def most_packets(self, payload_bits: int) -> int:
-        """How many packets a message has, whichever it is: no more than that."""
-        room = self.room_bits
-        return 1 if room is None else max(1, -(-payload_bits // room))
-
 
 def answer_s(link: LinkConfig, reverse: LinkConfig) -> float:
     """From the arrival of a packet of `link` to that of its acknowledgement, seconds: the mean travel time of the

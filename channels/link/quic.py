@@ -124,7 +124,7 @@ class QuicSender(Sender[P]):
 
     @property
     def timeout_s(self) -> float:
-        once_s = self._timer.timeout_s + self._late_s
+        once_s = self.timer.timeout_s + self._late_s
         return max(once_s, min(self._longest_s, once_s * self._backoff ** min(self._expiries, 64)))
 
     @property
@@ -209,7 +209,7 @@ class QuicSender(Sender[P]):
         self._next += 1
 
     def _sample(self, round_trip_s: float) -> None:
-        self._timer.on_sample(round_trip_s)
+        self.timer.on_sample(round_trip_s)
         smoothed_s = self._round_trip_s[1] or round_trip_s
         self._round_trip_s = round_trip_s, smoothed_s + (round_trip_s - smoothed_s) / 8
 

@@ -215,14 +215,6 @@ class Equipped:
         """The latency model of what drafts on the device."""
         return self.scheme.draft_latency(self.edge.latency)
 
-    @property
-    def ways_are_apart(self) -> bool:
-        """True if the fate of a packet is decided on its own link: no acknowledgement takes capacity, no radio does one
-        or the other, and no round goes out in parts, of which the far end may give one up."""
-        return not self.scheme.sends_parts and not any(
-            link.arq.ack_bits or link.half_duplex or link.listens.windows_s for link in (self.uplink, self.downlink)
-        )
-
     def check_scheme(self, vocabulary: int) -> None:
         """Raises ConfigError where scheme and vocabulary do not fit."""
         try:

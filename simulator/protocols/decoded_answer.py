@@ -79,8 +79,6 @@ class DecodedAnswer:
     """What the device keeps."""
     known: Floats = field(init=False)
     """The records of the rounds as rows (`rounds.TimedRounds`)."""
-    largest_payload_bits: int = 0
-    largest_reply_bits: int = 0
 
 
 def is_decodable(scheme: Scheme) -> bool:
@@ -121,10 +119,7 @@ class _Writer:
         self._job: tuple[machine.SubmitJob, JobDone] | None = None
         self._reply_bits = 0
         self.answer.kept = decode_at_once(terms, self._note)
-        rounds = self.answer.rounds
-        self.answer.known = round_table([[each.record for each in rounds]])
-        self.answer.largest_payload_bits = max(each.payload.bits for each in rounds)
-        self.answer.largest_reply_bits = max(each.reply_bits for each in rounds)
+        self.answer.known = round_table([[each.record for each in self.answer.rounds]])
 
     def _note(self, command: Command, event: Event | None) -> None:
         if isinstance(command, machine.DraftAll):

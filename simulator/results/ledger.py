@@ -26,7 +26,7 @@ from simulator.results.station import Clock
 Course = Sequence[tuple[float, str]]
 """States in order, each with the time from which on it holds."""
 _PLACES: Final = {state: place for place, state in enumerate(BREAKDOWN)}
-_THEMSELVES: Final = {state: state for state in BREAKDOWN}
+THEMSELVES: Final = {state: state for state in BREAKDOWN}
 _BEHIND_THE_PROMPT: Final = _PLACES | {"uplink_queue_s": _PLACES["prompt_uplink_s"]}
 
 
@@ -99,7 +99,7 @@ class Ledger:
             marks.append((from_s, round_number, state, reply))
 
     def enter_all(
-        self, round_number: int, course: Course, columns: Mapping[str, str] = _THEMSELVES, *, reply: bool = False
+        self, round_number: int, course: Course, columns: Mapping[str, str] = THEMSELVES, *, reply: bool = False
     ) -> None:
         """The round, or its reply, is in these states one after another; `columns`: the column of each."""
         marks = self._marks
