@@ -32,6 +32,7 @@ NOT_TUNED: Mapping[str, str] = {
     "trial_every": "how often an estimate is tried again",
     "first_length": "forgotten as soon as lengths are learned",
     "longest": "the longest of the lengths that a bandit tries",
+    "shortest": "of a copy: 1 gives most rounds drafts; a longer one withholds them only where a copy may miss",
     "prior_acceptance": "forgotten as soon as acceptance is learned",
 }
 
