@@ -1,5 +1,5 @@
-"""How long a sender waits for an acknowledgement: a fixed time, or one learned from the round trips it has seen, longer
-after each expiry, and each wait drawn out a little at random."""
+"""Time for which a sender waits for an acknowledgement: a fixed time, or one learned from the round trips it has seen,
+longer after each expiry, and each wait drawn out a little at random."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ class TimerJitter:
     uniforms: Uniforms
 
     def wait_s(self, timeout_s: float, *index: int) -> float:
-        """How long the wait at this index really is, seconds."""
+        """Returns the actual wait at this index, in seconds."""
         return timeout_s * (1.0 + self.share * self.uniforms.uniform(*index)) if self.share else timeout_s
 
 
 class Estimate:
-    """What one sender knows of its round trips. This one learns nothing from them."""
+    """Estimate of one sender's round trips. This one learns nothing from them."""
 
     def __init__(self, timeout_s: float) -> None:
         self.timeout_s = timeout_s
@@ -71,7 +71,7 @@ class Estimate:
 
 
 class Timer(Choice, family=True):
-    """How the retransmission timer is set, chosen by `kind`."""
+    """Setting of the retransmission timer, chosen by `kind`."""
 
     @property
     def longest_s(self) -> float:
