@@ -1,10 +1,5 @@
-"""How many corrections the edge prepares for while a round is out, by the number of drafts that may be accepted.
-
-A branch is a number of accepted drafts j and a token that follows them. With an acceptance a of each draft the round
-ends at j < L with probability P_j = (1 - a) a^j, and P_L = a^L. If the F-th guess of a token misses with a
-probability that falls as F^-r, the most hits of all ways to share out the branches come of F_j proportional to
-P_j^(1 / (1 + r)): Saguaro's geometric fan-out (Kumar, Dao, May, "Speculative Speculative Decoding", arXiv 2603.03251).
-"""
+"""Fan-out of prepared rounds: the number of corrections for which the edge drafts while a round is out, by the number
+of drafts that may be accepted."""
 
 from __future__ import annotations
 
@@ -26,7 +21,7 @@ class FanOut(Choice, family=True):
 
 
 class Geometric(FanOut):
-    """In proportion to a power of the probability that the round ends there."""
+    """Fan-out in proportion to a power of the probability that the round ends there."""
 
     kind: Literal["geometric"] = "geometric"
     acceptance: float = Field(0.75, gt=0, lt=1, description="a, the acceptance of a draft that the rule assumes")

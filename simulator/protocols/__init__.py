@@ -1,4 +1,4 @@
-"""How a request is served: a pair of machines a protocol, at the edge and in the cloud, without I/O or a clock.
+"""Protocols by which a request is served: a pair of machines each, at the edge and in the cloud, without I/O or a clock.
 
 `machine` is the seam: the events that a machine takes and the commands that it answers with. A protocol of yours is one
 file and one line in PROTOCOLS; a scheme names the one it needs. It then runs simulated (`timing.request_process`), for
@@ -51,6 +51,6 @@ def protocol_of(scheme: Scheme) -> Protocol:
 
 
 def lacking(scheme: Scheme, offered: frozenset[Need]) -> list[Need]:
-    """What a driver that offers so much lacks to serve this scheme's requests."""
+    """Returns the needs of this scheme's requests that a driver's offer does not meet."""
     needs = protocol_of(scheme).edge.needs(scheme)
     return [need for need in Need if need in needs - offered]

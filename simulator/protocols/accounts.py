@@ -1,5 +1,5 @@
-"""What every protocol does the same way, whoever drives it: the answer as it grows, the prompt's bytes, and what is
-noted of a payload."""
+"""Accounts that every protocol keeps alike, whoever drives it: the answer as it grows, the prompt's bytes, and the
+notes on a payload."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HELD_BYTES: Final = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terms:
-    """What a request's machines are given: its decoding, how long the answer is, and the tokens that end it before."""
+    """Terms of a request's machines: its decoding, the length of the answer, and the tokens that end it."""
 
     decoding: RequestDecoding
     output_tokens: int
@@ -48,8 +48,8 @@ class RemainingAnswer:
 
 
 def is_made(node: CloudNode, prompt_tokens: int, terms: Terms) -> bool:
-    """Whether all of the answer is made, as far as the cloud can know. A correction that the edge draws counts, and may
-    be an end token that the cloud does not know of."""
+    """True if all of the answer is made, as far as the cloud can know. A correction that the edge draws may be an end
+    token that the cloud does not know of."""
     made = len(node.committed) - prompt_tokens + node.owed
     ends = terms.end_tokens
     return made >= terms.output_tokens or (bool(ends) and holds_any(node.committed[prompt_tokens:], ends))
@@ -68,8 +68,8 @@ def bytes_tokens(content: bytes, format: wire.Format) -> Tokens:
 
 
 def prompt_bytes(prompt: Tokens, terms: Terms) -> bytes:
-    """What opens a request at the cloud: its prompt. Of a conversation that the cloud holds, how many of its tokens
-    stay, and those that follow: the cloud's text may go on past the end of the answer."""
+    """Returns the message that opens a request at the cloud: its prompt. Of a conversation that the cloud holds, how
+    many of its tokens stay, and those that follow: the cloud's text may go on past the end of the answer."""
     new = token_bytes(prompt[terms.held :], terms.decoding.format)
     return terms.held.to_bytes(HELD_BYTES, "big") + new if terms.held else new
 

@@ -49,7 +49,7 @@ class AheadEdge(SpeculateEdge):
         return EdgeState(self._settled.state, self._policy_state, self._settled.cached)
 
     def _draft_round(self, node: EdgeNode) -> Steps[None]:
-        """One round, drafted and sent, unless a verification result voids it on the way."""
+        """Drafts and sends a round, unless a verification result voids it meanwhile."""
         remaining_tokens = self._answer.remaining - (len(node.committed) - len(self._settled.committed))
         plan = self._policy.plan(most_drafts(self._scheme.max_drafts, remaining_tokens))
         if plan is None:
@@ -85,7 +85,7 @@ class AheadEdge(SpeculateEdge):
         return flushes
 
     def _flush(self) -> None:
-        """What was drafted on drafts that were not accepted is void."""
+        """Voids what was drafted on drafts that were not accepted."""
         self.commands.append(
             machine.FlushRounds([(each.round, len(each.drafts)) for each in self._sent], self._drafting)
         )
@@ -98,7 +98,7 @@ class AheadCloud(SpeculateCloud):
     """Verifies rounds in order; those that were drafted on drafts that are not accepted are void."""
 
     def acknowledged(self, message: MessageArrived) -> int:
-        """Its device knows the results of all but the D rounds before it."""
+        """Returns the round up to which its device knows the results: all but the D rounds before this one."""
         return message.round - 1 - self._terms.decoding.draft_setting.scheme.depth
 
     def _job_done(self, job: JobDone) -> None:

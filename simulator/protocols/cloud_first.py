@@ -117,8 +117,8 @@ class CloudFirstEdge(SpeculateEdge):
         return node
 
     def _left_to_cloud(self, node: EdgeNode) -> Steps[int]:
-        """How many tokens more the policy leaves to the cloud, which goes on meanwhile; 0: it drafts, and is asked
-        again when it may."""
+        """Returns the number of further tokens that the policy leaves to the cloud, which goes on meanwhile; 0: it
+        drafts, and is asked again when it may."""
         remaining = self._answer.remaining
         most = most_drafts(self._scheme.max_drafts, remaining)
         if self._policy.plan(most) is not None:
@@ -137,8 +137,8 @@ class CloudFirstEdge(SpeculateEdge):
         self.commands.append(machine.TakeTurn(node.round, hidden=True))
 
     def _is_behind(self, node: EdgeNode) -> Steps[bool]:
-        """Whether to read on before it joins: what is unread takes longer than a round trip, in which it is read as
-        well, and reading is more than twice as fast as the cloud. A round trip that is not known is none."""
+        """True if it is to read on before it joins: what is unread takes longer than a round trip, in which it is read
+        as well, and reading is more than twice as fast as the cloud. A round trip that is not known is none."""
         unread = len(node.committed) - node.cached
         if not unread:
             return False
@@ -147,7 +147,7 @@ class CloudFirstEdge(SpeculateEdge):
         return 2 * self._per_token_s < gap_s and not unread * self._per_token_s <= trip_s
 
     def _read_text(self, node: EdgeNode) -> Steps[None]:
-        """All that is there, in one pass."""
+        """Reads all that is there, in one pass."""
         self._wants_turn, self._reading = False, len(node.committed)
         self._reads_since_s = (yield from self._look()).now_s
         self.commands.append(machine.DraftPass(node.round, node, hidden=True))
@@ -161,8 +161,8 @@ class CloudFirstEdge(SpeculateEdge):
         return node
 
     def _end_reading(self, node: EdgeNode) -> Steps[EdgeNode]:
-        """It is the edge's turn to draft: what it still reads, or waits for, is its round's time from now on. A pass
-        that has not begun need not be made, the first of the round reads as much."""
+        """Ends the reading, as it is the edge's turn to draft: what it still reads, or waits for, is its round's time
+        from now on. A pass that has not begun need not be made, the first of the round reads as much."""
         if self._reading or self._wants_turn:
             state = "edge_queue_s" if self._wants_turn else "draft_s" if node.cached else "prefill_s"
             self.commands += (machine.BeginRound(node.round), machine.EnterState(node.round, state))

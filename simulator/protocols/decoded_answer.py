@@ -27,7 +27,7 @@ from simulator.schemes.policy import FixedLength
 
 @dataclass(slots=True, eq=False)
 class DecodedRound:
-    """One round of an answer."""
+    """Round of an answer."""
 
     number: int
     # At the edge.
@@ -37,28 +37,28 @@ class DecodedRound:
     later_passes: tuple[int, ...]
     """The tokens of each later one."""
     distributions: int
-    """Those that the edge encodes."""
+    """Number of distributions that the edge encodes."""
     node: EdgeNode
     """The round as it is drafted and sent."""
     payload: Payload
     # In the cloud.
     job: machine.SubmitJob
-    """Its pass; there is nothing left to `run`."""
+    """Job of its pass; there is nothing left to `run`."""
     kept_tokens: int
-    """Those that stay in the verifier's cache."""
+    """Number of tokens that stay in the verifier's cache."""
     verified: Verified
     reply_bits: int
     # At the edge again.
     tokens: Tokens
     """The tokens that it commits, up to the end of the answer."""
     tail_tokens: int
-    """How many it commits past that."""
+    """Number of tokens that it commits past that."""
     passes: int
-    """Those that it takes the edge's drafter."""
+    """Number of passes of the edge's drafter."""
 
     @property
     def record(self) -> Round:
-        """Its record, as far as neither time nor links decide it."""
+        """Returns its record, as far as neither time nor links decide it."""
         notes = OpenRound(self.number, nan, edge_passes=self.passes, verified=self.verified)
         note_payload(notes, self.payload, self.node)
         notes.payload, notes.reply = InstantTransfer(bits=self.payload.bits), InstantTransfer(bits=self.reply_bits)
@@ -67,22 +67,22 @@ class DecodedRound:
 
 @dataclass(slots=True, eq=False)
 class DecodedAnswer:
-    """All rounds of an answer, in order."""
+    """Rounds of an answer, in order."""
 
     prompt_bits: int = 0
     prefill: machine.SubmitJob | None = None
     """The pass in which the cloud reads it; None: there is nothing to read before the first round."""
     rounds: list[DecodedRound] = field(default_factory=list)
     is_made: bool = False
-    """Whether the cloud knows that it is complete."""
+    """True if the cloud knows that it is complete."""
     kept: EdgeState | None = None
-    """What the device keeps."""
+    """State that the device keeps."""
     known: Floats = field(init=False)
     """The records of the rounds as rows (`rounds.TimedRounds`)."""
 
 
 def is_decodable(scheme: Scheme) -> bool:
-    """Whether an answer of this scheme is decoded without a clock: rounds are drafted whole, one after the other, and
+    """True if an answer of this scheme is decoded without a clock: rounds are drafted whole, one after the other, and
     no policy looks at anything."""
     if not isinstance(scheme, DraftScheme) or type(scheme.families.policy).plan is not FixedLength.plan:
         return False
@@ -181,9 +181,9 @@ def _unnoted(command: Command, event: Event | None) -> None:
 
 
 def decode_at_once(terms: Terms, note: Callable[[Command, Event | None], None] = _unnoted) -> EdgeState | None:
-    """Both machines of a request back to back, without a clock, to the last token: a reply is there at once, and
-    nothing is done behind it. Answers what the device keeps.
-    `note` is handed each command before the last, and the event that it leads to at once."""
+    """Runs both machines of a request back to back, without a clock, to the last token: a reply is there at once, and
+    nothing is done behind it. Answers what the device keeps. `note` is handed each command before the last, and the
+    event that it leads to at once."""
     protocol = protocol_of(terms.decoding.setting.scheme)
     edge = protocol.edge(terms)
     cloud = None if protocol.cloud is None else protocol.cloud(terms)

@@ -31,8 +31,8 @@ DOWNLINK: Final[LinkRole] = "downlink"
 
 
 class MessageKind(IntEnum):
-    """What the header of a message identifies it as, beside its round; no number is one of `testbed.packet_header`'s
-    for something else."""
+    """Kind of a message in its header, beside its round; no number is one of `testbed.packet_header`'s for something
+    else."""
 
     PROMPT = 1
     """Up, round 0: the tokens of the prompt."""
@@ -50,7 +50,7 @@ class MessageKind(IntEnum):
 
 
 class Need(Enum):
-    """What not every driver can do. A driver that lacks what a machine needs refuses the scheme."""
+    """Needs that not every driver meets. A driver that lacks what a machine needs refuses the scheme."""
 
     LOOKAHEAD = "rounds drafted ahead of their verification results"
     TREES_AHEAD = "rounds drafted ahead of the verification results of trees"
@@ -62,8 +62,8 @@ class Need(Enum):
 
 
 class EdgeState(NamedTuple):
-    """What a device keeps from one request to the next: the scheme's state, the policy's, and how many leading tokens
-    of the text the drafter's cache holds."""
+    """State that a device keeps from one request to the next: the scheme's, the policy's, and the number of tokens of
+    the text in the drafter's cache."""
 
     scheme: tuple[float, ...] = ()
     policy: tuple[float, ...] = ()
@@ -95,13 +95,13 @@ class TimeIs:
 
     now_s: float
     put_s: float
-    """When the request's edge last put bits of a round on the uplink."""
+    """Time at which the request's edge last put bits of a round on the uplink."""
     payload_bits: int
     """The length of the payload that it put last."""
     link: SeenLink
-    """What the uplink has shown the device."""
+    """State of the uplink as far as the device has seen it."""
     drafts_per_pass: int = 1
-    """How many drafts a pass of its drafter makes."""
+    """Number of drafts per pass of its drafter."""
 
 
 @dataclass(slots=True)
@@ -111,13 +111,13 @@ class JobDone:
     node: CloudNode
     """The cloud's side after it."""
     verified: Verified | None = None
-    """What came of a round; None: it was a prefill."""
+    """Verification result of a round; None: it was a prefill."""
     batch: int = 1
     """Jobs in its last pass, itself included."""
     queue_s: float = 0.0
-    """How long it waited for passes."""
+    """Time for which it waited for passes."""
     serve_s: float = 0.0
-    """How long it was in them."""
+    """Time that it was in passes."""
 
 
 @dataclass(slots=True)
@@ -127,7 +127,7 @@ class Resumed:
 
     node: CloudNode
     prompt_tokens: int
-    """How many of the text's tokens are the prompt."""
+    """Number of the text's tokens that are the prompt."""
 
 
 class Signal(Enum):
@@ -171,7 +171,7 @@ class TakeTurn:
 
     round: int
     hidden: bool = False
-    """Whether it is wanted behind a message that is out, which the round is charged for."""
+    """True if it is wanted behind a message that is out, to which its round's time is charged."""
 
 
 @dataclass(slots=True)
@@ -184,7 +184,7 @@ class DraftAll:
     node: EdgeNode
     drafts: int
     hidden: bool = False
-    """Whether that happens behind a verification result that is still out."""
+    """True if that happens behind a verification result that is still out."""
     made: int = 0
     """The number of its passes that were made already, each a `PreparePass`."""
 
@@ -200,7 +200,7 @@ class DraftPass:
     round: int
     node: EdgeNode
     hidden: bool = False
-    """Whether that happens behind a message that is out, which the round is charged for."""
+    """True if that happens behind a message that is out, to which its round's time is charged."""
 
 
 @dataclass(slots=True)
@@ -250,18 +250,19 @@ class SendMessage:
     round: int
     parts: Parts
     payload: Payload | None = None
-    """What the parts are of, where they carry drafts."""
+    """Payload of the parts, if they carry drafts."""
     node: EdgeNode | None = None
     """The round that they are of, as far as it is drafted."""
     grows: bool = False
-    """Whether `AddPart` follows."""
+    """True if `AddPart` follows."""
     replies: int = 1
-    """So many the device waits for once all of it is put; 0: none, or as long as `Order.AWAIT` and `SETTLED` say."""
+    """Number of replies for which the device waits once all of it is put; 0: none, or as long as `Order.AWAIT` and
+    `SETTLED` say."""
 
 
 @dataclass(slots=True)
 class AddPart:
-    """One more part of the message that grows; b"" is the bare word that it ends. `ends`: none follows."""
+    """Command that adds a part to the message that grows; b"" is the bare word that it ends. `ends`: none follows."""
 
     part: bytes
     ends: bool
@@ -276,15 +277,16 @@ class CloseRound:
     round: int
     tokens: Tokens
     decoded: Verified | None = None
-    """What was decoded, where nothing of the round crossed the air."""
+    """Tokens that were decoded, if nothing of the round crossed the air."""
     prepared: Preparation = NOTHING_PREPARED
-    """What the edge has drafted while the round was out."""
+    """Branches that the edge has drafted while the round was out."""
 
 
 @dataclass(slots=True)
 class FlushRounds:
-    """These rounds, each with its number of drafts, were drafted on drafts that were not accepted: they are void, and
-    their messages are not wanted any more. `cut`: the round that is drafted now, void too."""
+    """Command that voids these rounds, each with its number of drafts, which were drafted on drafts that were not
+    accepted: they are void, and their messages are not wanted any more. `cut`: the round that is drafted now, void
+    too."""
 
     rounds: Sequence[tuple[int, int]]
     cut: int | None = None
@@ -302,8 +304,8 @@ class Done:
 
 @dataclass(slots=True)
 class OpenInCloud:
-    """Nothing crosses the uplink for this round, which begins now unless the edge has opened it; it has so many
-    drafts."""
+    """Command that opens a round for which nothing crosses the uplink. It begins now unless the edge has opened it; it
+    has `drafts` drafts."""
 
     round: int
     drafts: int = 0
@@ -319,7 +321,7 @@ class SubmitJob:
     text_tokens: int
     read_tokens: int
     run: Callable[[], tuple[CloudNode, Verified | None]]
-    """What is computed in it; `JobDone` brings what it answers. `CloudNode.cached` of the session's text stay in the
+    """Computation of the job; `JobDone` brings its result. `CloudNode.cached` of the session's text stay in the
     cache."""
     serves: str
     """The column of BREAKDOWN for passes over tokens that are new."""
@@ -328,7 +330,7 @@ class SubmitJob:
     verified_drafts: int | None = None
     """Drafts verified behind it; None: it is no round's."""
     joins: bool = False
-    """It takes the place of the job before it."""
+    """True if it takes the place of the job before it."""
 
 
 @dataclass(slots=True)
@@ -338,8 +340,8 @@ class FreeCache:
 
 @dataclass(slots=True)
 class DropRounds:
-    """These rounds' payloads were dropped before they were decoded. `void`: rounds that a verification result has made
-    void, whose time counts no more."""
+    """Command that notes rounds whose payloads were dropped before they were decoded. `void`: rounds that a
+    verification result has made void, whose time counts no more."""
 
     rounds: Sequence[int]
     void: range = range(0)
@@ -381,12 +383,12 @@ class EdgeMachine(ABC):
         self._text = self._serve()
 
     reads_at_once: ClassVar[bool] = False
-    """Whether a message is read as it arrives, and the request ends after what else happens at that instant; else it is
+    """True if a message is read as it arrives, and the request ends after what else happens at that instant; else it is
     read after that."""
 
     @classmethod
     def needs(cls, scheme: Scheme) -> frozenset[Need]:
-        """What a driver must be able to do to serve requests of this scheme."""
+        """Returns the needs that a driver must meet to serve requests of this scheme."""
         return frozenset()
 
     @abstractmethod

@@ -51,7 +51,7 @@ def predecode(cell: Cell, memory: Memory) -> None:
 
 
 def _chains(cell: Cell) -> Iterator[Chain]:
-    """Each of them can be decoded without the others."""
+    """Yields chains of requests, each of which can be decoded without the others."""
     users = Uniforms.of(cell.seed, "users")
     for each in filter(_is_known, cell.classes):
         for device in each.devices:
@@ -63,12 +63,12 @@ def _chains(cell: Cell) -> Iterator[Chain]:
 
 
 def _all_are_awaited(cell: Cell) -> bool:
-    """Whether no request of any class is given up."""
+    """True if no request of any class is given up."""
     return all(each.workload.all_are_awaited for each in cell.classes)
 
 
 def _is_known(each: Equipped) -> bool:
-    """Whether no time decides what the devices of this class decode: neither what a policy sees, nor which parts of a
+    """True if no time decides what the devices of this class decode: neither what a policy sees, nor which parts of a
     round come through, nor which of several requests ends first."""
     carries = isinstance(each.scheme, DraftScheme) and each.scheme.carries
     in_order = each.edge.concurrency == 1 or not carries
@@ -96,8 +96,8 @@ class _Predecoder:
     def _decode(
         self, device: int, number: int, ask: Ask, state: State | None, before: Tokens
     ) -> tuple[State | None, Tokens]:
-        """One request, of a later turn after the text `before`; the state that it ends in, None where it was taken
-        already, and the text."""
+        """Decodes a request, of a later turn after the text `before`; the state that it ends in, None where it was
+        taken already, and the text."""
         decoder = self._decoder
         prompt = decoder.prompt(device, number, ask, before)
         decoding = decoder.decoding(device, number, prompt, state, ask.output_tokens)

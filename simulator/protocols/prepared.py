@@ -28,8 +28,8 @@ from simulator.schemes.policy import most_drafts
 
 @dataclass(slots=True)
 class Branches:
-    """What is drafted behind a round of L drafts. The passes of a branch behind all of them come one pass later: its
-    token is known once the last draft is read."""
+    """Branches that are drafted behind a round of L drafts. The passes of a branch behind all of them come one pass
+    later: its token is known once the last draft is read."""
 
     widths: tuple[int, ...]
     """[L + 1] Branches by the number of accepted drafts."""

@@ -66,13 +66,13 @@ class OpenDrafts:
     distribution: Floats | None = None
     """q of the next draft, where the policy has looked at it."""
     parts: Parts = ()
-    """Those of a partial round that were put on the link."""
+    """Parts of a partial round that were put on the link."""
     grows: bool = False
-    """Whether the far end waits for more of them."""
+    """True if the far end waits for more parts."""
 
 
 class DraftingEdge(EdgeMachine):
-    """What edges that draft have in common."""
+    """Base of the edges that draft."""
 
     def __init__(self, terms: Terms) -> None:
         super().__init__(terms)

@@ -29,17 +29,17 @@ class DraftSums(NamedTuple):
 
 
 class Preparation(NamedTuple):
-    """What the edge has drafted behind a round's reply, for several outcomes of it."""
+    """Branches that the edge has drafted behind a round's reply, for several outcomes of it."""
 
     hit: bool = False
     """The next round was among what was prepared."""
     corrected: bool = False
-    """It was, and begins with a correction."""
+    """True if the chosen branch was prepared, and begins with a correction."""
     passes: int = 0
     drafts: int = 0
     """Drafts of all branches."""
     wasted: int = 0
-    """Those of the branches that were not chosen."""
+    """Drafts of the branches that were not chosen."""
 
 
 NOTHING_PREPARED: Final = Preparation()
@@ -235,7 +235,7 @@ class OpenRound:
     stale: bool = False
     """True if it is flushed, and its payload was dropped in the cloud."""
     prepared: Preparation = NOTHING_PREPARED
-    """What was drafted while it was out, for several outcomes."""
+    """Branches drafted while it was out, for several outcomes."""
 
     def flush(self, drafts: int, on_air_bits: int) -> None:
         """Voids the round, with so many drafts made and so many bits put on the uplink for it. It is never verified, so

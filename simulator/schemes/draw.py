@@ -187,7 +187,7 @@ class SharedRace(Draw):
         return draft, draft.counts
 
     def _guessed(self, weights: Floats, width: int, uniforms: RequestUniforms, place: Place) -> tuple[int, ...]:
-        """Those who arrive first: the verifier's token is the winner of the same race on p."""
+        """Returns the ids that arrive first: the verifier's token is the winner of the same race on p."""
         exponentials, most = uniforms.shared.exponentials(weights.size, place.position), np.count_nonzero(weights)
         return arrivals(weights, exponentials, min(width, int(most))) if most else ()
 

@@ -1,4 +1,4 @@
-"""When requests come: they come to devices, and every request has one end."""
+"""Arrivals of requests: they come to devices, and every request has one end."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class RequestArrivals:
         self._ended = 0
 
     def stop(self) -> None:
-        """What has not ended by the end of this instant stays in flight."""
+        """Leaves in flight all that has not ended by the end of this instant."""
         at_last(self._env, Last.STOP, (), self._stop)
 
     def _stop(self, _: simpy.Event) -> None:
@@ -81,7 +81,7 @@ class RequestArrivals:
 
     @property
     def open(self) -> bool:
-        """Whether requests come to some device whether or not earlier ones have ended."""
+        """True if requests come to some device whether or not earlier ones have ended."""
         return any(map(self._unasked, range(len(self._classes))))
 
     def _unasked(self, device: int) -> bool:
@@ -169,7 +169,7 @@ class _Follower:
 
 
 def _follower(observer: Observer | None, device: int, number: int) -> _Follower | None:
-    """For an observer that cares."""
+    """Returns a follower for an observer that cares, None for any other."""
     if observer is None or not (receives(observer, Observer.on_doing) or receives(observer, Observer.on_spent)):
         return None
     return _Follower(observer, device, number)

@@ -1,5 +1,5 @@
-"""What both ends still hold of a device's conversation, between a turn and the next one. Time alone: no token depends
-on it.
+"""Conversation of a device, as far as both ends still hold it between a turn and the next one. Time alone: no token
+depends on it.
 
 The cloud holds the text for `cloud_keeps_s`, which both ends know, and the keys and values of it as long as nobody else
 needs their memory: then the text is read again, and does not go up again. Simplified: a message that left the device
@@ -29,7 +29,7 @@ class Held(NamedTuple):
     cloud: int = 0
     edge: int = 0
     session: SessionKey | None = None
-    """Whose keys and values in the cloud are of them, or of another conversation that is over."""
+    """Session whose keys and values in the cloud are of these tokens, or of another conversation that is over."""
 
 
 NOTHING: Final = Held()
@@ -39,7 +39,7 @@ NOTHING: Final = Held()
 class _Kept:
     session: SessionKey
     text: Tokens
-    """In the cloud."""
+    """Text in the cloud."""
     ends: int
     """Tokens of the conversation, to the end of the answer."""
     edge_tokens: int
@@ -47,7 +47,7 @@ class _Kept:
 
 
 class Conversation:
-    """That of one device."""
+    """Conversation of one device."""
 
     def __init__(self, env: simpy.Environment, cloud: Cloud, work: Workload) -> None:
         self._env = env
@@ -58,11 +58,11 @@ class Conversation:
 
     @property
     def is_kept(self) -> bool:
-        """Whether the cloud keeps anything once an answer is made."""
+        """True if the cloud keeps anything once an answer is made."""
         return self._work.cloud_keeps_s > 0
 
     def take(self, request: Request) -> Held:
-        """What is held of a request's prompt, as it begins to be served."""
+        """Returns the held part of a request's prompt, as it begins to be served."""
         kept, self._kept = self._kept, None
         if kept is None:
             return NOTHING

@@ -29,7 +29,7 @@ ROUNDING_S = 1e-9
 
 
 class Exchange(Protocol):
-    """One request being served, both ends of it. At its last token it calls `Device.answered`."""
+    """Request being served, both ends of it. At its last token it calls `Device.answered`."""
 
     def close(self) -> None:
         """The request has ended, answered or not: nothing of it is wanted any more, at neither end."""
@@ -38,14 +38,14 @@ class Exchange(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Place:
-    """Where one request at a time is served."""
+    """Place at which one request at a time is served."""
 
     request: Request | None = None
     exchange: Exchange | None = None
 
 
 class Device:
-    """One edge device, with `places` requests served side by side.
+    """Edge device, with `places` requests served side by side.
 
     `serve` is the process of a request, which waits for the event of its turn first; `on_end` is called for each
     request that has ended, however it did.
@@ -176,8 +176,8 @@ class Device:
 
 
 class EdgePasses:
-    """How long drafter passes on the devices of a class take. Where the latency model draws, a pass takes as long as
-    its request and its index there say, whenever it is made.
+    """Times of drafter passes on the devices of a class. Where the latency model draws, a pass takes as long as its
+    request and its index there say, whenever it is made.
 
     `spells`: whether a request meets a slow machine or a fast one, by device and request, the same for its passes in
     the cloud.
@@ -191,7 +191,7 @@ class EdgePasses:
         self._known_s = _durations_s(latency, drafts_per_pass)
 
     def cached(self, tokens: int, read_tokens: int) -> int:
-        """What the drafter's cache holds of a text of which it would hold so many `tokens` if each draft took a pass;
+        """Returns the number of tokens in the drafter's cache that would hold `tokens` if each draft took a pass, when
         its passes have read up to `read_tokens`."""
         return tokens if self.drafts_per_pass == 1 else min(tokens, read_tokens)
 

@@ -28,7 +28,7 @@ _MIDDLE: Final = 1 << (_BITS - 1)
 
 
 class Last(IntEnum):
-    """What waits for the end of an instant, in this order, behind SimPy's own priorities (0 and 1)."""
+    """Priorities of events at the end of an instant, in this order, behind SimPy's own priorities (0 and 1)."""
 
     READ = 2
     """An edge reads what has come to it."""
@@ -61,7 +61,7 @@ class LaneClock(Protocol):
 
     @property
     def calls(self) -> Sequence[object]:
-        """What is still to happen, by a clock that runs ahead."""
+        """Calls still to happen, of a clock that runs ahead."""
         ...
 
     def later(self, delay_s: float, call: Call) -> object:
@@ -69,7 +69,7 @@ class LaneClock(Protocol):
         ...
 
     def cancel(self, timer: object) -> None:
-        """What `later` returned is of no use any more."""
+        """Cancels a timer that `later` returned."""
         ...
 
     def run(self, until_s: float) -> None:
@@ -81,7 +81,7 @@ class SharedClock:
     """The clock of the whole run."""
 
     calls: Sequence[object] = ()
-    """None of them is known beforehand."""
+    """Calls still to happen: none is known beforehand."""
 
     def __init__(self, env: simpy.Environment) -> None:
         self._env = env
@@ -97,7 +97,7 @@ class SharedClock:
         """Lets it come, and find nothing to do."""
 
     def run(self, until_s: float) -> None:
-        """It runs by itself."""
+        """Does nothing: it runs by itself."""
 
 
 class OwnClock:
@@ -112,7 +112,7 @@ class OwnClock:
 
     @property
     def next_s(self) -> float:
-        """When the next thing happens; inf: nothing will before the horizon."""
+        """Time of the next call; inf: none before the horizon."""
         next_s = self.calls[0][0] if self.calls else inf
         return next_s if next_s <= self._horizon_s else inf
 

@@ -60,7 +60,7 @@ class HalfDuplex(Gate[Fragment]):
         self._look_again(packet.index[0])
 
     def discarded(self, packet: Fragment) -> None:
-        """One that waited will not start: another may have waited for it alone."""
+        """Removes a waiting packet that will not start: another may have waited for it alone."""
         self._remove(packet)
         self._look_again(packet.index[0])
 

@@ -1,4 +1,4 @@
-"""One direction of a link in time: the uplink and the downlink are both this class.
+"""Link of one direction in time: the uplink and the downlink are both this class.
 
 The file follows a packet: it gets in line, is serialised (which holds the link), is lost or travels (which does not),
 arrives, is acknowledged, or is sent again when its timer runs out. Packets are not processes: callbacks carry them from
@@ -129,7 +129,7 @@ class Link:
 
     @property
     def is_foreseeable(self) -> bool:
-        """Whether a message's times depend on nothing that other devices put later."""
+        """True if a message's times depend on nothing that other devices put later."""
         return self.senders.in_order and (self.is_clean or self.config.sharing.transmitter_per_device)
 
     @property
@@ -138,13 +138,14 @@ class Link:
         return self.bits_of(self.senders)
 
     def bits_of(self, devices: Collection[int]) -> int:
-        """Those of them that were put for some devices."""
+        """Returns the bits put for some devices."""
         senders, now_s = self._senders_of(devices), self.env.now
         waiting = sum(each.packet.bits for each in self._placed(senders) if each.begin_s > now_s)
         return sum(sender.sent_bits for sender in senders) - waiting
 
     def air_of_s(self, devices: Collection[int]) -> float:
-        """What these devices have of `air_s`; a time that several packets share is divided equally among them."""
+        """Returns the share of these devices in `air_s`; a time that several packets share is divided equally among
+        them."""
         now_s = self.env.now
         air_s = {sender: sender.air_s(now_s) for sender in self._senders_of(devices)}
         for each in self._placed(air_s):
@@ -152,7 +153,7 @@ class Link:
         return fsum(air_s.values())
 
     def dropped_of(self, devices: Collection[int]) -> int:
-        """What these devices have of `dropped`."""
+        """Returns the share of these devices in `dropped`."""
         return sum(sender.dropped for sender in self._senders_of(devices))
 
     def _senders_of(self, devices: Collection[int]) -> Collection[DeviceSender]:
@@ -167,7 +168,7 @@ class Link:
 
     @property
     def air_s(self) -> float:
-        """How long packets have been on the air so far, first bit to last; what is sent at once counts once."""
+        """Time that packets have been on the air so far, first bit to last; what is sent at once counts once."""
         return self.air_of_s(self.senders) if self.senders.in_order else self.senders.air_s(self.env.now)
 
     @property
@@ -178,7 +179,7 @@ class Link:
         return sum(sender.acked_bits for sender in self.senders.values())
 
     def seen_by(self, device: int) -> SeenLink:
-        """What the link has shown a device so far."""
+        """Returns the state of the link as far as a device has seen it."""
         sender = self.senders.get(device)
         if sender is None:
             return SeenLink()
@@ -283,7 +284,8 @@ class Link:
         return self.in_s(message)
 
     def _carry_back(self, packet: Fragment, now_s: float) -> float:
-        """When the acknowledgement is back that a packet's arrival puts on the reverse link; inf: it is lost."""
+        """Returns the time at which the acknowledgement is back that a packet's arrival puts on the reverse link; inf:
+        it is lost."""
         assert self.reverse is not None
         device, link = packet.index[0], self.reverse(packet.index[0])
         sender = link.senders[device]
@@ -298,7 +300,8 @@ class Link:
         return reached_s(now_s if link._foreseen else reached_s(now_s, attempt.left_s), attempt.arrives_s)
 
     def next_s(self, message: Message) -> float:
-        """When to look whether a message is in that was put by its device's own clock: as it is, if that is known."""
+        """Returns the time at which to look if a message is in that was put by its device's own clock: its delivery, if
+        that is known."""
         return message.delivered_s if message.done else self._own_clocks[message.index[0]].next_s
 
     def run(self, message: Message, now_s: float) -> None:
@@ -306,7 +309,8 @@ class Link:
         self._own_clocks[message.index[0]].run(now_s)
 
     def in_s(self, message: Message) -> float:
-        """When a message is in, for which its device's own clock runs ahead; inf: not before the horizon."""
+        """Returns the time at which a message is in, for which its device's own clock runs ahead; inf: not before the
+        horizon."""
         step = self._own_clocks[message.index[0]].step
         while not message.done and step():
             pass
@@ -386,7 +390,7 @@ class Link:
             self._await_room(packet.sender)
 
     def _go(self, packets: Iterable[Fragment]) -> None:
-        """Those that a sender lets go; a part that is sent once, and is lost, is given up."""
+        """Enqueues the packets that a sender lets go; a part that is sent once, and is lost, is given up."""
         for packet in packets:
             if packet.once and packet.attempt:
                 self._close(packet, packet.sender.arq.forget([packet]))
@@ -401,7 +405,7 @@ class Link:
             clock.later(delay_until(clock.now, alarm_s), partial(self._alarm, sender, alarm_s))
 
     def _alarm(self, sender: DeviceSender, alarm_s: float, _: object) -> None:
-        """It is due, unless it was moved forward since."""
+        """Rings a sender's alarm, unless it was moved forward since."""
         if alarm_s != sender.alarmed_s:
             return
         sender.alarmed_s = inf
@@ -411,8 +415,8 @@ class Link:
         self._await_alarm(sender)
 
     def _offer_next(self, left: Fragment, _: object = None) -> None:
-        """Where a packet may delay one that joined before it, a part joins when the one before it has left: when that
-        one left must not depend on the length of this one (I12)."""
+        """Offers the next part when the one before it has left, on a link on which a packet may delay one that joined
+        before it: when that one left must not depend on the length of this one (I12)."""
         message = left.message
         if message.in_parts and not left.attempt and not left.acknowledges:
             message.joins = left.number + 1
@@ -481,7 +485,7 @@ class Link:
         return attempt
 
     def _foresee(self, attempt: Attempt) -> None:
-        """It is known when an attempt begins and when it leaves; what comes of it, now or then."""
+        """Reports when an attempt begins and when it leaves, and schedules what comes of it, now or then."""
         packet, begin_s, left_s = attempt.packet, attempt.begin_s, attempt.left_s
         clock = packet.sender.transmitter.clock
         now_s, course = clock.now, []
@@ -506,8 +510,8 @@ class Link:
             self._launch(attempt, [])
 
     def serve(self, transmitter: LinkTransmitter, now_s: float) -> None:
-        """After a packet has come or gone, or its gate lets more go: starts one if the discipline lets it, and sets the
-        next departure."""
+        """Serves the queue after a packet has come or gone, or its gate lets more go: starts one if the discipline lets
+        it, and sets the next departure."""
         server = transmitter.server
         assert server is not None
         while (packet := server.start(now_s)) is not None:
@@ -526,7 +530,7 @@ class Link:
                 transmitter.clock.later(delay_until(now_s, due_s), lambda _: self._depart(transmitter, version))
 
     def _begin_late(self, packet: Fragment, _: object) -> None:
-        """It begins after a silence (a duty cycle, an outage) in which it waited."""
+        """Begins a packet after a silence (a duty cycle, an outage) in which it waited."""
         packet.message.bound_bits -= packet.bits
         self._begin(packet)
 
@@ -556,8 +560,8 @@ class Link:
     # Be lost, or travel and arrive.
 
     def _fly(self, attempt: Attempt, *, failed: bool = False) -> float:
-        """How long an attempt travels whose last bit leaves, now or later; nan: it is lost. `failed`: the far end
-        cannot read it, whatever the loss."""
+        """Returns the travel time of an attempt whose last bit leaves, now or later; nan: it is lost. `failed`: the far
+        end cannot read it, whatever the loss."""
         packet, left_s = attempt.packet, attempt.left_s
         transmitter, travel_s = packet.sender.transmitter, self._travel_s
         if failed or (
@@ -768,7 +772,7 @@ class Link:
             self._await_alarm(sender)
 
     def _take_back(self, transmitter: LinkTransmitter, message: Message, packets: Sequence[Fragment]) -> None:
-        """Those of its packets whose turn has not come leave the queue; those behind them move up."""
+        """Takes back the packets whose turn has not come; those behind them move up."""
         if transmitter.server is not None:
             for packet in transmitter.server.discard(packets):
                 self._drop(packet)

@@ -1,4 +1,4 @@
-"""What travels on a link: messages, which carry their content, and the packets they are cut into.
+"""Messages on a link, which carry their content, and the packets they are cut into.
 
 A whole message is cut by the link's MTU and delivered when all of it is in. One in parts, a partial round, has a packet
 for each, and may grow while its first packets are under way: a part goes to the link when its draft is drawn. It is
@@ -35,7 +35,7 @@ STATES: Final = (QUEUE, TRANSMIT, RETRANSMIT, PROPAGATION, TIMEOUT_WAIT)
 
 
 def unheard(message: Message) -> None:
-    """For messages that nobody waits for any more."""
+    """Ignores the arrival of a message that nobody waits for any more."""
 
 
 Report = Callable[["Message", Course], None]
@@ -43,14 +43,14 @@ Report = Callable[["Message", Course], None]
 
 
 def unreported(message: Message, course: Course) -> None:
-    """For messages whose states nobody follows."""
+    """Ignores the states of a message that nobody follows."""
 
 
 class Message:
     """Bytes on their way through one link. After it is delivered or cancelled it reports and receives nothing more."""
 
     arrived: tuple[bytes, ...] = ()
-    """What the far end has when it is delivered: the content, or its leading parts."""
+    """Content at the far end when it is delivered: all of it, or its leading parts."""
     put_s = delivered_s = nan
     delivered_bits = delivered_attempts = 0
     """Put on the air for it until it was delivered, headers and retransmissions included."""
@@ -59,10 +59,10 @@ class Message:
     """Bits of packets whose turn has come, and that begin after a silence, whether or not it is cancelled then."""
     done = False
     packets: Sequence[Fragment] = ()
-    """None before it is granted, and none after it is cancelled."""
+    """Packets of the message: empty before it is granted, and after it is cancelled."""
     missing = unacked = oldest = 0
     acked_s = inf
-    """When it is acknowledged for certain, if that is known."""
+    """Time at which it is acknowledged for certain, if that is known."""
     joins = 0
     """The number of its packet that may join the queue next, on a link where one may delay those before it."""
 
@@ -114,7 +114,7 @@ class Message:
         to(self)
 
     def arrive(self, parts: int, now_s: float, waiting: Sequence[Attempt] = ()) -> None:
-        """Its leading parts are in; as at its end it reports nothing more."""
+        """Delivers its leading parts; as at its end it reports nothing more."""
         self.arrived = self.content[:parts]
         self.delivered_s = now_s
         self.delivered_bits, self.delivered_attempts = self.sent_bits, self.attempts - len(waiting)
@@ -124,8 +124,8 @@ class Message:
         self.to, self.report = unheard, unreported
 
     def end(self) -> None:
-        """It is delivered or cancelled: it reports nothing more, and holds on to nobody. Its sender may hold it, and
-        the caches of the models would wait for the garbage collector."""
+        """Ends a message that is delivered or cancelled: it reports nothing more, and holds on to nobody. Its sender
+        may hold it, and the caches of the models would wait for the garbage collector."""
         self.done = True
         self.to, self.report = unheard, unreported
 
@@ -135,7 +135,7 @@ class Message:
             self.report(self, course)
 
     def follow_oldest(self, now_s: float) -> None:
-        """After an acknowledgement: the message does what its next unacknowledged packet does."""
+        """Follows, after an acknowledgement, the message's next unacknowledged packet."""
         before = self.packets[self.oldest].course_from(now_s)
         while self.packets[self.oldest].acked:
             self.oldest += 1
@@ -154,17 +154,17 @@ class Fragment(Packet):
     arrived: bool = False
     acked: bool = False
     course: Course = ()
-    """What its latest attempt does and will do, as far as it is known."""
+    """States of its latest attempt, now and to come, as far as they are known."""
     visit: Customer | None = None
-    """Its visit to a queue whose order is not known when it joins."""
+    """Visit to a queue whose order is not known when it joins."""
     joined_s: float = nan
-    """When its first attempt joined the link's queue."""
+    """Time at which its first attempt joined the link's queue."""
     visited_s: float = nan
-    """When its latest attempt did."""
+    """Time at which its latest attempt joined."""
     arrivals: int = 0
-    """How often it has come."""
+    """Number of its arrivals."""
     timer: object = None
-    """What cancels its timer."""
+    """Handle that cancels its timer."""
 
     def __init__(
         self,
@@ -193,12 +193,12 @@ class Fragment(Packet):
 
     @property
     def acknowledges(self) -> bool:
-        """Whether it is an acknowledgement of what came in the other direction, and carries nothing."""
+        """True if it is an acknowledgement of what came in the other direction, and carries nothing."""
         return self.number < 0
 
     def wait_s(self, timeout_s: float) -> float:
-        """How long the attempt under way waits for its acknowledgement; one that no retransmission follows needs no
-        jitter."""
+        """Returns the time for which the attempt under way waits for its acknowledgement; an attempt that no
+        retransmission follows has no jitter."""
         return timeout_s if self.once else self.sender.transmitter.timers.wait_s(timeout_s, *self.address)
 
     @property
@@ -207,7 +207,7 @@ class Fragment(Packet):
         return self.course[-1][1] if self.course else QUEUE
 
     def course_from(self, now_s: float) -> Course:
-        """Its state now, and those to come."""
+        """Returns its state now, and those to come."""
         state = QUEUE
         for place, (from_s, each) in enumerate(self.course):
             if from_s > now_s:
@@ -228,13 +228,13 @@ class Fragment(Packet):
 
 
 class Attempt:
-    """One attempt of a packet whose times on the air are known."""
+    """Attempt of a packet whose times on the air are known."""
 
     arrives_s = nan
     """Time at which it arrives."""
     lost = False
     off = False
-    """Whether it was taken back before its turn: nothing that was to come of it counts."""
+    """True if it was taken back before its turn: nothing that was to come of it counts."""
 
     def __init__(
         self, packet: Fragment, number: int, joined_s: float, turn: Position, begin_s: float, left_s: float
@@ -251,13 +251,13 @@ class Attempt:
 
     @property
     def visit(self) -> Visit:
-        """Its visit to the queue."""
+        """Visit to the queue."""
         return self.joined_s, self.turn[0], self.left_s
 
 
 @dataclass(slots=True, eq=False)
 class LinkTransmitter:
-    """One transmitter and the air behind it: the whole link, or one device's when each has its own.
+    """Transmitter and the air behind it: the whole link, or one device's when each has its own.
 
     First come, first served, what joins later changes nothing for those before: the times of an attempt are known when
     it joins (`place`). Any other order is that of a `server`.
@@ -266,7 +266,7 @@ class LinkTransmitter:
     curve: Curve
     clock: LaneClock
     position: Position
-    """Where it stands after the last attempt in its queue."""
+    """Position after the last attempt in its queue."""
     server: Transmitter[Fragment] | None
     loss: LossProcess
     delay: DelayProcess
@@ -281,19 +281,19 @@ class LinkTransmitter:
     """Attempts in order, those that have left by now among them; a list, since most are short, and there may be very
     many."""
     remembers: bool = field(init=False)
-    """Whether its curve remembers anything."""
+    """True if its curve remembers anything."""
     planned: int = 0
     """The server's version that the next departure was set for."""
     on_air: int = 0
     """Packets between their first bit and their last."""
     on_air_since_s: float = 0.0
-    """When the first of them began."""
+    """Time at which the first of them began."""
     was_on_air_s: float = 0.0
-    """For how long there had been one before."""
+    """Time for which there had been one before."""
     changed_s: float = 0.0
-    """When one last began or left."""
+    """Time at which one last began or left."""
     had_each_s: float = 0.0
-    """What `each_s` was then."""
+    """Value of `each_s` at that time."""
 
     def __post_init__(self) -> None:
         self.remembers = type(self.curve).forget is not Curve.forget
@@ -313,8 +313,8 @@ class LinkTransmitter:
         return self._behind(packet, packet.attempt, now_s, turn)
 
     def take_back(self, gone: Sequence[Attempt]) -> list[tuple[Attempt, Attempt]]:
-        """These attempts of one message, which wait, leave the queue. Returns those behind them, each with the attempt
-        that takes its place."""
+        """Removes waiting attempts of one message from the queue. Returns those behind them, each with the attempt that
+        takes its place."""
         place = self.queue.index(gone[0])
         behind = self.queue[place:]
         del self.queue[place:]
@@ -328,7 +328,7 @@ class LinkTransmitter:
         return moved
 
     def _behind(self, packet: Fragment, number: int, joined_s: float, turn: Position) -> Attempt:
-        """What lies after the horizon is never asked of the curve."""
+        """Places an attempt behind the others. The curve is never asked beyond the horizon."""
         curve = self.curve
         if turn[0] > curve.horizon_s or turn[0] == inf:
             begin_s, self.position = inf, Position(inf, 0.0, turn[2])
@@ -341,7 +341,8 @@ class LinkTransmitter:
         return attempt
 
     def each_s(self, now_s: float) -> float:
-        """How much air a packet would have had that was there all the time; several at once divide it equally."""
+        """Returns the air that a packet would have had that was there all the time; several at once divide it
+        equally."""
         return self.had_each_s + ((now_s - self.changed_s) / self.on_air if self.on_air else 0.0)
 
     def take_air(self, now_s: float) -> float:
@@ -361,27 +362,28 @@ class LinkTransmitter:
         return self.had_each_s
 
     def air_s(self, now_s: float) -> float:
-        """For how long there has been a packet on the air; several at once, which share it, count once."""
+        """Returns the time for which there has been a packet on the air; several at once, which share it, count
+        once."""
         return self.was_on_air_s + (now_s - self.on_air_since_s if self.on_air else 0.0)
 
 
 @dataclass(slots=True, eq=False)
 class DeviceSender:
-    """Where a device's packets enter a link: its window, before a transmitter that others may share. It counts what
+    """Entry of a device's packets into a link: its window, before a transmitter that others may share. It counts what
     the device can know of the link."""
 
     arq: Sender[Fragment]
     transmitter: LinkTransmitter
     reverse_delay_s: float
-    """How long an acknowledgement travels back to it."""
+    """Travel time of an acknowledgement back to it."""
     alarmed_s: float = inf
-    """When the next look at its sender's alarm is due."""
+    """Time at which its sender's alarm is looked at next."""
     sent_bits: int = 0
     """Put on the air for it, headers and retransmissions included."""
     dropped: int = 0
     """Packets that a full buffer or a cancelled message has dropped."""
     had_air_s: float = 0.0
-    """How long its packets were on the air, less, for each that is there, what `each_s` was when it began."""
+    """Time that its packets were on the air, less, for each that is there, what `each_s` was when it began."""
     on_air: int = 0
     acks: list[tuple[float, Attempt]] = field(default_factory=list)
     """Acknowledgements under way that nobody waits for, and when each is back."""
@@ -402,5 +404,6 @@ class DeviceSender:
         self.on_air -= 1
 
     def air_s(self, now_s: float) -> float:
-        """How long its packets have been on the air so far; of a time that several share, each has an equal part."""
+        """Returns the time that its packets have been on the air so far; of a time that several share, each has an
+        equal part."""
         return self.had_air_s + self.on_air * self.transmitter.each_s(now_s)

@@ -1,4 +1,4 @@
-"""All that runs in one cell: cloud, links, devices, arrivals; how it is built, and what it adds up to."""
+"""Plant of a cell: cloud, links, devices, arrivals; how it is built, and what it adds up to."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Plant:
     devices: Sequence[Device]
     arrivals: RequestArrivals
     sharers: Mapping[Link, int]
-    """How many devices share each link; 1 where each has a transmitter of its own."""
+    """Number of devices that share each link; 1 if each has a transmitter of its own."""
     ways: Sequence[tuple[Link, Link]]
     """The uplink and the downlink of each device."""
     connections: Connections
@@ -80,7 +80,7 @@ class Plant:
             check_station(station)
 
     def totals(self) -> PlantTotals:
-        """What its stations and counters hold now."""
+        """Returns the present totals of its stations and counters."""
         ways = [
             LinkTotals(
                 [link.station for link in links],
@@ -107,9 +107,9 @@ class Plant:
         )
 
     def class_totals(self, name: str, totals: PlantTotals, span_s: float, numbers: Sequence[int]) -> PlantTotals:
-        """What the totals of all are for a class of devices. `span_s`: the time in which servers are held for all.
-        Stations that they share with others are the whole ones; whose caches were thrown out is not counted by class,
-        and nan."""
+        """Returns the part of the totals that belongs to a class of devices. `span_s`: the time in which servers are
+        held for all. Stations that they share with others are the whole ones; whose caches were thrown out is not
+        counted by class, and nan."""
         mine = frozenset(numbers)
         links = [dict.fromkeys(self.ways[device][way] for device in numbers) for way in (0, 1)]
         theirs = {link for device, both in enumerate(self.ways) if device not in mine for link in both}
@@ -184,7 +184,8 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
 
 
 def servings(cell: Cell, links: Sequence[tuple[Link, Link]], watching: Observer | None) -> list[Serving]:
-    """How the requests of each class are served, and why. `links`: the uplink and the downlink of each class."""
+    """Returns how the requests of each class are served, and why. `links`: the uplink and the downlink of each
+    class."""
     own = [_serving(each, *both) for each, both in zip(cell.classes, links, strict=True)]
     watched = watching is not None and any(receives(watching, call) for call in IN_ORDER)
     found = list[Serving]()
@@ -201,7 +202,7 @@ def servings(cell: Cell, links: Sequence[tuple[Link, Link]], watching: Observer 
 
 
 def _serving(each: Equipped, uplink: Link, downlink: Link) -> Serving:
-    """How the requests of a class are served, if those of the others are served alike and nobody looks on."""
+    """Returns how the requests of a class are served, if those of the others are served alike and nobody looks on."""
     if not is_decodable(each.scheme):
         return Serving.TIME_DECIDES
     if each.edge.concurrency > 1 or not each.workload.all_are_awaited or each.workload.talks:

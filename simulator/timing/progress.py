@@ -1,4 +1,4 @@
-"""Whether a run gets anywhere. A cell may be legal and never end: each attempt lost, each device away.
+"""Progress of a run. A cell may be legal and never end: each attempt lost, each device away.
 
 Progress is a request that ends, a token that reaches its device, or a packet that is acknowledged for the first time.
 A run that makes very many events without any is stopped, and what most of them came to is reported.
@@ -52,7 +52,7 @@ class Progress:
         return (*self._plant.arrivals.answered, sum(link.acked_bits for link in self._plant.links))
 
     def _futile(self) -> Iterator[tuple[int, str]]:
-        """What comes to nothing, counted since the start of the run, each with the field that is behind it."""
+        """Yields counts of vain events since the start of the run, each with the field that causes it."""
         plant = self._plant
         for link in plant.links:
             yield link.lost, f"{link.name}.loss: {{:,}} packets lost"
@@ -61,7 +61,7 @@ class Progress:
         yield plant.arrivals.absences, "workload.absences: {:,} devices left"
 
     def _cause(self) -> str:
-        """What most events came to."""
+        """Returns the cause of most events."""
         since = [(now - before, text) for (now, text), before in zip(self._futile(), self._before, strict=True)]
         count, text = max(since, key=lambda each: each[0])
         return text.format(count) if count else f"cell: {self._events:,} events"

@@ -91,5 +91,5 @@ class Reassembly:
 
 
 def _leading(message: Message) -> int:
-    """How many of its packets are in, up to the first that is not."""
+    """Returns the number of its packets that are in, up to the first that is not."""
     return next((each.number for each in message.packets if not each.arrived), len(message.packets))

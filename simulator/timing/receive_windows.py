@@ -46,7 +46,7 @@ class Receiver:
     """The latest message that it sent and awaits an answer to."""
     polls: int = 0
     looks_again: bool = False
-    """Whether a later look at what it has to send is due."""
+    """True if a later look at what it has to send is due."""
 
 
 class ReceiveWindows(Observer):
@@ -57,7 +57,7 @@ class ReceiveWindows(Observer):
         self._receivers: dict[int, Receiver] = {}
 
     def add(self, devices: Iterable[int], uplink: Link, downlink: Link) -> None:
-        """These devices receive this downlink only after sending on this uplink."""
+        """Adds devices that receive this downlink only after sending on this uplink."""
         self._receivers |= {device: Receiver(device, uplink, downlink) for device in devices}
         uplink.guard(_SendsUnlessListening(self._receivers))
         downlink.guard(_StartsInWindows(self._receivers))

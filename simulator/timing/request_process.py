@@ -72,8 +72,8 @@ _ROUND: Final = JOINS - 1
 
 
 class Serving(Enum):
-    """How the requests of a class of devices are served, and why. Those that are WALKED go over rounds that are decoded
-    already; for all others the protocol's machines are driven."""
+    """Serving of the requests of a class of devices, with its reason. Those that are WALKED go over rounds that are
+    decoded already; for all others the protocol's machines are driven."""
 
     WALKED = "no time decides a token, and all that happens to a packet is known when it is put"
     WATCHED = "as WALKED, but an observer receives each step, so that each is an event"
@@ -86,7 +86,7 @@ class Serving(Enum):
 
 @dataclass(slots=True, eq=False)
 class Network:
-    """What the devices of a class have in common."""
+    """Network that the devices of a class share."""
 
     env: simpy.Environment
     links: Mapping[LinkRole, Link]
@@ -95,9 +95,9 @@ class Network:
     edge_passes: EdgePasses
     serving: Serving
     windows: ReceiveWindows | None = None
-    """Where some device receives only after sending."""
+    """Receive windows, if some device receives only after sending."""
     conversations: Mapping[int, Conversation] = field(default_factory=dict)
-    """By device, where they talk."""
+    """Conversations by device, if they talk."""
     reads_at_work: bool = field(init=False)
     """True if messages may end the work of their edges, which then takes up both after what else happens at that
     instant."""
@@ -174,7 +174,7 @@ class DecodedRequest:
         request.write_up = self._write_up
 
     def life(self) -> ProcessGenerator:
-        """From the request's turn on the device to its last token."""
+        """Yields the events of the request, from its turn on the device to its last token."""
         env, network, answer, request = self._env, self._network, self._answer, self._request
         uplink, downlink, horizon_s = self._uplink, self._downlink, network.devices.workload.horizon_s
         ahead_s = horizon_s if network.runs_ahead else 0.0
@@ -375,7 +375,7 @@ def _happens(come: simpy.Event, message: Message) -> None:
 
 
 class ServedRequest:
-    """What every driver keeps of a request that it serves: what its edge's processor and its job do, by any clock."""
+    """Request as every driver keeps it: the states of its edge's processor and of its job, by any clock."""
 
     def __init__(self, request: Request, clock: Clock) -> None:
         self._request = request
@@ -447,7 +447,7 @@ def ordered_job(
 
 
 class DrivenRequest(ServedRequest):
-    """Both ends of one request, whose machines are handed what happens, and say what is to be done."""
+    """Request with both its ends, whose machines are handed events and answer with commands."""
 
     def __init__(
         self, network: Network, device: Device, request: Request, terms: Terms, former: SessionKey | None = None
@@ -500,7 +500,7 @@ class DrivenRequest(ServedRequest):
         self._ended = self._env.event()
 
     def life(self) -> ProcessGenerator:
-        """From the request's turn on the device to its end."""
+        """Yields the events of the request, from its turn on the device to its end."""
         self._tell_edge(None)
         yield self._ended
 
@@ -538,12 +538,12 @@ class DrivenRequest(ServedRequest):
                 HANDLERS[type(command)](self, command)
 
     def _when(self, event: simpy.Event, then: Callable[[], None]) -> None:
-        """Once the event comes, unless something else is waited for by then."""
+        """Calls `then` once the event comes, unless the request waits for another by then."""
         self._then = then
         event.callbacks.append(partial(self._happens, then))
 
     def _after(self, delay_s: float, then: Callable[[], None]) -> None:
-        """After that time, unless something else is waited for by then."""
+        """Calls `then` after that time, unless the request waits for another event by then."""
         self._then = then
         later(self._env, delay_s, partial(self._happens, then))
 
@@ -733,7 +733,7 @@ class DrivenRequest(ServedRequest):
 
     @property
     def _is_in_cloud(self) -> bool:
-        """Whether the far end has handed over the partial round that is drafted."""
+        """True if the far end has handed over the partial round that is drafted."""
         return self._growing is not None and not isnan(self._growing.delivered_s)
 
     # Commands about rounds.
@@ -880,7 +880,7 @@ class DrivenRequest(ServedRequest):
             del messages[:come]
 
     def _withdraw_all(self, role: LinkRole) -> None:
-        """Nothing that is under way on a link is wanted any more."""
+        """Withdraws everything that is under way on a link."""
         messages = self._messages[role]
         while messages:  # the latest first, as above
             if not (message := messages.pop()).done:

@@ -1,4 +1,4 @@
-"""Where packets enter a link, and the transmitters behind: one for all devices, or one for each."""
+"""Entries of packets into a link, and the transmitters behind: one for all devices, or one for each."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ class DeviceSenders(dict[int, DeviceSender]):
         return window
 
     def air_s(self, now_s: float) -> float:
-        """For how long each transmitter has had a packet on the air, all together."""
+        """Returns the time for which each transmitter has had a packet on the air, all together."""
         return sum(transmitter.air_s(now_s) for transmitter in self._transmitters.values())
 
     def access_s(self, device: int, now_s: float) -> float:
-        """How long a message that a device puts now waits for its grant."""
+        """Returns the wait for its grant of a message that a device puts now."""
         sender = self.get(device)
         left_s = -inf if sender is None else sender.arq.left_s
         return self._access.wait_s(device, now_s, now_s if sender is not None and sender.unacked_packets else left_s)
@@ -114,8 +114,8 @@ def _not_gated(transmitter: LinkTransmitter, _: float) -> None:
 
 
 class Access:
-    """How long messages of one link's devices wait for their grants before they may queue: longer where a device must
-    first get a connection.
+    """Waits of one link's devices for their grants before their messages may queue: longer where a device must first
+    get a connection.
 
     Simplified: only what a device sends keeps its connection; what it receives does so too in LTE and NR. While one
     waits for its connection, its later messages wait for the same one.

@@ -21,7 +21,7 @@ from simulator.schemes.policy import Action, CloudDecodes, DraftRound, EdgeView,
 
 
 class Entry(NamedTuple):
-    """From this batch on, so many drafts at most; 0: the cloud streams."""
+    """Entry of the schedule: from this batch on, so many drafts at most; 0: the cloud streams."""
 
     batch: int
     drafts: int

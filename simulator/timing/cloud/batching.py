@@ -1,4 +1,4 @@
-"""Which jobs share a pass: the jobs that wait, their order, and how the next pass is filled. Without a clock."""
+"""Batching of jobs into passes: the jobs that wait, their order, and how the next pass is filled. Without a clock."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class JobQueue:
         return min(heads, key=lambda job: job.visit.arrived_s if job.visit else 0.0)
 
     def ready_s(self) -> float:
-        """From when on a free server may begin a pass with what waits."""
+        """Time from which on a free server may begin a pass with the waiting jobs."""
         visit = self.oldest().visit
         assert visit is not None
         return self._batching.ready_s(len(self), visit.arrived_s)
@@ -101,7 +101,7 @@ class JobQueue:
         return shares
 
     def _in_order(self, reread: dict[Job, None]) -> Iterable[Job]:
-        """Those that wait, in the order in which they are considered for a pass."""
+        """Returns the waiting jobs in the order in which they are considered for a pass."""
         if self._is_short or self._order.ranks:
             return sorted(chain(self.jobs, self.prefills), key=self._turn)
         return chain(self.jobs, self.prefills, reread) if self._batching.chunked else self.jobs

@@ -1,4 +1,4 @@
-"""What a server does for a session: bring its cache up to a text, in a pass that it may share with others."""
+"""Job of a server for a session: it brings its cache up to a text, in a pass that it may share with others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JobState = Literal["queue", "prefill", "serve"]
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Job:
-    """One sequence's share of a pass, or of several passes where prefills are cut.
+    """Sequence's share of a pass, or of several passes where prefills are cut.
 
     `text_tokens`: length of the text to run over, cached tokens included. `report` is called when a pass of it begins
     and when it waits (again), `done` once, at the end.
@@ -37,20 +37,20 @@ class Job:
     verified_drafts: int | None = None
     """Drafts that are read and verified beside the pass; None where no round is: a prompt."""
     priority: int = 0
-    """Its device's; the lower, the sooner."""
+    """Priority of its device; the lower, the sooner."""
     number: int = 0
-    """Its place among the session's jobs."""
+    """Place among the session's jobs."""
     batch: int = 0
     """Jobs in the last pass that it was in, itself included."""
     passes: int = 0
     """The passes that it was in so far."""
     visit: Customer | None = None
     waits_since_s: float = nan
-    """When it came, or was put back."""
+    """Time at which it came, or was put back."""
     queue_s: float = 0.0
-    """How long it has waited, until its latest pass began."""
+    """Time for which it has waited, until its latest pass began."""
     serve_s: float = 0.0
-    """How long it was in passes that have ended."""
+    """Time that it was in passes that have ended."""
     withdrawn: bool = False
 
     def extend(self, text_tokens: int, verified_drafts: int | None) -> None:
@@ -67,13 +67,13 @@ class Share:
     new_tokens: int
     cached_tokens: int
     completes: bool
-    """Whether nothing of the job is left after the pass."""
+    """True if nothing of the job is left after the pass."""
     state: JobState
-    """What the job does in the pass: a prefill, if any of its tokens are only read."""
+    """State of the job in the pass: a prefill, if any of its tokens are only read."""
 
     @property
     def verifies(self) -> bool:
-        """Whether a round is verified, or a session brought to its next token."""
+        """True if a round is verified, or a session brought to its next token."""
         return self.completes and self.job.verified_drafts is not None
 
     @property
@@ -89,7 +89,7 @@ class Share:
 
 
 class Server:
-    """One GPU: the pass it runs, if any.
+    """Server of one GPU, with the pass it runs, if any.
 
     A pass ends in two steps. First its `shares` are taken back and their owners called, who may submit the next job at
     once; the server is still `busy` then. Only after that is it released, and what they submitted may share its next

@@ -33,7 +33,7 @@ class KvMemory:
 
     @property
     def limited(self) -> bool:
-        """Whether there is a capacity."""
+        """True if there is a capacity."""
         return self.capacity_tokens is not None
 
     @property
@@ -43,11 +43,11 @@ class KvMemory:
 
     @property
     def kept_tokens(self) -> int:
-        """Those of them that are held between two turns, for whoever needs the room."""
+        """Tokens that are held between two turns, for whoever needs the room."""
         return self._kept_tokens
 
     def is_in(self, session: SessionKey) -> bool:
-        """Whether tokens are held for this session, and not only kept from the turn before."""
+        """True if tokens are held for this session, and not only kept from the turn before."""
         return session in self._held and session not in self._kept
 
     def cached(self, session: SessionKey) -> int:
@@ -70,7 +70,7 @@ class KvMemory:
         return not self.is_in(session), self._arrived[session][0]
 
     def fits(self, texts: Iterable[tuple[SessionKey, int]]) -> bool:
-        """Whether there is room for these sessions with so many tokens each, beside the others that are in."""
+        """True if there is room for these sessions with so many tokens each, beside the others that are in."""
         if self.capacity_tokens is None or self._whole_tokens <= self.capacity_tokens:
             return True
         need = sum(
@@ -93,7 +93,7 @@ class KvMemory:
         return True
 
     def crop(self, session: SessionKey, tokens: int) -> None:
-        """At most the first `tokens` of what is held for a session stay."""
+        """Drops all but the first `tokens` of a session's tokens."""
         if self._held.get(session, 0) > tokens:
             freed = self._blocks(self._held[session]) - self._blocks(tokens)
             self._held[session] = tokens
@@ -119,7 +119,7 @@ class KvMemory:
             self._kept_tokens += self._blocks(self._held[session])
 
     def take_back(self, session: SessionKey) -> None:
-        """What is held for the session is its own again, if it was kept."""
+        """Hands kept tokens back to their session."""
         if session in self._kept:
             del self._kept[session]
             self._kept_tokens -= self._blocks(self._held[session])
@@ -178,7 +178,7 @@ class KvMemory:
 
 
 class KvReservations:
-    """What each session has reserved, and the jobs whose sessions wait for a reservation, in the order of the queue.
+    """Reservations of each session, and the jobs whose sessions wait for a reservation, in the order of the queue.
 
     Nobody overtakes for its size: a short request waits behind a long one for which there is no space. A reservation
     lasts until it is released. Without a capacity every session is admitted.
@@ -195,7 +195,7 @@ class KvReservations:
 
     @property
     def room_tokens(self) -> int:
-        """What nobody has reserved."""
+        """Tokens that nobody has reserved."""
         assert self._capacity_tokens is not None
         return self._capacity_tokens - self._taken_tokens
 
@@ -206,7 +206,7 @@ class KvReservations:
 
     @property
     def taken_tokens(self) -> int:
-        """All that is reserved."""
+        """Tokens that are reserved in all."""
         return self._taken_tokens
 
     def holds(self, session: SessionKey) -> bool:
@@ -225,7 +225,7 @@ class KvReservations:
         return True
 
     def admit_waiting(self) -> Iterator[Job]:
-        """Those who have waited and are admitted now."""
+        """Yields the waiting jobs that are admitted now."""
         while self._waiting and self._fits(job := self._next()):
             del self._waiting[job]
             self._take(job)

@@ -1,4 +1,4 @@
-"""How long the passes of the cloud's servers take, and what each class of devices has had of them."""
+"""Times of the passes of the cloud's servers, and the share of each class of devices in them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simulator.timing.cloud.job import Server, Share
 
 
 class PassTimes:
-    """How long a server's pass takes, with all that belongs to it.
+    """Times of a server's passes, with all that belongs to them.
 
     Where the latency model draws, a pass takes as long as the index of its first job says: which of its session's jobs,
     in which of its passes; and whether that session meets a slow machine or a fast one (`spells`, as for the passes at
@@ -66,7 +66,7 @@ class PassTimes:
 
 
 class ClassUse:
-    """What each class has had so far. `classes`: the class of each device; without any nothing is counted.
+    """Use of the servers by each class so far. `classes`: the class of each device; without any nothing is counted.
 
     A pass over sequences of several classes is split: each class has the part that its sequences would take, each alone
     in a pass, of what all would. Where none would take any time, all sequences count alike.

@@ -130,6 +130,6 @@ class ServerPool:
             self._free_kept()
 
     def _free_kept(self) -> None:
-        """What is kept finds room beside the reservations. Without these the memory itself throws it out."""
+        """Makes room for the reservations beside what is kept. Without reservations the memory itself evicts it."""
         if self.reservations.limited:
             self.kv.free_kept(self.reservations.room_tokens)
