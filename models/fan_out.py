@@ -1,5 +1,11 @@
 """Fan-out of prepared rounds: the number of corrections for which the edge drafts while a round is out, by the number
-of drafts that may be accepted."""
+of drafts that may be accepted.
+
+A branch is a number of accepted drafts j and a token that follows them. With an acceptance a of each draft the round
+ends at j < L with probability P_j = (1 - a) a^j, and P_L = a^L. If the F-th guess of a token misses with a
+probability that falls as F^-r, the most hits of all ways to share out the branches come of F_j proportional to
+P_j^(1 / (1 + r)): Saguaro's geometric fan-out (Kumar, Dao, May, "Speculative Speculative Decoding", arXiv 2603.03251).
+"""
 
 from __future__ import annotations
 

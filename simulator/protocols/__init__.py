@@ -1,4 +1,4 @@
-"""Protocols by which a request is served: a pair of machines each, at the edge and in the cloud, without I/O or a clock.
+"""Protocols that serve a request: a pair of machines each, at the edge and in the cloud, without I/O or a clock.
 
 `machine` is the seam: the events that a machine takes and the commands that it answers with. A protocol of yours is one
 file and one line in PROTOCOLS; a scheme names the one it needs. It then runs simulated (`timing.request_process`), for
