@@ -11,7 +11,7 @@ which there are 1 / E[X] for each n, draft max(1, n - 1) and not L. The first ro
 reads it while it is on its way to the cloud, which reads it then. Each later round takes C. Where the cloud begins
 (`cloud_first`), it decodes for as long as the edge reads, and N is what is left by then. Where the edge drafts ahead,
 an answer is a renewal of chains of rounds that stand. Where it prepares rounds, a hit costs a round only the passes
-that are not made yet when the reply comes.
+that are not made yet when the reply comes; where the branches travel ahead, the cloud goes on by itself with a hit.
 
 The special cases that others published follow from C / E[X] < T, T a target's pass (`longest_round_trip_s`,
 `one_draft_up_to_s`): they leave out prompts, bits and the first token.
@@ -21,8 +21,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -66,6 +67,7 @@ class Deployment:
         return (8 * math.ceil((self.id_bits + 1) / 8) + self.down_header_bits) / self.down_bps + self.down_delay_s
 
 
+_NEGLIGIBLE: Final = 1e-12
 MOST_CHAINED: Final = 1_000
 """Rounds of a chain that are added up, where all drafts stand."""
 
@@ -129,6 +131,16 @@ class Outcomes:
     """c, the probability that a guess behind a rejection is right, of each one that the guesses before it are not."""
     survives: float
     """s_{L+1}: all drafts of a round are accepted, and one more would be."""
+    at_cloud: bool = False
+    """The branches travel ahead: the cloud verifies a hit without a reply between."""
+
+    def ahead_bits(self, place: Deployment, bits_a_draft: float) -> tuple[int, int]:
+        """Bits on the air of the branches behind rejections, sent once they are drafted, and of those behind all
+        drafts, a pass later. Each branch is the id that it follows and L drafts."""
+        branch_bits = place.id_bits + (len(self.widths) - 1) * bits_a_draft
+        payloads = (8 * math.ceil(many * branch_bits / 8) for many in (sum(self.widths[:-1]), self.widths[-1]))
+        rejected, accepted = (bits + place.up_header_bits if bits else 0 for bits in payloads)
+        return rejected, accepted
 
     def hits(self, rounds: Rounds) -> tuple[float, float]:
         """The probabilities that the outcome of a round was prepared: behind a rejection, and behind all drafts."""
@@ -253,29 +265,99 @@ def _after_the_first(
     many = rounds.of_answer(output_tokens)
     *_, round_s = _round_s(place, rounds.drafts, bits_a_draft)
     spared_s = _spared_s(place, rounds, output_tokens, bits_a_draft)
-    if prepared is not None:
-        round_s -= _gained_s(place, rounds, bits_a_draft, prepared)
-        spared_s *= 1 - sum(prepared.hits(rounds))
     later_s = (many - 1) * round_s
+    if prepared is not None:
+        later_s = (
+            _sent_ahead_s(place, rounds, bits_a_draft, prepared, many - 1)
+            if prepared.at_cloud
+            else later_s - (many - 1) * _gained_s(place, rounds, bits_a_draft, prepared)
+        )
+        spared_s *= 1 - sum(prepared.hits(rounds))
     return later_s - min(later_s, spared_s), many
 
 
+def _pass_ends_s(place: Deployment, prepared: Outcomes) -> list[float]:
+    """Returns [L + 2] the times, from 0 on, at which the passes over the branches end. Those behind all drafts come one
+    pass later, in whose place the last draft is read."""
+    widths, cached = prepared.widths, place.middle_tokens
+    tokens = [sum(widths[:-1]) + bool(widths[-1]), *[sum(widths)] * (len(widths) - 1)]
+    return [0.0, *itertools.accumulate(place.edge.pass_s([(many, cached)]) for many in tokens)]
+
+
+def _still_s(ends_s: Sequence[float], away_s: float, passes: int, pass_s: float) -> float:
+    """Seconds until a branch of so many passes is drafted, from a reply on: the one under way is finished, and the
+    others are made for it alone."""
+    made = sum(end_s <= away_s for end_s in ends_s) - 1
+    return ends_s[made + 1] - away_s + (passes - made - 1) * pass_s if made < passes else 0.0
+
+
 def _gained_s(place: Deployment, rounds: Rounds, bits_a_draft: float, prepared: Outcomes) -> float:
-    """Seconds that a round gains, in the mean, because its passes are made behind the reply before it. A pass under
-    way then is finished; those behind all drafts come one pass later, in whose place the last draft is read."""
-    cached, drafts, widths = place.middle_tokens, rounds.drafts, prepared.widths
+    """Seconds that a round gains, in the mean, because its passes are made behind the reply before it."""
+    drafts, ends_s = rounds.drafts, _pass_ends_s(place, prepared)
     verify_s, air_s, _, _ = _round_s(place, drafts, bits_a_draft)
-    away_s, pass_s = air_s + place.up_delay_s + verify_s + place.reply_s(), place.edge.pass_s([(1, cached)])
-    ends_s = [0.0]
-    while ends_s[-1] <= away_s:
-        tokens = sum(widths) if len(ends_s) > 1 else sum(widths[:-1]) + bool(widths[-1])
-        ends_s.append(ends_s[-1] + place.edge.pass_s([(tokens, cached)]))
-    gained_s = 0.0
-    for share, behind in zip(prepared.hits(rounds), (0, 1), strict=True):
-        left = drafts + behind - (len(ends_s) - 2)
-        still_s = ends_s[-1] - away_s + (left - 1) * pass_s if left > 0 else 0.0
-        gained_s += share * (drafts * pass_s - still_s)
-    return gained_s
+    away_s, pass_s = (
+        air_s + place.up_delay_s + verify_s + place.reply_s(),
+        place.edge.pass_s([(1, place.middle_tokens)]),
+    )
+    return math.fsum(
+        share * (drafts * pass_s - _still_s(ends_s, away_s, drafts + behind, pass_s))
+        for behind, share in enumerate(prepared.hits(rounds))
+    )
+
+
+def _sent_ahead_s(place: Deployment, rounds: Rounds, bits_a_draft: float, prepared: Outcomes, many: float) -> float:
+    """Seconds from the first round's reply to the one `many` rounds later, in the mean, where the branches travel
+    ahead. A hit that is on its way is verified once it is there and the round before is; its reply is the second that
+    follows. One that is not drafted when the reply comes is finished alone and sent, as where the edge holds the
+    branches. A miss waits for the branches that are on the air.
+
+    The state is when the reply to a round comes and the uplink is free, from where its branches are begun; every
+    outcome leads to one other, so that few are ever met."""
+    drafts, encode_s = rounds.drafts, rounds.drafts * place.encode_s
+    verify_s, air_s, more_s, _ = _round_s(place, drafts, bits_a_draft)
+    pass_s, ends_s = place.edge.pass_s([(1, place.middle_tokens)]), _pass_ends_s(place, prepared)
+    first_s, second_s = (bits / place.up_bps for bits in prepared.ahead_bits(place, bits_a_draft))
+    first_at_s = ends_s[drafts] + sum(prepared.widths[:-1]) * encode_s
+    second_at_s = ends_s[-1] + sum(prepared.widths) * encode_s
+    rejected, accepted = prepared.hits(rounds)
+
+    def sent(begins_s: float, free_s: float) -> tuple[float, tuple[float, float]]:
+        """A round that the edge sends after the reply; its branches begin then."""
+        left_s = max(begins_s, free_s) + air_s
+        replied_s = left_s + place.up_delay_s + verify_s + place.reply_s()
+        return begins_s, (replied_s - begins_s, max(0.0, left_s - begins_s))
+
+    def after(state: tuple[float, float], behind: int | None) -> tuple[float, tuple[float, float]]:
+        """Returns when the next round's branches begin, and its state, behind a rejection (0), all drafts (1), or a
+        miss (None)."""
+        reply_s, free_s = state
+        gone_s = [free_s, free_s]
+        if first_at_s <= reply_s:
+            gone_s[:] = [max(first_at_s, free_s) + first_s] * 2
+        if second_at_s <= reply_s:
+            gone_s[1] = max(second_at_s, gone_s[0]) + second_s
+        if behind is None:
+            return sent(reply_s + pass_s + more_s, gone_s[1])
+        if (first_at_s, second_at_s)[behind] > reply_s:
+            still_s = _still_s(ends_s, reply_s, drafts + behind, pass_s)
+            return sent(reply_s + still_s + encode_s, gone_s[1])
+        verified_s = max(reply_s - place.reply_s(), gone_s[behind] + place.up_delay_s) + verify_s
+        return reply_s, (verified_s + place.reply_s() - reply_s, max(0.0, gone_s[1] - reply_s))
+
+    _, opening = sent(0.0, 0.0)
+    ends = [(None, 1 - rejected - accepted), (0, rejected), (1, accepted)]
+    states, begun_s, replies_s = {opening: 1.0}, 0.0, [opening[0]]
+    for _ in range(math.ceil(many)):
+        reached = defaultdict[tuple[float, float], float](float)
+        for (state, odds), (behind, share) in itertools.product(states.items(), ends):
+            if odds * share > _NEGLIGIBLE:
+                took_s, (reply_s, free_s) = after(state, behind)
+                begun_s += odds * share * took_s
+                reached[round(reply_s, 9), round(free_s, 9)] += odds * share
+        states = reached
+        replies_s.append(begun_s + math.fsum(odds * reply_s for (reply_s, _), odds in states.items()))
+    whole, part = math.floor(many), many % 1
+    return replies_s[whole] + part * (replies_s[-1] - replies_s[whole]) - replies_s[0]
 
 
 def _chained(
@@ -336,3 +418,22 @@ def draft_pass_for_s(round_trip_s: float, survival: Sequence[float], verify_s: f
     """The drafter's pass with which `one_draft_up_to_s` is that round-trip time."""
     first, second = survival[:2]
     return (round_trip_s + verify_s) * second / (1 + first - second)
+
+
+def faster_from_bps(
+    place: Deployment, one: Callable[[Deployment], Times], other: Callable[[Deployment], Times]
+) -> float:
+    """Uplink rate from which on an answer takes less time by one form than by the other, in bit/s, if a higher rate
+    never turns that: 1 kbit/s at least, inf where 10 Gbit/s are not enough."""
+
+    def faster(bps: float) -> bool:
+        there = replace(place, up_bps=bps)
+        return one(there).latency_s < other(there).latency_s * (1 - 1e-9)
+
+    low, high = 1e3, 1e10
+    if not faster(high):
+        return math.inf
+    while high > low * (1 + 1e-5):
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if faster(middle) else (middle, high)
+    return high
