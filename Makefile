@@ -24,6 +24,7 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy sqsim kinds channels models simulator scenarios plots tools
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.plain_docstrings
 
 bench: $(STAMP)
 	$(BIN)/pytest -s tests/benchmarks

@@ -1,1 +1,1 @@
-"""What crosses the air. No SimPy, no torch, no idea what a token means."""
+"""Package of all that crosses the air. No SimPy, no torch, no idea what a token means."""

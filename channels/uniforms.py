@@ -30,7 +30,7 @@ class Uniforms:
 
     key: bytes
     prefix: tuple[int, ...] = ()
-    """What every index starts with."""
+    """Start of every index."""
 
     @classmethod
     def of(cls, seed: int, purpose: str) -> Uniforms:
@@ -59,8 +59,8 @@ class Uniforms:
         return _exponentials(self._digest(index, 16), size)
 
     def under(self, *prefix: int) -> Uniforms:
-        """Those whose index starts with `prefix`: of a transmitter, a device, a part. `under(a).uniform(b)` is
-        `uniform(a, b)`."""
+        """Returns the numbers whose index starts with `prefix`: of a transmitter, a device, a part.
+        `under(a).uniform(b)` is `uniform(a, b)`."""
         return Uniforms(self.key, self.prefix + prefix)
 
     def keyed(self, *index: int) -> Uniforms:

@@ -65,7 +65,7 @@ class Part(BaseModel, metaclass=_Short):
         return meant(name, cls.model_fields)
 
     def __getstate__(self) -> dict[Any, Any]:
-        """What travels by pickle: the fields, without what was computed of them here."""
+        """Returns the state for pickle: the fields, without the values that were computed from them here."""
         state = super().__getstate__()
         return {**state, "__dict__": {name: state["__dict__"][name] for name in type(self).model_fields}}
 
@@ -84,7 +84,7 @@ class Part(BaseModel, metaclass=_Short):
         return frozenset()
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """What differs from the defaults."""
+        """Yields the fields that differ from the defaults."""
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
             if field.repr and name != "kind" and value != field.get_default(call_default_factory=True):
@@ -103,7 +103,7 @@ class Choice(Part):
     _renamed: ClassVar[dict[str, tuple[str, Mapping[str, object]]]]
     """A family's former kinds, each with the kind that it is now and the values that its fields then have."""
     method_rules: ClassVar[Mapping[str, Rule]] = {}
-    """What the methods that a user's class defines must answer, as a family or a class in it declares."""
+    """Rules for the answers of methods that a user's class defines, as a family or a class in it declares."""
     _home: ClassVar[tuple[str, str]]
     """The file that defines an alternative, and its name there."""
     kind: str
@@ -115,7 +115,7 @@ class Choice(Part):
 
     @classmethod
     def is_family(cls) -> bool:
-        """Whether this class is a family: a name for its alternatives, never a value itself."""
+        """True if this class is a family: a name for its alternatives, never a value itself."""
         return "kinds" in cls.__dict__
 
     @classmethod
@@ -167,7 +167,8 @@ class Choice(Part):
 
     @classmethod
     def _meant(cls, value: object) -> str:
-        """What was probably meant by what names no kind: one of a similar name, or a number of a kind's field."""
+        """Returns a hint at the probable meaning of a name that is no kind: a kind of a similar name, or a number of a
+        kind's field."""
         typed = str(value.get("kind") if isinstance(value, dict) else value)
         if cls._of_number is not None and re.match(r"[-+.]*\d", typed):
             kind, field = cls._of_number
@@ -270,7 +271,7 @@ def registered_by(file: Path) -> list[tuple[type[Choice], type[Choice]]]:
 
 
 def first_line(error: Exception) -> str:
-    """What another library has to say, cut so that it fits on our one line."""
+    """Returns the message of another library, cut so that it fits on one line."""
     return str(error).strip().split("\n")[0][:160]
 
 

@@ -12,7 +12,7 @@ from kinds.files import read_text
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """What the rows of a CSV file hold in these columns, each behind its place; blank lines and other columns are left
+    """Returns the rows of a CSV file in these columns, each behind its place; blank lines and other columns are left
     out. Raises ConfigError when the file cannot be read, a column is not there once, or a row lacks a value."""
     (place, header), *rows = _rows(path)
     for name in columns:

@@ -1,4 +1,4 @@
-"""What stands below each field of a named tuple, in the source, as what `help` says of the field."""
+"""Descriptions of a named tuple's fields for `help`, from the docstrings below them in the source."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def require_file(path: Path) -> Path:
 
 
 def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
-    """All bytes of a regular file. Raises ConfigError where it cannot be read, or has more than `most` bytes."""
+    """Returns all bytes of a regular file. Raises ConfigError if it cannot be read, or has more than `most` bytes."""
     with open_file(path) as file:
         if os.fstat(file.fileno()).st_size <= most and len(found := file.read(most + 1)) <= most:
             return found
@@ -166,7 +166,8 @@ def sha256(path: Path) -> str:
 
 
 def sha256_once(path: Path) -> str:
-    """As `sha256`, but read once a process while the file's size and time stamp stand: for weights of gigabytes."""
+    """Returns the same as `sha256`, but reads the file once per process while its size and time stamp stay: for weights
+    of gigabytes."""
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
@@ -192,7 +193,8 @@ def atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def cache_folder() -> Path:
-    """Where computed files are kept from run to run: $SQSIM_CACHE, by default the platform's cache folder."""
+    """Returns the folder in which computed files are kept from run to run: $SQSIM_CACHE, by default the platform's
+    cache folder."""
     return Path(os.environ.get("SQSIM_CACHE") or platformdirs.user_cache_path("sqsim"))
 
 

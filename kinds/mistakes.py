@@ -43,7 +43,7 @@ class ConfigError(ValueError):
     """A user's mistake on one line: field, value, what is allowed. What a terminal would not show is escaped."""
 
     status = 2
-    """What a command exits with."""
+    """Exit status of a command."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
@@ -82,7 +82,7 @@ def shown(value: object) -> str:
 
 
 def is_foreign(module: str) -> bool:
-    """Whether a module of this name is not of this project."""
+    """True if a module of this name is not of this project."""
     return module.partition(".")[0] not in OURS
 
 
@@ -113,7 +113,7 @@ def not_negative(value: object) -> object:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether a user's method has answered a number: Python's or numpy's, and not true or false."""
+    """True if a user's method has answered a number, Python's or numpy's, and not true or false."""
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
@@ -147,7 +147,7 @@ def users_mistake(error: BaseException) -> ConfigError | None:
 
 
 def raised_at(file: str, error: BaseException) -> str:
-    """What a user's file raised while it was imported, behind its line."""
+    """Returns the error that a user's file raised while it was imported, behind its line."""
     if isinstance(error, SyntaxError):
         return f"{_near(error.filename or file)}:{error.lineno or 0}: {type(error).__name__}: {error.msg}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if realpath(frame.filename) == file]
@@ -205,7 +205,7 @@ def _watched(method: Callable[..., object], rule: Rule) -> Callable[..., object]
 
 
 def _same(one: object, other: object) -> bool:
-    """Whether two answers are equal, as far as they can be compared: objects without a value of their own are not."""
+    """True if two answers are equal, as far as they can be compared: objects without a value of their own cannot."""
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         return np.array_equal(one, other, equal_nan=one.dtype.kind == "f" and other.dtype.kind == "f")
     if isinstance(one, tuple) and isinstance(other, tuple):
@@ -218,7 +218,7 @@ def _same(one: object, other: object) -> bool:
 
 
 def _name(cls: type) -> tuple[str, str]:
-    """Which class it is: a class that a method defines is another object each time, and has one name."""
+    """Returns the name of a class. A class that a method defines is another object each time, and has one name."""
     return cls.__module__, cls.__qualname__
 
 
@@ -231,8 +231,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _place_named(message: str) -> str | None:
-    """Where in a user's file the method is that was called with arguments it does not take, or the class that leaves a
-    method out: what a TypeError of the interpreter is about."""
+    """Returns the place in a user's file of the method that was called with wrong arguments, or of the class that
+    leaves a method out: the subject of a TypeError of the interpreter."""
     named = re.match(r"([A-Za-z_][\w.]*)\(\)|Can't instantiate abstract class (\w+)", message)
     for module in reversed(_FOREIGN) if named else ():
         found: object = sys.modules.get(module)

@@ -1,4 +1,4 @@
-"""Which fields of a part a user would tune, and the values worth trying: declared beside the field, read by all tuners.
+"""Tunable fields of a part and the values worth trying: declared beside the field, read by all tuners.
 
 k: Annotated[int, Tunable(1, 2, 4, 8, 16, 32)] = 8
 """

@@ -86,12 +86,12 @@ def load_yaml(text: str) -> object:
 
 
 def problem_of(error: yaml.YAMLError) -> str:
-    """What is wrong, in a few words."""
+    """Returns a YAML error in a few words."""
     return str(getattr(error, "problem", None) or first_line(error))
 
 
 def read_yaml(path: Path, field: str = "config") -> object:
-    """What the YAML file given as `field` holds. Raises ConfigError, one line, where it cannot be read."""
+    """Returns the contents of the YAML file given as `field`. Raises ConfigError, one line, if it cannot be read."""
     try:
         return load_yaml(read_text(path))
     except yaml.YAMLError as error:

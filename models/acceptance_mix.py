@@ -1,4 +1,4 @@
-"""How often drafts are accepted, as it varies along a text: fitted to survival by position or a mean accepted length.
+"""Acceptance of drafts as it varies along a text, fitted to survival by position or to a mean accepted length.
 
 A text is cut into stretches; within one, each draft is accepted with the same probability a. Survival, P(the first j
 drafts of a round are all accepted), is then E[a^j] over **rounds**, and not geometric. Text of low acceptance takes
@@ -39,7 +39,7 @@ text, so that short runs see nearly the whole mix."""
 
 @dataclass(frozen=True)
 class RoundCounts:
-    """Where rounds start in a stretch, and what becomes of those that cross its end; M acceptances."""
+    """Starts of rounds within a stretch, and the fate of the rounds that cross its end; M acceptances."""
 
     acceptances: Floats  # [M]
     drafts: int
@@ -52,7 +52,7 @@ class RoundCounts:
     @classmethod
     @lru_cache(maxsize=64)
     def of(cls, acceptances: tuple[float, ...], drafts: int, stretch_tokens: int) -> RoundCounts:
-        """For these acceptances. Raises ValueError where a round can span more than two stretches."""
+        """Returns the counts for these acceptances. Raises ValueError if a round can span more than two stretches."""
         if drafts >= stretch_tokens:
             raise ValueError(f"a stretch of {stretch_tokens} tokens is too short for rounds of {drafts} drafts")
         a = np.array(acceptances)
@@ -136,7 +136,7 @@ _NODES = 16
 
 
 class AlongText(Protocol):
-    """Which acceptance a text has where: a pure function of the position and of where the text starts, in [0, 1)."""
+    """Acceptance at each place of a text: a pure function of the position and of where the text starts, in [0, 1)."""
 
     def acceptance(self, start: float, position: int) -> float:
         """P(a draft from the drafter's own distribution is accepted at this position of the text)."""

@@ -23,7 +23,7 @@ DAMPING = 1e-3  # of the roofline's fit: keeps a figure that no pass depends on 
 
 
 class Axes(NamedTuple):
-    """What is measured: each number of sequences with each of new and of cached tokens."""
+    """Grid of measured passes: each number of sequences with each of new and of cached tokens."""
 
     batch: tuple[int, ...]
     new_tokens: tuple[int, ...]

@@ -1,5 +1,5 @@
-"""What decides a model: the card of its weights' files, the pair it describes, the device, and a hash of it all, since
-where a network runs decides the last bits of its distributions. Nothing here imports torch."""
+"""Cards of models: the hashes of weights' files, the pair that a card describes, the device, and a hash of it all, as
+the device decides the last bits of a network's distributions. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ version = cache(metadata.version)
 
 
 class Card(Part):
-    """What is recorded of a folder of weights: its vocabulary, context, and the sha256 of each file in it."""
+    """Record of a folder of weights: its vocabulary, context, and the sha256 of each file in it."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -110,7 +110,7 @@ _STRICT: Final = 0x10000  # MKL_CBWR_STRICT of MKL's header mkl_types.h
 
 
 def device_of(name: DeviceName) -> Literal["cpu", "cuda"]:
-    """What a network runs on here: `auto` is a GPU where torch takes one and this process may use one."""
+    """Returns the device on which a network runs here. `auto` is a GPU if torch takes one and this process may."""
     if name != "auto":
         return name
     return "cuda" if _torch_takes_cuda() and _sees_gpu(_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES")) else "cpu"
@@ -118,7 +118,7 @@ def device_of(name: DeviceName) -> Literal["cpu", "cuda"]:
 
 @cache
 def _torch_takes_cuda() -> bool:
-    """As torch's own note of its build says, which is read and not run."""
+    """True if torch was built for CUDA, by its own note of its build, which is read and not run."""
     found = find_spec("torch")
     if found is None or found.origin is None:
         return False
@@ -142,7 +142,7 @@ def _gpus() -> int:
 
 
 def _sees_gpu(gpus: int, visible: str | None) -> bool:
-    """Whether $CUDA_VISIBLE_DEVICES leaves this process a GPU: numbers or names up to the first that is none."""
+    """True if $CUDA_VISIBLE_DEVICES leaves this process a GPU: numbers or names up to the first that is none."""
     if visible is None:
         return gpus > 0
     first = visible.partition(",")[0].strip()
@@ -151,12 +151,13 @@ def _sees_gpu(gpus: int, visible: str | None) -> bool:
 
 @cache
 def products() -> str:
-    """How MKL rounds products in this process: $MKL_CBWR, unless torch made one before that was set (models)."""
+    """Returns the way in which MKL rounds products in this process: $MKL_CBWR, unless torch made a product before that
+    was set (models)."""
     return os.environ["MKL_CBWR"] if not TORCH_CAME_FIRST or _is_strict() else "not heard"
 
 
 def _is_strict() -> bool:
-    """Whether the MKL within torch, which is imported, is in its strict mode; False where that is not known."""
+    """True if the MKL within torch, which is imported, is in its strict mode; False also if that is not known."""
     torch = sys.modules["torch"].__file__ or ""
     try:
         mode: int = ctypes.CDLL(str(Path(torch).parent / "lib" / "libtorch_cpu.so")).mkl_serv_cbwr_get(-1)

@@ -34,7 +34,7 @@ _NEARLY = 0.98
 
 @dataclass(frozen=True)
 class ShapeTable:
-    """What was measured: R ranks of S shapes."""
+    """Table of measured shapes: R ranks of S shapes."""
 
     vocabulary: int
     ranks: Ints  # [R], from 1 to the vocabulary
@@ -79,7 +79,7 @@ def _log_ranks(measured: int, vocabulary: int) -> Floats:
 
 
 class DistributionShape(NamedTuple):
-    """One shape over a vocabulary of V ids."""
+    """Shape of a distribution over a vocabulary of V ids."""
 
     distribution: Floats  # [V], by id, at shift 0
     smallest: float
@@ -93,7 +93,8 @@ class DistributionShape(NamedTuple):
 
 
 class ShapedDistributions:
-    """Those of a vocabulary at a temperature above 0. Shapes are kept: 64 V numbers, 78 MB at V = 151,936."""
+    """Shapes of a vocabulary's distributions at a temperature above 0. They are kept: 64 V numbers, 78 MB at V =
+    151,936."""
 
     def __init__(self, vocabulary: int, temperature: float, order: Ints) -> None:
         self.vocabulary = vocabulary

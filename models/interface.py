@@ -1,4 +1,4 @@
-"""What the simulator asks of a language model: distributions of next tokens after a sequence, from a cache it never
+"""Interface of a language model: distributions of next tokens after a sequence, from a cache that the simulator never
 sees.
 
 The caller hands over the whole text and says how many trailing distributions it wants; a `CachedText` keeps cached
@@ -52,12 +52,12 @@ class TokenTree:
 
     @property
     def is_line(self) -> bool:
-        """Whether no node has siblings: the tree is one branch, or empty."""
+        """True if no node has siblings: the tree is one branch, or empty."""
         return self.depth == len(self.tokens)
 
     @cached_property
     def depths(self) -> tuple[int, ...]:
-        """By node, how many drafts its path has: 1 or more."""
+        """Depths of the nodes: the number of drafts on the path to each, 1 or more."""
         depths: list[int] = []
         for parent in self.parents:
             depths.append(1 if parent < 0 else depths[parent] + 1)
@@ -95,7 +95,7 @@ class TokenTree:
 
 
 class CachedText(Protocol):
-    """One text and its cache. Not thread-safe; cheap to open, costly to fill."""
+    """Text with its cache. Not thread-safe; cheap to open, costly to fill."""
 
     @property
     def cached(self) -> tuple[int, ...]:
@@ -202,33 +202,41 @@ class LoadedPair:
     prompts: tuple[Prompt, ...]
     end_tokens: tuple[int, ...] = ()
     """The ids that end a text, none where the vocabulary has none."""
+    choices: LanguageModel | None = None
+    """At temperature 0, what ranks the drafter's choices; None: itself, at temperature 1."""
 
     @property
     def vocabulary(self) -> int:
         return self.verifier.vocabulary
 
+    def guesser(self, temperature: float) -> CachedText:
+        """A text with the drafter's distributions, or, where these are one-hot, ones that rank its choices."""
+        return self.drafter.open(temperature) if temperature else (self.choices or self.drafter).open(1.0)
+
 
 class Pair(Choice, family=True):
-    """Which drafter and verifier decide the tokens. A description only: nothing is read before `load`."""
+    """Pair of a drafter and a verifier that decide the tokens. A description only: nothing is read before `load`."""
 
     summary: ClassVar[str]
-    """One line for a person: what runs."""
+    """Line for a person that names the models."""
     has_networks: ClassVar[bool] = False
-    """Whether its distributions come from forward passes: several decodings may share them, and what a load has found
-    is kept from process to process (`pair_cards`), as weights take seconds. The fingerprint then tells all that decides
-    the prompts and the end token, too."""
+    """True if its distributions come from forward passes. Several decodings may then share them, and the findings of a
+    load are kept from process to process (`pair_cards`), as weights take seconds. The fingerprint then covers all that
+    decides the prompts and the end token, too."""
+    repeats: ClassVar[bool] = True
+    """False if its tokens are drawn to fit an acceptance, so that its texts do not repeat as real ones do."""
     has_distributions: ClassVar[bool] = True
-    """Whether its distributions say more than the token, as schemes that send them need."""
+    """True if its distributions say more than the token, as schemes that send distributions need."""
 
     @property
     def remark(self) -> str:
-        """What a reader of its numbers must know of its distributions, "" where there is nothing."""
+        """Remark on its distributions that a reader of its numbers must know, "" if there is none."""
         return ""
 
     @property
     def at_hand(self) -> bool:
-        """Whether vocabulary, context and fingerprint are known without the network. Where not, they raise
-        ConfigError until `prepare` has been called: describing a pair never reaches the network."""
+        """True if vocabulary, context and fingerprint are known without the network. If not, they raise ConfigError
+        until `prepare` has been called: describing a pair never reaches the network."""
         return True
 
     @property
@@ -240,7 +248,7 @@ class Pair(Choice, family=True):
         """Raises ValueError where it cannot stand for its models at this temperature."""
 
     def scaled_to(self, temperature: float) -> str:
-        """How what was measured was brought to this temperature, "" where it holds there as it is."""
+        """Returns how measured figures were scaled to this temperature, "" if they hold there as measured."""
         return ""
 
     @cached_property
@@ -263,7 +271,8 @@ class Pair(Choice, family=True):
         ask for it at once. Raises ConfigError as `load` does."""
 
     def speller(self) -> Speller | None:
-        """What writes tokens as text, without loading weights; None where they stand for none. Raises ConfigError."""
+        """Returns the writer of tokens as text, without loading weights; None if tokens have no text. Raises
+        ConfigError."""
         return None
 
     @abstractmethod

@@ -30,12 +30,14 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def folder_hash(folder: Path) -> str:
-    """One hash over all that may be read of the folder. Raises ConfigError where a file of it cannot be read."""
+    """Returns one hash over all files that may be read of the folder. Raises ConfigError if a file of it cannot be
+    read."""
     return " ".join(f"{path.relative_to(folder)} {sha256_once(path)}" for path in files_of(folder))
 
 
 def read_config(folder: Path) -> Mapping[str, Any]:
-    """What config.json says. Raises ConfigError where it is none, or states a size beyond MOST_LAYERS or MOST_SIZE."""
+    """Returns the contents of config.json. Raises ConfigError if there are none, or if a size exceeds MOST_LAYERS or
+    MOST_SIZE."""
     path = folder / "config.json"
     config = _mapping(path, _MOST_CONFIG_BYTES)
     for field, value in _numbers(config):

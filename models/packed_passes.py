@@ -52,7 +52,7 @@ class SharedNetwork:
 
     @property
     def packs(self) -> bool:
-        """Whether a text's bits are the same beside others: tried at the first call."""
+        """True if a text's bits are the same beside others. Tried at the first call."""
         with self.lock:
             if self._packs is None:
                 self._packs = packs(self)
@@ -95,7 +95,7 @@ class ForwardPass:
     """Hash of all that decides, to the bit, what the pass gives, beside the network; None where nothing is known."""
 
     def entries(self) -> Entries:
-        """Once it is made, what it left in the cache."""
+        """Returns the entries that the pass, once made, left in the cache."""
         new = len(self.tokens)
         return [(layer.keys[..., -new:, :].clone(), layer.values[..., -new:, :].clone()) for layer in self.cache.layers]
 
@@ -123,7 +123,7 @@ def make(passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
 
 
 def packed(passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
-    """As `make`, in one pass whatever is known of the network."""
+    """Makes the passes as `make` does, in one pass, whatever is known of the network."""
     network = passes[0].network
     module, device = network.module, network.module.device
     lengths = tuple(len(each.tokens) for each in passes)
@@ -176,7 +176,7 @@ class _PackedCache(DynamicCache):  # type: ignore[misc]  # the library's types a
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *_: object, **__: object
     ) -> tuple[_Apart, _Apart]:
-        """See `Cache.update`; what it gives back only `_attend` can read."""
+        """Contract of `Cache.update`, but returns packed keys and values, for `_attend` only."""
         states = zip(self._caches, _split(key_states, self._lengths), _split(value_states, self._lengths), strict=True)
         held = [cache.update(keys, values, layer_idx) for cache, keys, values in states]
         keys, values = zip(*held, strict=True)
@@ -265,7 +265,7 @@ class _Linear(torch.nn.Module):
 
     @classmethod
     def of(cls, part: torch.nn.Module) -> _Linear | None:
-        """What takes the place of a part of a network; None where it is no linear layer."""
+        """Returns the replacement of a part of a network, None if the part is no linear layer."""
         held = dict(part.named_parameters(recurse=False))
         if type(part) is torch.nn.Linear:
             return cls(held["weight"], held.get("bias"))
@@ -309,7 +309,7 @@ DISTRIBUTIONS = 2  # of each pass that are compared, or all where there are fewe
 
 
 def packs(network: SharedNetwork) -> bool:
-    """Whether packed passes give the bits of passes alone. Tells on one line of stderr where they do not."""
+    """True if packed passes give the bits of passes alone. Writes one line to stderr if they do not."""
     why = unfit(network)
     if why is None:
         network.take_apart()
@@ -325,7 +325,7 @@ def packs(network: SharedNetwork) -> bool:
 
 
 def unfit(network: SharedNetwork) -> str | None:
-    """Why a network is not even tried; None where it is."""
+    """Returns the reason for which a network is not even tried, None if it is."""
     module = network.module
     if "position_ids" not in inspect.signature(type(module).forward).parameters:
         return "it takes no positions"
@@ -335,7 +335,7 @@ def unfit(network: SharedNetwork) -> str | None:
 
 
 def _equal(network: SharedNetwork) -> bool:
-    """Whether all bits are the same: alone, packed, packed the other way round beside a text that fills the row."""
+    """True if all bits are the same: alone, packed, and packed the other way round beside a text that fills the row."""
     alone = _history(network, lambda passes: [each.alone() for each in passes])
     return all(
         all(torch.equal(one, other) for one, other in zip(alone, _history(network, make), strict=True))
@@ -369,5 +369,5 @@ def _history(network: SharedNetwork, make: Make) -> list[torch.Tensor]:
 
 
 def some_tokens(seed: int, number: int, vocabulary: int) -> tuple[int, ...]:
-    """As many tokens, drawn."""
+    """Returns `number` random tokens."""
     return tuple(np.random.default_rng([seed, number]).integers(vocabulary, size=number).tolist())

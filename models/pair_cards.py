@@ -1,5 +1,5 @@
-"""What is asked of a pair before any of its distributions: vocabulary, context, prompts, end token; and a pair's one
-loading.
+"""Facts of a pair that are needed before any of its distributions: vocabulary, context, prompts, end token; and a
+pair's one loading.
 
 The first load leaves a card, one JSON file in the cache folder; where all that is decoded is remembered nothing else of
 the pair is read. A card that came with recorded rounds stands for a pair whose weights are elsewhere; a damaged one, or
@@ -28,7 +28,7 @@ _LOADING = threading.RLock()
 
 
 class PairCard(Part):
-    """What a load has found out about a pair."""
+    """Findings of a load about a pair."""
 
     pair: Described
     code: str  # hash of the source that made it
@@ -61,7 +61,7 @@ class PairCard(Part):
 
     @property
     def words(self) -> frozenset[str]:
-        """What a person may type for it: its kind, a model, the last part of a model's name."""
+        """Names that a person may type for it: its kind, a model, the last part of a model's name."""
         return frozenset({self.kind, *self.models, *(Path(name).name for name in self.models)})
 
     @property
@@ -107,7 +107,7 @@ def recorded_folders() -> frozenset[str]:
 
 
 def cards() -> list[PairCard]:
-    """All cards that are kept, whatever code made them, but for damaged ones."""
+    """Returns all cards that are kept, by whatever code they were made, except damaged ones."""
     return list(_read("*.json"))
 
 
@@ -185,7 +185,7 @@ def _read(pattern: str) -> Iterator[PairCard]:
 
 @cache
 def _card(path: Path, stamp_ns: int) -> PairCard:
-    """As the file stands at this time stamp: each cell of a sweep asks for its pair's."""
+    """Returns the card of a file with this time stamp: each cell of a sweep asks for its pair's."""
     return PairCard.model_validate_json(path.read_bytes())
 
 

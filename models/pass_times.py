@@ -29,7 +29,7 @@ from models.transformer import TransformerModel
 
 
 def timer_of(model: LanguageModel, threads: int = 1) -> PassTimer:
-    """What times the passes of a loaded model."""
+    """Returns a timer of the passes of a loaded model."""
     if isinstance(model, TransformerModel):
         return _NetworkTimer(model, threads)
     text = tuple(place * 7919 % model.vocabulary for place in range(model.context_tokens))
@@ -37,7 +37,7 @@ def timer_of(model: LanguageModel, threads: int = 1) -> PassTimer:
 
 
 def size_of_model(model: LanguageModel, name: str) -> ModelSize | None:
-    """Its dimensions, None where it has none that decide its cost, or where its kind is not known."""
+    """Returns a model's dimensions, None if no dimensions decide its cost or its kind is not known."""
     if not isinstance(model, TransformerModel):
         return None
     try:
@@ -163,7 +163,7 @@ class TextPasses:
         return taken_s
 
     def _waits(self, point: Point3) -> bool:
-        """Whether the next pass at a point comes behind a pause."""
+        """True if the next pass at a point comes after a pause."""
         self._made[point] += 1
         return bool(self._in_a_row) and (point[1] > 1 or self._made[point] % self._in_a_row == 0)
 

@@ -1,4 +1,4 @@
-"""What hardware draws and what it costs to rent, each figure with its source. A field takes an entry by its name.
+"""Power that hardware draws and its price to rent, each figure with its source. A field takes an entry by its name.
 
 Marks: (P) read by us in the source that is named; (U) that source's figure as others repeat it: check it before you
 build on it. A data sheet's limit is the most that a device may draw, so the energy that follows is an upper bound;
@@ -21,7 +21,7 @@ abstract), and 5.4 W in the 25 W mode of a Jetson Orin Nano Super (U: below)."""
 
 
 class Power(Part):
-    """What a processor draws: `busy_w` while it works, `idle_w` while it waits."""
+    """Power of a processor: `busy_w` while it works, `idle_w` while it waits."""
 
     name: str = Field(default="given", min_length=1, description="what `sqsim list powers` calls it")
     busy_w: float = Field(ge=0, le=1e6, allow_inf_nan=False, description="while it is at work")
@@ -130,7 +130,7 @@ PriceName = Literal[
 
 
 class Price(NamedTuple):
-    """In US dollars: of one GPU for an hour, on demand, or of a kWh."""
+    """Price in US dollars, of one GPU for an hour, on demand, or of a kWh."""
 
     usd: float
     source: str

@@ -37,7 +37,15 @@ from models.acceptance_mix import CONCENTRATION, AlongText, fit_accepted_length,
 from models.computed_text import ComputedModel, WriteDistribution
 from models.distribution_shapes import TABLE, ShapedDistributions, ShapeTable
 from models.interface import LoadedPair, Pair, Prompt
-from models.published_figures import KEPT_LEAST, KEPT_MOST, Figures, PresetName
+from models.published_figures import (
+    KEPT_LEAST,
+    KEPT_MOST,
+    NEXT_CHOICE,
+    NEXT_CHOICE_LEAST,
+    NEXT_CHOICE_MOST,
+    Figures,
+    PresetName,
+)
 from models.published_figures import PRESETS as PRESETS
 
 _TOLERATED = 0.03  # A survival that every layout misses by more is refused
@@ -50,6 +58,8 @@ _ORDER, _PROMPTS, _START = (1 << 62) + np.arange(3)  # philox counters
 
 class OfAcceptance(Pair):
     """A drafter and a verifier made from what is known of their acceptance."""
+
+    repeats: ClassVar[bool] = False
 
     prompts: int = Field(default=256, ge=1, le=10_000, description="how many prompts, of ids drawn evenly")
     prompt_tokens: int = Field(default=64, ge=1, description="length of each prompt")
@@ -76,6 +86,14 @@ class OfAcceptance(Pair):
         description="share of each acceptance that is lost within 1,000 tokens behind the prompt, of what is left in "
         "the next 1,000 as much: an answer, or a conversation, that leads away from what the drafter knows",
     )
+    next_choice: float = Field(
+        default=NEXT_CHOICE,
+        ge=0,
+        le=1,
+        exclude_if=lambda share: share == NEXT_CHOICE,
+        description="share of the corrections at temperature 0 that are the drafter's next choice after its draft, for "
+        f"rounds that are prepared; bundled pairs have {NEXT_CHOICE_LEAST} to {NEXT_CHOICE_MOST}",
+    )
     aging: float = Field(
         default=0.0,
         ge=0,
@@ -88,16 +106,16 @@ class OfAcceptance(Pair):
     @property
     @abstractmethod
     def figures(self) -> Figures:
-        """What is known of it."""
+        """Published figures of the pair."""
 
     @cached_property
     def along(self) -> AlongText:
-        """Which acceptance is where: as measured, or less where less is kept."""
+        """Acceptance along the text: as measured, or less if less is kept."""
         return self.measured if self.kept is None else keep(self.measured, self.figures.drafts, self.kept)
 
     @cached_property
     def measured(self) -> AlongText:
-        """Which acceptance is where: fitted to the figures, at the draft length that they were measured at."""
+        """Acceptance along the text, fitted to the figures at the draft length at which they were measured."""
         figures = self.figures
         if figures.survival:
             return fit_survival(figures.survival, self.stretch_tokens)
@@ -124,10 +142,11 @@ class OfAcceptance(Pair):
 
     def load(self) -> LoadedPair:
         """Fits the layout and makes both models. Their distributions are made when first asked for."""
-        texts = PublishedTexts(self.vocabulary, self.along, self.seed, self.left)
+        texts = PublishedTexts(self.vocabulary, self.along, self.seed, self.left, self.next_choice)
         drafter = ComputedModel(texts.drafter_at, self.vocabulary, self.context, self.fingerprint + "/drafter")
         verifier = ComputedModel(texts.verifier_at, self.vocabulary, self.context, self.fingerprint + "/verifier")
-        return LoadedPair(drafter, verifier, tuple(map(self._prompt, range(self.prompts))))
+        ranks = ComputedModel(texts.choices_at, self.vocabulary, self.context, self.fingerprint + "/choices")
+        return LoadedPair(drafter, verifier, tuple(map(self._prompt, range(self.prompts))), choices=ranks)
 
     def left(self, prompt: int, position: int) -> float:
         """The share of its acceptance that a text from this prompt has left at a position."""
@@ -135,7 +154,7 @@ class OfAcceptance(Pair):
         return aged * float((1 - self.drift) ** (max(0, position - self.prompt_tokens) / 1000))
 
     def _prompt(self, index: int) -> Prompt:
-        """Its first id tells which prompt a text comes from."""
+        """Returns a prompt. Its first id names the prompt from which a text comes."""
         ids = _stream(self.seed, int(_PROMPTS), index).integers(self.vocabulary, size=self.prompt_tokens)
         return Prompt(f"{self.kind}-{index}", self.kind, (index, *ids[1:].tolist()))
 
@@ -198,12 +217,12 @@ class Published(OfAcceptance):
 
     @property
     def verifier(self) -> str:
-        """Its name on the hub; no file of it is read."""
+        """Name of the verifier on the hub; no file of it is read."""
         return self.figures.verifier
 
     @property
     def drafter(self) -> str:
-        """Its name on the hub; no file of it is read."""
+        """Name of the drafter on the hub; no file of it is read."""
         return self.figures.drafter
 
     @cached_property
@@ -278,12 +297,18 @@ class KnownAcceptance(OfAcceptance):
 
 
 class PublishedTexts:
-    """Both distributions after a text, functions of its first id, its last two, and its length."""
+    """Distributions of drafter and verifier after a text: functions of its first id, its last two, and its length."""
 
     def __init__(
-        self, vocabulary: int, along: AlongText, seed: int, left: Callable[[int, int], float] = lambda _, __: 1.0
+        self,
+        vocabulary: int,
+        along: AlongText,
+        seed: int,
+        left: Callable[[int, int], float] = lambda _, __: 1.0,
+        next_choice: float = NEXT_CHOICE,
     ) -> None:
         """`left`: the share of an acceptance that is left, by the text's first id and a position."""
+        self._next_choice = next_choice
         self._left = left
         self._vocabulary = vocabulary
         self._along = along
@@ -307,6 +332,18 @@ class PublishedTexts:
     def drafter_at(self, temperature: float) -> WriteDistribution:
         """q, as `ComputedText` asks for it."""
         return partial(self._write, self._shaped(temperature), "drafter")
+
+    def choices_at(self, _: float) -> WriteDistribution:
+        """The drafter's first and second choice at temperature 0, as of a distribution."""
+        return self._rank
+
+    def _rank(self, out: Floats, tokens: tuple[int, ...], end: int) -> None:
+        first, level, shift = self._numbers(tokens, end)
+        differs = first >= self.acceptance(tokens, end)
+        second = (0 if level < self._next_choice else 2) if differs else 1
+        out[:] = 0.0
+        for place, share in ((int(differs), 0.6), (second, 0.4)):
+            out[(self._order[place] + shift) % self._vocabulary] = share
 
     def _write(
         self,

@@ -1,5 +1,5 @@
-"""What was published of the acceptance of pairs, with its source. Survival is P(the first j drafts of a round all
-stand); AL is tokens a verify pass, bonus included.
+"""Published acceptance of pairs, with its source. Survival is P(the first j drafts of a round are all accepted); AL is
+tokens a verify pass, bonus included.
 
 A figure holds at its own temperature. How much of AL - 1 is left at temperature 1 of what there was at 0 is published
 of nine models (`AT_0_AND_1`): between KEPT_LEAST and KEPT_MOST, KEPT in the middle.
@@ -23,7 +23,7 @@ PresetName = Literal[
 
 @dataclass(frozen=True)
 class Figures:
-    """What is known of a pair: survival by position, or AL alone, about which a Beta distribution is spread."""
+    """Published figures of a pair: survival by position, or AL alone, around which a Beta distribution is spread."""
 
     verifier: str
     drafter: str
@@ -64,13 +64,18 @@ AT_0_AND_1: Final[dict[str, tuple[float, float]]] = {
 """AL with EAGLE-3 drafters at temperature 0 and at 1, mean of MT-Bench, HumanEval, GSM8K and Alpaca: AngelSlim
 documentation, performance, speculative decoding benchmarks. The like of two whole models, vLLM's pull request 24322 of
 Qwen3-32B with Qwen3-1.7B, could not be read."""
+NEXT_CHOICE_LEAST: Final = 0.2
+NEXT_CHOICE: Final = 0.3
+NEXT_CHOICE_MOST: Final = 0.4
+"""Share of the corrections at temperature 0 that are the drafter's next choice after its draft. Nobody publishes it of
+a pair: measured on the bundled ones (docs/serving.md), with room on either side."""
 KEPT_LEAST: Final = 0.57  # the least share of AL - 1 at temperature 0 that is left at 1: Qwen3-32B
 KEPT: Final = 0.72  # the mean of the six Qwen3 models; the median of all nine is 0.71
 KEPT_MOST: Final = 0.89  # the most: Hunyuan-7B. Of the six Qwen3 models it is 0.86
 
 
 def _angelslim(verifier: str) -> Figures:
-    """At temperature 1. Depth of its draft trees: that of the EAGLE-3 code, 7, is assumed."""
+    """Returns figures at temperature 1. The depth of the draft trees, 7 as in the EAGLE-3 code, is assumed."""
     return Figures(
         f"Qwen/{verifier}", f"AngelSlim/{verifier}_eagle3", 151_936, 7, accepted_length=AT_0_AND_1[verifier][1],
         task="MT-Bench, HumanEval, GSM8K, Alpaca", temperature=1.0, source="AngelSlim documentation",

@@ -34,6 +34,7 @@ class Replay(Pair):
     """Logged accepted lengths; request i of a cell is line i of the file, and lines go round."""
 
     summary: ClassVar[str] = "accepted lengths replayed from a file, one-hot distributions, no network"
+    repeats: ClassVar[bool] = False
     has_distributions: ClassVar[bool] = False
 
     kind: Literal["replay"] = "replay"
@@ -123,7 +124,8 @@ class _Texts:
         self._write(out, place + wrong)
 
     def _place(self, tokens: tuple[int, ...], end: int) -> int:
-        """How many tokens of the answer stand before: what follows the prompt, which is one id over and over."""
+        """Returns the number of tokens of the answer before `end`: those after the prompt, which is one id over and
+        over."""
         return end - bisect_left(range(end), True, key=lambda i: tokens[i] >= self._first)
 
     def _write(self, out: Floats, place: int) -> None:

@@ -34,7 +34,7 @@ _CONCURRENCY: ContextVar[int] = ContextVar("how many decodings run at one time, 
 
 
 class KnownPasses:
-    """What passes gave, those that were asked for last, in so many bytes."""
+    """Cache of results of passes, those asked for last, within so many bytes."""
 
     def __init__(self, most_bytes: int = KNOWN_BYTES) -> None:
         self._most_bytes = most_bytes
@@ -88,7 +88,7 @@ def logits_of(wanted: ForwardPass) -> Tensor:
 
 
 def concurrency() -> int:
-    """How many decodings run side by side at most, the caller's included: 1 where it is alone."""
+    """Returns the largest number of decodings that run side by side, the caller's included: 1 if it is alone."""
     return _CONCURRENCY.get()
 
 
@@ -168,7 +168,7 @@ class _Member(Generic[R]):
 
 
 def _largest(waiting: Sequence[_Member[R]]) -> list[_Member[R]]:
-    """Those that most wait for passes of one network; of two such groups, the one asked for first."""
+    """Returns the largest group that waits for passes of one network; of two such groups, the one that asked first."""
     by_network: dict[SharedNetwork, list[_Member[R]]] = {}
     for member in waiting:
         by_network.setdefault(member.wanted[0].network, []).append(member)

@@ -140,7 +140,7 @@ def _require_sizes_of_weights(config: PreTrainedConfig, folder: Path) -> None:
 
 
 def _has_attention_layers(config: PreTrainedConfig) -> bool:
-    """Whether the model attends: a state-space configuration has a state size or no attention heads."""
+    """True if the model attends: a state-space configuration has a state size or no attention heads."""
     return hasattr(config, "num_attention_heads") and not hasattr(config, "state_size")
 
 
@@ -173,7 +173,7 @@ class TransformerModel:
 
 
 class TransformerText:
-    """One text, its keys and values. See `CachedText`."""
+    """Text with its keys and values. See `CachedText`."""
 
     def __init__(self, model: TransformerModel, temperature: float) -> None:
         self._network = model.network
@@ -336,8 +336,8 @@ def tree_positions(held: int, missing: int, tree: TokenTree) -> Ints:
 
 
 def tree_sight(held: int, missing: int, tree: TokenTree) -> Sight:
-    """Which entries each token of the pass sees, bool [missing + N, held + missing + N]: text sees text up to itself, a
-    node all text, what its parent sees, and itself."""
+    """Returns the entries that each token of the pass sees, bool [missing + N, held + missing + N]: text sees text up
+    to itself, a node all text, its parent's entries, and itself."""
     text, nodes = held + missing, len(tree.tokens)
     sees = np.zeros((missing + nodes, text + nodes), dtype=np.bool_)
     sees[:, :text] = np.tri(missing + nodes, text, held, dtype=np.bool_)
@@ -349,7 +349,7 @@ def tree_sight(held: int, missing: int, tree: TokenTree) -> Sight:
 
 
 def _additive(sees: Sight) -> torch.Tensor:
-    """What attention adds to its scores: float32 [1, 1, queries, keys], 0 where a query sees a key."""
+    """Returns the values that attention adds to its scores: float32 [1, 1, queries, keys], 0 if a query sees a key."""
     mask = np.where(sees, np.float32(0), np.finfo(np.float32).min)
     return torch.from_numpy(mask)[None, None]
 

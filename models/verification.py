@@ -79,15 +79,15 @@ AnyDistribution = Floats | SparseDistribution
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a verification decides: `accepted` leading drafts are accepted, then `token`, the correction or bonus,
-    follows; `UNDRAWN` where whoever verified does not draw it."""
+    """Decision of a verification: `accepted` leading drafts are accepted, then `token`, the correction or bonus,
+    follows; `UNDRAWN` if the verifier does not draw it."""
 
     accepted: int
     token: int
 
     @property
     def drawn(self) -> bool:
-        """Whether the token is known."""
+        """True if the token is known."""
         return self.token != UNDRAWN
 
 
@@ -180,7 +180,7 @@ def stop_along(distribution_after: DistributionAfter, drafts: Ints, chances: Flo
 
 
 def _stop(distribution_after: DistributionAfter, drafts: Ints, chances: Floats, uniforms: Floats) -> tuple[int, Floats]:
-    """How many leading drafts are accepted, and the target distribution after them."""
+    """Returns the number of leading drafts that are accepted, and the target distribution after them."""
     line = tuple(drafts.tolist())
     for n, token in enumerate(line):
         p = distribution_after(line[:n])
@@ -190,12 +190,12 @@ def _stop(distribution_after: DistributionAfter, drafts: Ints, chances: Floats, 
 
 
 def accepts(uniform: float, chance: float, target: float) -> bool:
-    """Whether a draft of probability `chance` = qhat(d) is accepted against `target` = p(d): with min(1, p / qhat)."""
+    """True if a draft of probability `chance` = qhat(d) is accepted against `target` = p(d): with min(1, p / qhat)."""
     return uniform * chance < target
 
 
 def correction(p: Floats, qhat: AnyDistribution, u: float) -> int:
-    """What replaces a rejected draft: u drawn from the `residual`."""
+    """Returns the token that replaces a rejected draft: u drawn from the `residual`."""
     return inverse_cdf(residual(p, qhat), u)
 
 
@@ -310,7 +310,7 @@ def sibling_turns(p: Floats, qhat: Floats, tokens: Sequence[int]) -> Iterator[tu
         yield p, qhat
 
 
-def draw_children(counts: Ints, width: int, uniforms: Floats) -> tuple[int, ...]:
+def draw_children(counts: Floats | Ints, width: int, uniforms: Floats) -> tuple[int, ...]:
     """Up to `width` places of counts [K], drawn without replacement, each by inverse CDF among what remains.
 
     Fewer where fewer have a positive count. uniforms [width or more] in [0, 1): the k-th draws the k-th child, the
@@ -375,8 +375,8 @@ def race(distribution: Floats | Ints, exponentials: Floats) -> int:
 
 
 def arrivals(distribution: Floats, exponentials: Floats, number: int) -> tuple[int, ...]:
-    """Who arrives first, second, ... in a `race`: so many different tokens, at most V. Those of no weight come last,
-    the lowest id first.
+    """Returns the tokens that arrive first, second, ... in a `race`: so many different ones, at most V. Those of no
+    weight come last, the lowest id first.
 
     With d = TV(p, q), the winner on p is among the first w on q with probability (1 - d) (1 - (d / (1 + d))^w) at
     least: given that x wins on p, the number of those ahead of it on q is at most Poisson in the order of
@@ -405,7 +405,7 @@ def total_variation(p: Floats, q: Floats) -> Floats:
 
 
 def probability(distribution: AnyDistribution, token: int) -> float:
-    """What a distribution gives an id."""
+    """Returns the probability that a distribution gives to an id."""
     if not isinstance(distribution, SparseDistribution):
         return float(distribution[token])
     at = int(distribution.ids.searchsorted(token))

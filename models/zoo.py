@@ -81,7 +81,7 @@ class _TwoFolders(Pair):
 
     @cached_property
     def _widths(self) -> tuple[int, int]:
-        """How many ids the next-token distributions of drafter and verifier are over, padding included."""
+        """Numbers of ids of the next-token distributions of drafter and verifier, padding included."""
         drafter, verifier = (_integer(name, ("vocab_size",)) for name in (self.drafter, self.verifier))
         return drafter, verifier
 
@@ -127,7 +127,8 @@ class _TwoFolders(Pair):
         return lambda tokens: str(tokenizer.decode(list(tokens)))
 
     def load(self) -> LoadedPair:
-        """See `Pair.load`. Raises ConfigError also for vocabularies that differ, and a recorded pair that is away."""
+        """Loads the pair as `Pair.load` does. Raises ConfigError also if vocabularies differ or a recorded pair is
+        away."""
         if self._card and self._away and self._away != "device":
             raise _not_recorded(self._away, getattr(self, self._away))
         from models.transformer import load_model, load_tokenizer
@@ -198,8 +199,8 @@ def _require_one_vocabulary(
 
 
 def _ids_of_tokenizer(folder: Path) -> int:
-    """How many ids the tokenizer saved in a folder has, one more than its largest: from its JSON files, or by loading
-    it where those do not tell. Raises ConfigError as `load_tokenizer` does."""
+    """Returns the number of ids of the tokenizer saved in a folder, one more than its largest: from its JSON files, or
+    by loading it if those do not say. Raises ConfigError as `load_tokenizer` does."""
     try:
         saved: Any = read_json(folder / "tokenizer.json")
         words = saved["model"]["vocab"]

@@ -50,12 +50,18 @@ FIGURES: dict[str, str] = {
     "validation": "where the time of a token goes in the real system, beside the simulated one",
     "recommendation": "the best setting of each kind of scheme, and by what share each is off the recommended",
 }
-"""Name of the figure and what it shows. It is `draw` of the module `NAME_figure`, or `draw_NAME` of another's."""
-_WITH = {
-    "first_token": "latency", "both_ways": "rivals", "acceptance_map": "phase_map",
-    "validation": "breakdown", "pareto": "tradeoff", "rates": "tradeoff",
-}  # fmt: skip
-"""Figures that are in the module of another, with which they share what they read."""
+"""Name of the figure and what it shows."""
+_IN = {
+    "line_figures": ("latency", "tails", "first_token", "capacity", "leakage", "convergence"),
+    "bar_figures": ("bits", "ladder", "groups", "both_ways", "recommendation"),
+    "breakdown_figures": ("breakdown", "validation"),
+    "rejection_figures": ("resampling", "positions"),
+    "cell_figures": ("heatmap", "useful", "phase_map", "acceptance_map"),
+    "front_figures": ("rivals", "fronts"),
+    "tradeoff_figures": ("tradeoff", "pareto", "rates", "blocks"),
+}
+"""The files of the figures: NAME is `draw_NAME` there, a declaration of what one of the drawers (`lines`, `bars`,
+`cells`, `scatter`) draws."""
 _OWN: dict[str, Draw] = {}
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
@@ -101,8 +107,8 @@ def draw(
 def _drawing(name: str) -> Callable[..., Figure | None]:
     if name in _OWN:
         return _OWN[name]
-    module = importlib.import_module(f"plots.{_WITH.get(name, name)}_figure")
-    drawing: Callable[..., Figure | None] = getattr(module, f"draw_{name}" if name in _WITH else "draw")
+    module = next(each for each, names in _IN.items() if name in names)
+    drawing: Callable[..., Figure | None] = getattr(importlib.import_module(f"plots.{module}"), f"draw_{name}")
     return drawing
 
 

@@ -31,13 +31,14 @@ BEYOND = 4.0
 
 
 def spans_far(values: Iterable[float], ratio: float = LOG_FROM) -> bool:
-    """Whether the finite values, all positive, span this ratio or more."""
+    """True if the finite values, all positive, span this ratio or more."""
     finite = [value for value in values if math.isfinite(value)]
     return bool(finite) and min(finite) > 0 and max(finite) / min(finite) >= ratio
 
 
 def place(values: Iterable[float]) -> Floats:
-    """Where values stand on an axis: themselves, and inf a step beyond the largest finite one."""
+    """Returns the positions of values on an axis: the values themselves, and inf a step beyond the largest finite
+    one."""
     given = np.asarray(list(values), dtype=np.float64)
     finite = given[np.isfinite(given)]
     if finite.size == given.size or finite.size == 0:
@@ -65,7 +66,7 @@ def swept(ax: Axes, name: str, values: Sequence[float], width_in: float) -> None
 
 
 def x_label(page: Page, name: str) -> str:
-    """What stands below the swept column: its name and unit."""
+    """Returns the label below the swept column: its name and unit."""
     symbol = unit(name)
     return page.axis(name) + (f" ({symbol})" if symbol and symbol != page.axis(name).split()[-1] else "")
 
@@ -123,7 +124,7 @@ def ticks(name: str) -> Formatter:
 
 
 def written(value: float, name: str) -> str:
-    """As at a tick: `20 ms`, `1,600 s` (never ks), `1 kbit/s`, `5,000`."""
+    """Returns a value as at a tick: `20 ms`, `1,600 s` (never ks), `1 kbit/s`, `5,000`."""
     symbol = unit(name)
     if not math.isfinite(value):
         return "∞"
@@ -162,7 +163,7 @@ def _readable(at_in: Floats, texts: Sequence[str], values: Sequence[float]) -> l
 
 
 def _roundness(value: float) -> int:
-    """0 of 0, 1, 10, 100; 1 of 2 and 5; 2 of others."""
+    """Returns 0 for 0, 1, 10, 100; 1 for 2 and 5; 2 for others."""
     if value == 0 or not math.isfinite(value):
         return 0
     first = round(abs(value) / 10 ** math.floor(math.log10(abs(value)) + 1e-9), 6)

@@ -1,4 +1,4 @@
-"""What stands below a figure, read off the summary: notes on what is drawn, then whose numbers they are (pair, clocks,
+"""Caption of a figure, read off the summary: notes on what is drawn, then the conditions of the numbers (pair, clocks,
 lengths, round trip, seeds, settings) and which way is better."""
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def caption(
 
 
 def unanswered(rows: pd.DataFrame) -> pd.Series[bool]:
-    """Which rows lost requests to a deadline or a departure."""
+    """True for each row that lost requests to a deadline or a departure."""
     return rows["answered"] < 1 - 1e-12 if "answered" in rows.columns else pd.Series(False, index=rows.index)
 
 
 def marks(summary: pd.DataFrame, metric: str = "latency_per_token_s") -> list[str]:
-    """What the marks of lossy curves stand for, and whose times a figure of `metric`, if it is one of time, shows
-    where requests went unanswered."""
+    """Returns the meaning of lossy curves' marks, and a note on the requests that a figure of `metric`, if it is one of
+    time, leaves out as unanswered."""
     lost = unit(metric) == "s" and bool(unanswered(summary).any())
     meant = [MEANT[mark] for mark in dict.fromkeys(lossy_curves(summary).values())]
     return [*meant, *([LEFT_OUT] if lost else [])]
@@ -179,7 +179,7 @@ def _few(texts: Sequence[str]) -> str:
 
 
 def sentence(text: str) -> str:
-    """Its first letter a capital."""
+    """Returns the text with a capital as its first letter."""
     return text[:1].upper() + text[1:]
 
 

@@ -1,5 +1,5 @@
-"""What is written around the axes of a figure: title, legend, axis labels and caption, each with room of its own: a
-figure is as wide as its page asks, and nothing is cut off."""
+"""Text around the axes of a figure: title, legend, axis labels and caption, each with room of its own: a figure is as
+wide as its page asks, and nothing is cut off."""
 
 from __future__ import annotations
 
@@ -24,9 +24,13 @@ _PAD: Final = 0.06  # inches around the wording
 _BESIDE: Final = 0.32  # share of the width that a legend may take at the right; a wider one goes below
 
 
+Key = Sequence[tuple[str, Artist]]
+"""What a legend says: labels and what they stand beside."""
+
+
 @dataclass(frozen=True)
 class Wording:
-    """What is written around the axes: `below` and `beside` name axes that panels share."""
+    """Text around the axes: `below` and `beside` name axes that panels share."""
 
     title: str
     caption: str
@@ -35,11 +39,13 @@ class Wording:
 
 
 def grid(
-    page: Page, count: int, most: int, width_in: tuple[float, float], row_in: float, share: str = "", *, narrow: int = 1
-) -> tuple[Figure, list[Axes], float]:
-    """A figure with `count` panels, at most `most` side by side, or `narrow` of them on a narrow page; and how many
-    inches wide a panel's axes are, about. Inches given: of all that stands beside the panels, of a panel's width, of a
-    row. `share`: which axes are one."""
+    page: Page, titles: Sequence[str], most: int, width_in: tuple[float, float], row_in: float, share: str = "", *,
+    narrow: int = 1,
+) -> tuple[Figure, list[Axes], float]:  # fmt: skip
+    """A figure with panels under these titles, at most `most` side by side, or `narrow` of them on a narrow page; and
+    how many inches wide a panel's axes are, about. Inches given: of all that stands beside the panels, of a panel's
+    width, of a row. `share`: which axes are one."""
+    count = len(titles)
     across = min(narrow if page.narrow else most, count)
     down = -(-count // across)
     figure = page.figure(width_in[0] + width_in[1] * across, row_in * down)
@@ -49,6 +55,8 @@ def grid(
     if "x" in share:
         for ax in made[count - across : count]:  # also above a place that is empty
             ax.xaxis.set_tick_params(labelbottom=True)
+    for ax, title in zip(made, titles, strict=False):
+        ax.set_title(title, loc="left", fontsize="small")
     return figure, list(made[:count]), (float(figure.get_size_inches()[0]) - 0.8) / across
 
 
@@ -64,12 +72,11 @@ class _Steady(ConstrainedLayoutEngine):
             ax.set_in_layout(True)  # which setting a place by hand ends
 
 
-def finish(
-    figure: Figure, page: Page, wording: Wording, handles: Sequence[Artist] = (), labels: Sequence[str] = ()
-) -> None:
-    """Writes the wording around the axes, and a legend of `handles`, at the right or, where it is wide, below."""
+def finish(figure: Figure, page: Page, wording: Wording, key: Key = ()) -> Figure:
+    """Writes the wording around the axes, and a legend of the key, at the right or, where it is wide, below; returns
+    the figure."""
     width, height = (float(inches) for inches in figure.get_size_inches())
-    legend, size = _legend(figure, page, handles, labels)
+    legend, size = _legend(figure, page, key)
     right = legend is not None and size[0] <= _BESIDE * width and not page.narrow
     title = _block(figure, wording.title, rcParams["figure.titlesize"], width) if page.titled else None
     caption = _block(figure, wording.caption, "x-small", width) if page.captioned else None
@@ -92,20 +99,19 @@ def finish(
         spot = (1 - end / width, 1 - (top + _PAD) / tall) if right else (0.0, (bottoms[0] + bottoms[1]) / tall)
         legend.set_bbox_to_anchor(spot)
     figure.set_layout_engine(_Steady(rect=rect))
+    return figure
 
 
-def _legend(
-    figure: Figure, page: Page, handles: Sequence[Artist], labels: Sequence[str]
-) -> tuple[Legend | None, tuple[float, float]]:
+def _legend(figure: Figure, page: Page, key: Key) -> tuple[Legend | None, tuple[float, float]]:
     """A legend in one column where that fits at the right, else in as many as the width bears; its size in inches."""
-    if not handles:
+    if not key:
         return None, (0.0, 0.0)
     width = float(figure.get_size_inches()[0])
     beside = () if page.narrow else ((1, _BESIDE * width),)
-    for columns, room in (*beside, *((n, width) for n in range(min(6, len(handles)), 1, -1)), (1, float("inf"))):
+    for columns, room in (*beside, *((n, width) for n in range(min(6, len(key)), 1, -1)), (1, float("inf"))):
         legend = figure.legend(
-            [*handles], [*labels], loc="upper left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2,
-            alignment="left",
+            [each for _, each in key], [label for label, _ in key], loc="upper left", bbox_to_anchor=(0, 1),
+            ncols=columns, borderaxespad=0.2, alignment="left",
         )  # fmt: skip
         legend.set_in_layout(False)
         if _inches(legend)[0] <= room:

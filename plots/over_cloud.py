@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from plots.axes import place, tick_at
-from plots.lines_or_bars import Series, lines
 from plots.page import Page
 from plots.style import Look, chosen, curves
+from plots.whiskers import draw_curves
 from simulator.results.columns import CURVE, SPEEDUP
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.display_names import words_of
@@ -32,9 +32,7 @@ _REACH: Final = (2 / 3, 1.5)
 """The panel is widened to curves that have a value within this, and to no more than the next."""
 _FARTHEST: Final = (0.5, 2.0)
 _TICKS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 2.0)
-_RATIO, _LOW, _HIGH = "ratio", "ratio_low", "ratio_high"
-RATIOS: Final = Series(_RATIO, "", low=_LOW, high=_HIGH)
-"""What figures of curves take to draw them."""
+RATIO, LOW, HIGH = "ratio", "ratio_low", "ratio_high"
 _PASSES: Final = "passes cloud only"
 _MARK: Final = {"marker": "D", "markersize": 7.5, "color": "black", "markerfacecolor": "white", "markeredgewidth": 1.3}
 
@@ -50,21 +48,22 @@ class OverCloud:
 
     @property
     def strip(self) -> bool:
-        """Whether something is below the upper panel."""
-        return bool((self.rows[_RATIO] < self.low).any())
+        """True if something is below the upper panel."""
+        return bool((self.rows[RATIO] < self.low).any())
 
     def notes(self) -> list[str]:
-        """What the panels show."""
+        """Notes on what the panels show."""
         return [NOTE, *([CROSSES] if self.crossings else [])]
 
     def above(self, members: Mapping[str, str], page: Page) -> str:
-        """Those of {curve: its name in the panel} that are above the upper panel everywhere."""
+        """Returns a note on the curves, of {curve: its name in the panel}, that are above the upper panel
+        everywhere."""
         shown = self.rows[self.rows[CURVE].isin(members)]
-        names = [members[name] for name, rows in curves(shown) if (rows[_RATIO] > self.high).all()]
+        names = [members[name] for name, rows in curves(shown) if (rows[RATIO] > self.high).all()]
         return f"above the panel: {', '.join(page.curve(name) for name in names)}" if names else ""
 
-    def handles(self) -> list[tuple[Artist, str]]:
-        return [(Line2D([], [], linestyle="-", linewidth=1.1, **_MARK), _PASSES)] if self.crossings else []  # type: ignore[arg-type]
+    def key(self) -> list[tuple[str, Artist]]:
+        return [(_PASSES, Line2D([], [], linestyle="-", linewidth=1.1, **_MARK))] if self.crossings else []  # type: ignore[arg-type]
 
     def draw(self, near: Axes, strip: Axes | None, names: Sequence[str], axis: str, look: Mapping[str, Look]) -> None:
         """Draws these curves in the upper panel and, where there is one, the lower."""
@@ -79,7 +78,7 @@ class OverCloud:
         near.axhline(1.0, color=rival.colour if rival else "black", linewidth=1.6, zorder=1.5)
         shown = self.rows[self.rows[CURVE].isin(names)]
         for ax in filter(None, (near, strip)):
-            lines(ax, shown, axis, [RATIOS], dict(look), True)
+            draw_curves(ax, shown, axis, RATIO, look, True, (LOW, HIGH))
         marks = {(round(np.log10(each.at), 3), each.ends) for name, each in self.crossings.items() if name in names}
         for at, (low, high) in sorted(marks):
             reach = np.clip([low, high], ends[0], ends[-1])
@@ -88,19 +87,20 @@ class OverCloud:
 
 
 def with_ratios(summary: pd.DataFrame) -> pd.DataFrame:
-    """The rows that cloud-only decoding can be held against, that itself apart, with the columns of RATIOS."""
+    """The rows that cloud-only decoding can be held against, that itself apart, with their ratios and intervals."""
     rows = summary[(summary["scheme.kind"] != RIVAL) & summary[SPEEDUP].notna()]
     ends = (1 / rows[name] for name in (SPEEDUP, f"{SPEEDUP}_high", f"{SPEEDUP}_low"))
-    return rows.assign(**dict(zip((_RATIO, _LOW, _HIGH), ends, strict=True)))
+    return rows.assign(**dict(zip((RATIO, LOW, HIGH), ends, strict=True)))
 
 
 def over_cloud(summary: pd.DataFrame, cells: pd.DataFrame | None, axis: str, metric: str) -> OverCloud | None:
-    """None where no scheme that drafts at the edge comes near cloud-only decoding: then their times alone say it."""
+    """Returns the ratios to cloud-only decoding, None if no scheme that drafts at the edge comes near it: then their
+    times alone say it."""
     if SPEEDUP not in summary.columns:
         return None
     rows = chosen(summary)
     rows = with_ratios(rows[rows[axis].notna()])
-    ratios = [part[_RATIO] for _, part in curves(rows[~rows["scheme.kind"].isin(_BASELINES)])]
+    ratios = [part[RATIO] for _, part in curves(rows[~rows["scheme.kind"].isin(_BASELINES)])]
     if not any(each.between(*_NEAR).any() or (each.min() < 1 < each.max()) for each in ratios):
         return None
     within = [each for each in ratios if each.between(*_REACH).any() and (each > _NEAR[0]).any()]
@@ -110,8 +110,8 @@ def over_cloud(summary: pd.DataFrame, cells: pd.DataFrame | None, axis: str, met
 
 
 def _crossings(cells: pd.DataFrame, axis: str, metric: str) -> dict[str, Crossing]:
-    """By curve, where more seeds cross than not; each is held against the cloud-only curve that differs in the scheme
-    alone."""
+    """Returns the crossing of each curve that crosses in more seeds than not; each is compared with the cloud-only
+    curve that differs in the scheme alone."""
     names = [*map(str, cells[CURVE].unique())]
     rivals = {tuple(words_of(name)[1].items()): name for name in names if words_of(name)[0] == RIVAL}
     found = {}

@@ -1,4 +1,4 @@
-"""What a figure is drawn for: how wide, with or without title and caption, and under whose labels."""
+"""Page of a figure: its width, with or without title and caption, and the labels of schemes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Page(DisplayNames):
 
     @property
     def narrow(self) -> bool:
-        """Whether it is a column of a paper."""
+        """True if it is a column of a paper."""
         return self.width_in is not None and self.width_in < NARROW_IN
 
     def figure(self, width_in: float, height_in: float) -> Figure:
@@ -36,7 +36,7 @@ class Page(DisplayNames):
         return Figure(figsize=(self.width_in or width_in, height_in), layout=ConstrainedLayoutEngine())
 
     def across(self, most: int, panels: int) -> int:
-        """How many panels stand side by side."""
+        """Returns the number of panels side by side."""
         return max(1, min(most if not self.narrow else (1 if most <= 4 else 2), panels))
 
     def symbol(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""One request as a sequence diagram: lifelines of edge, uplink, cloud and downlink, time downwards.
+"""Sequence diagram of a request: lifelines of edge, uplink, cloud and downlink, time downwards.
 
 A box on a lifeline is work or a transmission, a narrow one to its left is waiting for it. An arrow is a message, of
 each round in a colour and dashes of its own, with a cross where it is lost. A round that was drafted for nothing is
@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from plots.breakdown_figure import looks_of
-from plots.layout import Wording, finish
+from plots.breakdown_figures import looks_of
+from plots.layout import Key, Wording, finish
 from plots.page import Page
 from simulator.results.columns import BREAKDOWN
 from simulator.results.observer import Airing
@@ -52,7 +52,7 @@ class Arrow(NamedTuple):
 
 
 class Box(NamedTuple):
-    """What a lifeline does; `waits`: a queue beside it."""
+    """State of a lifeline; `waits`: a queue beside it."""
 
     lifeline: int
     began_s: float
@@ -83,8 +83,7 @@ def draw_sequence(made: Timeline, rounds: tuple[int, int] | None, page: Page) ->
     drawing.draw(ax)
     request = made.request
     title = f"Request {request.number} of device {request.device}, " + _named(chosen)
-    finish(figure, page, Wording(title, _caption(made), beside="ms since the request came"), *drawing.legend())
-    return figure
+    return finish(figure, page, Wording(title, _caption(made), beside="ms since the request came"), drawing.key())
 
 
 class _Drawing:
@@ -124,19 +123,18 @@ class _Drawing:
         ax.grid(visible=False)
         ax.spines["bottom"].set_visible(False)
 
-    def legend(self) -> tuple[list[Artist], list[str]]:
+    def key(self) -> Key:
         there = {box.state for box in (*self.boxes, *self.reading)}
-        handles: list[Artist] = []
-        names: list[str] = []
-        for state, (colour, hatch, ink) in looks_of(BREAKDOWN).items():
-            if state in there:
-                handles.append(Patch(facecolor=colour, hatch=hatch, hatchcolor=ink, edgecolor="#555555", linewidth=0.5))
-                names.append(state_name(state))
+        key: list[tuple[str, Artist]] = [
+            (state_name(state),
+             Patch(facecolor=colour, hatch=hatch, hatchcolor=ink, edgecolor="#555555", linewidth=0.5))
+            for state, (colour, hatch, ink) in looks_of(BREAKDOWN).items() if state in there
+        ]  # fmt: skip
         for each in self._rounds:
             colour, dashes = self._style(each.number)
-            handles.append(Line2D([], [], color=colour, linestyle=dashes))  # type: ignore[arg-type]
-            names.append(f"round {each.number}" + (", wasted" if each.number in self._vain else ""))
-        return handles, names
+            wasted = ", wasted" if each.number in self._vain else ""
+            key.append((f"round {each.number}{wasted}", Line2D([], [], color=colour, linestyle=dashes)))  # type: ignore[arg-type]
+        return key
 
     def _span(self) -> tuple[float, float]:
         times = [time for box in self.boxes for time in (box.began_s, box.ended_s)]
@@ -185,7 +183,7 @@ class _Drawing:
             ax.text(x, y, text, color=colour, fontsize="x-small", ha="center", va="center", zorder=5, bbox=_WHITE)
 
     def _labels(self, ax: Axes, labels: Sequence[Label], x: float, side: str, upright: str) -> None:
-        """One below another where they would meet."""
+        """Draws labels, one below another where they would meet."""
         began_s, ended_s = self._span()
         gap_ms = _GAP * 1e3 * (ended_s - began_s)
         free_ms = -float("inf")

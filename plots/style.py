@@ -8,7 +8,7 @@ sets.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from typing import Any
 
 import matplotlib
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.backend_bases import get_registered_canvas_class
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -103,14 +104,14 @@ _FILLS: tuple[FillStyleType, ...] = ("full", "left", "bottom", "top", "right")
 
 @dataclass(frozen=True)
 class Look:
-    """How one curve is drawn; that of a lossy scheme with open markers and dashes."""
+    """Look of a curve; a lossy scheme's has open markers and dashes."""
 
     colour: str
     marker: str
     dashes: object = "-"
     mark: str = ""  # what stands behind the name of a lossy scheme's curve
     fill: FillStyleType = "full"
-    """How the marker is filled: half of it for further curves of a scheme, so that they differ in grey."""
+    """Filling of the marker: half for further curves of a scheme, so that they differ in grey."""
 
     @property
     def lossy(self) -> bool:
@@ -118,15 +119,17 @@ class Look:
 
     @property
     def face(self) -> str:
-        """What fills its marker."""
+        """Colour of the marker's face."""
         return "white" if self.lossy else self.colour
 
+    def marked(self) -> dict[str, Any]:
+        """Returns the marker as matplotlib takes it."""
+        return {"color": self.colour, "marker": self.marker, "markerfacecolor": self.face, "fillstyle": self.fill,
+                "markerfacecoloralt": "white"}  # fmt: skip
+
     def handle(self) -> Line2D:
-        """Its place in a legend."""
-        return Line2D(
-            [], [], color=self.colour, marker=self.marker, markerfacecolor=self.face, linestyle=self.dashes,  # type: ignore[arg-type]
-            fillstyle=self.fill, markerfacecoloralt="white",
-        )  # fmt: skip
+        """Returns the entry in a legend."""
+        return Line2D([], [], linestyle=self.dashes, **self.marked())  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -158,7 +161,7 @@ _Scheme = tuple[str, str]
 
 
 def _schemes(summary: pd.DataFrame) -> dict[str, _Scheme]:
-    """Each curve's scheme: its kind, and the part of its name that is about the scheme; all of its name where all
+    """Returns each curve's scheme: its kind, and the part of its name that is about the scheme; all of its name if all
     curves are of one kind."""
     curves, kinds = summary[CURVE].astype(str), summary["scheme.kind"].astype(str)
     fields = {name.removesuffix(".kind").rsplit(".", 1)[-1] for name in summary.columns if name.startswith("scheme.")}
@@ -207,6 +210,11 @@ def chosen(summary: pd.DataFrame) -> pd.DataFrame:
 def curves(summary: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """(curve, its rows), in order of appearance."""
     return [(str(curve), rows) for curve, rows in summary.groupby(CURVE, sort=False)]
+
+
+def curve_key(look: Mapping[str, Look], page: Page) -> list[tuple[str, Artist]]:
+    """Returns the legend of these curves, lossy ones marked."""
+    return [(page.curve(name) + each.mark, each.handle()) for name, each in look.items()]
 
 
 def _of_the_user() -> set[str]:

@@ -1,5 +1,5 @@
-"""What a user runs: each module is a scenario, a question with a base cell, a grid and figures. All that a scenario of
-your own needs is here, and is loaded when it is asked for, so that `sqsim list` need not wait."""
+"""Scenarios to run: each module is one, a question with a base cell, a grid and figures. All that a scenario of your
+own needs is here, and is loaded when it is asked for, so that `sqsim list` need not wait."""
 
 from __future__ import annotations
 
@@ -10,21 +10,18 @@ if TYPE_CHECKING:
     from scenarios.command.cli import script
     from scenarios.command.scenario import Also, Quick, Scenario, Tune
     from scenarios.findings.question import LATENCY, OwnQuestion, Table, asks
-    from scenarios.findings.sentences.below import Below, Differences, InEveryGroup, Swaps
-    from scenarios.findings.sentences.crossing import PaysFirst, PaysFrom
-    from scenarios.findings.sentences.equal_cost import AgainstOthers, AtEqual
-    from scenarios.findings.sentences.limits import BearsMost, LimitMetFirst
-    from scenarios.findings.sentences.lowest import Lowest, Versus
+    from scenarios.findings.sentences.below import Below, Costs
+    from scenarios.findings.sentences.crossing import PaysFrom
+    from scenarios.findings.sentences.equal_cost import AtEqual
+    from scenarios.findings.sentences.limits import LimitMetFirst
+    from scenarios.findings.sentences.lowest import Lowest
     from scenarios.findings.sentences.one_breath import FastestOfAll, PaysAtTheEdge, SupportsMost
-    from scenarios.findings.sentences.ranges import Costs, Levels, Ranges
 
 __all__ = [
-    "LATENCY", "AgainstOthers", "Also", "AtEqual", "BearsMost", "Below", "Costs", "Differences",
-    "FastestOfAll", "InEveryGroup", "Levels", "LimitMetFirst", "Lowest", "OwnQuestion", "PaysAtTheEdge",
-    "PaysFirst", "PaysFrom", "Quick", "Ranges", "Scenario", "SupportsMost", "Swaps", "Table", "Tune", "Versus",
-    "asks", "script",
+    "LATENCY", "Also", "AtEqual", "Below", "Costs", "FastestOfAll", "LimitMetFirst", "Lowest", "OwnQuestion",
+    "PaysAtTheEdge", "PaysFrom", "Quick", "Scenario", "SupportsMost", "Table", "Tune", "asks", "script",
 ]  # fmt: skip
-_SENTENCES = ("lowest", "below", "crossing", "ranges", "limits", "equal_cost", "one_breath")
+_SENTENCES = ("lowest", "below", "crossing", "limits", "equal_cost", "one_breath")
 _MODULES = (
     "command.cli", "command.scenario", "findings.question", *(f"findings.sentences.{name}" for name in _SENTENCES),
 )  # fmt: skip

@@ -30,11 +30,11 @@ PLACE = ("uplink.rate.kind", "workload.devices")
 
 
 class Excess(NamedTuple):
-    """At one value of the axis: the policy against the rival, paired over seeds."""
+    """Excess of the policy over the rival at one value of the axis, paired over seeds."""
 
     where: str
     rival: str
-    """Its kind."""
+    """Kind of the rival."""
     found: Difference
 
 
@@ -68,7 +68,8 @@ def beside_better(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def excesses(table: pd.DataFrame, axis: str | None, rivals: Sequence[str]) -> list[tuple[str, list[Excess]]]:
-    """By each combination of values of PLACE, with its name: the excess wherever both policy and rivals are."""
+    """Returns, for each combination of values of PLACE, its name and the excess wherever there are both policy and
+    rivals."""
     rows = of_setting(table)
     if POLICY not in rows.columns:
         return []

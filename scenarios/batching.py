@@ -73,7 +73,6 @@ SCENARIO = Scenario(
     answer=fastest_of_many,
     findings=(
         Lowest(),
-        Lowest("fastest"),
         Costs("{end} devices against {start}"),
     ),
 )

@@ -27,7 +27,7 @@ FIXED = "scheme.sparsifier.beta"
 
 
 class Guarantee:
-    """One curve with bounds, at the last length that all its cells have reached; means over cells."""
+    """Curve with bounds, at the last length that all its cells have reached; means over cells."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
         last = _last(rows)
@@ -42,7 +42,7 @@ class Guarantee:
         self.one_sided, self.papers = float(means["one_sided_bound"]), float(means["papers_bound"])
 
     def tokens_to(self, level: float, bound: float) -> str:
-        """From how many tokens on a bound that is `bound` at the last length is at most `level`."""
+        """Returns the number of tokens from which on a bound that is `bound` at the last length is at most `level`."""
         if level <= self.target or (self.runs > 1 and bound > level):
             return "never"
         updates = (bound - self.target) * self.kept / self.runs / (level - self.target)
@@ -98,7 +98,7 @@ def says_something(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def _from_to(tokens: Iterable[str]) -> str:
-    """`3 to 113`, and `never` where some do never."""
+    """Returns the range, `3 to 113`, and `never` if some never do."""
     found = [*tokens]
     numbers = sorted({int(each.replace(",", "")) for each in found if each != "never"})
     words = [" to ".join(dict.fromkeys(f"{each:,}" for each in (numbers[0], numbers[-1])))] if numbers else []
@@ -125,7 +125,7 @@ def guarantees(table: pd.DataFrame) -> list[Guarantee]:
 
 
 def fixed_means(table: pd.DataFrame) -> dict[float, float]:
-    """By the threshold that stays: the mass that it drops, mean at the last length."""
+    """Returns the mass that a fixed threshold drops, mean at the last length, by the threshold."""
     if FIXED not in table.columns:
         return {}
     rows = table[table["one_sided_bound"].isna() & table[FIXED].notna()]
@@ -181,7 +181,6 @@ SCENARIO = Scenario(
         promised,
         meaningful,
         covered,
-        says_something,
     ),
 )
 

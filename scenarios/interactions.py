@@ -61,22 +61,6 @@ def one_setting(table: pd.DataFrame, axis: str | None) -> str:
 
 
 @asks(LATENCY)
-def matters_most(table: pd.DataFrame, axis: str | None) -> str:
-    """Which effects have the largest shares, which interaction matters most, and over what does the best setting move
-    with temperature, at each rate?"""
-    clauses, rows = [], of_setting(table)
-    for value, effects in effects_by_rate(table):
-        found = best_settings(rows[rows[RATE] == value], (TEMPERATURE,))
-        columns = zip(*(each.setting for each in found), strict=True)
-        moves = [
-            f"{symbol(name)} {' to '.join(dict.fromkeys(f'{each:g}' for each in (min(values), max(values))))}"
-            for name, values in zip(SETTING, columns, strict=True)
-        ]
-        clauses.append(f"at {quantity(value, RATE)} {_most(effects)}, best at {', '.join(moves)}")
-    return "; ".join(clauses)
-
-
-@asks(LATENCY)
 def matters_and_costs(table: pd.DataFrame, axis: str | None) -> str:
     """Which factor alone has the largest share of the variance at each rate, and what does one setting for all rates
     and temperatures cost where it costs most?"""
@@ -208,17 +192,6 @@ def _ours(effects: Sequence[Effect]) -> list[Effect]:
     return sorted(ours, key=lambda each: -each.share)
 
 
-def _most(effects: Sequence[Effect]) -> str:
-    """`temperature (47%) and ell (20%) matter most, of interactions K x ell (13%)`."""
-    ours = _ours(effects)
-    alone, together = ([each for each in ours if (len(each.factors) > 1) is more] for more in (False, True))
-    if not ours:
-        return "no effect can be told from chance"
-    first = [f"{_words(each)} ({each.share:.0%})" for each in alone[:2]]
-    line = f"{' and '.join(first)} matter most" if first else "none matters alone"
-    return line + (f", of interactions {_words(together[0])} ({together[0].share:.0%})" if together else "")
-
-
 def _largest(effects: Sequence[Effect]) -> str:
     """`temperature 62%, K x ell 9%, 2 under 1%, residual 4%`."""
     ours = _ours(effects)
@@ -234,7 +207,7 @@ def _words(effect: Effect) -> str:
 
 
 def _has(cells: pd.DataFrame, columns: Sequence[str]) -> bool:
-    """Whether every row has a value in each column: a user's scheme may lack the field."""
+    """True if every row has a value in each column: a user's scheme may lack the field."""
     return all(name in cells.columns and cells[name].notna().all() for name in columns)
 
 
@@ -279,7 +252,6 @@ SCENARIO = Scenario(
         shares,
         best_moves,
         one_setting,
-        matters_most,
     ),
 )
 

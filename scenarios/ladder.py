@@ -71,14 +71,14 @@ THIN = [place(1.0, NEAR_S, bps, header) for bps in (1e3, 1e4) for header in HEAD
 
 
 def climbed(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, list[str]]]:
-    """Each place in words, its rows, and the labels that have a time there, in order."""
+    """Yields each place in words, its rows, and the labels that have a time there, in order."""
     for value, rows in of_setting(table).groupby(PLACE, sort=False):
         there = {*rows.loc[rows[LATENCY].notna(), CURVE]}
         yield in_words(value, PLACE), rows, [label for label in LADDER if label in there]
 
 
 def between(rows: pd.DataFrame, label: str, before: str) -> Difference:
-    """How the time of one label differs from that of another in the same rows."""
+    """Returns the difference of one label's time from another's in the same rows."""
     return paired(rows, LATENCY, rows[CURVE] == label, rows[CURVE] == before)
 
 
@@ -180,7 +180,7 @@ SCENARIO = Scenario(
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 64},
         grid={WHERE: [*PLACES[::2], *THIN[:3:2]]},
-        tune=Tune(ONE_BY_ONE, named=AS_TYPED, settings=3, looks=(1,), steps=0, base={"workload.requests": 1}),
+        tune=Tune(ONE_BY_ONE, named=AS_TYPED, settings=3, looks=(2,), steps=0, base={"workload.requests": 1}),
     ),
     figures=("ladder", "breakdown"),
     tables=(Table("steps", steps_taken, printed_steps),),

@@ -11,9 +11,9 @@ from __future__ import annotations
 import pandas as pd
 
 from models.prompt_files import LANGUAGES
-from scenarios import Differences, InEveryGroup, Levels, Quick, Scenario, Tune, asks, script
-from scenarios.findings.comparisons import in_groups
-from scenarios.findings.question import of_setting
+from scenarios import LATENCY, Below, Quick, Scenario, Tune, asks, script
+from scenarios.findings.comparisons import places
+from scenarios.findings.question import in_words, of_setting
 from scenarios.findings.wording import briefly, called
 from scenarios.set_ups import BASELINES, DRAFTING, SELECTIVE_REPEAT, WAITS
 
@@ -28,7 +28,14 @@ def sparsity_survives(table: pd.DataFrame, axis: str | None) -> str:
     is its probability of rejection the most above?"""
     if PROMPTS not in table.columns:
         return ""
-    bits, rejected = (in_groups(of_setting(table), PROMPTS, *PAIR, metric) for metric in (BITS, REJECTED))
+    bits, rejected = (
+        [
+            (in_words(place.at, PROMPTS), pair.less)
+            for place in places(of_setting(table), PROMPTS, metric)
+            for pair in place.all_of(PAIR[:1], PAIR[1])
+        ]
+        for metric in (BITS, REJECTED)
+    )
     if not bits or not rejected:
         return ""
     lower = sum(less.lower for _, less in bits)
@@ -65,16 +72,16 @@ SCENARIO = Scenario(
         base={"workload.output_tokens": 6},
         grid={PROMPTS: [str(LANGUAGES / f"{name}.jsonl") for name in ("english", "russian", "python")]},
         seeds=2,
-        tune=Tune(WAITS, settings=3, looks=(1,), steps=0),
+        tune=Tune(WAITS, settings=3, looks=(2,), steps=0),
     ),
     figures=("groups",),
+    headlines=(LATENCY, "tv_mismatch"),
     answer=sparsity_survives,
     findings=(
-        Levels("dense", "tv_mismatch", PROMPTS, note="both models alone; of the drafter's lessons 92% were English"),
-        Differences(("k_sqs", "c_sqs"), ("dense",), "tv_qhat", PROMPTS),
-        Differences(("k_sqs",), ("dense", "c_sqs"), "payload_bits_per_draft", PROMPTS),
-        InEveryGroup(("k_sqs", "c_sqs"), "dense", ("payload_bits_per_draft", "tv_qhat"), PROMPTS),),
-)  # fmt: skip
+        Below(("k_sqs", "c_sqs"), ("dense",), metric=REJECTED),
+        Below(("k_sqs",), ("dense", "c_sqs"), metric=BITS),
+    ),
+)
 
 if __name__ == "__main__":
     script(SCENARIO)

@@ -12,7 +12,9 @@ KBPS = 1e3
 IN_CLOUD = ("cloud_only", "colocated")
 RATES_BPS = [rate * KBPS for rate in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000)]
 FEW_BPS = [10 * KBPS, 100 * KBPS, 1000 * KBPS]
-DRAFTING = ("half_dense", "dense", "k_sqs", "c_sqs", "coupled")
+DRAFTING = ("half_dense", "dense", "k_sqs", "coupled")
+UNSETTLED = {"kind": "c_sqs", "label": "C-SQS unsettled"}
+"""A seed ends before the 128 drafts that a conformal threshold takes to settle; `paper` and `conformal` let it."""
 DRAFTS = {"max_drafts": 4}  # a fifth would be accepted once in ten rounds or less, and costs as many bits as the first
 
 SCENARIO = Scenario(
@@ -31,6 +33,7 @@ SCENARIO = Scenario(
         "scheme": [
             *("cloud_only", "colocated", "edge_only"),
             *({"kind": kind, **DRAFTS} for kind in DRAFTING),
+            {**UNSETTLED, **DRAFTS},
             {"kind": "coupled_tree", **DRAFTS, "nodes": 16},
         ],
         "uplink.rate.bps": RATES_BPS,
@@ -51,11 +54,10 @@ SCENARIO = Scenario(
     figures=("latency", "breakdown", "bits", "resampling"),
     answer=FastestOfAll("uplink rates"),
     findings=(
+        Lowest(),
         Lowest(without=IN_CLOUD),
         Below(("k_sqs",), ("dense",), at=FEW_BPS),
         Below(("c_sqs",), ("dense", "k_sqs"), at=FEW_BPS),
-        Lowest("fastest of all"),
-        Lowest("of those that draft at the edge", without=IN_CLOUD),
     ),
 )
 

@@ -31,8 +31,8 @@ HALVES: dict[str, object] = {"quantizer": "halves", "code": "halves"}
 
 
 def schemes(resolutions: list[int], sizes: list[int]) -> list[dict[str, object]]:
-    """Each quantizer at each resolution, and half-precision floats, of each K; and the lattice over all of V. The
-    lattice in both codes."""
+    """Returns each quantizer at each resolution, and half-precision floats, of each K; and the lattice over all of V.
+    The lattice in both codes."""
     kinds = ("lattice", "dual", "cubic", "logarithmic")
     rules = [{"kind": kind, "resolution": ell} for kind in kinds for ell in resolutions]
     first, others = rules[: len(resolutions)], rules[len(resolutions) :]
@@ -94,18 +94,6 @@ def dense_shorter_from(table: pd.DataFrame, axis: str | None) -> str:
         sizes = [f"{shorter_from_size(vocabulary, ell) or 'none'}" for ell in (cells[0], cells[-1])]
         clauses.append(f"V={vocabulary:,} K={sizes[0]} at ell={cells[0]}, {sizes[1]} at {cells[-1]}")
     return f"the dense packet is shorter from {'; '.join(clauses)}" if clauses else ""
-
-
-@asks(REJECTED)
-def least_within(table: pd.DataFrame, axis: str | None) -> str:
-    """Which setting rejects least within ONE_LIMIT of bits?"""
-    found = least_rejected(table, ONE_LIMIT)
-    clauses = [
-        f"within {quantity(row[BITS], BITS)}, "
-        + "; ".join(f"{title(V)} {quantity(value, V, 9)}: {row[value]}" for value in found.columns[1:])
-        for _, row in found.iterrows()
-    ]
-    return f"least {title(REJECTED)} {'; '.join(clauses)}" if len(found.columns) > 1 else ""
 
 
 @asks(REJECTED)
@@ -172,7 +160,7 @@ def _least(rows: pd.DataFrame, limit: float) -> str:
 
 
 def _coded(row: Mapping[Hashable, object]) -> str:
-    """How a setting's counts travel, where that is not by the paper's count."""
+    """Returns how a setting's counts travel, if that is not by the paper's count."""
     return f", {SHORT_WORD}" if row.get(CODE) == SHORT["kind"] else ""
 
 
@@ -224,7 +212,6 @@ SCENARIO = Scenario(
         AtEqual(BITS, REJECTED, FAMILY, by=V),
         dense_overtakes,
         keeps_its_word,
-        least_within,
         dense_shorter_from,
         code_saves,
     ),

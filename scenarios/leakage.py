@@ -39,7 +39,7 @@ SCHEMES = [
 
 
 class Leak(NamedTuple):
-    """Of one curve at one padding, over seeds."""
+    """Leak of one curve at one padding, over seeds."""
 
     curve: str
     padded_to_bits: int
@@ -51,7 +51,7 @@ class Leak(NamedTuple):
     bits: float
     token_s: float
     over: Difference
-    """Its time a token over that without padding, paired by seed."""
+    """Difference of its time per token from that without padding, paired by seed."""
 
     @property
     def low(self) -> float:
@@ -68,13 +68,13 @@ class Leak(NamedTuple):
 
     @property
     def words(self) -> str:
-        """`19% (16% to 22%)`."""
+        """Returns `19% (16% to 22%)`."""
         ends = f" ({_share(self.low)} to {_share(self.high)})" if self._half_width else ""
         return _share(self.accuracy.mean) + ends
 
     @property
     def least_bits(self) -> float:
-        """What sizes tell of the prompt at least, going by the lower end."""
+        """Least number of bits that sizes tell of the prompt, by the lower end of the interval."""
         return fano_bits(self.low, self.prompts)
 
 
@@ -87,7 +87,7 @@ def fano_bits(accuracy: float, prompts: int) -> float:
 
 
 def leaks(table: pd.DataFrame) -> Iterator[Leak]:
-    """Of each curve, at each padding, the least first."""
+    """Yields the leak of each curve at each padding, the least first."""
     for curve, rows in table.groupby(CURVE, sort=False):
         for padded, here in rows.groupby(PADDED, sort=True):
             at = rows[PADDED] == padded
@@ -100,7 +100,7 @@ def leaks(table: pd.DataFrame) -> Iterator[Leak]:
 
 
 def alike(table: pd.DataFrame) -> dict[str, Leak]:
-    """By curve, the least padding that makes all sizes one; none where that is not among them."""
+    """Returns, by curve, the leak at the least padding that makes all sizes one; no entry if no padding does."""
     found: dict[str, Leak] = {}
     for leak in leaks(table):
         if leak.sizes == 1 and leak.padded_to_bits > int(table[PADDED].min()):
@@ -153,7 +153,7 @@ def rows_of(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def printed(table: pd.DataFrame) -> TextTable | None:
-    """Each curve without padding, and with the least that makes all sizes one."""
+    """Returns the table of each curve without padding, and with the least that makes all sizes one."""
     one_size = alike(table)
     shown = [
         leak for leak in leaks(table) if leak.padded_to_bits == table[PADDED].min() or one_size.get(leak.curve) == leak

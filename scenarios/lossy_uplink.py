@@ -15,7 +15,7 @@ import pandas as pd
 from scenarios import LATENCY, Also, Lowest, PaysFrom, Quick, Scenario, Tune, asks, script
 from scenarios.findings.comparisons import places
 from scenarios.findings.question import of_setting, parts
-from scenarios.findings.sentences.ranges import end_over_start
+from scenarios.findings.sentences.below import end_over_start
 from scenarios.findings.wording import called, listed, ratio, times
 from scenarios.set_ups import BASE_70B, DRAFTING, IN_CLOUD
 from simulator.results.columns import CURVE
@@ -37,7 +37,8 @@ MOVING = [[FADING, "fades of 1 s"], [OUTAGES, "outages of 0.5 s"]]
 
 
 def loss_processes(losses: Iterable[float]) -> list[object]:
-    """Each loss three times: of any packet by itself, in bursts of BURST_PACKETS, and of a full one by bit errors."""
+    """Returns each loss three times: of any packet by itself, in bursts of BURST_PACKETS, and of a full one by bit
+    errors."""
     alone = [{"kind": "bernoulli", "probability": loss} for loss in losses]
     to_good = 1 / BURST_PACKETS  # and to_bad / (to_bad + to_good) is the loss; it must be above 0
     bursts = [
@@ -69,14 +70,16 @@ def _link(arq: object, loss: object, label: object) -> str:
 
 
 def end_costs(rows: pd.DataFrame, axis: str) -> dict[str, Difference]:
-    """By link that loses packets: one curve's time at the highest loss of all against that at the least."""
+    """Returns, by link that loses packets, the ratio of one curve's time at the highest loss of all to that at the
+    least."""
     ends = rows[axis].min(), rows[axis].max()
     found = {str(link): end_over_start(part, axis, *ends, LATENCY) for link, part in rows.groupby(LINK, sort=False)}
     return {link: less for link, less in found.items() if less.n and ends[0] < ends[1]}
 
 
 def against_steady(rows: pd.DataFrame, axis: str) -> dict[str, Difference]:
-    """By link that fades or has outages: one curve's time against that on a steady link that loses least."""
+    """Returns, by link that fades or has outages, the ratio of one curve's time to that on a steady link that loses
+    least."""
     moves = rows[LABEL].notna() if LABEL in rows.columns else pd.Series(False, index=rows.index)
     steady = rows[~moves & (rows[axis] == rows[axis].min())].drop_duplicates("seed")
     found = {}
@@ -150,7 +153,7 @@ def pays_up_to(table: pd.DataFrame, axis: str | None) -> str:
 @asks(LATENCY)
 def fastest_on_each(table: pd.DataFrame, axis: str | None) -> str:
     """Which scheme is fastest on each link?"""
-    return Lowest("fastest", by=LINK).report(by_link(table), axis)
+    return Lowest(by=LINK).report(by_link(table), axis)
 
 
 SCENARIO = Scenario(

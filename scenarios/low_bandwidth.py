@@ -66,12 +66,6 @@ def beating(table: pd.DataFrame, axis: str | None) -> str:
 
 
 @asks(LATENCY, RATE)
-def of_use(table: pd.DataFrame, axis: str | None) -> str:
-    """From which rate on does any lossless scheme keep up with a reader, and which, for each kind of link?"""
-    return each_link(f"a lossless scheme keeps up with a reader ({READING})", ranked(table), first_within)
-
-
-@asks(LATENCY, RATE)
 def of_use_from(table: pd.DataFrame, axis: str | None) -> str:
     """From which rate on does any lossless scheme keep up with a reader on each kind of link, and what does the nearest
     take where none does?"""
@@ -100,7 +94,7 @@ def of_use_from(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def each_link(heading: str, table: pd.DataFrame, words: Callable[[pd.DataFrame], str]) -> str:
-    """What `words` says of the chosen settings on each kind of link; of all where there is no such column."""
+    """Returns a clause per kind of link from `words` on the chosen settings; of all if there is no such column."""
     rows = of_setting(table)
     parts = groups(rows, KIND) if KIND in rows.columns else [("", rows)]
     return listed(heading, [name + (name and ": ") + line for name, part in parts if (line := words(part))], " | ")
@@ -133,23 +127,9 @@ def reach_words(cells: pd.DataFrame) -> str:
     return "; ".join(words)
 
 
-def first_within(cells: pd.DataFrame) -> str:
-    """`from 200 bit/s on (a)`, `nowhere (a is nearest, 1.04 s)`."""
-    found = reaches(cells)
-    starts = [reach.start for reach in found if reach.start is not None]
-    if not found:
-        return ""
-    if not starts:
-        nearest = min(found, key=lambda reach: reach.lowest)
-        return f"nowhere ({called(nearest.curve)} is nearest, {amount(nearest.lowest, LATENCY)})"
-    values = cells[RATE].dropna()
-    where = span(min(starts), float(values.max()), RATE, min(starts) == values.min(), True)
-    return f"{where} ({joined([called(reach.curve) for reach in found if reach.start == min(starts)])})"
-
-
 def below(cells: pd.DataFrame) -> dict[str, str]:
-    """For each curve that is anywhere below RIVAL by more than the paired seeds' noise, where, and by how much:
-    `up to 500 bit/s (7% to 12%)`."""
+    """Returns, for each curve that is anywhere below RIVAL by more than the paired seeds' noise, the rates and the
+    difference: `up to 500 bit/s (7% to 12%)`."""
     found, values = {}, sorted(cells[RATE].unique())
     theirs = cells["scheme.kind"] == RIVAL
     rival = next(iter(cells.loc[theirs, CURVE]), "")
@@ -184,9 +164,7 @@ SCENARIO = Scenario(
     figures=("useful",),
     assumed="LoRaWAN devices and Iridium's modems hear only after they have sent, and send empty frames to hear more.",
     answer=of_use_from,
-    findings=(
-        reading, beating, Lowest("Fastest that drafts at the edge", without=IN_CLOUD, by=KIND, over=RATE),
-        of_use, Lowest("fastest", by=KIND, over=RATE),),
+    findings=(reading, beating, Lowest(without=IN_CLOUD, by=KIND, over=RATE), Lowest(by=KIND, over=RATE)),
 )  # fmt: skip
 
 if __name__ == "__main__":

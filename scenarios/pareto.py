@@ -14,10 +14,9 @@ from math import isnan
 import pandas as pd
 
 from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import number
 from scenarios.findings.comparisons import Place, lowest_of_kinds
 from scenarios.findings.question import without
-from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
+from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number
 from scenarios.findings.wording import called, joined, listed, percent
 from scenarios.set_ups import BASE_70B, GREEDY
 from simulator.results.columns import CURVE
@@ -201,12 +200,12 @@ def _line(row: Mapping[Hashable, object]) -> list[str]:
         return float(str(row[name]))
 
     def band(*names: str) -> str:
-        return "..".join(dict.fromkeys("-" if isnan(value(name)) else number(value(name)) for name in names))
+        return "..".join(dict.fromkeys("-" if isnan(value(name)) else number(value(name)).text for name in names))
 
     word = {"front": "yes", "not distinguishable": "perhaps, ", "dominated": "no, ", "lossy": "lossy"}
     return [
         _short(row[CURVE]),
-        number(1e3 * value(LATENCY), 1e3 * value(f"{LATENCY}_ci95")),
+        number(1e3 * value(LATENCY), 1e3 * value(f"{LATENCY}_ci95")).text,
         band("device_least_j_per_token", "device_j_per_token"),
         band(RADIO),
         band("cloud_least_j_per_token", "cloud_j_per_token"),

@@ -102,8 +102,9 @@ def predictor_holds(table: pd.DataFrame, axis: str | None) -> str:
 
 
 class SignAgreement(NamedTuple):
-    """How the closed form agrees with the simulation, over places where it sees a margin above MARGIN between the edge
-    and cloud-only decoding: in how many the simulated means have the same sign, and its largest error of a mean."""
+    """Agreement of the closed form with the simulation, over places where it sees a margin above MARGIN between the
+    edge and cloud-only decoding: in how many the simulated means have the same sign, and its largest error of a
+    mean."""
 
     clear: int
     agreeing: int
@@ -240,7 +241,7 @@ SCENARIO = Scenario(
     left_out={"edge_only": "its text is not the verifier's"},
     quick=Quick(
         grid={PAIR: [PUBLISHED[0], *PUBLISHED[3:]], "workload.output_tokens": [64], TRIP: DELAYS[1:4]},
-        tune=Tune(ONE_PACKET, base=RACED, metric="latency_s", settings=3, looks=(1,), steps=0),
+        tune=Tune(ONE_PACKET, base=RACED, metric="latency_s", settings=3, looks=(2,), steps=0),
     ),
     figures=("phase_map",),
     headlines=(),

@@ -150,7 +150,6 @@ SCENARIO = Scenario(
         beside_bound,
         slack,
         martingale,
-        how_often_and_why,
     ),
 )
 

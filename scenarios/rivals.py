@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
 from scenarios import LATENCY, Lowest, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import number
-from scenarios.findings.comparisons import LowestAt, PairedCurves, Place, ranked_places
-from scenarios.findings.question import of_setting, parts, without
+from scenarios.findings.comparisons import LowestAt, PairedCurves, ranked_places
+from scenarios.findings.question import of_setting, without
 from scenarios.findings.sentences.lowest import outcomes
 from scenarios.findings.sentences.one_breath import fastest_clause
-from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import amount, called, joined, percent, share, sizes, would_show
+from scenarios.findings.text_table import TextTable, number
+from scenarios.findings.wording import amount, called, joined, percent, sizes, would_show
 from scenarios.set_ups import IN_CLOUD, PATIENT, TRIP, round_trips
 from simulator.results.columns import CURVE
 from simulator.results.intervals import named_without
@@ -27,11 +25,14 @@ from simulator.results.lossy_schemes import marked, ranked
 from simulator.results.units import quantity, title
 
 RATE, DELAY, HEADER = "uplink.rate.bps", "uplink.delay.delay_s", "uplink.header_bits"
+HOSTED = (*IN_CLOUD, "colocated_lookup")
 RATES_BPS = [100.0, 1e3, 3e3, 10e3, 100e3, 1e6]
 FEW_BPS = [1e3, 3e3, 10e3]
 DELAYS = round_trips(0.01, 0.1, 0.6)
 PAPER = {"kind": "k_sqs", "code": "enumerative"}
 RIVAL = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
+ADAPTIVE = {"kind": "composed", "sparsifier": "all", "policy": "qs_heuristic"}
+"""Q-S with its length by link and text, beside its fixed lengths."""
 FIXED = {"kind": "truncated_fp16", "policy": "fixed_length"}
 COUPLED = [{"kind": "coupled", "token": token} for token in ("flat", "raced")]
 
@@ -45,7 +46,7 @@ def who_wins(table: pd.DataFrame, axis: str | None) -> str:
     found = ranked_places(table, axis, DELAY, LATENCY)
     line, gains = fastest_clause(found, "links"), list[PairedCurves]()
     for place in found:
-        edge, theirs = ~place.rows["scheme.kind"].isin(IN_CLOUD), _is_rival(place.rows)
+        edge, theirs = ~place.rows["scheme.kind"].isin(HOSTED), _is_rival(place.rows)
         gains += filter(None, [place.best_of(edge & ~theirs, theirs)])
     if not gains:
         return line
@@ -53,43 +54,6 @@ def who_wins(table: pd.DataFrame, axis: str | None) -> str:
     where = f"({best.place.where}, {table[HEADER].iloc[0]:g}-bit headers)"
     gain = f"{called(best.first)} gains most over {called(best.second)}: {percent(best.less)} {where}"
     return f"{line}; at the edge {gain}"
-
-
-@asks(LATENCY)
-def best_against(table: pd.DataFrame, axis: str | None) -> str:
-    """Which share of the time of the rival does the best lossless scheme take, at FEW_BPS and each delay?"""
-    return best_of(table, axis, ())
-
-
-@asks(LATENCY)
-def best_at_the_edge_against(table: pd.DataFrame, axis: str | None) -> str:
-    """Which share does the best of those that do not draft in the cloud take?"""
-    return best_of(table, axis, IN_CLOUD)
-
-
-def best_of(table: pd.DataFrame, axis: str | None, left_out: Sequence[str]) -> str:
-    """The best of many is chosen on the seeds that it is shown on, so its share is a little too low."""
-    rows = of_setting(table)
-    theirs = _is_rival(rows)
-    if axis is None or not theirs.any():
-        return ""
-    clauses, name_of_rival = [], ""
-    for name, part in parts(rows[theirs | ~rows["scheme.kind"].isin(left_out)], DELAY, plain=True):
-        rival = str(part.loc[_is_rival(part), CURVE].iloc[0])
-        found = [_share_at(part, axis, value, rival) for value in FEW_BPS]
-        if any(found):
-            name_of_rival = rival
-            clauses.append(f"{name}{', '.join(filter(None, found))}")
-    but = f" without {joined([*map(called, left_out)])}" if left_out else ""
-    heading = f"{title(LATENCY)} of the best lossless{but} over that of {called(name_of_rival)},"
-    return f"{heading} {' | '.join(clauses)}" if clauses else ""
-
-
-def _share_at(cells: pd.DataFrame, axis: str, value: float, rival: str) -> str:
-    """`0.21 (0.19 to 0.23) at 1 kbit/s (coupled)`; "" where the curve `rival` has no value."""
-    here = Place(LATENCY, cells[cells[LATENCY].notna() & np.isclose(cells[axis], value, rtol=1e-9)])
-    found = here.best_of(here.rows[CURVE].isin(ranked(here.rows)[CURVE]), here.rows[CURVE] == rival)
-    return f"{share(found.less)} at {quantity(value, axis)} ({called(found.first)})" if found else ""
 
 
 def _is_rival(rows: pd.DataFrame) -> pd.Series[bool]:
@@ -155,7 +119,7 @@ def _entry(found: LowestAt) -> str:
 
 
 def on_air(cells: pd.DataFrame) -> pd.DataFrame:
-    """What each scheme puts on the air each way: a row per curve and link, means of AIR over seeds."""
+    """Returns the bits that each scheme puts on the air each way: a row per curve and link, means of AIR over seeds."""
     rows = of_setting(cells)
     there = [name for name in (RATE, DELAY) if name in rows.columns]
     return rows.groupby([CURVE, *there], sort=False)[list(AIR)].mean().reset_index()
@@ -168,7 +132,7 @@ def printed_on_air(cells: pd.DataFrame) -> TextTable | None:
         rows = named_without(rows, name)
     body = []
     for curve, part in on_air(rows).groupby(CURVE, sort=False):
-        ends = [(number(part[way].min()), number(part[way].max())) for way in AIR]
+        ends = [(number(part[way].min()).text, number(part[way].max()).text) for way in AIR]
         body.append([called(curve), *("..".join(dict.fromkeys(each)) for each in ends)])
     heading = "Bits per output token, each scheme at its best, over links; all: with headers and the prompt"
     return TextTable.of(heading, ["scheme", "payload up", "reply down", "all up", "all down"], body)
@@ -182,8 +146,9 @@ SCENARIO = Scenario(
         "models.pair": "sotu", "workload.requests": 2, "workload.output_tokens": 32, **PATIENT,
     },
     grid={
-        "scheme": [*IN_CLOUD, "edge_only", "half_dense", FIXED, "truncated_fp16", "dense", PAPER, "k_sqs",
-                   "c_sqs", "s_q", "dssd", "ids_only_greedy", *COUPLED, "coupled_tree", "tree", "multi_candidate"],
+        "scheme": [*HOSTED, "edge_only", "half_dense", FIXED, "truncated_fp16", "dense", ADAPTIVE, PAPER,
+                   "k_sqs", "c_sqs", "s_q", "dssd", "ids_only_greedy", "prompt_lookup", *COUPLED,
+                   "coupled_tree", "tree", "multi_candidate"],
         TRIP: DELAYS,
         RATE: RATES_BPS,
     },
@@ -196,11 +161,9 @@ SCENARIO = Scenario(
     ),
     figures=("rivals", "both_ways"),
     headlines=(),
-    tables=(winners("winners"), winners("winners_drafting", IN_CLOUD), Table("bits_both_ways", on_air, printed_on_air)),
+    tables=(winners("winners"), winners("winners_drafting", HOSTED), Table("bits_both_ways", on_air, printed_on_air)),
     answer=who_wins,
-    findings=(
-        best_against, best_at_the_edge_against,
-        Lowest("fastest of all", by=DELAY), Lowest("of those that draft", without=IN_CLOUD, by=DELAY),),
+    findings=(Lowest(by=DELAY), Lowest(without=HOSTED, by=DELAY)),
 )  # fmt: skip
 
 if __name__ == "__main__":

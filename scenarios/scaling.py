@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from scenarios import LATENCY, PaysFirst, PaysFrom, Quick, Scenario, Tune, asks, script
+from scenarios import LATENCY, PaysFrom, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.crossing import alike, crossings_of
 from scenarios.findings.wording import called, passes
@@ -73,7 +73,7 @@ SCENARIO = Scenario(
     ),
     figures=("latency", "resampling", "bits"),
     answer=pays_for,
-    findings=(*(PaysFrom(kind, AGAINST) for kind in AT_EDGE), PaysFrom("k_sqs", "dense"), PaysFirst(AT_EDGE, AGAINST)),
+    findings=(*(PaysFrom(kind, AGAINST) for kind in AT_EDGE), PaysFrom("k_sqs", "dense")),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""What scenarios share: kinds of schemes, delays, retransmission, measured machines, and the base of those about a 70B.
+"""Set-ups that scenarios share: kinds of schemes, delays, retransmission, measured machines, and the base of those
+about a 70B.
 
 On BASE_70B Llama-3.2-1B on a Jetson AGX Orin drafts (7 ms a token) for a Llama-3.3-70B on four A100s (25 ms), 10 ms
 away each way. Acceptance was measured at temperature 0; at 1 it is scaled by what other published pairs keep of it.

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from scenarios import AgainstOthers, AtEqual, Quick, Scenario, asks, script
+from scenarios import AtEqual, Quick, Scenario, asks, script
 from scenarios.findings.wording import briefly, called, joined, no_difference
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, paired
@@ -87,7 +87,6 @@ SCENARIO = Scenario(
         COSTS,
         PAPER,
         GAP,
-        AgainstOthers(REJECTS, "conformal"),
     ),
 )
 

@@ -39,10 +39,9 @@ SCENARIO = Scenario(
     figures=("latency", "tails", "breakdown"),
     answer=FastestOfAll("loads"),
     findings=(
+        Lowest(),
         Lowest(without=IN_CLOUD),
-        Below(("k_sqs", "c_sqs"), ("dense",), at=[1.0, 4.0, 16.0]),
-        Lowest("fastest"),
-        Lowest("of those that draft at the edge", without=IN_CLOUD),
+        Below(("k_sqs", "c_sqs"), ("dense",)),
         Costs("{end} devices against {start}"),
     ),
 )

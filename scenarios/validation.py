@@ -141,8 +141,8 @@ def printed_errors(cells: pd.DataFrame) -> TextTable | None:
 
 
 def comparison(table: pd.DataFrame) -> pd.DataFrame:
-    """Of a real run's table (`sqsim real`), a row a quantity: its `name`, `real`, `simulated`, both means over seeds,
-    and `error`, as a share of the real one."""
+    """Returns a row per quantity of a real run's table (`sqsim real`): its `name`, `real`, `simulated`, both means over
+    seeds, and `error`, as a share of the real one."""
     names = [each for each in COMPARED if f"simulated_{each}" in table.columns]
     rows = [(title(each), float(table[each].mean()), float(table[f"simulated_{each}"].mean())) for each in names]
     found = pd.DataFrame(rows, columns=["name", "real", "simulated"])
@@ -165,7 +165,8 @@ def printed_comparison(cells: pd.DataFrame) -> TextTable | None:
 
 
 def remote_edge(table: pd.DataFrame) -> pd.DataFrame:
-    """Of a run whose devices are on another machine, a row a quantity: its `name`, `real`, the mean over seeds."""
+    """Returns a row per quantity of a run whose devices are on another machine: its `name`, `real`, the mean over
+    seeds."""
     names = [*COMPARED, CLOCK_WITHIN]
     return pd.DataFrame([(title(each), float(table[each].mean())) for each in names], columns=["name", "real"])
 

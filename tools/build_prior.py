@@ -50,7 +50,7 @@ class TextDistributions:
 
 @dataclass(frozen=True)
 class Size:
-    """How much a prior holds and how long it is fitted."""
+    """Size of a prior, and the length of its fit."""
 
     entries: int = 550_000
     """Most row entries, about 2.6 bytes each on disk."""

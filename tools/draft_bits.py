@@ -29,6 +29,7 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
     "coupled_tree": {},
     "ids_only_greedy": {},
     "remote_drafter": {},
+    "prompt_lookup": {},
     "dssd": SPARSE,
     "tree": SPARSE,
     "multi_candidate": SPARSE,

@@ -36,6 +36,7 @@ from scenarios.command.report.race_page import page as race_page
 from scenarios.command.report.race_table import RaceTable, race_table
 from scenarios.command.report.report_table import values_in_words
 from scenarios.command.result_folder import ResultFolder
+from scenarios.command.run.base_line import timed_as
 from scenarios.command.run.printed_tables import stands_for
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
@@ -76,7 +77,8 @@ Told = Annotated[str, Field(min_length=1)]
 
 @dataclass(frozen=True)
 class Record:
-    """What a page's results were made with, all of it read from the result directory, and what they say."""
+    """Record of a page: the versions with which its results were made, all read from the result directory, and their
+    answers."""
 
     date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
     commit: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
@@ -94,7 +96,7 @@ class Record:
     remarks: tuple[Told, ...]  # what stands beside the findings: what is overloaded, assumed, recorded
     figures: dict[str, Told]  # checksums by file, that of the thumbnail first
     answer: str = ""
-    """In one breath."""
+    """Answer in at most 40 words."""
     race: RaceTable | None = None
     """Means, intervals and ratios to cloud-only decoding at each place; None without such a baseline."""
 
@@ -194,8 +196,6 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
     assert isinstance(noted, dict)
     clocked = asked.study == SIMULATION
     cells = list(_cells(found))
-    lines = stands_for(cells, clock=clocked).splitlines()
-    stated = dict(line.split(": ", 1) for line in lines)
     files = {}
     for figure_name, figure in figures_of(folder):
         plots.save(figure, to, f"{name}-{figure_name}", ("svg",))
@@ -205,13 +205,13 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
             "date": str(found.manifest.get("date"))[:10],
             "commit": str(found.manifest.get("commit")),
             "wire_format": found.manifest.get("wire_format"),
-            "pair": stated["Tokens"],
-            "clock": stated["Clock"] if clocked else f"study {asked.study}, {STUDIES[asked.study]}.",
+            "pair": stands_for(cells, clock=False)[0].removeprefix("Tokens: "),
+            "clock": f"{timed_as(cells)}." if clocked else f"study {asked.study}, {STUDIES[asked.study]}.",
             **_settings(cells, asked.study),
             "seeds": values_in_words(sorted(int(seed) for seed in found.cells["seed"].unique()), "seed"),
             "question": noted["question"],
             "findings": [each["line"] for each in noted["findings"]],
-            "remarks": [line for line in noted["remarks"] if not line.startswith(("Tokens: ", "Clock: "))],
+            "remarks": [line for line in noted["remarks"] if not line.startswith("Tokens: ")],
             "figures": files,
             "answer": noted.get("answer", ""),
             "race": race_table(found),

@@ -41,7 +41,7 @@ BLOCK: Final = 16
 
 
 class Answers(NamedTuple):
-    """Of each request, in order of arrival: seconds to the first and to the last token, arrival, tokens."""
+    """Times of each request, in order of arrival: seconds to the first and to the last token, arrival, tokens."""
 
     first_s: Floats
     last_s: Floats
@@ -73,20 +73,20 @@ class Against:
     cloud: Mapping[str, object] = field(default_factory=dict)
 
     def theirs(self) -> Answers:
-        """What the file says."""
+        """Returns the times in the file."""
         table = pd.read_csv(SERVED / f"{self.load}.csv")
         columns = [f"{self.answers}_ttft_us", f"{self.answers}_e2e_us", "arrival_time_us"]
         first_s, last_s, arrival_s = (table[name].to_numpy(float) / 1e6 for name in columns)
         return Answers(first_s, last_s, arrival_s, table["output_tokens"].to_numpy(float))
 
     def ours(self) -> Answers:
-        """What is simulated here."""
+        """Returns the times simulated here."""
         table = simulate(self.cell(), memory=Memory()).requests.sort_values("device")
         columns = ("ttft_s", "latency_s", "arrival_s", "output_tokens")
         return Answers(*(table[name].to_numpy(float) for name in columns))
 
     def cell(self) -> Cell:
-        """Each request on a device of its own, its prompt in the cloud, nothing between the two."""
+        """Returns the cell: each request on a device of its own, its prompt in the cloud, nothing between the two."""
         path = SERVED / f"{self.load}.csv"
         requests = pd.read_csv(path)
         pair = {"kind": "synthetic", "size": 4, "contexts": 4, "prompt_tokens": int(requests["input_tokens"].max())}
@@ -124,7 +124,7 @@ def scheduled(load: str, **cloud: object) -> list[Against]:
 
 
 def short_of_memory() -> Iterator[Against]:
-    """Those in which requests are thrown out."""
+    """Yields the comparisons in which requests are evicted."""
     for blocks in (1600, 1200):
         for simulator in ("BLIS", "Vidur"):
             for admission in ("preempt", "whole_request"):
@@ -136,7 +136,7 @@ def short_of_memory() -> Iterator[Against]:
 
 
 def timed() -> Iterator[Against]:
-    """Those in which each has its own latency model of Llama-3.1-70B on four H100."""
+    """Yields the comparisons in which each has its own latency model of Llama-3.1-70B on four H100."""
     latencies = {"roofline": {"kind": "roofline", **LLAMA}, "h100x4_70b": {"kind": "profile", "name": "h100x4_70b"}}
     for load in ("light", "busy"):
         for name, latency in latencies.items():

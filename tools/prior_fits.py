@@ -87,7 +87,7 @@ class Examples:
 
 @dataclass
 class _Adam:
-    """One part's weights and moments; `touched` rows of it learn at a step."""
+    """Optimizer of one part's weights and moments; `touched` rows of it learn at a step."""
 
     weights: Singles
     rate: float
@@ -133,7 +133,7 @@ def fit_context_model(examples: list[Examples], embedding: Singles, steps: int, 
 
 
 def _learn(parts: list[_Adam], examples: Examples, rate: float, rng: np.random.Generator) -> float:
-    """One batch; returns what its distributions lose against themselves, in bits."""
+    """Learns from one batch. Returns the loss of its distributions against themselves, in bits."""
     vectors, hidden, hidden_bias, output, output_bias = (part.weights for part in parts)
     text = rng.integers(0, len(examples.texts), BATCH)
     at = rng.integers(0, examples.texts.shape[1], BATCH)

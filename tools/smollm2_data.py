@@ -27,7 +27,7 @@ HELD_OUT = 5  # every fifth address in the package's order: among them all that 
 
 
 def held_out(index: int) -> bool:
-    """Whether an address (its index in the package's order) is kept for prompts and evaluation."""
+    """True if an address (its index in the package's order) is kept for prompts and evaluation."""
     return index % HELD_OUT == 0
 
 

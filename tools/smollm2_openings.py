@@ -52,7 +52,7 @@ FILLINGS = {slot: words.split(", ") for slot, words in (line.split(": ") for lin
 
 
 def opening(rng: np.random.Generator) -> str:
-    """One opening; one in four follows the document separator, as at the start of a page."""
+    """Returns an opening; one in four follows the document separator, as at the start of a page."""
     text = _one_of(str(rng.choice(list(SHARES), p=list(SHARES.values()))), rng)
     return f"<|endoftext|>{text}" if rng.random() < 0.25 else text
 

@@ -139,7 +139,7 @@ def largest(logits: torch.Tensor) -> torch.Tensor:
 
 
 def draw(weights: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """One index a row in proportion to weights [B, N]."""
+    """Draws one index per row in proportion to weights [B, N]."""
     cumulated = weights.cumsum(-1)
     uniforms = torch.rand(len(weights), 1, generator=generator) * cumulated[:, -1:]
     return torch.searchsorted(cumulated, uniforms, right=True)[:, 0].clamp_(max=weights.shape[1] - 1)

@@ -41,7 +41,7 @@ GOING_ON = 0.6  # of these rates, where training goes on from a drafter
 
 
 class Options(argparse.Namespace):
-    """What was typed."""
+    """Options as typed."""
 
     command: str
     scratch: Path
@@ -91,7 +91,7 @@ class Student(nn.Module):
         return (hidden @ self.head.T) @ self.cut.T
 
     def factored(self) -> Weights:
-        """What is shipped, fp16 (token ids int32)."""
+        """Returns the weights that are shipped, fp16 (token ids int32)."""
         body = {name: tensor for name, tensor in self.body.state_dict().items() if "embed_tokens" not in name}
         weights = body | {"input": self.input.detach(), "head": self.head.detach()}
         halves = {name: tensor.half().contiguous() for name, tensor in weights.items()}
@@ -99,7 +99,7 @@ class Student(nn.Module):
 
 
 def usage(windows: Windows) -> torch.Tensor:
-    """How much probability the verifier gives each token over the data, [V] float32."""
+    """Returns the probability that the verifier gives each token over the data, [V] float32."""
     mass = torch.zeros(V)
     probabilities = windows.log_p.float().exp()
     mass.index_add_(0, windows.top.flatten(), probabilities.flatten())
@@ -161,7 +161,7 @@ def loss(logits: torch.Tensor, batch: Windows, place: torch.Tensor, overlap: flo
 
 
 def distil(options: Options) -> dict[str, object] | None:
-    """One worker's part of the training. Worker 0 writes the factored weights and returns the recipe."""
+    """Trains one worker's part. Worker 0 writes the factored weights and returns the recipe."""
     keep_freed_memory()
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
@@ -198,7 +198,7 @@ def distil(options: Options) -> dict[str, object] | None:
 
 
 def _start(options: Options) -> str:
-    """Where training began, for the card."""
+    """Returns the start of training, for the card."""
     if options.start is None:
         return "anew"
     return f"the drafter with sha256 {sha256(options.start)}, what is added mute at first; rates times {GOING_ON:g}"
@@ -237,7 +237,8 @@ def _loop(student: Student, windows: Windows, place: torch.Tensor, options: Opti
 
 
 def _matrices(student: Student) -> list[nn.Parameter]:
-    """What Muon trains: worker n takes every `workers`-th from the n-th on and shares them after each step."""
+    """Returns the matrices that Muon trains: worker n takes every `workers`-th from the n-th on and shares them after
+    each step."""
     return [p for name, p in student.named_parameters() if p.ndim == 2 and "layers" in name]
 
 

@@ -20,9 +20,9 @@ from kinds import ConfigError
 from scenarios.command.options import RunOptions
 from scenarios.command.registry import scenario
 from scenarios.command.report.drawing import figures_of
-from scenarios.command.result_folder import Note
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
+from scenarios.findings.findings_file import FINDINGS
 from scenarios.validation import CELL, LEAST, OTHER_ANSWERS, TIMES, errors
 from simulator.results.columns import BREAKDOWN
 
@@ -49,10 +49,12 @@ def put(page: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
 
 
 def measured(results: Path) -> str:
-    """What the results hold, as Markdown."""
+    """Returns the results as Markdown."""
     rows = errors(pd.read_csv(results / "cells.csv"))
     manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
-    findings = "\n".join(f"* {line}" for line in Note.read(results).findings)
+    found = json.loads((results / FINDINGS).read_text(encoding="utf-8"))
+    lines = [*(each["line"] for each in found["findings"]), f"Answer: {found['answer']}"]
+    findings = "\n".join(f"* {line}" for line in lines)
     return "\n\n".join(
         [
             f"Measured on {str(manifest['date'])[:10]}. Milliseconds of the real system, and how far the simulated one "

@@ -97,7 +97,7 @@ class Conformal:
         return chain[self.kept(accepted, drafted)]
 
     def kept(self, accepted: int, drafted: int) -> int:
-        """How many updates of a round outlive its feedback: those of its first drafts."""
+        """Returns the number of a round's updates that outlive its feedback: those of its first drafts."""
         kept = {"through_rejection": min(accepted + 1, drafted), "accepted_only": accepted, "none": drafted}
         return kept[self.rollback]
 
@@ -113,7 +113,7 @@ class Conformal:
 
     @property
     def papers_excess_holds(self) -> bool:
-        """Whether the step is small enough for it."""
+        """True if the step is small enough for the paper's bound."""
         return self.step * (1 - 2 * self.target) <= 1
 
 
@@ -169,7 +169,7 @@ class RunningQuantile:
             raise ValueError(f"level = {self.level}: must be above 0 and at most 1")
 
     def threshold(self, seen: Sequence[float]) -> float:
-        """What cuts the next distribution."""
+        """Returns the threshold that cuts the next distribution."""
         return sorted(seen)[math.ceil(self.level * len(seen)) - 1] if seen else self.initial
 
     def support(self, q: Floats, seen: Sequence[float]) -> Ints:
@@ -202,5 +202,5 @@ class RunningQuantile:
         return None
 
     def next(self, seen: Sequence[float], q: Floats) -> tuple[float, ...]:
-        """What has been seen after one more distribution."""
+        """Returns the scores seen after one more distribution."""
         return (*seen, self.largest_borne(q))[-self.window :]

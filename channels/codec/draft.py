@@ -1,4 +1,4 @@
-"""What both ends of the air agree on: a drafted token as it crosses it, the session's format, and the error.
+"""Values on which both ends of the air agree: a drafted token as it crosses, the session's format, and the error.
 
 Import these names from `channels.codec.wire`.
 """
@@ -37,7 +37,7 @@ class CodecError(ValueError):
 
 
 class Draft:
-    """One drafted token as it crosses the air: its id, the kept ids, their counts. Immutable, compares by value.
+    """Drafted token as it crosses the air: its id, the kept ids, their counts. Immutable, compares by value.
 
     token: the drafted id, one of those with a positive count, or `UNSENT`. support: int64 [K], ascending token ids.
     counts: int64 [K], non-negative, sum at most 2^32. Ids whose count is zero are dropped on construction. Raises
@@ -143,7 +143,7 @@ def integers(name: str, values: Ints) -> Ints:
 
 @dataclass(frozen=True)
 class Format:
-    """What both ends know before the first packet; negotiated once a session, hashable.
+    """Format of a session's packets, which both ends hold before the first one; negotiated once a session, hashable.
 
     vocabulary: V, at least 2. resolution: ell, the sum of a draft's counts. max_drafts: most drafts a packet holds.
     code: "enumerative" (module `enumerative`), or "recoded" (package `context_coded`), which falls back on the former.

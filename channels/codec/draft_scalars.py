@@ -1,4 +1,4 @@
-"""What goes up where the edge corrects: drafted ids, of each qhat(d) alone, and the last correction (arXiv 2507.12000).
+"""Uplink packets of an edge that corrects: drafted ids, qhat(d) of each, and the last correction (arXiv 2507.12000).
 
 qhat(d) is a count over the resolution ell, so it travels exactly, as an integer. A packet is, for each draft, its id in
 ceil(log2 V) bits and its count less 1 in ceil(log2 ell) bits, most significant bit first; then a single 1 bit and zeros
@@ -78,7 +78,7 @@ def _count(draft: Draft, format: Format) -> int:
 
 
 def _width(format: Format) -> int:
-    """Bits of one draft."""
+    """Returns the number of bits of one draft."""
     return format.id_bits + _count_bits(format)
 
 

@@ -96,8 +96,8 @@ def _code_dense(io: Machine, buffer: Bytes, draft: Draft | None, format: Format)
 
 @lru_cache(maxsize=1 << 14)
 def cost(size: int, shift: int, format: Format, support: Support) -> int:
-    """What a draft of `size` positive counts of this shift costs in Q32 bits, "variable" or "dense", without its
-    drafted id."""
+    """Returns the cost of a draft of `size` positive counts of this shift in Q32 bits, "variable" or "dense", without
+    its drafted id."""
     V, ell, table = format.vocabulary, format.resolution, factorials(format)
     if support == "dense":
         return log2_binomial(table, ell + V - 1, ell)
@@ -159,7 +159,8 @@ def shift_of(counts: Ints, format: Format) -> int:
 
 
 def counts_cost(table: Ints, size: int, shift: int, format: Format) -> int:
-    """What `code_counts` chooses among for `size` positive counts of this shift, in Q32 bits; table: log2 n!, Q32."""
+    """Returns the logarithm of the number of vectors among which `code_counts` chooses for `size` positive counts of
+    this shift, in Q32 bits. table: log2 n!, Q32."""
     ell = format.resolution
     if format.quantizer in ("cubic", "logarithmic"):
         return size * log2(ell)

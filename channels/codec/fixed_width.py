@@ -34,14 +34,15 @@ def feedback_bits(format: Format) -> int:
 
 
 def encode_feedback(accepted: int, token: int, format: Format) -> bytes:
-    """How many drafts were accepted, 0..max_drafts, and the correction or bonus token."""
+    """Returns the number of accepted drafts, 0..max_drafts, and the correction or bonus token, as bytes."""
     check_accepted(accepted, format)
     check_token(token, format)
     return (accepted + (format.max_drafts + 1) * token).to_bytes((feedback_bits(format) + 7) // 8, "big")
 
 
 def encode_count(accepted: int, format: Format) -> bytes:
-    """How many drafts were accepted, 0..max_drafts, where both ends know that no token follows them."""
+    """Returns the number of accepted drafts, 0..max_drafts, as bytes, for rounds in which both ends know that no token
+    follows."""
     check_accepted(accepted, format)
     return accepted.to_bytes((format.max_drafts.bit_length() + 7) // 8, "big")
 
@@ -61,7 +62,7 @@ def tokens_bits(tokens: int, format: Format) -> int:
 
 
 def encode_tokens(tokens: Sequence[int], format: Format) -> bytes:
-    """A prompt, possibly empty."""
+    """Returns a prompt, which may be empty, as bytes."""
     for token in tokens:
         check_token(token, format)
     return pack(tokens, format.id_bits)
@@ -78,7 +79,7 @@ def decode_tokens(payload: bytes, format: Format) -> tuple[int, ...]:
 
 
 class Status(NamedTuple):
-    """How the cloud served a job."""
+    """Status of a job at the cloud: its wait, its service, and the size of its batch."""
 
     queue_s: float
     serve_s: float
@@ -86,7 +87,7 @@ class Status(NamedTuple):
 
 
 def encode_request(tokens: int) -> bytes:
-    """How many tokens the cloud is to decode, 1..MOST_COUNT."""
+    """Returns a request that the cloud decode `tokens` tokens, 1..MOST_COUNT, as bytes."""
     if not 1 <= tokens <= MOST_COUNT:
         raise CodecError(f"tokens = {tokens}: must be within 1 and {MOST_COUNT}")
     return tokens.to_bytes(2, "big")

@@ -69,7 +69,7 @@ class Fp16Format:
 
     @property
     def id_bits(self) -> int:
-        """Bits of one id."""
+        """Number of bits of one id."""
         return (self.vocabulary - 1).bit_length()
 
     def length_bytes(self, drafts: int) -> int:

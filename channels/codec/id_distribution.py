@@ -1,4 +1,4 @@
-"""One token id at about -log2 of a prior's probability, given the text before it: how `ids` and `downlink` code ids.
+"""Codes a token id at about -log2 of a prior's probability, given the text before it, for `ids` and `downlink`.
 
 ONE = 2^30. First, the candidates (`context_coded.expected_tokens`, at RESOLUTION) in their order, of frequency w + 1
 each with w their weights, then "another", of max(ONE - sum of w, ONE / 64), left out where no id is left. After
@@ -108,7 +108,7 @@ def _code_ids(io: Machine, buffer: Bytes, prior: IdPrior, text: Ints, first: int
 
 @compiled
 def _code_id(io: Machine, buffer: Bytes, prior: IdPrior, context: Ints, token: int) -> int:
-    """One id after the context; anything when decoding. Returns it."""
+    """Codes an id after the context; any id when decoding. Returns it."""
     listed = candidates(prior.tables, context, RESOLUTION)
     ids, weights, total = listed.ids, listed.weights, int(np.sum(listed.weights))
     if total > LARGEST_SUM:
@@ -131,7 +131,7 @@ def _code_id(io: Machine, buffer: Bytes, prior: IdPrior, context: Ints, token: i
 
 @compiled
 def _code_other(io: Machine, buffer: Bytes, prior: IdPrior, gone: Ints, token: int) -> int:
-    """One id whose rank is not among `gone`, int64 [M], ascending; M < V."""
+    """Codes an id whose rank is not among `gone`, int64 [M], ascending; M < V."""
     before = prior.before
     removed = np.zeros(gone.size + 1, np.int64)  # [M + 1] summed frequency of those before each, and of all
     for at in range(gone.size):
@@ -167,7 +167,7 @@ _ID_BITS = 20
 
 
 class Expected(NamedTuple):
-    """How likely each id is before the race, as whole numbers of any one unit."""
+    """Weights of the ids before the race, as whole numbers of any one unit."""
 
     ids: Int32s  # [N] those of a weight of their own
     weights: Int32s  # [N]
@@ -184,14 +184,14 @@ def code_raced_id(io: Machine, buffer: Bytes, format: Format, context: Ints, wor
 
 @compiled
 def _code_winner(io: Machine, buffer: Bytes, tables: Tables, context: Ints, words: Ints, token: int) -> int:
-    """One id after the context, by the prior and the words of its race."""
+    """Codes an id after the context, by the prior and the words of its race."""
     ids, frequencies = _contenders_after(tables, context, words)
     return _code_contender(io, buffer, ids, frequencies, words.size, token)
 
 
 @leaf
 def _code_contender(io: Machine, buffer: Bytes, ids: Ints, frequencies: Ints, vocabulary: int, token: int) -> int:
-    """One of the ids, of these frequencies, int64 [n] each, or another."""
+    """Codes one of the ids, of these frequencies, int64 [n] each, or another id."""
     whole, begin, place = 0, 0, 0
     for at in range(ids.size):
         whole += frequencies[at]
@@ -297,7 +297,8 @@ def raced_set_bound_bits(number: int, format: Format) -> float:
 
 
 def _contenders(format: Format, context: Ints, words: Ints) -> tuple[Ints, Ints]:
-    """Who may have won a race with these words, the likeliest first, and how likely each is (`contenders`)."""
+    """Returns the ids that may have won a race with these words, the likeliest first, and their frequencies
+    (`contenders`)."""
     if format.prior:
         return _contenders_after(find(format.prior, format.vocabulary), context, words)
     return contenders(_alike(words.size), words, FLAT_SLOPE)
@@ -324,7 +325,7 @@ def _alike(vocabulary: int) -> Expected:
 
 @compiled
 def contenders(expected: Expected, words: Ints, slope: int) -> tuple[Ints, Ints]:
-    """Who may have won, int64 [n], the likeliest first, and how likely each is, int64 [n]."""
+    """Returns the ids that may have won, int64 [n], the likeliest first, and their frequencies, int64 [n]."""
     listed, left_over = np.zeros(words.size, np.uint8), np.int32(expected.left_over)
     scores, ids = np.empty(words.size, np.int64), np.empty(words.size, np.int64)  # of those worth a look
     many, best, own = np.zeros(BUCKETS, np.int64), -(1 << 62), expected.ids.size
@@ -431,7 +432,7 @@ def _score(bucket: int) -> int:
 
 @inlined
 def _weight(common: np.int32, left_over: np.int32) -> int:
-    """How likely an id is that has no weight of its own."""
+    """Returns the weight of an id that is not listed."""
     return int(np.int64(left_over) * np.int64(common) >> WEIGHT_BITS) + 1
 
 

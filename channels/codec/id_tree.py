@@ -53,8 +53,8 @@ from kinds.arrays import Bytes
 
 @dataclass(frozen=True)
 class IdTreeFormat:
-    """What both ends know before the first tree. form: vocabulary and prior; its other fields are of no effect. shapes:
-    one at least, those that a tree may have."""
+    """Format of a session's trees of ids, which both ends hold before the first one. form: vocabulary and prior; its
+    other fields are of no effect. shapes: one at least, those that a tree may have."""
 
     form: Format
     shapes: tuple[TreeShape, ...]

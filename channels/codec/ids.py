@@ -154,8 +154,8 @@ LARGEST_BYTES = 32
 
 
 def encode_coded_feedback(accepted: int, token: int, format: Format, context: Sequence[int]) -> bytes:
-    """How many drafts were accepted, 0..max_drafts, and the correction or bonus token. `context`: the committed ids,
-    then the accepted drafts. Raises CodecError where either is out of range."""
+    """Returns the number of accepted drafts, 0..max_drafts, and the correction or bonus token, as bytes. `context`: the
+    committed ids, then the accepted drafts. Raises CodecError where either is out of range."""
     check_accepted(accepted, format)
     check_token(token, format)
     io, buffer = machine(ENCODE), np.empty(LARGEST_BYTES, dtype=np.uint8)

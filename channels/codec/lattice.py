@@ -55,7 +55,8 @@ def _quantize(probabilities: Floats, total: float, resolution: int) -> Ints:
 
 
 def total_mass(probabilities: Floats) -> float:
-    """Their sum. Raises ValueError unless they are a vector of non-negative numbers with a positive, finite sum."""
+    """Returns the sum of the probabilities. Raises ValueError unless they are a vector of non-negative numbers with a
+    positive, finite sum."""
     total = float(probabilities.sum()) if probabilities.ndim == 1 else math.nan
     if not 0.0 < total < math.inf or probabilities.min() < 0.0:
         raise ValueError("probabilities: must be a vector of non-negative numbers with a positive, finite sum")
@@ -78,5 +79,5 @@ def covering_bound(size: int, resolution: int) -> float:
 
 
 def codewords(size: int, resolution: int) -> int:
-    """How many count vectors of `size` entries sum to `resolution`: C(ell + K - 1, K - 1), exact."""
+    """Returns the number of count vectors of `size` entries that sum to `resolution`: C(ell + K - 1, K - 1), exact."""
     return math.comb(resolution + size - 1, size - 1)

@@ -99,7 +99,7 @@ def measure(steps: Sequence[Step], format: Format) -> int:
 
 
 def decode(payload: bytes, format: Format, trail: Trail) -> list[Step]:
-    """What a packet holds, step by step, as the trail says. Raises CodecError unless `encode` can have produced it."""
+    """Returns the steps of a packet, each read by the trail. Raises CodecError unless `encode` can have produced it."""
     io, buffer = reader(payload)
     mode, number = _read_head(io, buffer, format)
     steps = trail.read(io, buffer, format, mode, number)
@@ -110,7 +110,7 @@ def decode(payload: bytes, format: Format, trail: Trail) -> list[Step]:
 
 
 def without(draft: Draft) -> tuple[Ints, Ints]:
-    """What a drawn id leaves of the support and the counts that it was drawn from."""
+    """Returns the support and the counts without the drawn id."""
     kept = draft.support != draft.token
     return draft.support[kept], draft.counts[kept]
 
@@ -146,8 +146,8 @@ def _best_mode(io: Machine, steps: Sequence[Step], format: Format, mode: Mode) -
 
 @lru_cache(maxsize=1 << 10)
 def _least_stated(codewords: tuple[tuple[int, int], ...], format: Format) -> tuple[Mode, int]:
-    """Of the modes that state what they choose among, that of least cost, and the cost of a packet in Q32 bits, without
-    the drafted ids. codewords: the number of counts in each distribution, and their shift."""
+    """Returns the cheapest mode that states the set of its choices, and the cost of a packet in Q32 bits without the
+    drafted ids. codewords: the number of counts in each distribution, and their shift."""
     stating: tuple[Support, ...] = ("variable", "dense") if format.quantizer == "lattice" else ("variable",)
     costs: dict[Mode, int] = {
         each: _head_cost(each, len(codewords), format)
@@ -159,7 +159,7 @@ def _least_stated(codewords: tuple[tuple[int, int], ...], format: Format) -> tup
 
 
 def _ids_cost(step: Step, format: Format) -> int:
-    """What the drafted ids cost, in Q32 bits."""
+    """Returns the cost of the drafted ids, in Q32 bits."""
     if format.token == "flat":
         return len(step.drawn) * cached_log2(format.vocabulary)
     if format.token == "unsent":
@@ -168,7 +168,7 @@ def _ids_cost(step: Step, format: Format) -> int:
 
 
 class Known(NamedTuple):
-    """What the receiver knows when a distribution's turn comes."""
+    """Knowledge of the receiver before it reads a distribution."""
 
     context: Ints  # the text before it, drafts of the packet included
     before: Ints  # the support of the distribution before it, empty if there is none
@@ -176,7 +176,7 @@ class Known(NamedTuple):
 
 
 def first_known(context: Ints) -> Known:
-    """What is known before a packet's first distribution."""
+    """Returns the knowledge before a packet's first distribution."""
     nothing = np.empty(0, dtype=np.int64)
     return Known(context, nothing, nothing)
 
@@ -189,24 +189,24 @@ class Step(NamedTuple):
 
 
 class Trail(ABC):
-    """What the receiver knows as one step of a packet comes after another."""
+    """Knowledge of the receiver as the steps of a packet come one after another."""
 
     @property
     @abstractmethod
     def known(self) -> Known:
-        """Before the next distribution. Raises CodecError where none can follow."""
+        """Knowledge before the next distribution. Raises CodecError if none can follow."""
 
     @abstractmethod
     def draws(self, size: int) -> int:
-        """How many drafts the next distribution, of so many ids, has; asked once for each."""
+        """Returns the number of drafts of the next distribution, which has `size` ids; asked once per distribution."""
 
     @abstractmethod
     def extend(self, step: Step) -> None:
         """The next step is known."""
 
     def read(self, io: Machine, buffer: Bytes, format: Format, mode: Mode, number: int) -> list[Step]:
-        """So many steps of a packet, to the first at which the machine has FAILED. Raises CodecError where one is
-        none."""
+        """Returns `number` steps of a packet, or fewer if the machine has FAILED. Raises CodecError if a step is none
+        of this format."""
         steps: list[Step] = []
         while len(steps) < number and not io[FAILED]:
             known = self.known
@@ -222,7 +222,7 @@ class Trail(ABC):
 
 
 class Chain(Trail):
-    """One draft of each distribution, and the next distribution after it."""
+    """Trail with one draft per distribution, and the next distribution after it."""
 
     def __init__(self, context: Sequence[int], drafts: int, vocabulary: int) -> None:
         known = latest(context, WINDOW, vocabulary)
@@ -278,11 +278,11 @@ TOKENS = {"flat": FLAT, "coded": CODED, "unsent": NOT_SENT}
 
 
 class Tapes(NamedTuple):
-    """What the walks down the candidates asked of a packet's first distributions, one after the other."""
+    """Tapes of the walks over a packet's first distributions, one after the other."""
 
     tape: Tape = NO_TAPE
     ends: Ints = NO_ENDS
-    """Where each ends."""
+    """End of each walk's tape."""
 
 
 NO_TAPES = Tapes()
@@ -297,7 +297,7 @@ class Walked:
         self._tapes = NO_TAPES
 
     def of(self, steps: Sequence[Step]) -> Tapes:
-        """Those of the first steps that were there before."""
+        """Returns the kept tapes of the first steps that are the same as before."""
         same = 0
         for known, step in zip(self._steps, steps, strict=False):
             if known != _written_out(step):
@@ -307,7 +307,7 @@ class Walked:
         return Tapes(self._tapes.tape[: ends[-1]] if same else NO_TAPE, ends)
 
     def walk(self, steps: Sequence[Step], format: Format) -> Tapes:
-        """Those of all, which are kept for the next packet unless they are long."""
+        """Returns the tapes of all steps. They are kept for the next packet unless they are long."""
         if not _walks_at_once(format, "recoded"):
             return NO_TAPES
         tape, ends = self.of(steps)
@@ -321,7 +321,7 @@ class Walked:
 
 
 def _written_out(step: Step) -> tuple[bytes, ...]:
-    """All that a walk is a function of, beside the format."""
+    """Returns all values of which a walk is a function, apart from the format."""
     draft = step.drawn[0]
     return tuple(each.tobytes() for each in (*step.known, draft.support, draft.counts))
 
@@ -332,7 +332,7 @@ def _walked_after(format: Format, text: bytes) -> Walked:
 
 
 def _walked(steps: Sequence[Step], format: Format) -> Walked:
-    """What is kept of packets after the same text."""
+    """Returns the kept walks of packets after the same text."""
     return _walked_after(format, steps[0].known.context.tobytes())
 
 
@@ -343,12 +343,12 @@ def _record(steps: Sequence[Step], format: Format, room: int = 1 << 12) -> Tapes
 
 
 def _walks_at_once(format: Format, mode: Mode) -> bool:
-    """Whether the packet is a matter of one call of compiled code."""
+    """True if one compiled call can code the whole packet."""
     return mode == "recoded" and format.quantizer == "lattice" and bool(format.prior)
 
 
 def _flat(steps: Sequence[Step]) -> tuple[Ints, Ints, Ints]:
-    """What `write_distributions` asks for."""
+    """Returns the steps as the flat arrays that `write_distributions` takes."""
     parts, sizes, drawn = list[Ints](), list[tuple[int, ...]](), list[int]()
     for children, (context, before, before_counts) in steps:
         support, counts = children[0].support, children[0].counts
@@ -428,7 +428,7 @@ def _read_head(io: Machine, buffer: Bytes, format: Format) -> tuple[Mode, int]:
 
 
 def _head_cost(mode: Mode, distributions: int, format: Format) -> int:
-    """What the head costs under "recoded", in Q32 bits."""
+    """Returns the cost of the head under "recoded", in Q32 bits."""
     _, size, total = _share_of(distributions, format.max_drafts)
     share = cached_log2(ALL_SHARES) - cached_log2(_shares(format)[mode][1])
     return share + cached_log2(total) - cached_log2(size)

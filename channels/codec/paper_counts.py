@@ -11,7 +11,7 @@ from functools import lru_cache
 
 
 def subset_bits(vocabulary: int, size: int) -> float:
-    """log2 C(V, K)."""
+    """Returns the bits that name a subset, log2 C(V, K)."""
     return log2_binomial(vocabulary, size)
 
 

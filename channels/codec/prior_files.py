@@ -1,4 +1,4 @@
-"""Where priors lie: files named VOCABULARY-FINGERPRINT.prior in channels/codec/priors and in the user's own folder.
+"""Files of priors: they are named VOCABULARY-FINGERPRINT.prior in channels/codec/priors and in the user's own folder.
 
 A fingerprint is the first hex digits of the file's sha256; it is what a Format holds and a file is checked against.
 """
@@ -26,7 +26,7 @@ def bundled_prior(vocabulary: int) -> str:
 
 
 def own_folder() -> Path:
-    """Where the user's priors lie: $SQSIM_PRIORS, by default the platform's folder for data."""
+    """Returns the folder of the user's own priors: $SQSIM_PRIORS, by default the platform's folder for data."""
     return Path(os.environ.get(PRIORS) or platformdirs.user_data_path("sqsim") / "priors")
 
 

@@ -44,7 +44,7 @@ class QuantizerRule(Protocol):
         ...
 
     def codewords(self, size: int) -> int:
-        """How many vectors of counts on `size` tokens there are, exactly."""
+        """Returns the number of count vectors on `size` tokens, exactly."""
         ...
 
     def bound_bits(self, size: int) -> float:
@@ -137,7 +137,7 @@ class _Levels:
 
 @dataclass(frozen=True)
 class CubicLattice(_Levels):
-    """Each probability rounded by itself to a level c = floor(ell p + 1/2); all zero: the likeliest gets 1.
+    """Rounds each probability by itself to a level c = floor(ell p + 1/2); all zero: the likeliest gets 1.
 
     qhat is levels over their sum. With e = c - ell p, TV <= (sum |e| + |sum e|) / (2 ell) <= K / (2 ell).
     """
@@ -176,7 +176,7 @@ class Logarithmic(_Levels):
 
     @property
     def step_octaves(self) -> float:
-        """The step in octaves."""
+        """Step between levels, in octaves."""
         return OCTAVES / (self.resolution - 1)
 
     def table(self) -> Ints:

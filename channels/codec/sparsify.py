@@ -47,7 +47,7 @@ class Threshold:
             raise ValueError(f"beta = {self.beta}: must be a number, at most 1")
 
     def support(self, q: Floats) -> Ints:
-        """int64 [K]."""
+        """Returns the ids of probability at least beta, int64 [K], ascending."""
         return at_least(q, self.beta)
 
 
@@ -83,7 +83,7 @@ class MinP:
             raise ValueError(f"ratio = {self.ratio}: must be within 0 and 1")
 
     def support(self, q: Floats) -> Ints:
-        """int64 [K]."""
+        """Returns the ids of probability at least `ratio` of the largest, int64 [K], ascending."""
         return at_least(q, self.ratio * float(q.max()))
 
 
@@ -102,7 +102,7 @@ class EntropyK:
             raise ValueError(f"scale = {self.scale}: must be positive and finite")
 
     def support(self, q: Floats) -> Ints:
-        """int64 [K]."""
+        """Returns the most probable ids, as many as the scaled perplexity of q, int64 [K], ascending."""
         positive = q[q > 0]
         perplexity = 2.0 ** -float((positive * np.log2(positive)).sum())
         return most_probable(q, max(1, round(min(self.scale * perplexity, q.size))))
@@ -113,7 +113,7 @@ class All:
     """Keeps the whole vocabulary (dense)."""
 
     def support(self, q: Floats) -> Ints:
-        """int64 [V]."""
+        """Returns all ids, int64 [V]."""
         return _everything(q.size)
 
 

@@ -32,7 +32,8 @@ from kinds.arrays import Ints
 
 @dataclass(frozen=True)
 class TreeFormat:
-    """What both ends know before the first tree. form: of distributions and ids; its max_drafts is of no effect."""
+    """Format of a session's trees, which both ends hold before the first one. form: of distributions and ids; its
+    max_drafts is of no effect."""
 
     form: Format
     shape: TreeShape
@@ -140,7 +141,7 @@ def _steps(drafts: Sequence[Draft], format: TreeFormat, context: Sequence[int]) 
 
 
 def _siblings(distribution: Draft, drafts: Sequence[Draft], number: int) -> Sequence[Draft]:
-    """These drafts. Raises CodecError unless they are so many different ones of one distribution."""
+    """Returns the drafts. Raises CodecError unless they are `number` different ids of one distribution."""
     same = all(
         np.array_equal(distribution.support, each.support) and np.array_equal(distribution.counts, each.counts)
         for each in drafts

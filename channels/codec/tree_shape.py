@@ -110,8 +110,8 @@ class TreeShape:
 
     @cached_property
     def alike(self) -> tuple[tuple[int, ...], ...]:
-        """How many children the root, and node after node, has, by runs of siblings under which the tree is the same:
-        the order within a run decides nothing of the shape."""
+        """Sizes of the runs of alike children of the root, then of node after node. Siblings are alike if the tree
+        below them is the same: their order decides nothing of the shape."""
         forms, numbers, alike = dict[tuple[int, ...], int](), [0] * len(self.children), list[tuple[int, ...]]()
         for place in reversed(range(len(self.children))):
             first = self.firsts[place] + 1
@@ -136,7 +136,8 @@ def _require_few(nodes: int) -> None:
 
 
 class DistributionPlace(NamedTuple):
-    """Where a distribution hangs: on this node, on a level from 0; and which node of the shape that is."""
+    """Place of a distribution: the node on which it hangs, its level from 0, and the node of the shape that was planned
+    there."""
 
     node: int
     level: int
@@ -154,7 +155,7 @@ class TreeGrowth:
 
     @property
     def next(self) -> DistributionPlace | None:
-        """Where the next distribution hangs; None where the tree is whole."""
+        """Place of the next distribution, None if the tree is complete."""
         return self._waiting[0] if self._waiting else None
 
     @property
@@ -163,11 +164,12 @@ class TreeGrowth:
         return tuple(place.node for place in self._waiting)
 
     def children(self, size: int) -> int:
-        """How many the next distribution has if it has so many ids."""
+        """Returns the number of children of a node whose distribution has `size` ids."""
         return min(self._shape.children[self._waiting[0].planned - ROOT], size)
 
     def alike(self, size: int) -> tuple[int, ...]:
-        """Those children by runs of siblings (`TreeShape.alike`), the last ones missing where there are too few ids."""
+        """Returns the sizes of the runs of alike children (`TreeShape.alike`), fewer at the end if there are too few
+        ids."""
         left, runs = size, list[int]()
         for run in self._shape.alike[self._waiting[0].planned - ROOT]:
             if left:

@@ -1,4 +1,4 @@
-"""What happens between the two ends of a link: rates, losses, delays, packets and repeats, without a clock.
+"""Package of all between the two ends of a link: rates, losses, delays, packets and repeats, without a clock.
 
 Importing the package registers each alternative under its `kind`; one in a file of its own is one line here.
 """

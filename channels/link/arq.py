@@ -25,14 +25,14 @@ from kinds import Choice
 
 @dataclass(slots=True, eq=False)
 class Packet:
-    """One fragment on its way, as its sender sees it."""
+    """Fragment on its way, as its sender sees it."""
 
     bits: int
     """Header included."""
     attempt: int = field(default=0, init=False)
     """The attempt under way, counted from 0."""
     sent_s: float = field(default=nan, init=False)
-    """When the last bit of that attempt left."""
+    """Time at which the last bit of that attempt left."""
     arrived: bool = field(default=False, init=False)
     acked: bool = field(default=False, init=False)
 
@@ -45,7 +45,7 @@ sequence numbers."""
 
 
 class Expiry(Enum):
-    """What to do when a timer has run out."""
+    """Action when a timer has run out."""
 
     STALE = "acknowledged, or sent again since: do nothing"
     RESEND = "send the next attempt"
@@ -53,10 +53,10 @@ class Expiry(Enum):
 
 
 class Arq(Choice, family=True):
-    """How lost packets are sent again, chosen by `kind`."""
+    """Repeat of lost packets, chosen by `kind`."""
 
     follows_network: ClassVar[bool] = False
-    """Whether its window follows what the network shows (congestion control), so that nothing can be planned."""
+    """True if its window follows what the network shows (congestion control), so that nothing can be planned."""
 
     timeout_s: float = Field(
         0.2,
@@ -111,7 +111,7 @@ class Arq(Choice, family=True):
 
 
 class StopAndWait(Arq):
-    """One packet under way per device; the next leaves when its acknowledgement is back."""
+    """Repeat with one packet under way per device; the next leaves when its acknowledgement is back."""
 
     kind: Literal["stop_and_wait"] = "stop_and_wait"
 
@@ -140,12 +140,12 @@ class SelectiveRepeat(Arq):
 class Sender(Generic[P]):
     """The packets of one device in order: a window of them under way, the others held."""
 
-    __slots__ = ("_max_attempts", "_timer", "_window", "held", "left_s", "under_way")
+    __slots__ = ("_max_attempts", "_window", "held", "left_s", "timer", "under_way")
 
     def __init__(self, arq: Arq, window: int) -> None:
         self._window = window
         self._max_attempts = arq.max_attempts
-        self._timer = RunningTimer(arq.timer.estimate(arq.timeout_s), arq.backoff, arq.timeout_max_s)
+        self.timer = RunningTimer(arq.timer.estimate(arq.timeout_s), arq.backoff, arq.timeout_max_s)
         # Queues as lists: most are short, and there may be very many.
         self.held: list[P] = []
         """Until the window has room."""
@@ -156,13 +156,18 @@ class Sender(Generic[P]):
 
     @property
     def alarm_s(self) -> float:
-        """When to call `on_alarm`, unless it changes before; inf: never."""
+        """Time at which to call `on_alarm`, unless it changes before; inf: never."""
         return inf
 
     @property
+    def has_room(self) -> bool:
+        """True if a packet that is offered goes at once."""
+        return not self.held and len(self.under_way) < self._window
+
+    @property
     def timeout_s(self) -> float:
-        """How long the next attempt will wait for its acknowledgement, seconds."""
-        return self._timer.timeout_s
+        """Time for which the next attempt will wait for its acknowledgement, in seconds."""
+        return self.timer.timeout_s
 
     def offer(self, packet: P) -> bool:
         """Takes on a packet. True: send it now. False: it is held until `on_ack` or `forget` hands it out."""
@@ -171,11 +176,12 @@ class Sender(Generic[P]):
         return goes
 
     def on_join(self, packet: P, now_s: float) -> None:
-        """This attempt is handed to the link, whose queue it joins unless the buffer is full."""
+        """Called when this attempt is handed to the link, whose queue it joins unless the buffer is full."""
 
     def on_drop(self, packet: P) -> float:
-        """It was dropped there. Returns how long to wait before `on_timeout`, seconds; inf: its alarm sees to it."""
-        return self._timer.timeout_s
+        """Called when the attempt was dropped there. Returns the time to wait before `on_timeout`, in seconds; inf: its
+        alarm sees to it."""
+        return self.timer.timeout_s
 
     def on_alarm(self, now_s: float) -> Sequence[P]:
         """The alarm is due. Returns the packets that go now, next attempts of those that are lost among them."""
@@ -185,16 +191,16 @@ class Sender(Generic[P]):
         """The last bit of this attempt has left. Returns how long to wait before `on_timeout`, seconds; inf: its alarm
         sees to it."""
         packet.sent_s = self.left_s = now_s
-        return self._timer.timeout_s
+        return self.timer.timeout_s
 
     def on_ack(self, packet: P, now_s: float, attempt: int | None = None) -> Sequence[P]:
-        """This packet is acknowledged, once or again. Returns the held packets that may go now. `attempt`: the one that
-        came, which only a sender that numbers each asks for; None: the latest."""
+        """Called when this packet is acknowledged, once or again. Returns the held packets that may go now. `attempt`:
+        the one that came, which only a sender that numbers each asks for; None: the latest."""
         if packet.acked:
             return ()
         packet.acked = True
         if packet.attempt == 0:
-            self._timer.on_sample(now_s - packet.sent_s)
+            self.timer.on_sample(now_s - packet.sent_s)
         return self.slide()
 
     def on_timeout(self, packet: P, attempt: int) -> Expiry:
@@ -202,18 +208,18 @@ class Sender(Generic[P]):
         if packet.acked or packet.attempt != attempt:
             return Expiry.STALE
         packet.attempt += 1
-        self._timer.on_expiry(packet.attempt)
+        self.timer.on_expiry(packet.attempt)
         limit = self._max_attempts
         return Expiry.PAUSE if limit is not None and packet.attempt % limit == 0 else Expiry.RESEND
 
     def suspend(self, packet: P) -> Sequence[P]:
-        """This packet pauses, and takes no room in the window meanwhile. Returns the held packets that may go now."""
+        """Pauses this packet, which takes no room in the window meanwhile. Returns the held packets that may go now."""
         self.under_way.remove(packet)
         return self.slide()
 
     def forget(self, packets: Collection[P]) -> Sequence[P]:
-        """These packets are no longer wanted, or a reply acknowledges them: no sample of the link's round trip, since
-        it has the far end's time in it. Returns the held packets that may go now."""
+        """Forgets packets that are no longer wanted, or that a reply acknowledges: no sample of the link's round trip,
+        since it has the far end's time in it. Returns the held packets that may go now."""
         for packet in packets:
             packet.acked = True
         return self.slide()

@@ -1,4 +1,4 @@
-"""What one base station's resource blocks carry for each of its devices, slot by slot.
+"""Bits that one base station's resource blocks carry for each of its devices, slot by slot.
 
 The mean signal-to-noise ratio of a device in a resource block follows from where it is: path loss, line of sight and
 log-normal shadowing of 3GPP TR 38.901 (tables 7.4.1-1 and 7.4.2-1: urban macro UMa, urban micro UMi), power control (TS
@@ -43,16 +43,17 @@ class _Surroundings(NamedTuple):
     """TR 38.901, tables 7.2-1, 7.4.1-1 and 7.4.2-1; dB, metres and GHz, logarithms to base 10."""
 
     height_m: float
-    """Of the base station."""
+    """Height of the base station."""
     nearest_m: float
     sight: tuple[float, float, float]
-    """In line of sight: at 1 m and 1 GHz, by distance, and by the break point that 40 log d then starts from."""
+    """Path loss in line of sight: at 1 m and 1 GHz, by distance, and by the break point that 40 log d then starts
+    from."""
     none: tuple[float, float, float]
-    """Without it: at 1 m and 1 GHz, by distance and by frequency; a device is 1.5 m high."""
+    """Path loss without it: at 1 m and 1 GHz, by distance and by frequency; a device is 1.5 m high."""
     shadow_db: tuple[float, float]
-    """Without line of sight, and in it."""
+    """Shadowing without line of sight, and in it."""
     sight_m: float
-    """Over which line of sight is lost."""
+    """Distance over which line of sight is lost."""
 
 
 SURROUNDINGS: Final = {
@@ -79,7 +80,8 @@ def path_loss_db(surroundings: str, distance_m: float, frequency_hz: float, in_s
 
 
 def sight_probability(surroundings: str, distance_m: float) -> float:
-    """That a device 1.5 m high is in line of sight over this distance on the ground (TR 38.901, table 7.4.2-1)."""
+    """Returns the probability that a device 1.5 m high is in line of sight over this distance on the ground (TR 38.901,
+    table 7.4.2-1)."""
     near_m, decay_m = 18.0, SURROUNDINGS[surroundings].sight_m
     if distance_m <= near_m:
         return 1.0
@@ -150,12 +152,12 @@ class BaseStation(Rate):
 
     @property
     def slot_s(self) -> float:
-        """How long a slot lasts, seconds."""
+        """Duration of a slot, in seconds."""
         return 15 / self.subcarrier_hz
 
     @property
     def fastest_bps(self) -> float:
-        """All blocks of all its slots at the highest CQI, over whole patterns."""
+        """Rate of all blocks of all its slots at the highest CQI, over whole patterns."""
         share = self.pattern.count("1") / len(self.pattern)
         return self.blocks * self._bits(EFFICIENCIES[-1]) * share / self.slot_s
 
@@ -182,12 +184,12 @@ class BlockBits(Curve):
         self._places = uniforms
 
     def begin_s(self, slot: int) -> float:
-        """When a slot begins, seconds."""
+        """Returns the beginning of a slot, in seconds."""
         turn, place = divmod(slot, len(self._offsets))
         return (turn * len(self._rate.pattern) + self._offsets[place]) * self._rate.slot_s
 
     def end_s(self, slot: int) -> float:
-        """When a slot ends, seconds."""
+        """Returns the end of a slot, in seconds."""
         turn, place = divmod(slot, len(self._offsets))
         return (turn * len(self._rate.pattern) + self._offsets[place] + 1) * self._rate.slot_s
 
@@ -197,7 +199,7 @@ class BlockBits(Curve):
         return turn * len(self._offsets) + bisect_left(self._offsets, place)
 
     def slots_in(self, period_s: float) -> int:
-        """How many slots a period has, at least 1."""
+        """Returns the number of slots in a period, at least 1."""
         every_s = self._rate.slot_s * len(self._rate.pattern) / len(self._offsets)
         return max(1, round(period_s / every_s))
 
@@ -206,11 +208,11 @@ class BlockBits(Curve):
         return self._placed(device)[0]
 
     def most_blocks(self, device: int) -> int:
-        """How many blocks a device's power is enough for, at least 1."""
+        """Returns the number of blocks for which a device's power is enough, at least 1."""
         return self._placed(device)[1]
 
     def block_bits(self, device: int, slot: int) -> float:
-        """What a block carries for a device in a slot, bits."""
+        """Returns the bits that a block carries for a device in a slot."""
         fade = int((self.begin_s(slot) + ROUNDING_S) / self._rate.coherence_s)
         known = self._fades.get(device)
         if known is None or known[0] != fade:

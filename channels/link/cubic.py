@@ -23,7 +23,8 @@ SLOPE: Final = 3 * (1 - BETA) / (1 + BETA)
 
 
 class CubicWindow:
-    """How many packets of one connection may be under way. The names of RFC 9438, section 4, stand in parentheses."""
+    """Number of packets of one connection that may be under way. The names of RFC 9438, section 4, stand in
+    parentheses."""
 
     def __init__(self, initial: float) -> None:
         self.packets = initial
@@ -53,12 +54,12 @@ class CubicWindow:
         self.packets = self.threshold = max(self.packets * BETA, LEAST)
 
     def on_silence(self) -> None:
-        """Nothing comes back: begins again from the least window."""
+        """Begins again from the least window, as nothing comes back."""
         self.on_loss()
         self.packets, self._most = LEAST, 0.0
 
     def on_rest(self, for_s: float) -> None:
-        """For so long the window was not what held packets back."""
+        """Leaves out a time for which the window was not what held packets back."""
         if self._begun_s is not None:
             self._begun_s += for_s
 

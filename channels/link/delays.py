@@ -1,4 +1,4 @@
-"""How long a packet travels after its last bit has left. Propagation never holds the link."""
+"""Travel time of a packet after its last bit has left. Propagation never holds the link."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Delay(Choice, family=True):
 
     @property
     def keeps_order(self) -> bool:
-        """Whether no packet overtakes an earlier one of its device: only then does one that is missing count as lost
-        when a later one comes."""
+        """True if no packet overtakes an earlier one of its device: only then does a missing packet count as lost when
+        a later one comes."""
         return False
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""One direction of a link as a user describes it: rate, loss, delay, packets, repeats and sharing."""
+"""Direction of a link as a user describes it: rate, loss, delay, packets, repeats and sharing."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from kinds.retired import PRESETS, RETIRED
 
 
 def _is_none(value: object) -> bool:
-    """Whether a field has nothing to write: a link without it keeps its text, and its run the id."""
+    """True if a field has nothing to write: a link without it keeps its text, and its run the id."""
     return value is None
 
 
 class LinkConfig(Part):
-    """One direction of a link. The defaults are a thin, clean uplink of an edge device.
+    """Direction of a link. The defaults are a thin, clean uplink of an edge device.
 
     The name of a preset stands for a whole link, as in `nb_iot.uplink`; a mapping with a `preset` changes parts of one.
     """
@@ -253,19 +253,19 @@ class LinkConfig(Part):
         return self.arq.timeout_s if self.reassembly_s is None else self.reassembly_s
 
     def on_air(self, sends: bool) -> OnAir | None:
-        """What is stated for a packet on the air, of a device that sends on this link, or receives."""
+        """Returns the stated power of a packet on the air, for a device that sends on this link, or receives."""
         if self.radio is not None or isinstance(self.power_w, str):
             return self._stated_radio.on_air(sends)
         return None if self.power_w is None else OnAir(self.power_w)
 
     @property
     def connections(self) -> tuple[Connection, ...]:
-        """What the radio that is stated draws to stay connected, if we know."""
+        """Connections of the stated radio with their power, as far as known."""
         return () if isinstance(self.power_w, float) or not self.has_power else self._stated_radio.connections
 
     @property
     def has_power(self) -> bool:
-        """Whether anything is stated of what it draws."""
+        """True if its power is stated."""
         return self.radio is not None or self.power_w is not None
 
     @property
@@ -301,15 +301,10 @@ class LinkConfig(Part):
     def _padded_bits(self, carried_bits: int) -> int:
         return carried_bits if self.pad_to_bits is None else padded_bits(carried_bits, self.pad_to_bits)
 
-    def most_packets(self, payload_bits: int) -> int:
-        """How many packets a message has, whichever it is: no more than that."""
-        room = self.room_bits
-        return 1 if room is None else max(1, -(-payload_bits // room))
-
 
 def answer_s(link: LinkConfig, reverse: LinkConfig) -> float:
-    """From the arrival of a packet of `link` to that of its acknowledgement, seconds: the mean travel time of the
-    reverse link, once the first receive window is open."""
+    """Returns the time from the arrival of a packet of `link` to that of its acknowledgement, in seconds: the mean
+    travel time of the reverse link, once the first receive window is open."""
     window_s = reverse.listens.windows_s[0] - link.delay.mean_s if reverse.listens.windows_s else 0.0
     return max(0.0, window_s) + reverse.delay.mean_s
 

@@ -1,4 +1,4 @@
-"""When the far end of a link receives: always, or only for some moments after it has sent."""
+"""Listening of the far end of a link: always, or only for some moments after it has sent."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from kinds import Choice
 
 
 class Listening(Choice, family=True):
-    """When a device receives on its downlink, chosen by `kind`."""
+    """Times at which a device receives on its downlink, chosen by `kind`."""
 
     @property
     def windows_s(self) -> tuple[float, ...]:
-        """How long after each frame of its own it receives one frame, seconds, ascending; (): at any time."""
+        """Delays after each frame of its own at which it receives one frame, in seconds, ascending; (): at any time."""
         return ()
 
 

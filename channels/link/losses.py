@@ -1,4 +1,4 @@
-"""Which packets a link loses. The loss of a packet is decided once, when its last bit has left the sender."""
+"""Losses of a link's packets. The loss of a packet is decided once, when its last bit has left the sender."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LossProcess(Protocol):
     states so by an attribute `memoryless`, true; without it, it is taken to remember."""
 
     def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
-        """Whether the packet at this address, of `bits` with its header, never arrives.
+        """True if the packet at this address, of `bits` with its header, never arrives.
 
         Its last bit leaves at now_s; `rate_bps` is the mean rate at which it went out, inf where that took no time.
         """
@@ -55,7 +55,7 @@ class Loss(Choice, family=True):
 
     @property
     def begins(self) -> str:
-        """As `Rate.begins`, of recorded losses."""
+        """Place at which recorded losses begin, as `Rate.begins`."""
         return ""
 
     @property
@@ -79,7 +79,7 @@ class NoLoss(Loss):
 
 
 class Bernoulli(Loss):
-    """Each packet is lost independently with the same probability."""
+    """Loss of each packet independently with the same probability."""
 
     kind: Literal["bernoulli"] = "bernoulli"
     probability: float = Field(0.1, ge=0, lt=1, description="Probability that a packet is lost, 0 to below 1.")
@@ -167,7 +167,7 @@ class GilbertElliott(Loss):
 
 
 def is_memoryless(process: object) -> bool:
-    """Whether a process of losses or delays states that its results depend on its arguments alone."""
+    """True if a process of losses or delays states that its results depend on its arguments alone."""
     return getattr(process, "memoryless", False) is True
 
 
@@ -192,7 +192,7 @@ class IndependentLosses:
     and its rate."""
 
     memoryless = True
-    """As long as the probability is a pure function."""
+    """True as long as the probability is a pure function."""
 
     def __init__(self, probability: Callable[[float, int, float], float], uniforms: Uniforms) -> None:
         self._probability = probability

@@ -18,7 +18,8 @@ def padded_bits(bits: int, multiple_bits: int) -> int:
 
 
 def pad(content: bytes, multiple_bits: int) -> bytes:
-    """What is sent in place of `content`: 8 * len(...) == padded_bits(8 * len(content), multiple_bits)."""
+    """Returns the bytes that are sent in place of `content`: 8 * len(...) == padded_bits(8 * len(content),
+    multiple_bits)."""
     return (content + _MARK).ljust(padded_bits(8 * len(content), multiple_bits) // 8, b"\0")
 
 

@@ -28,7 +28,7 @@ Fields = dict[str, object]
 
 @dataclass(frozen=True)
 class Preset:
-    """Both directions of a link, and where the figures come from."""
+    """Preset of a link in both directions, with the source of its figures."""
 
     uplink: LinkConfig
     downlink: LinkConfig

@@ -78,19 +78,19 @@ class Attempt:
     """A packet under way."""
 
     number: int
-    """In the order of sending."""
+    """Number in the order of sending."""
     attempt: int
-    """Which one of its packet it is."""
+    """Number among the attempts of its packet."""
     earlier: tuple[Attempt, ...] = ()
-    """Those of its packet that probes followed, and that may still be acknowledged."""
+    """Attempts of its packet that probes followed, and that may still be acknowledged."""
     joined_s: float = inf
-    """When it joined the queue."""
+    """Time at which it joined the queue."""
     has_left: bool = False
-    """Whether it has left it."""
+    """True if it has left the queue."""
 
 
 class QuicSender(Sender[P]):
-    """One connection: what is under way, what was lost, and what waits."""
+    """Connection: the packets under way, the lost ones, and those that wait."""
 
     __slots__ = (
         "_backoff", "_congestion", "_expiries", "_joined_s", "_late_s", "_longest_s", "_loss_s", "_lost", "_newest",
@@ -124,7 +124,7 @@ class QuicSender(Sender[P]):
 
     @property
     def timeout_s(self) -> float:
-        once_s = self._timer.timeout_s + self._late_s
+        once_s = self.timer.timeout_s + self._late_s
         return max(once_s, min(self._longest_s, once_s * self._backoff ** min(self._expiries, 64)))
 
     @property
@@ -204,12 +204,12 @@ class QuicSender(Sender[P]):
         return len(self._sent) >= max(1, int(self._congestion.packets + 1e-9))
 
     def _number(self, packet: P, earlier: tuple[Attempt, ...] = ()) -> None:
-        """It goes now: the link has it join its queue at this very instant."""
+        """Numbers a packet that goes now: the link has it join its queue at this very instant."""
         self._sent[packet] = Attempt(self._next, packet.attempt, earlier)
         self._next += 1
 
     def _sample(self, round_trip_s: float) -> None:
-        self._timer.on_sample(round_trip_s)
+        self.timer.on_sample(round_trip_s)
         smoothed_s = self._round_trip_s[1] or round_trip_s
         self._round_trip_s = round_trip_s, smoothed_s + (round_trip_s - smoothed_s) / 8
 
@@ -235,7 +235,7 @@ class QuicSender(Sender[P]):
         self._lost += lost
 
     def _go_on(self) -> Sequence[P]:
-        """What the window has room for."""
+        """Returns the packets for which the window has room."""
         going = []
         while (waiting := self._lost or self.held) and not self._is_full:
             packet = waiting.pop(0)

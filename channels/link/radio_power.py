@@ -1,4 +1,4 @@
-"""What a device's radio draws in each of its states, each figure with its source.
+"""Power of a device's radio in each of its states, each figure with its source.
 
 Idle, it listens for its page now and then (`idle_w`). A packet makes it connect (`promotion_s` at `promotion_w`); while
 it sends or receives it draws `transmit_w` or `receive_w` and some joules for each bit; then it stays connected and
@@ -24,8 +24,8 @@ RADIO_NEEDED: Final = "{transmit_w: 1.3, receive_w: 1.3, tail: [[1.06, 11.6]]}"
 
 
 class Connection(NamedTuple):
-    """What it costs to be connected: `set_up_j` joules once, and `watts` from the first packet until `tail_s` after the
-    last, with or without a packet on the air. One with an endless tail ends with the others."""
+    """Cost of a connection: `set_up_j` joules once, and `watts` from the first packet until `tail_s` after the last,
+    with or without a packet on the air. One with an endless tail ends with the others."""
 
     watts: float
     tail_s: float
@@ -33,7 +33,7 @@ class Connection(NamedTuple):
 
 
 class OnAir(NamedTuple):
-    """What a packet on the air costs beyond the connection: watts for as long as it lasts, and joules for each bit."""
+    """Cost of a packet on the air beyond the connection: watts for as long as it lasts, and joules for each bit."""
 
     watts: float
     j_per_bit: float = 0.0
@@ -78,7 +78,7 @@ class Radio(Part):
 
     @property
     def tail_s(self) -> float:
-        """How long after its last packet it is idle."""
+        """Time after its last packet until it is idle."""
         return self.tail[-1][1] if self.tail else 0.0
 
     @property

@@ -1,4 +1,4 @@
-"""How fast a link carries bits: service curves without a clock.
+"""Rates at which a link carries bits: service curves without a clock.
 
 A `Rate` is a description; its `Curve` answers two questions about time, and holds no state that an answer changes: how
 many bits a busy link carries between two instants, and where it stands after a given number of bits. What is left over
@@ -35,7 +35,7 @@ ROUNDING_S = 1e-9
 
 
 class Position(NamedTuple):
-    """Where a link stands between two packets."""
+    """Position of a link between two packets."""
 
     time_s: float
     credit_bits: float = 0.0
@@ -47,9 +47,9 @@ class Curve(ABC):
     """The service that one link offers over time."""
 
     field: str = "rate"
-    """What a user calls it, for complaints."""
+    """Name of the field for complaints."""
     horizon_s: float = inf
-    """When all ends: what would come to an end later may as well never do."""
+    """Time at which all ends: what would come to an end later may as well never do."""
 
     def bound(self, field: str, horizon_s: float) -> None:
         """Sets what a user calls it, and when all ends. Whoever owns the clock does so before the first question."""
@@ -61,7 +61,7 @@ class Curve(ABC):
         Whoever builds links does so before the first question; else it follows from the curve's own numbers."""
 
     def over(self, time_s: float) -> bool:
-        """Whether this is past the horizon."""
+        """True if this is past the horizon."""
         return time_s > self.horizon_s or time_s == inf
 
     def endless(self, changes: int, until_s: float) -> ConfigError:
@@ -77,19 +77,21 @@ class Curve(ABC):
 
     @abstractmethod
     def finish(self, position: Position, bits: float) -> Position:
-        """Where the link stands when `bits` more have gone through without a pause; time inf when they never do, or
-        only after the horizon."""
+        """Returns the position when `bits` more have gone through without a pause; time inf if they never do, or only
+        after the horizon."""
 
     def ready_s(self, position: Position, bits: float) -> float:
-        """When the first of `bits` more goes out; the link is silent until then, and nobody transmits."""
+        """Returns the time at which the first of `bits` more goes out; the link is silent until then, and nobody
+        transmits."""
         return position.time_s
 
     def carry(self, position: Position, bits: float) -> tuple[float, Position]:
-        """Both: when the first of `bits` more goes out, and where the link stands when the last has."""
+        """Returns the time at which the first of `bits` more goes out, and the position when the last has."""
         return self.ready_s(position, bits), self.finish(position, bits)
 
     def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
-        """Where a link that had nothing to carry since `position` stands when a message comes; here, without credit."""
+        """Returns the position, when a message comes, of a link that had nothing to carry since `position`; here,
+        without credit."""
         return Position(now_s, 0.0, message)
 
     def with_overhead(self, overhead_s: float) -> Curve:
@@ -108,9 +110,9 @@ class Rate(Choice, family=True):
 
     _of_number: ClassVar[tuple[str, str]] = "constant", "bps"
     time_alone: ClassVar[bool] = True
-    """Whether the service at an instant depends on that instant only, not on what was sent before."""
+    """True if the service at an instant depends on that instant only, not on what was sent before."""
     in_slots: ClassVar[bool] = False
-    """Whether it is that of each device in a slot, for a sharing that gives slots out."""
+    """True if it is the rate of each device in a slot, for a sharing that gives slots out."""
 
     method_rules: ClassVar[Mapping[str, Rule]] = {"curve": lambda curve, _: CheckedCurve(curve)}
 
@@ -126,12 +128,13 @@ class Rate(Choice, family=True):
 
     @property
     def begins_at_once(self) -> bool:
-        """Whether nothing that was sent before makes a packet wait once its sender is free."""
+        """True if nothing that was sent before makes a packet wait once its sender is free."""
         return self.time_alone
 
     @property
     def begins(self) -> str:
-        """Where in a recording a run begins, in words: what has to stand beside its numbers; "" of what is none."""
+        """Words for the place in a recording at which a run begins, to be stated beside its numbers; "" if it is no
+        recording."""
         return ""
 
     @abstractmethod
@@ -140,7 +143,8 @@ class Rate(Choice, family=True):
 
 
 def start_in(start_s: float | None, period_s: float | None, uniforms: Uniforms) -> float:
-    """Where in a recording a run begins, seconds: as given, or at an instant that `uniforms` draw where it repeats."""
+    """Returns the place in a recording at which a run begins, in seconds: as given, or at an instant that `uniforms`
+    draw if it repeats."""
     if start_s is None:
         return 0.0 if period_s is None else uniforms.uniform(0) * period_s
     return start_s if period_s is None else start_s % period_s

@@ -32,7 +32,7 @@ Period = Annotated[
 
 
 class _Columns(NamedTuple):
-    """What is recorded, and the columns it has in a file."""
+    """Recorded quantity, and its columns in a file."""
 
     time: str
     value: str
@@ -111,8 +111,9 @@ class TraceCurve(StepCurve):
 
 
 class LossTrace(_Recording, Loss):
-    """Each point holds until the next, the last until `period_s`, when the trace repeats. A packet meets the point at
-    which its last bit leaves: it is lost with the probability there, 0 or 1 where each packet was recorded."""
+    """Losses from a trace. Each point holds until the next, the last until `period_s`, when the trace repeats. A packet
+    meets the point at which its last bit leaves: it is lost with the probability there, 0 or 1 where each packet was
+    recorded."""
 
     columns: ClassVar[_Columns] = _Columns("time_s", "probability", lambda chance: 0 <= chance <= 1, "0 to 1", "lost")
     kind: Literal["trace"] = "trace"
@@ -142,7 +143,7 @@ class LossTrace(_Recording, Loss):
 
     @property
     def mean_loss(self) -> float | None:
-        """Over time, of a trace that repeats; None of one that ends with its last point for ever."""
+        """Mean over time of a trace that repeats; None for one that ends with its last point for ever."""
         if self.period_s is None:
             return None
         ends_s = [*self.read(), (self.period_s, 0.0)]
@@ -165,8 +166,9 @@ def read_points(path: Path, columns: _Columns) -> Points:
 
 
 def _between_heard(path: Path, columns: _Columns) -> Points:
-    """What was lost between the frames that were heard, 0 s being the first: those whose counters are missing, sent at
-    an even pace between the two beside them. A counter that falls began anew, and one heard again counts once."""
+    """Returns the losses between the frames that were received, 0 s being the first: those whose counters are missing,
+    sent at an even pace between the two beside them. A counter that falls began anew, and one heard again counts
+    once."""
     heard, points = list[tuple[str, float, int]](), list[tuple[str, float, float]]()
     for place, (time, counter) in read_table(path, (columns.time, _COUNTER)):
         try:

@@ -1,5 +1,5 @@
-"""How long a sender waits for an acknowledgement: a fixed time, or one learned from the round trips it has seen, longer
-after each expiry, and each wait drawn out a little at random."""
+"""Time for which a sender waits for an acknowledgement: a fixed time, or one learned from the round trips it has seen,
+longer after each expiry, and each wait drawn out a little at random."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kinds import Choice
 class RunningTimer:
     """The timer of one sender: what it estimates, times a factor that grows with each expiry (Karn)."""
 
-    __slots__ = ("_backoff", "_estimate", "_factor", "_longest_s", "timeout_s")
+    __slots__ = ("_backoff", "_estimate", "_factor", "_learns", "_longest_s", "timeout_s")
 
     def __init__(self, estimate: Estimate, backoff: float, longest_s: float) -> None:
         """`backoff`: the factor after each expiry; it leads to no more than `longest_s`."""
@@ -27,12 +27,14 @@ class RunningTimer:
         self._backoff = backoff
         self._longest_s = longest_s
         self._factor = 1.0
+        self._learns = type(estimate) is not Estimate
 
     def on_sample(self, round_trip_s: float) -> None:
         """A packet sent once was acknowledged after this time: the network is back, and so is the estimate."""
-        self._estimate.on_sample(round_trip_s)
-        self._factor = 1.0
-        self.timeout_s = self._estimate.timeout_s
+        if self._learns or self._factor > 1.0:
+            self._estimate.on_sample(round_trip_s)
+            self._factor = 1.0
+            self.timeout_s = self._estimate.timeout_s
 
     def on_expiry(self, expiries: int) -> None:
         """The timer of one packet has run out, for the `expiries`-th time."""
@@ -53,12 +55,12 @@ class TimerJitter:
     uniforms: Uniforms
 
     def wait_s(self, timeout_s: float, *index: int) -> float:
-        """How long the wait at this index really is, seconds."""
+        """Returns the actual wait at this index, in seconds."""
         return timeout_s * (1.0 + self.share * self.uniforms.uniform(*index)) if self.share else timeout_s
 
 
 class Estimate:
-    """What one sender knows of its round trips. This one learns nothing from them."""
+    """Estimate of one sender's round trips. This one learns nothing from them."""
 
     def __init__(self, timeout_s: float) -> None:
         self.timeout_s = timeout_s
@@ -69,7 +71,7 @@ class Estimate:
 
 
 class Timer(Choice, family=True):
-    """How the retransmission timer is set, chosen by `kind`."""
+    """Setting of the retransmission timer, chosen by `kind`."""
 
     @property
     def longest_s(self) -> float:

@@ -107,30 +107,30 @@ class _Device(Generic[Q]):
     here: deque[_Waiting[Q]] = field(default_factory=deque)
     """Packets that have not left, in order."""
     unsent: deque[_Waiting[Q]] = field(default_factory=deque)
-    """Those of them with bits that were not sent yet."""
+    """Packets with bits that were not sent yet."""
     unsent_bits: int = 0
     known_bits: int = 0
-    """Of these, what the base station knows of and has not granted; a grant may be for more than there is."""
+    """Bits of these that the base station knows of and has not granted; a grant may be for more than there is."""
     granted_bits: int = 0
-    """In all."""
+    """Bits granted in all."""
     news: deque[tuple[int, int]] = field(default_factory=deque)
-    """What the base station will learn: bits, and what had been granted when they were true."""
+    """News for the base station: bits, and what had been granted when they were true."""
     has_turn: bool = False
-    """Whether it waits for a slot of its own."""
+    """True if it waits for a slot of its own."""
     mean_bits: float = 0.0
-    """What it has had in a slot lately."""
+    """Mean number of bits that it has had in a slot lately."""
     mean_slot: int = 0
     """Up to which slot."""
 
     @property
     def expects(self) -> bool:
-        """Whether it will be granted something, with which it can report."""
+        """True if it will be granted something, with which it can report."""
         return self.known_bits > 0 or any(bits > self.granted_bits - granted for bits, granted in self.news)
 
 
 @dataclass(slots=True, eq=False)
 class _Block(Generic[Q]):
-    """What one device sends in one slot, and its blocks."""
+    """Transmission of one device in one slot, and its blocks."""
 
     device: _Device[Q]
     blocks: int
@@ -316,7 +316,7 @@ class ScheduledTransmitter(Transmitter[Q]):
                 self._granted[device] = None
 
     def _in_order(self, slot: int) -> list[_Device[Q]]:
-        """Those with bits that are known of, who is first first."""
+        """Returns the devices with bits that are known of, in the order in which they are served."""
         here = [*self._granted]
         if self._sharing.order == "round_robin" or len(here) < 2:
             return here
@@ -324,7 +324,7 @@ class ScheduledTransmitter(Transmitter[Q]):
         return [device for _, device in sorted(ratios, key=lambda each: -each[0])]
 
     def _lately(self, device: _Device[Q], slot: int) -> float:
-        """What a device has had in a slot, averaged up to this one, bits."""
+        """Returns the bits that a device has had in a slot, averaged up to this one."""
         kept = 1 - 1 / self._sharing.memory_slots
         device.mean_bits *= kept ** (slot - device.mean_slot)
         device.mean_slot = slot

@@ -72,7 +72,7 @@ class LoRa(Rate):
         return _DutyCurve(self)
 
     def airtime_s(self, bits: float) -> float:
-        """How long a packet of so many bits, header included, is on the air."""
+        """Returns the time for which a packet of so many bits, header included, is on the air."""
         beyond_bits = 8 * ceil(bits / 8) - 4 * self.spreading_factor + 28 + 16 * self.crc
         blocks = max(0, ceil(beyond_bits / self._block_bits))
         return (self.preamble_symbols + 4.25 + 8 + blocks * self._block_symbols) * self._symbol_s

@@ -1,4 +1,4 @@
-"""How devices share a link: who is served next, or all at once.
+"""Sharing of a link between devices: one is served next, or all at once.
 
 A transmitter serves the packets of a link without a clock: whoever owns the clock lets packets `join`, asks which of
 them `start`, and at `due_s` lets one `leave`. A gate may hold back packets that the discipline would let go.
@@ -19,7 +19,7 @@ from kinds import Choice
 
 
 class Queued(Protocol):
-    """What a transmitter must know of a packet."""
+    """Packet as a transmitter must know it."""
 
     @property
     def bits(self) -> int: ...
@@ -32,7 +32,7 @@ Q = TypeVar("Q", bound=Queued)
 
 
 class Gate(Generic[Q]):
-    """What else must be free before a packet may start: a radio that sends or receives, a receiver that listens.
+    """Condition that must hold before a packet may start: a radio that sends or receives, a receiver that listens.
 
     It learns of every packet of a transmitter. Whoever lets the clock run must ask the transmitter to `start` again
     when a packet that was not admitted may be. This one holds back none.
@@ -42,14 +42,14 @@ class Gate(Generic[Q]):
         """A packet waits from now on."""
 
     def admits(self, packet: Q) -> bool:
-        """Whether a packet that waits may start now; the transmitter itself is free."""
+        """True if a packet that waits may start now; the transmitter itself is free."""
         return True
 
     def started(self, packet: Q) -> None:
         """An admitted packet is on the air from now on."""
 
     def left(self, packet: Q) -> None:
-        """Its last bit has left."""
+        """Called when the packet's last bit has left."""
 
     def discarded(self, packet: Q) -> None:
         """A packet that waited will not start."""
@@ -59,13 +59,13 @@ class Transmitter(ABC, Generic[Q]):
     """Sends packets. `due_s` is when the next packet leaves, inf if none; `version` changes whenever `due_s` does."""
 
     begin_s: float = 0.0
-    """When the first bit of the packet that `start` has just answered goes out, now or later."""
+    """Time at which the first bit of the packet that `start` has just answered goes out, now or later."""
     began_s: float = 0.0
-    """When the first bit of the packet that `leave` has just answered went out."""
+    """Time at which the first bit of the packet that `leave` has just answered went out."""
     due_s: float = inf
     version: int = 0
     failed: bool = False
-    """Whether the far end cannot read the packet that `leave` has just answered, whatever the loss of the link."""
+    """True if the far end cannot read the packet that `leave` has just answered, whatever the loss of the link."""
 
     def __init__(self, curve: Curve, now_s: float) -> None:
         self.gate: Gate[Q] = Gate()
@@ -75,7 +75,7 @@ class Transmitter(ABC, Generic[Q]):
 
     @property
     def free(self) -> bool:
-        """Whether it could start a packet now; one that sends several at once always could."""
+        """True if it could start a packet now; one that sends several at once always could."""
         return True
 
     @property
@@ -111,30 +111,30 @@ Opener = Callable[[Curve, float], Transmitter[Any]]
 
 
 class Sharing(Choice, family=True):
-    """How devices share a link, chosen by `kind`."""
+    """Rule by which devices share a link, chosen by `kind`."""
 
     transmitter_per_device: ClassVar[bool] = False
-    """Whether each device has a server (and its fades and losses) of its own."""
+    """True if each device has a server (and its fades and losses) of its own."""
     first_come: ClassVar[bool] = False
-    """Whether packets leave in the order in which they join: none changes when those before it leave."""
+    """True if packets leave in the order in which they join: none changes when those before it leave."""
     by_time: ClassVar[bool] = False
-    """Whether the rate must be a function of time alone."""
+    """True if the rate must be a function of time alone."""
     in_slots: ClassVar[bool] = False
-    """Whether it gives out the slots of a rate that has them."""
+    """True if it gives out the slots of a rate that has them."""
     alone: ClassVar[bool] = True
-    """Whether a packet is on its sender's air alone, from its first bit to its last: a gate may hold it back."""
+    """True if a packet is on its sender's air alone, from its first bit to its last: a gate may hold it back."""
 
     def check(self, devices: int, rate: Rate) -> None:
         """Raises ValueError where it does not suit a cell of so many devices on a link of this rate."""
 
     @abstractmethod
     def opener(self, uniforms: Uniforms) -> Opener:
-        """What opens the transmitters of one link, which draw their randomness, if any, from `uniforms`: of a curve and
-        the time now, a fresh and empty one."""
+        """Returns the opener of one link's transmitters, which draw their randomness, if any, from `uniforms`: from a
+        curve and the time now it makes a fresh and empty one."""
 
 
 class Fifo(Sharing):
-    """One queue for all: first come, first served, packet by packet."""
+    """Queue for all devices: first come, first served, packet by packet."""
 
     kind: Literal["fifo"] = "fifo"
     first_come: ClassVar[bool] = True
@@ -153,7 +153,7 @@ class RoundRobinSharing(Sharing):
 
 
 class ProcessorSharing(Sharing):
-    """All packets at once, each at an equal part of the rate: the fluid limit of round robin."""
+    """Service of all packets at once, each at an equal part of the rate: the fluid limit of round robin."""
 
     kind: Literal["processor"] = "processor"
     alone: ClassVar[bool] = False
@@ -175,7 +175,7 @@ class Own(Sharing):
 
 
 class FifoTransmitter(Transmitter[Q]):
-    """One packet at a time, in order of arrival.
+    """Transmitter of one packet at a time, in order of arrival.
 
     What a packet leaves goes to those that were waiting: one that comes as it ends finds the link as after a rest.
     """
@@ -251,7 +251,7 @@ class FifoTransmitter(Transmitter[Q]):
 
 
 class RoundRobinTransmitter(FifoTransmitter[Q]):
-    """One packet at a time, the devices in turn."""
+    """Transmitter of one packet at a time, the devices in turn."""
 
     def __init__(self, curve: Curve, now_s: float) -> None:
         super().__init__(curve, now_s)

@@ -31,7 +31,8 @@ class StepCurve(Curve):
 
     @abstractmethod
     def _segment(self, number: int) -> tuple[float, float]:
-        """Where segment `number` (from 0) ends, seconds, and its rate, bits per second. The last one ends at inf.
+        """Returns the end of segment `number` (from 0), in seconds, and its rate, in bits per second. The last one ends
+        at inf.
 
         Asked once for each, in order. One that rounding leaves without length, far from 0 s, is passed over.
         """

@@ -31,7 +31,8 @@ class SmolLM2(Bundled):
 
     @classmethod
     def available(cls) -> str | None:
-        """Why this pair cannot run here, on one line; None when it can. Imports neither torch nor the wheel."""
+        """Returns one line that says why this pair cannot run here, None if it can. Imports neither torch nor the
+        wheel."""
         if not (cls.home / cls.weights).is_file():
             return f"{cls.home / cls.weights} is missing (python -m tools.train_smollm2 makes it)"
         return smollm2_wheel.unavailable()
@@ -52,7 +53,8 @@ class SmolLM2(Bundled):
         return Tokenizer.from_file(str(smollm2_wheel.verifier_folder() / "tokenizer.json")).decode
 
     def load(self) -> LoadedPair:
-        """See `Pair.load`. The first time takes some 20 s and writes 600 MB to the cache, later 1 to 3 s."""
+        """Loads the pair as `Pair.load` does. The first time takes some 20 s and writes 600 MB to the cache, later ones
+        1 to 3 s."""
         from tokenizers import Tokenizer
 
         from models.transformer import load_model

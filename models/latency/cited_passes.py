@@ -28,7 +28,7 @@ class CitedPass(NamedTuple):
 
 @dataclass(frozen=True)
 class CitedProfile:
-    """What was measured, of what on what, and its source."""
+    """Measured profile: its model and device, its passes, and their source."""
 
     place: Literal["edge", "cloud"]
     what: str  # model, precision, device and runtime, for a person
@@ -38,13 +38,13 @@ class CitedProfile:
     licence: str  # of the source, as far as it states one
     worked_out: tuple[CitedPass, ...] = ()  # passes that follow from figures of the source but are not stated there
     share_by: Literal["tokens", "sequences"] = "tokens"
-    """What the cited passes' share of the roofline's time goes with: see `derived_passes`."""
+    """Quantity in which the cited passes' share of the roofline's time changes: see `derived_passes`."""
     of_an_engine: bool = False
-    """Whether the cited passes are gaps between tokens that a serving engine sent, its own step in them."""
+    """True if the cited passes are gaps between tokens that a serving engine sent, its own step included."""
 
 
 def _decoding(by_batch: dict[int, float], cached_tokens: int) -> tuple[CitedPass, ...]:
-    """One new token a sequence: milliseconds by sequences."""
+    """Returns passes of one new token per sequence, from milliseconds by number of sequences."""
     return tuple(CitedPass(batch, 1, cached_tokens, ms / 1e3) for batch, ms in by_batch.items())
 
 
@@ -100,7 +100,7 @@ def _four_gpus(device: str, by_tokens: dict[int, float]) -> CitedProfile:
 
 
 def _quantized(size: str, bytes_: float, device: str | Accelerator) -> Roofline:
-    """With a file of weights of so many bytes."""
+    """Returns the roofline of a model whose file of weights has so many bytes."""
     roofline = Roofline(size=size, device=device)
     return roofline.model_copy(update={"bytes_per_parameter": bytes_ / roofline.size.parameters})
 

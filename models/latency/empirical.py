@@ -124,7 +124,7 @@ def samples_of(path: Path) -> PassSamples:
 
 
 def _factors(points: Iterable[list[TimedPass]]) -> dict[Spell, float]:
-    """By spell; 1 where there is but one."""
+    """Returns the slow-down factor per drift period (1 if the model has a single period)."""
     shares: dict[Spell, list[float]] = {}
     for rows in points:
         mean_s = fmean(row.seconds for row in rows)

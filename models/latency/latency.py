@@ -1,4 +1,4 @@
-"""What every latency model answers, how long one forward pass over a batch takes, and the two without a table."""
+"""Interface of latency models, which time one forward pass over a batch, and the two that need no table."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Latency(Choice, family=True):
         "drawn_s": lambda seconds, *_: _seconds(seconds),
     }
     random: ClassVar[bool] = False
-    """Whether passes over the same work may take different times, which `drawn_s` then tells. True of a class that
-    defines `drawn_s`."""
+    """True if passes over the same work may take different times, which `drawn_s` then returns. It is set for a class
+    that defines `drawn_s`."""
 
     @abstractmethod
     def pass_s(self, work: Work) -> float:
@@ -63,7 +63,7 @@ class Latency(Choice, family=True):
 
     @property
     def footprint(self) -> Footprint | None:
-        """What the language model that is timed takes of its device's memory; None where that is not known."""
+        """Returns the memory that the timed model takes on its device, None if that is not known."""
         return None
 
     @property

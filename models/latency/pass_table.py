@@ -35,7 +35,7 @@ Point = tuple[float, float, float]  # sequences, new tokens a sequence, cached t
 
 
 class TimedPass(NamedTuple):
-    """One measured pass of `batch` equal sequences; tokens are those of each sequence."""
+    """Measured pass of `batch` equal sequences; tokens are those of each sequence."""
 
     batch: int
     new_tokens: int
@@ -229,7 +229,7 @@ def check_reach(grid: Grid, most: Point, beyond: Beyond, name: str) -> None:
 
 
 def _is_refused(grid: Grid, point: Point, place: int, beyond: Beyond) -> bool:
-    """Whether a point outside an axis is refused; an axis of one value cannot be extended."""
+    """True if a point outside an axis is refused; an axis of one value cannot be extended."""
     axis = grid.axes[place]
     return beyond == "refuse" or (beyond == "extend" and len(axis) == 1 and point[place] > axis[-1])
 

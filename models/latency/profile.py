@@ -57,7 +57,7 @@ class Profile(Latency):
 
     @property
     def cited(self) -> CitedProfile | None:
-        """What was measured where, of a profile by name; None of a file, which does not tell."""
+        """Cited measurement of a profile by name, None for a file, which names no source."""
         return None if self.name is None else PROFILES[self.name]
 
     @property
@@ -67,7 +67,7 @@ class Profile(Latency):
 
     @property
     def faster(self) -> str:
-        """How many times as fast as measured, `, 2 times as fast`; "" as measured."""
+        """Text of the speed against the measured one, such as `, 2 times as fast`; "" at the measured speed."""
         return "" if self.speed == 1 else f", {self.speed:g} times as fast"
 
     @property
@@ -89,7 +89,8 @@ class Profile(Latency):
         return read_passes(self.path)
 
     def pass_s(self, work: Work) -> float:
-        """See `Latency.pass_s`. Raises ConfigError on a pass beyond the table where `beyond` has it refused."""
+        """Returns the time of a pass, as `Latency.pass_s`. Raises ConfigError on a pass beyond the table if `beyond`
+        refuses it."""
         return seconds_in(self.table, work, self.beyond, self._called) / self.speed
 
     def check_range(self, most: Point) -> None:

@@ -91,7 +91,7 @@ class Roofline(Latency):
 
     @property
     def kv_copies(self) -> float:
-        """How many GPUs hold each head of keys and values: more than 1 where there are more GPUs than such heads."""
+        """Number of GPUs that hold each head of keys and values: above 1 if there are more GPUs than such heads."""
         return max(1.0, self.gpus / self.size.kv_heads) if self.size.kv_heads else 1.0
 
     @property
@@ -147,8 +147,8 @@ class Roofline(Latency):
 
 
 def _shares_heads(size: ModelSize, gpus: int) -> bool:
-    """Whether so many GPUs can each take as many whole heads, as far as these are known: a multiple of the GPUs, and
-    of keys that, or a divisor, as vLLM has it."""
+    """True if the heads can be shared evenly between so many GPUs, as far as heads are known: query heads a multiple of
+    the GPUs, key heads a multiple or a divisor of them, as in vLLM."""
     keys = size.kv_heads or gpus
     return (size.heads or gpus) % gpus == 0 and (keys % gpus == 0 or gpus % keys == 0)
 

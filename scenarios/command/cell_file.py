@@ -74,7 +74,8 @@ def read_cell(file: Path, imports: Sequence[Path] = (), *, trust: bool = False) 
 
 
 def _standing_for(named: str, typed: list[str], file: Path, trust: bool) -> str:
-    """What is loaded for a file that a cell names: the one of that name among those `typed`, which it leaves."""
+    """Returns the file to load for one that a cell names: the one of that name among those `typed`, from which it is
+    removed."""
     for each in typed:
         if Path(each).name == Path(named).name:
             typed.remove(each)

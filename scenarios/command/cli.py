@@ -108,7 +108,7 @@ def script(given: Scenario, arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _typed(parser: Parser, arguments: Sequence[str] | None) -> list[str]:
-    """What was typed. Exits where it is no text: no table and no manifest could hold it."""
+    """Returns the typed arguments. Exits if they are no text: no table and no manifest could hold them."""
     typed = sys.argv[1:] if arguments is None else list(arguments)
     for each in typed:
         if any("\ud800" <= letter <= "\udfff" for letter in each):
@@ -181,7 +181,7 @@ def _list(options: argparse.Namespace) -> str:
         from scenarios.command.inspect import listing
 
         return listing.page(scenario(options.name, LISTS), options.field)
-    from scenarios.findings.aligned_columns import screen_width
+    from scenarios.findings.text_table import screen_width
 
     width = max(map(len, NAMES))
     each = (

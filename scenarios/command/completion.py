@@ -31,7 +31,7 @@ def complete(
 
 
 def _actions(parser: argparse.ArgumentParser, command: str = "") -> Iterable[tuple[str, argparse.Action]]:
-    """Each argument under its option, or its command and name."""
+    """Yields each argument under its option, or under its command and name."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, below in action.choices.items():
@@ -58,7 +58,7 @@ def _fields(prefix: str, **_: object) -> list[str]:
 
 
 def _listed_fields(prefix: str, **_: object) -> list[str]:
-    """None before the first dot: a name may still be typed."""
+    """Returns the fields that begin so, none before the first dot: a name may still be typed."""
     return [field.removesuffix("=") for field in _fields(prefix)] if "." in prefix else []
 
 

@@ -1,4 +1,4 @@
-"""What a comparison holds alike, and what it does not, in lines where the numbers stand (invariant I13).
+"""Fairness of a comparison: lines beside the numbers that say what is alike and what is not (invariant I13).
 
 One code for all, each scheme tuned over all that it declares or fixed for a reason, the baselines that the question
 admits. A test walks every scenario by the same functions.
@@ -40,8 +40,8 @@ def schemes_of(cells: Sequence[Cell]) -> list[Scheme]:
 
 
 def codes(schemes: Sequence[Scheme]) -> dict[tuple[str, str], list[str]]:
-    """By code and way of the drafted id, the kinds of schemes whose distributions cross the air by it. Those that send
-    no distribution, or floats, have none."""
+    """Returns the kinds of schemes whose distributions cross the air, by code and by how the drafted id travels. Those
+    that send no distribution, or floats, have none."""
     found: dict[tuple[str, str], list[str]] = {}
     for scheme in schemes:
         if isinstance(scheme, DraftScheme) and scheme.families.code.kind in CODES:
@@ -58,7 +58,7 @@ def lacking(cells: Sequence[Cell]) -> list[str]:
 
 
 def excused(left_out: Mapping[str, str]) -> str:
-    """What the question leaves out, and why."""
+    """Returns a line with the baselines that the question leaves out, and the reason."""
     reasons: dict[str, list[str]] = {}
     for kind, reason in left_out.items():
         reasons.setdefault(reason, []).append(BASELINES[kind])
@@ -67,7 +67,7 @@ def excused(left_out: Mapping[str, str]) -> str:
 
 
 def compared_alike(cells: Sequence[Cell], tune: Tune | None, left_out: Mapping[str, str]) -> list[str]:
-    """What is alike for all schemes and what is not, a line each; of one scheme alone what it does not declare."""
+    """Returns lines on what is alike for all schemes and what is not; of one scheme alone what it does not declare."""
     schemes = schemes_of(cells)
     kinds = list(dict.fromkeys(scheme.kind for scheme in schemes))
     if len(kinds) < 2:

@@ -1,4 +1,4 @@
-"""What each command takes: its arguments, in one place. Nothing slow is imported, so that `--help` answers at once."""
+"""Arguments of every command, in one place. No slow module is imported, so that `--help` answers at once."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _add_measured(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where a run writes, who works for it, and what it may replace."""
+    """Options of a run: its directory, its workers, and what it may replace."""
 
     out: Path
     workers: int
@@ -138,11 +138,11 @@ class RunOptions:
     quiet: bool = False
     trace: bool = False
     started_s: float = field(default_factory=time.time)
-    """When the command began, in seconds since 1970."""
+    """Time at which the command began, in seconds since 1970."""
     form: str = "text"
-    """How the table is printed, as `--format` says."""
+    """Format of the printed table, as typed after `--format`."""
     details: bool = False
-    """Whether all that is known is printed."""
+    """True if all that is known is printed."""
 
     @classmethod
     def typed(cls, options: argparse.Namespace, name: str) -> Self:
@@ -182,7 +182,7 @@ def run(parser: argparse.ArgumentParser) -> None:
 
 
 def script(parser: argparse.ArgumentParser, *, cell: bool = False) -> None:
-    """Those of `sqsim run` that a scenario run as a script has too."""
+    """Adds the options of `sqsim run` that a scenario run as a script has too."""
     _add_shared(
         parser,
         set="change a field in every cell; V is YAML",

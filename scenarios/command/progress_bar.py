@@ -1,5 +1,5 @@
-"""What goes to stderr: lines beside an answer, and how far a command is: one bar through all its stages, with the time
-left of all, on a terminal; a line every half minute elsewhere."""
+"""Progress on stderr: lines beside an answer, and one bar through all stages of a command, with the time left of all,
+on a terminal; a line every half minute elsewhere."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ class ProgressBar:
         return report
 
     def then(self, part: str, work: float) -> None:
-        """What comes after `part` takes about so many times as long: share and time left are then those of both."""
+        """Adds a stage after `part` that takes about so many times as long: share and time left are then those of
+        both."""
         self._after[part] = work
 
     def failed(self, line: str) -> None:

@@ -36,7 +36,7 @@ BESIDE = "chosen_and_fixed.csv"
 
 @dataclass(frozen=True)
 class Note:
-    """What a result directory remembers of its scenario, so that it can be drawn again."""
+    """Note of a result directory on its scenario, from which it can be drawn again."""
 
     scenario: str
     axis: str | None
@@ -45,12 +45,10 @@ class Note:
     """Columns, or whole parts, that tell no curves apart: what was searched or chosen, what the axis stands for."""
     computed: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """The summary's columns that no field holds, row by row: an axis that is a property of a part."""
-    findings: Sequence[str] = ()
-    """What was reported at the end."""
     told: Sequence[str] = ()
     """Columns that every curve that has them tells: `distinguishing_fields`."""
     labels: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
-    """What the user calls schemes (`simulator.results.intervals.Labels`)."""
+    """Labels that the user gives to schemes (`simulator.results.intervals.Labels`)."""
 
     def write(self, folder: Path) -> None:
         text = json.dumps(asdict(self), indent=2) + "\n"
@@ -79,7 +77,7 @@ class Note:
 
 @dataclass(frozen=True)
 class ResultFolder:
-    """One result directory. `manifest` is as `simulator.sweeps.store` writes it."""
+    """Result directory. `manifest` is as `simulator.sweeps.store` writes it."""
 
     path: Path
     manifest: dict[str, object]
@@ -125,12 +123,12 @@ class ResultFolder:
 
     @property
     def searched(self) -> bool:
-        """Whether the number of devices was searched for."""
+        """True if the number of devices was searched for."""
         return (self.path / CAPACITY).is_file()
 
     @property
     def chose(self) -> bool:
-        """Whether schemes chose for themselves."""
+        """True if schemes chose for themselves."""
         return SETTING in self.curved_summary[0].columns
 
 

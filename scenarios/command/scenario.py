@@ -1,4 +1,4 @@
-"""What a scenario is: a question, a base cell, a grid over it, seeds, and what to draw and say at the end."""
+"""Scenario: a question, a base cell, a grid over it, seeds, and what to draw and say at the end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tune:
-    """Each scheme is shown at a setting of its own at each value of the axis, chosen by a race (`simulator.tuning`).
+    """Tuning: each scheme is shown at a setting of its own at each value of the axis, chosen by a race
+    (`simulator.tuning`).
 
     What is tuned is what the parts of a scheme declare (`kinds.tunable`), and the fields in `further`, with the values
     to try. What the grid varies, the user types or the question fixes is not: `fixed` has the latter, with the reason,
@@ -32,9 +33,9 @@ class Tune:
     kept: int = 4
     steps: int = 3
     typed: frozenset[str] = frozenset()
-    """What the user types and the grid varies; filled in by the plan."""
+    """Fields that the user types and the grid varies; filled in by the plan."""
     named: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By a scheme's label: what is typed of it and not tuned there. The plan adds those that the user names."""
+    """Fields that are typed of a scheme and not tuned there, by its label. The plan adds those that the user names."""
 
     @property
     def closed(self) -> frozenset[str]:
@@ -48,7 +49,7 @@ class Tune:
 
 @dataclass(frozen=True)
 class Quick:
-    """What `--quick` puts in place of the scenario's own values."""
+    """Values that `--quick` puts in place of the scenario's own."""
 
     base: Mapping[str, object] = field(default_factory=dict)
     grid: Mapping[str, Sequence[object]] = field(default_factory=dict)
@@ -68,7 +69,7 @@ class Also:
 
 
 def default_findings() -> Sequence[Question]:
-    """What is asked where nothing else is: which curve is lowest where."""
+    """Returns the question that is asked if there is no other: which curve is lowest where."""
     from scenarios.findings.sentences.lowest import Lowest
 
     return (Lowest(),)
@@ -96,24 +97,26 @@ class Scenario:
     quick: Quick = field(default_factory=Quick)
     figures: Sequence[str] = ("latency", "breakdown", "bits", "resampling")
     worded: Callable[[Sequence[Cell], Objective], str] | None = None
-    """With an objective: words the question from the cells that run, in place of `summary`."""
+    """Function that words the question of a search from the cells that run, in place of `summary`."""
     answer: Question | None = None
-    """What answers `summary` in one breath: at most 40 words, one number with its interval, and what it holds for."""
+    """Question that answers `summary` in one breath: at most 40 words, one number with its interval, and its
+    conditions."""
     findings: Sequence[Question] = field(default_factory=default_findings)
-    """What else is asked of the table; reported beside the answer."""
+    """Other questions to the table, reported beside the answer."""
     pairs: Sequence[str] = ()
     """Kinds of model pairs, best first: the first that this machine has is the default; (): the base's."""
     objective: Objective | None = None
     tune: Tune | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
     study: str = "simulation"
-    """What is asked of each cell (`simulator.studies`)."""
+    """Study of each cell (`simulator.studies`)."""
     headlines: Sequence[str] = ("latency_per_token_s",)
-    """Without any, what schemes cost and chose is not printed either: for grids with too many curves to read."""
+    """Metrics with a table each. Without any, the costs and choices of schemes are not printed either: for grids with
+    too many curves to read."""
     hidden: Sequence[str] = ()
     """Fields, or whole parts, that tell no curves apart because the axis stands for them."""
     assumed: str = ""
-    """What is not known of the set-up and was chosen here; printed where the numbers stand."""
+    """Unknowns of the set-up that were chosen here; printed beside the numbers."""
     tables: Sequence[Table] = ()
-    """What is printed beside, or in place of, a table per headline, and written beside the results."""
+    """Tables that are printed beside, or in place of, a table per headline, and written beside the results."""
     also: Sequence[Also] = ()

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from scenarios.findings.question import along, groups, in_words, of_setting, parts
+from scenarios.findings.question import in_words, of_setting, parts
+from scenarios.findings.text_table import rows_along
 from scenarios.findings.wording import counted
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, geometric_means, paired
@@ -37,8 +38,8 @@ class PairedCurves:
 
 @dataclass(frozen=True)
 class LowestAt:
-    """One place: the lowest curve, those not distinguishable from it, and the best of the others. `margin`: the lowest
-    against the next; None if every curve is in `tied`, or there is one alone."""
+    """Outcome at one place: the lowest curve, those not distinguishable from it, and the best of the others. `margin`:
+    the lowest against the next; None if every curve is in `tied`, or there is one alone."""
 
     at: object
     lowest: str
@@ -115,8 +116,9 @@ def places(
     table: pd.DataFrame, axis: str | None, metric: str, group: str = "", *, lossless: bool = False
 ) -> list[Place]:
     """The places of one group of rows, the axis ascending."""
-    rows = table[table[metric].notna()]
-    return [Place(metric, here, axis, _number(at), group, lossless) for at, here in along(rows, axis) if len(here)]
+    found = [(at, here) for at, here in rows_along(table[table[metric].notna()], axis) if len(here)]
+    values = [at if at is None or isinstance(at, str) else float(str(at)) for at, _ in found]
+    return [Place(metric, here, axis, at, group, lossless) for at, (_, here) in zip(values, found, strict=True)]
 
 
 def ranked_places(table: pd.DataFrame, axis: str | None, by: str | None, metric: str) -> list[Place]:
@@ -129,18 +131,10 @@ def ranked_places(table: pd.DataFrame, axis: str | None, by: str | None, metric:
     return [each for name, part in named for each in places(part, axis, metric, name, lossless=lossless)]
 
 
-def in_groups(cells: pd.DataFrame, by: str, first: str, second: str, metric: str) -> list[tuple[str, Difference]]:
-    """The kind `first` against `second` in each group of a column, which differ in more than their name; of several
-    curves of a kind those are compared that come in the same order."""
-    there = [Place(metric, rows, group=name) for name, rows in groups(cells[cells[metric].notna()], by)]
-    pairs = [(here, zip(here.curves(first), here.curves(second), strict=False)) for here in there]
-    found = [(here.group, here.of(*pair).less) for here, both in pairs for pair in both]
-    return [(group, less) for group, less in found if less.n]
-
-
 def lowest_of_kinds(cells: pd.DataFrame, axis: str | None, metric: str) -> pd.DataFrame:
-    """At each value of `axis` the rows of that curve of each kind of scheme whose geometric mean is least, under the
-    kind's name. Of several curves it is taken by chance too: a kind with more of them is a little favoured."""
+    """Returns, at each value of `axis`, the rows of that curve of each kind of scheme whose geometric mean is least,
+    under the kind's name. Of several curves it is taken by chance too: a kind with more of them is a little
+    favoured."""
     where = ["scheme.kind"] if axis is None else [axis, "scheme.kind"]
     kept = []
     for _, rows in cells[cells[metric].notna()].groupby(where, sort=False):
@@ -156,7 +150,3 @@ def place_in_words(value: object, axis: str) -> str:
     if isinstance(value, float) and math.isinf(value):
         return f"an unlimited {title(axis)}"
     return in_words(value, axis) if unit(axis) or isinstance(value, str) else f"{title(axis)} {quantity(value, axis)}"
-
-
-def _number(at: object) -> object:
-    return at if at is None or isinstance(at, str) else float(str(at))

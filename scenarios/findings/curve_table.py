@@ -11,14 +11,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from scenarios.findings.aligned_columns import rows_along
 from scenarios.findings.comparisons import Place
 from scenarios.findings.question import LATENCY
-from scenarios.findings.sentences.limits import most_at
-from scenarios.findings.sentences.own_limits import HEAD as LIMITS
-from scenarios.findings.sentences.own_limits import legend as limits_legend
-from scenarios.findings.sentences.own_limits import limits_entry
-from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
+from scenarios.findings.rejections import BOUND, BOUND_NOTE
+from scenarios.findings.sentences.limits import HEAD as LIMITS
+from scenarios.findings.sentences.limits import limits_entry, limits_legend, most_at
+from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number, rows_along
 from scenarios.findings.wording import counted, limits_in_words, would_show
 from simulator.results.columns import CI_SUFFIX, CLASS, CURVE, N_SUFFIX
 from simulator.results.display_names import DisplayNames, curve_of, words_of
@@ -44,9 +42,11 @@ def curve_table(
     which they are compared seed by seed; `overloaded`: whether more work came than was served, a row each; `limits`:
     whether a last column says which curves meet the limits that a user typed."""
     shown = with_number(summary, metric)
+    if metric == BOUND:
+        shown = shown.assign(**{metric: shown[metric].clip(upper=1.0)})
     if not shown[metric].notna().any():
         return None
-    factor, scale = _scale(shown[metric].dropna().tolist(), metric)
+    factor, scale = unit_of(shown[metric].dropna().tolist(), metric)
     whole = complete(cells)
     apart = unranked(shown)
     lacking = [share_left_out(row, metric) for _, row in shown.iterrows()]
@@ -55,7 +55,7 @@ def curve_table(
     def entry(row: pd.Series[float], mark: str) -> TableEntry:
         mark += (LEFT if row[LEFT] > 0 else "") + (OVER if row[OVER] else "")
         mean, half = interval_of(row, metric)
-        return TableEntry("none", "", mark) if math.isnan(mean) else _number(mean / factor, half / factor, mark)
+        return TableEntry("none", "", mark) if math.isnan(mean) else number(mean / factor, half / factor, mark)
 
     higher = higher_is_better(metric)
     found, less = _groups(
@@ -72,6 +72,7 @@ def curve_table(
         if metric == LATENCY
         else title(metric) + (f", {scale}" if scale and scale not in title(metric).split() else "")
     )
+    legend += [f"on what is expected, TV(qhat, p): {BOUND_NOTE}"] if metric == BOUND else []
     legend += [_seeds(shown, metric), *([limits_legend(summary)] if limits else [])]
     return _table(shown, axis, measure, found, legend, [LIMITS] if limits else [])
 
@@ -87,8 +88,8 @@ DEVICE_MONTH: Final = {
 
 
 def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objective: str) -> TextTable | None:
-    """How many devices each curve supports along the axis, in brackets what its seeds support alone, and what a device
-    then costs in a month."""
+    """Returns the table of the devices that each curve supports along the axis, in brackets the range of its seeds
+    alone, and the cost of a device in a month."""
     if summary.empty:
         return None
     several, apart = summary["n"].max() > 1, unranked(summary)
@@ -123,7 +124,7 @@ def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objectiv
 
 
 def _known(summary: pd.DataFrame, names: Iterable[str]) -> list[str]:
-    """Those of the columns that have numbers; the load only beside what is held."""
+    """Returns the columns that have numbers; the load only beside prices of held GPUs."""
     there = [name for name in names if name in summary.columns and summary[name].notna().any()]
     return [name for name in there if name != LOAD or any("held" in each for each in there)]
 
@@ -131,7 +132,7 @@ def _known(summary: pd.DataFrame, names: Iterable[str]) -> list[str]:
 def _ends(values: pd.Series[float], name: str) -> TableEntry:
     """The least and the most of a curve along the axis."""
     ends = (values.min(), values.max()) if values.notna().any() else ()
-    texts = (percent(float(each)) if name == LOAD else _number(float(each), math.nan, "").value for each in ends)
+    texts = (percent(float(each)) if name == LOAD else number(float(each)).value for each in ends)
     return TableEntry("..".join(dict.fromkeys(texts)) or "-")
 
 
@@ -165,9 +166,9 @@ def cost_table(summary: pd.DataFrame, axis: str | None) -> TextTable | None:
                 entries.append(_ends(pd.Series([row[name]]), name))
                 continue
             (mean, half), least = interval_of(row, name), _least(row, name)
-            found = TableEntry("-") if math.isnan(mean) else _number(mean, half, "")
+            found = TableEntry("-") if math.isnan(mean) else number(mean, half)
             if least < mean:
-                found = TableEntry(f"{_number(least, math.nan, '').value}..{found.value}")
+                found = TableEntry(f"{number(least, math.nan, '').value}..{found.value}")
             entries.append(found)
         lines.append((_NAMES.curve(str(row[CURVE])), entries))
     where = "" if axis is None else f", {title(axis)} {_NAMES.word(quantity(at, axis))}"
@@ -195,7 +196,7 @@ def _least(row: pd.Series[float], name: str) -> float:
 def _marks(
     rows: pd.DataFrame, metric: str, cells: pd.DataFrame, axis: str | None, apart: Sequence[str]
 ) -> tuple[dict[str, str], list[Difference]]:
-    """Who is marked among rows at one value of the axis, and the comparisons with the best that show no difference.
+    """Returns the marks of rows at one value of the axis, and the comparisons with the best that show no difference.
     `apart`: the curves that are not ranked."""
     kept = rows[rows[metric].notna() & ~rows[CURVE].isin(apart)]
     kept = kept[[not share_left_out(row, metric) for _, row in kept.iterrows()]]
@@ -308,27 +309,15 @@ def _seeds(shown: pd.DataFrame, metric: str) -> str:
     return f"the same in each of {seeds} seeds"
 
 
-def _scale(values: Sequence[float], metric: str) -> tuple[float, str]:
-    """One unit for the table: milliseconds for times of tokens."""
+def unit_of(values: Sequence[float], metric: str) -> tuple[float, str]:
+    """Returns one unit for the table: milliseconds for times of tokens."""
     if unit(metric) == "s" and any(word in metric for word in ("per_token", "tpot", "ttft")):
         return 1e-3, "ms"
     return one_unit(values, metric)
 
 
-def _number(mean: float, half_width: float, marks: str) -> TableEntry:
-    """Three digits of the mean, and the half-width to the same place, or to one digit where that is 0."""
-    if not math.isfinite(mean):
-        return TableEntry(f"{mean:g}", "", marks)
-    place = 2 if not mean else min(4, 2 - math.floor(math.log10(abs(mean))))
-    digits = max(0, place)
-    half = "" if math.isnan(half_width) else f"{round(half_width, place):,.{digits}f}"
-    if half and not float(half.replace(",", "") if math.isfinite(half_width) else 1):
-        half = f"{half_width:.1g}"
-    return TableEntry(f"{round(mean, place):,.{digits}f}", half, marks)
-
-
 def _middle(values: pd.Series[float], *, descending: bool) -> float:
-    """What a row is ranked by: its geometric mean; those without a number last."""
+    """Returns the number by which a row is ranked: its geometric mean; those without a number last."""
     known = values.dropna().to_numpy(dtype=np.float64)
     if descending:
         return -float(known.mean()) if known.size else math.inf

@@ -2,7 +2,7 @@
 
     {"scenario": ..., "question": ..., "axis": ..., "seeds": ..., "remarks": [...],
      "answer": ..., "answer_comparisons": [...], "confidence": 0.95,
-     "findings": [{"asked": "Versus", "metric": ..., "line": ..., "comparisons": [
+     "findings": [{"asked": "Lowest", "metric": ..., "line": ..., "comparisons": [
         {"metric": ..., "unit": ..., "first": CURVE, "second": CURVE, "where": {COLUMN: VALUE},
          "first_mean": ..., "second_mean": ..., "relative": true, "difference": ..., "low": ..., "high": ...,
          "n": SEEDS, "separable": true | false | null}, ...]}, ...]}
@@ -11,8 +11,8 @@
 `relative`, as where a value is 0. `low` and `high` are the ends of its interval, null of one seed, as `separable`,
 whether they leave out 0, then is. Where a curve passes another there is `crossing` in place of means.
 `answer` is one breath, "" where there is none.
-`base` says in one line whose numbers they are; `details` are the blocks of text of `sqsim run --details`, each with a
-`heading` and its `text`; `table` is the table of the screen (`text_table.TextTable`), which `sqsim table` writes.
+`base` says in one line whose numbers they are; `table` is the table of the screen (`text_table.TextTable`), which
+`sqsim table` writes; `details` are the other tables of `sqsim run --details`: a `heading`, `tables` and `lines`.
 `remarks` are the other sentences printed: what is overloaded, what is assumed, what models and clocks stand for.
 """
 
@@ -31,6 +31,7 @@ from pydantic import ConfigDict, ValidationError
 from kinds import ConfigError, Part, first_error
 from kinds.files import atomically, read_text
 from scenarios.findings.question import Question, ask, ask_in_one_breath
+from scenarios.findings.text_table import Detail, TextTable
 from simulator.results.columns import SETTING
 from simulator.results.comparison_log import Plain, recording
 from simulator.results.intervals import CONFIDENCE, varying
@@ -41,14 +42,14 @@ FINDINGS = "findings.json"
 
 @dataclass(frozen=True)
 class Answered:
-    """One question's sentence and what was compared for it."""
+    """Sentence that answers one question, and the comparisons made for it."""
 
     asked: str
     metric: str
     line: str
     comparisons: Sequence[dict[str, Plain]]
     is_answer: bool = False
-    """Whether it answers the scenario's question in one breath; others are findings beside it."""
+    """True if it answers the scenario's question in one breath; others are findings beside it."""
 
 
 def answered(
@@ -72,8 +73,8 @@ def places(table: pd.DataFrame, axis: str | None) -> list[str]:
 def compared(
     asked: str, metric: str, table: pd.DataFrame, fields: Sequence[str], report: Callable[[], str]
 ) -> Iterator[Answered]:
-    """What `report` returns, with what it compares on the way, by `places`; nothing where that is "". A question about
-    a field that no cell has is answered by that."""
+    """Yields the result of `report`, with the comparisons that it makes, by `places`; nothing where that is "". A
+    question about a field that no cell has is answered by that."""
     with recording(fields) as found:
         try:
             line = report()
@@ -105,18 +106,25 @@ def write(folder: Path, about: Mapping[str, Plain], found: Sequence[Answered]) -
 
 
 def read(folder: Path) -> dict[str, Plain]:
-    """What the file of a result directory holds; {} where it has none. Raises ConfigError where it cannot be read."""
+    """Returns the contents of a result directory's findings file; {} if it has none. Raises ConfigError if it cannot be
+    read."""
     if not (folder / FINDINGS).exists():
         return {}
     path = checked(folder, FINDINGS)
     text = read_text(path)
     try:
         _Found.model_validate_json(text)
+        found: dict[str, Plain] = json.loads(text)
+        tables_of(found)
     except ValidationError as error:
         where, _, allowed = first_error(error)
         raise ConfigError(f"{path}: not written by this program, {where}: {allowed}") from None
-    found: dict[str, Plain] = json.loads(text)
     return found
+
+
+def tables_of(found: Mapping[str, Plain]) -> tuple[TextTable | None, list[Detail]]:
+    """The table of the screen in what was `read`, and the other ones under their headings."""
+    return (given := _Tables.model_validate(found)).table, list(given.details or ())
 
 
 _Number = float | Literal["inf", "-inf"] | None
@@ -153,15 +161,14 @@ class _Finding(_Read):
     comparisons: list[_Difference | _Crossing]
 
 
-class _Detail(_Read):
-    heading: str
-    text: str
+class _Tables(Part):
+    model_config = ConfigDict(extra="ignore")
+    details: list[Detail] | None = None
+    table: TextTable | None = None
 
 
 class _Found(_Read):
     base: str | None = None
-    details: list[_Detail] | None = None
-    table: dict[str, object] | None = None
     question: str | None = None
     answer: str | None = None
     answer_comparisons: list[_Difference | _Crossing] | None = None

@@ -19,8 +19,6 @@ from simulator.results.units import names_file, quantity, title
 
 Report = Callable[[pd.DataFrame, str | None], str]
 LATENCY = "latency_per_token_s"
-PREFIX = "Answer: "
-"""How the answer begins among the sentences that a result directory remembers (`result_folder.Note`)."""
 
 
 class Question(Protocol):
@@ -41,16 +39,6 @@ class Named:
     @property
     def name(self) -> str:
         return type(self).__name__
-
-
-class OfMetrics(Named):
-    """A kind of question about several metrics, of which the first stands for all."""
-
-    metrics: Sequence[str]
-
-    @property
-    def metric(self) -> str:
-        return self.metrics[0]
 
 
 @dataclass(frozen=True)
@@ -106,7 +94,8 @@ def ask_in_one_breath(question: Question, table: pd.DataFrame, axis: str | None)
 
 
 def _over_complete(question: Question, table: pd.DataFrame, axis: str | None) -> tuple[str, dict[str, pd.DataFrame]]:
-    """What a question reports of `complete` settings, and, by curve, the rows left out that would have changed it."""
+    """Returns a question's answer on `complete` settings, and, by curve, the rows left out that would have changed
+    it."""
     line = question.report(complete(table), axis)
     changing = {}
     for curve, rows in table[unanswered(table)].groupby(CURVE, sort=False):
@@ -150,14 +139,9 @@ def groups(table: pd.DataFrame, by: str) -> list[tuple[str, pd.DataFrame]]:
 
 
 def left_out(rows: pd.DataFrame, kinds: Sequence[str]) -> str:
-    """`without a, b`: those of some kinds of schemes that the rows hold; "" of none."""
+    """Returns `without a, b` for the kinds of schemes that the rows hold; "" if they hold none."""
     there = [kind for kind in kinds if (rows["scheme.kind"] == kind).any()]
     return f"without {', '.join(map(called, there))}" if there else ""
-
-
-def along(cells: pd.DataFrame, axis: str | None) -> list[tuple[object, pd.DataFrame]]:
-    """The rows at each value of the axis, ascending; all of them without one."""
-    return [(None, cells)] if axis is None else list(cells.groupby(axis, sort=True))
 
 
 def curves_of(rows: pd.DataFrame, kind: str) -> list[str]:

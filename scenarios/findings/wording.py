@@ -1,4 +1,4 @@
-"""How numbers with their intervals, places along an axis, and clauses read in words; no other module words an
+"""Wording of numbers with their intervals, of places along an axis, and of clauses; no other module words an
 interval."""
 
 from __future__ import annotations
@@ -77,9 +77,17 @@ def percent(less: Difference) -> str:
 
 
 def change(less: Difference) -> str:
-    """`-12±3%`, with half the width of its interval, where it has one."""
+    """Returns `-12±3%`, with half the width of its interval, if it has one."""
     half = 50 * (less.high - less.low)
     return f"{100 * less.size:+.0f}{'' if math.isnan(half) else f'±{half:.0f}'}%"
+
+
+def signed(less: Difference) -> str:
+    """Returns `-11.2% (-14.1% to -8.2%)`; the difference itself if there is no ratio."""
+    if not less.relative:
+        return with_ends(less.size, less.low, less.high, lambda each: amount(each, less.metric))
+    digits = 0 if abs(less.size) >= 1 else 1 if abs(less.size) >= 0.01 else 2
+    return with_ends(less.size, less.low, less.high, lambda each: f"{100 * each:+,.{digits}f}%")
 
 
 def briefly(less: Difference) -> str:
@@ -111,13 +119,8 @@ def ratio(found: Difference) -> str:
     return f"{line} (one seed)" if found.n == 1 else line
 
 
-def share(found: Difference) -> str:
-    """The first as a share of the second: `0.21 (0.19 to 0.23)`."""
-    return with_ends(1 + found.size, 1 + found.low, 1 + found.high, "{:.2g}".format)
-
-
 def excess(found: Difference) -> str:
-    """`13% (6% to 20%)`; `0%` of a setting that is the best itself."""
+    """Returns `13% (6% to 20%)`; `0%` of a setting that is the best itself."""
     if found.size == 0 or found.n == 1 or found.same:
         return f"{found.size:.0%}"
     return f"{found.size:.0%} ({found.low:.0%} to {found.high:.0%})"
@@ -129,7 +132,7 @@ def with_ends(value: float, low: float, high: float, word: Callable[[float], str
 
 
 def sizes(found: Sequence[Difference], digits: int = 3) -> str:
-    """`7% to 12%`: the least and the largest of some differences without their signs."""
+    """Returns `7% to 12%`: the least and the largest of some differences without their signs."""
     ordered = sorted(found, key=lambda less: abs(less.size))
     return _ends(
         f"{quantity(100 * abs(less.size), '', digits)}%"
@@ -162,7 +165,7 @@ def no_difference(found: Iterable[Difference], *more: str, between: str = "") ->
 
 
 def with_interval(found: Interval, metric: str) -> str:
-    """`0.61 ± 0.04` with its unit, and why where there is no interval."""
+    """Returns `0.61 ± 0.04` with its unit, and the reason if there is no interval."""
     if found.same:
         return f"{amount(found.mean, metric)} in every seed"
     spread = f" ± {amount(found.half_width, metric, 2)}" if found.n > 1 else ""
@@ -170,7 +173,8 @@ def with_interval(found: Interval, metric: str) -> str:
 
 
 def passes(found: Crossing, axis: str) -> str:
-    """`from 20 kbit/s on (14 to 29)`, `everywhere`, `nowhere`, or what each of the seeds has where they disagree."""
+    """Returns `from 20 kbit/s on (14 to 29)`, `everywhere`, `nowhere`, or the number of seeds with each if they
+    disagree."""
     crossed = found.log10_at.n
     if not crossed:
         counts = {"everywhere": found.below, "nowhere": found.above, "here and there": found.often}
@@ -185,22 +189,13 @@ def passes(found: Crossing, axis: str) -> str:
     return where + spread + (f", in {crossed} of {crossed + others} seeds" if others else "")
 
 
-def passes_briefly(found: Crossing, axis: str) -> str:
-    """`passes` of one that crosses, `(seeds differ)` in place of how."""
-    seeds = found.log10_at.n + found.below + found.above + found.often
-    if found.log10_at.n == seeds and not found.log10_at.half_width > _WIDE:
-        return passes(found, axis)
-    at = quantity(found.at, axis, 2)
-    return f"{f'from {at} on' if found.rising else f'up to {at}'}{' (seeds differ)' if seeds > 1 else ''}"
-
-
 def between(low: float, high: float, name: str) -> str:
     """`20 ms to 55 ms`, or one of them where both read the same."""
     return _ends(amount(value, name) for value in (low, high))
 
 
 def span(low: object, high: object, axis: str, from_start: bool, to_end: bool) -> str:
-    """`at a`, `up to b`, `from a on`, `from a to b` or `everywhere`, in the axis's unit."""
+    """Returns `at a`, `up to b`, `from a on`, `from a to b` or `everywhere`, in the axis's unit."""
     if from_start and to_end:
         return "everywhere"
     if low == high:
@@ -227,7 +222,7 @@ def over_run(values: Sequence[object], run: Sequence[int], axis: str) -> str:
 
 
 class AlongAxis(Protocol):
-    """What is known of one value of an axis."""
+    """Value of the axis with its outcome."""
 
     @property
     def at(self) -> object: ...
@@ -258,7 +253,7 @@ def stretches(flagged: pd.DataFrame, rows: pd.DataFrame, axis: str | None) -> st
 
 
 def at(value: object, axis: str | None, word: str = " at ") -> str:
-    """` at 1 kbit/s`; "" without an axis."""
+    """Returns ` at 1 kbit/s`; "" without an axis."""
     return "" if axis is None else f"{word}{quantity(value, axis)}"
 
 

@@ -1,4 +1,4 @@
-"""One run's configuration as a value: every field with its default, unit and bounds, read from YAML or Python.
+"""Configuration of a run as a value: every field with its default, unit and bounds, read from YAML or Python.
 
 Parts are chosen by `kind`, users' files add kinds, and files that are named enter the configuration's id by content.
 """

@@ -1,4 +1,4 @@
-"""How much of something: of turns, tokens or seconds. The same each time, or drawn. A bare number is fixed."""
+"""Amounts of turns, tokens or seconds: the same each time, or drawn. A bare number is fixed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST: Final = 1_000_000
 
 
 class Amount(Choice, family=True):
-    """How much there is of something each time."""
+    """Amount of something each time."""
 
     _of_number: ClassVar[tuple[str, str]] = "fixed", "value"
 

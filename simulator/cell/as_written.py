@@ -1,4 +1,5 @@
-"""What a person writes for a part, as its plain fields: dotted names unfolded, quantities as numbers in their unit.
+"""Plain fields of a part, from the form in which a person writes them: dotted names unfolded, quantities as numbers in
+their unit.
 
 So `{"uplink.rate.bps": "10k", "uplink": {"mtu_bits": "1500 B"}}` and nested mappings of plain numbers are one thing.
 """

@@ -45,7 +45,7 @@ _DUMPER: Final = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
 
 
 class Models(Part):
-    """Which models decide the tokens."""
+    """Models that decide the tokens."""
 
     pair: Pair = Field(Pair.of("sotu"), description="drafter and verifier")
     temperature: float = Field(1.0, ge=0, le=100, description="of both distributions; 0 is greedy")
@@ -88,12 +88,12 @@ def _as_yaml(name: str, value: str) -> str:
 
 
 class Cell(Part):
-    """One experiment. Every field has a default that makes sense; `id` names it, files by their content.
+    """Experiment as a value. Every field has a default that makes sense; `id` names it, files by their content.
 
-        Cell()                                                              the defaults
-        Cell().with_({"scheme": "c_sqs", "uplink.rate.bps": "10k"})         other values of some fields
-        Cell().grid({"scheme": ["dense", "k_sqs"], "seed": range(3)})       the cells of a grid, a list
-        Cell.from_yaml("cell.yaml"), Cell().to_yaml()                       from a file, and as one
+    Cell()                                                              the defaults
+    Cell().with_({"scheme": "c_sqs", "uplink.rate.bps": "10k"})         other values of some fields
+    Cell().grid({"scheme": ["dense", "k_sqs"], "seed": range(3)})       the cells of a grid, a list
+    Cell.from_yaml("cell.yaml"), Cell().to_yaml()                       from a file, and as one
 
     `sqsim list NAME` shows every field with its default, unit, bounds and meaning.
     """
@@ -191,7 +191,7 @@ class Cell(Part):
 
     @property
     def requests(self) -> int:
-        """How many come, all devices together."""
+        """Number of requests, all devices together."""
         return sum(each.requests for each in self.classes)
 
     def check_pair(self) -> None:
@@ -208,6 +208,11 @@ class Cell(Part):
             if each.scheme.sends_distributions and not pair.has_distributions:
                 message = (
                     f"must be one that sends none of the drafter's distributions, as coupled: {pair.kind} has none"
+                )
+                raise ConfigError(f"{each.name}scheme = {each.scheme.kind}: {message}")
+            if each.scheme.copies_text and not pair.repeats:
+                message = (
+                    f"copies drafts from the text, and the texts of pair {pair.kind} do not repeat as real ones do"
                 )
                 raise ConfigError(f"{each.name}scheme = {each.scheme.kind}: {message}")
 
@@ -305,8 +310,8 @@ class Cell(Part):
         return "".join(_as_yaml(name, json.dumps(value)) for name, value in fields.items())
 
     def with_(self, values: Mapping[str, object]) -> Self:
-        """This cell with other values of some fields, by dotted names, as `--set` does: a `kind`, a kind's name or a
-        mapping replaces a whole part, then single fields apply. Raises ConfigError, one line."""
+        """Returns this cell with other values of some fields, by dotted names, as `--set` does: a `kind`, a kind's name
+        or a mapping replaces a whole part, then single fields apply. Raises ConfigError, one line."""
         if not isinstance(values, Mapping):
             raise ConfigError(f"with_ = {values!r}: must be a mapping of fields, such as {{'uplink.rate.bps': '10k'}}")
         (found,) = expand(self, {}, values)
@@ -317,7 +322,7 @@ class Cell(Part):
         return expand(self, axes_of(axes))
 
     def __repr__(self) -> str:
-        """As the call that makes it."""
+        """Returns the call that makes this cell."""
         changes = differences(self, type(self)())
         return f"Cell().with_({changes})" if changes else "Cell()"
 
@@ -369,7 +374,7 @@ def _laid_over(tree: Nested, fleet: object) -> object:
 
 
 def _class_over(tree: Nested, given: Mapping[str, object]) -> Nested:
-    """One class, each of its parts laid over the cell's; dotted names in it are of its parts."""
+    """Returns one class with each of its parts laid over the cell's; its dotted names are of its parts."""
     found: Nested = {}
     for name, value in given.items():
         top, dot, below = name.partition(".")
@@ -395,8 +400,8 @@ def _class_over(tree: Nested, given: Mapping[str, object]) -> Nested:
 
 
 def memory_holds_all(cell: Cell) -> bool:
-    """Whether a server's memory holds whole all requests that may be there at one time, so that `cloud.admission`
-    makes no difference: those that are served, and as many before them of whose end it may not know yet."""
+    """True if a server's memory holds whole all requests that may be there at one time, so that `cloud.admission` makes
+    no difference: those that are served, and as many before them of whose end it may not know yet."""
     tokens = (
         2 * each.count * each.places * whole_blocks(each.request_tokens, cell.cloud.kv_block_tokens)
         for each in cell.classes
@@ -405,8 +410,8 @@ def memory_holds_all(cell: Cell) -> bool:
 
 
 def claims(cell: Cell) -> dict[str, bool | None]:
-    """What the scheme of each class of devices claims of its text (`Scheme.lossless`), by the class's name, and what
-    may be said of all devices together."""
+    """Returns the claim of each class's scheme about its text (`Scheme.lossless`), by the class's name, and the claim
+    that holds for all devices together."""
     found = [(each.called, each.scheme.lossless) for each in cell.classes]
     given = {claim for _, claim in found}
     return dict(found) | {ALL_CLASSES: False if False in given else None if None in given else True}

@@ -29,20 +29,21 @@ def _price(value: object) -> object:
 
 
 class Batching(Choice, family=True):
-    """Which waiting jobs share a pass, and from when on a pass may begin."""
+    """Rule that decides which waiting jobs share a pass, and the earliest start of a pass."""
 
     chunked: ClassVar[bool] = False
-    """Whether a job may be split over passes, so that a long prefill does not hold up the others."""
+    """True if a job may be split over passes, so that a long prefill does not hold up the others."""
 
     cap: int = Field(16, ge=1, description="most jobs of one pass")
 
     def ready_s(self, waiting: int, oldest_s: float) -> float:
-        """When a free server with `waiting` >= 1 jobs, the oldest there since `oldest_s`, may begin a pass."""
+        """Returns the earliest time at which a free server with `waiting` >= 1 jobs, the oldest there since `oldest_s`,
+        may begin a pass."""
         return oldest_s
 
 
 class NoBatching(Batching):
-    """One job a pass."""
+    """Passes of one job."""
 
     kind: Literal["none"] = "none"
     cap: Literal[1] = Field(1, description="always 1")
@@ -78,17 +79,17 @@ class Continuous(Batching):
 
 
 class Urgent(Protocol):
-    """What the order of a queue goes by."""
+    """Entry of a queue that has a priority."""
 
     priority: int
 
 
 class QueueOrder(Choice, family=True):
-    """Who goes first of the jobs that wait for a pass or for admission, those that came first among equals. Nobody is
+    """Order of the jobs that wait for a pass or for admission; among equals the first to come goes first. No job is
     taken out of a pass for another."""
 
     ranks: ClassVar[bool] = True
-    """Whether it looks at more than the order of arrival."""
+    """True if the order depends on more than the arrival."""
 
     @abstractmethod
     def rank(self, job: Urgent) -> float:
@@ -115,13 +116,13 @@ class ByPriority(QueueOrder):
 
 
 class Routing(Choice, family=True):
-    """Which server a job goes to. Only `shared` has one queue and one cache memory for all."""
+    """Rule that decides to which server a job goes. Only `shared` has one queue and one cache memory for all."""
 
     pooled: ClassVar[bool]
 
 
 class Shared(Routing):
-    """One queue before all servers, and any server reaches any cache: the idealized pool."""
+    """Single queue before all servers, in which any server reaches any cache: the idealized pool."""
 
     pooled: ClassVar[bool] = True
     kind: Literal["shared"] = "shared"
@@ -135,10 +136,10 @@ class Affinity(Routing):
 
 
 class Admission(Choice, family=True):
-    """Whose keys and values a server's memory holds, where not all find room."""
+    """Rule that decides whose keys and values a server's memory holds when there is no room for all."""
 
     preempts: ClassVar[bool]
-    """Whether sessions that came later are thrown out; if not, each has room for its whole request or waits for it."""
+    """True if sessions that came later are evicted. If not, each has room for its whole request or waits for it."""
 
 
 class WholeRequest(Admission):
@@ -294,7 +295,7 @@ class CloudConfig(Part):
 
     @property
     def _timed_gpus(self) -> int | None:
-        """Those that the clock tells of, None where it tells nothing."""
+        """Number of GPUs that the latency model times, None if it names none."""
         found: int | None = getattr(self.latency, "gpus", None)
         return found
 

@@ -25,7 +25,8 @@ _TEXT, _THINK, _PAUSE = 3, 4, 5
 
 
 class Conversations(Workload):
-    """Each device talks: it asks, takes the answer, thinks, and goes on with the whole text and a new one behind it."""
+    """Conversations of each device: it asks, takes the answer, thinks, and goes on with the whole text and a new
+    question."""
 
     talks: ClassVar[bool] = True
     kind: Literal["conversations"] = "conversations"
@@ -93,7 +94,7 @@ class Conversations(Workload):
 
     @cached_property
     def _lengths(self) -> list[list[int]]:
-        """By device and conversation, its turns."""
+        """Numbers of turns, by device and conversation."""
         if isinstance(self.turns, Fixed):
             return [[self.turns.whole(0.0)] * self.conversations] * self.devices
         return [

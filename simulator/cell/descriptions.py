@@ -20,7 +20,7 @@ _BOUNDS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="), ("min_length", 
 
 @dataclass(frozen=True)
 class FieldLine:
-    """One field. `field` is its dotted name; `when` names the kind it belongs to, empty where it is always there;
+    """Line about a field. `field` is its dotted name; `when` names the kind it belongs to, empty if it is always there;
     `tuned` has the values that it declares worth trying."""
 
     field: str
@@ -45,7 +45,7 @@ def describe(part: Part) -> list[FieldLine]:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a walk through a part stands: names above, kinds chosen on the way, families not to be opened again."""
+    """Place of a walk through a part: names above, kinds chosen so far, families not to be opened again."""
 
     path: tuple[str, ...] = ()
     when: str = ""
@@ -109,7 +109,7 @@ def shown(value: object) -> str:
 
 
 def _named(value: object) -> bool:
-    """Whether a part goes by a name, so that a user gives the name rather than its fields."""
+    """True if a part goes by a name, so that a user gives the name rather than its fields."""
     return isinstance(value, Part) and not isinstance(value, Choice) and isinstance(getattr(value, "name", None), str)
 
 

@@ -27,6 +27,8 @@ from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Ask, Workload
 from simulator.results.columns import ALL_CLASSES
 
+PREPARED: Final = ("prepared", "cloud_first_prepared")
+PREPARES: Final = "where rounds are prepared (scheme.prepared)"
 THE_CELLS: Final = ("horizon_s", "distinct_seed")
 """Fields of a workload that are one for the whole cell, whatever classes it has."""
 
@@ -166,7 +168,7 @@ class Equipped:
 
     @property
     def requests(self) -> int:
-        """How many come to all of its devices."""
+        """Number of requests of all its devices."""
         work = self.workload
         if self.own_workload:
             return work.total
@@ -174,7 +176,7 @@ class Equipped:
 
     @property
     def places(self) -> int:
-        """How many a device serves at one time. In a closed loop it has one."""
+        """Number of requests that a device serves at one time: 1 in a closed loop."""
         return self.edge.concurrency if self.workload.open else 1
 
     @property
@@ -184,8 +186,8 @@ class Equipped:
 
     @property
     def counted_requests(self) -> int:
-        """How many of them metrics count: no request to learn from, and one turn of conversations where that is asked
-        for."""
+        """Number of requests that metrics count: none that a device learns from, and of conversations one turn only if
+        the workload says so."""
         devices = range(self.count) if self.own_workload else self.devices
         return sum(map(self.workload.counted_of, devices))
 
@@ -195,7 +197,7 @@ class Equipped:
         return self.workload.asks(*self._user(device, users))
 
     def absences(self, device: int, users: Uniforms) -> Iterator[tuple[float, float]]:
-        """When one of its devices is away."""
+        """Yields the periods in which one of its devices is away."""
         return self.workload.absences.times(*self._user(device, users))
 
     def _user(self, device: int, users: Uniforms) -> tuple[int, Uniforms]:
@@ -209,12 +211,9 @@ class Equipped:
         return 1 if self.scheme.protocol == "local" else self.edge.drafts_per_pass
 
     @property
-    def ways_are_apart(self) -> bool:
-        """Whether what becomes of a packet is decided on its own link: no acknowledgement takes capacity,
-        no radio does one or the other, and no round goes out in parts, of which the far end may give one up."""
-        return not self.scheme.sends_parts and not any(
-            link.arq.ack_bits or link.half_duplex or link.listens.windows_s for link in (self.uplink, self.downlink)
-        )
+    def draft_latency(self) -> Latency:
+        """The latency model of what drafts on the device."""
+        return self.scheme.draft_latency(self.edge.latency)
 
     def check_scheme(self, vocabulary: int) -> None:
         """Raises ConfigError where scheme and vocabulary do not fit."""
@@ -228,15 +227,17 @@ class Equipped:
         if self.scheme.protocol != "stream":
             try:
                 block = self.drafts_per_pass
+                if block > 1 and self.scheme.protocol in PREPARED:
+                    raise ConfigError(f"{self.name}edge.drafts_per_pass = {block}: must be 1 {PREPARES}")
                 new = max(prompt, block * self.scheme.drafts_a_pass) + block - 1
-                self.edge.latency.check_range((1, new, prompt + output + self.scheme.drafts))
+                self.draft_latency.check_range((1, new, prompt + output + self.scheme.drafts))
             except ValueError as error:
                 raise ConfigError(f"{self.name}edge.latency = {error}") from None
 
     def check_memory(self, tokens: int, requests: int) -> None:
         """Raises ConfigError where the drafter does not fit the device beside the keys and values of so many requests
         of so many tokens."""
-        model = self.edge.latency.footprint if self.scheme.protocol != "stream" else None
+        model = self.draft_latency.footprint if self.scheme.protocol != "stream" else None
         if model is None:
             return
         share, kv_bytes = self.edge.memory_utilization, requests * tokens * model.token_bytes
@@ -255,6 +256,8 @@ class Equipped:
         message = None
         if self.scheme.protocol in ("ahead", "cloud_first_ahead"):
             message = "where rounds are drafted ahead (scheme.depth)"
+        elif self.scheme.protocol in PREPARED:
+            message = PREPARES
         elif self.downlink.listens.windows_s:
             message = f"where a device hears only after sending ({self.name}downlink.listens)"
         elif self.scheme.sends_parts and not self.uplink.sharing.first_come:

@@ -128,7 +128,7 @@ def names(schema: type[Part] | None, tree: Nested, above: tuple[str, ...] = ()) 
 
 
 def _given(field: FieldInfo, tree: Nested, name: str) -> object:
-    """What `tree` has of the field, else its default, which is a copy of its own."""
+    """Returns the value of a field in `tree`, or else a copy of its default."""
     return tree[name] if name in tree else field.get_default(call_default_factory=True)
 
 
@@ -231,5 +231,5 @@ def _leaves(tree: Mapping[str, object], above: tuple[str, ...]) -> Iterator[tupl
 
 
 def _has_a_name(value: object) -> bool:
-    """Whether it is a part of a list that goes by its name."""
+    """True if a value is a part of a list that goes by its name."""
     return isinstance(value, Mapping) and isinstance(value.get("name"), str)

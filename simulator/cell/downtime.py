@@ -1,4 +1,4 @@
-"""When devices are away: a family of schedules, numbered by the device."""
+"""Absences of devices: a family of schedules, numbered by the device."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ of the code that was run."""
 
 
 def resolved(path: str | Path) -> Path:
-    """Where the file is. Raises ConfigError for a name that no file can have."""
+    """Returns the path of an imported file. Raises ConfigError for a name that no file can have."""
     try:
         return placed(Path(path)).resolve()
     except ValueError:

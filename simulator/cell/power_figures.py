@@ -1,4 +1,4 @@
-"""What a cell states of power and price, for whoever adds up joules and money."""
+"""Power and price that a cell states, for sums of joules and money."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _BINARY: Final = {f"{prefix}i": 1024**power for power, prefix in enumerate(("K",
 
 @dataclass(frozen=True)
 class Unit:
-    """How the numbers of a unit may end, and what each ending is worth."""
+    """Unit with the endings that its numbers may have, and the worth of each."""
 
     endings: Mapping[str, Fraction]
     examples: str
@@ -67,9 +67,11 @@ UNITS: Final[Mapping[str, Unit]] = {
 
 
 def number(typed: str, field: str) -> int | float | str:
-    """What `typed` is worth in the unit of `field`, whose dotted name may stand before it; a whole number as int.
+    """Returns the value of `typed` in the unit of `field`, whose dotted name may stand before it; a whole number as
+    int.
 
-    Of a field without unit what is no number comes back as it is. Raises ConfigError where it cannot be in the unit.
+    If the field has no unit, text that is no number comes back as it is. Raises ConfigError if it cannot be in the
+    unit.
     """
     symbol = unit_of(field)
     found = _NUMBER.fullmatch(typed.strip())
@@ -85,7 +87,7 @@ def number(typed: str, field: str) -> int | float | str:
 
 
 def _beyond_floats(digits: str) -> bool:
-    """Whether a number is so large, or so near 0, that as a fraction it could have any number of digits."""
+    """True if a number is so large, or so near 0, that as a fraction it could have any number of digits."""
     size, mantissa = abs(float(digits)), re.split("[eE]", digits)[0]
     return size > 1e200 or (size == 0 and any(each.isdigit() and int(each) for each in mantissa))
 

@@ -1,15 +1,19 @@
-"""What a cell knows of a scheme: how a request's tokens come about. The kinds are in `simulator.schemes`."""
+"""Interface of a scheme to a cell: the rules by which a request's tokens come about. The kinds are in
+`simulator.schemes`."""
 
 from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator
 
 from channels.codec import wire
 from kinds import Choice
+from models.interface import LanguageModel, LoadedPair
+from models.latency.latency import Latency
 
 ProtocolName = str
 """How a request is served; each is a file in simulator/protocols."""
@@ -20,7 +24,7 @@ _FIELD_WORD: Final = re.compile(r" [A-Za-z_]\w*=")
 
 
 class Scheme(Choice, family=True):
-    """How a request's tokens come about."""
+    """Rules by which a request's tokens come about."""
 
     label: str | None = Field(None, exclude=True, description="what tables, sentences and figures call it")
     """A name of the user's. It is in no id and no key, and in tables apart from the settings: it changes no number."""
@@ -42,11 +46,11 @@ class Scheme(Choice, family=True):
     @property
     @abstractmethod
     def protocol(self) -> ProtocolName:
-        """How its requests are served."""
+        """Name of the protocol that serves its requests."""
 
     @property
     def lossless(self) -> bool | None:
-        """Whether the scheme says that the committed text follows the verifier's distribution; None where a part of it,
+        """True if the scheme claims that the committed text follows the verifier's distribution; None if a part of it,
         such as a user's acceptance, does not say. `tv_output` is measured either way, and decides where it can."""
         return True
 
@@ -62,17 +66,34 @@ class Scheme(Choice, family=True):
 
     @property
     def drafts_in_cloud(self) -> bool:
-        """Whether the cloud has a drafter, which makes them."""
+        """True if a drafter in the cloud makes the drafts."""
         return self.protocol == "stream" and self.drafts > 0
 
     @property
+    def copies_text(self) -> bool:
+        """True if its drafts are copied from the text, so that they need a text that repeats as real ones do."""
+        return False
+
+    def drafter(self, pair: LoadedPair) -> LanguageModel:
+        """The model that drafts; a distribution of zeros says that it has no draft."""
+        return pair.drafter
+
+    def draft_latency(self, model: Latency) -> Latency:
+        """The latency model of the edge's drafts, from that of a device that runs the pair's drafter."""
+        return model
+
+    def foreseen_drafts(self, text: Sequence[int], most: int) -> int:
+        """Returns the number of drafts, 0 to `most`, of a round after `text` that the cloud drafts itself."""
+        return most
+
+    @property
     def sends_distributions(self) -> bool:
-        """Whether the drafter's distributions, or some of them, cross the air."""
+        """True if some of the drafter's distributions cross the air."""
         return False
 
     @property
     def sends_parts(self) -> bool:
-        """Whether a round crosses the air in parts, of which the later ones may stay behind."""
+        """True if a round crosses the air in parts, of which the later ones may never be sent."""
         return False
 
     @property

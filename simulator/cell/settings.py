@@ -37,7 +37,7 @@ def expand(base: P, grid: Mapping[str, Sequence[object]], settings: Mapping[str,
 
 
 def held_by(part: Part, settings: Mapping[str, object]) -> dict[str, object]:
-    """Those of the settings whose field the part has."""
+    """Returns the settings whose field the part has."""
     fields = {name: getattr(part, name) for name in type(part).model_fields}
     known = write(type(part), fields, settings)
     return {path: value for path, value in settings.items() if path in known}
@@ -251,13 +251,13 @@ def _part_path(path: str) -> str:
 
 
 def _gives_all(path: str, value: object) -> bool:
-    """Whether it is a preset, which has a value for every field of its part."""
+    """True if the value is a preset, which has a value for every field of its part."""
     name = value.get(PRESET) if isinstance(value, Mapping) else value
     return path.endswith(f".{PRESET}") or (isinstance(name, str) and name in LinkConfig.presets)
 
 
 def _holds(value: object, path: str, axis: str) -> bool:
-    """Whether `value`, given at `path`, holds the field `axis`: a mapping that has it, or a whole link by its name."""
+    """True if `value`, given at `path`, sets the field `axis`: a mapping that has it, or a whole link by its name."""
     if _gives_all(path, value):
         return axis.startswith(path.removesuffix(f".{PRESET}") + ".")
     if not axis.startswith(path + "."):

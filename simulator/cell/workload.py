@@ -1,4 +1,4 @@
-"""When requests come, and what they ask for: the workload as a user describes it."""
+"""Workload as a user describes it: the times of requests and the tokens that they ask for."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ HORIZON_S: Final = 1e6
 
 @dataclass(frozen=True)
 class Ask:
-    """One request to come: at a time, or, where `at_s` is None, `think_s` after the last one ended. From the second
-    `turn` of a conversation on, `prompt_tokens` are those that it adds to the text so far."""
+    """Request to come: at a time, or, if `at_s` is None, `think_s` after the last one ended. From the second `turn` of
+    a conversation on, `prompt_tokens` are those that it adds to the text so far."""
 
     prompt_tokens: int
     output_tokens: int
@@ -47,9 +47,9 @@ class Workload(Choice, family=True):
     """Requests: how many devices, when they ask, for what, and for how long they wait."""
 
     open: ClassVar[bool] = False
-    """Whether requests come whether or not earlier ones have ended."""
+    """True if requests come whether or not earlier ones have ended."""
     talks: ClassVar[bool] = False
-    """Whether a request may go on with the text of the one before it."""
+    """True if a request may go on with the text of the one before it."""
 
     devices: int = Field(1, ge=1, le=100_000, description="edge devices, each with a processor of its own")
     prompt_tokens: int = Field(32, ge=1, le=MOST, description="tokens kept of each prompt, its first ones")
@@ -130,11 +130,11 @@ class Workload(Choice, family=True):
     @property
     @abstractmethod
     def total(self) -> int:
-        """How many requests come, all devices together."""
+        """Number of requests, all devices together."""
 
     @property
     def all_are_awaited(self) -> bool:
-        """Whether no request is given up: no deadline, no horizon that somebody has set, no device that leaves."""
+        """True if no request is given up: no deadline, no horizon set by the user, no device that leaves."""
         return self.deadline_s is None and self.horizon_s >= HORIZON_S and isinstance(self.absences, NoDowntime)
 
     @property
@@ -149,15 +149,15 @@ class Workload(Choice, family=True):
 
     @property
     def only_turn(self) -> int:
-        """Where requests are turns of conversations: the one that metrics count; 0: all."""
+        """Number of the turn that metrics count, if requests are turns of conversations; 0: all."""
         return 0
 
     def requests_of(self, device: int) -> int:
-        """How many requests come to this device."""
+        """Returns the number of requests that come to this device."""
         return len(range(device, self.total, self.devices))
 
     def counted_of(self, device: int) -> int:
-        """How many of them metrics count."""
+        """Returns the number of a device's requests that metrics count."""
         return max(0, self.requests_of(device) - self.learning_requests)
 
 
@@ -172,7 +172,7 @@ class _Counted(Workload):
 
 
 class Closed(_Counted):
-    """Each device asks, waits for the answer, thinks, and asks again."""
+    """Closed loop: a device asks, waits for the answer, thinks, and asks again."""
 
     kind: Literal["closed"] = "closed"
     think_s: float = Field(0.0, ge=0, allow_inf_nan=False, description="between an answer and the next request")
@@ -183,8 +183,8 @@ class Closed(_Counted):
 
 
 class Poisson(_Counted):
-    """Each device asks at random times, whether or not earlier requests are answered; its processor takes them in
-    turn."""
+    """Random arrivals: a device asks at random times, whether or not earlier requests are answered; its processor takes
+    them in turn."""
 
     open: ClassVar[bool] = True
     kind: Literal["poisson"] = "poisson"
@@ -198,7 +198,8 @@ class Poisson(_Counted):
 
 
 class Bursts(_Counted):
-    """Each device asks several times in a row, then pauses, whether or not earlier requests are answered: a talk."""
+    """Bursts: a device asks several times in a row, then pauses, whether or not earlier requests are answered, as in a
+    talk."""
 
     open: ClassVar[bool] = True
     kind: Literal["bursts"] = "bursts"
@@ -217,7 +218,8 @@ class Bursts(_Counted):
 
 
 class Ticks(_Counted):
-    """Each device asks once a period, at a phase of its own, whether or not earlier requests are answered: a meter."""
+    """Regular arrivals: a device asks once a period, at a phase of its own, whether or not earlier requests are
+    answered, as a meter does."""
 
     open: ClassVar[bool] = True
     kind: Literal["ticks"] = "ticks"

@@ -1,1 +1,1 @@
-"""What can be shown of a scheme, or of a part of one, without simulating: above all that its text is the verifier's."""
+"""Checks of a scheme, or of a part of one, without simulation: above all that its text is the verifier's."""

@@ -1,6 +1,5 @@
-"""What the parts of a scheme, or of a link, answer to inputs made up here: that they answer alike again, in another
-order, with other global random numbers, and in another process with another hash seed.
-"""
+"""Answers of a scheme's parts, or of a link's, to inputs made up here: they must be the same again, in another order,
+with other global random numbers, and in another process with another hash seed."""
 
 from __future__ import annotations
 
@@ -136,7 +135,7 @@ def _of_the_policy(scheme: DraftScheme, made: DraftedRound) -> Iterator[Call]:
 
 
 def view(policy: Policy, made: DraftedRound, count: int) -> EdgeView:
-    """What a policy sees of a round with its first drafts."""
+    """Returns a policy's view of a round with its first drafts."""
     seen = [
         SeenDraft(draft, float(q[draft.token]), proposal.dropped_mass)
         for draft, q, proposal in zip(made.drafts[:count], made.distributions, made.proposals, strict=False)
@@ -146,7 +145,8 @@ def view(policy: Policy, made: DraftedRound, count: int) -> EdgeView:
 
 
 def sent_length(scheme: DraftScheme, made: DraftedRound) -> int:
-    """How many of a round's drafts the scheme would send, as its policy goes by the drafts before."""
+    """Returns the number of a round's drafts that the scheme would send, as its policy decides from the drafts
+    before."""
     policy, most = scheme.families.policy, min(scheme.max_drafts, len(made.drafts))
     if scheme.plans:
         return most
@@ -196,12 +196,12 @@ def _spelled_packets(subject: Subject) -> list[tuple[str, str]]:
 
 
 def print_answers(file: str) -> None:
-    """What `answers_of` finds, as JSON: what another process is asked for."""
+    """Prints `answers_of` as JSON, for another process."""
     print(json.dumps(answers_of(Path(file))))
 
 
 def answers_elsewhere(file: Path) -> dict[str, list[list[list[str]]]]:
-    """What `print_answers` prints in another process, under another hash seed."""
+    """Returns the output of `print_answers` in another process, under another hash seed."""
     path = os.pathsep.join(map(os.path.abspath, [str(Path(kinds.__path__[0]).parent), *sys.path]))  # our packages first
     environment = {**os.environ, "PYTHONHASHSEED": HASH_SEED, "PYTHONPATH": path}
     command = [sys.executable, "-P", "-c", ALONE, str(file)]  # without the folder, whose files may have our names
@@ -210,8 +210,8 @@ def answers_elsewhere(file: Path) -> dict[str, list[list[list[str]]]]:
 
 
 def impurity(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> str | None:
-    """How what the subject answers is no function of what it is asked, in words; None where it is one. Raises what a
-    user's class raises."""
+    """Returns a description of how the subject's answers are no function of its inputs; None if they are. Raises the
+    errors of a user's class."""
     if subject.on_link:
         return _link_impurity(subject, elsewhere)
     for place, size in enumerate(VOCABULARIES):

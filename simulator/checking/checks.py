@@ -54,7 +54,7 @@ DRAWS: Final = (0.1, 0.5, 0.9)  # random numbers by which drafts are drawn that 
 
 
 class Line(NamedTuple):
-    """One thing that was looked at."""
+    """Result of one check."""
 
     subject: str
     check: str
@@ -67,7 +67,7 @@ class Failed(Exception):  # noqa: N818 - a counterexample
 
 
 def check(file: Path) -> Iterator[Line]:
-    """What is shown of each class that a file registers. Raises ConfigError, one line, where there is none."""
+    """Yields the results of each class that a file registers. Raises ConfigError, one line, if there is none."""
     found = subjects(file)
     elsewhere = answers_elsewhere(file) if any(each.decides_tokens or each.on_link for each in found) else {}
     for subject in found:
@@ -83,7 +83,8 @@ def check(file: Path) -> Iterator[Line]:
 
 
 def lines_of(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> Iterator[Line]:
-    """What is shown of one class. `elsewhere`: what another process answers (`calls.answers`) at each vocabulary."""
+    """Yields the results of one class. `elsewhere`: the answers of another process (`calls.answers`) at each
+    vocabulary."""
     try:
         scheme = subject.scheme(FOUR_TOKENS.vocabulary)
     except ConfigError as error:
@@ -111,7 +112,7 @@ def lines_of(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> 
 
 
 def _first(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> Iterator[tuple[str, Found]]:
-    """What must hold before anything else can be looked at."""
+    """Yields the checks that must pass before any other can be made."""
     if subject.field in (None, "quantizer"):
         yield "counts", lambda: _counted(subject)
     yield "purity", lambda: _pure(subject, elsewhere)

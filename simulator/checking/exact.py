@@ -111,8 +111,8 @@ class Enumeration:
     drop: Drop = lambda _before, _after: False
     room_bits: int | None = None
     received: ReceivedParts = lambda parts_bits, _foreseen: len(parts_bits)
-    """How many leading parts of a payload the cloud receives, from their lengths in bits, and whether the edge knew of
-    the last one that it is before it was drawn."""
+    """Number of leading parts of a payload that the cloud receives, from their lengths in bits and from whether the
+    edge knew that the last part is the last before it was drawn."""
     answer_s: float = 1.0  # how long each answer takes, as a policy sees it
     begun: int = 0  # tokens that the cloud decodes before the first draft
     second_drafts: int = 0
@@ -209,8 +209,8 @@ class Enumeration:
                 yield tokens, (after.state, learnt, after.owes), weight * share
 
     def _on_the_air(self, node: EdgeNode, drafted: EdgeNode, payload: Payload, most: int) -> tuple[CloudNode, Parts]:
-        """What the cloud knew before the round, and what arrives of it, received."""
-        foreseen = len(drafted.drafts) == most or drafted.drafts[0].over_budget
+        """Returns the cloud's knowledge before the round, and the parts of the round that arrive."""
+        foreseen = len(drafted.drafts) in (0, most) or drafted.drafts[0].over_budget
         arrived = self.received(payload.parts_bits, foreseen)
         self.cut += arrived < len(payload.parts)
         self.parts = max(self.parts, len(payload.parts))
@@ -258,7 +258,7 @@ class Enumeration:
         return found
 
     def _cloud_before(self, node: EdgeNode) -> CloudNode:
-        """What the cloud knows when the edge begins this round: all but a correction of the edge's own."""
+        """Returns the cloud's knowledge when the edge begins this round: all but a correction of the edge's own."""
         if not node.owes:
             return self._cloud.start(node.committed)
         text = node.committed[:-1]
@@ -317,7 +317,7 @@ class Enumeration:
     def _ask(
         self, node: EdgeNode, past: Past, remaining: int, rung: int, distribution: Floats | None = None
     ) -> tuple[Action, Past]:
-        """What the policy does, once it no longer waits."""
+        """Returns the policy's action, once it no longer waits."""
         seen = tuple(SeenDraft(each.draft, each.confidence, each.dropped_mass) for each in node.drafts)
         most = most_drafts(self.scheme.max_drafts, remaining)
         policy, (state, verdicts), now_s = self.scheme.families.policy, past, 0.0
@@ -352,7 +352,8 @@ class Enumeration:
 
 
 def _verification_points(p: Floats, received: Received) -> Guesses:
-    """Where rejection sampling would change its mind about a round, p [L + 1, V], with the number after those given."""
+    """Returns the points at which rejection sampling would change its outcome for a round, p [L + 1, V], with the
+    number after those given."""
     places = np.arange(len(received.drafts)), received.drafts
     ratios = [x / y if y else inf for x, y in zip(p[places].tolist(), received.qhat[places].tolist(), strict=True)]
 
@@ -371,13 +372,13 @@ def _near(guesses: Guesses) -> Guesses:
 
 
 def _shares(weights: Floats | Ints) -> list[float]:
-    """Where inverse CDF changes from one id to the next."""
+    """Returns the points at which the inverse CDF changes from one id to the next."""
     total = np.cumsum(weights)
     return [float(each) for each in total / total[-1]] if total[-1] > 0 else []
 
 
 def verifier_distribution(prompt: tuple[int, ...], tokens: int, p: Floats = P) -> Distribution:
-    """What the verifier alone would say."""
+    """Returns the distribution of the verifier's own text."""
     distribution: Distribution = {(): 1.0}
     for _ in range(tokens):
         distribution = {(*t, x): w * p[(*prompt, *t)[-1], x] for t, w in distribution.items() for x in range(len(p))}

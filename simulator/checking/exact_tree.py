@@ -1,4 +1,4 @@
-"""As `exact`, of a scheme whose drafts branch.
+"""Exact enumeration, as in `exact`, of a scheme whose drafts branch.
 
 The intervals on which nothing changes come from this file's own arithmetic; that the shipped code changes its mind
 where they end, and nowhere else, is seen by points next to their ends: of a draw both ends are tried, acceptance and

@@ -1,6 +1,6 @@
-"""Whether the text of a scheme follows the verifier's distribution: by enumeration, and by what differs first.
-Asynchronous drafting has an enumeration of its own: the edge drafts as many rounds ahead as it may; then the oldest is
-verified, and so on until nothing is under way."""
+"""Exactness of a scheme: its text is compared with the verifier's distribution by enumeration, down to the first
+difference. Asynchronous drafting has an enumeration of its own: the edge drafts as many rounds ahead as it may; then
+the oldest is verified, and so on until nothing is under way."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ RACES: Final = 200  # texts of a scheme whose ends share their random numbers
 
 @dataclass(frozen=True)
 class Finding:
-    """How far the text is from the verifier's, over what, and what differs first."""
+    """Distance of the text from the verifier's, the length compared, and the first difference."""
 
     tv: float
     over: str
@@ -79,8 +79,8 @@ def modes(subject: Subject) -> list[Mode]:
 
 
 def misstated(scheme: DraftScheme) -> str | None:
-    """How the output distribution that the acceptance states differs from the one it leaves, in words; "" where it does
-    not, None where it states none."""
+    """Returns a description of how the output distribution that the acceptance states differs from the one it leaves;
+    "" if they agree, None if it states none."""
     last, size = PROMPT[-1], FOUR_TOKENS.vocabulary
     q, p = FOUR_TOKENS.q[last], FOUR_TOKENS.p[last]
     proposal = scheme.propose(q, scheme.entry(None))
@@ -131,7 +131,8 @@ def _plain(subject: Subject, payloads: set[tuple[int, int]]) -> Iterator[Finding
 
 
 def _bound(subject: Subject, payloads: set[tuple[int, int]]) -> Finding | None:
-    """With a budget that some second drafts exceed and others do not, where there is one."""
+    """Returns the finding with a budget that some second drafts exceed and others do not, None if there is no such
+    budget."""
     bits = sorted({bits for drafts, bits in payloads if drafts == 2})
     scheme = _allowed(subject, budget_bits=bits[(len(bits) - 1) // 2]) if bits else None
     if scheme is None:
@@ -210,7 +211,8 @@ def _found(
 
 
 def _raced(scheme: DraftScheme) -> Finding:
-    """Both ends share their random numbers: each text must be the verifier's own race, whatever was drafted."""
+    """Returns the finding for two ends that share their random numbers: each text must be the verifier's own race,
+    whatever was drafted."""
     setting, last = DraftSetting(lambda: FOUR_TOKENS.loaded, scheme, FOUR_TOKENS.vocabulary, 1.0), len(PROMPT) + TOKENS
     wrong, difference = 0, ""
     for sample in range(RACES):
@@ -269,7 +271,7 @@ class AheadEnumeration(Enumeration):
         return self._walk(self.scheme.entry(None), self._chains)
 
     def _chains(self, committed: Tokens, state: State) -> Iterator[tuple[Tokens, State, float]]:
-        """What is committed, from a start until nothing is under way any more."""
+        """Yields the committed tokens from a start until no round is under way, with their probabilities."""
         text = (*self.prompt, *committed)
         if not committed and self.begun:
             for last, _, tokens, share in self._alone(EdgeNode(1, text, state), ((), ()), self.begun, learns=False):
@@ -308,7 +310,7 @@ class AheadEnumeration(Enumeration):
             self._verdict.give(numbers)
             after, verified, settled, tokens = self._answered(oldest, view, parts)
             assert tokens == verified.committed and settled.round == after.round
-            if not late and settled.round == oldest.round + 1:
+            if not late and oldest.drafts and settled.round == oldest.round + 1:
                 accepted, on = accepted + share, after
             else:
                 self.flushed += len(chain) - 1
@@ -327,7 +329,7 @@ class AheadEnumeration(Enumeration):
 
 @dataclass
 class AheadTreeEnumeration(AheadEnumeration, TreeEnumeration):
-    """As `AheadEnumeration`, of rounds that branch."""
+    """Enumeration of rounds drafted ahead, as `AheadEnumeration`, whose drafts branch."""
 
     def _rounds(self, start: EdgeNode, most: int) -> Iterator[tuple[EdgeNode, float]]:
         for drafted, weight in self._trees(start, most, []):

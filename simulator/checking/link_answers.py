@@ -1,4 +1,4 @@
-"""What a loss, a rate or a delay answers about packets that one link sends one after another, made up here."""
+"""Answers of a loss, a rate or a delay about packets that one link sends one after another, made up here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def link_answers(part: Choice) -> list[tuple[str, object]]:
 
 
 def _times(rate: Rate, uniforms: Uniforms) -> Iterator[tuple[str, object]]:
-    """When each packet begins and ends, and the bits that the link carries meanwhile."""
+    """Yields the start and the end of each packet, and the bits that the link carries meanwhile."""
     curve = rate.curve(uniforms)
     curve.bound("rate", HORIZON_S)
     position = Position(0.0)
@@ -47,7 +47,7 @@ def _times(rate: Rate, uniforms: Uniforms) -> Iterator[tuple[str, object]]:
 
 
 def _packets() -> Iterator[tuple[float, int, PacketIndex]]:
-    """When the last bit of each leaves, its bits with its header, and its address."""
+    """Yields the time at which the last bit of each packet leaves, its bits with its header, and its address."""
     for number in range(PACKETS):
         now_s = 0.013 * number + 0.001 * (number % 7)
         yield now_s, _BITS[number % 3], (number % 2, number // 40, 1 + number // 4, number // 2 % 2, 0)

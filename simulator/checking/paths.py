@@ -47,7 +47,7 @@ class ScriptedNumbers(Unasked):
 
     @property
     def count(self) -> int:
-        """How many different numbers were asked for since `give`."""
+        """Number of different numbers asked for since `give`."""
         return len(self._places)
 
     def uniform(self, *index: int) -> float:

@@ -51,7 +51,7 @@ class Subject:
     family: type[Choice]
     part: type[Choice]
     beside: tuple[Mapping[str, object], ...] = TOGETHER
-    """For a part: the other parts that it may go with, to be tried in turn."""
+    """Other parts that a part may go with, to be tried in turn."""
 
     @property
     def name(self) -> str:
@@ -64,12 +64,13 @@ class Subject:
 
     @property
     def decides_tokens(self) -> bool:
-        """Whether it goes into a scheme whose text can be checked."""
+        """True if it goes into a scheme whose text can be checked."""
         return self.family in PARTS or issubclass(self.part, DraftScheme)
 
     @property
     def on_link(self) -> bool:
-        """Whether it decides when and whether a packet arrives, whoever else sends: not one who is given slots."""
+        """True if it decides when and whether a packet arrives, whoever else sends; a rate whose slots are granted does
+        not."""
         return self.family in ON_LINKS and not (issubclass(self.part, Rate) and self.part.in_slots)
 
     def scheme(self, vocabulary: int, **changes: object) -> DraftScheme:
@@ -125,7 +126,8 @@ def _shrunk(name: str, value: object, vocabulary: int) -> object:
 
 
 def subjects(file: Path) -> list[Subject]:
-    """What a user's file registers. Raises ConfigError, one line, where it cannot be run or registers nothing."""
+    """Returns the classes that a user's file registers. Raises ConfigError, one line, if it cannot be run or registers
+    none."""
     path = resolved(file)
     load_imports([path])
     found = [(family, part) for family, part in registered_by(path) if not family.__name__.startswith("_")]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from channels.codec.wire import encode_count
 from kinds.arrays import Floats, read_only
 from simulator.decoding.divergences import Measurer
-from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
+from simulator.decoding.nodes import NO_DRAFTS, CloudNode, Parts, Tokens, Verified, outcome
 from simulator.decoding.setting import RequestParts
 from simulator.schemes.acceptance import Received, received
 from simulator.schemes.code import Packets
@@ -62,8 +62,8 @@ class CloudSession:
 
     def receive(self, node: CloudNode, parts: Parts) -> int:
         """Decodes the leading parts of a payload that have come; answers how many tokens they add to the text: the
-        correction that was owed, and the drafts. () is no payload: a round without drafts, which commits a token of the
-        verifier's own. Raises CodecError."""
+        correction that was owed, and the drafts. () is no payload, and NO_DRAFTS one without drafts: the round commits
+        a token of the verifier's own. Raises CodecError."""
         for known_parts, known in node.then_verify:
             if known_parts == parts:
                 self._here = ReceivedPayload(node, parts, known, None)
@@ -75,7 +75,8 @@ class CloudSession:
             token, found = decode_behind(b"".join(parts), packets, node.committed)
             correction, drafts = (token,), self._scheme.receive(found, packets.format)
         else:
-            drafts = self._scheme.decode_parts(parts, packets, node.committed) if parts else _nothing(packets)
+            sent = parts not in ((), NO_DRAFTS)
+            drafts = self._scheme.decode_parts(parts, packets, node.committed) if sent else _nothing(packets)
         self._here = ReceivedPayload(node, parts, None, drafts, correction)
         return len(correction) + len(drafts.drafts)
 

@@ -56,7 +56,7 @@ class KeyedUniforms(RequestUniforms):
 
 
 class RequestDecoding(RequestParts):
-    """One request's decoding, from which a protocol takes the sides that it has."""
+    """Decoding of a request, from which a protocol takes the sides that it has."""
 
     @cached_property
     def format(self) -> wire.Format:
@@ -79,7 +79,7 @@ class RequestDecoding(RequestParts):
         return (TreeCloudSession if branches else CloudSession)(self, self.meter)
 
     def hosted(self) -> HostedSession:
-        """Both sides in the cloud."""
+        """Returns a session with both sides in the cloud."""
         return HostedSession(self)
 
     def local(self) -> LocalSession:
@@ -147,7 +147,8 @@ class Decoder:
         return RequestDecoding(setting, self._memory.tree(root, stored), uniforms, lookahead=lookahead)
 
     def _place(self, device: int, number: int) -> int:
-        """Which of the cell's texts this is: they are numbered along the devices' first requests, then their second."""
+        """Returns the number of a request's text among the cell's: along the devices' first requests, then their
+        second."""
         place = self._first + device + number * self._cell.workload.devices
         return place % (self._distinct[device] or place + 1)
 
@@ -158,8 +159,8 @@ class Decoder:
 
 
 def _prompts(prompts: Sequence[Prompt], each: Equipped) -> Sequence[Prompt]:
-    """Those of a pair that a class of devices asks with. Raises ConfigError where one is too short, or there is none
-    of a kind."""
+    """Returns the prompts of a pair that a class of devices uses. Raises ConfigError if one is too short, or if there
+    is none of a kind."""
     known = dict.fromkeys(prompt.kind for prompt in prompts)
     for kind in each.prompts or ():
         if kind not in known:
@@ -177,14 +178,14 @@ def _prompts(prompts: Sequence[Prompt], each: Equipped) -> Sequence[Prompt]:
 
 
 def _description(cell: Cell, setting: Setting) -> str:
-    """What all requests of a class of devices have in common, and decides their tokens beside what is decided on the
-    way, files by their content. The policy is no part of it, nor who begins: what was decided is in the tree, never by
-    whom."""
+    """Returns the properties that all requests of a class of devices share and that decide their tokens, files by their
+    content; the choices made during decoding come on top. The policy and the end that begins are no part of it: the
+    tree records the choice made, never the chooser."""
     described = {
         "plane": 1,
         "pair": cell.models.pair.fingerprint,
         "temperature": cell.models.temperature,
-        "scheme": setting.scheme.model_dump(exclude={"policy", "cloud_first"}),
+        "scheme": setting.scheme.model_dump(exclude={"policy", "cloud_first", "prepared", "fan_out"}),
         "room_bits": setting.room_bits,
         "imports": cell.imports_digest,
     }
@@ -209,12 +210,16 @@ class HostedSession:
         self._verifier = parts.verifier
         self._uniforms = parts.uniforms
         self._remember = parts.remember
-        scheme = parts.setting.scheme
+        self._scheme = scheme = parts.setting.scheme
         self._acceptance = Acceptance.of(scheme.acceptance if isinstance(scheme, Colocated) else "rejection")
 
     def start(self, prompt: Tokens) -> CloudNode:
         """The cloud's side once the prompt has arrived: nothing cached."""
         return self._known.of(prompt)
+
+    def foreseen_drafts(self, node: CloudNode, most: int) -> int:
+        """Returns the number of drafts, 0 to `most`, of the next round, which `decode` is then asked for."""
+        return self._scheme.foreseen_drafts(node.committed, most)
 
     def decode(self, node: CloudNode, drafts: int) -> tuple[CloudNode, Verified]:
         """A round: so many drafts by the drafter there, none for a verifier on its own, and the verification result."""
@@ -267,7 +272,8 @@ class LocalSession:
         self._remember = parts.remember
 
     def decode(self, node: EdgeNode) -> tuple[EdgeNode, Verified]:
-        """One token. The verifier's distribution beside it is an observer's, who says how far off the drafter is."""
+        """Decodes a token. The verifier's distribution is for an observer alone, who measures the drafter's distance
+        from it."""
         if node.then_decode is not None:
             self._drafter.skip(lambda: [(node.committed, 1)])
             self._verifier.skip(lambda: [(node.committed, 1)])

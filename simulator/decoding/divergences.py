@@ -1,4 +1,4 @@
-"""How far q, qhat, p and the output are apart: what an observer who sees both ends of a request measures. It makes no
+"""Distances between q, qhat, p and the output, as measured by an observer who sees both ends of a request. It makes no
 pass and decides nothing."""
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Measurer:
         """The edge sends the open round of this node."""
 
     def correction(self, round_number: int, reply: bytes) -> int:
-        """What the edge draws when it receives this reply to a round; UNSENT where that is not known here."""
+        """Returns the token that the edge draws on receipt of this reply to a round; UNSENT if not known here."""
         return UNSENT
 
     def measure(
@@ -132,15 +132,16 @@ class DivergenceMeter(Measurer):
         return diverge(along, q, qhat, slack, acceptance, line, committed, np.zeros(len(along)))
 
     def _drafted_from(self, text: Tokens, drafts: int) -> list[Floats]:
-        """What each of so many drafts at the end of a text was drawn from. Where a round is sent again, to a cloud that
-        has restarted, the drafter may have gone on; the text is then read anew, to the last bits but a few."""
+        """Returns the distributions from which the `drafts` drafts at the end of a text were drawn. If a round is sent
+        again, to a cloud that has restarted, the drafter may have gone on; the text is then read anew, to the last bits
+        but a few."""
         start = len(text) - drafts
         try:
             return [self._drafter.known(text[: start + n])[0] for n in range(drafts)]
         except KeyError:
             if not self._again:
                 raise
-        fresh = self._setting.pair().drafter.open(self._setting.temperature)
+        fresh = self._setting.open_drafter()
         return list(fresh.distributions(text[:-1], drafts))
 
     def _as_sent(self, round_number: int) -> EdgeNode:
@@ -151,7 +152,7 @@ class DivergenceMeter(Measurer):
         return self._sent[round_number]
 
     def _corrected(self, p: Floats) -> Floats | None:
-        """What drafts would be corrected with, rows like p [n, V]; None where that is p."""
+        """Returns the distributions with which drafts would be corrected, rows like p [n, V]; None if they are p."""
         reply, packets = self._scheme.families.reply, self._setting.packets
         if not isinstance(reply, DistributionReply):
             return None

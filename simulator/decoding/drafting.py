@@ -1,4 +1,4 @@
-"""One draft at the edge: propose, test the budget, and only then draw.
+"""Drafting at the edge: propose, test the budget, and only then draw.
 
 A draft's payload must not depend on whether it is sent: the budget is tested before d_n is drawn, against the largest
 length that any token of its support could cost, and a drawn draft is always sent. Dropping a draft because its own
@@ -25,14 +25,17 @@ from simulator.schemes.sparsifier import State
 
 
 def round_packets(setting: DraftSetting, node: EdgeNode, uniforms: RequestUniforms) -> Packets:
-    """What writes the payload of the open round."""
+    """Returns the writer of the open round's payload."""
     scheme = setting.scheme
     packets = scheme.packets_on(scheme.packets_sharing(setting.packets, uniforms), node.state)
     return BehindCorrection(packets, node.committed[-1]) if node.owes else packets
 
 
 def draft_once(setting: DraftSetting, q: Floats, node: EdgeNode, uniforms: RequestUniforms) -> Drafted | Full:
-    """Draft n of a round from its distribution q [V]: propose, test the budget and the room, and only then draw."""
+    """Draft n of a round from its distribution q [V]: propose, test the budget and the room, and only then draw.
+    Answers `Full` where q is 0: the drafter has no draft."""
+    if not q.any():
+        return Full()
     state = node.drafts[-1].state if node.drafts else node.state
     offer = propose_within(setting, q, node, node.drafts, state, uniforms)
     if isinstance(offer, Full):
@@ -49,7 +52,7 @@ class Offer(NamedTuple):
     over_budget: bool
 
     def drafted(self, q: Floats, draft: wire.Draft, weights: Floats | Ints) -> Drafted:
-        """What was drawn from it by these weights [K]."""
+        """Returns the draft as drawn by these weights [K]."""
         proposal, by_counts = self.proposal, weights is draft.counts or np.array_equal(weights, draft.counts)
         return Drafted(
             draft=draft,
@@ -72,7 +75,8 @@ def propose_within(
     state: State,
     uniforms: RequestUniforms,
 ) -> Offer | Full:
-    """What is to be sent of q [V] in this round behind these drafts, if budget and room hold it whatever is drawn.
+    """Returns the part of q [V] to be sent in this round behind these drafts, if budget and room hold it for every
+    possible draw.
 
     A first distribution that exceeds either with one id left is sent all the same, and alone; of a format in which
     fewer ids save nothing, with all of them.
@@ -103,7 +107,8 @@ def propose_within(
 def longest_prefix(
     scheme: DraftScheme, q: Floats, state: State, whole: Proposal, fits: Callable[[Proposal], bool]
 ) -> Proposal:
-    """For a first draft that exceeds the budget: the most of its top-probability ids that fit, one id if none do."""
+    """Returns the proposal of a first draft that exceeds the budget: as many of its top-probability ids as fit, one id
+    if none do."""
     low, high = 1, len(whole.ids)  # the whole does not fit; one id is sent whatever it costs
     while high - low > 1:
         middle = (low + high) // 2

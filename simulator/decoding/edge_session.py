@@ -10,8 +10,19 @@ from channels.codec.wire import CodecError, encode_count
 from kinds.arrays import Floats
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.drafting import draft_once, round_packets
-from simulator.decoding.nodes import Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
+from simulator.decoding.nodes import (
+    NO_DRAFTS,
+    Drafted,
+    EdgeNode,
+    Full,
+    Parts,
+    Payload,
+    Tokens,
+    outcome,
+    sum_drafts,
+)
 from simulator.decoding.setting import RequestParts
+from simulator.schemes.draw import Place
 from simulator.schemes.sparsifier import State
 
 
@@ -23,6 +34,7 @@ class EdgeSession:
         self._setting = parts.draft_setting
         self._scheme = self._setting.scheme
         self._drafter = parts.drafter
+        self._guesser = parts.guesser
         self._uniforms = parts.uniforms
         self._meter = meter
         self._lookahead = parts.lookahead
@@ -62,7 +74,7 @@ class EdgeSession:
         return distribution
 
     def stop(self, node: EdgeNode) -> EdgeNode:
-        """Nothing is drawn from the distribution just looked at; the round is closed to further drafts."""
+        """Closes the round to further drafts; nothing is drawn from the distribution just looked at."""
         assert self._looked_at(node) is not None, "I12: a stop without a look"
         after = node.then_stop or replace(node, full=True, cached=node.length)
         if self._remember:
@@ -70,7 +82,8 @@ class EdgeSession:
         return after
 
     def draft(self, node: EdgeNode) -> tuple[EdgeNode, Drafted | Full]:
-        """One more draft, or `Full`. Whether it is drawn depends on q_1..q_n and d_1..d_{n-1} only, never on d_n."""
+        """Draws another draft, or returns `Full`. The choice to draw depends on q_1..q_n and d_1..d_{n-1} only, never
+        on d_n."""
         q = self._looked_at(node)
         if node.then_draft is not None:
             if q is None:
@@ -99,14 +112,14 @@ class EdgeSession:
 
     def seal(self, node: EdgeNode, sealed: Parts = ()) -> Payload:
         """The payload of the open round; of a partial one whose first parts went out before, these and the others."""
-        assert node.drafts, "I9: a round sends at least one draft"
+        assert node.drafts or node.full, "I9: a round is sent for which no draft was asked"
         self._meter.sent(node)
         if node.then_seal is not None:
             return node.then_seal
         drafts = [drafted.draft for drafted in node.drafts[len(sealed) :]]
         packets = round_packets(self._setting, node, self._uniforms)
         context = node.context()[: len(node.committed) + len(sealed)]
-        parts = (*sealed, *self._scheme.encode_parts(drafts, packets, context))
+        parts = (*sealed, *self._scheme.encode_parts(drafts, packets, context)) if node.drafts else NO_DRAFTS
         payload = Payload(parts, len(node.drafts), sum_drafts(node.drafts))
         if self._remember:
             node.then_seal = payload
@@ -129,6 +142,25 @@ class EdgeSession:
             self._drafter.release(len(known[0].committed))
         else:
             self._keep(node, known[0])
+        return known
+
+    def guesses(self, node: EdgeNode, accepted: int, width: int) -> Tokens:
+        """The `width` tokens, or fewer, that the drafter holds likeliest behind the first `accepted` drafts of a round
+        that does not end there with the next one: its next choices, or its first ones behind all drafts. They depend on
+        its distribution, that draft, and random numbers of their own."""
+        text, known = node.context()[: len(node.committed) + accepted], outcome(node.guesses, (accepted, width))
+        if known is not None:
+            self._guesser.skip(lambda: [(text, 1)])
+        else:
+            q = self._guesser.distributions(text, 1)[0]
+            other = node.drafts[accepted].draft.token if accepted < len(node.drafts) else None
+            place = Place(node.round, accepted, len(text))
+            known = self._scheme.families.draw.next_choices(
+                q, other, width, self._uniforms if self._setting.temperature else None, place
+            )
+            if self._remember:
+                node.guesses += (((accepted, width), known),)
+        self._guesser.crop(len(text))
         return known
 
     def _composed(self, node: EdgeNode, drafts: int) -> EdgeNode:

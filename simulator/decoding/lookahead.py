@@ -1,5 +1,4 @@
-"""When a round has a successor that was drafted on it before its verification result: what both ends of a request know
-of that.
+"""Rounds drafted ahead of a verification result: the rule by which both ends of a request know of them.
 
 Round t + 1 may be drafted on all drafts of round t, and falls with them. Which reply then carries a token must not
 depend on when anything arrives: a payload's length, and so its arrival, tells of the drafts in it, and a token that is
@@ -25,7 +24,7 @@ Tokens = tuple[int, ...]
 
 
 class Lookahead(NamedTuple):
-    """How many rounds of one request may be drafted ahead, and where its answer ends."""
+    """Number of a request's rounds that may be drafted ahead, and the end of its answer."""
 
     depth: int
     """D."""
@@ -35,11 +34,11 @@ class Lookahead(NamedTuple):
     """The answer ends with any of them that comes before."""
 
     def step(self, drafts: int) -> int:
-        """From a round of so many drafts whose reply had a token to the next."""
+        """Returns the step from a round of so many drafts, whose reply had a token, to the number of the next round."""
         return self.depth + 1 if drafts else 1
 
     def promises(self, committed: Tokens, drafts: Tokens) -> bool:
-        """Whether a round with these drafts after this text has a successor, if all of them are accepted."""
+        """True if a round with these drafts after this text has a successor, should all of them be accepted."""
         left_tokens = self.text_tokens - len(committed) - len(drafts)
         return self.depth > 0 < len(drafts) and left_tokens >= 2 and not holds_any(drafts, self.end_tokens)
 

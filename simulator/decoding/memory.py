@@ -1,4 +1,4 @@
-"""What has been decoded once is not decoded again: remembered trees, and model caches that are only filled when needed.
+"""Memory of decoded rounds: remembered trees, and model caches that are only filled when needed.
 
 `Memory` keeps the trees of requests by the name of their root: cells that differ only in the network share their
 passes. On the first step that nobody remembers, `ReplayedText` makes all the passes that were skipped so far, in the
@@ -171,11 +171,11 @@ class ReplayedText:
         self._now_or_later("crop", length)
 
     def graft(self, path: tuple[int, ...]) -> None:
-        """From the tree that the last pass was over, keeps this path in what is cached, and nothing else."""
+        """Keeps this path of the last pass's tree in the cache, and nothing else of the tree."""
         self._now_or_later("graft", path)
 
     def branch(self, path: tuple[int, ...]) -> None:
-        """As `graft`, but keeps the distributions: the tree is yet to be verified."""
+        """Keeps this path as `graft` does, and the distributions too: the tree is yet to be verified."""
         self._now_or_later("branch", path)
 
     def release(self, tokens: int) -> None:
@@ -184,7 +184,7 @@ class ReplayedText:
 
     @property
     def cached(self) -> Tokens:
-        """What the model really holds, after catching up."""
+        """Returns the tokens that the model really holds, after catching up."""
         return self.catch_up().cached
 
     def catch_up(self) -> CachedText:

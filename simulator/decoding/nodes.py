@@ -25,6 +25,8 @@ Root = tuple[str, tuple[int, ...], State, Tokens]
 """All that decides the tokens of a request: a description of its setting, (seed, indices), entry state, prompt."""
 Parts = tuple[bytes, ...]
 """The packets of a payload, in order; one, unless the scheme sends partial rounds."""
+NO_DRAFTS: Parts = (b"",)
+"""The payload of a round for which the drafter had no draft: a bare header, which asks for one token."""
 Pass = tuple[Tokens, int | TokenTree]
 """A forward pass: its text, and what it is to yield: so many trailing distributions, or those of a tree after it."""
 K = TypeVar("K")
@@ -43,7 +45,7 @@ def outcome(outcomes: Outcomes[K, V], key: K) -> V | None:
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """One draft as drawn and sent, and the scheme's state after it."""
+    """Draft as drawn and sent, with the scheme's state after it."""
 
     draft: wire.Draft
     other_weights: Floats | None
@@ -59,7 +61,7 @@ class Drafted:
 
     @property
     def weights(self) -> Floats | Ints:
-        """What it was drawn by, [K], of any total."""
+        """Weights by which the draft was drawn, [K], of any total."""
         return self.draft.counts if self.other_weights is None else self.other_weights
 
 
@@ -76,7 +78,8 @@ def sum_drafts(drafts: Sequence[Drafted]) -> DraftSums:
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """The next draft could exceed the budget, so it was not drawn. Its pass was made: the rule needs q_n."""
+    """The next draft could exceed the budget, or the drafter has none, so it was not drawn. Its pass was made: the rule
+    needs q_n."""
 
 
 NO_TREE = TokenTree((), ())
@@ -84,11 +87,11 @@ NO_TREE = TokenTree((), ())
 
 @dataclass(slots=True, eq=False)
 class EdgeNode:
-    """What the edge knows. Round `round` is open with `drafts`; the drafter's cache holds the first `cached` tokens of
-    `context()`. Of a round drafted ahead, `committed` has the drafts of the rounds before it that are still out.
+    """Knowledge of the edge. Round `round` is open with `drafts`; the drafter's cache holds the first `cached` tokens
+    of `context()`. Of a round drafted ahead, `committed` has the drafts of the rounds before it that are still out.
     `full`: a pass was made that nothing is drawn from, for want of room or by the policy's choice; the round is sent as
-    it is. `owes`: the last token of `committed` is a correction that the edge drew, and the cloud has yet to
-    receive."""
+    it is. `owes`: the last token of `committed` is a correction that the edge drew, and the cloud has yet to receive.
+    """
 
     round: int
     committed: Tokens
@@ -106,6 +109,8 @@ class EdgeNode:
     then_resolve: Outcomes[bytes, tuple[EdgeNode, Tokens]] = field(default=(), init=False, repr=False)
     then_decode: tuple[EdgeNode, Verified] | None = field(default=None, init=False, repr=False)
     then_succeed: EdgeNode | None = field(default=None, init=False, repr=False)
+    guesses: Outcomes[tuple[int, int], Tokens] = field(default=(), init=False, repr=False)
+    """Tokens that may follow the first of its drafts, by their number and the number of guesses; never on disk."""
 
     def context(self) -> Tokens:
         """The committed text, then the drafts of the open round."""
@@ -162,7 +167,7 @@ class EdgeNode:
 
 @dataclass(slots=True, eq=False)
 class TreeNode(EdgeNode):
-    """What the edge knows of an open round whose drafts branch: `drafts` are the nodes of `tree`, in its order."""
+    """Knowledge of the edge in an open round whose drafts branch: `drafts` are the nodes of `tree`, in its order."""
 
     tree: TokenTree = NO_TREE
     levels: tuple[tuple[int, ...], ...] = ()
@@ -193,7 +198,7 @@ class TreeNode(EdgeNode):
 
     @property
     def branches(self) -> bool:
-        """Whether a pass of the drafter had several nodes. If not, what was fed is a line, and is a text to it."""
+        """True if a pass of the drafter had several nodes. If not, the drafter was fed a line, as a text."""
         return any(len(level) > 1 for level in self.levels)
 
     def asked(self) -> Iterable[Pass]:
@@ -220,7 +225,7 @@ def level_pass(committed: Tokens, tree: TokenTree, levels: Sequence[Sequence[int
 
 @dataclass(slots=True, eq=False)
 class Payload:
-    """What a round sends: bytes. Beside them, for the books, what the edge knows of the drafts in it."""
+    """Bytes that a round sends and, for the books, the edge's own record of the drafts in them."""
 
     parts: Parts
     drafted: int
@@ -228,7 +233,7 @@ class Payload:
     parts_bits: tuple[int, ...] = field(init=False)
     """The length of each part."""
     bits: int = field(init=False)
-    """All parts together."""
+    """Bits of all parts together."""
 
     def __post_init__(self) -> None:
         self.parts_bits = tuple(8 * len(part) for part in self.parts)
@@ -237,8 +242,8 @@ class Payload:
 
 @dataclass(slots=True, eq=False)
 class CloudNode:
-    """What the cloud knows: the committed text, and how many tokens of it the verifier's cache holds. `owed`: the next
-    payload reports a correction that comes after `committed`, drawn by the edge."""
+    """Knowledge of the cloud: the committed text, and the number of its tokens in the verifier's cache. `owed`: the
+    next payload reports a correction that comes after `committed`, drawn by the edge."""
 
     round: int
     committed: Tokens
@@ -270,7 +275,7 @@ class Verified:
     committed: Tokens
     divergences: Divergences
     tokens: int = field(init=False)
-    """How many it commits."""
+    """Number of tokens that it commits."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tokens", len(self.committed))

@@ -38,7 +38,7 @@ before the file's beginning, an OSError that names no file."""
 
 
 class About(Part):
-    """What a recording says of itself."""
+    """Head of a recording."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -53,10 +53,10 @@ class About(Part):
 
 
 class Recorded(NamedTuple):
-    """What a recording holds."""
+    """Contents of a recording."""
 
     entries: dict[str, int]
-    """How many, by the fingerprint of their pair."""
+    """Number of entries, by the fingerprint of their pair."""
     bytes: int
     """The size of all entries together, bytes."""
     cards: Sequence[PairCard]

@@ -1,4 +1,4 @@
-"""Under what name a remembered tree lies on disk, and whether it may lie there at all.
+"""Keys of remembered trees on disk, and the rule that decides if a tree may be stored at all.
 
 A key hashes all that could change what is decoded: the root (`nodes.Root`), the source of what decodes, and the
 versions of what it computes with; policies are no part of it. A class of a user's own is known by its file in the
@@ -43,7 +43,7 @@ CODE_DIGITS = 16
 
 
 class Origin(NamedTuple):
-    """What the keys of all requests to a class of devices have in common."""
+    """Part that the keys of all requests to a class of devices have in common."""
 
     pair: str
     """Fingerprint."""
@@ -64,7 +64,7 @@ def origin(cell: Cell, scheme: Scheme) -> Origin | None:
 
 
 def of_this_code(key: str) -> bool:
-    """Whether what decodes here may request this key: of rounds that older code has left, it does not."""
+    """True if the decoding code of this version may request this key; keys of older code it does not request."""
     return key.startswith(made_by()[:CODE_DIGITS])
 
 
@@ -93,7 +93,7 @@ def _sources() -> Iterator[Path]:
 def _parts(scheme: Scheme) -> Iterator[object]:
     """The scheme, and all that it is made of but what decides how many drafts there are."""
     yield scheme
-    waiting: list[object] = [value for name, value in scheme if name != "policy"]
+    waiting: list[object] = [value for name, value in scheme if name not in ("policy", "fan_out")]
     if isinstance(scheme, DraftScheme):
         made = scheme.families
         waiting += [made.sparsifier, made.quantizer, made.code, made.draw, made.acceptance, made.reply]
@@ -107,7 +107,7 @@ def _parts(scheme: Scheme) -> Iterator[object]:
 
 
 def _known_by_file(cell: Cell, parts: list[object]) -> bool:
-    """Whether these classes and what they inherit from are ours, a known library's, or of the cell's imports."""
+    """True if these classes and their bases are ours, a known library's, or of the cell's imports."""
     imported = {import_name(path) for path in cell.imports}
     local = {name: path for file in cell.imports for name, path in local_modules(file).items()}
     classes = {base.__module__ for part in parts for base in type(part).__mro__}
@@ -130,7 +130,7 @@ def _imported_by(path: Path) -> Iterator[str]:
 
 
 def _may_change(module: str) -> bool:
-    """Whether a module is neither ours, nor the standard library's, nor of a library whose version is stated: then it
-    is another file of the user's, or a package that a later version of may decode otherwise."""
+    """True if a module is neither ours, nor the standard library's, nor of a library whose version is stated. It is
+    then another file of the user's, or a package of which a later version may decode otherwise."""
     known = (sys.stdlib_module_names - {"__main__"}) | set(LIBRARIES) | OTHERS
     return is_foreign(module) and module.partition(".")[0] not in known

@@ -70,7 +70,7 @@ class Grown(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What there is of one pair; `used`: seconds since the epoch, to the hour."""
+    """Summary of one pair's entries; `used`: seconds since the epoch, to the hour."""
 
     pair: str
     entries: int
@@ -80,7 +80,8 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True)
 class RoundStore:
-    """One file. No method raises for what may befall a file: it is reported on stderr, in one line, once a process."""
+    """Store of remembered rounds in one file. No method raises for damage to the file: it is reported on stderr, in one
+    line, once a process."""
 
     path: Path
     cap_bytes: int
@@ -130,7 +131,7 @@ class RoundStore:
         return self._writing(lambda file: self._put(file, grown)) or {}
 
     def summary(self) -> Sequence[Stored]:
-        """What there is, by pair, the one used last first."""
+        """Returns the entries by pair, the one used last first."""
         asked = (
             "SELECT CAST(pair AS TEXT), COUNT(*), SUM(LENGTH(blob)), MAX(MIN(CAST(used AS INTEGER), ?)) AS latest "
             "FROM trees GROUP BY pair ORDER BY latest DESC, pair"
@@ -191,15 +192,15 @@ class RoundStore:
         file.executemany("DELETE FROM trees WHERE rowid = ?", dropped)
 
     def _rows(self, asked: str, values: Sequence[str | int | None] = ()) -> list[tuple[Any, ...]]:
-        """What a SELECT finds; [] where the file is not there, or cannot be read."""
+        """Returns the rows of a SELECT; [] if the file is missing or cannot be read."""
         return self._trying("reading", lambda file: file.execute(asked, values).fetchall()) or []
 
     def _writing(self, act: Callable[[sqlite3.Connection], R]) -> R | None:
-        """What `act` answers, within one transaction; None where nothing could be written."""
+        """Returns the result of `act` within one transaction; None if nothing could be written."""
         return self._trying("writing", partial(_within, act))
 
     def _trying(self, what: str, act: Callable[[sqlite3.Connection], R]) -> R | None:
-        """What `act` answers. A damaged file is set aside and tried anew; other trouble is reported, once."""
+        """Returns the result of `act`. A damaged file is set aside and tried anew; other trouble is reported, once."""
         if (self.path, what) in _given_up:
             return None
         for _ in range(2):
@@ -226,7 +227,7 @@ class RoundStore:
         return None
 
     def _never_writable(self, code: int) -> bool:
-        """Whether it is the file's head that says so: its write version, the byte at 18, is 1 or 2."""
+        """True if the file's own head forbids writing: its write version, the byte at 18, is neither 1 nor 2."""
         if code != sqlite3.SQLITE_READONLY:
             return False
         with suppress(OSError), self.path.open("rb") as file:
@@ -249,7 +250,7 @@ class RoundStore:
 
 
 def _text(damaged: bytes) -> str:
-    """What is no UTF-8 is replaced: then it is no key, and no checksum."""
+    """Returns the bytes as text. Bytes that are no UTF-8 are replaced, so that the text is no key and no checksum."""
     return damaged.decode("utf-8", "replace")
 
 
@@ -265,7 +266,7 @@ def _within(act: Callable[[sqlite3.Connection], R], file: sqlite3.Connection) ->
 
 
 def _united(there: object, blob: bytes) -> bytes:
-    """What either entry holds; `blob` where the one that is there is damaged."""
+    """Returns the union of both entries; `blob` if the stored one is damaged."""
     try:
         mine = from_bytes(there if isinstance(there, bytes) else b"")
         merge(mine, from_bytes(blob))

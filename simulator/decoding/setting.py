@@ -1,4 +1,4 @@
-"""What decides the tokens of a request: its setting, and what the sides of its decoding share."""
+"""Setting that decides the tokens of a request, and the parts that the sides of its decoding share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from channels.codec import wire
-from models.interface import LoadedPair
+from models.interface import CachedText, LoadedPair
 from simulator.cell.scheme import Scheme
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import ReplayedText
@@ -19,7 +19,7 @@ from simulator.schemes.draw import RequestUniforms
 
 @dataclass(frozen=True)
 class Setting:
-    """What decoding needs to know of one class of devices."""
+    """Setting of one class of devices for decoding."""
 
     pair: Callable[[], LoadedPair]
     scheme: Scheme
@@ -33,22 +33,26 @@ class Setting:
         """The format of prompts and replies."""
         return self.scheme.format(self.vocabulary)
 
+    def open_drafter(self) -> CachedText:
+        """A new text of what drafts."""
+        return self.scheme.drafter(self.pair()).open(self.temperature)
+
 
 @dataclass(frozen=True)
 class DraftSetting(Setting):
-    """Where the edge drafts."""
+    """Setting of devices that draft."""
 
     scheme: DraftScheme
 
     @cached_property
     def packets(self) -> Packets:
-        """What writes and reads the payloads."""
+        """Writer and reader of the payloads."""
         return self.scheme.packets(self.vocabulary)
 
 
 class RequestParts:
-    """What the sides of one request's decoding are made from. Without `remember` no step is attached to the tree. The
-    texts of the models may be replaced before a session is made."""
+    """Parts from which the sides of a request's decoding are made. Without `remember` no step is attached to the tree.
+    The texts of the models may be replaced before a session is made."""
 
     def __init__(
         self,
@@ -64,11 +68,13 @@ class RequestParts:
         self.uniforms = uniforms
         self.lookahead = lookahead
         self.remember = remember
-        self.drafter = ReplayedText(lambda: setting.pair().drafter.open(setting.temperature))
+        self.drafter = ReplayedText(setting.open_drafter)
         self.verifier = ReplayedText(lambda: setting.pair().verifier.open(setting.temperature))
+        self.guesser = ReplayedText(lambda: setting.pair().guesser(setting.temperature))
+        """The drafter once more, for the tokens that it holds likeliest beside its drafts."""
 
     @property
     def draft_setting(self) -> DraftSetting:
-        """Its setting where the edge drafts."""
+        """Setting of a device that drafts."""
         assert isinstance(self.setting, DraftSetting), f"scheme {self.setting.scheme.kind} drafts nothing at the edge"
         return self.setting

@@ -18,7 +18,7 @@ Node = EdgeNode | CloudNode
 
 
 class TakenStep(NamedTuple):
-    """One step: the field that it stands in, what it was taken with, the node it leads to, and what else it gave."""
+    """Step of a tree: the field that holds it, its arguments, the node to which it leads, and its other results."""
 
     name: str
     key: object
@@ -41,7 +41,7 @@ _TAKEN: Final[Mapping[type, Callable[[Node], tuple[Any, ...]]]] = {
 
 
 def steps(node: Node) -> list[TakenStep]:
-    """All steps taken from a node."""
+    """Returns all steps taken from a node."""
     found = []
     for name, taken in zip(_STEPS[type(node)], _TAKEN[type(node)](node), strict=True):
         if not taken:
@@ -95,7 +95,8 @@ def in_order(root: Node) -> list[tuple[Node, list[TakenStep]]]:
 
 
 def count(tree: Tree) -> int:
-    """How many steps a tree holds. They only ever become more: a tree of as many steps as before has not grown."""
+    """Returns the number of steps that a tree holds. It only grows: a tree with as many steps as before has not
+    changed."""
     found, waiting = 0, list[Node]([tree.edge, tree.cloud])
     seen = set(map(id, waiting))
     while waiting:

@@ -1,5 +1,5 @@
-"""Both sides of a request whose drafts branch. The edge drafts a round level by level, a pass a level; the cloud makes
-one pass over the tree, and the path that is accepted is kept.
+"""Sessions of both sides of a request whose drafts branch. The edge drafts a round level by level, a pass a level; the
+cloud makes one pass over the tree, and the path that is accepted is kept.
 
 The distribution that could exceed the budget, whatever children it drew, is not drawn from, and the tree ends before
 it: whether a node has children may depend on all nodes before them, and never on them.

@@ -18,6 +18,7 @@ from simulator.protocols.cloud_first import (
 )
 from simulator.protocols.local import LocalEdge
 from simulator.protocols.machine import CloudMachine, EdgeMachine, Need
+from simulator.protocols.prepared import CloudFirstPreparedEdge, PreparedEdge
 from simulator.protocols.speculate import SpeculateCloud, SpeculateEdge
 from simulator.protocols.stream import StreamCloud, StreamEdge
 
@@ -32,8 +33,10 @@ class Protocol(NamedTuple):
 PROTOCOLS: Final[dict[str, Protocol]] = {
     "speculate": Protocol(SpeculateEdge, SpeculateCloud),
     "ahead": Protocol(AheadEdge, AheadCloud),
+    "prepared": Protocol(PreparedEdge, SpeculateCloud),
     "cloud_first": Protocol(CloudFirstEdge, CloudFirstCloud),
     "cloud_first_ahead": Protocol(CloudFirstAheadEdge, CloudFirstAheadCloud),
+    "cloud_first_prepared": Protocol(CloudFirstPreparedEdge, CloudFirstCloud),
     "stream": Protocol(StreamEdge, StreamCloud),
     "local": Protocol(LocalEdge, None),
 }

@@ -79,6 +79,8 @@ class AheadEdge(SpeculateEdge):
             if self._settled.round - node.round > self._depth:
                 self._flush()
                 flushes = True
+            elif not node.drafts:
+                self._next = self._settled
         self.commands.append(Order.AWAIT if self._sent else Order.SETTLED)
         return flushes
 

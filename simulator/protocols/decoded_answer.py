@@ -79,8 +79,6 @@ class DecodedAnswer:
     """What the device keeps."""
     known: Floats = field(init=False)
     """The records of the rounds as rows (`rounds.TimedRounds`)."""
-    largest_payload_bits: int = 0
-    largest_reply_bits: int = 0
 
 
 def is_decodable(scheme: Scheme) -> bool:
@@ -121,10 +119,7 @@ class _Writer:
         self._job: tuple[machine.SubmitJob, JobDone] | None = None
         self._reply_bits = 0
         self.answer.kept = decode_at_once(terms, self._note)
-        rounds = self.answer.rounds
-        self.answer.known = round_table([[each.record for each in rounds]])
-        self.answer.largest_payload_bits = max(each.payload.bits for each in rounds)
-        self.answer.largest_reply_bits = max(each.reply_bits for each in rounds)
+        self.answer.known = round_table([[each.record for each in self.answer.rounds]])
 
     def _note(self, command: Command, event: Event | None) -> None:
         if isinstance(command, machine.DraftAll):
@@ -186,7 +181,8 @@ def _unnoted(command: Command, event: Event | None) -> None:
 
 
 def decode_at_once(terms: Terms, note: Callable[[Command, Event | None], None] = _unnoted) -> EdgeState | None:
-    """Both machines of a request back to back, without a clock, to the last token. Answers what the device keeps.
+    """Both machines of a request back to back, without a clock, to the last token: a reply is there at once, and
+    nothing is done behind it. Answers what the device keeps.
     `note` is handed each command before the last, and the event that it leads to at once."""
     protocol = protocol_of(terms.decoding.setting.scheme)
     edge = protocol.edge(terms)
@@ -206,7 +202,7 @@ def decode_at_once(terms: Terms, note: Callable[[Command, Event | None], None] =
             event = MessageArrived(command.kind, command.round, (command.content,))
         elif isinstance(command, machine.DraftAll):
             event = machine.RoundDrafted(command.make())
-        elif isinstance(command, machine.TakeTurn):
+        elif isinstance(command, machine.TakeTurn) and not command.hidden:
             event = Signal.TURN
         elif isinstance(command, machine.DraftPass | machine.Encode):
             event = Signal.WORKED

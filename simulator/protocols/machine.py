@@ -21,6 +21,7 @@ from simulator.cell.scheme import Scheme
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Payload, Tokens, Verified
 from simulator.protocols.accounts import Terms
+from simulator.results.rounds import NOTHING_PREPARED, Preparation
 from simulator.schemes.policy import SeenLink
 
 LinkRole = str
@@ -57,6 +58,7 @@ class Need(Enum):
     LOOKS = "a policy that decides as time goes by"
     EDGE_ONLY = "answers that never cross the air"
     CLOUD_FIRST = "answers that the cloud begins while the edge reads the prompt"
+    PREPARES = "rounds prepared for several verification results"
 
 
 class EdgeState(NamedTuple):
@@ -183,6 +185,8 @@ class DraftAll:
     drafts: int
     hidden: bool = False
     """Whether that happens behind a verification result that is still out."""
+    made: int = 0
+    """The number of its passes that were made already, each a `PreparePass`."""
 
     def make(self) -> EdgeNode:
         """Makes the drafter's passes."""
@@ -197,6 +201,18 @@ class DraftPass:
     node: EdgeNode
     hidden: bool = False
     """Whether that happens behind a message that is out, which the round is charged for."""
+
+
+@dataclass(slots=True)
+class PreparePass:
+    """The processor makes a pass over so many tokens, on top of those that are cached, one of each branch that may
+    follow a round whose reply is out. `made`: the passes before it. Answered by `Signal.WORKED`, unless the machine
+    gives it up."""
+
+    round: int
+    tokens: int
+    cached: int
+    made: int
 
 
 @dataclass(slots=True)
@@ -261,6 +277,8 @@ class CloseRound:
     tokens: Tokens
     decoded: Verified | None = None
     """What was decoded, where nothing of the round crossed the air."""
+    prepared: Preparation = NOTHING_PREPARED
+    """What the edge has drafted while the round was out."""
 
 
 @dataclass(slots=True)
@@ -338,7 +356,7 @@ class SendReply:
 
 
 EdgeCommand: TypeAlias = (
-    BeginRound | EnterState | TakeTurn | DraftAll | DraftPass | Encode | WaitUntil | Order | SendMessage
+    BeginRound | EnterState | TakeTurn | DraftAll | DraftPass | PreparePass | Encode | WaitUntil | Order | SendMessage
     | AddPart | CloseRound | FlushRounds | Done
 )  # fmt: skip
 CloudCommand: TypeAlias = (

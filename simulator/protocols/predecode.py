@@ -72,7 +72,7 @@ def _is_known(each: Equipped) -> bool:
     round come through, nor which of several requests ends first."""
     carries = isinstance(each.scheme, DraftScheme) and each.scheme.carries
     in_order = each.edge.concurrency == 1 or not carries
-    return in_order and not lacking(each.scheme, frozenset({Need.EDGE_ONLY}))
+    return in_order and not lacking(each.scheme, frozenset({Need.EDGE_ONLY, Need.PREPARES}))
 
 
 class _Predecoder:

@@ -302,16 +302,19 @@ class SpeculateEdge(DraftingEdge):
 
     def _take(self, node: EdgeNode) -> tuple[EdgeNode, Tokens]:
         """Takes the reply to the round, which is here, and the tokens that it commits."""
-        number = node.round
-        reply = self._replies.pop(number)
+        reply = self._replies.pop(node.round)
         if self._policy.hears_cloud:
             self._seen_cloud = SeenCloud(*decode_status(reply[-STATUS_BYTES:]))
             reply = reply[:-STATUS_BYTES]
         self._hint = self._scheme.families.reply.hint(reply)
-        node, tokens = self._session.resolve(node, reply)
+        after, tokens = self._session.resolve(node, reply)
         self._answer.take(tokens)
-        self.commands.append(machine.CloseRound(number, tokens))
-        return node, tokens
+        self._close(node, tokens)
+        return after, tokens
+
+    def _close(self, node: EdgeNode, tokens: Tokens) -> None:
+        """The round, as it was drafted, is over."""
+        self.commands.append(machine.CloseRound(node.round, tokens))
 
     def _read(self, message: MessageArrived) -> None:
         """A reply of the cloud."""

@@ -44,7 +44,8 @@ class StreamCloud(CloudMachine):
     def __init__(self, terms: Terms) -> None:
         super().__init__(terms)
         self._session = terms.decoding.hosted()
-        self._drafts = terms.decoding.setting.scheme.drafts
+        scheme = terms.decoding.setting.scheme
+        self._drafts, self._runs_drafter = scheme.drafts, scheme.drafts_in_cloud
         self._prompt_tokens = 0
         self._round = 0
         """The one that is decoded."""
@@ -60,12 +61,13 @@ class StreamCloud(CloudMachine):
     def _decode(self, node: CloudNode) -> None:
         self._round = node.round
         left = self._terms.output_tokens - (len(node.committed) - self._prompt_tokens)
-        drafts = most_drafts(self._drafts, left)
+        drafts = self._session.foreseen_drafts(node, most_drafts(self._drafts, left))
+        drafted = drafts if self._runs_drafter else 0
         tokens = len(node.committed) + drafts
         run = partial(self._session.decode, node, drafts)
         self.commands += (
             machine.OpenInCloud(node.round, drafts),
-            machine.SubmitJob(node.round, tokens, node.cached or tokens, run, "cloud_decode_s", drafts, drafts),
+            machine.SubmitJob(node.round, tokens, node.cached or tokens, run, "cloud_decode_s", drafted, drafts),
         )
 
     def _job_done(self, job: JobDone) -> None:

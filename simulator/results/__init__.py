@@ -1,5 +1,5 @@
-"""What a run leaves: columns, records, accounts of time, metrics, intervals, and what figures and findings compute
-alike. `plots` reads this room and no other."""
+"""Results of a run: columns, records, accounts of time, metrics, intervals, and the computations that figures and
+findings share. `plots` reads this room and no other."""
 
 from simulator.results.columns import BREAKDOWN
 from simulator.results.metrics import METRICS

@@ -46,7 +46,7 @@ TRIPS_S: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 SPEED: Final = "edge.latency.speed"
 _STARTS_AND_DEPTHS: Final = ((False, 0), (True, 0), (False, 1), (False, 2), (True, 1), (True, 2))
 MODES: Final[dict[str, Callable[[Deployment, Rounds, float], Times]]] = {
-    serving_mode(dict(zip(SERVING, (depth, starts, False), strict=True))): drafting(starts, depth)
+    serving_mode(dict(zip(SERVING, (depth, starts, False, 0), strict=True))): drafting(starts, depth)
     for starts, depth in _STARTS_AND_DEPTHS
 }
 """The closed form of each serving mode."""
@@ -71,7 +71,7 @@ def rounds_along(along: AlongText) -> list[Rounds]:
 
 
 def predict(place: Deployment, rounds: Sequence[Rounds], bits_a_draft: float) -> Predicted:
-    """Each at the best of these rounds, the edge in its best serving mode."""
+    """Returns the predictions of each mode at the best of these rounds, the edge in its best serving mode."""
     alone_s = cloud_only(place).latency_s
     best = {mode: min(form(place, each, bits_a_draft).latency_s for each in rounds) for mode, form in MODES.items()}
     mode = min(best, key=lambda each: best[each])
@@ -80,7 +80,7 @@ def predict(place: Deployment, rounds: Sequence[Rounds], bits_a_draft: float) ->
 
 
 def plane(row: pd.Series[float]) -> list[list[Predicted]]:
-    """What is predicted with the machines, links and lengths of a row of ids, [TRIPS_S, ACCEPTED]."""
+    """Returns the predictions with the machines, links and lengths of a row of ids, [TRIPS_S, ACCEPTED]."""
     here, bits = place_of(row), float(row[BITS])
     places = [replace(here, up_delay_s=trip_s / 2, down_delay_s=trip_s / 2) for trip_s in TRIPS_S]
     return [[predict(place, _of_accepted(each), bits) for each in ACCEPTED] for place in places]

@@ -1,4 +1,4 @@
-"""Which settings two tables have in common, what changed between them, and what of that is more than noise.
+"""Changes between two tables in the settings that both have, and the test that tells them from noise.
 
 Where the two have seeds in common the differences are taken seed by seed, else means are compared by Welch's test, both
 of logarithms (`intervals.Difference`); of many at once some look like a change by chance, which `beyond_noise` holds
@@ -26,7 +26,7 @@ LEVEL: Final = round(1 - CONFIDENCE, 9)
 
 @dataclass(frozen=True)
 class Change:
-    """One metric of one setting: its means, and `difference`, after against before; `p` is nan where there is no
+    """Metric of a setting in two tables: its means, and `difference`, after against before; `p` is nan if there is no
     interval."""
 
     metric: str
@@ -39,8 +39,8 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangedMetrics:
-    """What changed in one setting. `gone`: metrics with a value before and none after, as where no request is answered
-    any more; `came`: the other way round."""
+    """Changes in one setting. `gone`: metrics with a value before and none after, as when no request is answered any
+    more; `came`: the other way round."""
 
     differing: Sequence[Change]
     gone: Sequence[str]
@@ -48,7 +48,8 @@ class ChangedMetrics:
 
 
 def changes(before: pd.DataFrame, after: pd.DataFrame, metrics: Sequence[str]) -> ChangedMetrics:
-    """Which of `metrics` differ between the rows of a setting in one table and in another, one row a seed each."""
+    """Returns the metrics that differ between the rows of a setting in one table and in another, a row per seed
+    each."""
     seeds = before["seed"].to_numpy(), after["seed"].to_numpy()
     values = [rows[list(metrics)].to_numpy(dtype=np.float64, na_value=math.nan) for rows in (before, after)]
     differing, gone, came = [], [], []
@@ -66,7 +67,7 @@ def changes(before: pd.DataFrame, after: pd.DataFrame, metrics: Sequence[str]) -
 
 
 def _change(metric: str, before: tuple[Ints, Floats], after: tuple[Ints, Floats]) -> Change | None:
-    """From seeds and values [n], each side; None where they are the same."""
+    """Returns the change between seeds and values [n] of each side; None if they are the same."""
     common, *places = np.intersect1d(before[0], after[0], return_indices=True)
     paired = common.size > 1 or (common.size == 1 and min(before[0].size, after[0].size) == 1)
     one, other = (before[1][places[0]], after[1][places[1]]) if paired else (before[1], after[1])
@@ -77,7 +78,7 @@ def _change(metric: str, before: tuple[Ints, Floats], after: tuple[Ints, Floats]
 
 
 def beyond_noise(changes: Sequence[Change], control: Control) -> list[bool]:
-    """Which changes are more than noise, all taken together at LEVEL; none without an interval is.
+    """True for each change that is more than noise, all taken together at LEVEL; without an interval none is.
 
     `holm` (Holm 1979): the probability that any of them is a false alarm is at most LEVEL. `bh` (Benjamini and Hochberg
     1995): of those that are reported, a share of at most LEVEL is false, on average. What is the same on both sides is

@@ -39,6 +39,8 @@ SPEEDUPS: Final = {
     f"{SPEEDUP}_high": "the upper end",
 }
 """What a summary of settings with cloud_only among them has besides, and what it means."""
+CHOICE_SUFFIX: Final = "_choice_sd"
+"""After the metric that settings were chosen by: the standard error of its logarithm that the choice adds."""
 N_SUFFIX: Final = "_n"
 """In `summary.csv`, `NAME_n` is the number of seeds with a number of NAME; there only where fewer than `n` have one."""
 CLASS: Final = "class"
@@ -77,7 +79,7 @@ class NamedRow(tuple[float, ...]):
 
     __slots__ = ()
     places: ClassVar[Mapping[str, int]] = {}
-    """Where each column stands."""
+    """Place of each column."""
 
     def __getattr__(self, name: str) -> float:
         try:

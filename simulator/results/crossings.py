@@ -1,5 +1,5 @@
-"""From which value of an axis on one curve is below another: a crossing for each seed, and an interval over them. ln of
-the ratio is linear in ln of the axis between two values. A curve that crosses more than once has no crossing."""
+"""Crossings of two curves along an axis: one for each seed, and an interval over them. ln of the ratio is linear in ln
+of the axis between two values. A curve that crosses more than once has no crossing."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from simulator.results.intervals import Interval, interval
 
 @dataclass(frozen=True)
 class Crossing:
-    """Where the first curve passes the second. `below`: of the seeds that cross nowhere, those in which it is below
+    """Crossing of the first curve and the second. `below`: of the seeds that cross nowhere, those in which it is below
     everywhere; `above`: in which nowhere; `often`: those that cross more than once."""
 
     log10_at: Interval
     rising: bool
-    """Whether the first is below from there on (else up to there)."""
+    """True if the first curve is below from there on (else up to there)."""
     below: int
     above: int
     often: int
@@ -35,18 +35,18 @@ class Crossing:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """Both ends of its interval; nan without one."""
+        """Ends of its interval; nan without one."""
         mean, half = self.log10_at.mean, self.log10_at.half_width
         return float(10 ** (mean - half)), float(10 ** (mean + half))
 
     @property
     def everywhere(self) -> bool:
-        """Whether none crosses, and in more seeds than not the first is below everywhere."""
+        """True if no seed crosses, and in most seeds the first curve is below everywhere."""
         return not self.log10_at.n and self.below > self.above + self.often
 
     @property
     def crosses(self) -> bool:
-        """Whether more seeds cross than not."""
+        """True if more seeds cross than not."""
         return self.log10_at.n > self.above + self.below + self.often
 
 
@@ -77,7 +77,7 @@ def crossing(cells: pd.DataFrame, axis: str, first: str, second: str, metric: st
 
 
 def _crossed(x: Floats, ratios: Floats) -> tuple[str, float]:
-    """How the logarithm of the ratio, [n] at x [n], changes its sign, and where."""
+    """Returns the kind of sign change of the logarithm of the ratio, [n] at x [n], and its place."""
     below = ratios < 0
     places = np.flatnonzero(below[1:] != below[:-1])
     if places.size == 0:

@@ -1,5 +1,5 @@
-"""What figures, tables and sentences call things: the one table of display names, and a curve's name in its words:
-`k_sqs k=16 loss=bernoulli` of the tables is `K-SQS, K = 16, loss independent`."""
+"""Display names for figures, tables and sentences, in one table, and a curve's name in these words: `k_sqs k=16
+loss=bernoulli` of the tables is `K-SQS, K = 16, loss independent`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from simulator.results.units import quantity, title
 
-SERVING: Final = ("scheme.depth", "scheme.cloud_first", "scheme.partial")
+SERVING: Final = ("scheme.depth", "scheme.cloud_first", "scheme.partial", "scheme.prepared")
 """The columns that say how a request is served."""
 
 NAMES: Final[dict[str, str]] = {
@@ -30,6 +30,8 @@ NAMES: Final[dict[str, str]] = {
     "cloud_only": "cloud only",
     "edge_only": "edge only",
     "colocated": "co-located speculation",
+    "prompt_lookup": "prompt lookup (ids only)",
+    "colocated_lookup": "co-located prompt lookup",
     "composed": "composed",
     "rungs": "rungs",
     # sparsifiers, quantizers, codes
@@ -154,8 +156,9 @@ def curve_of(scheme: str, fields: Mapping[str, str]) -> str:
 
 def serving_mode(row: Mapping[str, object]) -> str:
     """The serving mode of a row of flat columns, in words: `waits`, `the cloud starts, drafts 1 ahead`."""
-    depth, starts, parts = (row.get(column) for column in SERVING)
-    words = {"the cloud starts": starts, f"drafts {depth} ahead": depth, "sends parts": parts}
+    depth, starts, parts, prepared = (row.get(column) for column in SERVING)
+    words = {"the cloud starts": starts, f"drafts {depth} ahead": depth, "sends parts": parts,
+             "prepares rounds": prepared}  # fmt: skip
     return ", ".join(word for word, so in words.items() if so) or "waits"
 
 
@@ -205,5 +208,6 @@ class DisplayNames:
 
 
 def _digits(value: str) -> int:
-    """How many digits a number with a point is shown with: all that a curve's name has, so that no two look alike."""
+    """Returns the number of digits with which a number with a point is shown: all that a curve's name has, so that no
+    two look alike."""
     return max(3, len(value.partition("e")[0].strip("-0.").replace(".", ""))) if "." in value else 3

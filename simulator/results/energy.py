@@ -49,7 +49,8 @@ def radios_j(run: Run) -> float:
 
 
 class Connections(Observer):
-    """How long the radios of some devices stay connected. Packets are reported as they leave, in both directions."""
+    """Time during which the radios of some devices stay connected. Packets are reported as they leave, in both
+    directions."""
 
     def __init__(self, radios: Mapping[int, Sequence[Connection]]) -> None:
         """`radios`: by device, the connections that draw on top of each other, the longest that ends first."""

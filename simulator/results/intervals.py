@@ -1,7 +1,8 @@
 """Means over seeds with Student-t intervals, and comparisons paired by seed.
 
 Cells that differ only in what is compared share their random numbers: the interval of the paired comparison is the one
-that counts. Its one statistic is the mean of ln(first / second), which swapping the two negates.
+that counts. Its one statistic is the mean of ln(first / second), which swapping the two negates. Where settings were
+chosen on other seeds, the error of that choice (`choice_error`) widens the intervals of the metric they were chosen by.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from simulator.results import comparison_log
 from simulator.results.columns import (
     ALL_CLASSES,
     BREAKDOWN,
+    CHOICE_SUFFIX,
     CI_SUFFIX,
     CLASS,
     CURVE,
@@ -50,6 +52,9 @@ CONFIDENCE: Final = 0.95
 """The confidence of every interval."""
 ROUNDING = 1e-9
 """Numbers that differ by no more than this share of them are one number, added up in another order."""
+NORMAL: Final = 1.96
+"""The quantile of a normal distribution at CONFIDENCE."""
+RESAMPLES: Final = 400
 
 
 @dataclass(frozen=True)
@@ -63,19 +68,19 @@ class Interval:
 
     @property
     def same(self) -> bool:
-        """Whether several seeds have one value."""
+        """True if several seeds have one value."""
         return self.n > 1 and math.isnan(self.half_width)
 
     @property
     def separable(self) -> bool:
-        """Whether 0 lies outside. Of one seed nothing is known; of seeds that agree there is nothing to doubt."""
+        """True if 0 lies outside the interval. A single seed separates nothing; seeds that agree leave no doubt."""
         return self.mean != 0 if self.same else abs(self.mean) > self.half_width
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far the first of two samples of `metric` is from the second: `found` is the mean of ln(first / second) with
-    its interval; where not `relative`, as where a value is 0 or less, that of first - second, in the metric's unit."""
+    """Difference between two samples of `metric`: `found` is the mean of ln(first / second) with its interval. If not
+    `relative`, as when a value is 0 or less, it is that of first - second, in the metric's unit."""
 
     metric: str
     found: Interval
@@ -88,17 +93,17 @@ class Difference:
 
     @property
     def same(self) -> bool:
-        """Whether several seeds have one value."""
+        """True if several seeds have one value."""
         return self.found.same
 
     @property
     def separable(self) -> bool:
-        """Whether the two are distinguishable at CONFIDENCE."""
+        """True if the two are distinguishable at CONFIDENCE."""
         return self.found.separable
 
     @property
     def lower(self) -> bool:
-        """Whether the first is distinguishable from the second, and lower."""
+        """True if the first is distinguishable from the second, and lower."""
         return self.separable and self.found.mean < 0
 
     @property
@@ -158,6 +163,11 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     found: dict[str, object] = {name: values for name, values in fields.items() if name in apart}
     found |= {"n": seeds, LOSSY: [bool(lossy[places].any()) for places in groups]}
     for place, name in enumerate(metrics):
+        if name + CHOICE_SUFFIX in cells.columns:
+            errors = cells[name + CHOICE_SUFFIX].to_numpy(dtype=np.float64)[firsts]
+            every = zip(means[place], halves[place], counts[place], errors, strict=True)
+            halves[place] = [_widened(Interval(m, h, n), abs(m) * e).half_width for m, h, n, e in every]
+            found[name + CHOICE_SUFFIX] = errors
         found |= {name: means[place], name + CI_SUFFIX: halves[place]}
         if fewer[place, :1].any():
             found[name + N_SUFFIX] = _where(fewer[place], counts[place])
@@ -165,6 +175,37 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     for _, place in np.argwhere(fewer.T):  # of metrics that have a number in all seeds of the first setting
         found.setdefault(metrics[place] + N_SUFFIX, _where(fewer[place], counts[place]))
     return pd.DataFrame(found | fields)
+
+
+def choice_error(costs: Sequence[Floats], shown: int) -> float:
+    """How far off, in ln(cost), the best of several settings may be from the one `shown`: the root mean square, over
+    bootstrap resamples of the seeds of the race, of what the setting that each would choose is below it. `costs` are
+    those of each setting on its first seeds, [seeds] each; 0 of one seed, of which nothing is known."""
+    most = max(map(len, costs))
+    draws = np.random.default_rng(0).integers(0, most, (RESAMPLES, most))
+    below = np.zeros(RESAMPLES)
+    for place, each in enumerate(costs):
+        n = min(len(each), len(costs[shown]))
+        if place != shown and n > 1:
+            difference = np.log(each[:n]) - np.log(costs[shown][:n])
+            drawn = np.where(draws < n, difference[np.minimum(draws, n - 1)], np.nan)
+            means = np.nan_to_num(np.nanmean(np.column_stack([drawn, np.full(RESAMPLES, difference.mean())]), axis=1))
+            spread = math.sqrt(n / (n - 1))  # a resample of n has (n - 1) / n of the variance
+            below = np.minimum(below, difference.mean() + spread * (means - difference.mean()))
+    return float(np.sqrt(np.mean(below**2)))
+
+
+def _of_choice(cells: pd.DataFrame, metric: str, rows: pd.Series[bool]) -> float:
+    """The error that the choice of these rows' setting adds to the logarithm of a metric; 0 if it was not chosen by."""
+    if metric + CHOICE_SUFFIX not in cells.columns:
+        return 0.0
+    return float(cells.loc[rows.to_numpy(dtype=bool), metric + CHOICE_SUFFIX].max())
+
+
+def _widened(found: Interval, error: float) -> Interval:
+    """The interval with a further standard error; of one seed it has none."""
+    half = 0.0 if found.same else found.half_width
+    return Interval(found.mean, math.hypot(half, NORMAL * error), found.n) if error > 0 else found
 
 
 def interval_of(row: pd.Series[float], metric: str) -> tuple[float, float]:
@@ -238,6 +279,9 @@ def paired(cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.
     common = [seed for seed in one if seed in other]
     values = (np.array([of[seed] for seed in common], dtype=np.float64) for of in (one, other))
     found = paired_values(metric, *values)
+    if found.relative:
+        errors = (_of_choice(cells, metric, rows) for rows in (first, second))
+        found = Difference(metric, _widened(found.found, math.hypot(*errors)))
     if found.n:
         separable = found.separable if found.n > 1 else None
         numbers = {"relative": found.relative, "difference": found.size, "low": found.low, "high": found.high}
@@ -301,7 +345,7 @@ def settings_of(table: pd.DataFrame) -> list[str]:
     """The configuration columns of a table of cells or of a summary, seed and label apart."""
     measured = {*METRICS, *_MEASURED}
     known = {*measured, *_NOT_SETTINGS, "n", *(name + N_SUFFIX for name in measured)}
-    names = [name for name in table.columns if name != LABEL and not name.endswith(CI_SUFFIX)]
+    names = [name for name in table.columns if name != LABEL and not name.endswith((CI_SUFFIX, CHOICE_SUFFIX))]
     return [name for name in names if _class_apart(name) not in known]
 
 
@@ -437,8 +481,8 @@ def row_keys(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
 
 
 def _fields_words(table: pd.DataFrame, fields: Sequence[str]) -> dict[str, str]:
-    """What each field is called: its last word, a kind by that of its part. Of two fields with one word the second is
-    left out where it has the values of the first, and is called by two words where it has others."""
+    """Returns a word for each field: its last one, or for a kind that of its part. Of two fields with one word the
+    second is left out if it has the values of the first, and gets two words if it has others."""
     found: dict[str, str] = {}
     for name in fields:
         steps = name.removesuffix(".kind").split(".")
@@ -450,7 +494,8 @@ def _fields_words(table: pd.DataFrame, fields: Sequence[str]) -> dict[str, str]:
 
 
 def _words(column: pd.Series[float], name: str) -> dict[Hashable, str]:
-    """What each value is called; a file by its name alone, unless two have the same. Two values never have one word."""
+    """Returns a word for each value; a file goes by its name alone, unless two have the same. Two values never share a
+    word."""
     words = {hashable(value): _short(value) for value in distinct(column)}
     if len(set(words.values())) < len(words):
         words = {key: str(key) for key in words}
@@ -459,7 +504,7 @@ def _words(column: pd.Series[float], name: str) -> dict[Hashable, str]:
 
 
 def _varies(column: pd.Series[float]) -> bool:
-    """Whether a column has two values, none being one: most have not, and need not be numbered to know it."""
+    """True if a column has two values, a missing one included. Most have not, and need not be numbered to know it."""
     values = column.to_numpy()
     missing = pd.isna(values)
     if missing.any():

@@ -1,4 +1,4 @@
-"""Where a request's time went: each instant is charged to what one of its unresolved rounds is doing then (I11).
+"""Ledger of a request's time: each instant is charged to the state of one of its unresolved rounds (I11).
 
 Which round? The oldest of those whose reply is not on its way yet: that one is what the answer waits for. Where a cloud
 streams tokens, the reply of token 1 may travel while token 2 is decoded, and the time is decoding time. Only when every
@@ -26,7 +26,7 @@ from simulator.results.station import Clock
 Course = Sequence[tuple[float, str]]
 """States in order, each with the time from which on it holds."""
 _PLACES: Final = {state: place for place, state in enumerate(BREAKDOWN)}
-_THEMSELVES: Final = {state: state for state in BREAKDOWN}
+THEMSELVES: Final = {state: state for state in BREAKDOWN}
 _BEHIND_THE_PROMPT: Final = _PLACES | {"uplink_queue_s": _PLACES["prompt_uplink_s"]}
 
 
@@ -43,7 +43,7 @@ _time: Final = itemgetter(0)
 
 
 class Follower(Protocol):
-    """Who follows a ledger."""
+    """Follower of a ledger."""
 
     def does(self, round_number: int, state: str, from_s: float) -> None:
         """The round, or its reply, is in this state from then on, as far as is known now: also where no time belongs to
@@ -99,7 +99,7 @@ class Ledger:
             marks.append((from_s, round_number, state, reply))
 
     def enter_all(
-        self, round_number: int, course: Course, columns: Mapping[str, str] = _THEMSELVES, *, reply: bool = False
+        self, round_number: int, course: Course, columns: Mapping[str, str] = THEMSELVES, *, reply: bool = False
     ) -> None:
         """The round, or its reply, is in these states one after another; `columns`: the column of each."""
         marks = self._marks
@@ -137,7 +137,7 @@ class Ledger:
         self._since_s = until_s
 
     def void(self, rounds: range) -> None:
-        """These rounds are waited for no more, whatever is still stated of them."""
+        """Stops waiting for these rounds, whatever is still stated of them."""
         if not self._ended:
             self._settle()
             self._void = rounds
@@ -154,7 +154,7 @@ class Ledger:
         self._ended = True
 
     def prompt_sent(self) -> None:
-        """From now on a payload that queues for the uplink waits behind the prompt, until `prompt_arrived`."""
+        """Makes a payload that queues for the uplink wait behind the prompt from now on, until `prompt_arrived`."""
         self._settle()
         self._places = _BEHIND_THE_PROMPT
 

@@ -72,7 +72,7 @@ def unmarked(curve: str) -> str:
 
 
 def _unknown(table: pd.DataFrame, rows: pd.Series[bool]) -> bool:
-    """Whether a curve, in these rows, has tokens, and nowhere a number of how far off they are."""
+    """True if a curve, in these rows, has tokens but no number of its distance from the verifier's distribution."""
     return {"tv_output", TEXT} <= {*table.columns} and bool(table["tv_output"][rows].isna().all())
 
 

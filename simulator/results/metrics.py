@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from math import isnan
+from math import isnan, nan
 from typing import Final, NamedTuple
 
 from kinds import ConfigError
@@ -23,19 +23,24 @@ from simulator.results.threshold_settling import WINDOW
 
 
 class Metric(NamedTuple):
-    """One column of `cells.csv`."""
+    """Metric: a column of `cells.csv`."""
 
     name: str
     meaning: str
     value: Callable[[Run], float]
     if_known: bool = False
-    """Whether a run in which it is nan goes without the column."""
+    """True if a run in which the metric is nan goes without the column."""
     higher: bool = False
     """True if more is better."""
 
 
 def _average(column: str, over: str) -> Callable[[Run], float]:
     return lambda run: ratio(run.sums[column], run.tokens if over == "tokens" else run.sums[over])
+
+
+def _of_branches(value: Callable[[Run], float]) -> Callable[[Run], float]:
+    """The value of a run in which rounds were prepared, nan of any other."""
+    return lambda run: value(run) if run.sums["branch_passes"] else nan
 
 
 _DECLARED: Final = (
@@ -173,6 +178,29 @@ _DECLARED: Final = (
         Metric(column.metric or column.name, column.meaning, _average(column.name, column.over))
         for column in ROUND_COLUMNS
         if column.over
+    ),
+    Metric(
+        "hit_rate",
+        "rounds after which the next one was prepared (scheme.prepared) / rounds; an answer's last round counts, and "
+        "is no hit; no such column where nothing was prepared",
+        _of_branches(lambda run: ratio(run.sums["hit"], run.sums["speculative"])), if_known=True, higher=True,
+    ),
+    Metric(
+        "correction_hit_rate",
+        "rejections whose correction was prepared / rejections: with one branch for each number of accepted drafts, "
+        "the share of corrections that are the drafter's next choice; no such column where nothing was prepared",
+        _of_branches(lambda run: ratio(run.sums["hit_correction"], run.rejections)), if_known=True, higher=True,
+    ),
+    Metric(
+        "branch_passes_per_round",
+        "passes of the drafter over prepared branches that ended while the reply was out / rounds; no such column "
+        "where nothing was prepared",
+        _of_branches(lambda run: ratio(run.sums["branch_passes"], run.sums["speculative"])), if_known=True,
+    ),
+    Metric(
+        "wasted_drafts_per_token",
+        "drafts of prepared branches that were not chosen / output tokens; no such column where nothing was prepared",
+        _of_branches(lambda run: ratio(run.sums["wasted_drafts"], run.tokens)), if_known=True,
     ),
     Metric(
         "unsettled_share",

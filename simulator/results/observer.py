@@ -1,5 +1,5 @@
-"""Who watches a run: `simulate(cell, observer)` tells it what happens. It may read all it is handed and change nothing:
-a run and its tables are the same without one. `plant` is the timing plane's, for those who look further."""
+"""Observers of a run: `simulate(cell, observer)` reports its events to one. It may read all it is handed and change
+nothing: a run and its tables are the same without one. `plant` is the timing plane's, for those who look further."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ END: Final = -(1 << 32)
 
 
 class Airing(NamedTuple):
-    """One attempt of a packet: when its first bit went out and its last, and what became of it. `arrives_s` is nan
-    where it is lost; a packet that a full buffer drops has no airing."""
+    """Attempt of a packet: the times of its first bit and its last, and its fate. `arrives_s` is nan if it is lost; a
+    packet that a full buffer drops has no airing."""
 
     link: str
     address: tuple[int, int, int]
@@ -28,7 +28,7 @@ class Airing(NamedTuple):
     attempt: int
     bits: int
     joined_s: float
-    """When this attempt joined the link's queue."""
+    """Time at which this attempt joined the link's queue."""
     began_s: float
     left_s: float
     arrives_s: float
@@ -43,7 +43,7 @@ class Airing(NamedTuple):
 
     @property
     def acknowledges(self) -> bool:
-        """Whether it carries nothing but an acknowledgement."""
+        """True if it carries nothing but an acknowledgement."""
         return self.fragment < 0
 
     @property
@@ -52,7 +52,7 @@ class Airing(NamedTuple):
 
 
 class ServerPass(NamedTuple):
-    """One pass of a server of the cloud: over which sessions, with how many (new, cached) tokens each."""
+    """Pass of a server of the cloud: its sessions, and the number of (new, cached) tokens of each."""
 
     server: int
     began_s: float
@@ -60,14 +60,14 @@ class ServerPass(NamedTuple):
     sessions: Sequence[tuple[int, int]]
     work: Sequence[tuple[int, int]]
     reads: Sequence[bool]
-    """Whether each session is a prefill: some of its tokens are only read into the cache."""
+    """True for each session that is a prefill: some of its tokens are only read into the cache."""
     waited_since_s: Sequence[float]
-    """When each session's job began to wait for this pass."""
+    """Time at which each session's job began to wait for this pass."""
 
 
 class Unserved(NamedTuple):
-    """Who has left a queue before its turn: a packet that is dropped or cancelled, or a job that is not wanted any
-    more. One that finds a buffer full goes as it comes."""
+    """Customer that left a queue before its turn: a packet that is dropped or cancelled, or a job that is not wanted
+    any more. A packet that finds a buffer full leaves as it comes."""
 
     station: str
     address: tuple[int, ...]
@@ -77,8 +77,8 @@ class Unserved(NamedTuple):
 
 
 class Doing(NamedTuple):
-    """From a time on, maybe of the future, a round or its reply is in a state, a column of BREAKDOWN. It replaces what
-    was stated of the round for later than that."""
+    """State, a column of BREAKDOWN, of a round or its reply from a time on, maybe of the future. It replaces what was
+    stated of the round for later than that."""
 
     address: tuple[int, int, int]
     """(device, request, round)."""
@@ -103,7 +103,7 @@ class Observer:
     by a round at most."""
 
     def on_start(self, plant: object) -> None:
-        """All is built, and nothing has happened."""
+        """Called when everything is built, and nothing has happened."""
 
     def on_round(self, request: Request, round_: Round) -> None:
         """A round has closed."""
@@ -125,14 +125,14 @@ class Observer:
         """A packet or a job has left its queue before its turn."""
 
     def on_doing(self, doing: Doing) -> None:
-        """It is reported what a round does from some time on."""
+        """Called when the state of a round from some time on is reported."""
 
     def on_spent(self, spent: Spent) -> None:
         """Time of a request has been charged."""
 
 
 def receives(observer: Observer, call: Callable[..., None]) -> bool:
-    """Whether an observer answers this call of `Observer` itself; what nobody receives is not computed."""
+    """True if an observer overrides this call of `Observer`. Values that no observer receives are not computed."""
     return getattr(type(observer), call.__name__) is not call
 
 

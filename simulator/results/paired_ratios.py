@@ -38,7 +38,7 @@ def _keys(first: pd.DataFrame, second: pd.DataFrame, columns: Sequence[str]) -> 
 
 
 def _texts(column: pd.Series[float]) -> list[str]:
-    """Each value as a text: equal numbers and what is missing alike, whichever type their column has."""
+    """Returns each value as a text: equal numbers alike, and missing values alike, whichever type their column has."""
     number, numbered = pd.api.types.is_numeric_dtype(column), codes(column).tolist()
     texts = {-1: "nan"}
     for code, value in zip(numbered, column.tolist(), strict=True):

@@ -31,7 +31,7 @@ Verdict = Literal["front", "not distinguishable", "dominated", "lossy"]
 
 
 class Paying(NamedTuple):
-    """Whose GPUs are rented, and where the device's energy comes from."""
+    """Payer: the owner of the rented GPUs, and the source of the device's energy."""
 
     gpu: PriceName
     kwh: str
@@ -67,8 +67,8 @@ def usd(table: pd.DataFrame, paying: Paying, *, least: bool, rented: str = RENT)
 
 
 def criteria(table: pd.DataFrame, paying: Sequence[Paying] = PAYING) -> dict[str, pd.Series[float]]:
-    """What a setting must be no worse in to dominate: latency, joules of device and cloud, dollars at each price, each
-    with uncertain watts at both ends of their band."""
+    """Returns the criteria in which a setting must be no worse to dominate: latency, joules of device and cloud,
+    dollars at each price, each with uncertain watts at both ends of their band."""
     found = {LATENCY: table[LATENCY].astype(float)}
     for least, end in ((True, "least"), (False, "most")):
         found |= {f"device_j, {end}": device_j(table, least=least), f"cloud_j, {end}": cloud_j(table, least=least)}
@@ -77,7 +77,7 @@ def criteria(table: pd.DataFrame, paying: Sequence[Paying] = PAYING) -> dict[str
 
 
 def has_costs(table: pd.DataFrame) -> bool:
-    """Whether a table has all that is asked here."""
+    """True if a table has all columns that the criteria need."""
     return {*COSTS, OWN_PRICE} <= {*table.columns} and bool(table[[*COSTS]].notna().any(axis=0).all())
 
 
@@ -100,13 +100,13 @@ def verdicts(rows: pd.DataFrame, paying: Sequence[Paying] = PAYING) -> pd.DataFr
 
 
 def dominates(less: Sequence[Difference]) -> bool:
-    """Whether differences, one for each criterion, say that the first is never worse and somewhere lower, as far as
-    their seeds can tell."""
+    """True if the first is never worse and somewhere lower, by its differences in each criterion, as far as their seeds
+    can tell."""
     return all(each.lower or _equal(each) for each in less) and any(each.lower for each in less)
 
 
 def _dominance(one: pd.DataFrame, other: pd.DataFrame) -> Literal["beyond noise", "by means", ""]:
-    """How, from rows by seed with a column a criterion, the first dominates the second."""
+    """Returns the kind of dominance of the first over the second, from rows by seed with a column per criterion."""
     seeds = one.index.intersection(other.index)
     mine, theirs = one.loc[seeds].to_numpy(dtype=np.float64), other.loc[seeds].to_numpy(dtype=np.float64)
     return _of_values([*one.columns], mine, theirs) if len(seeds) else ""

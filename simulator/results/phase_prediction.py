@@ -10,7 +10,8 @@ rounds in the mean, since its first round starts at its first token; and rounds 
 which there are 1 / E[X] for each n, draft max(1, n - 1) and not L. The first round also waits for the prompt: the edge
 reads it while it is on its way to the cloud, which reads it then. Each later round takes C. Where the cloud begins
 (`cloud_first`), it decodes for as long as the edge reads, and N is what is left by then. Where the edge drafts ahead,
-an answer is a renewal of chains of rounds that stand.
+an answer is a renewal of chains of rounds that stand. Where it prepares rounds, a hit costs a round only the passes
+that are not made yet when the reply comes.
 
 The special cases that others published follow from C / E[X] < T, T a target's pass (`longest_round_trip_s`,
 `one_draft_up_to_s`): they leave out prompts, bits and the first token.
@@ -18,6 +19,7 @@ The special cases that others published follow from C / E[X] < T, T a target's p
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +31,7 @@ from models.latency.latency import Latency
 
 @dataclass(frozen=True)
 class Deployment:
-    """Where and what is asked: clocks, links and lengths. Delays of a direction, in seconds; rates in bit/s."""
+    """Deployment to predict: clocks, links and lengths. Delays of a direction, in seconds; rates in bit/s."""
 
     edge: Latency
     target: Latency
@@ -45,14 +47,14 @@ class Deployment:
     up_header_bits: int = 320
     down_header_bits: int = 320
     encode_s: float = 1e-4
-    """At the edge, of a draft."""
+    """Encoding time of a draft at the edge, in seconds."""
     edge_drafts_per_pass: int = 1
     cloud_drafts_per_pass: int = 1
-    """How many drafts a pass of either drafter makes."""
+    """Number of drafts per pass of either drafter."""
 
     @property
     def middle_tokens(self) -> int:
-        """What is cached half way through the answer: passes grow so little that their mean is that one."""
+        """Number of cached tokens half way through the answer: passes grow so little that their mean is that one."""
         return self.prompt_tokens + self.output_tokens // 2
 
     def prompt_up_s(self) -> float:
@@ -60,7 +62,7 @@ class Deployment:
         return (8 * math.ceil((self.prompt_tokens * self.id_bits + 1) / 8) + self.up_header_bits) / self.up_bps
 
     def reply_s(self) -> float:
-        """From the end of a pass to its token at the device."""
+        """Time from the end of a pass to its token at the device, in seconds."""
         return (8 * math.ceil((self.id_bits + 1) / 8) + self.down_header_bits) / self.down_bps + self.down_delay_s
 
 
@@ -117,8 +119,28 @@ class Rounds:
         return sum(passes(self.drafts, drafts_per_pass) - each for each in made) / self.tokens
 
 
+@dataclass(frozen=True)
+class Outcomes:
+    """What the edge prepares while a round of L drafts is out, and how often it is right."""
+
+    widths: Sequence[int]
+    """[L + 1] Branches by the number of accepted drafts."""
+    next_choice: float
+    """c, the probability that a guess behind a rejection is right, of each one that the guesses before it are not."""
+    survives: float
+    """s_{L+1}: all drafts of a round are accepted, and one more would be."""
+
+    def hits(self, rounds: Rounds) -> tuple[float, float]:
+        """The probabilities that the outcome of a round was prepared: behind a rejection, and behind all drafts."""
+        reached = (1.0, *rounds.survival)
+        ends = [before - after for before, after in itertools.pairwise(reached)]
+        guessed = [1 - (1 - self.next_choice) ** width for width in self.widths]
+        rejected = math.fsum(end * right for end, right in zip(ends, guessed[:-1], strict=True))
+        return rejected, self.survives if self.widths[-1] else 0.0
+
+
 def passes(drafts: int, drafts_per_pass: int) -> int:
-    """How many a drafter takes for so many drafts."""
+    """Returns the number of passes that a drafter takes for so many drafts."""
     return math.ceil(drafts / drafts_per_pass)
 
 
@@ -131,8 +153,8 @@ def cloud_only(place: Deployment) -> Times:
 
 
 def colocated(place: Deployment, rounds: Rounds) -> Times:
-    """Both models in the cloud: a round is L passes of its drafter, or fewer where one makes several drafts, and one of
-    the target over L + 1 tokens."""
+    """Returns the times with both models in the cloud: a round is L passes of its drafter, or fewer where one makes
+    several drafts, and one of the target over L + 1 tokens."""
     drafts, cached, block = rounds.drafts, place.middle_tokens, place.cloud_drafts_per_pass
     many, draft_s = passes(drafts, block), place.drafter.pass_s([(block, cached)])
     first_s = place.target.pass_s([(place.prompt_tokens + drafts, 0)]) + (many - 1) * draft_s
@@ -144,9 +166,11 @@ def colocated(place: Deployment, rounds: Rounds) -> Times:
     return Times(ttft_s + later_s, ttft_s, place.output_tokens, first_s + later_s)
 
 
-def at_the_edge(place: Deployment, rounds: Rounds, bits_a_draft: float, depth: int = 0) -> Times:
-    """The edge drafts, sends and waits, or drafts up to `depth` rounds ahead of the oldest whose reply is out; the
-    cloud verifies. `bits_a_draft` is what crosses the uplink of one draft."""
+def at_the_edge(
+    place: Deployment, rounds: Rounds, bits_a_draft: float, depth: int = 0, prepared: Outcomes | None = None
+) -> Times:
+    """The edge drafts, sends and waits, or drafts up to `depth` rounds ahead of the oldest whose reply is out, or
+    prepares the next one; the cloud verifies. `bits_a_draft` is what crosses the uplink of one draft."""
     block = place.edge_drafts_per_pass
     verify_s, air_s, more_s, _ = _round_s(place, rounds.drafts, bits_a_draft)
     read = place.prompt_tokens - 1  # the last one is read with the first round
@@ -154,11 +178,13 @@ def at_the_edge(place: Deployment, rounds: Rounds, bits_a_draft: float, depth: i
     drafted_s = place.edge.pass_s([(place.prompt_tokens + block - 1, 0)]) + more_s
     sent_s = max(drafted_s, prompt_up_s) + air_s
     ttft_s = place.up_delay_s + max(sent_s, prompt_up_s + prompt_s) + verify_s + place.reply_s()
-    later_s, many = _after_the_first(place, rounds, bits_a_draft, place.output_tokens, depth)
+    later_s, many = _after_the_first(place, rounds, bits_a_draft, place.output_tokens, depth, prepared)
     return Times(ttft_s + later_s, ttft_s, place.output_tokens, prompt_s + many * verify_s)
 
 
-def cloud_first(place: Deployment, rounds: Rounds, bits_a_draft: float, depth: int = 0) -> Times:
+def cloud_first(
+    place: Deployment, rounds: Rounds, bits_a_draft: float, depth: int = 0, prepared: Outcomes | None = None
+) -> Times:
     """The cloud decodes alone until the word is there that the edge has read the prompt, and what came meanwhile but
     for what it reads within a round trip; the token of the pass under way is its last, on which the edge drafts, from
     then on as in `at_the_edge`."""
@@ -187,15 +213,18 @@ def cloud_first(place: Deployment, rounds: Rounds, bits_a_draft: float, depth: i
     last_s = alone.ttft_s + (tokens - 1) * each_s
     verify_s, _, _, round_s = _round_s(place, rounds.drafts, bits_a_draft)
     unread_s = reads_s(unread, place.prompt_tokens) - reads_s(1, place.prompt_tokens)
-    later_s, many = _after_the_first(place, rounds, bits_a_draft, place.output_tokens - tokens, depth)
+    later_s, many = _after_the_first(place, rounds, bits_a_draft, place.output_tokens - tokens, depth, prepared)
     latency_s = max(caught_up_s, last_s) + unread_s + round_s + later_s
     cloud_s = first_s + (tokens - 1) * each_s + many * verify_s
     return Times(latency_s, alone.ttft_s, place.output_tokens, cloud_s)
 
 
-def drafting(starts: bool, depth: int) -> Callable[[Deployment, Rounds, float], Times]:
-    """Returns the closed form of an edge that drafts `depth` rounds ahead, after the cloud's start if it `starts`."""
-    return partial(cloud_first if starts else at_the_edge, depth=depth)
+def drafting(
+    starts: bool, depth: int, prepared: Outcomes | None = None
+) -> Callable[[Deployment, Rounds, float], Times]:
+    """Returns the closed form of an edge that drafts `depth` rounds ahead or prepares rounds, after the cloud's start
+    if it `starts`."""
+    return partial(cloud_first if starts else at_the_edge, depth=depth, prepared=prepared)
 
 
 def _round_s(place: Deployment, drafts: int, bits_a_draft: float) -> tuple[float, float, float, float]:
@@ -210,7 +239,12 @@ def _round_s(place: Deployment, drafts: int, bits_a_draft: float) -> tuple[float
 
 
 def _after_the_first(
-    place: Deployment, rounds: Rounds, bits_a_draft: float, output_tokens: int, depth: int
+    place: Deployment,
+    rounds: Rounds,
+    bits_a_draft: float,
+    output_tokens: int,
+    depth: int,
+    prepared: Outcomes | None,
 ) -> tuple[float, float]:
     """Seconds from the first round's reply to the last one's, where the edge drafts so many tokens, and the rounds that
     are verified."""
@@ -218,16 +252,38 @@ def _after_the_first(
         return _chained(place, rounds, bits_a_draft, output_tokens, depth)
     many = rounds.of_answer(output_tokens)
     *_, round_s = _round_s(place, rounds.drafts, bits_a_draft)
+    spared_s = _spared_s(place, rounds, output_tokens, bits_a_draft)
+    if prepared is not None:
+        round_s -= _gained_s(place, rounds, bits_a_draft, prepared)
+        spared_s *= 1 - sum(prepared.hits(rounds))
     later_s = (many - 1) * round_s
-    return later_s - min(later_s, _spared_s(place, rounds, output_tokens, bits_a_draft)), many
+    return later_s - min(later_s, spared_s), many
+
+
+def _gained_s(place: Deployment, rounds: Rounds, bits_a_draft: float, prepared: Outcomes) -> float:
+    """Seconds that a round gains, in the mean, because its passes are made behind the reply before it. A pass under
+    way then is finished; those behind all drafts come one pass later, in whose place the last draft is read."""
+    cached, drafts, widths = place.middle_tokens, rounds.drafts, prepared.widths
+    verify_s, air_s, _, _ = _round_s(place, drafts, bits_a_draft)
+    away_s, pass_s = air_s + place.up_delay_s + verify_s + place.reply_s(), place.edge.pass_s([(1, cached)])
+    ends_s = [0.0]
+    while ends_s[-1] <= away_s:
+        tokens = sum(widths) if len(ends_s) > 1 else sum(widths[:-1]) + bool(widths[-1])
+        ends_s.append(ends_s[-1] + place.edge.pass_s([(tokens, cached)]))
+    gained_s = 0.0
+    for share, behind in zip(prepared.hits(rounds), (0, 1), strict=True):
+        left = drafts + behind - (len(ends_s) - 2)
+        still_s = ends_s[-1] - away_s + (left - 1) * pass_s if left > 0 else 0.0
+        gained_s += share * (drafts * pass_s - still_s)
+    return gained_s
 
 
 def _chained(
     place: Deployment, rounds: Rounds, bits_a_draft: float, output_tokens: int, depth: int
 ) -> tuple[float, float]:
-    """`_after_the_first` of an edge that drafts ahead. A chain of rounds stands but for its last: K rounds of L tokens
-    each, P(K = k) = (1 - s_L) s_L^k, since a successor takes the place of the bonus token, then one with a rejection,
-    whose reply starts the next chain. What a chain takes is added up over K."""
+    """Returns `_after_the_first` for an edge that drafts ahead. All rounds of a chain but its last are accepted whole:
+    K rounds of L tokens each, P(K = k) = (1 - s_L) s_L^k, since a successor takes the place of the bonus token, then
+    one with a rejection, whose reply starts the next chain. What a chain takes is added up over K."""
     verify_s, air_s, _, round_s = _round_s(place, rounds.drafts, bits_a_draft)
     drafted_s = round_s - air_s - place.up_delay_s - verify_s - place.reply_s()
     stands = rounds.survival[-1]

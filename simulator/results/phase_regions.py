@@ -1,5 +1,5 @@
-"""Who is fastest where: a table of cells as a map over pair, prompt, answer and round-trip time, and the closed forms
-of `phase_prediction` for each of its rows. At a place every kind of scheme stands with what it chose, its serving mode
+"""Map of the fastest scheme: a table of cells over pair, prompt, answer and round-trip time, and the closed forms of
+`phase_prediction` for each of its rows. At a place every kind of scheme has the setting that it chose, its serving mode
 too; the edge is the fastest of those that draft there."""
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from kinds import Choice
+from models.fan_out import FanOut, Geometric
 from models.interface import Pair
 from models.latency.latency import Latency
 from models.published import OfAcceptance
@@ -23,6 +24,7 @@ from simulator.results.display_names import SERVING, serving_mode
 from simulator.results.intervals import Difference, paired
 from simulator.results.phase_prediction import (
     Deployment,
+    Outcomes,
     Rounds,
     Times,
     cloud_only,
@@ -48,7 +50,8 @@ PLACE: Final = (WHO, PROMPT, ANSWER, RTT)
 LENGTHS: Final = range(1, 9)
 """Draft lengths that the closed form chooses among."""
 BITS: Final = "payload_bits_per_draft"
-_DEPTH, _CLOUD_FIRST, _PARTIAL = SERVING
+_DEPTH, _CLOUD_FIRST, _PARTIAL, _PREPARED = SERVING
+_FAN_OUT: Final = "scheme.fan_out"
 _DRAFTS, _EDGE, _TARGET = "scheme.max_drafts", "edge", "cloud.latency.name"
 _DELAYS: Final = ["uplink.delay.delay_s", "downlink.delay.delay_s"]
 
@@ -80,6 +83,8 @@ def foreseen(rows: pd.DataFrame) -> pd.DataFrame:
     given = rows.reindex(columns=["uplink.rate.bps", "downlink.rate.bps"]).notna().all(axis=1)
     given &= rows.reindex(columns=["uplink.pad_to_bits", "downlink.pad_to_bits"]).isna().all(axis=1)
     given &= ~rows.reindex(columns=[_PARTIAL])[_PARTIAL].eq(True)
+    warm = rows.reindex(columns=["models.temperature"])["models.temperature"].gt(0)
+    given &= ~(rows.reindex(columns=[_PREPARED])[_PREPARED].gt(0) & warm)  # how often a guess is right is not known
     known = [kind for kind, made in Pair.kinds.items() if issubclass(made, OfAcceptance)]
     asked = rows.reindex(columns=["workload.kind", "workload.devices"])
     single = ~(asked["workload.kind"].eq("conversations") | asked["workload.devices"].gt(1))
@@ -96,12 +101,12 @@ def _named(name: object, accepted_length: float, temperature: float) -> str:
 
 @dataclass(frozen=True)
 class Stand:
-    """How the kinds of schemes stand at a place, by the means of a metric, each in the fastest of its serving modes;
-    `edge` is the fastest of those that draft at the edge, and None where there is none."""
+    """Standing of the kinds of schemes at a place, by the means of a metric, each in the fastest of its serving modes;
+    `edge` is the fastest of those that draft at the edge, None if there is none."""
 
     place: tuple[str, float, float, float]
     rows: Mapping[str, pd.DataFrame]
-    """By kind."""
+    """Rows by kind."""
     means: Mapping[str, float]
     edge: str | None
     less: Difference | None
@@ -121,7 +126,7 @@ class Stand:
 
     @property
     def uncertain(self) -> bool:
-        """Whether the seeds cannot tell the edge from cloud-only decoding."""
+        """True if the seeds cannot tell the edge from cloud-only decoding."""
         if self.edge is None:
             return False
         if self.less is not None:
@@ -130,7 +135,7 @@ class Stand:
 
 
 def stands(rows: pd.DataFrame, metric: str) -> list[Stand]:
-    """How the kinds of schemes stand at each place of `mapped` rows, in order of appearance."""
+    """Returns the standing of the kinds of schemes at each place of `mapped` rows, in order of appearance."""
     return [_stand(place, part, metric) for place, part in rows.groupby(list(PLACE), sort=False)]
 
 
@@ -160,7 +165,7 @@ def border(rows: pd.DataFrame, metric: str) -> Crossing | None:
 
 
 def place_of(row: pd.Series[float]) -> Deployment:
-    """What the closed forms take of a `foreseen` row."""
+    """Returns the deployment that the closed forms take from a `foreseen` row."""
     return Deployment(
         edge=_clock(row, "edge.latency"), target=_clock(row, "cloud.latency"),
         drafter=_clock(row, "cloud.drafter_latency"), prompt_tokens=int(row[PROMPT]),
@@ -197,7 +202,24 @@ def predicted(row: pd.Series[float], bits_a_draft: float) -> Times:
 
 def _drafting(row: pd.Series[float]) -> Callable[[Deployment, Rounds, float], Times]:
     """The closed form of an edge that drafts, by its serving mode."""
-    return drafting(cloud_starts(row), rounds_ahead(row))
+
+    def form(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
+        outcomes = _outcomes(row, rounds.drafts)
+        return drafting(cloud_starts(row), rounds_ahead(row), outcomes)(place, rounds, bits_a_draft)
+
+    return form
+
+
+def _outcomes(row: pd.Series[float], drafts: int) -> Outcomes | None:
+    """What the edge prepares in a row behind rounds of so many drafts; None: nothing."""
+    branches, pair = branches_of(row), pair_of(row)
+    if not branches:
+        return None
+    rule = _made(FanOut, _fields(row, _FAN_OUT)) if isinstance(row.get(f"{_FAN_OUT}.kind"), str) else Geometric()
+    assert isinstance(rule, FanOut)
+    *_, reached, beyond = (1.0, *_survival(pair, drafts + 1))
+    survives = _survival(pair, drafts)[-1] * beyond / reached
+    return Outcomes(rule.widths(drafts, branches), pair.next_choice, survives)
 
 
 def cloud_starts(row: pd.Series[float]) -> bool:
@@ -211,9 +233,17 @@ def rounds_ahead(row: pd.Series[float]) -> int:
     return 0 if pd.isna(depth) else int(depth)
 
 
+def branches_of(row: pd.Series[float]) -> int:
+    """Branches that the edge prepares in a row while a round is out; 0 of a scheme that has no such field."""
+    branches = row.get(_PREPARED)
+    return 0 if pd.isna(branches) else int(branches)
+
+
 def _mode(row: pd.Series[float]) -> str:
     parts = row.get(_PARTIAL) in (True,)
-    return serving_mode({_DEPTH: rounds_ahead(row), _CLOUD_FIRST: cloud_starts(row), _PARTIAL: parts})
+    return serving_mode({
+        _DEPTH: rounds_ahead(row), _CLOUD_FIRST: cloud_starts(row), _PARTIAL: parts, _PREPARED: branches_of(row),
+    })  # fmt: skip
 
 
 def send_ids(rows: pd.DataFrame) -> pd.DataFrame:

@@ -28,7 +28,7 @@ def codes(column: pd.Series[float]) -> Ints:
 
 
 def distinct(column: pd.Series[float]) -> list[object]:
-    """Each value of a column once, and one of those that are none."""
+    """Returns each value of a column once, one missing value included."""
     return list(column.take(np.unique(codes(column), return_index=True)[1]))
 
 
@@ -49,5 +49,5 @@ def hashable(value: object) -> Hashable:
 
 
 def is_missing(value: object) -> bool:
-    """Whether a table has no value there."""
+    """True if a value is missing in a table."""
     return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))

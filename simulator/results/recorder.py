@@ -82,18 +82,18 @@ class Rows:
         self._values = array("d")
 
     def add(self, row: Sequence[float]) -> None:
-        """One more row. Whole numbers must be below 2^53."""
+        """Adds a row. Whole numbers must be below 2^53."""
         self._values.extend(row)
 
     def take(self) -> dict[str, npt.NDArray[np.generic]]:
-        """All rows so far, by column; none are left."""
+        """Returns all rows so far, by column, and removes them."""
         table = np.array(self._values).reshape(-1, len(self._types))
         self._values = array("d")
         return {name: column.astype(type_) for (name, type_), column in zip(self._types.items(), table.T, strict=True)}
 
 
 class Tally:
-    """What is added up of the rounds of some devices: of all, or of a class of them."""
+    """Sums over the rounds of some devices: of all, or of a class of them."""
 
     def __init__(self) -> None:
         self.sums: dict[str, float] = dict.fromkeys([column.name for column in ROUND_COLUMNS[1:]], 0.0)

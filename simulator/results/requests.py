@@ -1,4 +1,4 @@
-"""One question to the service, from its arrival to its last token."""
+"""Request to the service, from its arrival to its last token."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class HiddenRead(NamedTuple):
 
 @dataclass(slots=True)
 class Request:
-    """What was requested, what came of it (in_flight, answered, timed_out, abandoned), and where the time went."""
+    """Request with its outcome (in_flight, answered, timed_out, abandoned) and the account of its time."""
 
     device: int
     number: int
@@ -33,24 +33,24 @@ class Request:
     end_tokens: tuple[int, ...] = ()
     """The answer ends with the first of any of these that comes before `output_tokens`."""
     on_round: Callable[[Request, Round, OpenRound], None] | None = None
-    """It receives each round that has closed, and what was noted of it."""
+    """Receiver of each round that has closed, and of the notes on it."""
     write_up: Callable[[], None] | None = None
     """Opens the round under way with what it has come to, where whoever serves the request takes no notes of it before
     it closes."""
     turn: int = 1
-    """Its number in its conversation, from 1."""
+    """Number of the turn in its conversation, from 1."""
     held: tuple[int, int] = (0, 0)
     """Leading tokens of the prompt that were held as the conversation so far: by the cloud, and in the drafter's
     cache."""
     tokens: list[int] = field(default_factory=list)
     rounds: list[Round] | TimedRounds = field(default_factory=list)
-    """Those that are closed, in order."""
+    """Closed rounds, in order."""
     states: list[tuple[float, ...]] = field(default_factory=list)
     """The scheme's before the first draft of each of them."""
     came_s: list[float] = field(default_factory=list)
-    """When tokens reached the device: once a round, all of its tokens together."""
+    """Times at which tokens reached the device: once a round, all of its tokens together."""
     open: dict[int, OpenRound] = field(default_factory=dict)
-    """Those under way, by their number, in order."""
+    """Rounds under way, by their number, in order."""
     tail_tokens: int = 0
     outcome: str = "in_flight"
     first_token_s: float = math.nan
@@ -58,7 +58,7 @@ class Request:
     hidden_draft_s: float = 0.0
     """Drafting, encoding and reading behind what was still out; outside the breakdown."""
     read: list[HiddenRead] = field(default_factory=list)
-    """What its drafter has read behind what the cloud decoded, as far as that was hidden."""
+    """Texts that its drafter has read after the cloud decoded them, as far as that was hidden."""
 
     @property
     def remaining_tokens(self) -> int:
@@ -75,8 +75,8 @@ class Request:
         return opened
 
     def notes(self, number: int) -> OpenRound:
-        """Those of a round under way; of one that is not, as the cloud goes on until it learns that the request
-        has ended, notes that nobody keeps."""
+        """Returns the notes on a round under way. If it is not under way, as the cloud goes on until it learns that the
+        request has ended, these are notes that nobody keeps."""
         return self.open[number] if self.outcome == "in_flight" else OpenRound(number, math.nan)
 
     def close_round(self, number: int, tokens: tuple[int, ...], now_s: float) -> None:
@@ -166,5 +166,5 @@ def within(tokens: tuple[int, ...], remaining_tokens: int, end_tokens: Sequence[
 
 
 def holds_any(tokens: Sequence[int], end_tokens: Sequence[int]) -> bool:
-    """Whether an answer ends within these tokens."""
+    """True if an answer ends within these tokens."""
     return any(token in end_tokens for token in tokens)

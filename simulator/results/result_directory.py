@@ -1,4 +1,4 @@
-"""Which files of a result directory are ours, and whether they are still what was written.
+"""Files of a result directory: those that are ours, and the check that they are unchanged.
 
 `manifest.json` lists them with their checksums, and holds one of itself. What is listed is read only as it was written,
 and removed where results are replaced; all else in the directory is somebody's own, and stays.
@@ -49,7 +49,7 @@ def listed(out: Path) -> dict[str, str]:
 
 
 def intact(out: Path, name: str, digest: str) -> bool:
-    """Whether a file is there and as it was written."""
+    """True if a file is there and as it was written."""
     try:
         return (out / name).exists() and (digest == _CHECKS_ITSELF or digest == sha256(out / name))
     except ConfigError:
@@ -57,8 +57,8 @@ def intact(out: Path, name: str, digest: str) -> bool:
 
 
 def checked(out: Path, name: str) -> Path:
-    """Where a file of a result directory is, once it is found as it was written; without a manifest files are taken as
-    they are. Raises ConfigError where it is damaged, or no file of this directory's run."""
+    """Returns the path of a file of a result directory after checking that it is as it was written; without a manifest
+    files are taken as they are. Raises ConfigError if it is damaged, or no file of this directory's run."""
     if not (out / MANIFEST).exists():
         return out / name
     files = listed(out)
@@ -96,7 +96,7 @@ def record(out: Path, paths: Iterable[Path], started_s: float | None = None) -> 
 
 
 def not_ours(out: Path) -> str:
-    """Why the manifest of a directory is none that `read_note` takes."""
+    """Returns the reason for which `read_note` does not take the manifest of a directory."""
     try:
         found = read_json(out / MANIFEST)
     except ConfigError:
@@ -128,7 +128,8 @@ def release(out: Path) -> None:
 
 
 def own_folder(out: Path, name: str) -> Path:
-    """Where a folder of ours in a directory is, there or not. Raises ConfigError where a link leads elsewhere."""
+    """Returns the path of a folder of ours in a directory, whether it exists or not. Raises ConfigError if a link leads
+    elsewhere."""
     folder = out / name
     if folder.resolve() != out.resolve() / name:
         raise ConfigError(f"{folder}: is a link to {folder.resolve()}, through which nothing is written; remove it")
@@ -136,8 +137,8 @@ def own_folder(out: Path, name: str) -> Path:
 
 
 def entries(out: Path) -> list[Path]:
-    """What is in a directory, but for the lock of who writes there and what a write that was cut off has left; [] where
-    there is none."""
+    """Returns the contents of a directory, except the lock of its writer and the remains of a write that was cut off;
+    [] if there is no directory."""
     return [path for path in out.iterdir() if path.name != LOCK and not _LEFT.search(path.name)] if out.is_dir() else []
 
 

@@ -19,7 +19,7 @@ class RoundColumn(NamedTuple):
     over: str = ""
     metric: str = ""
     meaning: str = ""
-    """What the metric means."""
+    """Meaning of the metric."""
 
 
 ROUND_COLUMNS: Final = (
@@ -98,10 +98,19 @@ ROUND_COLUMNS: Final = (
         "flushed_bits", "int64", "flushed_bits", "tokens", "flushed_bits_per_token",
         "bits put on the uplink for flushed rounds, headers and retransmissions included / output tokens",
     ),
+    RoundColumn("hit", "bool", "prepared.hit"),
+    RoundColumn("hit_correction", "bool", "prepared.corrected"),
+    RoundColumn("branch_passes", "int64", "prepared.passes"),
+    RoundColumn("branch_drafts", "int64", "prepared.drafts"),
+    RoundColumn("wasted_drafts", "int64", "prepared.wasted"),
 )  # fmt: skip
 """The columns of `rounds.parquet`, after KEYS. Those with `over` are sums over the drafts of a round, or its committed
 tokens.
 
 A round that is `flushed` was drafted ahead on drafts that were not accepted. It is never verified: what was made of it
 is reported by the `flushed_` columns alone, headers and retransmissions included in the bits; `stale` reports that its
-payload had come to the cloud, which dropped it before decoding. Numbers of rounds that were never begun are skipped."""
+payload had come to the cloud, which dropped it before decoding. Numbers of rounds that were never begun are skipped.
+
+What an edge drafts while a round is out, for several outcomes of it, is reported with that round: `branch_passes` that
+ended before the reply, `branch_drafts` of all branches, `wasted_drafts` of those that were not chosen, and whether the
+next round was among them (`hit`), behind a rejection (`hit_correction`)."""

@@ -1,6 +1,5 @@
-"""One round of a request: what each end notes of it while it is open (`OpenRound`), and the record that it becomes
-once, when it closes, as `round_columns` says. A round is draft, send, verify, feed back; or one token of a model
-alone."""
+"""Round of a request: the notes of both ends while it is open (`OpenRound`), and the record that it becomes once, when
+it closes, as `round_columns` says. A round is draft, send, verify, feed back; or one token of a model alone."""
 
 from __future__ import annotations
 
@@ -20,13 +19,30 @@ from simulator.results.round_columns import ROUND_COLUMNS
 
 
 class DraftSums(NamedTuple):
-    """What an observer adds up over the drafts of a round; `over_budget`: whether any of them was over the budget."""
+    """Sums of an observer over the drafts of a round; `over_budget`: True if any of them was over the budget."""
 
     support_size: int = 0
     coded_size: int = 0
     dropped_mass: float = 0.0
     tv_quantization: float = 0.0
     over_budget: bool = False
+
+
+class Preparation(NamedTuple):
+    """What the edge has drafted behind a round's reply, for several outcomes of it."""
+
+    hit: bool = False
+    """The next round was among what was prepared."""
+    corrected: bool = False
+    """It was, and begins with a correction."""
+    passes: int = 0
+    drafts: int = 0
+    """Drafts of all branches."""
+    wasted: int = 0
+    """Those of the branches that were not chosen."""
+
+
+NOTHING_PREPARED: Final = Preparation()
 
 
 class TokenSent(Protocol):
@@ -37,7 +53,7 @@ class TokenSent(Protocol):
 
 
 class DraftSent(Protocol):
-    """What the edge knows of a draft that it has sent."""
+    """Draft that the edge has sent, as the edge knows it."""
 
     @property
     def draft(self) -> TokenSent: ...
@@ -61,7 +77,7 @@ class DraftSent(Protocol):
 
 
 class RoundSent(Protocol):
-    """What the edge knows of a round that it has sent."""
+    """Round that the edge has sent, as the edge knows it."""
 
     @property
     def state(self) -> tuple[float, ...]:
@@ -78,7 +94,7 @@ class RoundSent(Protocol):
 
 
 class DraftDivergences(NamedTuple):
-    """What an observer who sees both ends measures of one verified draft: total variations."""
+    """Total variations of one verified draft, as measured by an observer who sees both ends."""
 
     tv_mismatch: float  # TV(q, p)
     tv_qhat: float  # TV(qhat, p), the probability of rejection
@@ -88,7 +104,7 @@ class DraftDivergences(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Divergences:
-    """What an observer who sees both ends measures of a verified round; no step of the protocol reads it. Sums over the
+    """Measures of a verified round by an observer who sees both ends; no step of the protocol reads them. Sums over the
     verified drafts, up to and including the first rejected; tv_output and nll over the committed tokens."""
 
     verified: int = 0
@@ -113,7 +129,7 @@ class Divergences:
 
 
 class Transfer(Protocol):
-    """What is known of a message. `delivered_*` are what they were when it was in; until then nan, 0, 0."""
+    """Transfer of a message. `delivered_*` are the values at its delivery; until then nan, 0, 0."""
 
     @property
     def put_s(self) -> float: ...
@@ -128,7 +144,7 @@ class Transfer(Protocol):
 
 
 class VerificationResult(Protocol):
-    """What is known of a verification."""
+    """Result of a verification."""
 
     @property
     def accepted(self) -> int: ...
@@ -140,7 +156,7 @@ class VerificationResult(Protocol):
 
     @property
     def committed(self) -> Sequence[int]:
-        """Those tokens."""
+        """Tokens that it commits."""
         ...
 
     @property
@@ -168,7 +184,7 @@ class InstantTransfer:
 
 
 class _Nothing(NamedTuple):
-    """What is known of a round of which nothing is sent and nothing verified."""
+    """Round of which nothing is sent and nothing verified."""
 
     state: tuple[float, ...] = ()
     drafts: tuple[DraftSent, ...] = ()
@@ -207,28 +223,30 @@ class OpenRound:
     answered_s: float = math.nan
     edge_passes: int = 0
     pass_ends_s: Sequence[float] = ()
-    """When each of the drafter's passes ends, where that is known beforehand."""
+    """End of each of the drafter's passes, if known beforehand."""
     drafts_per_pass: int = 1
-    """How many drafts each of these makes."""
+    """Number of drafts per pass of the drafter."""
     flushed: bool = False
-    """It was drafted ahead on drafts that were not accepted."""
+    """True if it was drafted ahead on drafts that were not accepted."""
     flushed_drafts: int = 0
     flushed_bits: int = 0
     dropped: bool = False
     """The cloud has dropped its payload before it was decoded."""
     stale: bool = False
-    """It is flushed, and its payload was dropped in the cloud."""
+    """True if it is flushed, and its payload was dropped in the cloud."""
+    prepared: Preparation = NOTHING_PREPARED
+    """What was drafted while it was out, for several outcomes."""
 
     def flush(self, drafts: int, on_air_bits: int) -> None:
-        """It is void, with so many drafts made and so many bits put on the uplink for it. It is never verified, so what
-        else its columns tell of drafts and payload is nothing."""
+        """Voids the round, with so many drafts made and so many bits put on the uplink for it. It is never verified, so
+        its other columns of drafts and payload are empty."""
         self.flushed, self.flushed_drafts, self.flushed_bits = True, drafts, on_air_bits
         self.stale = self.dropped
         self.drafted, self.sums, self.sent = 0, _NO_DRAFTS, _NOTHING
         self.payload = InstantTransfer(self.payload.put_s, self.payload.delivered_s)
 
     def stop(self, now_s: float) -> None:
-        """It is cut off now: passes that have not ended do not count."""
+        """Cuts the round off now: passes that have not ended do not count."""
         if self.pass_ends_s:
             self.edge_passes = bisect_right(self.pass_ends_s, now_s)
 
@@ -265,7 +283,7 @@ class TimedRounds(Sequence[Round]):
         self._cut_off.append(round_)
 
     def parts(self) -> tuple[Floats, list[float], list[Round]]:
-        """What is known of the answered rounds, their values of TIMED, and the records of those that are cut off."""
+        """Returns the answered rounds, their values of TIMED, and the records of those that are cut off."""
         return self._known[: len(self._timed) // len(TIMED)], self._timed, self._cut_off
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""What one run left, before `metrics` and `energy` sum it up: requests, sums of rounds, stations and counters."""
+"""Totals of a run, before `metrics` and `energy` sum them up: requests, sums of rounds, stations and counters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHARGED: Final[tuple[Charged, ...]] = ("busy", "held")
 
 
 class Watts(NamedTuple):
-    """What something draws at work, and while it waits."""
+    """Power at work, and while waiting."""
 
     busy_w: float
     idle_w: float
@@ -29,34 +29,34 @@ class Watts(NamedTuple):
 
 @dataclass(frozen=True)
 class PowerAndPrice:
-    """What a cell says of power and price; None where it says nothing."""
+    """Power and price that a cell states; None for what it leaves out."""
 
     edges: Sequence[Watts | None] = ()
     """The busy and idle power of each device, W."""
     server: Watts | None = None
-    """All GPUs of one."""
+    """Power of all GPUs of one server."""
     server_usd_per_hour: float | None = None
     edges_usd_per_kwh: Sequence[float | None] = ()
-    """What the joules of each device cost."""
+    """Price of each device's energy, in US dollars per kWh."""
     whole_radios: bool = False
-    """Whether the radio of each device is stated in all of its states."""
+    """True if the radio of each device is stated in all of its states."""
     charged: Charged = "both"
-    """Which of a server's time costs: its passes, or all from the first arrival to the end of the last request."""
+    """Part of a server's time that costs: its passes, or all from the first arrival to the end of the last request."""
 
 
 @dataclass(frozen=True)
 class LinkTotals:
-    """What the links of one direction have carried, link by link."""
+    """Totals of the links of one direction, link by link."""
 
     stations: Sequence[Station]
     bits: Sequence[float]
     """Put on each."""
     devices: Sequence[int]
-    """How many share each link."""
+    """Number of devices that share each link."""
     air_s: Sequence[float]
-    """How long each had a packet on the air."""
+    """Time during which each link had a packet on the air, in seconds."""
     radios: Sequence[OnAir | None]
-    """What a packet there costs a device; None where nothing is stated of it."""
+    """Cost of a packet on each link to a device; None if nothing is stated of it."""
 
     @property
     def bits_sent(self) -> float:
@@ -74,7 +74,7 @@ class LinkTotals:
 
 @dataclass(frozen=True)
 class PlantTotals:
-    """What stations and counters of the plant hold at the end of a run, `over_s` after its start."""
+    """Totals of the plant's stations and counters at the end of a run, `over_s` after its start."""
 
     over_s: float
     uplink: LinkTotals
@@ -88,19 +88,19 @@ class PlantTotals:
     dropped_packets: float
     cloud_evictions: float
     connected_j: float
-    """What the devices' radios have drawn, or will, because they stay connected."""
+    """Energy that the devices' radios have drawn, or will draw, because they stay connected, in joules."""
     open: bool
-    """Whether requests come whether or not earlier ones have ended."""
+    """True if requests come whether or not earlier ones have ended."""
     figures: PowerAndPrice
     others: SharedWith | None = None
-    """What a class of devices shares its cloud with; None where these are the totals of all."""
+    """Share of a class of devices in its cloud; None if these are the totals of all."""
 
 
 class SharedWith(NamedTuple):
     """The whole of which a class of devices has a part."""
 
     numbers: Sequence[int]
-    """Those of the class's own devices."""
+    """Numbers of the class's own devices."""
     devices: int
     """The number of devices of all classes."""
     cloud_service_s: float
@@ -123,25 +123,25 @@ SHARES: Final = (0.5, 0.9, 0.95, 0.99)
 
 @dataclass(frozen=True)
 class Run:
-    """What one run left. `sums`: of each numeric column of its counted rounds; `speculative`: those with drafts. The
+    """Totals of one run. `sums`: of each numeric column of its counted rounds; `speculative`: those with drafts. The
     first `learning_requests` requests of each device are not counted; stations and bits on the air go by the tokens of
     all."""
 
     served: Columns
-    """All requests."""
+    """Table of all requests."""
     sums: Mapping[str, float]
     plant: PlantTotals
     learning_requests: int | Ints = 0
-    """One number, or one by device."""
+    """Number of learning requests, one for all or by device."""
     only_turn: int | Ints = 0
     """Likewise: the turn of conversations that is counted alone, 0: all."""
     gaps_s: Floats = field(default_factory=lambda: np.empty(0))
-    """Between the rounds of each answered request as they reached the device."""
+    """Gaps between the rounds of each answered request as they reached the device, in seconds."""
     slo: Slo = NO_SLO
 
     @cached_property
     def requests(self) -> Columns:
-        """Those that are counted."""
+        """Table of the requests that are counted."""
         learning = self._by_device(self.learning_requests, self.served)
         found = self.served.where(self.served["request"] >= learning) if np.any(learning) else self.served
         if not np.any(self.only_turn):
@@ -204,8 +204,8 @@ class Run:
 
     @property
     def overloaded(self) -> bool:
-        """Whether a station at which work can pile up is busy for OVERLOAD of the time. One device that waits for each
-        answer before it asks again may keep a station busy all the time: that is no overload."""
+        """True if a station at which work can pile up is busy for OVERLOAD of the time. A single device that waits for
+        each answer before it asks again may keep a station busy all the time: that is no overload."""
         plant = self.plant
         links = [each for way in (plant.uplink, plant.downlink) for each in zip(way.stations, way.devices, strict=True)]
         busy = [(station.busy_fraction(plant.over_s), devices) for station, devices in links]
@@ -217,7 +217,7 @@ class Run:
         return mean(self.requests["outcome"] == outcome)
 
     def mean(self, column: str) -> float:
-        """Over answered requests."""
+        """Returns the mean of a column over answered requests."""
         return mean(self.answered[column])
 
     @cached_property
@@ -239,8 +239,8 @@ class Run:
         return np.nan if self.met_slo is None else ratio(float(self.met_slo["output_tokens"].sum()), self.span_s())
 
     def span_s(self) -> float:
-        """From the first arrival to the end of the last request: its answer, its deadline or its device's departure;
-        to the end of the run where one is in flight."""
+        """Time from the first arrival to the end of the last request: its answer, its deadline or its device's
+        departure; to the end of the run if one is in flight."""
         return self._span_s(self.requests)
 
     def served_span_s(self) -> float:
@@ -262,7 +262,7 @@ def quantiles(values: Floats) -> Mapping[float, float]:
 
 
 def end_s(requests: Columns, over_s: float) -> Floats:
-    """When each request ended, or the run where it is in flight."""
+    """Returns the end of each request, or of the run if it is in flight."""
     finish_s: Floats = requests["finish_s"]
     return np.where(np.isnan(finish_s), over_s, finish_s)
 

@@ -1,5 +1,5 @@
-"""When everything happened: the spans of a run's requests, rounds, packets and passes, collected as an observer, as
-they came about. Traces are read off them, and so is the `timeline` of one request."""
+"""Spans of a run's requests, rounds, packets and passes, collected by an observer as they come about. Traces are read
+off them, and so is the `timeline` of one request."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Drafts(NamedTuple):
     stood: tuple[int, ...] = ()
     committed: tuple[int, ...] = ()
     drawn_s: tuple[float, ...] = ()
-    """When each was drawn; () where the drafter's passes were not known beforehand."""
+    """Time at which each was drawn; () if the drafter's passes were not known beforehand."""
     q: tuple[float, ...] = ()
     """The drafter's own probability of each."""
     rejection: tuple[float, ...] = ()
@@ -45,7 +45,7 @@ class Drafts(NamedTuple):
 
     @property
     def depths(self) -> list[int]:
-        """How many drafts each is after the text, itself included."""
+        """Returns the number of drafts from the text to each draft, itself included."""
         depths: list[int] = []
         for parent in self.parents:
             depths.append(1 if parent < 0 else depths[parent] + 1)
@@ -53,8 +53,8 @@ class Drafts(NamedTuple):
 
     @property
     def results(self) -> list[str]:
-        """What became of each: accepted, rejected or not verified; of those of a tree that are not accepted no more is
-        known."""
+        """Returns the fate of each draft: accepted, rejected or not verified. Of those of a tree that are not accepted
+        no more is known."""
         if self.branches:
             return ["accepted" if place in self.stood else "not accepted" for place in range(len(self.tokens))]
         ends = (("accepted", len(self.stood)), ("rejected", len(self.rejection)), ("not verified", len(self.tokens)))
@@ -67,14 +67,14 @@ class Drafts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RoundSpans:
-    """One round from its first instant to its last: it was answered, flushed or cut off then."""
+    """Round from its first instant to its last, at which it was answered, flushed or cut off."""
 
     number: int
     record: Round
     ended_s: float
     doings: Sequence[Span]
-    """In order, without gap from the first to the end; those of a round drafted ahead go on in the cloud when it is
-    waited for no more."""
+    """States in order, without gap from the first to the end; those of a round drafted ahead go on in the cloud when it
+    is waited for no more."""
     drafts: Drafts
 
     @property
@@ -83,12 +83,12 @@ class RoundSpans:
 
     @property
     def edge_work(self) -> list[Span]:
-        """What the device's processor did for it."""
+        """Returns the work of the device's processor for the round."""
         return [span for span in self.doings if span.state in _AT_THE_EDGE or self._is_edge_prefill(span)]
 
     @property
     def served(self) -> list[Span]:
-        """When a server of the cloud ran for it."""
+        """Returns the spans in which a server of the cloud ran for the round."""
         return [span for span in self.doings if span.state in _IN_A_PASS and not self._is_edge_prefill(span)]
 
     def served_in(self, ran: ServerPass, place: int) -> str:
@@ -100,17 +100,17 @@ class RoundSpans:
 
     @property
     def drafted(self) -> int:
-        """How many drafts were made for it, those of a flushed round included."""
+        """Number of drafts made for it, those of a flushed round included."""
         return int(self.record.flushed_drafts or self.record.drafted)
 
     def _is_edge_prefill(self, span: Span) -> bool:
-        """Whether the drafter reads the prompt, not the cloud: before anything is sent."""
+        """True if the drafter reads the prompt, not the cloud: before anything is sent."""
         return span.state == "prefill_s" and not span.began_s >= self.record.sent_s
 
 
 @dataclass(slots=True)
 class RequestSpans:
-    """One request from its arrival to its end (nan: it had none in the run)."""
+    """Request from its arrival to its end (nan: it had none in the run)."""
 
     device: int
     number: int
@@ -141,7 +141,7 @@ class RequestSpans:
 
 @runtime_checkable
 class Timed(Protocol):
-    """All that is asked of the plant."""
+    """Part of the plant that spans need."""
 
     env: Clock
 
@@ -214,7 +214,7 @@ class Spans(Observer):
         return self._clock.now
 
     def _listens(self, key: RequestKey | None) -> bool:
-        """Whether it is to note one more thing, which is of this request."""
+        """True if an event of this request is to be noted."""
         if not isnan(self.cut_s) or (self._only is not None and key != self._only):
             return False
         if self._noted == self._most:
@@ -265,7 +265,7 @@ class RoundTimeline:
         return self.spans.record.started_s
 
     def seconds(self, *states: str) -> float:
-        """For how long it was in any of these states."""
+        """Returns the time that it spent in any of these states, in seconds."""
         return sum(span.ended_s - span.began_s for span in self.spans.doings if span.state in states)
 
     def first(self, *states: str) -> Span | None:
@@ -275,9 +275,9 @@ class RoundTimeline:
 
 @dataclass(frozen=True)
 class Timeline:
-    """One request in order of time. `prompt` has the packets of its prompt, `prefills` the passes that read it for no
-    round yet; `ending` those of the message by which the device ends it, `late` the passes, and `unheard` the packets,
-    of a cloud that has not received that yet."""
+    """Timeline of a request. `prompt` has the packets of its prompt, `prefills` the passes that read it for no round
+    yet; `ending` those of the message by which the device ends it, `late` the passes, and `unheard` the packets, of a
+    cloud that has not received that yet."""
 
     request: RequestSpans
     rounds: Sequence[RoundTimeline]
@@ -289,7 +289,7 @@ class Timeline:
     unheard: Sequence[Airing]
 
     def place_in(self, ran: ServerPass) -> int:
-        """Where the request's session stands in a pass that it shared."""
+        """Returns the place of the request's session in a pass that it shared."""
         return ran.sessions.index((self.request.device, self.request.number))
 
     @property
@@ -298,7 +298,7 @@ class Timeline:
 
     @property
     def first_token_s(self) -> float | None:
-        """From arrival to the first token, where there is one."""
+        """Time from arrival to the first token, None if there is no token."""
         ends_s = [each.spans.ended_s for each in self.rounds if each.spans.answered]
         return min(ends_s) - self.request.arrival_s if ends_s else None
 

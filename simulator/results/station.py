@@ -1,4 +1,4 @@
-"""What one queue saw: its customers in time, so that busy fractions, queues and Little's law are read off, not guessed.
+"""Account of one queue: its customers in time, from which busy fractions, queues and Little's law are read off.
 
 It keeps two independent accounts: `area` integrates the number present over time, `sojourn_s` adds up how long each
 customer stayed; Little's law says that they agree (I4). A visit whose times are all known may be booked at once.
@@ -17,7 +17,7 @@ _KEPT: Final = 8
 
 
 class Clock(Protocol):
-    """All a station requires of the event loop."""
+    """Part of the event loop that a station needs."""
 
     @property
     def now(self) -> float: ...
@@ -25,7 +25,7 @@ class Clock(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Customer:
-    """One visit to one station."""
+    """Visit to one station."""
 
     arrived_s: float
     began_s: float | None = None
@@ -51,21 +51,21 @@ class Station:
     _served: int = 0
     _sojourn_s: float = 0.0
     _origin_s: float = 0.0
-    """When the station was last empty."""
+    """Time at which the station was last empty."""
     _since_origin_s: float = 0.0
-    """How long after that the customers who are here came, added up."""
+    """Sum over the present customers of the time from that instant to their arrival."""
     _area: float = 0.0
     _busy_area: float = 0.0
     _in_service: int = 0
     _last_s: float = 0.0
     _booked: list[Visit] = field(default_factory=list)
-    """Those of customers who have joined that are not added up yet."""
+    """Visits of customers who have joined that are not added up yet."""
     _coming: list[Visit] = field(default_factory=list)
-    """Those that are not looked at yet; they may lie ahead."""
+    """Visits that are not looked at yet; they may lie ahead."""
     _take_in_at: int = _KEPT
-    """How many of them make it time to do so."""
+    """Number of coming visits at which they are taken in."""
     _tally_at: int = _KEPT
-    """How many of them make it time to do so."""
+    """Number of booked visits at which they are added up."""
     _tallied: int = 0
     _given_up: int = 0
     _stayed_s: float = 0.0

@@ -1,4 +1,4 @@
-"""When a conformal threshold has settled: from when on it keeps to its target over a stretch of drafts.
+"""Settling of a conformal threshold: the point from which on it keeps to its target over a stretch of drafts.
 
 A threshold that begins too high drops far more than its target alpha, and falls by eta (alpha_n - alpha) a draft until
 it does not. So over m kept drafts their mean alpha_n is alpha + (beta - beta') / (eta m), where the threshold fell from
@@ -36,7 +36,7 @@ class RoundBegun(NamedTuple):
 
 @dataclass
 class _Run:
-    """One run of the threshold. `drafts` that count, and `tokens` that its rounds committed."""
+    """Run of the threshold. `drafts` that count, and `tokens` that its rounds committed."""
 
     kept: int = 0
     drafts: int = 0

@@ -63,7 +63,7 @@ _RoundKey = tuple[int, int, int]
 
 
 class TraceSubject(NamedTuple):
-    """What a trace is of, as its file says at its head and in the names of its processes."""
+    """Subject of a trace, as written at the head of its file and in the names of its processes."""
 
     cell: str
     settings: Mapping[str, Value] = {}
@@ -72,7 +72,7 @@ class TraceSubject(NamedTuple):
     """The scheme of the devices, by the name that figures have for it."""
     requests: str = ""
     links: Mapping[str, str] = {}
-    """How fast each link is, by its name."""
+    """Rate of each link, by its name."""
     speller: Speller | None = None
 
 
@@ -357,7 +357,7 @@ def _sums(amounts: Iterable[tuple[int, int]]) -> dict[int, int]:
 
 
 def _work_name(state: str, round_: RoundSpans) -> str:
-    """What the device's processor does: `draft 4 tokens of round 3`."""
+    """Returns a name for the work of the device's processor: `draft 4 tokens of round 3`."""
     does = state_name(state)
     if state == "draft_s" and not round_.drafted:
         return f"decode a token, round {round_.number}"
@@ -366,7 +366,7 @@ def _work_name(state: str, round_: RoundSpans) -> str:
 
 
 def _pass_name(does: str, amount: int) -> str:
-    """What a pass of the cloud does: `verify 4 drafts`; cloud-only decoding has a token a round."""
+    """Returns a name for a pass of the cloud: `verify 4 drafts`; cloud-only decoding has a token a round."""
     return (
         "decode a token"
         if does == "decode"
@@ -375,7 +375,7 @@ def _pass_name(does: str, amount: int) -> str:
 
 
 def _carried(airing: Airing) -> str:
-    """What a packet carries: `round 3 payload`."""
+    """Returns a name for the contents of a packet: `round 3 payload`."""
     index, down = airing.address[2], airing.link.endswith(DOWNLINK)
     if airing.acknowledges:
         return "acknowledgement"
@@ -427,7 +427,8 @@ def _states(request: RequestSpans) -> Iterator[Slice]:
 
 
 def _one_by_one(work: Sequence[Slice]) -> list[Slice]:
-    """In order of time; where one begins the rounding error of a clock before the end of the one before, that ends."""
+    """Returns the slices in order of time. If one begins before the end of the one before, by the rounding error of a
+    clock, the earlier one is cut."""
     work = sorted(work, key=lambda each: each.order)
     for each, following in pairwise(work):
         each.ended_ticks = min(each.ended_ticks, following.began_ticks)
@@ -455,7 +456,7 @@ _END: Final = "\n]}\n"
 
 
 def trace_path(folder: Path, cell: str) -> Path:
-    """Where the trace of a cell is, beside its YAML file in `folder`."""
+    """Returns the path of a cell's trace, beside its YAML file in `folder`."""
     return folder / f"{cell}{SUFFIX}"
 
 
@@ -471,7 +472,7 @@ def write_trace(spans: Spans, subject: TraceSubject, path: Path) -> None:
 
 
 def read_head(path: Path) -> dict[str, Any]:
-    """What a trace file says that it is of. Raises ValueError where it is none of ours, or itself cut off."""
+    """Returns the head of a trace file. Raises ValueError if it is none of ours, or itself cut off."""
     with path.open("rb") as file:
         first, _, _ = file.read(_HEAD_BYTES).partition(b"\n")
         file.seek(max(0, path.stat().st_size - len(_END)))
@@ -486,8 +487,8 @@ def read_head(path: Path) -> dict[str, Any]:
 
 
 def cut_at_s(path: Path) -> float | None:
-    """When a trace file stops telling, in simulated seconds; None where it has the whole run. Raises ValueError where
-    it is none of ours, or itself cut off."""
+    """Returns the simulated time at which a trace file stops, in seconds; None if it has the whole run. Raises
+    ValueError if it is none of ours, or itself cut off."""
     try:
         found = read_head(path)["cut_at_s"]
         return None if found is None else float(found)
@@ -496,7 +497,7 @@ def cut_at_s(path: Path) -> float | None:
 
 
 def is_trace(path: Path) -> bool:
-    """Whether a whole trace of this version is there."""
+    """True if a whole trace of this version is there."""
     try:
         return {"cut_at_s", "scheme"} <= read_head(path).keys()
     except (OSError, ValueError):

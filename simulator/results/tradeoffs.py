@@ -29,7 +29,7 @@ LOW, HIGH = "from", "to"
 
 @dataclass(frozen=True, eq=False)
 class TradeoffCurve:
-    """What a family loses at each cost."""
+    """Loss of a family at each cost."""
 
     cost: Floats  # [n] ascending
     loss: Floats  # [n]
@@ -68,7 +68,7 @@ def named(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
 
 
 def at_equal(table: pd.DataFrame, cost: str, loss: str, by: str) -> pd.DataFrame:
-    """How much of `loss` each family has where all have the same `cost`: a row per value of `by`, seed and family.
+    """Returns the `loss` of each family at equal `cost`: a row per value of `by`, seed and family.
 
     `table`: a row per setting and seed, families in CURVE. `loss` is the geometric mean over the range of costs, from
     LOW to HIGH, that all families reach on that seed's texts; where there is no such range the seed is left out.
@@ -93,9 +93,8 @@ def at_equal(table: pd.DataFrame, cost: str, loss: str, by: str) -> pd.DataFrame
 
 
 def with_chosen(equal: pd.DataFrame, loss: str, by: str, kind: str) -> pd.DataFrame:
-    """`at_equal`'s rows with the families of one kind, the first word of their names, as one family of that name: for
-    each seed the one of least mean over the other seeds. A seed that is alone chooses for itself.
-    """
+    """Returns the rows of `at_equal` with the families of one kind, the first word of their names, as one family of
+    that name: for each seed the one of least mean over the other seeds. A seed that is alone chooses for itself."""
     mine = equal[CURVE].str.split().str[0] == kind
     found = [equal[~mine]]
     for _, part in equal[mine].groupby(by, sort=False):

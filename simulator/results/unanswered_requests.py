@@ -16,7 +16,7 @@ ANSWERED = "answered"
 
 
 def of_answered(metric: str) -> bool:
-    """Whether a metric is one of time, which only answered requests have: service and throughput are of all."""
+    """True if a metric is a time, which only answered requests have; service and throughput are of all requests."""
     return (known(metric) is not None or metric in BREAKDOWN) and unit(metric) == "s" and metric != "cloud_s_per_token"
 
 

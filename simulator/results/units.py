@@ -54,7 +54,7 @@ def quantity(value: object, name: str, digits: int = 3) -> str:
 
 
 def names_file(name: str) -> bool:
-    """Whether the values of a field are names of files."""
+    """True if the values of a field are names of files."""
     return name.rsplit(".", 1)[-1] in _FILES
 
 
@@ -67,7 +67,8 @@ def prefix_of(value: float, digits: int = 3) -> tuple[float, str]:
 
 
 def prefix_of_all(values: Sequence[float]) -> tuple[float, str]:
-    """One engineering prefix for positive values: that of the smallest, or a larger one that keeps all below MOST."""
+    """Returns one engineering prefix for positive values: that of the smallest, or a larger one that keeps all below
+    MOST."""
     if not values:
         return 1.0, ""
     first = _PREFIXES.index(prefix_of(min(values)))

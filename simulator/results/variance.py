@@ -21,8 +21,8 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Effect:
-    """One row of the table. `factors`: one is a main effect, several an interaction; BLOCK, and last RESIDUAL. `share`
-    is eta squared. F and p are nan of the residual, and of all with one seed."""
+    """Row of the table. `factors`: one is a main effect, several an interaction; BLOCK, and last RESIDUAL. `share` is
+    eta squared. F and p are nan of the residual, and of all with one seed."""
 
     factors: tuple[str, ...]
     degrees: int
@@ -33,12 +33,12 @@ class Effect:
 
     @property
     def separable(self) -> bool:
-        """Whether chance alone would give such an effect in fewer than ALPHA of such experiments."""
+        """True if chance alone would give such an effect in fewer than ALPHA of such experiments."""
         return self.p < ALPHA
 
 
 def factors_of(cells: pd.DataFrame, candidates: Sequence[str]) -> list[str]:
-    """Those of the candidates that take more than one value."""
+    """Returns the candidates that take more than one value."""
     return [name for name in candidates if name in cells.columns and cells[name].nunique() > 1]
 
 

@@ -19,7 +19,7 @@ from simulator.schemes.ids_only_greedy import IdsOnlyGreedy as IdsOnlyGreedy
 from simulator.schemes.k_sqs import KSqs as KSqs
 from simulator.schemes.lattice_scheme import LatticeScheme as LatticeScheme
 from simulator.schemes.policies import ConfidenceStop as ConfidenceStop
-from simulator.schemes.policies import DisableByBatchSize as DisableByBatchSize
+from simulator.schemes.policies import DraftsByLoad as DraftsByLoad
 from simulator.schemes.policies import Goodput as Goodput
 from simulator.schemes.policies import QsHeuristic as QsHeuristic
 from simulator.schemes.policies import RunningAcceptance as RunningAcceptance
@@ -34,6 +34,8 @@ from simulator.schemes.rivals.dense import Dense as Dense
 from simulator.schemes.rivals.dssd import Dssd as Dssd
 from simulator.schemes.rivals.half_precision import HalfDense as HalfDense
 from simulator.schemes.rivals.half_precision import TruncatedFp16 as TruncatedFp16
+from simulator.schemes.rivals.prompt_lookup import ColocatedLookup as ColocatedLookup
+from simulator.schemes.rivals.prompt_lookup import PromptLookup as PromptLookup
 from simulator.schemes.rivals.remote_drafter import RemoteDrafter as RemoteDrafter
 from simulator.schemes.rivals.s_q import SQ as SQ
 from simulator.schemes.rivals.tree import MultiCandidate as MultiCandidate

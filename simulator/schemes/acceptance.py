@@ -53,14 +53,14 @@ FEW: Final = 8
 
 @dataclass(frozen=True, eq=False)
 class Received:
-    """What the cloud knows of a round once the payload is decoded."""
+    """Contents of a round as the cloud knows them once the payload is decoded."""
 
     drafts: Ints  # [L]
     distributions: Sequence[AnyDistribution]
     """[L], the rows of qhat; 0 where nothing was sent of it."""
     vocabulary: int
     shape: int = 0
-    """Which of several shapes a tree of drafts has, by its packet."""
+    """Number of the tree's shape among those that its packet may have."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "drafts", read_only(self.drafts))
@@ -89,21 +89,21 @@ def on_support(draft: wire.Draft, vocabulary: int, resolution: int | None = None
 
 
 class Acceptance(Choice, family=True):
-    """How drafts are verified."""
+    """Rule by which drafts are verified."""
 
     lossless: ClassVar[bool | None] = None
-    """Whether what is committed follows the target distribution, where each draft follows the distribution it is
-    verified by. None: the class does not say, and its text counts as the verifier's only where its output distribution
-    shows it."""
+    """True if the committed text follows the target distribution, given that each draft follows the distribution by
+    which it is verified. None: the class does not say, and its text counts as the verifier's only where its output
+    distribution shows it."""
     method_rules: ClassVar[Mapping[str, Rule]] = {
         "judge": lambda result, _distribution_after, received, *_: _verification_result(result, received),
         "output_distribution": answers.distributions,
     }
 
     races: ClassVar[bool] = False
-    """Whether it is a race with the numbers that the edge ran its own with."""
+    """True if it is a race with the random numbers of the edge's own."""
     edge_corrects: ClassVar[bool] = False
-    """Whether it goes by qhat(d) alone, and leaves the correction to the edge, which has all of qhat."""
+    """True if it uses qhat(d) alone and leaves the correction to the edge, which has all of qhat."""
     in_blocks: ClassVar[bool] = False
     """True if whether a draft is accepted depends on the drafts behind it as well."""
 

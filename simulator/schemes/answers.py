@@ -1,4 +1,5 @@
-"""What a user's scheme, or a part of one, must answer: a rule a method, whose breach is reported by name."""
+"""Rules for the answers of a user's scheme, or of a part of one: a rule per method, whose breach is reported by
+name."""
 
 from __future__ import annotations
 
@@ -40,21 +41,22 @@ def numerators(answer: object, mass: Floats) -> Ints:
 
 
 def state(answer: object, *arguments: object) -> object:
-    """What a policy carries along."""
+    """Returns the state that a policy carries along."""
     if not isinstance(answer, tuple):
         raise ValueError(f"must return a state, a tuple of numbers, got {entries(answer)}")
     return answer
 
 
 def scheme_state(answer: object, *arguments: object) -> tuple[float, ...]:
-    """What a scheme carries along, as the floats that are remembered of it."""
+    """Returns the state that a scheme carries along, as the floats that are remembered of it."""
     if not isinstance(answer, tuple) or not all(is_number(each) for each in answer):
         raise ValueError(f"must return a state, a tuple of numbers, got {entries(answer)}")
     return tuple(map(float, answer))
 
 
 def distributions(answer: object, p: Floats, *others: object) -> object:
-    """What the positions of a round commit, rows like those of p [n, V]; None where that is not known."""
+    """Returns the output distributions of a round's positions, rows like those of p [n, V]; None if they are not
+    known."""
     if answer is None:
         return None
     if not isinstance(answer, np.ndarray) or answer.dtype.kind != "f" or answer.shape != p.shape:
@@ -67,14 +69,14 @@ def distributions(answer: object, p: Floats, *others: object) -> object:
 
 
 def content(answer: object, *arguments: object) -> bytes:
-    """What crosses the air."""
+    """Returns the bytes that cross the air."""
     if not isinstance(answer, bytes) or not answer:
         raise ValueError(f"must return bytes, at least one, got {entries(answer)}")
     return answer
 
 
 def verification_result(answer: object, drafts: Sequence[object], vocabulary: int) -> object:
-    """How a round was verified, all of it known."""
+    """Returns the complete verdict on a round."""
     if not isinstance(answer, Verdict) or not 0 <= answer.accepted <= len(drafts) or not 0 <= answer.token < vocabulary:
         raise ValueError(
             f"must return a Verdict with accepted in 0..{len(drafts)} and token in 0..{vocabulary - 1}, got {answer!r}"

@@ -67,9 +67,9 @@ class BranchingScheme(DraftScheme):
 
     @abstractmethod
     def sizes(self, received: Received) -> Sequence[int]:
-        """How many ids each node and its siblings were drawn from."""
+        """Returns the number of ids from which each node and its siblings were drawn."""
 
     def tree(self, received: Received) -> TokenTree:
-        """How the drafts that the cloud has received hang together."""
+        """Returns the tree of the drafts that the cloud has received."""
         growth = grown(self.shapes[received.shape], self.sizes(received))
         return TokenTree(tuple(received.drafts.tolist()), tuple(growth.parents))

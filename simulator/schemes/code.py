@@ -1,4 +1,4 @@
-"""How the drafts of a round become bytes. A `Code` is the choice; its `Packets` is the choice for one session."""
+"""Codes turn the drafts of a round into bytes. A `Code` is the choice; its `Packets` is the choice for one session."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class EqualPackets(ABC):
 
 
 class Load(NamedTuple):
-    """What the packets of a session are to carry."""
+    """Load that the packets of a session carry."""
 
     vocabulary: int
     max_drafts: int
@@ -87,16 +87,16 @@ class Load(NamedTuple):
     flat: bool = False
     """A packet's length must not depend on the drafted ids."""
     budget_bits: int | None = None
-    """What a first draft should keep to."""
+    """Largest number of bits of a first draft, if it can be kept."""
 
 
 class Code(Choice, family=True):
-    """How drafts become bytes."""
+    """Code by which drafts become bytes."""
 
     carries_law: ClassVar[bool] = True
-    """Whether qhat crosses the air."""
+    """True if qhat crosses the air."""
     only_scalars: ClassVar[bool] = False
-    """Whether of qhat the drafted id's own probability crosses the air, and nothing else."""
+    """True if only the drafted id's own probability in qhat crosses the air."""
 
     @abstractmethod
     def packets(self, load: Load) -> Packets:
@@ -132,7 +132,7 @@ class _WireCode(Code):
 
 
 def _not_carried(quantizer: Quantizer, code: Code) -> str:
-    """Why these counts do not travel by a code of the wire, and what would."""
+    """Returns the reason for which these counts do not travel by a code of the wire, and the remedy."""
     if not is_foreign(type(quantizer).__module__):
         return f"has a packet of its own, not code {code.kind!r}"
     base = "derive it from simulator.schemes.LatticeCounts, whose counts sum to resolution"
@@ -140,7 +140,8 @@ def _not_carried(quantizer: Quantizer, code: Code) -> str:
 
 
 class Recoded(_WireCode):
-    """What the receiver knows of language shortens the packet; finds the cheapest way for each by itself."""
+    """Code that shortens the packet by the receiver's knowledge of language; it finds the cheapest mode for each packet
+    by itself."""
 
     kind: Literal["recoded"] = "recoded"
     prior: Prior = None
@@ -196,7 +197,8 @@ class WirePackets:
 
 
 class HalfFloats(Code):
-    """What a system sends that never thought about the uplink: halves as they are, ids and probabilities."""
+    """Code of a system that never thought about the uplink: half-precision floats as they are, ids and
+    probabilities."""
 
     kind: Literal["halves"] = "halves"
 

@@ -26,6 +26,7 @@ from channels.codec.sparsify import most_probable
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule
 from kinds.tunable import Tunable
+from models.fan_out import FanOut, Geometric
 from simulator.cell.scheme import ProtocolName, Scheme
 from simulator.schemes import answers
 from simulator.schemes.acceptance import Received, received
@@ -46,9 +47,9 @@ class DraftScheme(Scheme):
         **answers.STATES,
     }
     branches: ClassVar[bool] = False
-    """Whether a position may have several drafts."""
+    """True if a position may have several drafts."""
     size_field: ClassVar[str] = "k"
-    """What errors call the size of its support."""
+    """Name of the size of its support in errors."""
 
     max_drafts: Annotated[int, Tunable(1, 2, 3, 4, 6, 8)] = Field(
         8, ge=1, le=1024, description="L_max, most drafts a round sends"
@@ -73,17 +74,32 @@ class DraftScheme(Scheme):
         description="the cloud decodes by itself from the prompt on, until the edge has read the prompt and drafts",
     )
 
+    prepared: Annotated[int, Tunable(0, 4, serving=True)] = Field(
+        0,
+        ge=0,
+        le=64,
+        description="branches that the edge drafts while a round is out, each for one outcome of it: a number of "
+        "accepted drafts and the token behind them; a pass runs over one token of each; 0: it waits",
+    )
+    fan_out: FanOut = Field(
+        default_factory=Geometric,
+        exclude_if=lambda rule: rule == Geometric(),
+        description="how many of the branches are for which number of accepted drafts",
+    )
+
     @abstractmethod
     def made_of(self) -> Families:
-        """Its parts."""
+        """Returns its parts."""
 
     @cached_property
     def families(self) -> Families:
-        """Its parts, made once."""
+        """Parts of the scheme, made once."""
         return self.made_of()
 
     @property
     def protocol(self) -> ProtocolName:
+        if self.prepared:
+            return "cloud_first_prepared" if self.cloud_first else "prepared"
         if self.cloud_first:
             return "cloud_first_ahead" if self.depth else "cloud_first"
         return "ahead" if self.depth else "speculate"
@@ -91,6 +107,10 @@ class DraftScheme(Scheme):
     @property
     def drafts(self) -> int:
         return self.max_drafts
+
+    @property
+    def drafts_a_pass(self) -> int:
+        return max(1, self.prepared)
 
     @property
     def distributions(self) -> int:
@@ -104,23 +124,23 @@ class DraftScheme(Scheme):
 
     @property
     def rejects(self) -> bool:
-        """Whether a draft is rejected with probability TV(qhat, p), where it is verified as in speculative sampling."""
+        """True if a draft is rejected with probability TV(qhat, p) when it is verified as in speculative sampling."""
         acceptance = self.families.acceptance
         return not (self.branches or acceptance.races or acceptance.in_blocks)
 
     @property
     def plans(self) -> bool:
-        """Whether its policy tells the length of a round before it begins, whatever it has seen."""
+        """True if its policy fixes the length of a round before it begins, whatever it has seen."""
         return type(self.families.policy).plan is not Policy.plan
 
     @property
     def carries(self) -> bool:
-        """Whether a request may begin otherwise than the device's first one."""
+        """True if a request may begin otherwise than the device's first one."""
         return type(self).entry is not DraftScheme.entry or self.families.sparsifier.carries
 
     @property
     def rungs(self) -> int:
-        """How many settings a round may be under; the policy chooses one for each (`rungs.Rungs`)."""
+        """Number of settings that a round may be under; the policy chooses one for each (`rungs.Rungs`)."""
         return 1
 
     @property
@@ -129,7 +149,7 @@ class DraftScheme(Scheme):
 
     @property
     def sends_qhat(self) -> bool:
-        """Whether all of qhat crosses the air in every round."""
+        """True if all of qhat crosses the air in every round."""
         return self.families.code.carries_law and not self.families.code.only_scalars
 
     @property
@@ -147,10 +167,10 @@ class DraftScheme(Scheme):
         return self.packets(vocabulary).format
 
     def packets(self, vocabulary: int) -> Packets:
-        """What writes and reads the packets of a session. Raises ValueError where the parts do not go together."""
+        """Returns the writer and reader of a session's packets. Raises ValueError if the parts do not go together."""
         families = self.families
         families.check()
-        self._check_ahead()
+        self._check_serving()
         self._check_corrections()
         size = families.sparsifier.fixed_size
         if size is not None and size > vocabulary:
@@ -172,6 +192,11 @@ class DraftScheme(Scheme):
         """The session's packets as those of the round that began in this state."""
         return packets
 
+    def _check_serving(self) -> None:
+        """Raises ValueError where rounds cannot be drafted ahead, or prepared, as they are to be."""
+        self._check_ahead()
+        self._check_prepared()
+
     def _check_ahead(self) -> None:
         """Raises ValueError where rounds are to be drafted ahead and cannot be."""
         policy = self.families.policy
@@ -187,6 +212,21 @@ class DraftScheme(Scheme):
         if not self.plans:
             message = f"must be 0 with policy {policy.kind!r}, which is asked draft by draft and not for a whole round"
             raise ValueError(f"depth = {self.depth}: {message}")
+
+    def _check_prepared(self) -> None:
+        """Raises ValueError where rounds are to be prepared and cannot be."""
+        if not self.prepared:
+            return
+        reasons = {
+            "with a tree, which has an outcome for each of its nodes": self.branches,
+            "where rounds are drafted ahead (depth)": self.depth,
+            "with partial rounds, whose reply may come before the last draft": self.partial,
+            "where the edge draws the corrections, which it knows no sooner": self.families.reply.edge_corrects,
+            f"with policy {self.families.policy.kind!r}, which plans no whole round": not self.plans,
+        }
+        for reason, holds in reasons.items():
+            if holds:
+                raise ValueError(f"prepared = {self.prepared}: must be 0 {reason}")
 
     def _check_corrections(self) -> None:
         """Raises ValueError where the edge is to draw the corrections and cannot."""
@@ -220,7 +260,8 @@ class DraftScheme(Scheme):
         return self.families.quantizer.quantize(mass)
 
     def propose(self, q: Floats, state: State, at_most: int | None = None) -> Proposal:
-        """What to send of q, float64 [V]. `at_most` keeps only that many of the most probable ids of the support."""
+        """Returns the part of q, float64 [V], to send. `at_most` keeps only that many of the most probable ids of the
+        support."""
         ids = self.support(q, state)
         mass = q if ids.size == q.size else q[ids]
         if at_most is not None and at_most < ids.size:
@@ -251,7 +292,7 @@ class DraftScheme(Scheme):
         context: Sequence[int],
         room_bits: int | None = None,
     ) -> bool:
-        """Whether this proposal may be appended: with the dearest token it could draw, the budget of the whole payload,
+        """True if this proposal may be appended: with the dearest token it could draw, the budget of the whole payload,
         and `room_bits`, that of one part of a partial round, hold."""
         if not self.partial:
             return self.budget_bits is None or within(self.budget_bits, drafts, proposal, packets, context)
@@ -283,7 +324,7 @@ class DraftScheme(Scheme):
         return tuple(parts)
 
     def decode_parts(self, parts: Sequence[bytes], packets: Packets, context: Sequence[int]) -> Received:
-        """What the cloud gets from the leading packets of a payload and nothing else. Raises CodecError."""
+        """Returns the drafts in the leading packets of a payload, for the cloud. Raises CodecError."""
         known, drafts = tuple(context), list[wire.Draft]()
         for part in parts:
             found = packets.decode(part, known)
@@ -305,7 +346,8 @@ def _families(answer: object) -> Families:
 def within(
     limit_bits: int, drafts: Sequence[wire.Draft], proposal: Proposal, packets: Packets, context: Sequence[int]
 ) -> bool:
-    """Whether the drafts and the dearest that the proposal could draw keep to a limit; by a cheap bound if it does."""
+    """True if the drafts and the dearest that the proposal could draw keep to a limit; by a cheap bound if that
+    suffices."""
     sizes = [draft.support.size for draft in drafts]
     if packets.bound_bits([*sizes, int(np.count_nonzero(proposal.counts))]) <= limit_bits:
         return True

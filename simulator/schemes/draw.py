@@ -1,4 +1,4 @@
-"""What the drafted token is drawn from, and by which random numbers."""
+"""Draws of a drafted token: the weights, and the random numbers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Final, Literal, NamedTuple, Self
 
 import numpy as np
 
 from channels.codec import wire
+from channels.codec.sparsify import most_probable
 from channels.uniforms import Uniforms
 from kinds import Choice
 from kinds.arrays import Floats, Ints, read_only
@@ -19,6 +20,9 @@ from models.verification import arrivals, draw_children, inverse_cdf, race
 from simulator.schemes import answers
 from simulator.schemes.code import certain
 from simulator.schemes.sparsifier import State
+
+GUESSES: Final = 1 << 20
+"""Numbers in the stream of drafts from which the guesses behind each draft of a round are drawn: above all drafts."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class RoundUniforms(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a draft stands: its round 1, 2, ..., its number in it from 0, and its position in the text from 0."""
+    """Place of a draft: its round 1, 2, ..., its number in it from 0, and its position in the text from 0."""
 
     round: int
     number: int
@@ -63,7 +67,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Proposal:
-    """What one draft position would send, before the draft is drawn."""
+    """Proposal for one position, before the draft is drawn."""
 
     ids: Ints  # [K] ascending
     counts: Ints  # [K] numerators of qhat, zeros allowed
@@ -78,14 +82,14 @@ class Proposal:
 
 
 class Draw(Choice, family=True):
-    """How the drafted token is drawn."""
+    """Rule by which the drafted token is drawn."""
 
     method_rules: ClassVar[Mapping[str, Rule]] = {"weights": lambda answer, proposal, _: _weights(answer, proposal)}
 
     lossless: ClassVar[bool] = True
-    """Whether the distribution it is drawn from is the one it is verified by."""
+    """True if a token is verified by the distribution from which it is drawn."""
     races: ClassVar[bool] = False
-    """Whether both ends hold its random numbers, so that no distribution needs to be sent."""
+    """True if both ends hold its random numbers, so that no distribution needs to be sent."""
 
     @abstractmethod
     def weights(self, proposal: Proposal, q: Floats) -> Floats | Ints:
@@ -101,8 +105,28 @@ class Draw(Choice, family=True):
         draft = wire.Draft(token, proposal.ids, proposal.counts)
         return draft, draft.counts if weights is proposal.counts else weights[proposal.counts > 0]
 
+    def next_choices(
+        self, q: Floats, other: int | None, width: int, uniforms: RequestUniforms | None, place: Place
+    ) -> tuple[int, ...]:
+        """Up to `width` guesses of the token at this place of the text if it is not `other`: drawn from q [V] without
+        that token and each other; the most probable ones where nothing is random (`uniforms` None), be q of another
+        temperature."""
+        weights = q.copy()
+        if other is not None:
+            weights[other] = 0.0
+        if uniforms is None:
+            most = min(width, int(np.count_nonzero(weights)))
+            ids = most_probable(weights, most) if most else np.empty(0, np.int64)
+            return tuple(ids[np.argsort(-weights[ids], kind="stable")].tolist())
+        return self._guessed(weights, width, uniforms, place)
+
+    def _guessed(self, weights: Floats, width: int, uniforms: RequestUniforms, place: Place) -> tuple[int, ...]:
+        first = GUESSES * (1 + place.number)
+        numbers = np.array([uniforms.draft.uniform(place.round, first + n) for n in range(width)])
+        return draw_children(weights, width, numbers)
+
     def most_children(self, proposal: Proposal) -> int:
-        """How many siblings can be drawn, at most."""
+        """Returns the largest number of siblings that can be drawn."""
         return int(np.count_nonzero(proposal.counts))
 
     def children(
@@ -115,7 +139,7 @@ class Draw(Choice, family=True):
 
 
 class FromCounts(Draw):
-    """From exactly the qhat that is sent; siblings without replacement, the first as a single draft."""
+    """Draw from exactly the qhat that is sent; siblings without replacement, the first as a single draft."""
 
     kind: Literal["counts"] = "counts"
 
@@ -133,7 +157,7 @@ class FromCounts(Draw):
 
 
 class FromUnquantized(Draw):
-    """From q, before it is quantized: S-Q (arXiv 2507.00605), which bends the output distribution.
+    """Draw from q, before it is quantized: S-Q (arXiv 2507.00605), which bends the output distribution.
 
     Restricted to the ids whose count is not zero, since the packet can carry no other.
     """
@@ -162,13 +186,18 @@ class SharedRace(Draw):
         draft = certain(int(ids[race(self.weights(proposal, q), times)]))
         return draft, draft.counts
 
+    def _guessed(self, weights: Floats, width: int, uniforms: RequestUniforms, place: Place) -> tuple[int, ...]:
+        """Those who arrive first: the verifier's token is the winner of the same race on p."""
+        exponentials, most = uniforms.shared.exponentials(weights.size, place.position), np.count_nonzero(weights)
+        return arrivals(weights, exponentials, min(width, int(most))) if most else ()
+
     def most_children(self, proposal: Proposal) -> int:
         return proposal.ids.size
 
     def children(
         self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, first: Place, alike: Sequence[int]
     ) -> list[wire.Draft]:
-        """Those who arrive first; by id where their order decides nothing."""
+        """Returns the ids that arrive first; by id where their order decides nothing."""
         exponentials = uniforms.shared.exponentials(q.size, first.position)
         arrived = iter(arrivals(q, exponentials, sum(alike)))
         return [certain(token) for run in alike for token in sorted(islice(arrived, run))]

@@ -34,7 +34,7 @@ class NotEnumerableError(Exception):
 
 
 class _Outcome(NamedTuple):
-    """Whether the draft is accepted, and the token committed at its position."""
+    """Outcome at a position: True if the draft is accepted, and the token committed there."""
 
     kept: bool
     token: int
@@ -90,7 +90,7 @@ class VerifiedRound:
     accepted: int
     uniforms: RoundUniforms
     _cuts: set[float] = field(default_factory=set)
-    """Where outcomes were found to change with the last number: they often do so at the same places."""
+    """Values of the last number at which outcomes were found to change: they often change at the same values."""
 
     def output(self, at: int, drawn: Floats) -> Floats | None:
         """The distribution [V] of the token at draft `at`, which was reached and drawn from `drawn` [V]; of the bonus
@@ -133,7 +133,8 @@ class VerifiedRound:
             self._cuts.update((begin, end))
 
     def _outcome(self, at: int, draft: int | None, own: float | None, last: float) -> _Outcome:
-        """What is made of a round that ends with this draft at `at`; None: with the draft before it, all accepted."""
+        """Returns the outcome of a round that ends with this draft at `at`; None: with the draft before it, all
+        accepted."""
         before, beyond = tuple(self.received.drafts[:at].tolist()), list[bool]()
         line = before if draft is None else (*before, draft)
 

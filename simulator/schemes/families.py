@@ -1,4 +1,4 @@
-"""What a scheme is made of: one part of each family, and which of them go together."""
+"""Families of parts of which a scheme is made, and the combinations that fit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simulator.schemes.sparsifier import Sparsifier
 
 @dataclass(frozen=True)
 class Families:
-    """What a scheme is made of."""
+    """Parts of a scheme."""
 
     sparsifier: Sparsifier
     quantizer: Quantizer

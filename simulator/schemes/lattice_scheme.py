@@ -1,4 +1,4 @@
-"""What the schemes on the papers' lattice have in common: a resolution, a code, and how ids travel."""
+"""Base of the schemes on the papers' lattice: a resolution, a code, and the form in which ids travel."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class LatticeScheme(DraftScheme):
         )
 
     def keeping(self, sparsifier: Sparsifier) -> Families:
-        """Its parts with this sparsifier."""
+        """Returns its parts with this sparsifier."""
         return replace(LatticeScheme.made_of(self), sparsifier=sparsifier)
 
 

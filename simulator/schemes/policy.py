@@ -1,4 +1,4 @@
-"""Who decides what the edge does next: draft one more, send, wait, or let the cloud decode by itself.
+"""Policies decide the edge's next action: draft one more, send, wait, or let the cloud decode by itself.
 
 A policy sees what an edge can see (`EdgeView`): never p, the future, or the draft that it stops before. What it
 remembers is a tuple of its own that lives on from request to request. Policies: `policies`, a file each; here the one
@@ -25,8 +25,8 @@ PolicyState = tuple[float, ...]
 
 @dataclass(frozen=True)
 class DraftOne:
-    """One more draft. Where the policy looks at the distribution (`Policy.looks_at_law`), first its pass: it is asked
-    again before the draw, but of a round's first draft, which is always drawn."""
+    """Action that drafts one more. If the policy looks at the distribution (`Policy.looks_at_law`), the pass comes
+    first and the policy is asked again before the draw, except for a round's first draft, which is always drawn."""
 
     rung: int = 0
     """The operating point that the round is under, where a scheme has several. It counts with the first draft of a
@@ -49,7 +49,7 @@ class Send:
 
 @dataclass(frozen=True)
 class Wait:
-    """Nothing until this time, later than now; then the policy is asked again."""
+    """Action that does nothing until this time, later than now; then the policy is asked again."""
 
     until_s: float
 
@@ -69,10 +69,10 @@ SEND: Final = Send()
 
 @with_field_texts
 class SeenDraft(NamedTuple):
-    """One draft of the open round."""
+    """Draft of the open round."""
 
     draft: wire.Draft
-    """With qhat: its support and counts."""
+    """Draft with its qhat: its support and counts."""
     confidence: float
     """q(d), the drafter's own probability of it."""
     dropped_mass: float
@@ -80,9 +80,9 @@ class SeenDraft(NamedTuple):
 
 @with_field_texts
 class SeenVerdict(NamedTuple):
-    """How an earlier round ended, and when: `answered_s - sent_s` is what the network and the cloud took of it, from
-    when the last packet was put on the link. Of a token that the cloud decoded by itself `drafted` is 0, and `sent_s`,
-    but of the first in a row, when the token before it came."""
+    """Verdict on an earlier round, with its times: `answered_s - sent_s` is the time of the network and the cloud, from
+    when the last packet was put on the link. For a token that the cloud decoded by itself `drafted` is 0, and `sent_s`
+    is the time of the token before it, except for the first in a row."""
 
     drafted: int
     accepted: int
@@ -94,12 +94,12 @@ class SeenVerdict(NamedTuple):
 
 @with_field_texts
 class SeenLink(NamedTuple):
-    """What the uplink has shown this device so far, as its sender knows it."""
+    """State of the uplink as far as this device, the sender, has seen it."""
 
     acked_bits: int = 0
     """Put on the air in packets that were acknowledged, headers included."""
     unacked_packets: int = 0
-    """Its packets that wait, are on the air, or are not acknowledged yet."""
+    """Number of its packets that wait, are on the air, or are not acknowledged yet."""
     round_trip_s: float = nan
     """The round-trip time, s, of the packet acknowledged last that was sent once: from when it joined the link's queue
     to its acknowledgement, so waiting, transmission and both directions of travel."""
@@ -109,20 +109,20 @@ class SeenLink(NamedTuple):
 
 @with_field_texts
 class SeenCloud(NamedTuple):
-    """How the cloud served what it answered last, as its reply reported, on the scales of `codec.fixed_width`; nan
-    before, and where the policy does not receive it (`Policy.hears_cloud`)."""
+    """Service of the cloud's last answer, as its reply reported, on the scales of `codec.fixed_width`; nan before, and
+    if the policy does not receive it (`Policy.hears_cloud`)."""
 
     queue_s: float = nan
-    """How long the job waited for a server, or for room in its memory."""
+    """Time that the job waited for a server, or for room in its memory."""
     serve_s: float = nan
-    """How long it was in passes."""
+    """Time that it was in passes."""
     batch: float = nan
     """Jobs that shared its last pass, itself included."""
 
 
 @with_field_texts
 class EdgeView(NamedTuple):
-    """What an edge can see when it decides."""
+    """View of an edge when it decides."""
 
     now_s: float
     drafts: tuple[SeenDraft, ...]
@@ -141,14 +141,14 @@ class EdgeView(NamedTuple):
     rung: int = 0
     """The operating point of the open round; 0 before its first draft."""
     rungs: int = 1
-    """How many the scheme has."""
+    """Number of operating points of the scheme."""
     hint: float = nan
-    """What the last reply reports beside its outcome, where its scheme's reply does (`Reply.hint`)."""
+    """Number that the last reply reports beside its outcome, if its scheme's reply does (`Reply.hint`)."""
     drafts_per_pass: int = 1
-    """How many drafts a pass of its drafter makes: after each so many of a round the next one takes a pass."""
+    """Number of drafts per pass of its drafter: after each so many of a round the next one takes a pass."""
     whole: bool = False
-    """Whether a round is decided on at once, or left to the cloud, as where drafts branch. `most_drafts`, and what is
-    drafted and accepted, then count levels of the tree."""
+    """True if a round is decided on at once, or left to the cloud, as when drafts branch. `most_drafts`, and the
+    numbers drafted and accepted, then count levels of the tree."""
 
     @property
     def law(self) -> Floats | None:
@@ -174,15 +174,16 @@ class Policy(Choice, family=True):
         "learn": answers.state,
     }
     looks_at_law: ClassVar[bool] = False
-    """Whether it is asked between a draft's pass and its draw, with `EdgeView.distribution`. A round's first draft is
+    """True if it is asked between a draft's pass and its draw, with `EdgeView.distribution`. A round's first draft is
     always drawn."""
     hears_cloud: ClassVar[bool] = False
-    """Whether replies report of the cloud, for bits of their own."""
+    """True if replies report on the cloud, for bits of their own."""
     decides_rounds: ClassVar[bool] = False
-    """Whether it answers `DraftRound` where a round cannot be drafted draft by draft (`EdgeView.whole`)."""
+    """True if it answers `DraftRound` when a round cannot be drafted draft by draft (`EdgeView.whole`)."""
 
     def plan(self, most_drafts: int) -> int | None:
-        """For a policy that never looks: how many drafts the next round gets, 1 to `most_drafts`. None: ask `next`."""
+        """Returns the number of drafts of the next round, 1 to `most_drafts`, for a policy that never looks. None: ask
+        `next`."""
         return None
 
     def entry(self, last: PolicyState | None) -> PolicyState:
@@ -195,7 +196,7 @@ class Policy(Choice, family=True):
 
     @abstractmethod
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
-        """What to do now, and the state after. Without a draft yet, `Send` is no choice."""
+        """Returns the action now, and the state after it. Without a draft yet, `Send` is no choice."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -212,7 +213,7 @@ def _length(answer: object, most_drafts: int) -> object:
 
 
 def checked_action(answer: object, view: EdgeView) -> object:
-    """What `next` answers. Raises ValueError where it may not be done now."""
+    """Returns the answer of `next`. Raises ValueError if its action may not be taken now."""
     if not (isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], tuple)):
         raise ValueError(f"must return an action and a state (a tuple of numbers), got {answer!r}")
     action = answer[0]

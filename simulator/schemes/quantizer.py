@@ -1,6 +1,6 @@
-"""How kept probabilities become the integer numerators that cross the air (rules: `channels.codec.quantizers`). A
-user's own derives from `LatticeCounts`, whose counts sum to `resolution` and travel by all lattice codes; one that
-derives from `Quantizer` needs a code of its own."""
+"""Quantizers turn kept probabilities into the integer numerators that cross the air (rules:
+`channels.codec.quantizers`). A user's own derives from `LatticeCounts`, whose counts sum to `resolution` and travel by
+all lattice codes; one that derives from `Quantizer` needs a code of its own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Quantizer(Choice, family=True):
     method_rules: ClassVar[Mapping[str, Rule]] = {"quantize": answers.numerators}
 
     name: ClassVar[quantizers.Name | None] = None
-    """What a wire format calls it; None for one with a packet of its own."""
+    """Name in a wire format; None for a quantizer with a packet of its own."""
 
     @abstractmethod
     def quantize(self, mass: Floats) -> Ints:
@@ -44,12 +44,12 @@ class Quantizer(Choice, family=True):
         """The most that quantizing a distribution on `size` tokens may move it, in total variation."""
 
     def moved(self, mass: Floats, numerators: Ints) -> float:
-        """How far it has moved the distribution that the kept probabilities [K] are, in total variation."""
+        """Returns the total variation by which it has moved the distribution of the kept probabilities [K]."""
         return float(total_variation(mass / float(mass.sum()), numerators / numerators.sum()))
 
 
 class OnWire(Quantizer):
-    """One of `channels.codec.quantizers`, by name and resolution."""
+    """Quantizer of `channels.codec.quantizers`, by name and resolution."""
 
     resolution: Resolution = 100
 
@@ -92,7 +92,7 @@ class DualQuantizer(OnWire):
 
 
 class CubicQuantizer(OnWire):
-    """Each probability rounded by itself."""
+    """Quantizer that rounds each probability by itself."""
 
     name: ClassVar[quantizers.Name | None] = "cubic"
     kind: Literal["cubic"] = "cubic"
@@ -132,8 +132,7 @@ def _summing(quantize: Callable[[LatticeCounts, Floats], Ints]) -> Callable[[Lat
 
 
 class Exact(Quantizer):
-    """None: for codes that send no distribution. The numerators stand for nothing but which probabilities are
-    positive."""
+    """Quantizer for codes that send no distribution. Its numerators only mark the positive probabilities."""
 
     kind: Literal["exact"] = "exact"
 

@@ -1,4 +1,4 @@
-"""What goes back down, and who draws the correction: the cloud, or the edge, which has all of qhat.
+"""Replies on the downlink. The cloud draws the correction, or the edge, which has all of qhat.
 
 Where the edge draws it, the cloud judges by the scalars qhat(d) alone. After a rejection a distribution comes down, p
 or an approximation p~ of it, and the edge draws from max(0, distribution - qhat) with the number that the cloud would
@@ -38,7 +38,7 @@ from simulator.schemes.draw import RequestUniforms
 
 
 class SentRound(NamedTuple):
-    """What the edge knows of a round when the reply to it comes."""
+    """Round as the edge knows it when its reply comes."""
 
     number: int
     drafts: Sequence[wire.Draft]
@@ -48,10 +48,10 @@ class SentRound(NamedTuple):
 
 
 class Reply(Choice, family=True):
-    """What goes back, and who draws the correction."""
+    """Reply to a round, and the end that draws the correction."""
 
     edge_corrects: ClassVar[bool] = False
-    """Whether the edge draws it."""
+    """True if the edge draws the correction."""
     method_rules: ClassVar[Mapping[str, Rule]] = {
         "encode": answers.content,
         "decode": lambda answer, _, sent, packets: answers.verification_result(
@@ -61,12 +61,12 @@ class Reply(Choice, family=True):
 
     @property
     def known_by_length(self) -> bool:
-        """Whether its length alone tells it from the answer that all drafts are accepted and no token follows."""
+        """True if its length alone tells it from the answer that all drafts are accepted and no token follows."""
         return True
 
     @property
     def lossless(self) -> bool:
-        """Whether corrections follow the residual of p itself, but for rounding."""
+        """True if corrections follow the residual of p itself, up to rounding."""
         return True
 
     @abstractmethod
@@ -74,17 +74,18 @@ class Reply(Choice, family=True):
         """The reply. p [V] is the target distribution after `context`: the committed text and the drafts that stand."""
 
     def hint(self, reply: bytes) -> float:
-        """What a policy sees of it beside its outcome, as `EdgeView.hint`: a number that the cloud has put into its
-        bytes; nan where there is none."""
+        """Returns the number that the cloud has put into its bytes for a policy, `EdgeView.hint`; nan if there is
+        none."""
         return nan
 
     @abstractmethod
     def decode(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:
-        """What the edge makes of the reply, correction drawn. Raises CodecError on bytes that are no reply to it."""
+        """Returns the verdict of a reply, correction drawn, at the edge. Raises CodecError on bytes that are no reply
+        to it."""
 
 
 class TokenReply(Reply):
-    """How many drafts are accepted, and the correction or bonus token that the cloud has drawn."""
+    """Reply with the number of accepted drafts, and the correction or bonus token that the cloud has drawn."""
 
     kind: Literal["token"] = "token"
     token: Literal["flat", "coded"] = Field(
@@ -108,8 +109,9 @@ class TokenReply(Reply):
 
 
 class DistributionReply(Reply):
-    """How many drafts are accepted, in whole bytes; then the bonus token, in whole bytes, where all do, and else p as
-    floats (DSSD, arXiv 2507.12000): single precision is lossless but for rounding, half precision is not."""
+    """Reply with the number of accepted drafts, in whole bytes; then the bonus token, in whole bytes, if all are
+    accepted, and else p as floats (DSSD, arXiv 2507.12000): single precision is lossless up to rounding, half precision
+    is not."""
 
     edge_corrects: ClassVar[bool] = True
     kind: Literal["law"] = "law"

@@ -33,13 +33,13 @@ from simulator.schemes.sparsifiers.by_count import KeepTopK
 
 
 class Rung(Part):
-    """One setting."""
+    """Operating point: one setting of the scheme."""
 
     sparsifier: Sparsifier = Field(KeepTopK(), description="which tokens of q are kept")
     quantizer: Quantizer = Field(LatticeQuantizer(), description="how their probabilities become counts")
 
     def __str__(self) -> str:
-        """As it is typed."""
+        """Returns the setting as one types it."""
         typed: str = yaml.safe_dump(self.model_dump(mode="json"), default_flow_style=True, width=inf, sort_keys=False)
         return typed.strip()
 
@@ -70,7 +70,7 @@ class Rungs(DraftScheme):
 
     @cached_property
     def composed(self) -> tuple[Composed, ...]:
-        """Each operating point as a scheme by itself, whose packets leave room for the number."""
+        """Operating points, each as a scheme by itself, whose packets leave room for the number."""
         room = self.header_bits
         budget_bits = None if self.budget_bits is None else max(1, self.budget_bits - room)
         return tuple(
@@ -89,7 +89,7 @@ class Rungs(DraftScheme):
 
     @property
     def header_bits(self) -> int:
-        """What the operating point's number takes of each packet."""
+        """Number of bits that the operating point's number takes in each packet."""
         return 8 if len(self.settings) > 1 else 0
 
     @property
@@ -97,7 +97,7 @@ class Rungs(DraftScheme):
         return len(self.settings)
 
     def packets(self, vocabulary: int) -> Packets:
-        self._check_ahead()
+        self._check_serving()
         for number, rung in enumerate(self.settings):
             size = rung.sparsifier.fixed_size
             if size is not None and size > vocabulary:

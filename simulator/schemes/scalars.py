@@ -55,7 +55,7 @@ class BehindCorrection:
 
     @property
     def header_bits(self) -> int:
-        """What the correction takes."""
+        """Number of bits that the correction takes."""
         return 8 * draft_scalars.token_bytes(self.format)
 
     def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:

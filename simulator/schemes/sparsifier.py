@@ -1,6 +1,6 @@
-"""Which token ids of a draft distribution are kept, X_n of K-SQS, C-SQS and relatives (kinds: `sparsifiers`; rules:
-`codec.sparsify`). What changes from draft to draft (a conformal threshold) is a `State`, handed in and handed back,
-dropped with a rejected draft."""
+"""Sparsifiers choose the token ids of a draft distribution to keep, X_n of K-SQS, C-SQS and relatives (kinds:
+`sparsifiers`; rules: `codec.sparsify`). What changes from draft to draft (a conformal threshold) is a `State`, handed
+in and handed back, dropped with a rejected draft."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Sparsifier(Choice, family=True):
 
     @property
     def keeps_all(self) -> bool:
-        """Whether the whole vocabulary is kept, so that no subset needs to be sent."""
+        """True if the whole vocabulary is kept, so that no subset needs to be sent."""
         return False
 
     @property
     def carries(self) -> bool:
-        """Whether a request may begin otherwise than the device's first one."""
+        """True if a request may begin otherwise than the device's first one."""
         return type(self).entry is not Sparsifier.entry
 
     def entry(self, last: State | None) -> State:

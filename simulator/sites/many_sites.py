@@ -51,7 +51,7 @@ _COUNTS: Final = ("sites", DEVICES, "requests", "rounds", "cpu_s")
 
 
 def partition_of(sites: int) -> int:
-    """How many sites a partition has, where nothing else is asked for."""
+    """Returns the number of sites per partition, if no other is given."""
     return max(FEWEST, -(-sites // MOST_PARTITIONS))
 
 
@@ -203,8 +203,8 @@ class _Meter:
         self.say(f"{self._sums[DEVICES]:,.0f} devices, {rate:,.0f} rounds/CPU s")
 
     def about(self, summary_s: float) -> Mapping[str, float]:
-        """What the manifest says of the study: counts, CPU seconds of workers, and the most memory, MiB, that a worker
-        had, and this process, which is the scheduler of a cluster of its own."""
+        """Returns the study's entry in the manifest: counts, CPU seconds of workers, and the most memory, MiB, that a
+        worker had, and this process, which is the scheduler of a cluster of its own."""
         return {
             **self._sums,
             "simulated_s": round(time.monotonic() - self._started_s - summary_s, 3),

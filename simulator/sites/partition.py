@@ -1,4 +1,4 @@
-"""What a worker does: it simulates a range of sites one after another, and writes their rows, as sites end, as one
+"""Work of one worker: it simulates a range of sites one after another, and writes their rows, as sites end, as one
 folder, which lands whole or not at all: `cells.parquet`, `requests.parquet`, `rounds.parquet` where asked for, and
 `files.json` with checksums and what they took."""
 
@@ -147,7 +147,8 @@ def _simulated(cell: Cell) -> CellResult:
 
 
 def _memory(cell: Cell) -> Memory:
-    """What is decoded already: of sites that share their texts what this process has of them, else of this one site."""
+    """Returns the memory of decoded rounds: of sites that share their texts this process's own, else one for this site
+    alone."""
     workload = cell.workload
     if workload.distinct_seed is None:
         return Memory.here()

@@ -1,6 +1,6 @@
-"""What the sites of a study are: a base cell, and the fields in which each site has a value of its own, at a number
-drawn under the base's seed, the field's name and the site; its seed is SITES_MOST * (the base's) + i. So a site is the
-same alone, in any order and on any cluster."""
+"""Sites of a study: a base cell, and the fields in which each site has a value of its own, at a number drawn under the
+base's seed, the field's name and the site; its seed is SITES_MOST * (the base's) + i. So a site is the same alone, in
+any order and on any cluster."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SentSites = tuple[Sent, int, Mapping[str, Mapping[str, object]]]
 
 
 class SiteDraw(Choice, family=True):
-    """How a field differs from site to site: a value for each number in [0, 1)."""
+    """Variation of a field from site to site: a value for each number in [0, 1)."""
 
     @abstractmethod
     def value(self, uniform: float) -> object:
@@ -44,12 +44,12 @@ class SiteDraw(Choice, family=True):
 
     @property
     def numeric(self) -> bool:
-        """Whether every site has a number."""
+        """True if every site has a number."""
         return all(map(is_number, self.extremes()))
 
 
 class OneOf(SiteDraw):
-    """One of these values, each as likely as the others."""
+    """Choice among these values, each as likely as the others."""
 
     kind: Literal["one_of"] = "one_of"
     values: tuple[object, ...] = Field(min_length=1, description="the values")
@@ -173,7 +173,7 @@ def _draw(field: str, given: object) -> SiteDraw:
 
 
 def _number(given: object, field: str) -> object:
-    """What is given as a number of the field's unit, alone or in a list; as it is where it is another value."""
+    """Returns the value as a number of the field's unit, alone or in a list; any other value as it is."""
     if isinstance(given, list | tuple | range):
         return tuple(_number(each, field) for each in given)
     with suppress(ConfigError):

@@ -57,7 +57,7 @@ _TABLES: Final = (_Table(OVER_REQUESTS, bits=12), _Table(OVER_SITES, bits=6))
 
 
 class _Place(NamedTuple):
-    """Where a value of some rank is: the bin, and the place among the values of the bin in order."""
+    """Place of a value of some rank: the bin, and the place among the values of the bin in order."""
 
     bin: int
     place: int

@@ -1,5 +1,5 @@
-"""What can be asked of a run: a `Study` each. One of yours is a class here, and a line below; its numbers are declared
-in `results.study_columns`."""
+"""Studies: questions that can be asked of a run, a `Study` each. One of yours is a class here, and a line below; its
+numbers are declared in `results.study_columns`."""
 
 from __future__ import annotations
 

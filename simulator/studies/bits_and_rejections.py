@@ -1,6 +1,6 @@
-"""What a scheme sends, and how often it would be rejected, on the distributions along the verifier's own text: every
-draft in a packet of its own, all drafts before it accepted. P(reject | reached) = TV(qhat, p) is `tv_qhat`. No network,
-no budget, no draft length."""
+"""Bits of a scheme, and its probability of rejection, on the distributions along the verifier's own text: every draft
+in a packet of its own, all drafts before it accepted. P(reject | reached) = TV(qhat, p) is `tv_qhat`. No network, no
+budget, no draft length."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LONGER_BITS = 2  # no packet may be this much longer than it states
 
 
 class BitsAndRejections(Study):
-    """One row: over the drafts of all texts."""
+    """Study with one row: over the drafts of all texts."""
 
     def shares(self, cell: Cell) -> str:
         return texts_id(cell)

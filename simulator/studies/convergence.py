@@ -1,4 +1,4 @@
-"""How soon a conformal threshold keeps its promise: the running mean of the dropped mass beside both of its bounds.
+"""Convergence of a conformal threshold: the running mean of the dropped mass and both of its bounds.
 
 The cell is simulated, and each device's drafts are followed along the text that it commits, over all its requests.
 `KeptRun` says which of them the theorem is about; it is asserted after every one. Where a device begins several
@@ -94,7 +94,7 @@ class Mean:
 
 @dataclass
 class Followed:
-    """One device, up to a round."""
+    """Device that is followed, up to a round."""
 
     conformal: KeepConformal | None
     vocabulary: int
@@ -148,7 +148,7 @@ class Followed:
 
 
 def _rows(device: Followed, rounds: Sequence[SeenRound], due: int) -> Iterator[dict[str, float]]:
-    """At `due` tokens and at each doubling."""
+    """Yields a row at `due` tokens and at each doubling."""
     for round_ in rounds:
         device.go_on(round_)
         if device.tokens >= due:
@@ -197,7 +197,7 @@ class RoundsSeen(Observer):
 
 @dataclass
 class KeptRun:
-    """One run of the threshold. Raises AssertionError where it breaks its theorem."""
+    """Run of the threshold. Raises AssertionError if it breaks its theorem."""
 
     rule: Conformal
     beta: float

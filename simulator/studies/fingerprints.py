@@ -1,4 +1,5 @@
-"""Which prompt was asked, told from the sizes of packets alone, by who has heard the same prompts before.
+"""Fingerprints of prompts: an eavesdropper who has heard the same prompts before names one from the sizes of packets
+alone.
 
 An eavesdropper on the air knows of a request how many bits each of its rounds takes up and down, in their order:
 headers, padding and repeats, no content and no time. Where all replies are equally long it does not show how many
@@ -42,7 +43,7 @@ _UP, _FLUSHED, _DOWN = (Round.places[name] for name in ("uplink_bits", "flushed_
 
 
 class Fingerprints(Study):
-    """One row: how often the eavesdropper is right about the cell's requests, beside what its simulation measures."""
+    """Study with one row: the eavesdropper's accuracy on the cell's requests, beside the metrics of its simulation."""
 
     over_network: ClassVar[bool] = True
 
@@ -89,9 +90,9 @@ class Eavesdropper(Observer):
 
 
 def features(sizes: Floats) -> Floats:
-    """What is made of a trace [rounds, 2], float64 [7]: the sizes of its first round, which depends on the prompt more
-    than any later one, their mean and standard deviation over its rounds, and how many these are. Where answers are
-    equally long that is their tokens a round too."""
+    """Returns the features of a trace [rounds, 2], float64 [7]: the sizes of its first round, which depends on the
+    prompt more than any later one, their mean and standard deviation over its rounds, and how many these are. Where
+    answers are equally long that is their tokens a round too."""
     return np.concatenate([sizes[0], sizes.mean(axis=0), sizes.std(axis=0), [len(sizes)]])
 
 

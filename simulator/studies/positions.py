@@ -1,6 +1,6 @@
-"""How often a draft is rejected at each position of a round, beside its probability TV(qhat, p) and the bound TV(q, p)
-+ alpha + covering bound on it, term by term. Rejections less the sum of TV(qhat, p) over the drafts reached are a
-martingale: the cell's is asserted to lie within LIMIT standard deviations of 0."""
+"""Rejections of drafts at each position of a round, beside their probability TV(qhat, p) and the bound TV(q, p) + alpha
++ covering bound on it, term by term. Rejections less the sum of TV(qhat, p) over the drafts reached are a martingale:
+the cell's is asserted to lie within LIMIT standard deviations of 0."""
 
 from __future__ import annotations
 

@@ -81,13 +81,14 @@ class LeastBits:
 
     @classmethod
     def of(cls, distributions: Iterable[Floats]) -> Self:
-        """For one or more distributions [V]: p at the drafts' places for a bound by TV(qhat, p), q by TV(qhat, q)."""
+        """Returns the bound for one or more distributions [V]: p at the drafts' places for a bound by TV(qhat, p), q by
+        TV(qhat, q)."""
         levels = [_least(p) for p in distributions]
         return cls(np.mean(levels, axis=0))
 
     @classmethod
     def over(cls, parts: Sequence[Self], weights: Sequence[float]) -> Self:
-        """For the distributions of all parts, so many of each."""
+        """Returns the bound for the distributions of all parts, so many of each."""
         return cls(np.average([part.levels for part in parts], axis=0, weights=weights))
 
     def at(self, rejected: float) -> float:

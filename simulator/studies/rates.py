@@ -36,7 +36,7 @@ concentration [C]."""
 
 
 class Rates(Study):
-    """One row: over the drafts of all texts."""
+    """Study with one row: over the drafts of all texts."""
 
     def shares(self, cell: Cell) -> str:
         return texts_id(cell)

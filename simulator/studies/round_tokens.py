@@ -27,7 +27,7 @@ from simulator.studies.study import Study, StudyResult, drafts_from_distribution
 
 
 class _Round(NamedTuple):
-    """Of the first n drafts of a round, n = 1..L, each [L]: the bits of their packet, and the expected tokens."""
+    """Bits and expected tokens of the first n drafts of a round, n = 1..L, each [L]: the bits are of their packet."""
 
     bits: Floats
     rejection: Floats

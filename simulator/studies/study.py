@@ -1,4 +1,5 @@
-"""What a study is: rows of numbers about one run, beside its configuration in `cells.csv`; and the first of them."""
+"""Interface of a study: rows of numbers about one run, beside its configuration in `cells.csv`; and the first of
+them."""
 
 from __future__ import annotations
 
@@ -24,10 +25,10 @@ MIXED: Final = "mixed"
 
 
 class StudyResult(NamedTuple):
-    """What a study found of one cell."""
+    """Findings of a study on one cell."""
 
     rows: Sequence[Row]
-    """One or more: metrics, and where there are more than one, the keys that tell them apart (`study_columns`)."""
+    """Rows of metrics, one or more; if more, with the keys that tell them apart (`study_columns`)."""
     requests: pa.Table | None = None
     """The request table of a simulated run; its rounds are then in the file that was asked for."""
 
@@ -39,7 +40,7 @@ class Study(ABC):
     """Not where wall time is measured: equal cells then have unequal answers, and I6 does not hold."""
 
     alone: ClassVar[bool] = False
-    """Whether its cells take turns, whatever the number of workers: wall time is measured, of processes of its own."""
+    """True if its cells take turns, whatever the number of workers: wall time is measured, of processes of its own."""
 
     over_network: ClassVar[bool] = False  # whether the cell's links have a part in its answer
 

@@ -1,4 +1,4 @@
-"""Both models' distributions along texts that the verifier wrote itself, as drafts meet them where all before were
+"""Distributions of both models along texts that the verifier wrote itself, as drafts meet them where all before were
 accepted; made once for all schemes that are asked about the same texts."""
 
 from __future__ import annotations

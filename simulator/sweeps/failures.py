@@ -1,4 +1,4 @@
-"""What goes wrong in a sweep: a cell that fails, which takes no other along, and an interrupt from the keyboard."""
+"""Failures in a sweep: a cell that fails, which takes no other along, and an interrupt from the keyboard."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _OF_A_PLACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.E
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a cell has no numbers. `ours`: it is a defect of this project, not a mistake of the user's. `traceback`: its
-    text."""
+    """Reason for which a cell has no numbers. `ours`: it is a defect of this project, not a mistake of the user's.
+    `traceback`: its text."""
 
     cell: str
     reason: str

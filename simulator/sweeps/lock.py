@@ -1,5 +1,5 @@
-"""One run at a time writes to a result directory: the operating system's lock on a file in it, which ends with the
-process that holds it."""
+"""Lock of a result directory, so that one run at a time writes to it: the operating system's lock on a file, which ends
+with the process that holds it."""
 
 from __future__ import annotations
 

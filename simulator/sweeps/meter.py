@@ -1,4 +1,4 @@
-"""How far a sweep is, cell by cell and within a cell: a worker writes how far the cells of a task are to a small file,
+"""Progress of a sweep, cell by cell and within a cell: a worker writes how far the cells of a task are to a small file,
 a few times a second, and who waits reads the files, here and on a cluster alike."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WINDOW_S: Final = 20.0
 
 
 class CellProgress(NamedTuple):
-    """How far a cell is: the share of it that is done, its rounds that are closed, and what is under way."""
+    """Progress of a cell: the share of it that is done, its rounds that are closed, and its present step."""
 
     share: float = 0.0
     rounds: int = 0
@@ -61,7 +61,7 @@ class ToFiles:
         self._written_s = time.monotonic()
 
     def read(self) -> dict[str, CellProgress]:
-        """What was written last of each cell, but for what is being written."""
+        """Returns the latest progress of each cell, except for one that is being written."""
         found: dict[str, CellProgress] = {}
         for path in self.folder.iterdir():
             with suppress(OSError, ValueError, TypeError, AttributeError):
@@ -130,7 +130,7 @@ class Meter:
                 raise Aborted(error) from error
 
     def ended(self, cells: Sequence[str], label: str) -> None:
-        """These cells are over."""
+        """Marks these cells as ended."""
         if self.files is not None:
             self._under_way |= self.files.read()
         for cell in cells:

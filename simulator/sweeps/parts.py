@@ -1,4 +1,4 @@
-"""What an interrupted sweep keeps: a part for each cell that has ended, whole or not at all; and parts as one table.
+"""Parts that an interrupted sweep keeps: one for each cell that has ended, whole or not at all; and parts as one table.
 
 A part is a file under the cell's id: of a cell that was simulated its rounds and its requests, each an Arrow stream,
 then its rows as JSON, and the checksum of it all. Parquet is written once, of all parts.
@@ -40,7 +40,7 @@ Rows = Sequence[Mapping[str, Scalar]]
 
 
 class PlaceError(ConfigError):
-    """Nothing can be written to the result directory: no cell's fault, and the end of the sweep."""
+    """Error of a result directory that cannot be written: no cell's fault, and the end of the sweep."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,12 @@ class Parts:
         return None
 
     def simulated(self, cell: str) -> bool:
-        """Whether the part of a cell that is done has STREAMS."""
+        """True if the part of a cell that is done has STREAMS."""
         with self.of(cell).open("rb") as file:
             return file.read(1) != b"\n"
 
     def batches(self, cell: str, table: str) -> Iterator[pa.RecordBatch]:
-        """What the part of a simulated cell holds of one of STREAMS."""
+        """Yields the contents of one of STREAMS in the part of a simulated cell."""
         with pa.OSFile(str(self.of(cell))) as file:
             for name in STREAMS:
                 for batch in pa.ipc.open_stream(file):

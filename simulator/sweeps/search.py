@@ -106,9 +106,9 @@ class Objective:
 
 @dataclass(frozen=True)
 class Search:
-    """What is asked of one place: that of several settings which bears most. A setting: cells that differ by their
-    seeds alone. `start`: about how many the first is expected to bear. `relieved`: whether it is also asked which
-    station limits the best."""
+    """Search at one place for the setting, among several, that bears most. A setting: cells that differ by their seeds
+    alone. `start`: about how many the first is expected to bear. `relieved`: True if the station that limits the best
+    is sought, too."""
 
     alternatives: Sequence[Sequence[Cell]]
     start: int | None = None
@@ -117,7 +117,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What the best of the alternatives bears, 0 where not even the lowest number holds in any.
+    """Largest number that the best of the alternatives bears, 0 if not even the lowest holds in any.
 
     `alternative`: its place, the first of equals, within the tolerance. `first`: what the first alternative bears.
     `bounded`: as of `SearchResult`. `limits`: what the least number that failed breaks, () where none was seen to fail.
@@ -176,7 +176,8 @@ def _capacity(
 def _best(
     alternatives: Sequence[Sequence[Sent]], search: Search, objective: Objective, landed: Path | None
 ) -> Capacity:
-    """What a place bears. An alternative that fails a little beyond what another bears is asked nothing more."""
+    """Returns the capacity of a place. An alternative that fails a little beyond the best so far is not tried
+    further."""
     rows: list[dict[str, object]] = []
     best: tuple[int, SearchedSetting, SearchResult] | None = None
     first = 0
@@ -203,7 +204,8 @@ def _best(
 
 @lru_cache(maxsize=8)
 def _memory(decodings: tuple[str, ...]) -> Memory:
-    """What was decoded once in this process serves every number of devices, and places that share their tokens."""
+    """Returns the memory of this process. Rounds decoded once in it serve every number of devices, and places that
+    share their tokens."""
     from simulator.decoding.memory import Memory
 
     return Memory.here()
@@ -211,7 +213,7 @@ def _memory(decodings: tuple[str, ...]) -> Memory:
 
 @dataclass(frozen=True)
 class Evaluations:
-    """What cells gave, simulated now or landed before; a row of each goes to `rows`."""
+    """Evaluations of cells, simulated now or landed before; a row of each goes to `rows`."""
 
     memory: Memory
     landed: Path | None
@@ -255,7 +257,7 @@ class Evaluations:
 
 
 class SearchedSetting:
-    """What one setting gave at each number asked of it, each simulated once."""
+    """Results of one setting at each number tried, each simulated once."""
 
     def __init__(self, cells: Sequence[Cell], objective: Objective, evaluations: Evaluations) -> None:
         self._cells, self._objective, self._evaluations = cells, objective, evaluations
@@ -284,8 +286,8 @@ class SearchedSetting:
         )
 
     def relief(self) -> dict[str, int]:
-        """What the first seed supports with each station relieved, sought from the least number that it does
-        not bear up to twice that; {} where it bears all."""
+        """Returns the number that the first seed bears with each station relieved, sought from the least number that it
+        does not bear up to twice that; {} if it bears all."""
         objective, (first, *_) = self._objective, self._cells
         borne = max(self.alone()[0], objective.low - 1)
         failed = [number for number, each in self._summaries.items() if number > borne]

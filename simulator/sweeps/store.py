@@ -66,7 +66,7 @@ COPIES = ("cells.csv", "summary.csv")
 
 
 class Store:
-    """One result directory, opened for one list of cells. Raises ConfigError where it cannot be used."""
+    """Result directory, opened for one list of cells. Raises ConfigError if it cannot be used."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Store:
 
     @property
     def finished(self) -> bool:
-        """Whether the sweep has ended and its tables are whole."""
+        """True if the sweep has ended and its tables are whole."""
         return bool(self._manifest().get("finished"))
 
     def mend(self) -> list[str]:
@@ -207,7 +207,7 @@ class Store:
 
 
 def holds(out: Path, cells: Sequence[Cell], asked: str = "") -> bool:
-    """Whether the results in `out`, whole or begun, are those of these cells: a sweep then goes on with them."""
+    """True if the results in `out`, whole or begun, are those of these cells: a sweep then goes on with them."""
     return read_note(out / MANIFEST).get("identity") == identity(cells, asked)
 
 
@@ -260,7 +260,8 @@ def _versions() -> Mapping[str, str]:
 
 
 def _command() -> str:
-    """What was typed to start this process, as a shell takes it; programs go by their names, not their places."""
+    """Returns the command that started this process, as a shell takes it; programs go by their names, not their
+    places."""
     name = Path(sys.argv[0]).name
     typed = [name, *sys.argv[1:]] if name == "sqsim" else ["python", *sys.orig_argv[1:]]
     return shlex.join(typed)

@@ -42,7 +42,7 @@ class Growth(Protocol):
 
     @property
     def rule(self) -> str:
-        """What it decides by, in words: results grown by another rule are other results."""
+        """Rule by which it decides, in words: results grown by another rule are other results."""
         ...
 
     def more(self, table: pd.DataFrame) -> list[Cell]:
@@ -138,8 +138,8 @@ def _grown(
 
 @dataclass
 class _Sweep:
-    """One sweep under way. `alike`: whether there is nothing yet but one failure in the same words: of a pair that
-    cannot be loaded, say."""
+    """Sweep under way. `alike`: True if there is nothing yet but one failure in the same words, as of a pair that
+    cannot be loaded."""
 
     asking: str
     pool: WorkerPool

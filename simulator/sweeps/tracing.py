@@ -27,7 +27,8 @@ from simulator.sweeps.worker_pools import Sent, Work, WorkerPool, received, sent
 
 @contextmanager
 def traced(cell: Cell, observer: Observer | None, folder: Path | None) -> Iterator[Observer | None]:
-    """Who is to watch a cell, beside `observer`, so that its trace is in `folder` afterwards; None: nobody else."""
+    """Yields the observers of a cell, `observer` and one that leaves its trace in `folder`; None for `folder`: no
+    other."""
     if folder is None:
         yield observer
         return
@@ -38,7 +39,7 @@ def traced(cell: Cell, observer: Observer | None, folder: Path | None) -> Iterat
 
 
 def subject_of(cell: Cell) -> TraceSubject:
-    """What the trace of this cell says that it is of."""
+    """Returns the subject of a cell's trace."""
     names = DisplayNames()
     pair = cell.models.pair
     schemes = dict.fromkeys(_scheme_words(each.scheme, names) for each in cell.classes)
@@ -74,7 +75,7 @@ def _rate_words(link: LinkConfig, names: DisplayNames) -> str:
 
 
 def speller_of(cell: Cell) -> Speller | None:
-    """What spells the pair's tokens; None, and they go by their ids, where its tokenizer is away."""
+    """Returns the speller of the pair's tokens; None if its tokenizer is away, so that they go by their ids."""
     try:
         return cell.models.pair.speller()
     except (ConfigError, OSError):

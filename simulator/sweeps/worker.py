@@ -1,4 +1,4 @@
-"""What a worker does: cells, group by group, each landed as it ends. Cells of a group share their tokens through its
+"""Work of a worker: cells, group by group, each landed as it ends. Cells of a group share their tokens through its
 memory; the groups of one task are decoded side by side, so that their passes meet."""
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def work(task: Task, report: ReportProgress) -> tuple[str, list[Outcome]]:
 
 
 def travels() -> bool:
-    """Whether what one worker has decoded the others find."""
+    """True if the other workers find what one has decoded."""
     return RoundStore.here() is not None
 
 

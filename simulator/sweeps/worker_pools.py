@@ -1,6 +1,6 @@
-"""Who does the work of a sweep or a search: processes of this machine, or the workers of a Dask cluster. Cells travel
-by pickle beside their ids, which a worker that sees other files does not find again; those with kinds of a user's own
-as plain fields, so that the kinds are imported where they are used."""
+"""Workers of a sweep or a search: processes of this machine, or the workers of a Dask cluster. Cells travel by pickle
+beside their ids, which a worker that sees other files does not find again; those with kinds of a user's own as plain
+fields, so that the kinds are imported where they are used."""
 
 from __future__ import annotations
 
@@ -85,14 +85,14 @@ def received(given: Sent) -> Cell:
 
 
 class WorkerPool(Protocol):
-    """Those who do the work."""
+    """Pool of workers."""
 
     def size(self) -> int:
-        """How many calls are made at a time."""
+        """Returns the number of calls that are made at a time."""
         ...
 
     def here(self, calls: int) -> bool:
-        """Whether so many calls are all made in this very process."""
+        """True if so many calls are all made in this very process."""
         ...
 
     def prepare(self) -> None:
@@ -105,13 +105,13 @@ class WorkerPool(Protocol):
 
 
 def pool_of(workers: int, cluster: str | None) -> WorkerPool:
-    """So many processes, or the cluster at that address. Raises ConfigError where it cannot be reached."""
+    """Returns so many processes, or the cluster at that address. Raises ConfigError if it cannot be reached."""
     return Processes(workers) if cluster is None else Cluster(cluster)
 
 
 @dataclass(frozen=True)
 class Processes:
-    """At most so many processes on this machine; with one, this one. They stay for what is asked of them later."""
+    """Processes on this machine, at most so many; with one, this one. They stay for later calls."""
 
     number: int
 
@@ -265,7 +265,7 @@ def _as_they_come(executor: Executor, work: Work[R], at_a_time: int | None = Non
 
 
 def _timed(call: Callable[..., R], *arguments: object) -> tuple[R, float]:
-    """What a call returns, and the CPU seconds that it took."""
+    """Returns the result of a call, and the CPU seconds that it took."""
     started_s = time.thread_time()
     return call(*arguments), time.thread_time() - started_s
 

@@ -1,4 +1,4 @@
-"""One cell as real processes on this machine: the same protocols, schemes, codec and models, over a real link.
+"""Run of a cell as real processes on this machine: the same protocols, schemes, codec and models, over a real link.
 
 `supervisor.real` runs it. `plan` says which cells can be run, `packet_header` what crosses the link, and each process
 keeps a `journal`. `network` builds the two hosts and the emulated link between them, `transport` sends and receives

@@ -1,4 +1,4 @@
-"""One host of a real run: a process that holds a network namespace of its own, and what is in it.
+"""Host of a real run: a process that holds a network namespace of its own, with its interfaces.
 
 `namespaces` starts it by the path of this file, inside the new namespace: it needs the standard library only, so that
 it is there at once. It makes the interfaces that it is asked for, hands their file descriptors over, and waits for

@@ -1,4 +1,5 @@
-"""What each process of a real run notes: one line an event, so that a process that is killed leaves what it had noted.
+"""Journals of a real run's processes: one line per event, so that a process that is killed leaves all that it had
+noted.
 
 Every time is in seconds since the run's zero, by the machine's monotonic clock, which all of its processes share.
 """
@@ -30,7 +31,7 @@ class RequestArrived(NamedTuple):
 
 
 class RequestServed(NamedTuple):
-    """Its serving has begun."""
+    """Start of the serving of a request."""
 
     device: int
     request: int
@@ -125,7 +126,7 @@ class PacketAcknowledged(NamedTuple):
 
 
 class MessageReceived(NamedTuple):
-    """All of a message is at its far end."""
+    """Arrival of a whole message at its far end."""
 
     address: MessageAddress
     at_s: float
@@ -172,7 +173,8 @@ _EVENTS: Final = {each.__name__: TypeAdapter(each) for each in Event.__args__}
 
 
 def journal_path(folder: Path, process: str) -> Path:
-    """Where the journal of "edge N", "cloud E" (for each time that it has begun), "relay" or "supervisor" is."""
+    """Returns the path of the journal of "edge N", "cloud E" (for each time that it has begun), "relay" or
+    "supervisor"."""
     return folder / f"{process.replace(' ', '_')}.jsonl"
 
 
@@ -189,7 +191,7 @@ class Journal:
 
     @property
     def running(self) -> bool:
-        """Whether the run has begun."""
+        """True if the run has begun."""
         return self._zero_s is not None
 
     @property

@@ -48,9 +48,9 @@ class PacketKind(IntEnum):
     RESTORE = 8
     """Up: what the cloud must know to go on with a request at this round."""
     ACK = 9
-    """In either direction, a packet of its own: the packet that it names has arrived."""
+    """Kind of a packet of its own, in either direction: the packet that it names has arrived."""
     LEFT = 10
-    """From the relay to a sender: the last bit of the packet that it names has gone out."""
+    """Kind of a packet from the relay to a sender: the last bit of the packet that it names has gone out."""
     JOIN = 12
     """Up, a bare header: the cloud is to decode no further by itself."""
     LAST = 13
@@ -105,7 +105,7 @@ class PacketHeader(NamedTuple):
     epoch: int = 0
     """Restarts of the cloud so far, as the sender knows."""
     last: bool = True
-    """Whether it is the last fragment of its message."""
+    """True if it is the last fragment of its message."""
     note: PacketKind | None = None
     """ACK or LEFT, where the packet is a note about the one that is named."""
 
@@ -143,7 +143,7 @@ _UDP: Final = socket.IPPROTO_UDP
 
 
 class SocketAddress(NamedTuple):
-    """Where a datagram comes from, or goes."""
+    """Address from which a datagram comes, or to which it goes."""
 
     address: bytes
     """4 bytes."""
@@ -156,19 +156,19 @@ class SocketAddress(NamedTuple):
 
 
 class Datagram(NamedTuple):
-    """One that carries `content` from a place to another."""
+    """Datagram that carries `content` from one address to another."""
 
     source: SocketAddress
     target: SocketAddress
     content: bytes
 
     def pack(self) -> bytes:
-        """As an interface takes it; without a checksum over the content, which UDP over IPv4 allows."""
+        """Returns the packet for an interface, without a checksum over the content, which UDP over IPv4 allows."""
         return _headers(self.source, self.target, len(self.content)) + self.content
 
     @classmethod
     def unpack(cls, packet: bytes) -> Datagram | None:
-        """What an interface gave; None where that is anything but one whole datagram of UDP."""
+        """Returns the datagram that an interface gave; None if it is anything but one whole datagram of UDP."""
         if len(packet) < _HEADERS.size:
             return None
         (version, _, length, _, fragment, _, protocol, _, source, target, source_port, target_port, udp, _) = (

@@ -1,4 +1,4 @@
-"""Which cells can be run for real, and what each process of a run reads of it."""
+"""Plan of a real run: the cells that can be run, and the settings that each process reads."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def link(cell: Cell, direction: Direction) -> LinkConfig:
 
 
 def filled_s(config: LinkConfig) -> float:
-    """How long the kernel's bucket takes to fill."""
+    """Returns the time that the kernel's bucket takes to fill."""
     return config.rate.burst_bits / config.rate.bps if isinstance(config.rate, TokenBucket) else 0.0
 
 
@@ -72,7 +72,7 @@ def check(cell: Cell) -> None:
 
 
 def _refusals(cell: Cell) -> Iterator[tuple[str, object, str]]:
-    """Each with its field, its value, and what is allowed."""
+    """Yields each refused field with its value and the values allowed."""
     yield from _of_devices(cell)
     yield from _of_cloud(cell)
     yield from _of_scheme(cell.scheme)

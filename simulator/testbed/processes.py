@@ -1,4 +1,4 @@
-"""What the processes of a real run share: lines of control, an event loop that is on time, and how they end.
+"""Base of the processes of a real run: lines of control, an event loop that is on time, and how they end.
 
 A process prints `ready`, reads `start ZERO`, may print `done`, and ends at `stop`, when its standard input or its
 parent does, or as soon as anything in it fails, in whatever task or callback that is. Before its start and after it is

@@ -107,7 +107,7 @@ def note(cell: Cell, journals: Path, most_s: float, passes: Path, budget_s: floa
 
 @contextmanager
 def _processes(folder: Path, cell: Cell, edge: RemoteEdge | None) -> Iterator[_Run]:
-    """Those of a run, ready; they are ended with it. Raises ConfigError where one fails."""
+    """Yields the processes of a run, ready; they are ended with it. Raises ConfigError if one fails."""
     (folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
     with ExitStack() as stack:
         run = _Run(folder, cell, stack, edge)
@@ -174,7 +174,7 @@ def _heeds_termination() -> Iterator[None]:
 
 
 class _Process:
-    """One process of the run. `errors`: what it writes to standard error."""
+    """Process of the run. `errors`: the file of its standard error."""
 
     def __init__(self, name: str, popen: subprocess.Popen[str], errors: Path) -> None:
         assert popen.stdin is not None and popen.stdout is not None
@@ -215,7 +215,7 @@ class _Process:
             raise ConfigError(f"real: the process {self.name} failed at its end: {self._last_words()}")
 
     def _status(self) -> int | None:
-        """Its status once it has ended; None where it does not end in time."""
+        """Returns its status once it has ended; None if it does not end in time."""
         try:
             return self._popen.wait(END_S)
         except subprocess.TimeoutExpired:
@@ -228,7 +228,7 @@ class _Process:
 
 
 class _Run:
-    """One run under way: all of its processes have loaded, and have served a request to warm up."""
+    """Run under way: all of its processes have loaded, and have served a request to warm up."""
 
     def __init__(self, folder: Path, cell: Cell, stack: ExitStack, edge: RemoteEdge | None) -> None:
         self._folder, self._cell, self._stack, self._edge = folder, cell, stack, edge
@@ -245,7 +245,8 @@ class _Run:
         self._await(READY, time.monotonic() + READY_S, [self._relay, *self._devices, self._cloud])
 
     def time_passes(self, into: Path, budget_s: float) -> None:
-        """One end after the other, of devices, which are all alike, the first. Nothing else happens meanwhile."""
+        """Times the passes of one end after the other, of the first device alone, as all are alike. Nothing else
+        happens meanwhile."""
         made = Path(tempfile.mkdtemp(dir=self._folder))
         until_s = time.monotonic() + READY_S + MOST_TIMES_OVER * budget_s
         for process in (self._devices[0], self._cloud):
@@ -255,8 +256,8 @@ class _Run:
         shutil.rmtree(made)
 
     def serve(self, cloud_down: Sequence[tuple[float, float]], most_s: float = inf) -> None:
-        """From the start to the last answer; the cloud is down from when to when. `most_s`: for how long devices take
-        on requests."""
+        """Serves from the start to the last answer. `cloud_down`: the periods in which the cloud is down. `most_s`: the
+        time for which devices take on requests."""
         zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, each)) for each in DIRECTIONS))
         self._journal.start(zero_s)
         for process in (self._relay, self._cloud):

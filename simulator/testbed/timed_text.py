@@ -41,7 +41,7 @@ class WorkerText(TimedText):
             self._put_off.popleft()()
 
     def keep(self) -> None:
-        """Nothing is to be dropped: all that is cached was read, and is committed."""
+        """Keeps all that is cached: it was read, and is committed."""
         self._put_off.clear()
 
     def crop(self, length: int) -> None:

@@ -9,13 +9,17 @@ their times are known (`timing.request_process`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
+from heapq import heapify, heappop, heappush
+from itertools import count
 from math import inf, nextafter
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import simpy
 from simpy.events import EventPriority, ProcessGenerator
+
+Call = Callable[[simpy.Event | None], None]
 
 _BITS: Final = 64
 """The bits of a device's, a request's or a round's number in a priority."""
@@ -47,6 +51,96 @@ class EndOfInstant(simpy.Event):
         device, request, round_ = (*whose, 0, 0, 0)[:3]
         place = (((kind << _BITS | device) << _BITS | request) << _BITS) + _MIDDLE + round_
         env.schedule(self, EventPriority(place))
+
+
+class LaneClock(Protocol):
+    """The clock of a link's transmitter and of those who send on it."""
+
+    @property
+    def now(self) -> float: ...
+
+    @property
+    def calls(self) -> Sequence[object]:
+        """What is still to happen, by a clock that runs ahead."""
+        ...
+
+    def later(self, delay_s: float, call: Call) -> object:
+        """Calls `call` after that many seconds. Returns what cancels it."""
+        ...
+
+    def cancel(self, timer: object) -> None:
+        """What `later` returned is of no use any more."""
+        ...
+
+    def run(self, until_s: float) -> None:
+        """Makes it that time, if it is not later."""
+        ...
+
+
+class SharedClock:
+    """The clock of the whole run."""
+
+    calls: Sequence[object] = ()
+    """None of them is known beforehand."""
+
+    def __init__(self, env: simpy.Environment) -> None:
+        self._env = env
+
+    @property
+    def now(self) -> float:
+        return self._env.now
+
+    def later(self, delay_s: float, call: Call) -> None:
+        later(self._env, delay_s, call)
+
+    def cancel(self, timer: object) -> None:
+        """Lets it come, and find nothing to do."""
+
+    def run(self, until_s: float) -> None:
+        """It runs by itself."""
+
+
+class OwnClock:
+    """The clock of one device's own lanes, both ways. It runs ahead of the run's where nothing can come between: while
+    its device and the cloud wait for a message of each other's."""
+
+    def __init__(self, horizon_s: float) -> None:
+        self.now = 0.0
+        self._horizon_s = horizon_s
+        self.calls: list[tuple[float, int, Call]] = []
+        self._order = count()
+
+    @property
+    def next_s(self) -> float:
+        """When the next thing happens; inf: nothing will before the horizon."""
+        next_s = self.calls[0][0] if self.calls else inf
+        return next_s if next_s <= self._horizon_s else inf
+
+    def later(self, delay_s: float, call: Call) -> object:
+        timer = self.now + delay_s, next(self._order), call
+        heappush(self.calls, timer)
+        return timer
+
+    def cancel(self, timer: object) -> None:
+        if timer in self.calls:
+            self.calls.remove(timer)
+            heapify(self.calls)
+
+    def run(self, until_s: float) -> None:
+        calls = self.calls
+        while calls and calls[0][0] <= until_s:
+            self.step()
+        if until_s > self.now:
+            self.now = until_s
+
+    def step(self) -> bool:
+        """Has the next thing happen; False: there is none before the horizon."""
+        calls = self.calls
+        if not calls or calls[0][0] > self._horizon_s:
+            return False
+        self.now, _, call = heappop(calls)
+        call(None)
+        return True
 
 
 def at_last(env: simpy.Environment, kind: Last, whose: tuple[int, ...], call: Callable[[simpy.Event], Any]) -> None:
@@ -83,3 +177,9 @@ def delay_until(now_s: float, time_s: float) -> float:
         return 0.0
     reached_s = now_s + delay_s
     return delay_s if reached_s == time_s else nextafter(delay_s, inf if reached_s < time_s else 0.0)
+
+
+def reached_s(now_s: float, time_s: float) -> float:
+    """The time to which `delay_until` leads."""
+    delay_s = time_s - now_s
+    return time_s if now_s + delay_s == time_s and delay_s >= 0 else now_s + delay_until(now_s, time_s)

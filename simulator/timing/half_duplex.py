@@ -44,7 +44,8 @@ class HalfDuplex(Gate[Fragment]):
         for other in self._waiting[device]:
             if other is packet:
                 break
-            if other.sender.transmitter is not own and other.sender.transmitter.server.free:
+            server = other.sender.transmitter.server
+            if other.sender.transmitter is not own and server is not None and server.free:
                 return False
         return True
 

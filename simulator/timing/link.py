@@ -2,8 +2,17 @@
 
 The file follows a packet: it gets in line, is serialised (which holds the link), is lost or travels (which does not),
 arrives, is acknowledged, or is sent again when its timer runs out. Packets are not processes: callbacks carry them from
-one SimPy event to the next. All rules live in `channels.link`; here they meet the clock. What the far end makes of the
-packets is in `reassembly`; a link on which nothing is random, and all is known beforehand, is in `planned_link`.
+one instant to the next. All rules live in `channels.link`; here they meet the clock. What the far end makes of the
+packets is in `reassembly`.
+
+First come, first served, an attempt knows when it has its turn and when it leaves as soon as it joins (Lindley's
+recursion on the service curve), until a message before it is cancelled, which plans those behind it anew. Its loss and
+its delay are known then too, if neither they nor the timer remember what came before; so it takes one event, its
+arrival or its timeout. An acknowledgement that nobody waits for is counted when somebody looks. A packet whose turn
+comes at the very instant of its withdrawal counts as begun. In any other order a departure is an event
+(`channels.link.sharing`).
+
+The clock of a device's own lanes may run ahead of the run's (`OwnClock`).
 
 Acknowledgements come back free of charge, after the mean delay of the reverse link and unless `arq.ack_loss` takes
 them, or as packets: where they cost bits, each joins the queue of the reverse link and meets its rate, losses and
@@ -14,32 +23,37 @@ Where `arq` is QUIC, its sender sets one alarm for all that is under way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from math import inf, nan
+from math import fsum, inf, isnan, nan
 from typing import Final
 
 import simpy
 
 from channels.link.arq import Expiry
+from channels.link.delays import ConstantDelay
 from channels.link.link_config import LinkConfig
+from channels.link.losses import NoLoss, is_memoryless
 from channels.link.rates import MessageIndex
+from channels.link.retransmission_timeout import FixedTimer
 from channels.link.sharing import Gate
 from channels.uniforms import Uniforms
-from simulator.results.observer import Observer, Unserved
+from simulator.results.observer import Airing, Observer, Unserved, receives
 from simulator.results.station import Station
 from simulator.schemes.policy import SeenLink
-from simulator.timing.event_loop import delay_until, later
+from simulator.timing.event_loop import OwnClock, SharedClock, delay_until, reached_s
 from simulator.timing.messages import (
     PROPAGATION,
     QUEUE,
     RETRANSMIT,
     TIMEOUT_WAIT,
     TRANSMIT,
+    Attempt,
     DeviceSender,
     Fragment,
     LinkTransmitter,
     Message,
+    unheard,
 )
 from simulator.timing.reassembly import Reassembly
 from simulator.timing.transmitters import DeviceSenders
@@ -61,9 +75,11 @@ class Link:
         observer: Observer | None = None,
         horizon_s: float = inf,
         places: Uniforms | None = None,
+        own_clocks: Mapping[int, OwnClock] = {},
     ) -> None:
         """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends.
-        `places`: what decides where devices are, alike on all links; None: it is this link's own."""
+        `places`: what decides where devices are, alike on all links; None: it is this link's own. `own_clocks`: of
+        devices that share neither this link nor its reverse."""
         self.env = env
         self.config = config
         self.name = name
@@ -72,35 +88,49 @@ class Link:
         self.delivered = 0
         self.lost = 0
         self.dropped = 0
+        self.in_flight = 0
+        """Packets queued, on the air or travelling."""
         self.reverse: Callable[[int], Link] | None = None
         """By device, the link that carries acknowledgements back where they cost bits."""
-        self._travelling = 0
         self._observer = observer
+        self._watched = observer is not None and receives(observer, Observer.on_packet)
+        arq = config.arq
         alike = config.mtu_bits is None and config.pad_to_bits is None
         self._header_bits = config.header_bits if alike else None
         """That of each message's one packet, where they are all alike."""
-        self._follows = config.arq.follows_network
+        self._follows = arq.follows_network
         """Whether a sender has an alarm."""
         self._grants = config.access_s > 0 or config.idle_access_s > 0
         """Whether a message may have to wait for one."""
         self._first_come = config.sharing.first_come
         """Whether no packet that joins later changes when one leaves."""
-        self._reassembly = Reassembly(env, config, self._deliver)
-        self.senders = DeviceSenders(self.station, config, uniforms, reverse_delay_s, horizon_s, places)
+        self._travel_s = config.delay.mean_s if type(config.delay) is ConstantDelay else nan
+        """How long each packet travels, if all do as long; else nan."""
+        self._loses, self._loses_acks = type(config.loss) is not NoLoss, type(arq.ack_loss) is not NoLoss
+        fixed = type(arq.timer) is FixedTimer and arq.backoff == 1 and not arq.ack_bits and not self._follows
+        losses = config.loss.process(uniforms), arq.ack_loss.process(uniforms)
+        self._foreseen = fixed and not isnan(self._travel_s) and all(map(is_memoryless, losses))
+        """Whether it is known what becomes of an attempt as soon as it is known when it leaves."""
+        self.is_clean = self._foreseen and not (self._loses or self._loses_acks or self._grants)
+        """Whether a message's times are known when it is put: nothing is lost, and nothing waits for a grant."""
+        self._straight = config.delay.keeps_order and not (self._loses_acks or self._follows or arq.max_attempts)
+        """Whether one packet after another, each alone, is sent until it is in, and acknowledged then."""
+        self._reassembly = Reassembly(config, self._deliver)
+        clock = SharedClock(env)
+        self._own_clocks = own_clocks
+        self.senders = DeviceSenders(
+            self.station, config, uniforms, reverse_delay_s, horizon_s, places, clock, own_clocks
+        )
         """Where the packets of each device enter."""
-        self._set_up()
-
-    def _set_up(self) -> None:
-        """Sets what a kind of link keeps beside all that."""
 
     def guard(self, gate: Gate[Fragment]) -> None:
         """Sets what each transmitter obeys; before the first packet."""
-        self.senders.gate, self.senders.serve = gate, self.serve
+        self.senders.gate, self.senders.serve, self.senders.in_order = gate, self.serve, False
 
     @property
-    def in_flight(self) -> int:
-        """Packets queued, on the air or travelling."""
-        return self._travelling + self.senders.present
+    def is_foreseeable(self) -> bool:
+        """Whether a message's times depend on nothing that other devices put later."""
+        return self.senders.in_order and (self.is_clean or self.config.sharing.transmitter_per_device)
 
     @property
     def bits_sent(self) -> int:
@@ -109,27 +139,42 @@ class Link:
 
     def bits_of(self, devices: Collection[int]) -> int:
         """Those of them that were put for some devices."""
-        return sum(sender.sent_bits for sender in self._senders_of(devices))
+        senders, now_s = self._senders_of(devices), self.env.now
+        waiting = sum(each.packet.bits for each in self._placed(senders) if each.begin_s > now_s)
+        return sum(sender.sent_bits for sender in senders) - waiting
 
     def air_of_s(self, devices: Collection[int]) -> float:
         """What these devices have of `air_s`; a time that several packets share is divided equally among them."""
-        return sum(sender.air_s(self.env.now) for sender in self._senders_of(devices))
+        now_s = self.env.now
+        air_s = {sender: sender.air_s(now_s) for sender in self._senders_of(devices)}
+        for each in self._placed(air_s):
+            air_s[each.packet.sender] += max(0.0, min(now_s, each.left_s) - each.begin_s)
+        return fsum(air_s.values())
 
     def dropped_of(self, devices: Collection[int]) -> int:
         """What these devices have of `dropped`."""
         return sum(sender.dropped for sender in self._senders_of(devices))
 
     def _senders_of(self, devices: Collection[int]) -> Collection[DeviceSender]:
+        for clock in self._own_clocks.values():
+            clock.run(self.env.now)
         return {sender: None for device, sender in self.senders.items() if device in devices}
+
+    def _placed(self, senders: Collection[DeviceSender]) -> Iterator[Attempt]:
+        """The attempts of these senders that have not left, or not for long."""
+        for transmitter in {sender.transmitter: None for sender in senders}:
+            yield from (each for each in transmitter.queue if each.packet.sender in senders)
 
     @property
     def air_s(self) -> float:
         """How long packets have been on the air so far, first bit to last; what is sent at once counts once."""
-        return self.senders.air_s(self.env.now)
+        return self.air_of_s(self.senders) if self.senders.in_order else self.senders.air_s(self.env.now)
 
     @property
     def acked_bits(self) -> int:
         """Bits of the packets that were acknowledged, headers included."""
+        for sender in self.senders.values():
+            self._settle(sender, sender.transmitter.clock.now)
         return sum(sender.acked_bits for sender in self.senders.values())
 
     def seen_by(self, device: int) -> SeenLink:
@@ -137,58 +182,181 @@ class Link:
         sender = self.senders.get(device)
         if sender is None:
             return SeenLink()
+        self._settle(sender, sender.transmitter.clock.now)
         return SeenLink(sender.acked_bits, sender.unacked_packets, sender.round_trip_s, sender.timeouts)
 
     # Get in line.
 
-    def put(self, message: Message) -> None:
-        """Takes on a message and never blocks: grant, turn and retransmissions are the link's business from here on."""
-        message.put_s = self.env.now
-        if self._grants and (wait_s := self.senders.access_s(message.index[0])) > 0:
-            message.does(QUEUE, self.env.now)
-            later(self.env, wait_s, partial(self._admit, message))
-        else:
-            self._admit(message)
+    def put(self, message: Message, at_s: float = 0.0) -> None:
+        """Takes on a message and never blocks: grant, turn and retransmissions are the link's business from here on.
+        `at_s`: when, by a device's own clock, if it is not past."""
+        sender = self.senders[message.index[0]]
+        clock = sender.transmitter.clock
+        clock.run(at_s)
+        message.put_s = now_s = clock.now
+        if self._grants:
+            self._settle(sender, sender.transmitter.clock.now)
+            if (wait_s := self.senders.access_s(message.index[0], now_s)) > 0:
+                message.does([(now_s, QUEUE)])
+                clock.later(wait_s, partial(self._admit, message))
+                return
+        self._admit(message)
 
-    def _admit(self, message: Message, _: simpy.Event | None = None) -> None:
+    def carry(self, message: Message, at_s: float) -> float | None:
+        """Puts a message that is never withdrawn. Returns when it is in (inf: not before the horizon), and calls nobody
+        then; None: it is not known yet. By a device's own clock nothing else is put on its links before it is in.
+
+        One packet after which nothing else is to happen is followed here to its end; all others by the clock."""
+        sender = self.senders[message.index[0]]
+        transmitter, arq = sender.transmitter, sender.arq
+        clock = transmitter.clock
+        if clock.calls:
+            clock.run(at_s)
+        joined_s = max(at_s, clock.now)
+        if sender.acks:
+            self._settle(sender, joined_s)
+        (bits, header_bits), *others = self._sizes(message)
+        straight = self.is_clean or (self._straight and message.index[0] in self._own_clocks)
+        if others or clock.calls or not straight or not arq.has_room:
+            return self._carry_by_clock(message, at_s)
+        message.put_s = joined_s
+        course: list[tuple[float, str]] = []
+        if self._grants and (wait_s := self.senders.access_s(message.index[0], joined_s)) > 0:
+            course.append((joined_s, QUEUE))
+            joined_s += wait_s
+        packet = Fragment(bits, message, message.index, 0, sender, header_bits=header_bits)
+        packet.joined_s = joined_s
+        message.packets, message.unacked, message.missing = [packet], 1, 1
+        sender.unacked_packets += 1
+        arq.under_way.append(packet)
+        in_s = inf
+        while joined_s <= transmitter.curve.horizon_s:
+            attempt = self._place(packet, joined_s)
+            left_s = attempt.left_s
+            if attempt.begin_s > joined_s or packet.attempt:
+                course.append((joined_s, QUEUE))
+            course.append((attempt.begin_s, RETRANSMIT if packet.attempt else TRANSMIT))
+            if left_s == inf:
+                break
+            left_at_s = joined_s if self._foreseen else reached_s(joined_s, left_s)
+            timeout_s = arq.on_send(packet, left_s)
+            travel_s = self._travel_s if self.is_clean else self._fly(attempt)
+            if isnan(travel_s):
+                course.append((left_s, TIMEOUT_WAIT))
+                joined_s = reached_s(left_at_s, left_s + packet.wait_s(timeout_s))
+                packet.attempt += 1
+                arq.timer.on_expiry(packet.attempt)
+                sender.timeouts += 1
+                continue
+            course.append((left_s, PROPAGATION))
+            in_s = reached_s(left_at_s, left_s + travel_s)
+            break
+        message.report(message, course)
+        if in_s > transmitter.curve.horizon_s:
+            return inf
+        self.in_flight -= 1
+        self.delivered += 1
+        packet.arrived, packet.arrivals, message.missing = True, 1, 0
+        if self.config.arq.ack_bits:
+            acked_s = self._carry_back(packet, in_s)
+            in_time = acked_s <= left_s + timeout_s
+        else:
+            acked_s, in_time = in_s + sender.reverse_delay_s, travel_s + sender.reverse_delay_s <= timeout_s
+        if in_time:
+            message.acked_s = acked_s
+            sender.acks.append((acked_s, attempt))
+        else:
+            clock.run(left_at_s)
+            self._set_timer(attempt, timeout_s)
+            if acked_s < inf:
+                clock.later(acked_s - left_at_s, partial(self._acknowledge, packet, attempt.number, None))
+        message.arrive(len(message.content), in_s)
+        return in_s
+
+    def _carry_by_clock(self, message: Message, at_s: float) -> float | None:
+        """The same, where it takes more than one packet that goes at once, alone."""
+        if message.index[0] not in self._own_clocks:
+            self.put(message)
+            return None
+        message.to = unheard
+        self.put(message, at_s)
+        return self.in_s(message)
+
+    def _carry_back(self, packet: Fragment, now_s: float) -> float:
+        """When the acknowledgement is back that a packet's arrival puts on the reverse link; inf: it is lost."""
+        assert self.reverse is not None
+        device, link = packet.index[0], self.reverse(packet.index[0])
+        sender = link.senders[device]
+        message = Message(packet.index, (), unheard)
+        ack = Fragment(self.config.arq.ack_bits, message, packet.index, -packet.number - 1, sender)
+        attempt = link._place(ack, now_s)
+        sender.arq.on_send(ack, attempt.left_s)
+        if isnan(link._fly(attempt)):
+            return inf
+        link.in_flight -= 1
+        link.delivered += 1
+        return reached_s(now_s if link._foreseen else reached_s(now_s, attempt.left_s), attempt.arrives_s)
+
+    def next_s(self, message: Message) -> float:
+        """When to look whether a message is in that was put by its device's own clock: as it is, if that is known."""
+        return message.delivered_s if message.done else self._own_clocks[message.index[0]].next_s
+
+    def run(self, message: Message, now_s: float) -> None:
+        """Runs its device's own clock no further than now."""
+        self._own_clocks[message.index[0]].run(now_s)
+
+    def in_s(self, message: Message) -> float:
+        """When a message is in, for which its device's own clock runs ahead; inf: not before the horizon."""
+        step = self._own_clocks[message.index[0]].step
+        while not message.done and step():
+            pass
+        return message.delivered_s if message.done else inf
+
+    def _admit(self, message: Message, _: object = None) -> None:
         if message.done:
             return
         index = message.index
         sender = self.senders[index[0]]
-        if sender.unacked_packets:
-            self._settle(sender)
+        if sender.acks:
+            self._settle(sender, sender.transmitter.clock.now)
         if message.in_parts:
             self._admit_parts(message, sender)
         else:
             packets: list[Fragment] = []
-            header = self._header_bits
-            sizes = self.config.packets_of(message.bits) if header is None else [(message.bits + header, header)]
-            for number, (bits, header_bits) in enumerate(sizes):
+            for number, (bits, header_bits) in enumerate(self._sizes(message)):
                 packets.append(Fragment(bits, message, index, number, sender, header_bits=header_bits))
             message.packets = packets
             message.missing = message.unacked = len(packets)
             sender.unacked_packets += len(packets)
             for packet in packets:
                 self._offer(packet)
-        if message.packets[-1].state is QUEUE:
-            self._await_room(sender)
-        if message.packets[0].state is QUEUE and self.env.now == message.put_s:
-            message.does(QUEUE, self.env.now)
+        now_s = sender.transmitter.clock.now
+        if now_s == message.put_s and not message.packets[0].course:
+            message.does([(now_s, QUEUE)])
+
+    def _sizes(self, message: Message) -> list[tuple[int, int]]:
+        """The bits of each of its packets, all included, and those of its header."""
+        header_bits = self._header_bits
+        if header_bits is None:
+            return self.config.packets_of(message.bits)
+        return [(message.bits + header_bits, header_bits)]
 
     def add(self, message: Message, part: bytes, *, ends: bool) -> bool:
         """Adds a part to an open message, or with b"" only its end; `ends`: nothing comes behind it. Where the sender
         knows that the far end waits for no more, nothing is sent, and the result is False."""
-        granted = bool(message.packets)
-        if message.done and not granted:
+        granted, now_s = bool(message.packets), self.env.now
+        if granted:
+            self._settle(message.packets[0].sender, now_s)
+        if message.done and not message.packets:
             return False
         message.grow(part, ends=ends)
         if granted:
             self._admit_parts(message, message.packets[0].sender)
         if granted and not message.done:
-            message.follow_oldest(self.env.now)
+            message.follow_oldest(now_s)
         message.open = not ends
         if ends and not message.done:
-            message.does(message.state, self.env.now)
+            message.does(message.packets[message.oldest].course_from(now_s) if granted else [(now_s, QUEUE)])
         return True
 
     def _admit_parts(self, message: Message, sender: DeviceSender) -> None:
@@ -212,8 +380,10 @@ class Link:
         """A packet goes if its sender lets it; it may wait for an alarm."""
         if packet.sender.arq.offer(packet):
             self._enqueue(packet)
-        else:
+        elif self._follows:
             self._await_alarm(packet.sender)
+        else:
+            self._await_room(packet.sender)
 
     def _go(self, packets: Iterable[Fragment]) -> None:
         """Those that a sender lets go; a part that is sent once, and is lost, is given up."""
@@ -227,19 +397,20 @@ class Link:
         """Sees to it that its sender's alarm is looked at when it is due, or before."""
         if self._follows and (alarm_s := sender.arq.alarm_s) < sender.alarmed_s:
             sender.alarmed_s = alarm_s
-            later(self.env, delay_until(self.env.now, alarm_s), partial(self._alarm, sender, alarm_s))
+            clock = sender.transmitter.clock
+            clock.later(delay_until(clock.now, alarm_s), partial(self._alarm, sender, alarm_s))
 
-    def _alarm(self, sender: DeviceSender, alarm_s: float, _: simpy.Event) -> None:
+    def _alarm(self, sender: DeviceSender, alarm_s: float, _: object) -> None:
         """It is due, unless it was moved forward since."""
         if alarm_s != sender.alarmed_s:
             return
         sender.alarmed_s = inf
-        going = sender.arq.on_alarm(self.env.now)
+        going = sender.arq.on_alarm(sender.transmitter.clock.now)
         sender.timeouts += any(packet.attempt for packet in going)
         self._go(going)
         self._await_alarm(sender)
 
-    def _offer_next(self, left: Fragment, _: simpy.Event | None = None) -> None:
+    def _offer_next(self, left: Fragment, _: object = None) -> None:
         """Where a packet may delay one that joined before it, a part joins when the one before it has left: when that
         one left must not depend on the length of this one (I12)."""
         message = left.message
@@ -248,41 +419,97 @@ class Link:
             if message.joins < len(message.packets):
                 self._offer(message.packets[message.joins])
 
-    def _settle(self, sender: DeviceSender) -> None:
-        """Counts acknowledgements that have come by now and were no events."""
+    def _settle(self, sender: DeviceSender, now_s: float) -> None:
+        """Counts the acknowledgements that have come by now and were no events."""
+        acks = sender.acks
+        while acks and acks[0][0] <= now_s:
+            acked_s, attempt = acks.pop(0)
+            self._acknowledge(attempt.packet, attempt.number, acked_s)
 
-    def _await_room(self, sender: DeviceSender) -> None:
+    def _await_room(self, sender: DeviceSender, _: object = None) -> None:
         """Has held packets join once there is room, where no event of an acknowledgement does."""
+        self._settle(sender, sender.transmitter.clock.now)
+        if sender.arq.held and sender.acks:
+            clock = sender.transmitter.clock
+            clock.later(delay_until(clock.now, sender.acks[0][0]), partial(self._await_room, sender))
 
     def _enqueue(self, packet: Fragment) -> None:
         """An attempt joins the queue, unless the buffer is full."""
-        self.sent += 1
-        transmitter, now_s = packet.sender.transmitter, self.env.now
-        packet.visited_s = now_s
+        sender, transmitter = packet.sender, packet.sender.transmitter
+        now_s = transmitter.clock.now
+        if not packet.attempt:
+            packet.joined_s = now_s
         if self._follows and not packet.acknowledges:
-            packet.sender.arq.on_join(packet, now_s)
-            self._await_alarm(packet.sender)
-        limit, server = self.config.buffer_packets, transmitter.server
+            sender.arq.on_join(packet, now_s)
+            self._await_alarm(sender)
+        server = transmitter.server
+        if server is None:
+            self._foresee(self._place(packet, now_s))
+            return
+        packet.visited_s = now_s
+        self.sent += 1
+        self.in_flight += 1
+        limit = self.config.buffer_packets
         if limit is not None and server.present > 0 and server.waiting >= limit:
-            self._drop([packet])
-            self._miss(packet, packet.sender.arq.on_drop(packet))
+            self._drop(packet)
+            if not packet.acknowledges:
+                gone = Attempt(packet, packet.attempt, now_s, transmitter.position, inf, now_s)
+                self._set_timer(gone, sender.arq.on_drop(packet))
+                packet.enter(TIMEOUT_WAIT, now_s)
             if not self._first_come:
-                later(self.env, 0.0, partial(self._offer_next, packet))
+                transmitter.clock.later(0.0, partial(self._offer_next, packet))
             return
         packet.visit = self.station.arrive()
         if packet.attempt:
             packet.enter(QUEUE, now_s)
-        else:
-            packet.joined_s = now_s
         server.join(packet, now_s)
         self.serve(transmitter, now_s)
 
     # Be serialised.
 
+    def _place(self, packet: Fragment, now_s: float) -> Attempt:
+        """An attempt joins a queue of which the order is known."""
+        sender, message, bits = packet.sender, packet.message, packet.bits
+        packet.visited_s = now_s
+        self.sent += 1
+        self.in_flight += 1
+        sender.sent_bits += bits
+        message.sent_bits += bits
+        message.attempts += 1
+        attempt = sender.transmitter.place(packet, now_s)
+        self.station.book((now_s, attempt.turn[0], attempt.left_s))
+        return attempt
+
+    def _foresee(self, attempt: Attempt) -> None:
+        """It is known when an attempt begins and when it leaves; what comes of it, now or then."""
+        packet, begin_s, left_s = attempt.packet, attempt.begin_s, attempt.left_s
+        clock = packet.sender.transmitter.clock
+        now_s, course = clock.now, []
+        if begin_s > now_s or attempt.number:
+            course.append((now_s, QUEUE))
+        if begin_s < inf:
+            course.append((begin_s, RETRANSMIT if attempt.number else TRANSMIT))
+        if left_s == inf:
+            packet.does(course)
+        elif self._foreseen:
+            self._launch(attempt, course)
+        else:
+            packet.does(course)
+            clock.later(delay_until(now_s, left_s), partial(self._leave, attempt))
+        if self._watched and self._foreseen and left_s < inf:
+            clock.later(delay_until(now_s, left_s), partial(self._watch, attempt))
+
+    def _leave(self, attempt: Attempt, _: object) -> None:
+        """The last bit has left."""
+        if not attempt.off:
+            self._settle(attempt.packet.sender, attempt.left_s)
+            self._launch(attempt, [])
+
     def serve(self, transmitter: LinkTransmitter, now_s: float) -> None:
         """After a packet has come or gone, or its gate lets more go: starts one if the discipline lets it, and sets the
         next departure."""
         server = transmitter.server
+        assert server is not None
         while (packet := server.start(now_s)) is not None:
             assert packet.visit is not None
             self.station.begin(packet.visit)
@@ -290,91 +517,141 @@ class Link:
                 self._begin(packet)
             elif server.begin_s < inf:
                 packet.message.bound_bits += packet.bits
-                later(self.env, delay_until(now_s, server.begin_s), partial(self._begin_late, packet))
+                transmitter.clock.later(delay_until(now_s, server.begin_s), partial(self._begin_late, packet))
         version = server.version
         if version != transmitter.planned:
             transmitter.planned = version
             due_s = server.due_s
             if due_s < inf:
-                later(self.env, delay_until(now_s, due_s), lambda _: self._depart(transmitter, version))
+                transmitter.clock.later(delay_until(now_s, due_s), lambda _: self._depart(transmitter, version))
 
-    def _begin_late(self, packet: Fragment, _: simpy.Event) -> None:
+    def _begin_late(self, packet: Fragment, _: object) -> None:
         """It begins after a silence (a duty cycle, an outage) in which it waited."""
         packet.message.bound_bits -= packet.bits
         self._begin(packet)
 
     def _begin(self, packet: Fragment) -> None:
         """The first bit goes out."""
+        now_s = packet.sender.transmitter.clock.now
         packet.message.sent_bits += packet.bits
         packet.message.attempts += 1
-        packet.sender.take_air(packet.bits, self.env.now)
-        packet.enter(RETRANSMIT if packet.attempt else TRANSMIT, self.env.now)
+        packet.sender.take_air(packet.bits, now_s)
+        packet.enter(RETRANSMIT if packet.attempt else TRANSMIT, now_s)
 
     def _depart(self, transmitter: LinkTransmitter, version: int) -> None:
         """The last bit has left, unless the server's plans have changed since."""
-        if version != transmitter.planned:
+        server, now_s = transmitter.server, transmitter.clock.now
+        if server is None or version != transmitter.planned:
             return
-        now_s = self.env.now
-        packet = transmitter.server.leave(now_s)
+        packet = server.leave(now_s)
         if packet is not None:
             packet.sender.free_air(now_s)
             self._end_visit(packet)
-            self._launch(transmitter, packet, now_s)
+            attempt = Attempt(packet, packet.attempt, packet.visited_s, transmitter.position, server.began_s, now_s)
+            self._launch(attempt, [], failed=server.failed)
             if not self._first_come:
                 self._offer_next(packet)
         self.serve(transmitter, now_s)
 
     # Be lost, or travel and arrive.
 
-    def _launch(self, transmitter: LinkTransmitter, packet: Fragment, now_s: float) -> None:
-        began_s, address = transmitter.server.began_s, packet.address
-        timeout_s = packet.sender.arq.on_send(packet, now_s)
-        on_air_s = now_s - began_s - self.config.overhead_s
-        rate_bps = packet.bits / on_air_s if packet.bits and on_air_s > 0 else inf
-        lost = transmitter.loss.lost(now_s, packet.bits, rate_bps, address) or transmitter.server.failed
-        travel_s = nan if lost else transmitter.delay.delay_s(now_s, packet.address)
-        if self._observer is not None:
-            self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s))
-        if lost:
-            self.lost += 1
-            self._miss(packet, timeout_s)
-            return
-        self._travelling += 1
-        packet.enter(PROPAGATION, now_s)
-        if packet.acknowledges:
-            later(self.env, travel_s, partial(self._return, packet))
-            return
-        free = not self.config.arq.ack_bits
-        returns = not (free and transmitter.ack_loss.lost(now_s, self.config.header_bits, rate_bps, address))
-        back_s = packet.sender.reverse_delay_s if returns else inf
-        later(self.env, travel_s, partial(self._arrive, packet, packet.attempt, back_s))
-        if not free or travel_s + back_s > timeout_s:
-            self._set_timer(packet, timeout_s)
+    def _fly(self, attempt: Attempt, *, failed: bool = False) -> float:
+        """How long an attempt travels whose last bit leaves, now or later; nan: it is lost. `failed`: the far end
+        cannot read it, whatever the loss."""
+        packet, left_s = attempt.packet, attempt.left_s
+        transmitter, travel_s = packet.sender.transmitter, self._travel_s
+        if failed or (
+            self._loses and transmitter.loss.lost(left_s, packet.bits, self._rate_bps(attempt), packet.address)
+        ):
+            attempt.lost = True
+            self._count_lost(1)
+            return nan
+        if isnan(travel_s):
+            travel_s = transmitter.delay.delay_s(left_s, packet.address)
+        attempt.arrives_s = left_s + travel_s
+        return travel_s
 
-    def _arrive(self, packet: Fragment, attempt: int, back_s: float, _: simpy.Event) -> None:
-        """An attempt of the packet is at the far end, which acknowledges it; `back_s`: how long a free acknowledgement
+    def _rate_bps(self, attempt: Attempt) -> float:
+        """The mean rate at which it goes out."""
+        bits, on_air_s = attempt.packet.bits, attempt.left_s - attempt.begin_s - self.config.overhead_s
+        return bits / on_air_s if bits and on_air_s > 0 else inf
+
+    def _launch(self, attempt: Attempt, course: list[tuple[float, str]], *, failed: bool = False) -> None:
+        """Schedules what comes of an attempt whose last bit leaves, now or, where that is foreseen, later. `course`:
+        what its packet does until then."""
+        packet, left_s, sender = attempt.packet, attempt.left_s, attempt.packet.sender
+        transmitter = sender.transmitter
+        clock, now_s = transmitter.clock, transmitter.clock.now
+        timeout_s = sender.arq.on_send(packet, left_s)
+        travel_s = self._fly(attempt, failed=failed)
+        if self._watched and not (self._foreseen and transmitter.server is None):
+            self._watch(attempt)
+        course.append((left_s, TIMEOUT_WAIT if attempt.lost else PROPAGATION))
+        packet.does(course)
+        if packet.number < 0:
+            if not attempt.lost:
+                clock.later(delay_until(now_s, attempt.arrives_s), partial(self._return, attempt))
+            return
+        if attempt.lost:
+            self._set_timer(attempt, timeout_s)
+            return
+        header_bits, back_s, free = self.config.header_bits, sender.reverse_delay_s, not self.config.arq.ack_bits
+        if free and self._loses_acks:
+            rate_bps = self._rate_bps(attempt)
+            if transmitter.ack_loss.lost(left_s, header_bits, rate_bps, packet.address):
+                back_s = inf
+        clock.later(delay_until(now_s, attempt.arrives_s), partial(self._arrive, attempt, back_s))
+        if not free or travel_s + back_s > timeout_s:
+            self._set_timer(attempt, timeout_s)
+
+    def _watch(self, attempt: Attempt, _: object = None) -> None:
+        """The attempt has left."""
+        packet = attempt.packet
+        if not attempt.off and self._observer is not None:
+            times_s = attempt.joined_s, attempt.begin_s, attempt.left_s, attempt.arrives_s
+            header_bits = None if packet.acknowledges else packet.header_bits
+            airing = Airing(self.name, packet.index, packet.number, attempt.number, packet.bits, *times_s, header_bits)
+            self._observer.on_packet(airing)
+
+    def _count_lost(self, attempts: int) -> None:
+        self.lost += attempts
+        self.in_flight -= attempts
+
+    def _arrive(self, attempt: Attempt, back_s: float, _: object) -> None:
+        """An attempt of a packet is at the far end, which acknowledges it; `back_s`: how long a free acknowledgement
         travels; inf: it is lost."""
-        self._travelling -= 1
+        if attempt.off:
+            return
+        packet, sender = attempt.packet, attempt.packet.sender
+        clock = sender.transmitter.clock
+        self.in_flight -= 1
         self.delivered += 1
         packet.arrivals += 1
-        acknowledge = partial(self._acknowledge, packet, attempt)
         if self.config.arq.ack_bits:
-            self._send_back(packet.index, -packet.number - 1, packet.arrivals - 1, acknowledge)
+            back = partial(self._acknowledge, packet, attempt.number)
+            self._send_back(packet.index, -packet.number - 1, packet.arrivals - 1, back)
+        elif back_s < inf and packet.message.unacked == 1 and not (sender.arq.held or self._follows or self._watched):
+            sender.acks.append((clock.now + back_s, attempt))
         elif back_s < inf:
-            later(self.env, back_s, acknowledge)
+            clock.later(back_s, partial(self._acknowledge, packet, attempt.number, None))
         self._reassembly.take(packet)
         if back_s == inf:
-            packet.enter(TIMEOUT_WAIT, self.env.now)
+            packet.enter(TIMEOUT_WAIT, clock.now)
 
     def _deliver(self, message: Message, parts: int) -> None:
         """Hands the leading parts of a message over; its sender learns if the far end waits for no more of them."""
+        sender = message.packets[0].sender
+        clock, queue = sender.transmitter.clock, sender.transmitter.queue
         if message.in_parts and parts < len(message.packets):
             withdraw = partial(self._withdraw_rest, message)
             if self.config.arq.ack_bits:
                 self._send_back(message.index, _END, 0, withdraw)
             else:
-                later(self.env, message.packets[0].sender.reverse_delay_s, withdraw)
-        message.deliver(parts, self.env.now)
+                clock.later(sender.reverse_delay_s, withdraw)
+        now_s, waiting = clock.now, list[Attempt]()
+        if queue and queue[-1].begin_s > now_s:
+            waiting = [each for each in queue if each.begin_s > now_s and each.packet.message is message]
+        message.deliver(parts, now_s, waiting)
 
     def _withdraw_rest(self, message: Message, _: object) -> None:
         self.withdraw(message)
@@ -389,59 +666,59 @@ class Link:
         packet.attempt = attempt
         link._enqueue(packet)
 
-    def _return(self, packet: Fragment, _: simpy.Event) -> None:
+    def _return(self, attempt: Attempt, _: object) -> None:
         """An acknowledgement is back where it is awaited."""
-        self._travelling -= 1
+        self.in_flight -= 1
         self.delivered += 1
-        packet.message.to(packet.message)
+        message = attempt.packet.message
+        message.to(message)
 
     # Be acknowledged, or sent again.
 
-    def _acknowledge(self, packet: Fragment, attempt: int, _: object) -> None:
+    def _acknowledge(self, packet: Fragment, attempt: int, acked_s: object, _: object = None) -> None:
         """An acknowledgement of this attempt of the packet is back."""
+        sender = packet.sender
+        now_s = acked_s if isinstance(acked_s, float) else sender.transmitter.clock.now
         if packet.acked:
             return
-        sender, now_s = packet.sender, self.env.now
         if packet.index[2] >= 0:  # an empty frame, which asks for an answer, brings nothing forward
             sender.acked_bits += packet.bits
-        sender.transmitter.curve.heard()
         if packet.attempt == 0:
             sender.round_trip_s = now_s - packet.joined_s
         self._close(packet, sender.arq.on_ack(packet, now_s, attempt))
-        self._await_alarm(sender)
+        if self._follows:
+            self._await_alarm(sender)
 
-    def _miss(self, packet: Fragment, timeout_s: float) -> None:
-        """The attempt under way will not arrive: its sender learns it by its timer; nobody awaits an acknowledgement
-        of an acknowledgement."""
-        if not packet.acknowledges:
-            self._set_timer(packet, timeout_s)
-            packet.enter(TIMEOUT_WAIT, self.env.now)
-
-    def _set_timer(self, packet: Fragment, timeout_s: float) -> None:
-        """The last bit of the attempt has left; `timeout_s` is the sender's, before jitter; inf: it has an alarm."""
+    def _set_timer(self, attempt: Attempt, timeout_s: float) -> None:
+        """The last bit of the attempt leaves; `timeout_s` is the sender's, before jitter; inf: it has an alarm."""
         if timeout_s < inf:
-            later(self.env, packet.wait_s(timeout_s), partial(self._expire, packet, packet.attempt))
+            clock, wait_s = attempt.packet.sender.transmitter.clock, attempt.packet.wait_s(timeout_s)
+            expires_s = delay_until(clock.now, attempt.left_s + wait_s)
+            attempt.packet.timer = clock.later(expires_s, partial(self._expire, attempt))
 
-    def _expire(self, packet: Fragment, attempt: int, _: simpy.Event) -> None:
+    def _expire(self, attempt: Attempt, _: object) -> None:
         """Sends the packet again, or lets it pause; one that is sent once is given up."""
-        arq = packet.sender.arq
+        packet, sender = attempt.packet, attempt.packet.sender
+        if attempt.off:
+            return
+        self._settle(sender, sender.transmitter.clock.now)
         if packet.once:
             if not packet.acked:
-                self._close(packet, arq.forget([packet]))
+                self._close(packet, sender.arq.forget([packet]))
             return
-        expiry = arq.on_timeout(packet, attempt)
+        expiry = sender.arq.on_timeout(packet, attempt.number)
         if expiry is Expiry.STALE:
             return
-        packet.sender.timeouts += 1
+        sender.timeouts += 1
         if expiry is Expiry.RESEND:
             self._enqueue(packet)
         else:
-            for other in arq.suspend(packet):
+            for other in sender.arq.suspend(packet):
                 self._enqueue(other)
-            pause_s = packet.sender.transmitter.pauses.wait_s(self.config.arq.timeout_max_s, *packet.address)
-            later(self.env, pause_s, partial(self._resume, packet))
+            pause_s = sender.transmitter.pauses.wait_s(self.config.arq.timeout_max_s, *packet.address)
+            sender.transmitter.clock.later(pause_s, partial(self._resume, packet))
 
-    def _resume(self, packet: Fragment, _: simpy.Event) -> None:
+    def _resume(self, packet: Fragment, _: object) -> None:
         if not packet.acked:
             self._offer(packet)
 
@@ -450,45 +727,78 @@ class Link:
         message = packet.message
         message.unacked -= 1
         packet.sender.unacked_packets -= 1
-        self._go(released)
+        if packet.timer is not None:
+            packet.sender.transmitter.clock.cancel(packet.timer)
+        if released:
+            self._go(released)
         if message.done:
             if not message.unacked and not message.open:
                 message.packets = ()
         elif message.unacked:
-            message.follow_oldest(self.env.now)
+            message.follow_oldest(packet.sender.transmitter.clock.now)
 
     # Be answered, cancelled or dropped.
 
-    def acknowledge(self, messages: Sequence[Message]) -> None:
+    def acknowledge(self, messages: Sequence[Message], at_s: float = 0.0) -> None:
         """A reply to these messages, in the order in which they were put, is here: all that came of them is
-        acknowledged, and the rest is not wanted any more."""
+        acknowledged, and the rest is not wanted any more. `at_s`: as of `put`."""
         for message in reversed(messages):  # the latest first: none of it is let go by one before it
-            for packet in message.packets:
-                if packet.arrived and not packet.acked:
-                    packet.sender.acked_bits += packet.bits
-            self.withdraw(message)
+            if message.packets:
+                sender = message.packets[0].sender
+                sender.transmitter.clock.run(at_s)
+                self._settle(sender, sender.transmitter.clock.now)
+            if message.packets or not message.done:
+                for packet in message.packets:
+                    if packet.arrived and not packet.acked:
+                        packet.sender.acked_bits += packet.bits
+                self.withdraw(message)
 
     def withdraw(self, message: Message) -> None:
         """The message is no longer wanted: nothing of it starts any more; what is on the air goes on for nothing."""
         message.end()
         if message.packets:
+            self._settle(message.packets[0].sender, message.packets[0].sender.transmitter.clock.now)
+        if message.packets:
             sender, packets, message.packets = message.packets[0].sender, message.packets, ()
-            self._take_back(sender.transmitter, packets)
+            self._take_back(sender.transmitter, message, packets)
+            for packet in packets:
+                sender.transmitter.clock.cancel(packet.timer)
             sender.unacked_packets -= sum(not packet.acked for packet in packets)
             self._go(sender.arq.forget(packets))
             self._await_alarm(sender)
 
-    def _take_back(self, transmitter: LinkTransmitter, packets: Sequence[Fragment]) -> None:
-        """Those of these packets, of one message, that have not started leave the queue."""
-        self._drop(transmitter.server.discard(packets))
+    def _take_back(self, transmitter: LinkTransmitter, message: Message, packets: Sequence[Fragment]) -> None:
+        """Those of its packets whose turn has not come leave the queue; those behind them move up."""
+        if transmitter.server is not None:
+            for packet in transmitter.server.discard(packets):
+                self._drop(packet)
+                self._end_visit(packet)
+            return
+        now_s = transmitter.clock.now
+        waiting = [each for each in transmitter.queue if each.packet.message is message and each.turn.time_s > now_s]
+        if not waiting:
+            return
+        moved = transmitter.take_back(waiting)
+        for attempt in waiting:
+            packet = attempt.packet
+            self._drop(packet)
+            self._count_lost(-attempt.lost)
+            self.station.cancel(attempt.visit)
+            packet.sender.sent_bits -= packet.bits
+            message.sent_bits -= packet.bits
+            message.attempts -= 1
+        for before, attempt in moved:
+            self._count_lost(-before.lost)
+            self.station.rebook(before.visit, attempt.visit)
+            self._foresee(attempt)
 
-    def _drop(self, packets: Iterable[Fragment]) -> None:
-        for packet in packets:
-            self.dropped += 1
-            packet.sender.dropped += 1
-            if self._observer is not None:
-                self._observer.on_unserved(Unserved(self.name, packet.index, packet.visited_s, self.env.now))
-            self._end_visit(packet)
+    def _drop(self, packet: Fragment) -> None:
+        self.dropped += 1
+        self.in_flight -= 1
+        packet.sender.dropped += 1
+        if self._observer is not None:
+            now_s = packet.sender.transmitter.clock.now
+            self._observer.on_unserved(Unserved(self.name, packet.index, packet.visited_s, now_s))
 
     def _end_visit(self, packet: Fragment) -> None:
         if packet.visit is not None:

@@ -17,20 +17,19 @@ from typing import Final
 from channels.link.arq import Packet, Sender
 from channels.link.delays import DelayProcess
 from channels.link.losses import LossProcess, PacketIndex
-from channels.link.rates import Curve, MessageIndex, Position
+from channels.link.rates import ROUNDING_S, Curve, MessageIndex, Position
 from channels.link.retransmission_timeout import TimerJitter
 from channels.link.sharing import Transmitter
 from simulator.protocols.machine import MessageKind
 from simulator.results.ledger import Course
-from simulator.results.observer import Airing
 from simulator.results.station import Customer, Visit
+from simulator.timing.event_loop import LaneClock
 
 QUEUE: Final = "queue"
 TRANSMIT: Final = "transmit"
 RETRANSMIT: Final = "retransmit"
 PROPAGATION: Final = "propagation"
 TIMEOUT_WAIT: Final = "timeout_wait"
-_UNPLANNED: Final = Position(nan)
 STATES: Final = (QUEUE, TRANSMIT, RETRANSMIT, PROPAGATION, TIMEOUT_WAIT)
 """What a message on a link can be doing: what its oldest unacknowledged packet does."""
 
@@ -50,11 +49,22 @@ def unreported(message: Message, course: Course) -> None:
 class Message:
     """Bytes on their way through one link. After it is delivered or cancelled it reports and receives nothing more."""
 
-    __slots__ = (
-        "arrived", "attempts", "bits", "bound_bits", "content", "delivered_attempts", "delivered_bits",
-        "delivered_s", "done", "in_parts", "index", "joins", "kind", "missing", "oldest", "open", "packets",
-        "planned_s", "put_s", "report", "sent_bits", "sizes", "to", "unacked",
-    )  # fmt: skip
+    arrived: tuple[bytes, ...] = ()
+    """What the far end has when it is delivered: the content, or its leading parts."""
+    put_s = delivered_s = nan
+    delivered_bits = delivered_attempts = 0
+    """Put on the air for it until it was delivered, headers and retransmissions included."""
+    sent_bits = attempts = 0
+    bound_bits = 0
+    """Bits of packets whose turn has come, and that begin after a silence, whether or not it is cancelled then."""
+    done = False
+    packets: Sequence[Fragment] = ()
+    """None before it is granted, and none after it is cancelled."""
+    missing = unacked = oldest = 0
+    acked_s = inf
+    """When it is acknowledged for certain, if that is known."""
+    joins = 0
+    """The number of its packet that may join the queue next, on a link where one may delay those before it."""
 
     def __init__(
         self,
@@ -65,7 +75,9 @@ class Message:
         *,
         open: bool = False,
         kind: MessageKind | None = None,
+        bits: int | None = None,
     ) -> None:
+        """`bits`: of content that nobody reads, which is left out."""
         self.index = index
         """(device, request, round); round 0 is the prompt."""
         self.content = content
@@ -78,7 +90,7 @@ class Message:
         """More parts may come (`Link.add`). Until then its sender still works on it: it reports no states."""
         self.kind = kind
         """What its header says that it is; None: a message of no round."""
-        self.bits = 8 * (len(content[0]) if len(content) == 1 else sum(map(len, content)))
+        self.bits = (8 * sum(map(len, content))) if bits is None else bits
         """Bits of the content (I7); headers and retransmissions are the link's."""
         self.in_parts = open or len(content) > 1
         """Whether each part of the content has a packet of its own, and the leading ones may do."""
@@ -86,27 +98,6 @@ class Message:
             last = len(content) - (not open)
             self.sizes = [(8 * len(part), 0 < number < last) for number, part in enumerate(content)]
             """The payload of each packet of a message in parts, and whether it is sent once."""
-        self.joins = 0
-        """The number of its packet that may join the queue next, on a link where one may delay those before it."""
-        self.arrived: tuple[bytes, ...] = ()
-        """What the far end has when it is delivered: the content, or its leading parts."""
-        self.put_s = self.delivered_s = nan
-        self.delivered_bits = self.delivered_attempts = 0
-        """Put on the air for it until it was delivered, headers and retransmissions included."""
-        self.sent_bits = self.attempts = 0
-        self.bound_bits = 0
-        """Bits of packets whose turn has come, and that begin after a silence, whether or not it is cancelled then."""
-        self.done = False
-        self.packets: Sequence[Fragment] = ()
-        """None before it is granted, and none after it is cancelled."""
-        self.missing = self.unacked = self.oldest = 0
-        self.planned_s: float | None = None
-        """On a planned link, when its last bit leaves as far as anybody knows; None: it has arrived, or will not."""
-
-    @property
-    def state(self) -> str:
-        """What its oldest unacknowledged packet does."""
-        return self.packets[self.oldest].state if self.packets else QUEUE
 
     def grow(self, part: bytes, *, ends: bool) -> None:
         """Adds a part; b"": none, and only the news that it ends. `ends`: nothing comes behind it."""
@@ -116,73 +107,89 @@ class Message:
             self.content += (part,)
             self.bits += 8 * len(part)
 
-    def deliver(self, parts: int, now_s: float) -> None:
-        """Its leading parts are handed over."""
-        self.arrived = self.content[:parts]
-        self.delivered_s = now_s
-        self.delivered_bits, self.delivered_attempts = self.sent_bits, self.attempts
+    def deliver(self, parts: int, now_s: float, waiting: Sequence[Attempt]) -> None:
+        """Hands over its leading parts. `waiting`: attempts of its packets that have not begun."""
         to = self.to
-        self.done = True
-        self.to, self.report = unheard, unreported  # as at its end
+        self.arrive(parts, now_s, waiting)
         to(self)
 
-    def end(self) -> None:
-        """Delivered or cancelled: it reports nothing more, and holds on to nobody. Its sender may hold it, and the
-        caches of the models would wait for the garbage collector."""
+    def arrive(self, parts: int, now_s: float, waiting: Sequence[Attempt] = ()) -> None:
+        """Its leading parts are in; as at its end it reports nothing more."""
+        self.arrived = self.content[:parts]
+        self.delivered_s = now_s
+        self.delivered_bits, self.delivered_attempts = self.sent_bits, self.attempts - len(waiting)
+        if waiting:
+            self.delivered_bits -= sum(attempt.packet.bits for attempt in waiting)
         self.done = True
         self.to, self.report = unheard, unreported
 
-    def does(self, state: str, from_s: float) -> None:
-        """It is in this state from then on, as far as anybody knows now."""
+    def end(self) -> None:
+        """It is delivered or cancelled: it reports nothing more, and holds on to nobody. Its sender may hold it, and
+        the caches of the models would wait for the garbage collector."""
+        self.done = True
+        self.to, self.report = unheard, unreported
+
+    def does(self, course: Course) -> None:
+        """Reports its states from now on, as far as they are known."""
         if not self.open:
-            self.report(self, ((from_s, state),))
+            self.report(self, course)
 
     def follow_oldest(self, now_s: float) -> None:
         """After an acknowledgement: the message does what its next unacknowledged packet does."""
-        before = self.packets[self.oldest].state
+        before = self.packets[self.oldest].course_from(now_s)
         while self.packets[self.oldest].acked:
             self.oldest += 1
-        after = self.packets[self.oldest].state
-        if after is not before:
-            self.does(after, now_s)
+        after = self.packets[self.oldest].course_from(now_s)
+        if after[0] == before[0] and len(before) == 1:
+            after = after[1:]
+        if after:
+            self.does(after)
 
 
-@dataclass(slots=True, eq=False)
 class Fragment(Packet):
     """A packet with what the timing plane knows of it."""
 
-    message: Message
-    index: MessageIndex
-    number: int
-    sender: DeviceSender
-    once: bool = False
-    """Whether it is sent one time only: a part between the first and the last."""
-    header_bits: int = 0
-    """Of its bits, those of its header."""
-    state: str = field(default=QUEUE, init=False)
-    visit: Customer | None = field(default=None, init=False)
-    joined_s: float = field(default=nan, init=False)
+    attempt: int = 0
+    sent_s: float = nan
+    arrived: bool = False
+    acked: bool = False
+    course: Course = ()
+    """What its latest attempt does and will do, as far as it is known."""
+    visit: Customer | None = None
+    """Its visit to a queue whose order is not known when it joins."""
+    joined_s: float = nan
     """When its first attempt joined the link's queue."""
-    visited_s: float = field(default=nan, init=False)
+    visited_s: float = nan
     """When its latest attempt did."""
-    turn: Position = field(default=_UNPLANNED, init=False)
-    """Where a planned link stands when it is this packet's turn."""
-    begin_s: float = field(default=inf, init=False)
-    """When its first bit goes out there."""
-    left_s: float = field(default=inf, init=False)
-    """When its last one has."""
-    arrivals: int = field(default=0, init=False)
+    arrivals: int = 0
     """How often it has come."""
+    timer: object = None
+    """What cancels its timer."""
+
+    def __init__(
+        self,
+        bits: int,
+        message: Message,
+        index: MessageIndex,
+        number: int,
+        sender: DeviceSender,
+        once: bool = False,
+        header_bits: int = 0,
+    ) -> None:
+        self.bits = bits
+        self.message = message
+        self.index = index
+        self.number = number
+        self.sender = sender
+        self.once = once
+        """Whether it is sent one time only: a part between the first and the last."""
+        self.header_bits = header_bits
+        """Of its bits, those of its header."""
 
     @property
     def address(self) -> PacketIndex:
         """The address of the attempt under way."""
         return (*self.index, self.number, self.attempt)
-
-    @property
-    def booked(self) -> Visit:
-        """Its visit to the queue of a planned link."""
-        return self.visited_s, self.turn[0], self.left_s
 
     @property
     def acknowledges(self) -> bool:
@@ -194,27 +201,73 @@ class Fragment(Packet):
         jitter."""
         return timeout_s if self.once else self.sender.transmitter.timers.wait_s(timeout_s, *self.address)
 
-    def aired(self, link: str, began_s: float, left_s: float, arrives_s: float) -> Airing:
-        """The attempt that has just left, for an observer."""
-        times_s = self.visited_s, began_s, left_s, arrives_s
-        header_bits = None if self.acknowledges else self.header_bits
-        return Airing(link, self.index, self.number, self.attempt, self.bits, *times_s, header_bits)
+    @property
+    def state(self) -> str:
+        """The last of its states that are known."""
+        return self.course[-1][1] if self.course else QUEUE
+
+    def course_from(self, now_s: float) -> Course:
+        """Its state now, and those to come."""
+        state = QUEUE
+        for place, (from_s, each) in enumerate(self.course):
+            if from_s > now_s:
+                return [(now_s, state), *self.course[place:]]
+            state = each
+        return [(now_s, state)]
+
+    def does(self, course: Course) -> None:
+        """Notes what it does from now on; its message does the same if this is its oldest unacknowledged packet."""
+        self.course, message = course, self.message
+        if self.number == message.oldest and not message.open:
+            message.report(message, course)
 
     def enter(self, state: str, now_s: float) -> None:
-        """Notes what it does; its message does the same when this is its oldest unacknowledged packet."""
+        """Notes a change of its state."""
         if self.state is not state:
-            self.state = state
-            message = self.message
-            if self.number == message.oldest and not message.done:
-                message.does(state, now_s)
+            self.does(((now_s, state),))
+
+
+class Attempt:
+    """One attempt of a packet whose times on the air are known."""
+
+    arrives_s = nan
+    """Time at which it arrives."""
+    lost = False
+    off = False
+    """Whether it was taken back before its turn: nothing that was to come of it counts."""
+
+    def __init__(
+        self, packet: Fragment, number: int, joined_s: float, turn: Position, begin_s: float, left_s: float
+    ) -> None:
+        self.packet = packet
+        self.number = number
+        self.joined_s = joined_s
+        self.turn = turn
+        """Where its transmitter stands when it is its turn."""
+        self.begin_s = begin_s
+        """When its first bit goes out."""
+        self.left_s = left_s
+        """When its last one has."""
+
+    @property
+    def visit(self) -> Visit:
+        """Its visit to the queue."""
+        return self.joined_s, self.turn[0], self.left_s
 
 
 @dataclass(slots=True, eq=False)
 class LinkTransmitter:
-    """One transmitter and the air behind it: the whole link, or one device's when each has its own."""
+    """One transmitter and the air behind it: the whole link, or one device's when each has its own.
+
+    First come, first served, what joins later changes nothing for those before: the times of an attempt are known when
+    it joins (`place`). Any other order is that of a `server`.
+    """
 
     curve: Curve
-    server: Transmitter[Fragment]
+    clock: LaneClock
+    position: Position
+    """Where it stands after the last attempt in its queue."""
+    server: Transmitter[Fragment] | None
     loss: LossProcess
     delay: DelayProcess
     ack_loss: LossProcess
@@ -224,6 +277,11 @@ class LinkTransmitter:
     """The jitter of pauses after the last attempt in a row."""
     serve: Callable[[LinkTransmitter, float], None]
     """Has it start what may start at this instant, for its gate."""
+    queue: list[Attempt] = field(default_factory=list)
+    """Attempts in order, those that have left by now among them; a list, since most are short, and there may be very
+    many."""
+    remembers: bool = field(init=False)
+    """Whether its curve remembers anything."""
     planned: int = 0
     """The server's version that the next departure was set for."""
     on_air: int = 0
@@ -236,6 +294,51 @@ class LinkTransmitter:
     """When one last began or left."""
     had_each_s: float = 0.0
     """What `each_s` was then."""
+
+    def __post_init__(self) -> None:
+        self.remembers = type(self.curve).forget is not Curve.forget
+
+    def place(self, packet: Fragment, now_s: float) -> Attempt:
+        """The attempt that joins now: behind all others, or, as the last one ends, as after a rest."""
+        queue, after = self.queue, self.position
+        while queue and queue[0].left_s <= now_s + ROUNDING_S:
+            gone = queue.pop(0)
+            gone.packet.sender.had_air_s += gone.left_s - gone.begin_s
+        if self.remembers:
+            self.curve.forget(now_s)
+        if queue:
+            turn = Position(after[0], after[1], packet.index)
+        else:
+            turn = self.curve.idle(after, max(now_s, after[0]), packet.index)
+        return self._behind(packet, packet.attempt, now_s, turn)
+
+    def take_back(self, gone: Sequence[Attempt]) -> list[tuple[Attempt, Attempt]]:
+        """These attempts of one message, which wait, leave the queue. Returns those behind them, each with the attempt
+        that takes its place."""
+        place = self.queue.index(gone[0])
+        behind = self.queue[place:]
+        del self.queue[place:]
+        self.position = gone[0].turn
+        moved = []
+        for old in behind:
+            old.off = True
+            if old not in gone:
+                turn = self.position._replace(message=old.packet.index)
+                moved.append((old, self._behind(old.packet, old.number, old.joined_s, turn)))
+        return moved
+
+    def _behind(self, packet: Fragment, number: int, joined_s: float, turn: Position) -> Attempt:
+        """What lies after the horizon is never asked of the curve."""
+        curve = self.curve
+        if turn[0] > curve.horizon_s or turn[0] == inf:
+            begin_s, self.position = inf, Position(inf, 0.0, turn[2])
+        else:
+            begin_s, self.position = curve.carry(turn, packet.bits)
+            if self.remembers and self.position[0] < inf:
+                curve.heard()  # it leaves for certain, and the changes until then are no longer counted
+        attempt = Attempt(packet, number, joined_s, turn, begin_s, self.position[0])
+        self.queue.append(attempt)
+        return attempt
 
     def each_s(self, now_s: float) -> float:
         """How much air a packet would have had that was there all the time; several at once divide it equally."""
@@ -280,6 +383,8 @@ class DeviceSender:
     had_air_s: float = 0.0
     """How long its packets were on the air, less, for each that is there, what `each_s` was when it began."""
     on_air: int = 0
+    acks: list[tuple[float, Attempt]] = field(default_factory=list)
+    """Acknowledgements under way that nobody waits for, and when each is back."""
     acked_bits: int = 0
     unacked_packets: int = 0
     round_trip_s: float = nan

@@ -29,10 +29,10 @@ from simulator.timing.arrivals import RequestArrivals
 from simulator.timing.cloud import Cloud
 from simulator.timing.conversation import Conversation
 from simulator.timing.device import Device, EdgePasses
+from simulator.timing.event_loop import OwnClock
 from simulator.timing.half_duplex import keep_half_duplex
 from simulator.timing.invariants import check_link, check_station
 from simulator.timing.link import Link
-from simulator.timing.planned_link import PlannedLink, plannable
 from simulator.timing.receive_windows import ReceiveWindows
 from simulator.timing.request_process import Network, Serving, serve
 
@@ -154,15 +154,18 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None
     connections = connections_of(cell)
     watching = together(windows, connections if connections.radios else None, observer)
-    uplinks, downlinks = (_Links(env, cell, way, watching) for way in ("uplink", "downlink"))
+    clocks: dict[int, OwnClock] = {}
+    uplinks, downlinks = (_Links(env, cell, way, watching, clocks) for way in ("uplink", "downlink"))
     by_class = [(uplinks.of_class(place), downlinks.of_class(place)) for place in range(len(cell.classes))]
     devices: list[Device] = []
     ways: list[tuple[Link, Link]] = []
     for each, both, serving in zip(cell.classes, by_class, servings(cell, by_class, watching), strict=True):
-        passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"), spells, each.drafts_per_pass)
+        passes = EdgePasses(each.draft_latency, Uniforms.of(cell.seed, "edge passes"), spells, each.drafts_per_pass)
         talks = {device: Conversation(env, cloud, each.workload) for device in each.devices if each.workload.talks}
         links = dict(zip((UPLINK, DOWNLINK), both, strict=True))
         network = Network(env, links, cloud, each, passes, serving, windows, talks)
+        if network.runs_ahead:
+            clocks |= {device: OwnClock(each.workload.horizon_s) for device in each.devices}
         if windows is not None and each.downlink.listens.windows_s:
             windows.add(each.devices, *both)
         ways += [both] * each.count
@@ -203,7 +206,7 @@ def _serving(each: Equipped, uplink: Link, downlink: Link) -> Serving:
         return Serving.TIME_DECIDES
     if each.edge.concurrency > 1 or not each.workload.all_are_awaited or each.workload.talks:
         return Serving.GIVEN_UP
-    if not (isinstance(uplink, PlannedLink) and isinstance(downlink, PlannedLink)):
+    if not (uplink.is_foreseeable and downlink.is_foreseeable):
         return Serving.LINKS
     return Serving.LISTENS if each.downlink.has_power else Serving.WALKED
 
@@ -211,13 +214,14 @@ def _serving(each: Equipped, uplink: Link, downlink: Link) -> Serving:
 class _Links:
     """The links of one way: the cell's, shared by all classes of devices that have none of their own."""
 
-    def __init__(self, env: simpy.Environment, cell: Cell, way: str, observer: Observer | None) -> None:
+    def __init__(
+        self, env: simpy.Environment, cell: Cell, way: str, observer: Observer | None, clocks: Mapping[int, OwnClock]
+    ) -> None:
         self._env = env
         self._cell = cell
         self._way = way
         self._observer = observer
-        self._alone = all(each.ways_are_apart for each in cell.classes)
-        """Whether nothing that happens on a link depends on another."""
+        self._clocks = clocks
         self._links: dict[tuple[LinkConfig, int], Link] = {}
         self.devices: Counter[Link] = Counter()
         """How many share each of them."""
@@ -235,8 +239,7 @@ class _Links:
             name, stream = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own >= 0 else (way, way)
             reverse = "downlink" if way == "uplink" else "uplink"
             back_s = [answer_s(config, getattr(each, reverse)) for each in cell.classes for _ in range(each.count)]
-            planned = self._alone and plannable(config)
-            self._links[key] = (PlannedLink if planned else Link)(
+            self._links[key] = Link(
                 self._env,
                 config,
                 Uniforms.of(cell.seed, stream),
@@ -245,6 +248,7 @@ class _Links:
                 self._observer,
                 cell.workload.horizon_s,
                 Uniforms.of(cell.seed, "places"),
+                self._clocks,
             )
         link = self._links[key]
         self.devices[link] = (

@@ -37,18 +37,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import simpy
-
 from channels.link.link_config import LinkConfig
-from simulator.timing.event_loop import delay_until, later
+from simulator.timing.event_loop import delay_until
 from simulator.timing.messages import Fragment, Message
 
 
 class Reassembly:
     """Hands each message over once: `deliver(message, parts)` gets the number of its leading parts."""
 
-    def __init__(self, env: simpy.Environment, config: LinkConfig, deliver: Callable[[Message, int], None]) -> None:
-        self._env = env
+    def __init__(self, config: LinkConfig, deliver: Callable[[Message, int], None]) -> None:
         self._keeps_order = config.delay.keeps_order
         self._longest_s = config.longest_travel_s
         self._deliver = deliver
@@ -56,7 +53,7 @@ class Reassembly:
     def take(self, packet: Fragment) -> None:
         """A packet is here, for the first time or again."""
         message = packet.message
-        if packet.arrived or self._is_late(packet):
+        if packet.arrived or (packet.once and self._is_late(packet)):
             return
         packet.arrived = True
         if message.done:
@@ -69,11 +66,11 @@ class Reassembly:
             self._deliver(message, len(message.content))
 
     def _is_late(self, packet: Fragment) -> bool:
-        return packet.once and not self._keeps_order and self._env.now - packet.sent_s > self._longest_s
+        return not self._keeps_order and packet.sender.transmitter.clock.now - packet.sent_s > self._longest_s
 
     def _look(self, message: Message) -> None:
         """After a packet has come: will the first one that is missing still come?"""
-        packets = message.packets
+        packets, clock = message.packets, message.packets[0].sender.transmitter.clock
         leading = _leading(message)
         if not leading:
             return
@@ -81,14 +78,14 @@ class Reassembly:
         if self._keeps_order:
             known = ended or any(each.arrived for each in packets[leading:])
         else:
-            known = ended and (leading == len(packets) or packets[-1].sent_s + self._longest_s <= self._env.now)
+            known = ended and (leading == len(packets) or packets[-1].sent_s + self._longest_s <= clock.now)
         if known:
             self._deliver(message, leading)
         elif ended:
-            wait_s = delay_until(self._env.now, packets[-1].sent_s + self._longest_s)
-            later(self._env, wait_s, partial(self._give_up, message))
+            wait_s = delay_until(clock.now, packets[-1].sent_s + self._longest_s)
+            clock.later(wait_s, partial(self._give_up, message))
 
-    def _give_up(self, message: Message, _: simpy.Event) -> None:
+    def _give_up(self, message: Message, _: object) -> None:
         if not message.done:
             self._deliver(message, _leading(message))
 

@@ -38,7 +38,7 @@ from simulator.protocols.machine import (
     Order,
     Signal,
 )
-from simulator.results.ledger import Course
+from simulator.results.ledger import THEMSELVES, Course
 from simulator.results.observer import END, JOINS
 from simulator.results.requests import HiddenRead, Request
 from simulator.results.rounds import InstantTransfer, OpenRound, TimedRounds, Transfer
@@ -49,8 +49,7 @@ from simulator.timing.conversation import NOTHING, Conversation
 from simulator.timing.device import Device, EdgePasses
 from simulator.timing.event_loop import EndOfInstant, Last, at_last, delay_until, later, until
 from simulator.timing.link import Link
-from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, Message
-from simulator.timing.planned_link import Carried, PlannedLink
+from simulator.timing.messages import Message, unheard
 from simulator.timing.receive_windows import ReceiveWindows
 
 UPLINK_STATES: Final = {
@@ -67,10 +66,6 @@ DOWNLINK_STATES: Final = {
     "propagation": "propagation_s",
     "timeout_wait": "timeout_wait_s",
 }
-UPLINK_COLUMNS, DOWNLINK_COLUMNS = (
-    (states[QUEUE], states[TRANSMIT], states[PROPAGATION]) for states in (UPLINK_STATES, DOWNLINK_STATES)
-)
-"""Those of a message that is sent once."""
 JOB_STATES: Final = {"queue": "cloud_queue_s", "prefill": "prefill_s"}
 _ROUND: Final = JOINS - 1
 """The bits of a message's index that are its round."""
@@ -109,13 +104,16 @@ class Network:
     in_turn: frozenset[LinkRole] = field(init=False)
     """The links that messages join at the end of an instant, by device and request: those that devices share, where
     some of their steps may be no events."""
+    runs_ahead: bool = field(init=False)
+    """True if the links of each device have a clock of its own, which may run ahead (`event_loop.OwnClock`)."""
 
     def __post_init__(self) -> None:
         scheme = self.devices.scheme
-        self.reads_at_work = bool(protocol_of(scheme).edge.needs(scheme) & {Need.LOOKAHEAD, Need.PARTS})
+        self.reads_at_work = bool(protocol_of(scheme).edge.needs(scheme) & {Need.LOOKAHEAD, Need.PARTS, Need.PREPARES})
         decoded = self.serving in (Serving.WALKED, Serving.WATCHED)
         shared = {role for role, link in self.links.items() if not link.config.sharing.transmitter_per_device}
         self.in_turn = frozenset(shared if decoded else ())
+        self.runs_ahead = self.serving is Serving.WALKED and not shared
 
 
 def serve(network: Network, decoder: Decoder, device: Device, request: Request, turn: simpy.Event) -> ProcessGenerator:
@@ -128,7 +126,7 @@ def serve(network: Network, decoder: Decoder, device: Device, request: Request, 
 
 
 def opened(network: Network, decoder: Decoder, device: Device, request: Request) -> DecodedRequest | DrivenRequest:
-    """The serving of a request: a walk, unless its class is not WALKED or a packet of it may wait for a window."""
+    """The serving of a request: a walk, unless its class is not WALKED."""
     state, policy, _ = device.kept or (None, None, 0)
     conversation = network.conversations.get(device.number)
     held = NOTHING if conversation is None else conversation.take(request)
@@ -137,23 +135,8 @@ def opened(network: Network, decoder: Decoder, device: Device, request: Request)
     terms = Terms(decoding, request.output_tokens, request.end_tokens, policy, *request.held)
     if network.serving is Serving.WALKED:
         answer = decoded_answer(terms, network.edge_passes.drafts_per_pass)
-        if finds_room(answer, network, device.number):
-            return DecodedRequest(network, device, request, answer)
+        return DecodedRequest(network, device, request, answer)
     return DrivenRequest(network, device, request, terms, held.session)
-
-
-def finds_room(answer: DecodedAnswer, network: Network, device: int) -> bool:
-    """True if no packet of the answer waits for its device's window, whatever is unacknowledged then: of the prompt, a
-    payload and the frame that ended the request before, and of two replies."""
-    uplink, downlink = planned_links(network)
-    up_bits = answer.prompt_bits, answer.largest_payload_bits, 0
-    return uplink.has_room(device, up_bits) and downlink.has_room(device, [answer.largest_reply_bits] * 2)
-
-
-def planned_links(network: Network) -> tuple[PlannedLink, PlannedLink]:
-    uplink, downlink = network.links[UPLINK], network.links[DOWNLINK]
-    assert isinstance(uplink, PlannedLink) and isinstance(downlink, PlannedLink)
-    return uplink, downlink
 
 
 class DecodedRequest:
@@ -166,7 +149,7 @@ class DecodedRequest:
     """
 
     def __init__(self, network: Network, device: Device, request: Request, answer: DecodedAnswer) -> None:
-        self._uplink, self._downlink = planned_links(network)
+        self._uplink, self._downlink = network.links[UPLINK], network.links[DOWNLINK]
         self._network = network
         self._env = network.env
         self._device = device
@@ -180,8 +163,9 @@ class DecodedRequest:
         """What it has done and will do, as far as that is known, by columns of BREAKDOWN."""
         self._ends_s: list[float] = []
         """When each pass of its drafter ends."""
-        self._payload: Carried | None = None
-        self._reply: Carried | None = None
+        self._prompt: Message | None = None
+        self._payload: Message | None = None
+        self._reply: Message | None = None
         """Those of the open round, once they are put."""
         self._jobs = 0
         self._job_column = "prompt_uplink_s"
@@ -193,32 +177,38 @@ class DecodedRequest:
         """From the request's turn on the device to its last token."""
         env, network, answer, request = self._env, self._network, self._answer, self._request
         uplink, downlink, horizon_s = self._uplink, self._downlink, network.devices.workload.horizon_s
+        ahead_s = horizon_s if network.runs_ahead else 0.0
         now_s, last = env.now, answer.rounds[-1]
+        come: simpy.Event | None = None
+        former: Message | None = None
 
-        prompt: Carried | None = None
         if not network.devices.workload.prompt_at_cloud:
             request.ledger.prompt_sent()
             if UPLINK in network.in_turn:
                 yield EndOfInstant(env, Last.PUT, (*self._key, 0))
-            prompt = uplink.carry((*self._key, 0), answer.prompt_bits, now_s, UPLINK_COLUMNS)
-        prompt_in = env.process(self._bring_prompt(prompt))
+            self._prompt = Message((*self._key, 0), (), unheard, bits=answer.prompt_bits)
+            if network.runs_ahead:  # the payload may delay it, if it is sent again
+                uplink.put(self._prompt, now_s)
+            else:
+                come = self._come(self._prompt, uplink.carry(self._prompt, now_s))
+        prompt_in = env.process(self._bring_prompt(come))
 
         for round_ in answer.rounds:
             index = (*self._key, round_.number)
 
             # The drafter's passes on the device, then the encoding.
             put_s = self._draft(round_, now_s)
-            if UPLINK in network.in_turn or put_s >= horizon_s:  # others may put something on it before
+            if put_s >= ahead_s:  # others may put something on the same uplink before
                 yield until(env, put_s)
+
             if UPLINK in network.in_turn:
                 yield EndOfInstant(env, Last.PUT, index)
 
-            # The payload is put, and is in.
-            self._payload = payload = uplink.carry(index, round_.payload.bits, put_s, UPLINK_COLUMNS)
-            self._does(payload.doings)
-            now_s = put_s + payload.takes_s
-            yield until(env, now_s)
-            uplink.carried_in(payload, now_s)
+            # The payload is put, and is in. It acknowledges the reply before it.
+            self._payload = payload = Message(index, (), unheard, self._on_uplink, bits=round_.payload.bits)
+            yield self._come(payload, uplink.carry(payload, put_s))
+            if former is not None and former.acked_s > env.now:
+                downlink.acknowledge([former], env.now)
 
             # In the cloud, which has to have read the prompt, and verified.
             if round_.number > 1:
@@ -233,16 +223,23 @@ class DecodedRequest:
             # The reply is put, and is in.
             if DOWNLINK in network.in_turn:
                 yield EndOfInstant(env, Last.PUT, index)
-            put_s = env.now
-            self._reply = reply = downlink.carry(index, round_.reply_bits, put_s, DOWNLINK_COLUMNS)
-            self._does(reply.doings, reply=True)
-            now_s = put_s + reply.takes_s
-            if round_ is last or now_s >= horizon_s:
-                yield until(env, now_s)
+            self._reply = former = Message(index, (), unheard, self._on_downlink, bits=round_.reply_bits)
+            in_s = downlink.carry(former, env.now)
+            if in_s is None or in_s >= horizon_s or round_ is last:
+                yield self._come(former, in_s)
                 yield EndOfInstant(env, Last.READ, self._key)
+            now_s = former.delivered_s
             self._take(round_, now_s)
 
         self._device.answered(request, answer.kept)
+
+    def _come(self, message: Message, in_s: float | None) -> simpy.Event:
+        """Returns the event that a message is in. `in_s`: when, if that is known."""
+        if in_s is not None:
+            return until(self._env, in_s)
+        come = self._env.event()
+        message.to = partial(_happens, come)
+        return come
 
     def _draft(self, round_: DecodedRound, now_s: float) -> float:
         """The processor drafts and encodes a round from then on. Returns when the payload is put."""
@@ -266,35 +263,46 @@ class DecodedRequest:
             request.ledger.enter_all(1, doings)
         return put_s
 
-    def _does(self, doings: Course, *, reply: bool = False) -> None:
-        """The open round is in these states from now on."""
-        self._doings += doings
+    def _on_uplink(self, message: Message, course: Course) -> None:
+        self._does(course, UPLINK_STATES)
+
+    def _on_downlink(self, message: Message, course: Course) -> None:
+        self._does(course, DOWNLINK_STATES, reply=True)
+
+    def _does(self, course: Course, columns: Mapping[str, str] = THEMSELVES, *, reply: bool = False) -> None:
+        """The open round is in these states from then on, and not in those that were known for later."""
+        doings, from_s = self._doings, course[0][0]
+        while doings and doings[-1][0] > from_s:
+            doings.pop()
+        for from_s, state in course:
+            doings.append((from_s, columns[state]))
         if self._round.number == 1:
-            self._request.ledger.enter_all(1, doings, reply=reply)
+            self._request.ledger.enter_all(1, course, columns, reply=reply)
 
     def _take(self, round_: DecodedRound, now_s: float) -> None:
         """The reply is read, and the round is over."""
         request, payload, reply = self._request, self._payload, self._reply
         assert payload is not None and reply is not None
-        self._downlink.carried_in(reply, now_s)
+        if self._prompt is not None or payload.acked_s > now_s:
+            self._uplink.acknowledge([each for each in (self._prompt, payload) if each is not None], now_s)
+            self._prompt = None
         if round_.number == 1:
             request.ledger.close(1, now_s)
         else:
             request.ledger.spend(self._doings, now_s)
         self._rounds.time((
-            self._started_s, payload.put_s, payload.delivered_s, payload.packet_bits, len(payload.cut) or 1,
-            reply.put_s, now_s, reply.packet_bits, len(reply.cut) or 1, now_s,
+            self._started_s, payload.put_s, payload.delivered_s, payload.delivered_bits, payload.delivered_attempts,
+            reply.put_s, now_s, reply.delivered_bits, reply.delivered_attempts, now_s,
         ))  # fmt: skip
         request.states.append(round_.node.state)
         request.take_tokens(round_.tokens, round_.tail_tokens, now_s)
 
     # In the cloud.
 
-    def _bring_prompt(self, prompt: Carried | None) -> ProcessGenerator:
+    def _bring_prompt(self, come: simpy.Event | None) -> ProcessGenerator:
         """The prompt comes in, if it goes up at all, and is read. Returns its job and the end of that, if any."""
-        if prompt is not None:
-            yield until(self._env, prompt.put_s + prompt.takes_s)
-            self._uplink.carried_in(prompt, self._env.now)
+        if self._prompt is not None:
+            yield until(self._env, self._uplink.in_s(self._prompt)) if come is None else come
             self._request.ledger.prompt_arrived()
         return None if self._answer.prefill is None else self._submit(self._answer.prefill)
 
@@ -321,7 +329,7 @@ class DecodedRequest:
 
     def _job_enters(self, state: JobState) -> None:
         self._job_column = column = self._round.job.serves if state == "serve" else JOB_STATES[state]
-        if self._payload is not None and not isnan(self._payload.delivered_s):
+        if self._payload is not None and self._payload.delivered_s <= self._env.now:
             self._does(((self._env.now, column),))
 
     # The end.
@@ -338,9 +346,14 @@ class DecodedRequest:
         env, index = self._env, (*self._key, END)
         if UPLINK in self._network.in_turn:
             yield EndOfInstant(env, Last.PUT, index)
-        frame = self._uplink.carry(index, 0, env.now, UPLINK_COLUMNS)
-        yield until(env, frame.put_s + frame.takes_s)
-        self._uplink.carried_in(frame, env.now)
+        frame = Message(index, (), unheard, bits=0)
+        if not self._network.runs_ahead:
+            yield self._come(frame, self._uplink.carry(frame, env.now))
+        else:  # the links run no further than the run, as the next request may begin before the frame is in
+            self._uplink.put(frame, env.now)
+            while not frame.delivered_s <= env.now:
+                yield until(env, self._uplink.next_s(frame))
+                self._uplink.run(frame, env.now)
         self._network.cloud.forget(self._key)
 
     def _write_up(self) -> None:
@@ -355,6 +368,10 @@ class DecodedRequest:
             notes.verified, notes.reply = self._round.verified, self._reply
         if number > 1:
             request.ledger.enter_all(number, self._doings)
+
+
+def _happens(come: simpy.Event, message: Message) -> None:
+    come.succeed()
 
 
 class ServedRequest:
@@ -612,11 +629,15 @@ class DrivenRequest(ServedRequest):
         round_, drafted = self._request.open[number], command.session.compose(node, command.drafts)
         passes, drafts_per_pass = self._network.edge_passes, self._network.edge_passes.drafts_per_pass
         cached = max(passes.cached(node.cached, self._read_tokens), self._edge_held)
-        durations_s = passes.of_round_s(self._request, number, node.length - cached, cached, drafted.later_passes)
+        made, runs = command.made, (node.length - cached, *drafted.later_passes)
+        left, cached = runs[made:], cached + sum(runs[:made])
+        durations_s = passes.of_round_s(self._request, number, left[0], cached, left[1:], made) if left else ()
         _, *ends_s = accumulate(durations_s, initial=now_s)
-        self._read_tokens = node.length + (len(ends_s) - 1) * drafts_per_pass
+        self._read_tokens = node.length + (made + len(ends_s) - 1) * drafts_per_pass
         self._passes(round_, node.cached, now_s, ends_s, hidden=command.hidden, drafts_per_pass=drafts_per_pass)
-        end_s = ends_s[-1] + self._network.devices.edge.encode_s_per_draft * drafted.distributions
+        if not ends_s:
+            self._ledger.enter(number, "encode_s")
+        end_s = [now_s, *ends_s][-1] + self._network.devices.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
         self._drafted = drafted
         self._after(delay_until(now_s, end_s), self._round_drafted)
@@ -643,6 +664,13 @@ class DrivenRequest(ServedRequest):
             self._work_for(round_, None, pass_s)
         else:
             self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
+
+    def _prepare_pass(self, command: machine.PreparePass) -> None:
+        round_, passes = self._request.open[command.round], self._network.edge_passes
+        made = round_.edge_passes + command.made
+        (pass_s,) = passes.of_round_s(self._request, command.round, command.tokens, command.cached, made=made)
+        self._hidden_since_s = self._env.now
+        self._work_for(round_, None, pass_s)
 
     def _encode(self, command: machine.Encode) -> None:
         encode_s = self._network.devices.edge.encode_s_per_draft * command.drafts
@@ -731,6 +759,7 @@ class DrivenRequest(ServedRequest):
         if command.decoded is not None:
             round_.payload = round_.reply = InstantTransfer.instant(now_s)
             round_.verified = command.decoded
+        round_.prepared = command.prepared
         assert len(tokens) == round_.verified.tokens, "I9: edge and cloud differ"
         self._request.close_round(number, tokens, now_s)
 
@@ -925,6 +954,7 @@ HANDLERS: Final[dict[type, Callable[[DrivenRequest, Any], None]]] = {
     machine.FlushRounds: DrivenRequest._flush_rounds,
     machine.FreeCache: DrivenRequest._free,
     machine.OpenInCloud: DrivenRequest._open_in_cloud,
+    machine.PreparePass: DrivenRequest._prepare_pass,
     Order: DrivenRequest._order,
     machine.SendMessage: DrivenRequest._send,
     machine.SendReply: DrivenRequest._reply,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import Final
 
 from channels.link.link_config import LinkConfig
+from channels.link.rates import Position
 from channels.link.retransmission_timeout import TimerJitter
-from channels.link.sharing import Gate
+from channels.link.sharing import Fifo, Gate, Own
 from channels.uniforms import Uniforms
 from simulator.results.station import Station
+from simulator.timing.event_loop import LaneClock, OwnClock
 from simulator.timing.messages import DeviceSender, Fragment, LinkTransmitter
 
 SHARED: Final = -1
@@ -28,8 +30,14 @@ class DeviceSenders(dict[int, DeviceSender]):
         reverse_delay_s: Callable[[int], float],
         horizon_s: float,
         places: Uniforms | None = None,
+        clock: LaneClock | None = None,
+        own_clocks: Mapping[int, LaneClock] = {},
     ) -> None:
+        """`clock`: of the transmitters of all devices that have none among `own_clocks`."""
         super().__init__()
+        gated = config.buffer_packets is not None or config.half_duplex is not None
+        self.in_order = type(config.sharing) in (Fifo, Own) and not gated
+        """Whether the times of an attempt are known when it joins: no packet overtakes another, or waits for more."""
         self.gate: Gate[Fragment] = Gate()
         """The gate of each transmitter that is opened from now on."""
         self.serve: Callable[[LinkTransmitter, float], None] = _not_gated
@@ -39,6 +47,7 @@ class DeviceSenders(dict[int, DeviceSender]):
         self._uniforms = uniforms
         self._reverse_delay_s = reverse_delay_s
         self._horizon_s = horizon_s
+        self._clock, self._own_clocks = clock or OwnClock(inf), own_clocks
         self._places = places
         self._transmitters: dict[int, LinkTransmitter] = {}
         self._windows: dict[float, int] = {}
@@ -63,19 +72,14 @@ class DeviceSenders(dict[int, DeviceSender]):
             window = self._windows[back_s] = self._config.window_packets(back_s)
         return window
 
-    @property
-    def present(self) -> int:
-        """Packets queued or on the air."""
-        return sum(transmitter.server.present for transmitter in self._transmitters.values())
-
     def air_s(self, now_s: float) -> float:
         """For how long each transmitter has had a packet on the air, all together."""
         return sum(transmitter.air_s(now_s) for transmitter in self._transmitters.values())
 
-    def access_s(self, device: int) -> float:
+    def access_s(self, device: int, now_s: float) -> float:
         """How long a message that a device puts now waits for its grant."""
         sender = self.get(device)
-        now_s, left_s = self._station.clock.now, -inf if sender is None else sender.arq.left_s
+        left_s = -inf if sender is None else sender.arq.left_s
         return self._access.wait_s(device, now_s, now_s if sender is not None and sender.unacked_packets else left_s)
 
     def _open(self, key: int) -> LinkTransmitter:
@@ -85,9 +89,13 @@ class DeviceSenders(dict[int, DeviceSender]):
         curve.bound(f"{self._station.name}.rate", self._horizon_s)
         if self._places is not None:
             curve.place(self._places)
+        clock = self._own_clocks.get(key, self._clock)
+        server = None if self.in_order else self._opener(curve, clock.now)
         transmitter = self._transmitters[key] = LinkTransmitter(
             curve=curve,
-            server=self._opener(curve, self._station.clock.now),
+            clock=clock,
+            position=Position(clock.now),
+            server=server,
             loss=config.loss.process(loss),
             delay=config.delay.process(delay),
             ack_loss=config.arq.ack_loss.process(ack),
@@ -95,7 +103,8 @@ class DeviceSenders(dict[int, DeviceSender]):
             pauses=TimerJitter(config.arq.timer_jitter, pauses),
             serve=self.serve,
         )
-        transmitter.server.gate = self.gate
+        if server is not None:
+            server.gate = self.gate
         self._station.servers = len(self._transmitters)
         return transmitter
 

@@ -57,7 +57,7 @@ class Alternatives:
 
     @cached_property
     def own(self) -> Values:
-        """What the cell itself has."""
+        """Values of the cell itself."""
         return {path: _value(self.cell, path) for path in self.fields}
 
     @cached_property
@@ -84,7 +84,7 @@ class Alternatives:
         return shown
 
     def number(self) -> int:
-        """How many there are of one serving mode."""
+        """Number of settings within one serving mode."""
         return math.prod(map(len, self._sent.values()))
 
     @cached_property

@@ -1,11 +1,13 @@
-"""A race of many settings on common seeds: who enters it, who is stopped as clearly worse, and when it ends.
+"""A race of many settings on common seeds: who enters it, who is stopped, and when it ends. `sqsim recommend` races all
+its settings, a scenario those of each scheme (`successive_halving`).
 
 At each look every setting is compared with every other by a one-sided t test of ln(cost), paired by seed. With n
 settings and `looks` looks each test has (1 - confidence) / (looks (n - 1)) of the false alarms (Bonferroni). The only
 comparisons by which the best setting b could be worse are the n - 1 of b with another, at each look; so, as far as
 the differences of ln(cost) are normal, b is still there at the end with at least that confidence. In the same event
 `behind` holds: how much more than b the leader costs at most. Racing is Maron and Moore's (1994) word for it; they
-bound by Hoeffding's inequality, which needs a known range.
+bound by Hoeffding's inequality, which needs a known range. Where the budget keeps a part of those only, as a scenario's
+does, those go on beside the first `held` that lead; then the promise is of these.
 
 Of each place its own setting enters, an even sample at the draft lengths of least predicted time (`draft_lengths`),
 and what a search finds from the best of those. Predictions and search have seeds of their own. So who enters does not
@@ -21,7 +23,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -31,17 +34,18 @@ import numpy.typing as npt
 from kinds import ConfigError
 from kinds.arrays import Floats, Ints
 from simulator.cell.cell import Cell
-from simulator.cell.settings import expand
 from simulator.results.intervals import CONFIDENCE, ROUNDING
 from simulator.tuning.alternatives import Alternatives, Values
 from simulator.tuning.draft_lengths import is_ordered, shortened
-from simulator.tuning.trials import FIRST_SEED, OVER, Aim, Budget, CommonSeeds, Course, Row, Rows, each_once
+from simulator.tuning.trials import FIRST_SEED, OVER, Aim, Budget, CommonSeeds, Course, Row, Rows, SeededCell, each_once
 
 Flags = npt.NDArray[np.bool_]
 LEAST_SEEDS: Final = 3
 """The first look has at least so many, however small the budget is."""
 WORSE: Final = "clearly worse"
 """Why a setting was stopped that can be ranked."""
+BEHIND: Final = "not among the best that the budget keeps"
+"""Why a setting was stopped that is not clearly worse."""
 SPENT: Final = "the budget is spent"
 """Why a race was cut."""
 Try = Callable[[Sequence["Cell"], str], Rows]
@@ -52,7 +56,7 @@ SEARCH_SEEDS: Final = 2
 
 
 class Standing(NamedTuple):
-    """How a race stands after a look at some of its settings [n]."""
+    """State of a race after a look at some of its settings [n]."""
 
     leader: int
     """The least geometric mean."""
@@ -117,7 +121,7 @@ class Race:
 
 @dataclass(frozen=True)
 class Stopped:
-    """Why a setting left the race, after how many seeds, and as worse than which other."""
+    """Reason for which a setting left the race, the number of seeds by then, and the setting that was better."""
 
     seeds: int
     why: str
@@ -126,13 +130,16 @@ class Stopped:
 
 @dataclass
 class RaceGroup:
-    """Settings that are ranked with each other: lossless and lossy ones race apart. `ended` says why the race is over,
-    `behind` how much more than the best of them the leader costs at most. With limits those that meet them are compared
-    by the metric; if none does, all by how far they are from the limits."""
+    """Settings that are ranked with each other: lossless and lossy ones race apart. `raced` has each setting's cells,
+    one for each of the places that it is raced at: a seed's cost is the geometric mean over these. The first `held` are
+    stopped only if they are clearly worse. `ended` says why the race is over, `behind` how much more than the best of
+    them the leader costs at most. With limits those that meet them are compared by the metric; if none does, all by how
+    far they are from the limits."""
 
-    settings: Sequence[Cell]
+    raced: Sequence[Sequence[SeededCell]]
     aim: Aim
     budget: Budget
+    held: int = 0
     seeds: int = 0
     leader: int = 0
     behind: float = math.inf
@@ -140,56 +147,78 @@ class RaceGroup:
     stopped: dict[int, Stopped] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._race = Race(len(self.settings), len(self.budget.looks), self.aim.confidence)
-        self._cells = [dict[int, "Cell"]() for _ in self.settings]
+        self._race = Race(len(self.raced), len(self.budget.looks), self.aim.confidence)
+
+    @property
+    def settings(self) -> list[Cell]:
+        """Returns each setting at its first place."""
+        return [cells[0].cell for cells in self.raced]
 
     @property
     def racing(self) -> list[int]:
         """The places of those that are still in."""
-        return [place for place in range(len(self.settings)) if place not in self.stopped]
+        return [place for place in range(len(self.raced)) if place not in self.stopped]
+
+    @property
+    def ranked(self) -> list[int]:
+        """The places of those that are still in, or were stopped as worse than another."""
+        rankable = {place for place, stop in self.stopped.items() if stop.why in (WORSE, OVER, BEHIND)}
+        return sorted({*self.racing, *rankable})
 
     def at(self, place: int, seeds: int) -> list[Cell]:
         """A setting on its first seeds."""
-        known = self._cells[place]
-        for seed in range(len(known), seeds):
-            (known[seed],) = expand(self.settings[place], {}, {"seed": FIRST_SEED + seed})
-        return [known[seed] for seed in range(seeds)]
+        return [cell for each in self.raced[place] for cell in each.on(seeds)]
 
     def cells(self, seeds: int) -> list[Cell]:
         """Returns the cells of all that are still in."""
         return [cell for place in self.racing for cell in self.at(place, seeds)]
 
-    def costs(self, place: int, rows: Rows) -> list[float]:
-        """On each seed that the setting was tried on by the looks."""
-        return [self.aim.cost(self.settings[place], row) for row in self._rows(place, rows)]
+    def costs(self, places: Sequence[int], rows: Rows) -> Floats:
+        """Costs of these settings on their common seeds [n, seeds], without the places at which none can be ranked;
+        inf where a setting cannot."""
+        seeds = min(self.seeds_of(place) for place in places)
+        given = np.array(
+            [
+                [[self.aim.cost(at, rows[at.id]) for at in cell.on(seeds)] for cell in self.raced[place]]
+                for place in places
+            ]
+        )  # [n, places, seeds]
+        ranked = np.isfinite(given).any(axis=(0, 2))
+        found: Floats = np.exp(np.log(given[:, ranked if ranked.any() else slice(None)]).mean(axis=1))
+        return found
 
-    def overshoots(self, place: int, rows: Rows) -> list[float]:
-        """Its times over their limits, on the same seeds."""
-        return [self.aim.overshoot(row) for row in self._rows(place, rows)]
+    def seeds_of(self, place: int) -> int:
+        """Returns how many seeds a setting was raced on."""
+        return self.stopped[place].seeds if place in self.stopped else self.seeds
 
     def _rows(self, place: int, rows: Rows) -> list[Row]:
-        seeds = self.stopped[place].seeds if place in self.stopped else self.seeds
-        return [rows[cell.id] for cell in self.at(place, seeds)]
+        return [rows[cell.id] for cell in self.at(place, self.seeds_of(place))]
 
     def look(self, rows: Rows, seeds: int) -> None:
-        """Stops who is clearly worse, or cannot be ranked. Raises ConfigError where nobody can."""
-        self.seeds = seeds
-        unfit = {place: why for place in self.racing if (why := self._unfit(place, rows))}
-        if len(unfit) == len(self.racing):
-            reason = next(iter(unfit.values()))
-            raise ConfigError(f"metric = {self.aim.metric}: of no setting here, each is out: {reason}")
-        self.stopped |= {place: Stopped(seeds, why) for place, why in unfit.items()}
+        """Stops who cannot be ranked, is clearly worse, or is not among those that the budget keeps."""
+        self.seeds, racing = seeds, self.racing
+        unfit = ~np.isfinite(self.costs(racing, rows)).all(axis=1)
+        self.stopped |= {place: Stopped(seeds, self._unfit(place, rows)) for place in np.array(racing)[unfit].tolist()}
+        if not self.racing:
+            self.ended = f"each is out: {self.stopped[racing[0]].why}"
+            return
         racing = [place for place in self.racing if not self.excess(place, rows)]
         if racing:  # what misses the limits is not compared with what meets them
             over = [place for place in self.racing if self.aim.surely_over(self._rows(place, rows))]
             self.stopped |= {place: Stopped(seeds, OVER) for place in over}
         racing, within = racing or self.racing, bool(racing)
-        costs = [self.costs(place, rows) if within else self.overshoots(place, rows) for place in racing]
-        standing = self._race.look(np.array(costs))
+        overshoots = [[self.aim.overshoot(row) for row in self._rows(place, rows)] for place in racing if not within]
+        costs = np.array(overshoots) if overshoots else self.costs(racing, rows)
+        standing = self._race.look(costs)
         for near, place in enumerate(racing):
             if standing.worse[near]:
                 self.stopped[place] = Stopped(self.seeds, WORSE, racing[standing.than[near]])
         self.leader, self.behind = racing[standing.leader], standing.behind
+        if self.seeds < self.budget.looks[-1]:
+            left = [near for near in np.argsort(np.log(costs).mean(axis=1), kind="stable") if not standing.worse[near]]
+            others = [racing[near] for near in left if racing[near] >= self.held]
+            most = max(2, len(others) // self.budget.kept)
+            self.stopped |= {place: Stopped(self.seeds, BEHIND) for place in others[most:]}
         if len(self.racing) == 1:
             self.ended = "one is left"
         elif self.budget.within is not None and self.behind <= self.budget.within:
@@ -198,28 +227,25 @@ class RaceGroup:
             self.ended = f"{self.seeds} seeds are the most"
 
     def _unfit(self, place: int, rows: Rows) -> str:
-        """Why a setting cannot be ranked, by the first of its seeds on which it cannot; "" where it can."""
-        return next(filter(None, (self.aim.unfit(cell, rows[cell.id]) for cell in self.at(place, self.seeds))), "")
+        """Returns the reason for which a setting cannot be ranked, from the first of its seeds with one."""
+        return next(filter(None, (self.aim.unfit(cell, rows[cell.id]) for cell in self.at(place, self.seeds))))
 
     def best_of_kinds(self, rows: Rows) -> list[int]:
         """The leader, then of each other kind of scheme the best: those within the limits first, then of those that
         raced longest the least mean."""
-        kinds: dict[str, int] = {self.settings[self.leader].scheme.kind: self.leader}
-        ranked = [
-            place
-            for place in range(len(self.settings))
-            if place not in self.stopped or self.stopped[place].why in (WORSE, OVER)
-        ]
-        for place in sorted(ranked, key=lambda place: self._rank(place, rows)):
-            kinds.setdefault(self.settings[place].scheme.kind, place)
+        settings = self.settings
+        kinds: dict[str, int] = {settings[self.leader].scheme.kind: self.leader}
+        for place in sorted(self.ranked, key=lambda place: self._rank(place, rows)):
+            kinds.setdefault(settings[place].scheme.kind, place)
         return list(kinds.values())
 
     def _rank(self, place: int, rows: Rows) -> tuple[float, ...]:
-        costs, excess = self.costs(place, rows), self.excess(place, rows)
-        return (excess, -len(costs), float(np.log(costs).mean()))
+        (costs,) = self.costs([place], rows)
+        return (self.excess(place, rows), -len(costs), float(np.log(costs).mean()))
 
     def excess(self, place: int, rows: Rows) -> float:
-        """How far a setting is from the limits on the seeds it was tried on; 0 within them, and without limits."""
+        """Returns the distance of a setting from the limits on the seeds it was tried on; 0 within them, and without
+        limits."""
         return self.aim.excess(self._rows(place, rows))
 
 
@@ -233,11 +259,11 @@ class Trials:
 
     @property
     def left(self) -> float:
-        """How many more may be made."""
+        """Number of trials that may still be made."""
         return max(0.0, self._most - len(self._made))
 
     def more(self, cells: Sequence[Cell]) -> int:
-        """How many of the cells were not tried yet."""
+        """Returns the number of the cells that were not tried yet."""
         return len({cell.id for cell in cells} - self._made)
 
     def __call__(self, cells: Sequence[Cell], what: str) -> Rows:
@@ -246,32 +272,49 @@ class Trials:
         return self._trying(cells, what)
 
 
-def race(settings: Sequence[Cell], aim: Aim, budget: Budget, trials: Trials) -> list[RaceGroup]:
-    """Returns the finished groups, lossless settings first. Raises ConfigError where nobody in a group can be
-    ranked."""
-    apart = ([cell for cell in settings if bool(cell.scheme.lossless) is lossless] for lossless in (True, False))
-    groups = [RaceGroup(cells, aim, budget) for cells in apart if cells]
+def looks(
+    groups: Sequence[RaceGroup], budget: Budget, affordable: Callable[[Sequence[Cell]], bool] = lambda cells: True
+) -> Generator[list[Cell], Rows, Rows]:
+    """Races the groups side by side until each has ended: asks for cells, is sent the rows of all so far. Where not all
+    can be afforded on the seeds of a look, they have fewer seeds. Returns the last rows."""
+    rows: Rows = {}
     had = 0
     for number, most in enumerate(budget.looks, 1):
         racing = [group for group in groups if not group.ended]
         if not racing:
             break
 
-        def more(seeds: int, racing: Sequence[RaceGroup] = racing) -> int:
-            return trials.more([cell for group in racing for cell in group.cells(seeds)])
+        def cells(seeds: int, racing: Sequence[RaceGroup] = racing) -> list[Cell]:
+            return [cell for group in racing for cell in group.cells(seeds)]
 
-        what = f"look {number} of at most {len(budget.looks)}"
         least = had + 2  # one more would be no look of its own
         if number == 1:
             had = least = min(LEAST_SEEDS, most)
-        seeds = had + bisect_left(range(had + 1, most + 1), True, key=lambda n: more(n) > trials.left)
+        seeds = had + bisect_left(range(had + 1, most + 1), True, key=lambda n: not affordable(cells(n)))
         if seeds >= least:
-            rows = trials([cell for group in racing for cell in group.cells(seeds)], what)
+            rows = yield cells(seeds)
             for group in racing:
                 group.look(rows, seeds)
             had = seeds
         for group in racing:
             group.ended = group.ended or (SPENT if seeds < most else "")
+    return rows
+
+
+def race(settings: Sequence[Cell], aim: Aim, budget: Budget, trials: Trials) -> list[RaceGroup]:
+    """Returns the finished groups, lossless settings first. Raises ConfigError where nobody in a group can be
+    ranked."""
+    apart = ([cell for cell in settings if bool(cell.scheme.lossless) is lossless] for lossless in (True, False))
+    groups = [RaceGroup([[SeededCell(cell)] for cell in cells], aim, budget) for cells in apart if cells]
+    course, number = looks(groups, budget, lambda cells: trials.more(cells) <= trials.left), 1
+    with suppress(StopIteration):
+        wanted = next(course)
+        while True:
+            wanted = course.send(trials(wanted, f"look {number} of at most {len(budget.looks)}"))
+            number += 1
+    for group in groups:
+        if not group.racing:
+            raise ConfigError(f"metric = {aim.metric}: of no setting here, {group.ended}")
     return groups
 
 

@@ -14,7 +14,7 @@ from simulator.cell.cell import Cell
 from simulator.cell.power_figures import lacking
 from simulator.cell.settings import expand, held_by
 from simulator.results.columns import ATTAINMENT, ENOUGH, LOSSLESS_TV
-from simulator.results.intervals import CONFIDENCE, Difference, paired_values, wilson
+from simulator.results.intervals import CONFIDENCE, wilson
 from simulator.results.metrics import ON_REQUEST, higher_is_better
 from simulator.tuning.alternatives import Alternatives, Values
 
@@ -44,7 +44,7 @@ AIMS: Final = (
 
 @dataclass(frozen=True)
 class Aim:
-    """What is best: the least `metric`, or the most where `higher`, within limits if there are any: `limits` are those
+    """Aim of a race: the least `metric`, or the most if `higher`, within limits if there are any: `limits` are those
     that all devices share, by the metric that is limited."""
 
     metric: str
@@ -70,7 +70,8 @@ class Aim:
         return cls(metric, higher_is_better(metric), limited=bool(limits) or len(typed) > 1, limits=limits)
 
     def unfit(self, cell: Cell, row: Row) -> str:
-        """Why a trial cannot be ranked; "" where it can. A text may depart where the scheme says that it does."""
+        """Returns the reason for which a trial cannot be ranked, "" if it can. A text may depart if the scheme says
+        that it does."""
         if row["answered"] < 1:
             return UNANSWERED
         if not 0 < row[self.metric] < math.inf:
@@ -78,7 +79,7 @@ class Aim:
         return LOSSY if cell.scheme.lossless and not row["tv_output"] <= LOSSLESS_TV else ""
 
     def excess(self, trials: Sequence[Row]) -> float:
-        """0 if the requests of the trials meet the limits, or there are none; else their mean overshoot."""
+        """Returns 0 if the requests of the trials meet the limits, or there are none; else their mean overshoot."""
         if not self.limited or _attained(trials) >= ENOUGH:
             return 0.0
         return sum(map(self.overshoot, trials)) / len(trials)
@@ -106,13 +107,12 @@ def _attained(trials: Sequence[Row]) -> float:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a choice may spend.
+    """Budget of a choice.
 
-    `settings` start, on `looks[0]` seeds; `steps` times the neighbours of the one in the lead join; those left go on,
-    on as many seeds as each further look says. It is enough where the lead is known `within` a share. A tuner gives
-    this budget to each place, keeps a `kept`-th at each look, two at least, and with `within` doubles the seeds beyond
-    the last look until the lead is known or MOST_SEEDS are spent. A race gives it to all places together, keeps what is
-    not clearly worse, and ends after `trials`.
+    `settings` start, on `looks[0]` seeds; `steps` times the neighbours of the one in the lead join. After each look
+    those go on that are not clearly worse than another, a `kept`-th of them at most, but at least two. It is enough if
+    the leader is known to be `within` a share of the best, and it ends after `trials`. A tuner gives this budget to
+    each place, a recommendation to all places together.
     """
 
     settings: int = 24
@@ -121,6 +121,25 @@ class Budget:
     steps: int = 3
     within: float | None = None
     trials: float = math.inf
+
+
+@dataclass
+class SeededCell:
+    """A cell on common seeds from `first` on, changed by `base`; each is made once."""
+
+    cell: Cell
+    base: Mapping[str, object] = field(default_factory=dict)
+    first: int = FIRST_SEED
+
+    def __post_init__(self) -> None:
+        self._known: list[Cell] = []
+
+    def on(self, seeds: int) -> list[Cell]:
+        """Returns the cell on the first seeds."""
+        if len(self._known) < seeds:
+            further = range(self.first + len(self._known), self.first + seeds)
+            self._known += expand(self.cell, {"seed": list(further)}, held_by(self.cell, self.base))
+        return self._known[:seeds]
 
 
 @dataclass
@@ -133,15 +152,27 @@ class CommonSeeds:
     first: int = FIRST_SEED
 
     def __post_init__(self) -> None:
-        self._known: dict[tuple[tuple[str, object], ...], list[Cell]] = {}
+        self._known: dict[tuple[tuple[str, object], ...], SeededCell] = {}
+
+    def at(self, setting: Values) -> SeededCell:
+        """Returns the cell with this setting."""
+        key = tuple(setting.items())
+        if key not in self._known:
+            cell = self.place.at(setting)
+            assert cell is not None
+            self._known[key] = SeededCell(cell, self.base, self.first)
+        return self._known[key]
 
     def cells(self, settings: Sequence[Values], seeds: int) -> list[Cell]:
         """The settings on the first seeds."""
-        return [cell for setting in settings for cell in self._at(setting, seeds)]
+        return [cell for setting in settings for cell in self.at(setting).on(seeds)]
 
     def ranked(self, settings: Sequence[Values], seeds: int, rows: Rows) -> list[Values]:
         """The settings from the least geometric mean on; of equals the first stays first."""
-        costs = [float(np.log(self._costs(setting, seeds, rows)).mean()) for setting in settings]
+        costs = [
+            float(np.log([self.aim.cost(cell, rows[cell.id]) for cell in self.at(setting).on(seeds)]).mean())
+            for setting in settings
+        ]
         return [settings[place] for place in sorted(range(len(settings)), key=costs.__getitem__)]
 
     def searched(self, settings: Sequence[Values], seeds: int, steps: int) -> Generator[list[Cell], Rows, list[Values]]:
@@ -158,27 +189,6 @@ class CommonSeeds:
             if ranked[0] == leader:
                 break
         return ranked
-
-    def fit(self, setting: Values, seeds: int, rows: Rows) -> bool:
-        """Whether a setting can be ranked."""
-        return math.inf not in self._costs(setting, seeds, rows)
-
-    def behind(self, setting: Values, leader: Values, seeds: int, rows: Rows) -> Difference:
-        """How much more a setting costs than the leader."""
-        mine, leaders = (np.array(self._costs(each, seeds, rows)) for each in (setting, leader))
-        return paired_values(self.aim.metric, mine, leaders)
-
-    def _costs(self, setting: Values, seeds: int, rows: Rows) -> list[float]:
-        return [self.aim.cost(cell, rows[cell.id]) for cell in self._at(setting, seeds)]
-
-    def _at(self, setting: Values, seeds: int) -> list[Cell]:
-        known = self._known.setdefault(tuple(setting.items()), [])
-        if len(known) < seeds:
-            cell = self.place.at(setting)
-            assert cell is not None
-            further = range(self.first + len(known), self.first + seeds)
-            known += expand(cell, {"seed": list(further)}, held_by(cell, self.base))
-        return known[:seeds]
 
 
 class Course(Generic[T]):

@@ -10,6 +10,7 @@ import simpy
 from channels.link.link_config import LinkConfig
 from channels.link.losses import Loss, LossProcess, NoLoss
 from channels.uniforms import Uniforms
+from simulator.results.ledger import Course
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 
@@ -20,6 +21,15 @@ def payload(*parts_bits: int) -> tuple[bytes, ...]:
     """The content of a message whose parts have these lengths in bits; the first byte of each tells its place."""
     assert all(bits % 8 == 0 for bits in parts_bits), f"a payload of {parts_bits} bits is no bytes"
     return tuple(bytes([number]).ljust(bits // 8, b".")[: bits // 8] for number, bits in enumerate(parts_bits))
+
+
+def follow(log: list[tuple[float, str]], course: Course) -> None:
+    """Notes states that replace what was reported for later; one that goes on is no new one."""
+    while log and log[-1][0] > course[0][0]:
+        log.pop()
+    for from_s, state in course:
+        if not log or log[-1][1] != state:
+            log.append((from_s, state))
 
 
 class Given(Loss):
@@ -76,10 +86,16 @@ class Bench:
             index=(device, 0, number),
             content=payload(bits),
             to=lambda m: log.append((round(self.env.now, 9), "deliver")),
-            report=lambda m, course: log.extend((round(self.env.now, 9), state) for _, state in course),
+            report=lambda m, course: follow(log, [(round(from_s, 9), state) for from_s, state in course]),
         )
         self.env.timeout(at_s).callbacks.append(lambda _: self.link.put(message))
         return message
+
+    def withdraw(self, message: Message) -> None:
+        """Withdraws a message now; what it was to do later, it does not."""
+        self.link.withdraw(message)
+        log = self.log[message.index[0], message.index[2]]
+        log[:] = [each for each in log if each[0] <= self.env.now]
 
     def run(self) -> None:
         self.env.run()

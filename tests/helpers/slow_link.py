@@ -157,4 +157,4 @@ class SlowLink:
         """A message does what its oldest unacknowledged packet does."""
         state = next((each.state for each in self.packets[message] if not each.acked), None)
         if state is not None and not message.done:
-            message.does(state, self.env.now)
+            message.does([(self.env.now, state)])

@@ -43,7 +43,7 @@ from simulator.testbed.journal import (
     UplinkSeen,
 )
 from simulator.testbed.packet_header import MessageAddress, PacketKind
-from simulator.timing import plant, request_process
+from simulator.timing import request_process
 from simulator.timing.device import Device
 from simulator.timing.link import Link
 from simulator.timing.messages import Fragment, Message
@@ -187,7 +187,6 @@ def simulated(cell: Cell, folder: Path) -> tuple[CellResult, Twin]:
     """What the simulator makes of a cell; and the journals of its twin, in the folder."""
     twin = Twin(cell)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plant, "plannable", lambda config: False)
         for owner, name, note in (
             (Link, "put", twin.put),
             (Link, "_enqueue", twin.enqueue),

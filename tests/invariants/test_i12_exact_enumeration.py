@@ -39,6 +39,7 @@ from simulator.schemes import (
     HalfDense,
     IdsOnlyGreedy,
     KSqs,
+    PromptLookup,
     QsHeuristic,
     RemoteDrafter,
     Rungs,
@@ -48,7 +49,7 @@ from simulator.schemes import (
 )
 from simulator.schemes.acceptance import Block
 from simulator.schemes.draw import FromUnquantized
-from simulator.schemes.policies.disable_by_batch_size import DisableByBatchSize
+from simulator.schemes.policies.drafts_by_load import DraftsByLoad
 from simulator.schemes.policies.goodput import Goodput
 from simulator.schemes.policies.learned import Learned
 from simulator.schemes.policies.running_estimates import Estimates
@@ -159,7 +160,7 @@ class Experienced(RunningAcceptance):
         return (*seen, -1.0, 1.0, 1e6, 1.0)
 
 
-class LoadedOnce(DisableByBatchSize):
+class LoadedOnce(DraftsByLoad):
     """The cloud is loaded after the first round, and no more."""
 
     kind: Literal["loaded_once_in_tests"] = "loaded_once_in_tests"  # type: ignore[assignment]
@@ -239,6 +240,11 @@ class Case:
 def some_are_cut(met: Any) -> bool:
     """Whether the budget has ended some rounds, and others not."""
     return bool(0 < met.full < met.second_drafts)
+
+
+def some_have_no_draft(met: Any) -> bool:
+    """Whether some rounds are sent without a draft, and some with two."""
+    return bool(met.full > 0 < met.second_drafts)
 
 
 def some_are_stopped(met: Any) -> bool:
@@ -335,6 +341,10 @@ CASES: dict[str, Case] = {
     "logarithmic": Case(composed(quantizer=LogarithmicQuantizer(resolution=8), code="enumerative")),
     "ids_only_greedy": Case(IdsOnlyGreedy(max_drafts=2)),
     "ids_only_greedy, budget binds": Case(IdsOnlyGreedy(max_drafts=2, token="flat", budget_bits=4)),
+    "prompt_lookup": Case(PromptLookup(max_drafts=2, token="flat"), some_have_no_draft, 4),
+    "prompt_lookup, one round ahead": Case(
+        PromptLookup(max_drafts=1, token="flat", depth=1), lambda met: goes_on(met) and met.full > 0, 5
+    ),
     "a policy that looks at drafts": Case(
         composed(policy=WhileSure()), lambda met: 0 < met.second_drafts < second_drafts(composed())
     ),
@@ -348,7 +358,12 @@ CASES: dict[str, Case] = {
     ),
     "qs_heuristic": Case(composed(policy=QsHeuristic(short=1, long=2))),
     "running_acceptance": Case(composed(policy=RunningAcceptance(first_length=1))),
-    "disable_by_batch_size": Case(composed(policy=LoadedOnce(batch=1, tokens=1), sparsifier=TOP_2), the_cloud_decodes),
+    "drafts_by_load": Case(
+        composed(policy=LoadedOnce(schedule=((1, 0),), tokens=1), sparsifier=TOP_2), the_cloud_decodes
+    ),
+    "drafts_by_load, shorter rounds": Case(
+        composed(policy=LoadedOnce(schedule=((1, 1),)), sparsifier=TOP_2), both_lengths, 4
+    ),
     "half_dense in parts": Case(HalfDense(max_drafts=2, partial=True), lambda met: met.parts == 2),
     "remote_drafter": Case(RemoteDrafter(max_drafts=1)),
     "ucb_specstop": Case(composed(policy=TriedBoth(longest=2), sparsifier=TOP_2), both_lengths, 4),

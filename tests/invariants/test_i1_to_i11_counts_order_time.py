@@ -185,4 +185,4 @@ def test_a_run_sees(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         if owner is ReplayedText:
             caches_behind(scheme)
         else:
-            ran(busy(scheme))
+            ran(busy(scheme).with_({"uplink.sharing": "round_robin"} if owner is Station else {}))

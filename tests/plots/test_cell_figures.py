@@ -15,11 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 import plots
-from plots.colour_cells import Scale, Written, cells
-from plots.groups_figure import PANELS
-from plots.heatmap_figure import Factorial, draw, factorial
-from plots.page import Page
-from plots.style import styled
+from plots.bar_figures import PANELS
+from plots.cell_figures import Factorial, factorial
+from plots.cells import Cells, Scale
 from simulator.results.columns import CI_SUFFIX, READING_S
 
 SECONDS = {"cloud_only": 1.0, "dense": 3.0, "k_sqs": 0.9, "edge_only": 0.01}
@@ -68,18 +66,21 @@ def texts(ax: Axes) -> dict[tuple[int, int], str]:
     }
 
 
-def frames(ax: Axes) -> list[tuple[int, int]]:
+def frames(ax: Axes, *, dashed: bool = False) -> list[tuple[int, int]]:
+    """The cells with a black frame, (row, column), whole or dashed."""
     return [
         (round(p.get_y() + 0.45), round(p.get_x() + 0.45))
         for p in ax.patches
         if isinstance(p, Rectangle) and not p.get_fill() and to_hex(p.get_edgecolor()) == "#000000"
-    ]
+        and (p.get_linestyle() != "solid") == dashed
+    ]  # fmt: skip
 
 
 def test_text_and_ground_of_every_cell_are_far_apart_in_grey_and_darker_is_more() -> None:
     values = np.geomspace(0.001, 10, 40)[None, :]
     ax = Figure().add_subplot()
-    cells(ax, values, Written([["x"] * 40]), Scale.of(values))
+    scale = Scale.of(values)
+    Cells([[scale.colour(value) for value in values[0]]], [["x"] * 40], [""], [""] * 40).draw(ax)
     weights = np.array([0.2126, 0.7152, 0.0722])
     grounds = [float(np.dot(to_rgb(p.get_facecolor()), weights)) for p in ax.patches]
     inks = [float(np.dot(to_rgb(t.get_color()), weights)) for t in ax.texts]
@@ -90,7 +91,8 @@ def test_text_and_ground_of_every_cell_are_far_apart_in_grey_and_darker_is_more(
 @pytest.mark.parametrize("values", [[1.0, 1.0], [0.0, 5.0], [math.nan, 2.0], [math.nan, math.nan]])
 def test_equal_zero_and_missing_values_have_a_colour(values: list[float]) -> None:
     ax = Figure().add_subplot()
-    cells(ax, np.array([values]), Written([["a", "b"]]), Scale.of(values))
+    scale = Scale.of(values)
+    Cells([[scale.colour(value) for value in values]], [["a", "b"]], [""], ["", ""]).draw(ax)
     assert len(ax.patches) == 2
     for value, patch in zip(values, ax.patches, strict=True):
         assert (to_rgb(patch.get_facecolor()) == (1, 1, 1)) == math.isnan(value)
@@ -119,19 +121,7 @@ def seeds(noise: float = 0.0) -> pd.DataFrame:
 
 
 def pictured(cells: pd.DataFrame | None, table: pd.DataFrame | None = None) -> Figure:
-    given = settings() if table is None else table
-    with styled(Page()):
-        figure = draw(given, None, Page(), cells)
-    assert figure is not None
-    return figure
-
-
-def dashed(ax: Axes) -> list[tuple[int, int]]:
-    return [
-        (round(p.get_y() + 0.45), round(p.get_x() + 0.45))
-        for p in ax.patches
-        if isinstance(p, Rectangle) and not p.get_fill() and p.get_linestyle() != "solid"
-    ]
+    return drawn("heatmap", settings() if table is None else table, None, cells=cells)
 
 
 @pytest.mark.parametrize("cells", [None, seeds()])
@@ -145,8 +135,8 @@ def test_each_cell_of_the_heat_map_is_its_setting_over_the_lowest_of_its_panel(c
         for (row, column), text in texts(ax).items():
             value, drafts = text.split("\n")
             assert float(value) == pytest.approx(wanted[row, column] / wanted.min(), abs=6e-3) and int(drafts) == length
-        assert frames(ax)[0] == divmod(int(np.argmin(wanted)), len(ELLS))
-        assert names_beside(ax) == ["2", "8", "32"]
+        assert frames(ax) == [divmod(int(np.argmin(wanted)), len(ELLS))]
+        assert names_beside(axes[0]) == ["2", "8", "32"]
         assert f"1.00 is {1e3 * wanted.min():.3g} ms" in ax.get_title(loc="left")
     titles = [ax.get_title(loc="left").split("\n")[0] for ax in axes]
     assert titles == [f"temperature {t}, uplink rate {r}" for r in ("1 kbit/s", "1 Mbit/s") for t in ("0.5", "1")]
@@ -159,7 +149,7 @@ def test_settings_that_are_not_distinguishable_from_the_lowest_are_dashed() -> N
     """Latencies of K = 2 vary by more than what it is above the best, those of K = 32 by a factor of all settings."""
     for noise, tied in ((0.0, False), (0.9, True)):
         *axes, _ = pictured(seeds(noise)).axes
-        found = {place for ax in axes for place in dashed(ax)}
+        found = {place for ax in axes for place in frames(ax, dashed=True)}
         assert found <= {(0, 0), (0, 1)} and bool(found) == tied
     assert "not distinguishable" in words_around(pictured(seeds(0.9)))
     assert "distinguishable" not in words_around(pictured(None))
@@ -169,7 +159,7 @@ def test_groups_show_each_scheme_in_each_row_with_its_interval() -> None:
     table = by_name()
     figure = drawn("groups", table, "uplink.label")
     assert len(figure.axes) == len(PANELS)
-    for ax, (metric, _) in zip(figure.axes, PANELS, strict=True):
+    for ax, metric in zip(figure.axes, PANELS, strict=True):
         rows = table[table["scheme.kind"] == "k_sqs"]
         line = curves_of(ax)["k_sqs"].lines[0]
         np.testing.assert_allclose(line.get_xdata(), rows[metric])

@@ -33,11 +33,10 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 import plots
-from plots import breakdown_figure
-from plots.along_axis import _with_a_course
+from plots import breakdown_figures
 from plots.axes import place
-from plots.breakdown_figure import COLOURS
-from plots.lines_or_bars import UNBOUNDED
+from plots.breakdown_figures import COLOURS
+from plots.lines import UNBOUNDED, _with_a_course
 from plots.style import SCHEMES, looks
 from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import summarise_curves
@@ -214,7 +213,7 @@ def test_every_part_of_the_breakdown_has_a_look_of_its_own_and_is_known_without_
 
 
 def test_a_state_without_a_colour_is_drawn_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breakdown_figure, "BREAKDOWN", (*BREAKDOWN, "thinking_s"))
+    monkeypatch.setattr(breakdown_figures, "BREAKDOWN", (*BREAKDOWN, "thinking_s"))
     table = summary(rates=(1e4,)).assign(thinking_s=0.05)
     figure = drawn("breakdown", table, None)
     np.testing.assert_allclose(stacked(figure.axes[0]), table["latency_per_token_s"] + 0.05)
@@ -273,6 +272,8 @@ def test_many_curves_of_constants_have_a_panel_a_field_with_a_row_a_scheme() -> 
         figure = drawn(name, pd.concat(parts, ignore_index=True))
         assert titles_of(figure)[:7] == [f"distance 0.{n}" for n in range(1, 8)]
         assert names_beside(figure.axes[0]) == ["dense lattice (Q-S)", "K-SQS"]
+        marks = [each.lines[0] for ax in figure.axes[:7] for each in curves_of(ax).values()]
+        assert {mark.get_fillstyle() for mark in marks} == {"full"}, "a scheme looks the same in all panels"
 
 
 def rates_of(figure: Figure) -> dict[str, list[float]]:
@@ -292,12 +293,12 @@ def test_resampling_stands_beside_what_is_expected_and_its_bound_for_every_schem
     np.testing.assert_array_equal(rates_of(coupled)["expected"], [0.25, np.nan])  # TV is not what is expected of it
 
 
-def test_a_bound_above_one_ends_at_one_is_captioned_and_its_value_written() -> None:
+def test_a_bound_above_one_is_none_in_a_row_and_ends_at_one_along_an_axis() -> None:
     table = summary().assign(tv_qhat=0.25)
     table.loc[table["scheme.kind"] == "dense", "rejection_bound"] = 123.4
     bars = drawn("resampling", table)
-    assert rates_of(bars)["bound"] == [1.0, 0.3, 0.3]
-    assert [text.get_text() for text in bars.axes[0].texts] == ["bound 123"]
+    assert rates_of(bars)["bound"] == [0.0, 0.3, 0.3]
+    assert [text.get_text() for text in bars.axes[0].texts] == ["no bound"]
     assert "above 1 says nothing" in words_around(bars)
     table["rejection_bound"] *= np.log10(table[AXIS])  # now it moves: a panel a curve
     lines = drawn("resampling", table)
@@ -384,12 +385,13 @@ def test_capacity_has_ranges_over_seeds_from_0_on_open_markers_for_another_limit
 
 def test_capacity_without_a_swept_axis_has_a_row_a_scheme_with_its_number() -> None:
     table = summary(rates=(1e4,)).assign(capacity_least=2, capacity_most=20, seeds_of_none=0)
-    (ax,) = drawn("capacity", table, None).axes
-    assert names_beside(ax) == ["cloud only: 10", "dense lattice (Q-S): 11", "K-SQS: 12", "C-SQS: 13"]
-    dots = {
-        str(line.get_label()): float(np.asarray(line.get_xdata())[0]) for line in ax.lines if line.get_marker() != "|"
-    }
-    assert {name: dots[name] for name in BITS} == {"cloud_only": 10, "dense": 11, "k_sqs": 12, "c_sqs": 13}
+    figure = drawn("capacity", table, None)
+    (ax,) = figure.axes
+    assert names_beside(ax) == ["cloud only", "dense lattice (Q-S)", "K-SQS", "C-SQS"]
+    assert widths_of(ax) == [10, 11, 12, 13]
+    assert [text.get_text() for text in ax.texts] == ["10", "11, more were not tried", "12", "13"]
+    assert [to_hex(bar.get_facecolor()) == "#ffffff" for bar in ax.patches] == [True, False, False, False]
+    assert legend_of(figure) == ["TPOT p95 fails first"]
 
 
 @pytest.mark.parametrize("axis", ["models.temperature", "scheme.k", "uplink.loss.probability", "uplink.delay.delay_s"])

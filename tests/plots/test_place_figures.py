@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 import plots
-from plots.phase_map_figure import LOOKS
+from plots.cell_figures import LOOKS
 from simulator.results.acceptance_plane import ACCEPTED, SPEED, TRIPS_S, published
 from simulator.results.intervals import summarise
 

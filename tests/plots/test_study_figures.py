@@ -78,7 +78,7 @@ def test_of_a_leak_the_accuracy_is_drawn_with_its_intervals_above_chance() -> No
     for curve, container in curves_of(panel).items():
         rows = table[table["curve"] == curve]
         np.testing.assert_allclose(container.lines[0].get_ydata(), rows["prompt_accuracy"])
-    (chance,) = [line for line in panel.lines if line.get_label() == "chance"]
+    (chance,) = [line for line in panel.lines if line.get_label() == "guessing"]
     assert set(chance.get_ydata()) == {0.025} and "no content and no time" in words_around(figure)
     assert "guessing" in legend_of(figure) and "padding multiple (bit)" in words_around(figure)
     assert plots.draw("leakage", table.drop(columns="prompt_accuracy"), "padded_to_bits") is None

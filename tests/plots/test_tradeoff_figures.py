@@ -12,9 +12,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 import plots
-from plots.page import Page
-from plots.style import SCHEMES, styled
-from plots.tradeoff_figure import draw
+from plots.style import SCHEMES
 
 TEMPERATURE, KIND, STEP, LOAD = (
     "models.temperature", "scheme.sparsifier.kind", "scheme.sparsifier.step", "workload.devices",
@@ -35,10 +33,7 @@ def families() -> pd.DataFrame:
 
 
 def tradeoff(cells: pd.DataFrame | None) -> Figure:
-    with styled(Page()):
-        figure = draw(families(), TEMPERATURE, Page(), cells)
-    assert figure is not None
-    return figure
+    return drawn("tradeoff", families(), TEMPERATURE, cells=cells)
 
 
 def test_each_kind_is_drawn_over_the_fixed_threshold_at_equal_bits_in_a_panel_of_each_temperature() -> None:

@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 import sys
+from functools import cache
 
 import pytest
 from filelock import FileLock
@@ -14,6 +15,7 @@ from typed_command import RUN, SMALL, Finished, only_latency
 
 import simulator.cell  # noqa: F401 - all families are open from here on
 from kinds import Choice
+from scenarios.command import cli
 from scenarios.command.cli import main
 
 
@@ -64,12 +66,17 @@ def _families(below: type[Choice]) -> list[type[Choice]]:
 FAMILIES = _families(Choice)
 
 
+PARSER = cache(cli._parser)
+"""The command's parser, made once for all that tests type: to make it takes as long as most mistakes."""
+
+
 @pytest.fixture
 def typed(monkeypatch, tmp_path, capsys):
     """Types `sqsim ARGUMENTS` in an empty folder, in which Python keeps nothing: (exit status, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(cli, "_parser", PARSER)
 
     def run(*arguments):
         try:

@@ -16,6 +16,7 @@ from scenarios.command.run.choosing import (
     changed,
     choices_table,
     doubts,
+    never_behind,
     served,
     to_show,
     tried_values,
@@ -167,36 +168,51 @@ def test_a_search_is_among_all_trials_and_what_supports_most_is_shown_beside_the
 
 
 def shown_with(choices: list[Chosen], worse: float) -> pd.DataFrame:
-    """The rows shown, where what k_sqs chose at the low rate costs so much more than the grid's own."""
+    """The rows, where what k_sqs chose at the low rate costs so much more than the grid's own."""
     rows = table(to_show(choices))
     (low,) = [each for each in choices if each.cells[0].scheme.kind == "k_sqs" and flatten(each.cells[0])[AXIS] == 1e3]
     fixed = rows.set_index("cell").loc[[cell.id for cell in low.fixed()], "latency_per_token_s"].to_numpy()
     rows.loc[rows["cell"].isin([cell.id for cell in low.chosen()]), "latency_per_token_s"] = worse * fixed * [1.0, 1.02]
-    return beside(rows, choices, lambda part: with_curves(part, AXIS))
+    return rows
 
 
-def test_a_choice_that_is_behind_the_grids_own_or_that_the_race_cannot_tell_from_the_next_is_reported():
+def test_a_choice_behind_the_grids_own_setting_on_the_seeds_shown_is_replaced_by_it_and_that_is_reported():
     choices = raced(Choosing(grid(), TUNE))
-    (text,) = doubts(choices, shown_with(choices, 1.5), AXIS, "latency_per_token_s")
-    start = "Chosen, but behind the grid's own setting on the seeds shown: k_sqs at 1 kbit/s 51% higher"
-    assert text.startswith(start)
-    assert doubts(choices, shown_with(choices, 0.5), AXIS, "latency_per_token_s") == []
+    rows = shown_with(choices, 1.5)
+    kept = never_behind(choices, rows, "latency_per_token_s")
+    (own,) = [each for each in kept if each.behind is not None]
+    assert own.chosen() == own.fixed() and own.cells[0].scheme.kind == "k_sqs"
+    shown = beside(rows, kept, lambda part: with_curves(part, AXIS))
+    means = shown.groupby(["scheme.kind", AXIS, "setting"])["latency_per_token_s"].mean().unstack()
+    assert (means["chosen"] <= means["fixed"].fillna(math.inf)).all(), "I13: never behind the scheme's own default"
+    (text,) = doubts(kept, shown, AXIS)
+    assert text.startswith(
+        "Shown at the grid's own setting, since what was chosen is behind it on the seeds shown: k_sqs at 1 kbit/s 51%"
+    )
+    assert choices_table(kept, shown)["chosen"].str.endswith("(the grid's own)").sum() == 1
+    assert never_behind(choices, shown_with(choices, 0.5), "latency_per_token_s") == choices
+    most = never_behind(choices, shown_with(choices, 0.5), "latency_per_token_s", most=True)
+    assert sum(each.behind is not None for each in most) == len([each for each in choices if each.values]), "of devices"
+
+
+def test_a_choice_that_the_race_cannot_distinguish_from_the_next_is_reported():
+    choices = raced(Choosing(grid(), TUNE))
     shown = beside(table(to_show(choices)), choices, lambda part: with_curves(part, AXIS))
     alike = Difference("latency_per_token_s", Interval(0.01, 0.05, 8), relative=True)
     doubtful = [
         replace(each, outcome=replace(each.outcome, behind=alike)) if each.cells[0].scheme.kind == "dense" else each
         for each in choices
     ]
-    text = doubts(doubtful, shown, AXIS, "latency_per_token_s")[0]
+    text = doubts(doubtful, shown, AXIS)[0]
     assert text == (
         "Chosen, but not distinguishable from the next best setting in the race: dense at 2 of 2. The next best may be "
         "better there by 4% (the median), and 4% at most."
     )
     one = Difference("latency_per_token_s", Interval(0.01, math.nan, 1), relative=True)
     doubtful = [replace(each, outcome=replace(each.outcome, behind=one)) for each in choices]
-    (text,) = doubts(doubtful, shown, AXIS, "latency_per_token_s")
+    (text,) = doubts(doubtful, shown, AXIS)
     assert text.endswith(
         "in the race: every curve at each value. On one seed nothing tells by how much the next best may be better "
         "there."
     )
-    assert doubts(choices, shown, AXIS, "latency_per_token_s") == []
+    assert doubts(choices, shown, AXIS) == []

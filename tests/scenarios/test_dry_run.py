@@ -13,7 +13,7 @@ def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(type
     assert (status, err) == (0, "") and not list(tmp_path.iterdir())
     text = "Cells: 20, 10 settings x 2 seeds, and up to 12 more at what schemes choose; 10 to be decoded, the rest"
     assert text in out
-    assert "Before them: 30 trials to begin with, by which each scheme chooses:\n  dense fp16: L in {1, 2, 3, 4" in out
+    assert "Before them: 36 trials to begin with, by which each scheme chooses:\n  dense fp16: L in {1, 2, 3, 4" in out
     assert "\n  dense lattice (Q-S): L in {1, 2, 3, 4, 6, 8}, ell in {3, 5, 10, " in out
     assert "Remembered: nothing in results/latency_vs_bandwidth_quick" in out
     stated = f"from the {scenario('latency_vs_bandwidth').minutes} min that the scenario states"

@@ -13,8 +13,14 @@ from kinds import ConfigError
 from models.published import KnownAcceptance
 from scenarios.command.cli import _parser, main
 from scenarios.command.engine_files.engine_file import Measurements
-from scenarios.command.engine_files.known_formats import measurements_of
-from scenarios.command.engine_files.measured_cell import MEAN_LENGTHS, NOT_THE_PHONE, TRACED, affine, measured_cell
+from scenarios.command.engine_files.measured_cell import (
+    MEAN_LENGTHS,
+    NOT_THE_PHONE,
+    TRACED,
+    affine,
+    measured_cell,
+    measurements_of,
+)
 from scenarios.command.engine_files.metrics_page import drafts_by
 from scenarios.command.recommend.tried_schemes import wish
 from scenarios.command.run.printed_tables import stands_for

@@ -12,7 +12,6 @@ from scenarios.interactions import (
     TEMPERATURE,
     best_moves,
     best_settings,
-    matters_most,
     one_for_all,
     one_setting,
     printed_variance,
@@ -67,7 +66,7 @@ def test_where_the_best_setting_lies_and_what_one_for_all_costs_is_reported():
     assert "at 1 Mbit/s temperature 1.5" in line
 
 
-@pytest.mark.parametrize("question", [shares, best_moves, one_setting, matters_most])
+@pytest.mark.parametrize("question", [shares, best_moves, one_setting])
 def test_a_table_without_the_factors_has_no_answer(question):
     lacking = factorial().drop(columns=["scheme.k", TEMPERATURE, RATE])
     assert question.report(lacking, None) == ""

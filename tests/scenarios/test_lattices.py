@@ -25,7 +25,6 @@ from scenarios.lattices import (
     keeps_its_word,
     least_in_brief,
     least_rejected,
-    least_within,
     printed_least,
     shorter_from_counts,
     shorter_from_size,
@@ -78,10 +77,6 @@ def test_the_best_setting_within_each_limit_is_a_table_with_a_column_per_vocabul
     lines = printed_least(lattices()).text().splitlines()
     assert lines[2].split() == ["vocabulary", "1024", "vocabulary", "49152"]
     assert " ".join(lines[3].split()) == "50 bit 0.600 lattice ell=10 K=4 -"
-    assert least_within.report(lattices(), None) == (
-        "least TV qhat within 200 bit, vocabulary 1024: 0.500 dual ell=10 K=4; vocabulary 49152: 0.700 lattice ell=10 "
-        "K=4"
-    )
     assert {BITS, REJECTED} < {*lattices().columns}
 
 

@@ -46,14 +46,17 @@ from simulator.tuning.trials import FIRST_SEED, OVER, UNANSWERED, Aim, Budget, R
 from simulator.tuning.trials import LOSSY as DEPARTS
 
 AIM = Aim("latency_per_token_s")
-BUDGET = Budget(SETTINGS, LOOKS, within=0.02)
+BUDGET = Budget(SETTINGS, LOOKS, kept=1, within=0.02)
 TINY = (
     "--set=models.pair={kind: synthetic, size: 64, contexts: 8}",
     "--set=workload.output_tokens=6",
     "--set=workload.prompt_tokens=4",
     "--grid=scheme=[cloud_only, {kind: k_sqs, k: 4, resolution: 25}]",
     "--grid=scheme.max_drafts=1,4",
-    *(f"--set=scheme.{each}" for each in ("acceptance=rejection", "depth=0", "cloud_first=false", "partial=false")),
+    *(
+        f"--set=scheme.{each}"
+        for each in ("acceptance=rejection", "depth=0", "cloud_first=false", "partial=false", "prepared=0")
+    ),
     "--workers=1",
     "--seeds=4",
 )
@@ -179,7 +182,8 @@ class Table:
 
 
 WAITS: Mapping[str, Sequence[object]] = {
-    "scheme.depth": [0], "scheme.cloud_first": [False], "scheme.partial": [False], "scheme.acceptance": ["rejection"]
+    "scheme.depth": [0], "scheme.cloud_first": [False], "scheme.partial": [False], "scheme.prepared": [0],
+    "scheme.acceptance": ["rejection"],
 }  # fmt: skip
 FEW: Mapping[str, Sequence[object]] = {
     **WAITS, "scheme": ["k_sqs"], "scheme.max_drafts": [2], "scheme.resolution": [100]
@@ -224,7 +228,7 @@ def test_who_leaves_requests_unanswered_or_departs_in_distribution_is_out_and_no
 def test_a_race_keeps_to_its_budget(trials, raced, seeds):
     """6 settings that differ by nothing would race to the last seed, had they the trials for it."""
     counted = Trials(Table(few(6), [1.0] * 6), trials)
-    budget, places = Budget(SETTINGS, (6, 12), within=0.0), tried(axes=FEW | {"scheme.k": range(2, 8)})
+    budget, places = Budget(SETTINGS, (6, 12), kept=1, within=0.0), tried(axes=FEW | {"scheme.k": range(2, 8)})
     entered = entrants(places, AIM, budget, counted)
     (group,) = race(entered.settings, AIM, budget, counted)
     assert (len(group.settings), entered.sampled, entered.whole, group.seeds) == (raced, raced, 6, seeds)

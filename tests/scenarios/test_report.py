@@ -55,12 +55,12 @@ def with_id(page: Element, name: str) -> Element:
 
 def test_the_page_tells_question_sentences_command_and_versions(page, finished):
     manifest = json.loads((finished.out / "manifest.json").read_text())
-    note = json.loads((finished.out / "scenario.json").read_text())
     assert (
         page.all("h1")[0].text == "Which scheme has the lowest latency per token, from 1 kbit/s to 10 Mbit/s of uplink?"
     )
     text = " ".join(page.text.split())
-    lines = [line.removeprefix("Answer:").strip() for line in note["findings"]]
+    found = json.loads((finished.out / "findings.json").read_text())
+    lines = [found["answer"], *(each["line"] for each in found["findings"])]
     for line in (*lines, manifest["command"], manifest["date"], manifest["sqsim"], manifest["host"]):
         assert " ".join(line.split()) in text
     assert f"sqsim compare {finished.out} OTHER" in text and f"{finished.out}/cells/{manifest['cells'][0]}.yaml" in text
@@ -179,15 +179,18 @@ def test_text_stands_out_from_its_ground(dark):
 
 def test_the_answer_of_one_breath_stands_alone_and_the_printed_parts_are_behind_folds(typed, mine):
     found = json.loads((mine / "findings.json").read_text())
-    printed = {"heading": "Where <b>it</b> goes", "text": "a  b\nc & d"}
+    groups = [{"name": "", "rows": [["a & b", []]]}]
+    table = {"heading": "<i>by</i>", "corner": "", "columns": ["<u>"], "groups": groups}
+    printed = {"heading": "Where <b>it</b> goes", "lines": ["c & d"], "tables": [table]}
     write_note(mine / "findings.json", found | {"answer": "Cloud only, at every rate.", "details": [printed]})
     record(mine, [mine / "findings.json"])
     assert typed("report", "mine")[0] == 0
     page = parsed((mine / "report.html").read_text(encoding="utf-8"))
     (answer,) = [each for each in page.all("p") if each.attributes.get("class") == "answer"]
     assert answer.text == "Cloud only, at every rate."
-    (fold,) = [each for each in page.all("details") if each.children[0].text == "all that is printed with --details"]
-    assert (fold.all("h3")[0].text, fold.all("pre")[0].text) == (printed["heading"], printed["text"])
+    (fold,) = [each for each in page.all("details") if each.children[0].text == printed["heading"]]
+    assert [each.text for each in fold.all("caption")] == ["<i>by</i>"] and fold.all("p")[-1].text == "c & d"
+    assert [each.text for each in fold.all("th")] == ["", "<u>", "a & b"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -347,8 +350,8 @@ def test_comparisons_have_columns_for_what_differs_alone():
     places = [{"rate": 1e4, "down": 1e5, "seed": 1, "none": None}, {"rate": 1e6, "down": 1e7, "seed": 1, "none": None}]
     numbers = dict.fromkeys(("first", "second"), "a") | dict.fromkeys(("first_mean", "second_mean", "low", "high"), 1.0)
     rest = {"metric": LATENCY, "relative": True, "difference": 0.5, "n": 3, "separable": True}
-    table = comparisons("finding-0", [numbers | rest | {"where": place} for place in places])
-    assert [column.key for column in table.columns][:4] == ["first", "second", "rate", "first_mean"]
+    table = comparisons([numbers | rest | {"where": place} for place in places])
+    assert table.keys[:4] == ["first", "second", "rate", "first_mean"]
 
 
 HOSTILE_NAME = "<img/src='x'/onerror=document.title='ran'>$$x$$</script><script>document.title='ran'</script>"
@@ -389,8 +392,10 @@ def test_names_that_look_like_markup_and_a_strangers_figures_are_inert_in_a_brow
 
 
 def test_what_a_user_named_is_text_and_no_markup(typed, mine):
-    noted(mine, findings=["Answer: <script>alert(1)</script> & so on"], scenario="<b>x")
-    (mine / "findings.json").unlink()
+    noted(mine, scenario="<b>x")
+    found = json.loads((mine / "findings.json").read_text())
+    write_note(mine / "findings.json", found | {"answer": "<script>alert(1)</script> & so on"})
+    record(mine, [mine / "findings.json"])
     assert typed("report", "mine") == (0, "mine/report.html\n", "")
     page = parsed((mine / "report.html").read_text(encoding="utf-8"))
     (answer,) = [each for each in page.all("p") if each.attributes.get("class") == "answer"]
@@ -471,7 +476,7 @@ def test_our_own_figures_lose_nothing_to_the_lists():
     ("name", "change"),
     [
         ("scenario.json", {"figures": 5}), ("scenario.json", {"computed": [1]}), ("scenario.json", {"axis": {}}),
-        ("scenario.json", {"findings": ["\ud800"]}), ("scenario.json", "[" * 100_000), ("scenario.json", "[]"),
+        ("scenario.json", {"axis": "\ud800"}), ("scenario.json", "[" * 100_000), ("scenario.json", "[]"),
         ("findings.json", {"remarks": 5}), ("findings.json", {"findings": [{"comparisons": [5]}]}),
         ("findings.json", {"details": [5]}), ("findings.json", {"base": 5}),
         ("findings.json", {"question": "\ud800"}), ("findings.json", "[" * 100_000), ("findings.json", "[]"),
@@ -496,9 +501,9 @@ def test_a_figure_of_ones_own_is_left_out_with_a_line(typed, mine):
 
 
 OWN_FIGURE = """import plots
-from plots.bits_figure import draw
+from plots.bar_figures import draw_bits
 
-plots.register("own_in_tests", "bits once more", draw)
+plots.register("own_in_tests", "bits once more", draw_bits)
 """
 
 

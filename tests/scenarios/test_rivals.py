@@ -9,8 +9,6 @@ import pandas as pd
 from scenarios.rivals import (
     AIR,
     HEADER,
-    best_against,
-    best_at_the_edge_against,
     on_air,
     printed_on_air,
     who_wins,
@@ -37,20 +35,6 @@ def table() -> pd.DataFrame:
         for setting in (CHOSEN, FIXED)
         for seed in range(2)
     )  # fmt: skip
-
-
-def test_the_best_lossless_is_held_against_the_papers_scheme():
-    assert best_against.report(table(), AXIS) == (
-        "latency per token of the best lossless over that of K-SQS, uplink delay 5 ms: 0.075 at 1 kbit/s (cloud only), "
-        "0.2 at 10 kbit/s (cloud only) | uplink delay 300 ms: 0.26 at 1 kbit/s (cloud only), 0.6 at 10 kbit/s (cloud "
-        "only)"
-    )
-    drafting = best_at_the_edge_against.report(table(), AXIS)
-    assert "without cloud only and co-located speculation" in drafting
-    assert "5 ms: 0.25 at 1 kbit/s (coupled (ids only)), 0.6 at 10 kbit/s" in drafting
-    assert best_against.report(table().assign(**{"scheme.code": "recoded"}), AXIS) == ""
-    alone = table()[lambda rows: rows["scheme.kind"].isin(["k_sqs", "edge_only"])]
-    assert "1 at 1 kbit/s (K-SQS)" in best_against.report(alone, AXIS), "a rival that is the best"
 
 
 def test_the_answer_says_who_wins_and_what_the_edge_gains_over_the_papers_scheme():

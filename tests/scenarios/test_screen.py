@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from scenarios.command.run.screen import MOST_ROWS, Detail, Screen
-from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
+from scenarios.command.run.screen import MOST_ROWS, Screen
+from scenarios.findings.text_table import Detail, TableEntry, TableGroup, TextTable
 
 RATES = [f"{10**place} kbit/s" for place in range(7)]
 
@@ -27,7 +27,7 @@ def screen(rows: int = 5, columns: int = 7, name: str = "a scheme of a long name
             **parts,
             "table": table,
             "places": ["results/x"],
-            "details": lambda width: [Detail("More", "x" * width)],
+            "details": [Detail("More", ["x" * 80])],
             **given,
         }
     )

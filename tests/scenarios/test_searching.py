@@ -55,7 +55,7 @@ def test_a_search_writes_what_it_found_and_tried_and_is_read_back(whole, typed, 
         assert row["bounded"] and mine[row["capacity"]] <= 0.1 < mine[mine.index > row["capacity"]].min()
         assert row["limited_by"] == "cloud"
         twice = relieved[relieved["relieved"] == "cloud"]["workload.devices"].max()
-        assert twice == 2 * mine.index[mine > 0.1].min() and f"tpot_p95_s, {row['limited_by']}" in whole[1]
+        assert twice == 2 * mine.index[mine > 0.1].min() and f"tpot_p95_s ({row['limited_by']})" in whole[1]
         assert f"{row['capacity']:.0f}" in whole[1]
     assert swept["workload.devices"].tolist() == capacity["capacity"].clip(lower=1).tolist()
     shutil.copytree(whole[0], tmp_path / "found")
@@ -110,7 +110,7 @@ def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(typed, sma
     )
     assert (status, requested) == (0, [("tcp://there:1", "_capacity"), ("tcp://there:1", "work")]), err
     text = " ".join(out.split())
-    assert "cloud only bears none: with 1 device tpot_p95_s is " in text
+    assert "cloud only supports none: with 1 device tpot_p95_s is " in text
     assert " times the limit of 1 µs" in text
 
 
@@ -134,7 +134,7 @@ def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_ar
         (chosen,) = best.loc[best["uplink.rate.bps"] == rate, fields].itertuples(index=False, name=None)
         assert held[chosen] == held.max()
     for line in (
-        "settings each, on 1 other seed: K-SQS: L in {1, 2, 3, 4, 6, 8}, ell in {",
+        "settings each, on 2 other seeds: K-SQS: L in {1, 2, 3, 4, 6, 8}, ell in {",
         "As the grid gives them, L=4 ell=100 acceptance=rejection K=8",
     ):
         assert line in " ".join(out.split())

@@ -32,6 +32,7 @@ NOT_TUNED: Mapping[str, str] = {
     "trial_every": "how often an estimate is tried again",
     "first_length": "forgotten as soon as lengths are learned",
     "longest": "the longest of the lengths that a bandit tries",
+    "shortest": "of a copy: 1 gives most rounds drafts; a longer one withholds them only where a copy may miss",
     "prior_acceptance": "forgotten as soon as acceptance is learned",
 }
 
@@ -108,4 +109,5 @@ def test_the_lists_show_what_is_tuned_with_which_values():
     assert "tuned: 1, 2, 3, 4, 6, 8" in text and "tuned: 3, 5, 10, 20, 50, 100, 400" in text
     listed = " ".join(schemes().split())
     assert "Tuned: max_drafts 1, 2, 3, 4, 6, 8; partial false, true; depth 0, 1, 2; cloud_first false, true; " in listed
+    assert "prepared 0, 4; " in listed
     assert "resolution 3, 5, 10, 20, 50, 100, 400; acceptance rejection, block; k 1, 2, 4" in listed

@@ -14,9 +14,9 @@ from simulator.protocols import PROTOCOLS
 from simulator.results import metrics
 
 FIGURE = """import plots
-from plots.bits_figure import draw
+from plots.bar_figures import draw_bits
 
-plots.register("mine", "bits once more", draw)
+plots.register("mine", "bits once more", draw_bits)
 """
 COLUMN = """from simulator.results.metrics import Metric, register
 

@@ -11,6 +11,8 @@ import plots
 from kinds import ConfigError
 from kinds.files import write_note
 from scenarios.command.result_folder import Note
+from scenarios.findings import findings_file
+from scenarios.findings.findings_file import Answered
 from scenarios.validation import CELL, error_of, errors, printed_comparison, printed_errors, same_answers
 from simulator.results.result_directory import record
 from simulator.results.study_columns import COMPARED
@@ -107,7 +109,8 @@ def results(tmp_path):
     folder.mkdir()
     table().to_csv(folder / "cells.csv", index=False)
     write_note(folder / "manifest.json", {"date": "2026-11-26T22:00:00+00:00"})
-    Note("validation", CELL, ("validation",), findings=["Every answer is the same"]).write(folder)
+    Note("validation", CELL, ("validation",)).write(folder)
+    findings_file.write(folder, {}, [Answered("own", CELL, "Every answer is the same", ())])
     record(folder, folder.iterdir())
     return folder
 

@@ -9,7 +9,7 @@ from cells import cell
 
 from kinds import ConfigError
 from models.latency.latency import Affine
-from scenarios.command.run.printed_tables import stands_for
+from scenarios.command.run.base_line import base_line
 from simulator import Cell, simulate
 
 EDGE = Affine(base_s=0.004, per_token_s=1e-4, per_cached_token_s=1e-6)
@@ -111,7 +111,5 @@ def test_a_named_server_has_its_memory_left_for_caches(name: str, tokens: int) -
 
 def test_a_table_of_results_says_what_was_measured(tmp_path: Path) -> None:
     named = {"kind": "profile", "name": "h100_32b"}
-    told = stands_for([on({"kind": "profile", "file": measured(tmp_path / "t", EDGE)}, named, "k_sqs")])
-    assert (
-        f"drafting as {tmp_path / 't'} (profile); verifying as Qwen3-32B, BF16, H100, vLLM (profile h100_32b)" in told
-    )
+    told = base_line([on({"kind": "profile", "file": measured(tmp_path / "t", EDGE)}, named, "k_sqs")], "", timed=True)
+    assert "Timed as t drafts; Qwen3-32B, BF16, H100, vLLM verifies." in told

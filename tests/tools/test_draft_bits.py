@@ -8,7 +8,7 @@ from simulator.cell.scheme import Scheme
 from tools.draft_bits import PAGE, PAIRS, SCHEMES, bits_per_draft, filled
 
 TEXT = PAGE.read_text(encoding="utf-8")
-WITHOUT = {"cloud_only", "colocated", "edge_only"}
+WITHOUT = {"cloud_only", "colocated", "colocated_lookup", "edge_only"}
 """Schemes without a payload."""
 MADE_OF_OTHERS = {"composed", "rungs"}
 

@@ -85,7 +85,7 @@ def test_the_page_has_each_figure_in_its_own_letters_and_each_finding(home: Path
 def test_what_a_page_was_made_with_is_read_from_its_manifest_and_cells(home: Path, made: Path) -> None:
     date = read_note(made / "results" / "traces" / "manifest.json")["date"][:10]
     rows = dict(re.findall(r"^\| (\w[^|]*) \| (.*) \|$", (home / "traces.md").read_text(), re.MULTILINE))
-    assert rows.pop("pair").startswith("synthetic Markov distributions") and "opt_13b" in rows.pop("latency models")
+    assert rows.pop("pair").startswith("synthetic: synthetic Markov ") and "OPT-13B" in rows.pop("latency models")
     assert rows == {
         "made": f"{date}, commit {COMMIT[:7]}, wire format {WIRE_FORMAT}",
         "temperature": "1",

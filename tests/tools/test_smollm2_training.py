@@ -16,23 +16,57 @@ from safetensors.torch import load_file  # noqa: E402
 from models.bundled.smollm2 import SmolLM2  # noqa: E402
 from models.bundled.smollm2_drafter import Shape, V, assemble, network  # noqa: E402
 from tools import smollm2_data as data  # noqa: E402
+from tools import smollm2_teacher  # noqa: E402
 from tools.smollm2_evaluate import TEXTS, groups  # noqa: E402
 from tools.smollm2_openings import FAMILIES, FILLINGS, SHARES, chat, opening  # noqa: E402
-from tools.smollm2_teacher import TOP, Teacher, Windows, draw, largest, write  # noqa: E402
+from tools.smollm2_teacher import (  # noqa: E402
+    EPSILON,
+    HEADS,
+    KV_HEADS,
+    THETA,
+    TOP,
+    WIDTH,
+    Teacher,
+    Windows,
+    draw,
+    largest,
+    write,
+)
 from tools.train_smollm2 import Student, go_on_from, loss, usage  # noqa: E402
 
 LANGUAGE_ROW = dict.fromkeys(("french", "german", "italian", "russian", "spanish"), 0.1)
 PROMPTS = [[504, 2638, 282], [1, 4093, 198], [9]]
 
 
-@pytest.fixture(scope="module")
-def teacher():
-    if reason := SmolLM2.available():
-        pytest.skip(reason)
-    from models.bundled.smollm2_wheel import verifier_folder
-
+@pytest.fixture(scope="module", params=["two layers", pytest.param("smollm2", marks=pytest.mark.slow)])
+def folder(request, tmp_path_factory):
+    """The verifier's folder, or that of a random network of its shape with two layers and fewer tokens."""
     torch.set_num_threads(1)
-    return Teacher(verifier_folder())
+    if request.param == "smollm2":
+        if reason := SmolLM2.available():
+            pytest.skip(reason)
+        from models.bundled.smollm2_wheel import verifier_folder
+
+        yield verifier_folder()
+        return
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=64 * TOP, hidden_size=WIDTH, num_hidden_layers=2, num_attention_heads=HEADS,
+        num_key_value_heads=KV_HEADS, intermediate_size=96, rms_norm_eps=EPSILON, tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": THETA}, initializer_range=0.1,
+    )  # fmt: skip
+    torch.manual_seed(1)
+    small = tmp_path_factory.mktemp("verifier")
+    LlamaForCausalLM(config).save_pretrained(small)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(smollm2_teacher, "LAYERS", 2)
+        yield small
+
+
+@pytest.fixture(scope="module")
+def teacher(folder):
+    return Teacher(folder)
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +74,11 @@ def written(teacher):
     return write(teacher, PROMPTS, [0, 1, 2], [1.0, 1.0, 0.5], 16, seed=3)
 
 
-def test_labels_are_the_verifiers_distribution(written):
+def test_labels_are_the_verifiers_distribution(folder, written):
     from transformers import LlamaForCausalLM
 
-    from models.bundled.smollm2_wheel import verifier_folder
-
     windows, hidden = written
-    verifier = LlamaForCausalLM.from_pretrained(verifier_folder(), dtype=torch.float32).eval()
+    verifier = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     with torch.inference_mode():
         distributions = verifier(input_ids=windows.tokens.long()).logits.softmax(-1)
     labelled = windows.log_p.float().exp()
@@ -174,12 +206,9 @@ def test_kinds_left_out_of_the_targets_are_told_apart_from_those_written_for():
     assert row["languages"] == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize(
-    "more",
-    [{"layers": 1}, {"width": 64}, {"feed_forward": 40}, {"layers": 1, "width": 64, "feed_forward": 40}],
-    ids=str,
-)
-def test_training_goes_on_where_a_shipped_drafter_stands(more):
+def test_training_goes_on_where_a_shipped_drafter_stands():
+    """In a larger shape too: a layer more, wider ones, more units in each."""
+    more = {"layers": 1, "width": 64, "feed_forward": 40}
     shipped = load_file(SmolLM2.home / SmolLM2.weights)
     stands = Shape.of(shipped)
     shape = replace(stands, **{name: getattr(stands, name) + added for name, added in more.items()})

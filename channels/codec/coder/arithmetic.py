@@ -56,7 +56,7 @@ def recorder(room: int) -> Machine:
 
 
 def recorded(io: Machine) -> Tape:
-    """What a recorder was told."""
+    """Returns the calls that a recorder was given, int64 [n, 3]."""
     return io[FAILED + 1 :][: 3 * io[POSITION]].reshape(-1, 3).copy()
 
 
@@ -118,7 +118,7 @@ def _carry(io: Machine, buffer: Bytes) -> None:
 
 @leaf
 def target(io: Machine, total: int) -> int:
-    """When decoding: the cumulative frequency, below `total`, in which the next symbol lies."""
+    """Returns the cumulative frequency, below `total`, in which the next symbol lies. For decoding."""
     value = int(io[CODE] // (io[RANGE] // total))
     if io[FAILED] or value >= total:
         io[FAILED] = INVALID
@@ -188,7 +188,7 @@ def length_bits(io: Machine) -> int:
 
 @leaf
 def cost(io: Machine) -> int:
-    """What has been coded so far, in Q32 bits."""
+    """Returns the cost of all that has been coded so far, in Q32 bits."""
     return int((8 * io[POSITION] + REGISTER_BITS << 32) - log2(io[RANGE]))
 
 

@@ -19,7 +19,7 @@ def pack(numbers: Sequence[int], width: int) -> bytes:
 
 
 def unpack(payload: bytes, width: int) -> Ints | None:
-    """Those that were packed, int64 [n]; None where `pack` cannot have written this."""
+    """Returns the packed numbers, int64 [n], or None if `pack` cannot have written this payload."""
     bits = np.unpackbits(np.frombuffer(payload, dtype=np.uint8))
     last = bits[-8:].nonzero()[0]  # the single 1 is in the last byte
     size, rest = divmod(bits.size - 8 + int(last[-1]), width) if last.size else (0, 1)

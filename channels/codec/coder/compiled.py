@@ -122,7 +122,7 @@ def compiled(function: Function) -> Function:
 
 @numba.extending.intrinsic
 def _ctlz(_typing: Any, number: Any) -> Any:
-    """Of the 64 bits of a whole number, those before its first 1: one instruction of most processors."""
+    """Returns the number of zeros before the first 1 of a 64-bit number: one instruction on most processors."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.ctlz(arguments[0], numba.core.cgutils.false_bit)
@@ -141,11 +141,12 @@ _UNCOUNTED: Any = {"_nrt": False}
 
 
 def leaf(function: Function) -> Function:
-    """As `compiled`, of what makes no array: it counts no references to those it is handed, as that costs several times
-    what a symbol does."""
+    """Compiles a function that makes no array. No references to its arguments are counted, as counting costs several
+    times what a symbol does."""
     return cast(Function, numba.njit(cache=True, **_UNCOUNTED)(function))
 
 
 def inlined(function: Function) -> Function:
-    """As `leaf`, but copied into its callers: for the inside of loops, where passing arrays costs."""
+    """Compiles a function as `leaf` does and copies it into its callers, for the inside of loops, in which passing
+    arrays costs."""
     return cast(Function, numba.njit(cache=True, forceinline=True, **_UNCOUNTED)(function))

@@ -1,4 +1,4 @@
-"""What the whole context adds for a token, beyond its last one: a small language model in integers.
+"""A small language model in integers: it weighs a token by the whole context, beyond the last token alone.
 
 Each id has a vector of WIDTH small integers. The last LAST tokens' vectors, and the sum of all in the window, each
 15/16 as heavy as the next, pass one hidden layer of rectified HIDDEN units and give a vector h; h v(x), in 1/32 octave,
@@ -80,7 +80,7 @@ def wanted(model: ContextWeights, context: Ints) -> Int32s:
 
 @leaf
 def raised(vectors: npt.NDArray[np.int8], h: Int32s, token: int) -> int:
-    """By how many 1/32 octaves a token's weight is raised."""
+    """Returns by how many 1/32 octaves a token's weight is raised."""
     row, total = vectors[token], 0
     for at in range(row.size):  # compiled, a loop of unknown length over int32 products goes by eights
         total += int(np.int32(h[at] * np.int32(row[at])))
@@ -90,8 +90,8 @@ def raised(vectors: npt.NDArray[np.int8], h: Int32s, token: int) -> int:
 
 @leaf
 def all_raised(columns: npt.NDArray[np.int8], h: Int32s, raises: Int32s) -> None:
-    """By how many 1/32 octaves the weights of tokens are raised whose vectors are `columns`, int8 [WIDTH, at least n];
-    into raises, int32 [n]."""
+    """Writes by how many 1/32 octaves tokens' weights are raised into raises, int32 [n]. columns: their vectors, int8
+    [WIDTH, at least n]."""
     raises[:] = 0
     for row in range(0, WIDTH, 4):
         a, b, c, d = h[row], h[row + 1], h[row + 2], h[row + 3]

@@ -1,4 +1,4 @@
-"""Which tokens the receiver would expect in a draft's support, and how much: the candidates, best first.
+"""Candidates: the tokens that the receiver expects in a draft's support, with their weights, best first.
 
 A candidate's weight, Q30, is (1 - g - c) b + g f + c r. b is the prior's distribution after the last token w (its row,
 plus what the row leaves over times the unigram), raised by `context_model` and divided by the sum of all, those not

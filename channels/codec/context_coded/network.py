@@ -29,7 +29,7 @@ NO = NO.astype(np.int64)  # [2 LOGIT_RANGE + 1]
 
 
 class NetworkWeights(NamedTuple):
-    """What it weighs with, none beyond LARGEST_WEIGHTS."""
+    """Weights of the network, each at most LARGEST_WEIGHTS."""
 
     first: Int32s  # [INPUTS, UNITS]
     first_bias: Int32s  # [UNITS]

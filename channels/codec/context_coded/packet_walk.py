@@ -1,7 +1,9 @@
-"""All distributions of a packet in one call of compiled code, which costs as much as a draft; and the drafted ids.
+"""Walks over all distributions of a packet, and its drafted ids, in one call of compiled code, as a call costs as much
+as a draft.
 
-Distributions that were walked before need no other walk: what a walk asked is a tape (`coder.arithmetic`), a function
-of the setting, the text, the distribution before and the distribution, and is coded again wherever it belongs.
+Distributions that were walked before need no other walk: the questions of a walk are a tape (`coder.arithmetic`). A
+tape is a function of the setting, the text, the distribution before and the distribution, and it is coded again
+wherever it belongs.
 """
 
 from __future__ import annotations

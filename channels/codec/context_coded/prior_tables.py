@@ -1,4 +1,4 @@
-"""What both ends know of language before the first packet: integer tables, named by their hash.
+"""Priors: integer tables of language that both ends hold before the first packet, named by their hash.
 
 A prior holds, for a vocabulary, how often drafters' distributions give each token (`unigram`), the tokens they give
 most after each token (`rows`), the `context_model`, and the weights of the `network` that turns what is known of a
@@ -56,7 +56,7 @@ class Tables(NamedTuple):
 
 
 class StoredPrior(NamedTuple):
-    """What a file holds. Sizes and ranges are checked on reading: compiled code indexes by them and checks nothing."""
+    """Contents of a file. Sizes and ranges are checked on reading: compiled code indexes by them and checks nothing."""
 
     unigram: Bytes  # [V]
     lengths: npt.NDArray[np.uint16]  # [V] entries in each row

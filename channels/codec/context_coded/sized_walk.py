@@ -63,7 +63,7 @@ def _code_support(
 
 @leaf
 def _code_size(io: Machine, buffer: Bytes, size: int, before: int, most: int) -> int:
-    """How many ids, 1..most; `before`: how many the draft before has, 0 if there is none."""
+    """Codes the number of ids, 1..most. before: the number of ids of the draft before, 0 if there is none."""
     if before and bit(io, buffer, 1 if size == before else 0, EVEN):
         return before
     length = 1 + uniform(io, buffer, bit_length(size) - 1, bit_length(most))

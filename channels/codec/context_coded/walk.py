@@ -249,8 +249,8 @@ COUNT_BITS = 24  # a resolution is below 2^22, an id below 2^20
 
 
 class WalkSetting(NamedTuple):
-    """What a draft is coded under: its tables, ell, the support's largest size, whether it is of that very size and
-    its counts travel otherwise, and the trace of training."""
+    """Setting under which a draft is coded: its tables, ell, the support's largest size, whether the support has
+    exactly that size and its counts travel otherwise, and the trace of training."""
 
     tables: Tables
     resolution: int
@@ -286,7 +286,8 @@ def of_draft(
 
 @leaf
 def add(units: Int32s, value: int, first: Int32s, place: int) -> None:
-    """What an input of this value gives the units. Sums stay within int32 and are kept there, to go by eights."""
+    """Adds the contribution of an input of this value to the units. Sums stay within int32, so that the loop is
+    vectorised."""
     narrow = np.int32(value)
     for unit in range(UNITS):
         units[unit] = np.int32(units[unit] + np.int32(narrow * first[place, unit]))
@@ -325,7 +326,7 @@ def look(
 
 @leaf
 def move(first: Int32s, walked: Int32s, ell: int, most: int, left: int, found: int, missed: int, least: int) -> None:
-    """What the walk's state gives the units, and that state, into `walked`, int32 [UNITS + INPUTS]."""
+    """Writes the walk's state and its contribution to the units into `walked`, int32 [UNITS + INPUTS]."""
     state = (
         octaves(left) - octaves(ell),
         octaves(found + 1),
@@ -347,7 +348,7 @@ def ask(
     io: Machine, buffer: Bytes, second: Int32s, bias: Int32s, rows: Int32s, place: int, walked: Int32s, trace: Int32s,
     head: int, value: int,
 ) -> int:  # fmt: skip
-    """One yes-or-no about the candidate at a place, traced when training. `walked`: see `move`."""
+    """Codes one yes-or-no about the candidate at a place, traced when training. `walked`: see `move`."""
     if trace.shape[0] and trace[0, 0] + 1 < trace.shape[0]:
         trace[0, 0] += 1
         row = trace[0, 0]
@@ -382,7 +383,7 @@ def code_number(
 
 @leaf
 def index_of(token: int, support: Ints) -> int:
-    """Where a token stands in ascending ids, -1 if it does not."""
+    """Returns the place of a token in ascending ids, -1 if it is not among them."""
     low, high = 0, support.size
     while low < high:
         middle = (low + high) // 2

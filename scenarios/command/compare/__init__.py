@@ -1,1 +1,1 @@
-"""What `sqsim compare` does: two result directories, and what changed beyond noise."""
+"""The command `sqsim compare`: two result directories, and the changes beyond noise."""

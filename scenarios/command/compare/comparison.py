@@ -15,8 +15,8 @@ import pandas as pd
 from scenarios.command.cell_file import load_own
 from scenarios.command.options import CONTROLS
 from scenarios.command.result_folder import ResultFolder
-from scenarios.findings.aligned_columns import aligned, screen_width, wrapped
-from scenarios.findings.wording import counted, with_ends, would_show
+from scenarios.findings.text_table import TextTable, screen_width, wrapped
+from scenarios.findings.wording import counted, signed, would_show
 from simulator.results.changes import Change, Control, SameSettings, beyond_noise, changes, same_settings
 from simulator.results.columns import CURVE
 from simulator.results.comparison_log import Plain, plain
@@ -32,8 +32,8 @@ MOST_LINES: Final = 40
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two directories, and what it alone has. Settings go by the names of their curves and their place on
-    the axis."""
+    """Side of a comparison: a directory, and the settings, fields and metrics that it alone has. Settings go by the
+    names of their curves and their place on the axis."""
 
     folder: ResultFolder
     settings: Sequence[str]
@@ -97,7 +97,7 @@ class Comparison:
     found: Sequence[tuple[str, float, float]]
 
     def plain(self) -> dict[str, Plain]:
-        """All of it as JSON takes it."""
+        """Returns all of it as JSON takes it."""
         return {
             "a": self.a.about(),
             "b": self.b.about(),
@@ -162,8 +162,8 @@ def compare(before: ResultFolder, after: ResultFolder, control: Control) -> Comp
 
 
 def _names(before: ResultFolder, met: SameSettings) -> list[str]:
-    """Each setting's curve and place on the axis, as in the tables of the first directory: of those in both, then of
-    those in the first alone, then in the second alone."""
+    """Returns each setting's curve and place on the axis, as in the tables of the first directory: those of both, then
+    those of the first alone, then those of the second alone."""
     groups = [*(met.before[place] for place, _ in met.both), *met.only_before, *met.only_after]
     first = pd.concat([rows.head(1) for rows in groups], ignore_index=True)
     curved, axis = before.note.curved(first.drop(columns="seed"))
@@ -259,25 +259,22 @@ def _changes(found: Comparison, most: int) -> Iterator[str]:
 def _table(changes: Sequence[SettingChange], most: int) -> Iterator[str]:
     ordered = sorted(changes, key=lambda each: each.change.metric != HEADLINE)
     body = [
-        [each.setting, title(at.metric), quantity(at.before, at.metric), quantity(at.after, at.metric), _difference(at)]
+        [
+            each.setting,
+            title(at.metric),
+            quantity(at.before, at.metric),
+            quantity(at.after, at.metric),
+            signed(at.difference),
+        ]
         for each in ordered[:most]
         for at in [each.change]
     ]
-    yield aligned(["", "metric", "A", "B", "change"], body, screen_width())
+    yield TextTable.of("", ["", "metric", "A", "B", "change"], body).text(screen_width())
     if len(ordered) > most:
         counts = Counter(title(each.change.metric) for each in ordered)
         yield ""
         yield f"... and {len(ordered) - most:,} more; --all shows them."
         yield _folded(f"By metric: {', '.join(f'{name} {count}' for name, count in counts.items())}")
-
-
-def _difference(change: Change) -> str:
-    """`-11.2% (-14.1% to -8.2%)`; the difference itself where there is no ratio."""
-    found = change.difference
-    if not found.relative:
-        return with_ends(found.size, found.low, found.high, lambda each: quantity(each, found.metric))
-    digits = 0 if abs(found.size) >= 1 else 1 if abs(found.size) >= 0.01 else 2
-    return with_ends(found.size, found.low, found.high, lambda each: f"{100 * each:+,.{digits}f}%")
 
 
 def _listed(heading: str, names: Sequence[str], most: int, mark: str) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""What serving engines and their benchmarks leave behind, read into the fields of a cell."""
+"""Files of serving engines and their benchmarks, read into the fields of a cell."""

@@ -1,4 +1,4 @@
-"""What a benchmark of a server has written.
+"""Results that benchmarks of servers write.
 
 `vllm bench serve --save-result` (vllm/benchmarks/serve.py) and SGLang's `bench_serving`, a JSON object, or one a line:
 their ITL is from one chunk of the stream to the next, a step; their TPOT is of one token. `spec_decode_*` are
@@ -25,7 +25,7 @@ _OVER_THE_NETWORK = (
 
 
 def read_bench_serve(file: EngineFile) -> Measurements | None:
-    """See the module."""
+    """Reads the results of `bench serve`; see the module."""
     rows = [each for each in file.objects if "mean_ttft_ms" in each or "mean_tpot_ms" in each or "mean_itl_ms" in each]
     if not rows:
         return None
@@ -65,7 +65,7 @@ def _bench_rounds(file: EngineFile, run: Mapping[str, object]) -> MeasuredRounds
 
 
 def read_aiperf(file: EngineFile) -> Measurements | None:
-    """See the module."""
+    """Reads the results of AIPerf and genai-perf; see the module."""
     runs = [each for each in file.objects if isinstance(each.get("time_to_first_token"), dict)]
     if not runs:
         return None

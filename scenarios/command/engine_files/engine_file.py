@@ -1,6 +1,6 @@
-"""What a file of an engine, a benchmark or a data set tells, in one form for all formats. A format is a `Reader`, a
-function that answers None for a file of another format, in a module of its own, and a line in READERS
-(`known_formats`)."""
+"""Measurements in a file of an engine, a benchmark or a data set, in one form for all formats. A format is a `Reader`,
+a function that answers None for a file of another format, in a module of its own, and a line in READERS
+(`measured_cell`)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class MeasuredRounds:
 
     @property
     def fields(self) -> dict[str, object]:
-        """As the pair `acceptance` takes it."""
+        """Returns the rounds as the pair `acceptance` takes them."""
         if self.survival:
             return {"survival": [float(f"{each:.6g}") for each in self.survival]}
         return {"accepted_length": float(f"{self.accepted_length:.6g}"), "drafts": self.drafts}
@@ -45,7 +45,7 @@ class MeasuredRounds:
 
 @dataclass(frozen=True)
 class Measurements:
-    """What a file tells. Seconds are means: `step_s` of an engine step, from one output of a request to its next;
+    """Measurements of a file. Seconds are means: `step_s` of an engine step, from one output of a request to its next;
     `token_s` of a token, where several come in a step; `reading_s` of a prompt of which `read_tokens` were computed;
     `draft_s` of one pass of the drafter alone. Tokens are means a request; `trace`: each request has its own arrival
     and lengths. `running`: requests in a step."""
@@ -53,7 +53,7 @@ class Measurements:
     what: str
     rounds: MeasuredRounds | None = None
     plain: bool = False
-    """Whether it is known that nothing is drafted there."""
+    """True if the file shows that nothing is drafted there."""
     step_s: float | None = None
     token_s: float | None = None
     reading_s: float | None = None
@@ -85,7 +85,7 @@ class EngineFile:
 
     @cached_property
     def lines(self) -> list[str]:
-        """Its lines, none longer than MOST_CHARACTERS."""
+        """Lines of the file, none longer than MOST_CHARACTERS."""
         return [line[:MOST_CHARACTERS] for line in self.text.split("\n")]
 
     @cached_property
@@ -124,7 +124,7 @@ Reader = Callable[[EngineFile], Measurements | None]
 
 
 def ratio(part: float | None, whole: float | None) -> float | None:
-    """Their ratio; None where one is not known, or the whole is 0."""
+    """Returns their ratio; None if one is not known, or the whole is 0."""
     return part / whole if part is not None and whole else None
 
 

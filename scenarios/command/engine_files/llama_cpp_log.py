@@ -37,7 +37,7 @@ class _Times:
 
 @dataclass
 class _Log:
-    """All that the lines of a log add up to."""
+    """Sums over the lines of a log."""
 
     reading: _Times = field(default_factory=_Times)
     writing: _Times = field(default_factory=_Times)

@@ -20,8 +20,12 @@ from kinds import ConfigError
 from models.latency.latency import LONGEST_S
 from models.published import KnownAcceptance
 from models.published_figures import KEPT
-from scenarios.command.engine_files.engine_file import MeasuredRounds, Measurements
-from scenarios.command.engine_files.known_formats import measurements_of
+from scenarios.command.engine_files.benchmark_results import read_aiperf, read_bench_serve
+from scenarios.command.engine_files.engine_file import EngineFile, MeasuredRounds, Measurements, Reader
+from scenarios.command.engine_files.llama_cpp_log import read_llama_cpp_log
+from scenarios.command.engine_files.metrics_page import read_metrics
+from scenarios.command.engine_files.request_lists import read_prompts, read_trace
+from scenarios.command.engine_files.server_logs import read_sglang_log, read_vllm_log
 from simulator.cell.workload import Arrivals, Closed
 from simulator.results.units import quantity
 
@@ -84,8 +88,9 @@ class MeasuredCell:
 
 
 def measured_cell(server: Sequence[Path], edge: Sequence[Path] = ()) -> MeasuredCell:
-    """Of files of a server and its requests, and of an edge's drafter; of what two files tell the first counts. Raises
-    ConfigError, one line, for a file that tells nothing, and for an edge's file without the time of a draft."""
+    """Returns the cell of files of a server and its requests, and of an edge's drafter; of two files with the same
+    measurement the first counts. Raises ConfigError, one line, for a file without measurements, and for an edge's file
+    without the time of a draft."""
     taken = _Taken([(path, *measurements_of(path)) for path in server])
     rounds = taken.first(
         "acceptance", lambda measured: measured.rounds if measured.rounds and measured.rounds.drafts else None
@@ -211,8 +216,8 @@ def _drafted(taken: _Taken) -> dict[str, object]:
 
 
 def _room(prompt: object, output: object) -> dict[str, object]:
-    """What a pair of computed texts takes beside for texts of more tokens than its context, and of its prompts together
-    than MOST_PROMPT_TOKENS."""
+    """Returns the fields that a pair of computed texts needs for texts of more tokens than its context, and for prompts
+    of more than MOST_PROMPT_TOKENS together."""
     if not isinstance(prompt, int) or not isinstance(output, int):
         return {}
     context, prompts = (KnownAcceptance.model_fields[name].default for name in ("context", "prompts"))
@@ -237,3 +242,22 @@ def _pair(reading_s: float | None, tokens: float | None) -> tuple[float, float] 
 
 def _short(value: float) -> float:
     return float(f"{value:.4g}")
+
+
+READERS: Final[tuple[Reader, ...]] = (
+    read_trace, read_bench_serve, read_aiperf, read_prompts, read_metrics, read_sglang_log, read_llama_cpp_log,
+    read_vllm_log,
+)  # fmt: skip
+
+
+def measurements_of(path: Path) -> tuple[Measurements, str]:
+    """Returns the measurements of a file, and their origin. Raises ConfigError, one line, for a file of an unknown
+    format or a damaged one."""
+    file = EngineFile(path)
+    for read in READERS:
+        if (measured := read(file)) is not None:
+            return measured, file.origin(measured)
+    raise ConfigError(
+        f"{path}: must be a metrics page or log of vLLM, SGLang or llama.cpp, a result of vllm bench serve, AIPerf or "
+        "genai-perf, prompts with turns or messages, or a trace of requests"
+    )

@@ -38,13 +38,14 @@ class MetricsPage:
     samples: _Samples
 
     def values(self, *names: str) -> list[tuple[dict[str, str], float]]:
-        """Of the first of these names that is there; [] where none is. Raises ConfigError where one is no number."""
+        """Returns the samples of the first of these names that is there; [] if none is. Raises ConfigError if one is no
+        number."""
         name = next((name for name in names if name in self.samples), names[0])
         found = self.samples.get(name, [])
         return [(labels, self.file.number(value, f"{self.engine}:{name}")) for labels, value in found]
 
     def sum(self, *names: str) -> float | None:
-        """Over all ranks and engines; None where there is none."""
+        """Returns the sum over all ranks and engines; None if there is no sample."""
         found = self.values(*names)
         return sum(value for _, value in found) if found else None
 
@@ -54,19 +55,20 @@ class MetricsPage:
         return sum(value for _, value in found) / len(found) if found else None
 
     def load(self, running: str) -> str:
-        """What such a page cannot tell of the load."""
+        """Returns a note on the load, which such a page does not state."""
         now = self.gauge(running)
         when = "" if now is None else f", {now:g} running when it was read"
         return f"at which load: it counts all traffic since the server began{when}"
 
     def mean(self, *names: str) -> float | None:
-        """Of the first histogram that has observed anything, the mean."""
+        """Returns the mean of the first histogram that has any observation."""
         means = (ratio(self.sum(f"{name}_sum"), self.sum(f"{name}_count")) for name in names)
         return next((each for each in means if each is not None), None)
 
 
 def read_metrics(file: EngineFile) -> Measurements | None:
-    """See the module. Raises ConfigError where a counter is no number, the page is cut off, or of several models."""
+    """Reads a metrics page; see the module. Raises ConfigError if a counter is no number, or if the page is cut off or
+    of several models."""
     samples: dict[str, _Samples] = {}
     for line in file.lines:
         if line.startswith("#") or (found := _SAMPLE.fullmatch(line)) is None:

@@ -1,4 +1,4 @@
-"""What is asked of a server: the prompts of a benchmark, or a trace of requests.
+"""Requests to a server: the prompts of a benchmark, or a trace of requests.
 
 Prompts (Spec-Bench's question.jsonl, MT-Bench, SPEED-Bench): a JSON object a line with `turns`, a list of texts, or
 `messages`, a list of {role, content}. SPEED-Bench's own file has a placeholder where a source may not be passed on.

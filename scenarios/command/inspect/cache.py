@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from kinds.files import cache_folder
 from models import pair_cards
 from scenarios.command.options import RECORDING
 from simulator.decoding.recording import Recorded, export, take_over
-from simulator.decoding.round_store import CAP_VARIABLE, RoundStore, Stored
+from simulator.decoding.round_store import CAP_VARIABLE, RoundStore
 
 SHOWN = 12
 """Digits of a fingerprint."""
@@ -29,7 +28,7 @@ COLUMNS = "{:<12}  {:>8}  {:>8}  {:<16}  {}"
 
 
 def run(options: argparse.Namespace) -> str:
-    """What to print. Raises ConfigError, one line."""
+    """Returns the text to print. Raises ConfigError, one line."""
     store = RoundStore.here()
     if store is None:
         raise ConfigError(f"{CAP_VARIABLE} = 0: no rounds are kept; set it to a size in GB, or leave it out")
@@ -66,13 +65,13 @@ def _shown(store: RoundStore) -> str:
     heading = f"{store.path.parent}: {_mb(total)} MB of at most {store.cap_bytes / 1e9:g} GB"
     if not stored:
         return f"{heading}\nNo rounds recorded yet."
-    rows = [_row(each, names.get(each.pair, [NAMELESS])) for each in stored]
-    return "\n".join([heading, "", COLUMNS.format("fingerprint", "entries", "MB", "last use", "pair"), *rows])
-
-
-def _row(stored: Stored, names: Sequence[str]) -> str:
-    used = datetime.fromtimestamp(stored.used).strftime("%Y-%m-%d %H:%M")
-    return COLUMNS.format(stored.pair[:SHOWN], stored.entries, _mb(stored.bytes), used, " or ".join(names))
+    rows = [
+        (each.pair[:SHOWN], each.entries, _mb(each.bytes), f"{datetime.fromtimestamp(each.used):%Y-%m-%d %H:%M}",
+         " or ".join(names.get(each.pair, [NAMELESS])))
+        for each in stored
+    ]  # fmt: skip
+    heads = ("fingerprint", "entries", "MB", "last use", "pair")
+    return "\n".join([heading, "", *(COLUMNS.format(*row) for row in (heads, *rows))])
 
 
 def _names() -> dict[str, list[str]]:
@@ -91,7 +90,8 @@ def _counts(recorded: Recorded) -> list[str]:
 
 
 def _fingerprints(store: RoundStore, typed: str | None) -> set[str]:
-    """Those of the pairs that were typed, all where none was. Raises ConfigError where nothing goes by that name."""
+    """Returns the fingerprints of the typed pairs, all if none was typed. Raises ConfigError if no pair goes by that
+    name."""
     cards = pair_cards.cards()
     there = {each.pair for each in store.summary()} | {card.fingerprint for card in cards}
     if typed is None:

@@ -17,8 +17,8 @@ class CheckFailedError(ConfigError):
 
 
 def run(options: argparse.Namespace) -> Iterator[str]:
-    """What is found, a line each as it comes, under a line for each class. Raises CheckFailedError at the end where
-    something failed, and ConfigError where the file is none or registers nothing."""
+    """Yields the results, a line each as it comes, under a line for each class. Raises CheckFailedError at the end if a
+    check failed, and ConfigError if the file is missing or registers no class."""
     last, failed, count = "", 0, 0
     for line in check(options.file):
         if line.subject != last:

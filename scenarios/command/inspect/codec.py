@@ -19,8 +19,7 @@ from kinds.arrays import Floats, Ints
 from kinds.files import read_bytes, read_lines, require_file
 from models.verification import dense, entropy_bits, total_variation
 from scenarios.command.run.typed_settings import parse_part
-from scenarios.findings.aligned_columns import screen_width
-from scenarios.findings.text_table import TextTable
+from scenarios.findings.text_table import TextTable, screen_width
 from simulator.cell.descriptions import shown
 from simulator.cell.imported_files import load_imports
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
@@ -34,14 +33,14 @@ ROWS = 20
 
 @dataclass(frozen=True)
 class Wire:
-    """How a packet is written: the scheme, the code in place of the scheme's own, the ids that both ends hold."""
+    """Writing of a packet: the scheme, the code in place of the scheme's own, the ids that both ends hold."""
 
     scheme: DraftScheme
     code: Code | None = None
     context: tuple[int, ...] = ()
 
     def packets(self, vocabulary: int) -> Packets:
-        """What writes and reads packets. Raises ConfigError where scheme and vocabulary do not fit."""
+        """Returns the writer and reader of packets. Raises ConfigError if scheme and vocabulary do not fit."""
         try:
             if self.code is None or not isinstance(self.scheme, LatticeScheme):
                 return self.scheme.packets(vocabulary)
@@ -179,7 +178,8 @@ def _proposed(q: Floats, scheme: DraftScheme) -> Proposal:
 
 
 def _drawn_by(scheme: DraftScheme, proposal: Proposal, q: Floats) -> Floats | Ints:
-    """What a draft is drawn and verified by, [K] over proposal.ids: the counts, or, of a race, q itself."""
+    """Returns the weights by which a draft is drawn and verified, [K] over proposal.ids: the counts, or, of a race, q
+    itself."""
     draw = scheme.families.draw
     return draw.weights(proposal, q) if draw.races else proposal.counts
 

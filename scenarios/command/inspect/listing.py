@@ -1,4 +1,4 @@
-"""What `sqsim list NAME` shows: of a scenario its base, grid and seeds, then every field: default, unit, bounds and
+"""The command `sqsim list NAME`: of a scenario its base, grid and seeds, then every field: default, unit, bounds and
 meaning; and what goes by a name: devices, links, schemes, power and prices, ..."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from models.power import KWH_PRICES, POWER_NEEDED, POWERS, PRICES
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.typed_settings import as_typed
 from scenarios.command.scenario import Also, Scenario
-from scenarios.findings.aligned_columns import screen_width
+from scenarios.findings.text_table import screen_width
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import FieldLine, describe, shown
 from simulator.cell.scheme import Scheme
@@ -257,7 +257,7 @@ def policies() -> str:
 
 
 def _kinds(family: str, kinds: Mapping[str, type[Choice]]) -> str:
-    """Each kind with what its module, which names the source, and its class say first."""
+    """Returns each kind with the first paragraphs of its module, which names the source, and of its class."""
     rows = []
     for kind, each in sorted(kinds.items()):
         texts = (inspect.getdoc(sys.modules[each.__module__]), inspect.getdoc(each))

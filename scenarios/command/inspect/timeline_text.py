@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.interface import Speller
-from scenarios.findings.aligned_columns import aligned, screen_width
+from scenarios.findings.text_table import TextTable, screen_width
 from scenarios.findings.wording import counted
 from simulator.results.observer import JOINS, Airing, ServerPass, Unserved
 from simulator.results.spans import RoundSpans, RoundTimeline, Timeline
@@ -38,7 +38,7 @@ _CUT_OFF: Final = {"timed_out": "the request timed out", "abandoned": "the devic
 
 @dataclass(frozen=True)
 class StoryLine:
-    """At a time, someone did something."""
+    """Event of the story: its time, who acted, and the action."""
 
     at_s: float
     who: str
@@ -101,10 +101,9 @@ class _Story:
         named = [(state_name(state), seconds, seconds / total_s) for state, seconds in parts]
         rows = [[name, self.time(seconds), f"{share:.1%}", "#" * round(_BAR * share)] for name, seconds, share in named]
         rows.append(["together", self.time(total_s), "100.0%", ""])
-        lines = aligned(
-            ["Where its time went", self.unit, "share", ""], [[*row[:3], row[3].ljust(_BAR)] for row in rows]
-        )
-        return [line.rstrip() for line in lines.splitlines()]
+        head = ["Where its time went", self.unit, "share", ""]
+        table = TextTable.of("", head, [[*row[:3], row[3].ljust(_BAR)] for row in rows])
+        return [line.rstrip() for line in table.text().splitlines()]
 
     def lines(self, rounds: tuple[int, int] | None) -> Iterator[str]:
         """Yields the rounds requested; where none are, a long request is cut to its beginning and its end."""
@@ -145,7 +144,8 @@ class _Story:
             if other.number < each.number and other.spans.ended_s > each.began_s
         ]
         how = "drafted ahead of the verification of {}" if each.spans.edge_work else "begun with {} on the way"
-        ahead = f", {how.format(_numbers(behind))}" if behind else ""
+        numbers = f"round {behind[0]}" if len(behind) == 1 else f"rounds {behind[0]} to {behind[-1]}" if behind else ""
+        ahead = f", {how.format(numbers)}" if behind else ""
         if record.flushed:
             ended = ", wasted: drafts that it was drafted on were not accepted"
         elif not each.spans.answered:
@@ -262,14 +262,12 @@ class _Story:
         before = [other.spans for other in self._made.rounds if other.number < each.number and other.spans.answered]
         past = sum(len(other.drafts.committed) for other in (*before, spans)) - len(request.tokens)
         cut = f", {past} of them past the end of the answer" if past > 0 and request.outcome == "answered" else ""
-        drawn = f"resamples {self.spelled(committed[-1:])}, and " if self._is_corrected_at_edge(spans) else ""
+        corrected = self._edge_corrects and spans.record.accepted < spans.record.drafted
+        drawn = f"resamples {self.spelled(committed[-1:])}, and " if corrected else ""
         return f"{drawn}takes {counted(len(committed), 'token')}{cut}: {self.spelled(committed, self._width // 2)}"
 
-    def _is_corrected_at_edge(self, spans: RoundSpans) -> bool:
-        return self._edge_corrects and spans.record.accepted < spans.record.drafted
-
     def _charged(self, each: RoundTimeline) -> str:
-        """What of the request's time was this round's."""
+        """Returns the shares of the request's time that are charged to this round."""
         spent: dict[str, float] = {}
         for part in self._made.request.spent:
             if part.address[2] == each.number:
@@ -322,7 +320,7 @@ class _Story:
         return f"{kept}, the edge resamples" if self._edge_corrects else f"{kept}, {last} resampled instead"
 
     def airing(self, sent: Airing, since_s: float) -> str:
-        """One attempt, from when it was ready on."""
+        """Returns the text of one attempt, from when it was ready on."""
         waited_s = sent.began_s - since_s
         waited = f"waits {self.duration(waited_s)}, " if waited_s > 0 else ""
         text = f"{waited}{sent.bits:,} bits on the air for {self.duration(sent.left_s - sent.began_s)}"
@@ -350,7 +348,3 @@ def _sized(what: str, bits: float) -> str:
 
 def _all_drafts(number: int) -> str:
     return "the one draft" if number == 1 else f"all {number} drafts"
-
-
-def _numbers(rounds: Sequence[int]) -> str:
-    return f"round {rounds[0]}" if len(rounds) == 1 else f"rounds {rounds[0]} to {rounds[-1]}"

@@ -1,5 +1,5 @@
-"""One request as a trace has it, for the page, in milliseconds since it came: what device, links and cloud did when,
-and how its text came about; what others did on the same links and in the same passes beside it."""
+"""Request of a trace for the page, in milliseconds since its arrival: the actions of device, links and cloud, the
+growth of its text, and the load of others on the same links and in the same passes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AGAIN: Final = "`sqsim run ... --trace` writes one"
 
 
 class LaneWork(NamedTuple):
-    """What a processor did; `own`: for this request."""
+    """Work of a processor; `own`: True if it is for this request."""
 
     began: float
     ended: float
@@ -81,11 +81,11 @@ class Lane:
     cloud: list[LaneWork] = field(default_factory=list)
     rounds: list[PlayedRound] = field(default_factory=list)
     branches: bool = False
-    """Whether the drafts of some round are a tree."""
+    """True if the drafts of some round are a tree."""
     alone: bool = False
-    """Whether what others did is left out."""
+    """True if the load of others is left out."""
     cut: float | None = None
-    """From when on the lane lacks something; None where it has all."""
+    """Time from which on the lane is incomplete; None if it is complete."""
 
     def fitted(self, most_bytes: int) -> Lane:
         """The lane in no more bytes than these: without what others did, then only up to a time, which it says."""
@@ -98,7 +98,7 @@ class Lane:
 
     @property
     def bytes(self) -> int:
-        """How long it is as JSON."""
+        """Returns its length as JSON, in bytes."""
         return len(json.dumps(asdict(self)))
 
     def _until(self, cut: float) -> Lane:

@@ -1,1 +1,1 @@
-"""What `sqsim recommend` does: which schemes are tried, how they are searched, and the text of the answer."""
+"""The command `sqsim recommend`: the schemes that are tried, their search, and the text of the answer."""

@@ -1,9 +1,8 @@
-"""What a finished race says: what to do, what decides that, where it turns; the best of each kind with its margin; how
-the race went and how far to trust it."""
+"""Recommendation from a finished race: the answer, its reason, the points at which it turns; the best of each kind with
+its margin; the course of the race and how far to trust it."""
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,29 +13,29 @@ import numpy as np
 import pandas as pd
 
 from channels.link.rates import ConstantRate
-from plots.recommendation_figure import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_LOW, called
+from plots.bar_figures import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_LOW, called
 from scenarios.command.fairness import BASELINES as ALL_BASELINES
 from scenarios.command.fairness import compared_alike
 from scenarios.command.recommend.tried_schemes import COLOCATED, Wish, at_an_end
 from scenarios.command.recommend.turning import Turn
 from scenarios.command.run.base_line import base_line
 from scenarios.command.run.printed_tables import overloads, stands_for
-from scenarios.command.run.screen import Detail, Screen
+from scenarios.command.run.screen import Screen
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
-from scenarios.findings.aligned_columns import number
 from scenarios.findings.comparisons import Place
+from scenarios.findings.curve_table import unit_of
 from scenarios.findings.findings_file import Answered
-from scenarios.findings.sentences.own_limits import HEAD as LIMITS
-from scenarios.findings.sentences.own_limits import legend, limits_entry, limits_of
-from scenarios.findings.text_table import TextTable
+from scenarios.findings.sentences.limits import HEAD as LIMITS
+from scenarios.findings.sentences.limits import limits_entry, limits_legend, limits_of
+from scenarios.findings.text_table import Detail, TextTable, number
 from scenarios.findings.wording import (
     amount,
     counted,
     joined,
     no_difference,
     percent,
-    with_ends,
+    signed,
     with_interval,
     would_show,
 )
@@ -48,7 +47,7 @@ from simulator.results.comparison_log import Plain
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import CONFIDENCE, Difference, interval, summarise_curves, varying, with_curves
 from simulator.results.lossy_schemes import marks
-from simulator.results.units import one_unit, quantity, symbol, unit
+from simulator.results.units import quantity, symbol
 from simulator.tuning.racing import SEARCH_SEEDS, SPENT, Entrants, RaceGroup
 from simulator.tuning.trials import Row
 
@@ -78,8 +77,8 @@ TRUST = (
 
 @dataclass(frozen=True)
 class Recommendation:
-    """Who raced, the groups, what their cells gave, the best of each kind, and the table of those on the seeds shown.
-    `turns`: where the best and its rival pass each other."""
+    """Recommendation: the entrants, their groups, the results of their cells, the best of each kind, and its table on
+    the seeds shown. `turns`: where the best and its rival pass each other."""
 
     wish: Wish
     raced: Entrants
@@ -102,8 +101,9 @@ class Recommendation:
 
     @cached_property
     def rival(self) -> Cell | None:
-        """What the best is weighed against: of schemes that draft at the edge the best baseline, of a baseline the best
-        scheme that drafts at the edge; else the next best. None where nothing lossless is shown beside it."""
+        """Setting against which the best is weighed: for a scheme that drafts at the edge the best baseline, for a
+        baseline the best scheme that drafts at the edge; else the next best. None if no lossless setting is shown
+        beside it."""
         cells = {self.names[cell.id]: cell for each in self.finalists for cell in each}
         lossy = self._lossy(self.summary)
         others = [cells[str(name)] for name in self.summary.loc[~lossy, CURVE] if cells[str(name)] is not self.best]
@@ -113,7 +113,7 @@ class Recommendation:
 
     @property
     def metric(self) -> str:
-        """What is to be best."""
+        """Metric that the best setting optimises."""
         return self.wish.aim.metric
 
     @property
@@ -123,7 +123,7 @@ class Recommendation:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """By the id of a setting, what it is called: its scheme, and in what the settings tried differ."""
+        """Names of the settings, by their ids: the scheme, and the fields in which the settings tried differ."""
         settings = [cell for group in self.groups for cell in group.settings]
         plain = pd.DataFrame([{"cell": cell.id, **flatten(cell)} for cell in settings])
         named = with_curves(plain, None, always=[name for name in self.fields if name in varying(plain)])
@@ -144,7 +144,7 @@ class Recommendation:
 
     @property
     def seeds(self) -> int:
-        """How many it is shown on."""
+        """Number of seeds on which it is shown."""
         return int(self.table["seed"].nunique())
 
     @cached_property
@@ -201,7 +201,7 @@ class Recommendation:
 
     @property
     def question(self) -> str:
-        """What was asked, and of which pair, load and link."""
+        """Question, with its pair, load and link."""
         best = self.best
         devices = best.workload.devices
         rate = best.uplink.rate
@@ -211,7 +211,7 @@ class Recommendation:
         return f"{asked} setting has the {'most' if self.wish.aim.higher else 'least'} {called(self.metric)}? ({of})"
 
     def about(self) -> dict[str, Plain]:
-        """What stands before the findings in their file."""
+        """Returns the head of the findings' file."""
         return {
             "scenario": "recommend", "question": self.question, "axis": None, "seeds": self.seeds,
             "remarks": [*self._cut(), self._decides(), self._turns(), *self._course(), *self._remarks()],
@@ -219,7 +219,7 @@ class Recommendation:
         }  # fmt: skip
 
     def screen(self, out: Path) -> Screen:
-        """What is shown of the results in `out`: the answer, what decides, where it turns, and the table."""
+        """Returns the screen of the results in `out`: the answer, its reason, where it turns, and the table."""
         notes = [*self._cut(), *overloads(self.summary, None), *self._left_out(), *self.wish.assumed,
                  self._workload()]  # fmt: skip
         notes += [f"Note: {line}" for line in self._ends()]
@@ -230,19 +230,17 @@ class Recommendation:
         shown = expand(self.best, {"seed": [self.best.seed + place for place in range(self.seeds)]})
         base = base_line(shown, "settings were chosen on others", timed=True)
         return Screen(
-            self.question, self._answer(), self._table(), notes, base, places, self._details,
+            self.question, self._answer(), self._table(), notes, base, places, self._details(),
             leads=[("DECIDES", self._decides()), ("TURNS", self._turns())],
         )  # fmt: skip
 
-    def _details(self, width: int) -> list[Detail]:
+    def _details(self) -> list[Detail]:
         others = [each.line for each in self.findings() if not each.is_answer]
         blocks = [
             ("The race", self._course()), ("Beside the answer", others),
-            ("To know of the numbers", [*self._alike_schemes(), *stands_for([self.best]).splitlines(), TRUST]),
+            ("To know of the numbers", [*self._alike_schemes(), *stands_for([self.best]), TRUST]),
         ]  # fmt: skip
-        return [
-            Detail(head, "\n".join(textwrap.fill(line, width) for line in lines)) for head, lines in blocks if lines
-        ]
+        return [Detail(head, lines) for head, lines in blocks if lines]
 
     def plain(self, out: Path) -> dict[str, object]:
         """The same for programs. `settings`: the best of each kind, the recommended first; shares are fractions of the
@@ -270,9 +268,10 @@ class Recommendation:
         }  # fmt: skip
 
     def _remarks(self) -> list[str]:
-        """What is overloaded, at an end of what was tried, and assumed; models and latency models last."""
+        """Returns remarks on overload, on ends of the range tried, and on assumptions; models and latency models
+        last."""
         return [*overloads(self.summary, None), *self._ends(), *self._alike_schemes(), *self._left_out(),
-                *self.wish.assumed, self._workload(), *stands_for([self.best]).splitlines()]  # fmt: skip
+                *self.wish.assumed, self._workload(), *stands_for([self.best])]  # fmt: skip
 
     def _ends(self) -> list[str]:
         ends = at_an_end(self.wish.places, self.best)
@@ -327,18 +326,15 @@ class Recommendation:
 
     def _table(self) -> TextTable:
         metric, limited = self.metric, self.wish.aim.limited
-        known = unit(metric)
-        factor, of = one_unit(self.summary[metric].tolist(), metric) if known in ("s", "bit/s") else (1.0, known)
+        factor, of = unit_of(self.summary[metric].tolist(), metric)
         in_unit = f" ({of})" if of else ""
         lossy = marks(self.summary)
         body = [
             [
                 self._short(str(row[CURVE])) + lossy.get(str(row[CURVE]), ""),
-                number(row[metric] / factor, row[metric + CI_SUFFIX] / factor),
-                "-"
-                if str(row[CURVE]) == self.names[self.best.id]
-                else _signed(row[MARGIN], row[MARGIN_LOW], row[MARGIN_HIGH]),
-                limits_entry(self.summary.loc[[at]]).value if limited else number(row["payload_bits_per_token"]),
+                number(row[metric] / factor, row[metric + CI_SUFFIX] / factor).text,
+                "-" if str(row[CURVE]) == self.names[self.best.id] else self._against_first(str(row[CURVE])),
+                limits_entry(self.summary.loc[[at]]).value if limited else number(row["payload_bits_per_token"]).text,
                 str(self._raced[str(row["scheme.kind"])]),
             ]
             for at, row in self.summary.iterrows()
@@ -347,11 +343,16 @@ class Recommendation:
         which = "one setting of each kind" if alone else "the best of the settings raced of each kind"
         heads = ["", of, "against the first", LIMITS if limited else "bits/token", "raced"]
         table = TextTable.of(f"{called(metric).capitalize()}{in_unit}, {which}", heads, body)
-        return replace(table, legend=[legend(self.summary)] if limited else [])
+        return replace(table, legend=[limits_legend(self.summary)] if limited else [])
+
+    def _against_first(self, curve: str) -> str:
+        """Returns the margin, `+14.2% (+11.3% to +17.1%)`; without an interval if seeds are few."""
+        text = signed(self._margin(curve))
+        return text if self.seeds >= LEAST_SEEDS else text.split(" ")[0]
 
     @cached_property
     def _raced(self) -> Counter[str]:
-        """By kind of scheme, how many settings raced."""
+        """Returns the number of settings that raced, by kind of scheme."""
         return Counter(cell.scheme.kind for group in self.groups for cell in group.settings)
 
     def _cut(self) -> list[str]:
@@ -370,7 +371,8 @@ class Recommendation:
         return [f"Tentative, the budget of {counted(int(budget.trials), 'trial')} was spent: {'; '.join(cut)}. {more}."]
 
     def _course(self) -> list[str]:
-        """How each group went: what was stopped when and why, why it ended, what that is worth."""
+        """Returns lines on the course of each group: the settings that were stopped, the reason of its end, and its
+        worth."""
         lines = []
         for group in self.groups:
             apart = "" if group.settings[0].scheme.lossless else " of lossy schemes"
@@ -389,7 +391,8 @@ class Recommendation:
         return [*lines, *([beside] if found else [])]
 
     def _answer(self) -> str:
-        """What to use, what it gives, and how far that is from the baselines, or, of a baseline, from its rival."""
+        """Returns the answer: what to use, its metric, and its distance from the baselines, or, of a baseline, from its
+        rival."""
         best, name = self.names[self.best.id], self._short(self.names[self.best.id])
         if self._excess(best) and self.seeds >= LEAST_SEEDS:
             none = f"{'Tentative: n' if self._cut() else 'N'}one meets your limits ({limits_of(self.summary)})"
@@ -432,7 +435,8 @@ class Recommendation:
         return "" if COLOCATED in shown else f"Not compared with {ALL_BASELINES[COLOCATED]}. "
 
     def _shall_draft(self) -> str:
-        """Whether the edge shall draft for the server: of the best, where it is told apart from its rival."""
+        """Returns "yes, " if the edge shall draft for the server, "no, " if not, "undecided, " if the best and its
+        rival cannot be told apart."""
         if self.rival is None or not self._margin(self.names[self.rival.id]).separable:
             return "undecided, "
         return "no, " if self.best.scheme.kind in BASELINES else "yes, "
@@ -482,12 +486,6 @@ class Recommendation:
 
     def _lossy(self, summary: pd.DataFrame) -> pd.Series[bool]:
         return summary["lossy"].astype(bool)
-
-
-def _signed(share: float, low: float, high: float) -> str:
-    """`+14.2% (+11.3% to +17.1%)`."""
-    digits = 0 if abs(share) >= 1 else 1
-    return with_ends(share, low, high, lambda each: f"{100 * each:+,.{digits}f}%")
 
 
 def _number(value: float) -> float | None:

@@ -54,7 +54,7 @@ FIGURE = "recommendation"
 
 @dataclass
 class RaceEvaluations:
-    """What each cell of the race gave, by its id; kept in `out` under the name of all that it depends on."""
+    """Results of the race's cells, by their ids; kept in `out` under the name of all that they depend on."""
 
     wish: Wish
     options: RunOptions
@@ -135,7 +135,8 @@ def recommended(requested: Wish, options: RunOptions) -> Recommendation:
 
 
 def _turns(made: Recommendation, trials: Trials) -> Sequence[Turn]:
-    """Where the answer turns against its rival; () where there is no rival, no quantity to change, or no interval."""
+    """Returns the points at which the answer turns against its rival; () if there is no rival, no quantity to change,
+    or no interval."""
     rival, best = made.rival, made.best
     if rival is None or made.seeds < LEAST_SEEDS:
         return ()
@@ -164,9 +165,8 @@ def _written(made: Recommendation, options: RunOptions) -> Recommendation:
     write_csv(made.tried, out / TRIED)
     write_csv(made.summary, out / BESIDE)
     atomically(out / RECOMMENDED, partial(Path.write_text, data=made.best.to_yaml(), encoding="utf-8"))
-    found = made.findings()
-    findings_file.write(out, made.about(), found)
-    Note("recommend", None, (FIGURE,), findings=[each.line for each in found], told=made.fields).write(out)
+    findings_file.write(out, made.about(), made.findings())
+    Note("recommend", None, (FIGURE,), told=made.fields).write(out)
     figures = list(draw_all(made.summary, None, (FIGURE,), own_folder(out, "figures")))
     record(out, [*(out / name for name in (TRIED, BESIDE, RECOMMENDED, FINDINGS, NOTE)), *figures], options.started_s)
     return made

@@ -1,5 +1,5 @@
-"""What `sqsim recommend` tries: the schemes of SCHEMES, each at its own setting and others of the fields that its parts
-declare (`kinds.tunable`). What a user sets or gives an axis of takes their place."""
+"""Schemes that `sqsim recommend` tries: those of SCHEMES, each at its own setting and others of the fields that its
+parts declare (`kinds.tunable`). What a user sets or gives an axis of takes their place."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ SHARED_BASE: Final[Mapping[str, object]] = {
 
 @dataclass(frozen=True)
 class Wish:
-    """What a user asks for, read and checked: the schemes to try, each with the fields that it leaves open; of these
-    the settings to begin with; what is best, and what it may cost to find; on how many seeds it is shown."""
+    """Wish of a user, read and checked: the schemes to try, each with the fields that it leaves open; the settings of
+    these to begin with; the aim and the budget of the search; the number of seeds on which it is shown."""
 
     places: tuple[Alternatives, ...]
     settings: tuple[Cell, ...]
@@ -78,7 +78,7 @@ class Wish:
     fixed: Mapping[str, str] = field(default_factory=dict)
     """The fields of schemes that are not tuned, and why."""
     assumed: Sequence[str] = ()
-    """What the user left open and decides times, a line each."""
+    """Lines on what the user left open and what decides times."""
 
 
 def wish(options: argparse.Namespace) -> Wish:
@@ -124,7 +124,7 @@ def wish(options: argparse.Namespace) -> Wish:
     fixed = modes | {path: "--set" for path in given if path.startswith("scheme.")}
     if drafts is not None and any(place.cell.scheme.kind == COLOCATED for place in places):
         fixed["scheme.max_drafts"] = "of drafting in the cloud: as that server was measured"
-    budget = Budget(most, LOOKS, within=options.precision, trials=trials)
+    budget = Budget(most, LOOKS, kept=1, within=options.precision, trials=trials)
     assumed = assumed_drafter((place.cell for place in places), {*settings, *axes})
     return Wish(tuple(places), tuple(tried), aim, budget, seeds, left_out, fixed, assumed)
 

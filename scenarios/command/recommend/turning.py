@@ -1,6 +1,6 @@
-"""Where a recommendation turns: the recommended setting and its rival once more, at other uplink rates, round trips,
-acceptances, prompts, numbers of devices, and prices of a GPU, each changed by factors, all else kept and not tuned
-again.
+"""Turning points of a recommendation: the recommended setting and its rival once more, at other uplink rates, round
+trips, acceptances, prompts, numbers of devices, and prices of a GPU, each changed by factors, all else kept and not
+tuned again.
 
 What the models decode does not depend on the link or on prices; for the others texts are decoded again, and they are
 looked at only as far as the budget goes. Acceptance is AL of pairs known by it alone: AL - 1 is changed, and laid out
@@ -52,8 +52,8 @@ _Trying = Callable[[Sequence[Cell]], Mapping[str, Row]]
 
 @dataclass(frozen=True)
 class Turn:
-    """Where the first of two settings passes the second along `axis`, between `low` and `high`; `found` is None where
-    neither is answered at two values in common, and where it was not `looked` for."""
+    """Point at which the first of two settings passes the second along `axis`, between `low` and `high`; `found` is
+    None if neither is answered at two common values, or if it was not `looked` for."""
 
     axis: str
     low: float
@@ -93,7 +93,7 @@ def changed_links(cell: Cell) -> Iterator[tuple[str, _Value, list[dict[str, obje
 
 
 def changed_texts(cell: Cell) -> Iterator[tuple[str, _Value, list[dict[str, object]]]]:
-    """As `changed_links`, of the quantities for which texts are decoded again."""
+    """Yields changes, as `changed_links`, of the quantities for which texts are decoded again."""
     pair, workload = cell.models.pair, cell.workload
     if isinstance(pair, OfAcceptance):
         drafts, own = pair.figures.drafts, accepted_length(pair.along, pair.figures.drafts) - 1
@@ -117,7 +117,8 @@ def changed_texts(cell: Cell) -> Iterator[tuple[str, _Value, list[dict[str, obje
 
 
 def changed_prices(cell: Cell, metric: str) -> Iterator[tuple[str, _Value, list[dict[str, object]]]]:
-    """As `changed_links`, of the rent: where it is all that dollars are of, it orders settings alike at any price."""
+    """Yields changes, as `changed_links`, of the rent. If rent is the whole price, it orders settings alike at any
+    price."""
     price = _gpu_hour_usd(cell)
     if metric.endswith("_usd_per_million_tokens") and price > 0 and any(each.edge.usd_per_kwh for each in cell.classes):
         yield PRICE, _gpu_hour_usd, [{"cloud.usd_per_gpu_hour": price * factor} for factor in FACTORS]
@@ -132,8 +133,9 @@ def turns(
     trying: _Trying,
     affordable: Callable[[Sequence[Cell]], bool] = lambda cells: True,
 ) -> list[Turn]:
-    """Where the first setting is better than the second, along each quantity that can be changed. `affordable`: True if
-    the budget has trials left for these cells; those of the link are tried in any case."""
+    """Returns the points at which the first setting becomes better than the second, along each quantity that can be
+    changed. `affordable`: True if the budget has trials left for these cells; those of the link are tried in any
+    case."""
     found = []
     for further, (axis, value, changes) in [
         *((False, each) for each in changed_links(first)),

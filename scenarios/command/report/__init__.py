@@ -1,1 +1,1 @@
-"""What `sqsim report` and `sqsim plot` do: a result directory as a page, and its figures drawn again."""
+"""Commands `sqsim report` and `sqsim plot`: a result directory as a page, and its figures drawn again."""

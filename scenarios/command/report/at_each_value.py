@@ -1,5 +1,5 @@
-"""What a report compares: the curves of a summary, in groups that share a set-up, at each value of the axis: mean,
-interval, settings chosen, and how each differs, paired by seed, from another curve there."""
+"""Comparison for a report: the curves of a summary, in groups that share a set-up, at each value of the axis: mean,
+interval, settings chosen, and the difference, paired by seed, from another curve there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import pandas as pd
 
 from plots.style import Look, looks
 from scenarios.command.result_folder import ResultFolder
-from scenarios.findings.aligned_columns import number, rows_along
+from scenarios.findings.curve_table import unit_of
+from scenarios.findings.text_table import number, rows_along
 from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import Difference, metrics_of, paired, varying
@@ -22,7 +23,7 @@ from simulator.results.lossy_schemes import marks, unranked
 from simulator.results.paired_ratios import with_curves_of
 from simulator.results.plain_columns import is_missing
 from simulator.results.unanswered_requests import share_left_out
-from simulator.results.units import one_unit, quantity, unit
+from simulator.results.units import quantity
 
 LATENCY: Final = "latency_per_token_s"
 _CHOSEN_FIELDS: Final = ("scheme.max_drafts", "scheme.resolution", "scheme.k", "scheme.beta", "scheme.target",
@@ -41,21 +42,19 @@ class InUnit:
 
     @classmethod
     def of(cls, metric: str, values: Sequence[float]) -> InUnit:
-        """Milliseconds for seconds of a token, else the prefix that fits all values."""
-        if unit(metric) == "s" and metric != "latency_s":
-            return cls(1e-3, "ms")
-        return cls(*one_unit(values, metric))
+        """The unit of a run's table."""
+        return cls(*unit_of(values, metric))
 
     def text(self, mean: float, half_width: float = math.nan) -> str:
         if math.isnan(mean):
             return "–"
         counted = self.factor == 1.0 and not self.symbol and float(mean).is_integer() and math.isnan(half_width)
-        return f"{mean:,.0f}" if counted else number(mean / self.factor, half_width / self.factor)
+        return f"{mean:,.0f}" if counted else number(mean / self.factor, half_width / self.factor).text
 
 
 @dataclass(frozen=True)
 class ShownCurve:
-    """One curve of the summary. `key` is its name in the tables; `colours`, on a light and on a dark ground."""
+    """Curve of the summary. `key` is its name in the tables; `colours`, on a light and on a dark ground."""
 
     key: str
     name: str
@@ -149,12 +148,12 @@ class Compared:
         return InUnit.of(metric, [float(value) for value in self.summary[metric]])
 
     def is_ranked(self, curve: ShownCurve, row: pd.Series[float], metric: str) -> bool:
-        """Whether a row is ranked: it is lossless, no limit, and all requests were answered."""
+        """True if a row is ranked: it is lossless, no limit, and all requests were answered."""
         known = not math.isnan(float(row[metric]))
         return known and curve.key not in self._unranked and not share_left_out(row, metric)
 
     def settings(self, row: pd.Series[float]) -> str:
-        """What a scheme has chosen, or what it was given: `L = 4, K = 8`."""
+        """Returns the settings that a scheme has chosen, or was given: `L = 4, K = 8`."""
         named = set(words_of(str(row[CURVE]))[1])
         names = [*_CHOSEN_FIELDS, *(name for name in self._hidden if name.startswith("scheme."))]
         known = [name for name in dict.fromkeys(names) if name in row.index and not is_missing(row[name])]
@@ -162,7 +161,8 @@ class Compared:
         return ", ".join(self.names.setting(name, str(value)) for name, value in words if name not in named)
 
     def difference(self, one: pd.Series[float], other: pd.Series[float], metric: str) -> Difference | None:
-        """How far a row's metric is from another's, over the seeds that both have; None where no seed tells."""
+        """Returns the difference between two rows' metrics over the seeds that both have; None if there are no such
+        seeds."""
         if metric not in self.cells.columns:
             return None
         found = paired(self._cells, metric, *(self._cells[_ROW] == row.name for row in (one, other)))
@@ -180,26 +180,6 @@ class Compared:
         return with_curves_of(self.summary.assign(**{_ROW: self.summary.index}), self.cells)
 
 
-def difference_text(found: Difference | None, scale: InUnit) -> str:
-    """`12% higher (9% to 15%)`, or that no difference is seen and which would have been."""
-    if found is None:
-        return "–"
-    if not found.relative:
-        direction = "lower" if found.found.mean < 0 else "higher"
-        return f"{scale.text(abs(found.size))} {scale.symbol} {direction}".replace("  ", " ")
-    if found.same and not found.found.mean:
-        return "equal in every seed"
-    sign = f"{_percent(found.size)}"
-    if found.n == 1:
-        return f"{sign}, one seed"
-    if found.same:
-        return f"{sign} in every seed"
-    if not found.separable:
-        seen = _percent(float(np.expm1(found.found.half_width))).lstrip("+")
-        return f"no difference seen (one above {seen} would be)"
-    return f"{sign} ({_percent(found.low)} to {_percent(found.high)})"
-
-
 def on_dark(colour: str) -> str:
     """The colour, made lighter until it stands out from a dark ground."""
     parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
@@ -214,10 +194,3 @@ def _luminance(parts: Sequence[float]) -> float:
     """The relative luminance of a colour (WCAG 2.2)."""
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def _percent(share_: float) -> str:
-    value = 100 * share_
-    if not math.isfinite(value):
-        return "∞"
-    return f"{value:+,.0f}%" if abs(value) >= 10 else f"{value:+.2g}%"

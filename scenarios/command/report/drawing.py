@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlotOptions:
-    """What `sqsim plot` is to draw."""
+    """Options of `sqsim plot`."""
 
     page: Page = field(default_factory=Page)
     formats: Sequence[str] = ("svg", "png")
     figures: Sequence[str] = ()
-    """Those to draw; (): all that the scenario has."""
+    """Figures to draw; (): all that the scenario has."""
     out: Path | None = None
 
 
@@ -80,7 +80,7 @@ def figures_of(folder: Path) -> Iterator[tuple[str, Figure]]:
 
 
 def known_figures(names: Sequence[str], warn: Callable[[str], None]) -> list[str]:
-    """Those of a scenario's figures that are there; a line for each that is not."""
+    """Returns the scenario's figures that exist, and warns in a line about each that does not."""
     for name in names:
         if name not in plots.FIGURES:
             warn(f"figure {name}: is not drawn, nothing here adds it; load the file that does with --import FILE.py")
@@ -153,7 +153,7 @@ def _together(folders: Sequence[Path]) -> tuple[pd.DataFrame, str | None, Sequen
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
-    """What tells the directories apart: as many of the last parts of their paths as that takes."""
+    """Returns names that tell the directories apart: as many of the last parts of their paths as that takes."""
     paths = [folder.resolve() for folder in folders]
     if len(set(paths)) < len(paths):
         raise ConfigError(f"a directory is given twice: {', '.join(map(str, folders))}")

@@ -15,7 +15,8 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from plots.axes import place, spans_far
-from scenarios.command.report.at_each_value import LATENCY, Compared, ShownCurve, difference_text
+from scenarios.command.report.at_each_value import LATENCY, Compared, ShownCurve
+from scenarios.findings.wording import times
 from simulator.results.intervals import interval_of
 from simulator.results.unanswered_requests import share_left_out
 from simulator.results.units import title
@@ -42,25 +43,25 @@ Point = tuple[int, float, float, float, str]
 
 @dataclass(frozen=True)
 class View:
-    """One plot that may be chosen: its label, whether it is a ratio, and the points of each curve by its index."""
+    """Plot that may be chosen: its label, `ratio` if it is one, and the points of each curve by its index."""
 
     label: str
     scale: Literal["linear", "log", "free"]
-    """From 0, logarithmic, or linear from wherever: of a ratio."""
+    """Scale: linear from 0, logarithmic, or "free", linear from any value, for a ratio."""
     ratio: bool
     points: Mapping[int, Sequence[Point]]
 
 
 @dataclass(frozen=True)
 class Plots:
-    """What the page's script draws. `templates`: a plot a scale, with the points of its first view, as Bokeh's JSON."""
+    """Input of the page's script. `templates`: a plot per scale, with the points of its first view, as Bokeh's JSON."""
 
     views: Sequence[View]
     templates: Mapping[str, object]
     stand: Sequence[float]
-    """Where each value of the axis stands."""
+    """Position of each value of the axis."""
     beside: Sequence[float]
-    """How far beside that the marks of each curve are: 0 along numbers, which have lines; names have none."""
+    """Distance of each curve's marks from that position: 0 along numbers, which have lines; names have none."""
 
 
 def sign_of(curve: ShownCurve) -> str:
@@ -129,7 +130,6 @@ def _ratio_view(compared: Compared, kind: str) -> View | None:
 
 
 def _ratios(compared: Compared, curve: ShownCurve, others: Mapping[int, pd.Series[float]]) -> Iterator[Point]:
-    scale = compared.scale(compared.metric)
     for at, row in compared.rows[curve.key].items():
         if at not in others or share_left_out(row, compared.metric):
             continue
@@ -138,7 +138,7 @@ def _ratios(compared: Compared, curve: ShownCurve, others: Mapping[int, pd.Serie
             continue
         size = 1 + difference.size
         low, high = (size if math.isnan(end) else 1 + end for end in (difference.low, difference.high))
-        yield at, size, low, high, f"{size:.3g} times: {difference_text(difference, scale)}"
+        yield at, size, low, high, times(difference)
 
 
 def _view(label: str, ratio: bool, found: Sequence[Sequence[Point]]) -> View | None:
@@ -156,7 +156,7 @@ def _view(label: str, ratio: bool, found: Sequence[Sequence[Point]]) -> View | N
 
 
 def _places(compared: Compared) -> tuple[Sequence[float], bool]:
-    """Where the values of the axis stand, and whether on a logarithmic scale; names stand at 0, 1, 2, ..."""
+    """Returns the positions of the axis' values, and True if the scale is logarithmic; names have 0, 1, 2, ..."""
     assert compared.axis is not None
     column = compared.summary[compared.axis]
     if not pd.api.types.is_numeric_dtype(column):

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from plots.breakdown_figure import looks_of
+from plots.breakdown_figures import looks_of
 from plots.caption import caption
 from plots.page import Page
 from scenarios.command.report.at_each_value import (
@@ -20,9 +20,9 @@ from scenarios.command.report.at_each_value import (
     Group,
     InUnit,
     ShownCurve,
-    difference_text,
     on_dark,
 )
+from scenarios.findings.wording import briefly
 from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import CONFIDENCE, interval_of
 from simulator.results.metrics import higher_is_better
@@ -50,8 +50,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class RankedRow:
-    """One curve at one value. `place` is "" where it is not ranked; `mark` is `*` of the first and `•` of those of
-    which no difference from the first was seen."""
+    """Curve at one value. `place` is "" if it is not ranked; `mark` is `*` for the first and `•` for those of which no
+    difference from the first was seen."""
 
     place: str
     mark: str
@@ -75,7 +75,7 @@ class RankedGroup:
 
 @dataclass(frozen=True)
 class Ranking:
-    """All ranked tables, and what their columns are."""
+    """Ranked tables, with the names of their columns."""
 
     metric: str
     symbol: str
@@ -120,12 +120,14 @@ def _group(compared: Compared, group: Group, at: int, scale: InUnit, states: dic
         (each for each in there if not compared.is_ranked(*each, metric)),
         key=lambda each: sign * float(np.nan_to_num(float(each[1][metric]), nan=math.inf)),
     )
-    longest = _longest([float(row[metric]) for _, row in there], _CUT if states else math.inf)
+    known = [value for _, row in there if math.isfinite(value := float(row[metric])) and value > 0]
+    most = (_CUT if states else math.inf) * float(np.median(known or [0.0]))
+    longest = max((value for value in known if value <= most), default=0.0)
     made = []
     for place, (curve, row) in enumerate((*ranked, *apart)):
         mark, against = "", ""
         if place < len(ranked):
-            mark, against = ("*", "") if place == 0 else _against(compared, row, ranked[0][1], scale)
+            mark, against = ("*", "") if place == 0 else _against(compared, row, ranked[0][1])
         mean, half = interval_of(row, metric)
         made.append(
             RankedRow(
@@ -135,7 +137,7 @@ def _group(compared: Compared, group: Group, at: int, scale: InUnit, states: dic
                 settings=compared.settings(row),
                 value=scale.text(mean, half),
                 against=against,
-                note=_note(compared, row),
+                note=f"{percent(lacking)} unanswered" if (lacking := share_left_out(row, metric)) > 0 else "",
                 segments=list(_segments(row, metric, curve, scale, longest, states)),
                 cut=bool(mean > longest),
             )
@@ -143,20 +145,11 @@ def _group(compared: Compared, group: Group, at: int, scale: InUnit, states: dic
     return RankedGroup(group.name, made[:MOST_ROWS], max(0, len(made) - MOST_ROWS))
 
 
-def _against(compared: Compared, row: pd.Series[float], first: pd.Series[float], scale: InUnit) -> tuple[str, str]:
+def _against(compared: Compared, row: pd.Series[float], first: pd.Series[float]) -> tuple[str, str]:
     found = compared.difference(row, first, compared.metric)
-    alike = found is not None and found.n > 1 and not found.separable
-    return "•" if alike else "", difference_text(found, scale)
-
-
-def _note(compared: Compared, row: pd.Series[float]) -> str:
-    lacking = share_left_out(row, compared.metric)
-    return f"{percent(lacking)} unanswered" if lacking > 0 else ""
-
-
-def _longest(values: Sequence[float], medians: float) -> float:
-    known = [value for value in values if math.isfinite(value) and value > 0]
-    return max((value for value in known if value <= medians * float(np.median(known))), default=0.0)
+    if found is None:
+        return "", "–"
+    return "•" if found.n > 1 and not found.separable else "", briefly(found)
 
 
 def _segments(
@@ -181,29 +174,8 @@ def _segments(
         yield Segment(state, 100 * width / longest, _both(colour), f"{scale.text(seconds)} {scale.symbol} ({share})")
 
 
-@dataclass(frozen=True)
-class SettingsTable:
-    """What each scheme chose at each value of the axis."""
-
-    at: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[str]]]
-
-
-def settings_chosen(compared: Compared) -> SettingsTable | None:
-    """None where no scheme has a setting beyond its name."""
-    rows = []
-    for group in compared.groups:
-        for curve in group.curves:
-            found = compared.rows[curve.key]
-            texts = [compared.settings(found[at]) if at in found else "" for at in range(len(compared.at))]
-            name = f"{curve.name}{curve.mark}"
-            if any(texts):
-                rows.append((f"{name}, {group.name}" if len(compared.groups) > 1 else name, texts))
-    return SettingsTable(compared.at, rows) if rows else None
-
-
 def ranking_note(made: Ranking, compared: Compared) -> str:
-    """What the marks are and what was not ranked."""
+    """Returns a note that explains the marks and names what was not ranked."""
     rows = [row for groups in made.tables for group in groups for row in group.rows]
     several = int(compared.summary["n"].max()) > 1
     best = "highest" if made.higher else "lowest"
@@ -224,8 +196,8 @@ def ranking_note(made: Ranking, compared: Compared) -> str:
 
 
 def base_line(printed: str, compared: Compared, manifest: Mapping[str, object]) -> str:
-    """What the numbers hold for: the line that the run printed, of an older directory that of its figures; and the
-    commit."""
+    """Returns the conditions of the numbers: the line that the run printed, or of an older directory that of its
+    figures; and the commit."""
     line = printed or caption(compared.summary, Page(), "").replace("\n", " ")
     commit = str(manifest.get("commit") or "")[:10]
     return f"{line.rstrip('.')}. Commit {commit}." if commit else line

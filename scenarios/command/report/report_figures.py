@@ -45,7 +45,7 @@ _MOST_TIMELINES: Final = 3
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """One figure: its name, what it shows, and its svg element."""
+    """Figure of the page: its name, its caption, and its svg element."""
 
     name: str
     caption: str

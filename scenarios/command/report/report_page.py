@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -27,10 +27,9 @@ from scenarios.command.options import PAGE
 from scenarios.command.progress_bar import aside
 from scenarios.command.report.at_each_value import Compared
 from scenarios.command.report.interactive_figure import Plots, library, plain, plots_of, set_up_of, sign_of
-from scenarios.command.report.ranked_table import base_line, ranking, ranking_note, settings_chosen
+from scenarios.command.report.ranked_table import base_line, ranking, ranking_note
 from scenarios.command.report.report_figures import ReportFigure, figures, timelines
 from scenarios.command.report.report_table import (
-    ReportTable,
     comparisons,
     definitions,
     every_metric,
@@ -39,7 +38,6 @@ from scenarios.command.report.report_table import (
 )
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings import findings_file
-from scenarios.findings.question import PREFIX as ANSWER
 from scenarios.findings.wording import DISTINGUISHABLE
 from simulator.results.columns import SEARCHED
 from simulator.results.result_directory import intact, listed, record
@@ -78,10 +76,8 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     asked = [str(each.get("metric")) for each in numbers]
     made = results(summary, axis, asked, chosen), every_metric(summary, axis)
     tables = [table for table in made if table is not None]
-    printed = (line.removeprefix(ANSWER) for line in reversed(folder.note.findings) if line.startswith(ANSWER))
-    answer = str(found.get("answer") or "") or next(printed, "")
-    behind = {"line": f"{ANSWER}{answer}", "comparisons": found.get("answer_comparisons")}
-    sentences = _sentences(folder.note.findings, [*([behind] if "answer" in found else []), *numbers])
+    sentences = [(str(each["line"]), comparisons(each.get("comparisons"))) for each in numbers]
+    behind_answer = comparisons(found.get("answer_comparisons"))
     compared = Compared(folder, asked)
     ranked, plotted = ranking(compared), plots_of(compared)
     written = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report_plots.js", "report.js"))
@@ -97,8 +93,8 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         "script_hashes": [b64encode(sha256(script.encode()).digest()).decode() for script in scripts],
         "scenario": name,
         "question": found.get("question") or "",
-        "answer": answer,
-        "behind_answer": next((numbers for line, numbers in sentences if line == f"{ANSWER}{answer}"), None),
+        "answer": found.get("answer") or "",
+        "behind_answer": behind_answer,
         "base_line": base_line(str(found.get("base") or ""), compared, folder.manifest),
         "ranking": ranked,
         "ranking_note": ranking_note(ranked, compared),
@@ -112,20 +108,15 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         "set_ups": [set_up_of(compared, curve) for curve in compared.curves],
         "plots": plotted,
         "plots_json": _in_a_script(_plots_data(compared, plotted)) if plotted else "",
-        "settings": settings_chosen(compared),
-        "settings_caption": f"{'Chosen for each scheme on other seeds' if folder.chose else 'As the grid gives them'}, "
-        "at each value of the axis",
-        "findings": [
-            (line.removeprefix(ANSWER), numbers) for line, numbers in sentences if line != f"{ANSWER}{answer}"
-        ],
+        "findings": sentences,
         "distinguishable": DISTINGUISHABLE,
         "remarks": found.get("remarks") or [],
-        "details": found.get("details") or [],
+        "details": findings_file.tables_of(found)[1],
         "figures": drawn,
         "timelines": [(each, Markup(each.svg)) for each in timelines(folder)],
         "request_commands": _request_commands(folder),
         "tables": tables,
-        "definitions": definitions(tables),
+        "meanings": definitions([*tables, *filter(None, [behind_answer, *(table for _, table in sentences)])]),
         "varying": varying,
         "base": base,
         "manifest": _manifest(folder),
@@ -174,14 +165,6 @@ def _in_a_script(data: Mapping[str, object]) -> Markup:
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
-def _sentences(lines: Sequence[str], found: Sequence[Mapping[str, object]]) -> list[tuple[str, ReportTable | None]]:
-    numbers = {str(each.get("line")): each.get("comparisons") for each in found}
-    return [
-        (line, comparisons(f"finding-{place}", given) if isinstance(given := numbers.get(line), list) else None)
-        for place, line in enumerate(lines)
-    ]
-
-
 def _manifest(folder: ResultFolder) -> list[tuple[str, str]]:
     manifest = folder.manifest
     lines = [(name, str(manifest[name])) for name in _FROM_MANIFEST if manifest.get(name) is not None]
@@ -189,7 +172,7 @@ def _manifest(folder: ResultFolder) -> list[tuple[str, str]]:
 
 
 def _request_commands(folder: ResultFolder) -> list[tuple[str, str]]:
-    """(what shows one request, what to type)."""
+    """Returns pairs of what shows one request, and the command to type."""
     cell = f"{folder.path}/cells/{folder.cells['cell'].iloc[0]}.yaml"
     traced = any((folder.path / "cells").glob("*.trace.json"))
     lines = [("a request of a run, as a timeline and a figure", f"sqsim explain {cell} --request 0")]
@@ -199,7 +182,7 @@ def _request_commands(folder: ResultFolder) -> list[tuple[str, str]]:
 
 
 def _commands(folder: ResultFolder) -> list[tuple[str, str]]:
-    """(what it does, what to type)."""
+    """Returns pairs of what a command does, and the command to type."""
     manifest, cell = folder.manifest, folder.cells["cell"].iloc[0]
     imports = json.loads(str(folder.cells.get("imports", pd.Series(["[]"])).iloc[0]))
     beside = "".join(f" --import {path}" for path in imports)
@@ -224,7 +207,7 @@ _FIRST: Final = ("capacity.csv", "chosen_and_fixed.csv", "summary.csv", "finding
 
 @dataclass(frozen=True)
 class Download:
-    """One file; `link` is a data URL, "" where the file is not in the page."""
+    """File to download; `link` is a data URL, "" if the file is not in the page."""
 
     name: str
     path: str

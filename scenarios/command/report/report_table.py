@@ -1,4 +1,4 @@
-"""Tables of a report: headings with their definitions, entries as a person reads them and as they are sorted; and the
+"""Tables of a report: what was found at each setting, what was compared for a sentence, definitions of columns; and the
 parameters: what varies from cell to cell, what all cells share, and where that is not the default."""
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
 from scenarios.findings.wording import with_ends
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import FieldLine, describe, shown
@@ -31,6 +32,8 @@ DEFINITIONS: Final[Mapping[str, str]] = {
     **SEARCHED,
     **SPEEDUPS,
     "n": "seeds, over which the interval is",
+    "difference": f"first / second - 1, paired by seed, with its {CONFIDENCE:.0%} interval",
+    "separable": "True if the interval leaves out 0",
 }
 """What each column means."""
 MAIN: Final = (
@@ -45,40 +48,12 @@ _FOR_ALL: Final = ("objective", "within")
 _OWN = {CHOSEN: "chosen for it"}
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column. `key` names it in links and definitions; `meaning` is "" where the heading says it all."""
-
-    key: str
-    heading: str
-    meaning: str = ""
-    number: bool = True
+NONE: Final = TableEntry("–")
 
 
-@dataclass(frozen=True)
-class ReportEntry:
-    """What is read, and what is sorted by: numbers by their value, with none last; "" sorts by what is read."""
-
-    text: str
-    value: str = ""
-
-
-NONE: Final = ReportEntry("–")
-
-
-@dataclass(frozen=True)
-class ReportTable:
-    """`rows` have an entry a column; the first names the row."""
-
-    key: str
-    caption: str
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[ReportEntry]]
-
-
-def results(summary: pd.DataFrame, axis: str | None, asked: Sequence[str], chosen: Sequence[str] = ()) -> ReportTable:
-    """What was found at each setting, the main metrics and those that were `asked` about, all of a study's; `chosen`:
-    fields that each scheme chose for itself."""
+def results(summary: pd.DataFrame, axis: str | None, asked: Sequence[str], chosen: Sequence[str] = ()) -> TextTable:
+    """Returns the results at each setting: the main metrics and those that were `asked` about, all of a study's;
+    `chosen`: fields that each scheme chose for itself."""
     found = [name for name in metrics_of(summary) if summary[name].notna().any()]
     text = [name for name in dict.fromkeys((*MAIN, *asked)) if name in found] if MAIN[0] in found else found
     text = [*(name for name in SEARCHED if name in summary.columns and name not in _FOR_ALL), *text]
@@ -86,15 +61,15 @@ def results(summary: pd.DataFrame, axis: str | None, asked: Sequence[str], chose
         text.insert(1 if MAIN[0] in text else 0, SPEEDUP)
     if "answered" not in text and "answered" in found and (summary["answered"] < 1).any():
         text.append("answered")
-    return _table("results", f"Each setting: {_spread(summary)}", summary, axis, text, chosen)
+    return _table(f"Each setting: {_spread(summary)}", summary, axis, text, chosen)
 
 
-def every_metric(summary: pd.DataFrame, axis: str | None) -> ReportTable | None:
+def every_metric(summary: pd.DataFrame, axis: str | None) -> TextTable | None:
     """Every metric that has a value anywhere; None of a summary so large that the page would be."""
     found = [name for name in metrics_of(summary) if summary[name].notna().any()]
     if len(summary) * len(found) > _MOST_ENTRIES:
         return None
-    return _table("metrics", f"Each setting, every metric: {_spread(summary)}", summary, axis, found)
+    return _table(f"Each setting, every metric: {_spread(summary)}", summary, axis, found)
 
 
 def _spread(summary: pd.DataFrame) -> str:
@@ -102,22 +77,21 @@ def _spread(summary: pd.DataFrame) -> str:
     return f"mean ± half-width of the {CONFIDENCE:.0%} interval over seeds" if several else "one seed, no interval"
 
 
-def comparisons(key: str, numbers: Sequence[Mapping[str, object]]) -> ReportTable | None:
-    """The numbers behind one sentence; None where nothing was compared."""
-    differences = [each for each in numbers if "difference" in each]
+def comparisons(numbers: object) -> TextTable | None:
+    """The numbers behind one sentence, as `findings.json` has them; None where nothing was compared."""
+    differences = [each for each in numbers if "difference" in each] if isinstance(numbers, list) else []
     if not differences:
         return None
     places = _distinguishing([_where(each) for each in differences])
-    columns = [
-        Column("first", "curve", number=False), Column("second", "compared with", number=False),
-        *(Column(name, title(name)) for name in places),
-        Column("first_mean", "mean"), Column("second_mean", "compared with"),
-        Column("difference", "difference", f"first / second - 1, paired by seed, with its {CONFIDENCE:.0%} interval"),
-        Column("n", "seeds"), Column("separable", "distinguishable", "whether the interval leaves out 0", number=False),
-    ]  # fmt: skip
-    return ReportTable(
-        key, "What was compared for this sentence", columns, [_compared(each, places) for each in differences]
-    )
+    heads = {
+        "second": "compared with", **{name: title(name) for name in places}, "first_mean": "mean",
+        "second_mean": "compared with", "difference": "difference", "n": "seeds", "separable": "distinguishable",
+    }  # fmt: skip
+    rows = [(str(each["first"]), _compared(each, places)) for each in differences]
+    return TextTable(
+        "What was compared for this sentence", "curve", [*heads.values()], [TableGroup("", rows)],
+        keys=["first", *heads],
+    )  # fmt: skip
 
 
 def _distinguishing(where: Sequence[Mapping[str, object]]) -> list[str]:
@@ -128,10 +102,13 @@ def _distinguishing(where: Sequence[Mapping[str, object]]) -> list[str]:
     return [next(name for name in groups if groups[name] == group) for group in dict.fromkeys(groups.values())]
 
 
-def definitions(tables: Sequence[ReportTable]) -> list[Column]:
-    """The columns of these tables that have a definition, each once."""
-    found = {column.key: column for table in tables for column in table.columns if column.meaning}
-    return list(found.values())
+def definitions(tables: Sequence[TextTable]) -> dict[str, str]:
+    """The definitions of the columns of these tables, each once."""
+    return {key: meaning for table in tables for key in table.keys if (meaning := _meaning(key))}
+
+
+def _meaning(key: str) -> str:
+    return of.meaning if (of := known(key)) else DEFINITIONS.get(key, "")
 
 
 def with_interval(mean: float, half_width: float, name: str) -> str:
@@ -146,50 +123,45 @@ def with_interval(mean: float, half_width: float, name: str) -> str:
     return f"{mean / factor:,.{places}f} ± {half_width / factor:,.{places}f} {prefix}{known}".rstrip()
 
 
-def number(value: object, name: str) -> ReportEntry:
+def number(value: object, name: str) -> TableEntry:
     """A value of the field or metric `name`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return ReportEntry("–" if value is None else quantity(value, name))
-    return NONE if math.isnan(value) else ReportEntry(quantity(value, name), _sorted_by(value))
+        return TableEntry("–" if value is None else quantity(value, name))
+    return NONE if math.isnan(value) else TableEntry(quantity(value, name), order=_sorted_by(value))
 
 
 def _table(
-    key: str, caption: str, summary: pd.DataFrame, axis: str | None, metrics: Sequence[str], chosen: Sequence[str] = ()
-) -> ReportTable:
-    columns = [Column(CURVE, "curve", number=False)]
-    columns += [Column(SETTING, "setting", number=False)] if SETTING in summary.columns else []
+    caption: str, summary: pd.DataFrame, axis: str | None, metrics: Sequence[str], chosen: Sequence[str] = ()
+) -> TextTable:
+    heads = {SETTING: "setting"} if SETTING in summary.columns else {}
     fields = [*([] if axis is None else [axis]), *chosen]
-    columns += [Column(name, title(name)) for name in fields]
-    columns += [Column("n", "seeds", DEFINITIONS["n"])]
-    columns += [
-        Column(name, title(name), of.meaning if (of := known(name)) else DEFINITIONS.get(name, "")) for name in metrics
-    ]
-    rows = [list(_row(row, fields, metrics)) for _, row in marked(summary).iterrows()]
-    return ReportTable(key, caption, columns, rows)
+    heads |= {name: title(name) for name in fields} | {"n": "seeds"} | {name: title(name) for name in metrics}
+    rows = [(str(row[CURVE]), list(_row(row, fields, metrics))) for _, row in marked(summary).iterrows()]
+    return TextTable(caption, "curve", [*heads.values()], [TableGroup("", rows)], keys=[CURVE, *heads])
 
 
-def _row(row: pd.Series[float], fields: Sequence[str], metrics: Sequence[str]) -> Iterator[ReportEntry]:
-    yield ReportEntry(str(row[CURVE]))
+def _row(row: pd.Series[float], fields: Sequence[str], metrics: Sequence[str]) -> Iterator[TableEntry]:
     if SETTING in row.index:
-        yield ReportEntry(_OWN.get(str(row[SETTING]), "as the grid gives it"))
+        yield TableEntry(_OWN.get(str(row[SETTING]), "as the grid gives it"))
     for name in fields:
         yield number(_plain(row[name]), name)
     yield number(_plain(row["n"]), "n")
     for name in metrics:
         if isinstance(row[name], bool | np.bool_):
-            yield ReportEntry("yes" if row[name] else "no")
+            yield TableEntry("yes" if row[name] else "no")
         elif isinstance(row[name], str):
-            yield ReportEntry(str(row[name]))
+            yield TableEntry(str(row[name]))
         elif name == SPEEDUP:
             ratio, low, high = (float(row[each]) for each in SPEEDUPS)
             known = not math.isnan(ratio)
-            yield ReportEntry(with_ends(ratio, low, high, "{:.3g}".format), _sorted_by(ratio)) if known else NONE
+            text = with_ends(ratio, low, high, "{:.3g}".format)
+            yield TableEntry(text, order=_sorted_by(ratio)) if known else NONE
         else:
             mean, half = interval_of(row, name)
-            yield ReportEntry(with_interval(mean, half, name), "" if math.isnan(mean) else _sorted_by(mean))
+            yield TableEntry(with_interval(mean, half, name), order="" if math.isnan(mean) else _sorted_by(mean))
 
 
-def _compared(numbers: Mapping[str, object], places: Sequence[str]) -> list[ReportEntry]:
+def _compared(numbers: Mapping[str, object], places: Sequence[str]) -> list[TableEntry]:
     where, metric = _where(numbers), str(numbers["metric"])
     mean, low, high = (float(str(numbers[name])) if numbers[name] is not None else math.nan
                        for name in ("difference", "low", "high"))  # fmt: skip
@@ -200,11 +172,11 @@ def _compared(numbers: Mapping[str, object], places: Sequence[str]) -> list[Repo
 
     separable = {True: "yes", False: "no"}.get(numbers["separable"], "one seed")  # type: ignore[call-overload]
     return [
-        ReportEntry(str(numbers["first"])), ReportEntry(str(numbers["second"])),
+        TableEntry(str(numbers["second"])),
         *(number(where.get(name), name) for name in places),
         number(numbers["first_mean"], metric), number(numbers["second_mean"], metric),
-        ReportEntry(with_ends(mean, low, high, word), _sorted_by(mean)), number(numbers["n"], "n"),
-        ReportEntry(separable),
+        TableEntry(with_ends(mean, low, high, word), order=_sorted_by(mean)), number(numbers["n"], "n"),
+        TableEntry(separable),
     ]  # fmt: skip
 
 
@@ -224,7 +196,7 @@ MOST_VALUES = 12
 
 @dataclass(frozen=True)
 class Parameter:
-    """One field. `default` is "" where it is what the cells have, or the default cell has no such field."""
+    """Field of the cells. `default` is "" if it is the cells' value, or if the default cell has no such field."""
 
     field: str
     values: str
@@ -233,7 +205,8 @@ class Parameter:
 
 
 def parameters(cells: pd.DataFrame) -> tuple[list[Parameter], list[Parameter]]:
-    """(what varies, what is the same in all cells that have it), in the order of a cell's fields; seeds first."""
+    """Returns the fields that vary and those that are the same in all cells that have them, in the order of a cell's
+    fields; seeds first."""
     known: dict[str, FieldLine] = {}
     for line in describe(Cell()):
         known.setdefault(line.field, line)

@@ -1,1 +1,2 @@
-"""What `sqsim run` and `sqsim real` do: from what is typed to a plan, a sweep or a search, tables and a summary."""
+"""Commands `sqsim run` and `sqsim real`: from the typed arguments to a plan, a sweep or a search, tables and a
+summary."""

@@ -33,7 +33,11 @@ def base_line(cells: Sequence[Cell], settings: str, *, timed: bool) -> str:
     workloads = [each.workload for cell in cells for each in cell.classes]
     prompts, answers = zip(*(work.longest for work in workloads), strict=True)
     prompts += tuple(work.prompt_tokens for work in workloads if work.talks)  # from the first turn's to the last one's
-    parts = [f"Pair {pairs}", *([_clocks(cells), _round_trip(cells), _uplink(cells)] if timed else [])]
+    clocked = timed_as(cells)
+    parts = [
+        f"Pair {pairs}",
+        *([clocked and f"timed as {clocked}", _round_trip(cells), _uplink(cells)] if timed else []),
+    ]
     parts += [f"prompts of {ends(prompts, '')} tokens, answers of {ends(answers, '')}", seeds, settings]
     return ". ".join(part[0].upper() + part[1:] for part in parts if part) + "."
 
@@ -50,16 +54,17 @@ def pair_in_words(pair: Pair) -> str:
     return f"{kind} ({named[0]} drafts, {named[1]} verifies{accepts})" if len(named) == 2 else kind
 
 
-def _clocks(cells: Sequence[Cell]) -> str:
+def timed_as(cells: Iterable[Cell]) -> str:
+    """`OPT-125M on Jetson Orin Nano drafts; OPT-13B on A100 verifies`; "" of cells without models that are timed."""
     found: dict[str, list[str]] = {"drafts": [], "verifies": [], "drafts in the cloud": []}
     for verb, latency, drafts_per_pass in (clock for cell in cells for clock in clocks(cell)):
-        found[verb].append(computes(latency) + in_blocks(drafts_per_pass))
-    texts = [f"{few(latencies, 'latency models')} {verb}" for verb, latencies in found.items() if latencies]
-    return f"timed as {'; '.join(texts)}" if texts else ""
+        blocks = f", {drafts_per_pass} drafts a pass" if drafts_per_pass > 1 else ""
+        found[verb].append(computes(latency) + blocks)
+    return "; ".join(f"{few(latencies, 'latency models')} {verb}" for verb, latencies in found.items() if latencies)
 
 
 def clocks(cell: Cell) -> Iterator[tuple[str, Latency, int]]:
-    """What each class of devices needs of the clocks: the verb, the latency model, and drafts a pass."""
+    """Yields the latency models of each class of devices: the verb, the model, and the drafts per pass."""
     for each in cell.classes:
         if each.scheme.protocol != "stream":
             yield "drafts", each.edge.latency, each.drafts_per_pass
@@ -98,11 +103,6 @@ def computes(latency: Latency) -> str:
     fields = [name for name in type(latency).model_fields if name != "kind" and getattr(latency, name)]
     texts = [f"{quantity(getattr(latency, name), name)} {title(name).replace('per ', 'a ')}" for name in fields]
     return " + ".join(texts) or "no time"
-
-
-def in_blocks(drafts_per_pass: int) -> str:
-    """What is added of a drafter that makes several drafts a pass: `, 15 drafts a pass`."""
-    return f", {drafts_per_pass} drafts a pass" if drafts_per_pass > 1 else ""
 
 
 def _part(part: object) -> str:

@@ -1,12 +1,12 @@
-"""Each scheme at a setting of its own: what is tuned, what is chosen, and both shown beside the grid's own setting. The
-race (`simulator.tuning`) is on seeds that are not shown, in a result directory of its own, `tuning/`."""
+"""Choice of each scheme's own setting: what is tuned, what is chosen, and both beside the grid's own setting. The race
+(`simulator.tuning`) is on seeds that are not shown, in a result directory of its own, `tuning/`."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import median
 
@@ -20,7 +20,7 @@ from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand, held_by
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, FIXED, SETTING
 from simulator.results.display_names import SERVING, DisplayNames, serving_mode
-from simulator.results.intervals import Difference, of_all_devices, paired, summarise
+from simulator.results.intervals import Difference, of_all_devices, paired_values, summarise
 from simulator.results.units import quantity, symbol, title
 from simulator.sweeps.search import Capacity, Search
 from simulator.tuning.alternatives import Alternatives, Values, open_fields
@@ -36,7 +36,10 @@ class Chosen:
     outcome: Outcome
     alternatives: Alternatives
     searched: Mapping[str, Cell] = field(default_factory=dict)
-    """After a search: by the id of a cell, the same at what its setting supports."""
+    """Cells after a search: by the id of a cell, the same at the number that its setting supports."""
+    behind: Difference | None = None
+    """Difference by which the race's choice was behind the grid's own setting, which replaced it; None if it was not
+    replaced."""
 
     @property
     def values(self) -> Values:
@@ -44,7 +47,7 @@ class Chosen:
         return self.outcome.values
 
     def chosen(self) -> list[Cell]:
-        """At what was chosen."""
+        """Returns the cells at the setting that was chosen."""
         return self._shown(self._changed)
 
     @cached_property
@@ -52,7 +55,7 @@ class Chosen:
         return [changed(cell, self.values) for cell in self.cells]
 
     def fixed(self) -> list[Cell]:
-        """As the grid gives them."""
+        """Returns the cells as the grid gives them."""
         return self._shown(self.cells)
 
     def _shown(self, cells: Iterable[Cell]) -> list[Cell]:
@@ -80,13 +83,13 @@ class Choosing:
         return sum(len(cells) * (2 if place.fields else 1) for cells, place in settings)
 
     def choices(self, outcomes: Sequence[Outcome]) -> list[Chosen]:
-        """What each setting chose."""
+        """Returns the choice of each setting."""
         found = zip(self._settings, outcomes, self.places, strict=True)
         return [Chosen(tuple(cells), outcome, place) for cells, outcome, place in found]
 
     def sought(self) -> list[Search]:
-        """What to search, where schemes choose what supports most: a place for each setting that has a choice, its own
-        values first, which are left only for what supports more."""
+        """Returns the searches, if schemes choose what supports most: a place for each setting that has a choice, its
+        own values first, which are left only for what supports more."""
         seeds = {"seed": [FIRST_SEED + seed for seed in range(self._budget.looks[0])]}
 
         def trial(place: Alternatives, values: Values) -> Sequence[Cell]:
@@ -98,13 +101,14 @@ class Choosing:
         return [Search([trial(place, values) for values in self._sought(place)]) for place in places]
 
     def _sought(self, place: Alternatives) -> list[Values]:
-        """What a search tries of a place, its own setting first: each way to serve a request, and a sample of what is
-        sent."""
+        """Returns the values that a search tries of a place, its own setting first: each serving mode, and a sample of
+        the other fields."""
         sample = place.sample(self._budget.settings)
         return [*sample, *(mode for mode in place.modes() if mode not in sample)]
 
     def found(self, found: Sequence[Capacity]) -> list[tuple[Chosen, Capacity | None]]:
-        """What each setting chooses, from what `sought` gave, and that; None where nothing was sought."""
+        """Returns the choice of each setting from the results of `sought`, and its capacity; None if no search was
+        made."""
         capacities, seeds = iter(found), self._budget.looks[0]
         chosen: list[tuple[Chosen, Capacity | None]] = []
         for cells, place in zip(self._settings, self.places, strict=True):
@@ -146,17 +150,17 @@ def served(choices: Sequence[Chosen]) -> str:
     return f"Served: {'. '.join(f'{joined(kinds)}: {text}' for text, kinds in alike.items())}" if alike else ""
 
 
-def doubts(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None, metric: str) -> list[str]:
-    """What to know of the settings chosen: where the race could not tell one from the next, and where it is behind the
-    grid's own on the seeds that are shown; a line each."""
-    return [*_alike_next(choices, shown), *_behind_fixed(choices, shown, axis, metric)]
+def doubts(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None) -> list[str]:
+    """Returns a line for each doubt about the settings chosen: the race could not tell one from the next, or the grid's
+    own replaced it."""
+    return [*_alike_next(choices, shown), *_behind_fixed(choices, shown, axis)]
 
 
 def _alike_next(choices: Sequence[Chosen], shown: pd.DataFrame) -> list[str]:
     curves, raced = _curves(shown), dict[str, int]()
     alike = dict[str, list[float]]()  # by how much the next best may be better, nan of one seed
     for chosen in choices:
-        if chosen.outcome.behind is not None:
+        if chosen.outcome.behind is not None and chosen.behind is None:
             curve = curves[chosen.chosen()[0].id]
             raced[curve] = raced.get(curve, 0) + 1
             if not (behind := chosen.outcome.behind).separable:
@@ -179,41 +183,39 @@ def _alike_next(choices: Sequence[Chosen], shown: pd.DataFrame) -> list[str]:
     return [f"Chosen, but not distinguishable from the next best setting in the race: {text}. {extent}"]
 
 
-def _behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None, metric: str) -> list[str]:
+def _behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None) -> list[str]:
+    curves, places = _curves(shown), dict[str, object]()
+    if axis is not None:
+        places = dict(zip(shown["cell"], shown[axis], strict=True))
     found = dict[str, list[str]]()
-    for curve, row, behind in _above_fixed(choices, shown, metric):
-        where = "" if axis is None else f"at {quantity(shown[axis].iloc[row], axis)} "
-        found.setdefault(curve, []).append(f"{where}{percent(behind)}")
+    for chosen in choices:
+        if chosen.behind is not None:
+            cell = chosen.chosen()[0].id
+            where = "" if axis is None else f"at {quantity(places[cell], axis)} "
+            found.setdefault(curves[cell], []).append(f"{where}{percent(chosen.behind)}")
     return [
-        f"Chosen, but behind the grid's own setting on the seeds shown: {curve} {'; '.join(text)}"
+        f"Shown at the grid's own setting, since what was chosen is behind it on the seeds shown: {curve} "
+        f"{'; '.join(text)}"
         for curve, text in found.items()
     ]
 
 
-def behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, metric: str) -> list[str]:
-    """The curves that are, at some value of the axis, distinguishable from the grid's own setting and above it."""
-    found = [curve for curve, _, behind in _above_fixed(choices, shown, metric) if behind.separable]
-    return list(dict.fromkeys(found))
-
-
-def _above_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, metric: str) -> Iterator[tuple[str, int, Difference]]:
-    """The settings chosen whose mean is above that of the grid's own: curve, a row of theirs, and the difference."""
-    if metric not in shown.columns:
-        return
-    shown = of_all_devices(shown)
-    curves, rows = _curves(shown), dict[tuple[str, str], list[int]]()
-    for row, key in enumerate(zip(shown["cell"], shown[SETTING], strict=True)):
-        rows.setdefault(key, []).append(row)
-    for chosen in choices:
-        cells, fixed = ([cell.id for cell in each] for each in (chosen.chosen(), chosen.fixed()))
-        if cells != fixed:
-            mine, own = (
-                [row for cell in each for row in rows.get((cell, setting), ())]
-                for each, setting in ((cells, CHOSEN), (fixed, FIXED))
-            )
-            behind = paired(shown, metric, *(pd.Series(np.isin(np.arange(len(shown)), each)) for each in (mine, own)))
-            if behind.found.mean > 0:
-                yield curves[cells[0]], min(mine), behind
+def never_behind(choices: Sequence[Chosen], table: pd.DataFrame, metric: str, *, most: bool = False) -> list[Chosen]:
+    """The choices, each behind the grid's own setting on the seeds shown replaced by it; `most`: more is better."""
+    table = of_all_devices(table)
+    if metric not in table.columns:
+        return [*choices]
+    values = dict(zip(table["cell"], table[metric].astype(float), strict=True))
+    found = []
+    for each in choices:
+        mine, own = (np.array([values[cell.id] for cell in cells]) for cells in (each.chosen(), each.fixed()))
+        behind = paired_values(metric, mine, own)
+        worse = behind.found.mean < 0 if most else behind.found.mean > 0
+        if worse or np.isnan(mine).sum() > np.isnan(own).sum():
+            outcome = replace(each.outcome, values=each.alternatives.own)
+            each = replace(each, outcome=outcome, behind=behind)
+        found.append(each)
+    return found
 
 
 def _curves(shown: pd.DataFrame) -> dict[str, str]:
@@ -258,7 +260,9 @@ def choices_table(choices: Sequence[Chosen], shown: pd.DataFrame) -> pd.DataFram
     first = shown[shown[SETTING] == CHOSEN].drop_duplicates("cell").set_index("cell")
     choosing = [chosen for chosen in choices if chosen.values]
     rows = first.loc[[chosen.chosen()[0].id for chosen in choosing]].reset_index(drop=True)
-    return rows.assign(chosen=[_words(chosen.cells[0], chosen.values) for chosen in choosing])
+    own = [" (the grid's own)" if chosen.behind is not None else "" for chosen in choosing]
+    words = [_words(chosen.cells[0], chosen.values) for chosen in choosing]
+    return rows.assign(chosen=[text + mark for text, mark in zip(words, own, strict=True)])
 
 
 def by_setting(cells: Sequence[Cell]) -> list[list[Cell]]:
@@ -321,7 +325,7 @@ class Precision:
         return float(shares.max()) if len(shares) else 0.0
 
     def text(self, table: pd.DataFrame) -> str:
-        """What came of it, one line."""
+        """Returns one line on the precision that was reached."""
         seeds, widest = table["seed"].nunique(), self.widest(table)
         reached = "reached" if widest <= self.within else "not reached"
         return f"Precision: {title(self.metric)} within {self.within:.2%}, {reached} with {seeds} seeds ({widest:.2%})"

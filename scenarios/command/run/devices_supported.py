@@ -1,4 +1,4 @@
-"""How many devices a cell supports: the question in words of its own fields, the limits that it states, and the
+"""Number of devices that a cell supports: the question in words of its own fields, the limits that it states, and the
 scenario `capacity` around a user's cell or a measured server (`sqsim capacity`)."""
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _MADE_FOR: Final = ("workload.prompt_tokens", "workload.output_tokens", "models.
 
 
 def question(cells: Sequence[Cell], objective: Objective) -> str:
-    """`How many devices does 70B on four A100s serve within 30 ms TPOT and 2 s TTFT? Pair ..., uplink ..., ...`."""
+    """Returns the question, `How many devices does 70B on four A100s serve within 30 ms TPOT and 2 s TTFT? Pair ...,
+    uplink ..., ...`."""
     classes = [each for cell in cells for each in cell.classes]
     timed = [clock for cell in cells for clock in clocks(cell)]
     server, drafter = (

@@ -1,4 +1,4 @@
-"""What a run would do, without doing it: how many cells, about how long, and what is there already."""
+"""Preview of a run: its number of cells, its approximate time, and the results that exist already."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def dry_run(plan: RunPlan, options: RunOptions, scenario: Scenario | None) -> st
 
 
 class _Tuning:
-    """What schemes choose by. It is made once: to draw the settings of a race can take seconds."""
+    """Race by which schemes choose. It is made once: to draw its settings can take seconds."""
 
     def __init__(self, plan: RunPlan, cells: Sequence[Cell]) -> None:
         assert plan.tune is not None
@@ -69,7 +69,7 @@ def _cells(plan: RunPlan, tuning: _Tuning | None) -> list[str]:
 
 
 def _remembered(plan: RunPlan, tuning: _Tuning | None, out: Path) -> list[str]:
-    """What `out` holds of this run, as far as its cells are known before a race has ended."""
+    """Returns lines on the part of this run that `out` holds, as far as its cells are known before a race has ended."""
     study, lines, cells = plan.scenario.study, list[str](), plan.cells
     try:
         if plan.objective is not None:

@@ -1,4 +1,4 @@
-"""What a finished run leaves and says: note, tables, findings and figures, and the summary that a person reads."""
+"""Finished run: its note, tables, findings and figures, and the summary that a person reads."""
 
 from __future__ import annotations
 
@@ -15,38 +15,33 @@ from scenarios.command.fairness import compared_alike, excused
 from scenarios.command.report.drawing import draw_all
 from scenarios.command.result_folder import BESIDE, CAPACITY, NOTE, Note, along, axes_of
 from scenarios.command.run.base_line import base_line
-from scenarios.command.run.choosing import Chosen, behind_fixed, beside, choices_table, doubts, served, tried_values
+from scenarios.command.run.choosing import Chosen, beside, choices_table, doubts, never_behind, served, tried_values
 from scenarios.command.run.printed_tables import (
-    bearing,
     chosen_table,
     costs,
     limits_of,
+    none_supported,
     overloaded,
     overloads,
     own_schemes,
     stands_for,
     too_few,
     unsettled,
-    unsettled_schemes,
 )
 from scenarios.command.run.run_plan import RunPlan
-from scenarios.command.run.screen import Detail, Screen
+from scenarios.command.run.screen import Screen
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
-from scenarios.findings.aligned_columns import WIDTH, wrapped
 from scenarios.findings.curve_table import capacity_table, cost_table, curve_table
 from scenarios.findings.findings_file import FINDINGS, Answered
-from scenarios.findings.headline_table import headline
-from scenarios.findings.question import PREFIX as ANSWER
 from scenarios.findings.question import of_setting
 from scenarios.findings.rejections import beyond_chance
-from scenarios.findings.sentences.limits import one_setting
+from scenarios.findings.sentences.limits import limited, one_setting, within_limits
 from scenarios.findings.sentences.lowest import NOT_RUN, lossy_apart, lowest_of_what_ran
-from scenarios.findings.sentences.own_limits import limited, within_limits
-from scenarios.findings.text_table import TextTable
+from scenarios.findings.text_table import Detail, TextTable
 from scenarios.findings.wording import DISTINGUISHABLE, counted, in_one_breath, joined
 from simulator.cell.cell import Cell, claims
-from simulator.results.columns import ALL_CLASSES, ATTAINMENT, CHOSEN, CURVE, FIXED, SETTING
+from simulator.results.columns import ALL_CLASSES, ATTAINMENT, CHOICE_SUFFIX, CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
 from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import of_all_devices, summarise, summarise_curves
@@ -61,7 +56,7 @@ from simulator.studies import study
 from simulator.sweeps.parts import ROUNDS
 from simulator.sweeps.store import CELL_FILES
 
-BESIDE_THE_TABLE = ("Not compared with", "Not tuned", "Codes differ", "Rejections")
+BESIDE_THE_TABLE = ("Not compared with", "Not tuned", "Not settled", "Codes differ", "Rejections")
 """How remarks begin that change how the table is read."""
 
 
@@ -108,7 +103,14 @@ class FinishedRun:
             (summary, axis), (table, _) = note.curved(plain), note.curved(table)
         else:
             axis = note.curved(table)[1]
+            if plan.tune is not None:
+                of = plan.tune.metric if plan.objective is None else plan.objective.field
+                choices = never_behind(choices, table, of, most=plan.objective is not None)
             table = beside(table, choices, lambda rows: note.curved(rows)[0])
+            if plan.tune is not None and plan.objective is None and plan.tune.metric in table.columns:
+                errors = {cell.id: each.outcome.error for each in choices for cell in each.chosen()}
+                error = table["cell"].map(errors).where(table[SETTING] == CHOSEN, 0.0)
+                table = table.assign(**{plan.tune.metric + CHOICE_SUFFIX: error})
             plain = summary = summarise_curves(table)
         if searched or choices is not None:
             write_csv(plain, out / (CAPACITY if searched else BESIDE))
@@ -135,12 +137,12 @@ class FinishedRun:
 
     @cached_property
     def stands_for(self) -> list[str]:
-        """What models and clocks stand for, a line each."""
-        return stands_for(self.cells, clock=self._timed).splitlines()
+        """Returns lines on what models and clocks stand for."""
+        return stands_for(self.cells, clock=self._timed)
 
     @property
     def assumed(self) -> list[str]:
-        """What the scenario assumes, a line or none."""
+        """Returns the line of the scenario's assumptions, if it has any."""
         return [f"Assumed: {self.plan.scenario.assumed}"] if self.plan.scenario.assumed else []
 
     def screen(self, notes: Sequence[str]) -> Screen:
@@ -150,19 +152,16 @@ class FinishedRun:
         found, answer = self._findings()
         table = self._table()
 
-        def details(width: int) -> list[Detail]:
-            return [*self._details(found, notes, width), Detail("Files", _lines(self._places(), width))]
-
+        details = self._details(found, notes)
         about = {
             "scenario": scenario.name, "question": scenario.summary, "axis": self.axis,
             "seeds": int(self.table["seed"].nunique()), "base": self._base,
             "remarks": [*self._of_classes, *self._remarks, *self._left_out, *self.assumed, *self.stands_for],
             "table": asdict(table) if table else None,
-            "details": [vars(each) for each in self._details(found, notes, WIDTH)],
+            "details": [asdict(each) for each in details if each.tables],
         }  # fmt: skip
         findings_file.write(out, about, [*found, *answer])
-        lines = [*(each.line for each in found), *(f"{ANSWER}{each.line}" for each in answer)]
-        replace(self.note, findings=lines).write(out)
+        self.note.write(out)
         tables = [(out / f"{each.name}.csv", each.rows(self.table)) for each in scenario.tables]
         made = [write_csv(rows, path) for path, rows in tables if not rows.empty]
         figures = list(draw_all(self.summary, self.axis, self.note.figures, own_folder(out, "figures"), self.table))
@@ -173,8 +172,8 @@ class FinishedRun:
         if any((out / CELL_FILES).glob(f"*{SUFFIX}")):
             places.append(f"traces: {out / CELL_FILES}/ID{SUFFIX}; as a moving picture: sqsim play {out}")
         return Screen(
-            scenario.summary, answer[0].line if answer else "", table, remarks, self._base, places, details,
-            beside=self._cost_table(),
+            scenario.summary, answer[0].line if answer else "", table, remarks, self._base, places,
+            [*details, Detail("Files", self._places())], beside=self._cost_table(),
         )  # fmt: skip
 
     @cached_property
@@ -193,23 +192,28 @@ class FinishedRun:
 
     def _table(self) -> TextTable | None:
         """The one table of the screen: what was searched for, the first headline, or the scenario's own."""
-        scenario, objective = self.plan.scenario, self.plan.objective
-        if objective is not None:
-            return capacity_table(self.chosen, self.axis, objective.field, limits_of(objective))
-        if not scenario.headlines:
+        scenario = self.plan.scenario
+        if self.plan.objective is None and not scenario.headlines:
             own = next(filter(None, (each.printed(self.table) for each in scenario.tables)), None)
             if own is not None or scenario.tables or self.plan.headline not in self.chosen.columns:
                 return own
-        rows, metric = of_setting(self.table), self.plan.headline
-        return curve_table(self.chosen, rows, self.axis, metric, overloaded(self.chosen), limits=self._limited)
+        return self._measured(self.chosen, of_setting(self.table), self.plan.headline)
+
+    def _measured(self, rows: pd.DataFrame, cells: pd.DataFrame, metric: str) -> TextTable | None:
+        """Returns the table of the numbers searched for, or else of the metric, from rows of the summary and their
+        cells."""
+        if (objective := self.plan.objective) is not None:
+            return capacity_table(rows, self.axis, objective.field, limits_of(objective))
+        return curve_table(rows, cells, self.axis, metric, overloaded(rows), limits=self._limited)
 
     @property
     def _limited(self) -> bool:
-        """Whether the table and the answer say who meets the limits that the user typed."""
+        """True if the table and the answer say which schemes meet the limits that the user typed."""
         return self.plan.limited and self.plan.objective is None and limited(self.chosen)
 
     def _cost_table(self) -> TextTable | None:
-        """What a token costs where power or prices are known; without headlines there are too many curves."""
+        """Returns the table of a token's costs if power or prices are known; without headlines there are too many
+        curves."""
         return cost_table(self.chosen, self.axis) if self.plan.scenario.headlines else None
 
     def _read_with_care(self) -> Iterator[str]:
@@ -223,16 +227,15 @@ class FinishedRun:
         yield from (line for line in self._remarks if line.startswith(BESIDE_THE_TABLE))
         if not scenario.headlines:
             yield from (line for line in overloads(named, self.axis) if line.startswith("Overloaded"))
-        if early := unsettled_schemes(self.chosen):
-            yield f"Conformal threshold not settled yet for most drafts: {joined(early)}"
-        if self._behind:
-            yield f"Not the best setting known: {'; '.join(self._behind)} (--details)"
+        if replaced := [each for each in self.choices or () if each.behind is not None]:
+            kinds = dict.fromkeys(DisplayNames().word(each.cells[0].scheme.kind) for each in replaced)
+            yield f"At the grid's own setting where the one chosen was behind it: {joined([*kinds])} (--details)"
         if any(line.startswith("Precision") for line in self.stands_for):
             yield "Acceptance was measured at another weight precision than the times (--details)"
 
     @cached_property
     def _of_classes(self) -> list[str]:
-        """Whose scheme a row of a class does not name, and which percentiles are of too few requests."""
+        """Returns lines on classes whose rows do not name their scheme, and on percentiles of too few requests."""
         names = [*self.plan.scenario.headlines, *self.plan.cells[0].percentiles]
         if self.plan.objective is not None:  # of a class where it says so, else of all devices together
             names = [name if "." in name else f"{ALL_CLASSES}.{name}" for name in self.plan.objective.limits]
@@ -243,26 +246,20 @@ class FinishedRun:
         left_out = self.plan.scenario.left_out
         return [excused(left_out)] if left_out else []
 
-    @cached_property
-    def _behind(self) -> list[str]:
-        """The curves whose setting chosen is above the grid's own on the seeds shown, as far as these can tell."""
-        tune = self.plan.tune
-        if tune is None or self.choices is None or self.plan.objective is not None:
-            return []
-        return behind_fixed(self.choices, self._table_by_name, tune.metric)
-
-    def _details(self, found: Sequence[Answered], notes: Sequence[str], width: int) -> list[Detail]:
-        spent = self._cost_table()
-        blocks = [*self._tables(width), ("What a token costs", "" if spent is None else spent.text(width))]
-        lines = [wrapped(each.line, width) for each in found]
-        lines += [wrapped(DISTINGUISHABLE, width)] if any("no difference seen" in each.line for each in found) else []
+    def _details(self, found: Sequence[Answered], notes: Sequence[str]) -> list[Detail]:
+        lines = [each.line for each in found]
+        lines += [DISTINGUISHABLE] if any("no difference seen" in each.line for each in found) else []
         remarks = [*notes, *self._remarks, *(f"Note: {line}" for line in self.plan.warnings)]
-        blocks += [("Findings", "\n".join(lines)), ("To know of the numbers", _lines(remarks, width))]
-        blocks += [("What models and times stand for", _lines([*self.assumed, *self.stands_for], width))]
-        return [Detail(heading, text) for heading, text in blocks if text]
+        blocks = [
+            *self._tables(), Detail("What a token costs", tables=[*filter(None, [self._cost_table()])]),
+            Detail("Findings", lines), Detail("To know of the numbers", remarks),
+            Detail("What models and times stand for", [*self.assumed, *self.stands_for]),
+        ]  # fmt: skip
+        return [each for each in blocks if each.lines or each.tables]
 
     def _findings(self) -> tuple[list[Answered], list[Answered]]:
-        """What the scenario's questions find, a line each, lossy schemes by themselves; and the answer, if it asks."""
+        """Returns the findings of the scenario's questions, a line each, lossy schemes by themselves; and the answer,
+        if it asks."""
         table, axis, metric = marked(self.table), self.axis, self.plan.headline
         scenario = self.plan.scenario
         lines = list(findings_file.answered(scenario.findings, table, axis, scenario.answer))
@@ -281,12 +278,13 @@ class FinishedRun:
 
     @cached_property
     def _remarks(self) -> list[str]:
-        """What to know of the settings chosen, of how schemes were compared, of what is overloaded or unsettled."""
+        """Returns remarks on the settings chosen, on the comparison of schemes, and on what is overloaded or
+        unsettled."""
         scenario, tune = self.plan.scenario, self.plan.tune
         chosen_rows, rows = self._chosen_by_name, self._table_by_name
         fixed = self.plan.fixed
         chosen = tune is not None and self.choices is not None
-        lines = doubts(self.choices or (), rows, self.axis, tune.metric if tune else "") if chosen else []
+        lines = doubts(self.choices or (), rows, self.axis) if chosen else []
         lines += compared_alike(self.cells, tune or (Tune(fixed) if fixed else None), scenario.left_out)
         full = overloads(chosen_rows, self.axis)
         # Without headlines there are too many curves to name those that are merely busy.
@@ -308,45 +306,38 @@ class FinishedRun:
         summed = ("verified", "accepted", "tv_qhat")
         rounds = pq.read_table(self.out / ROUNDS, columns=["cell", *summed])
         sums = rounds.group_by("cell").aggregate([(name, "sum") for name in summed]).to_pandas().set_index("cell")
-        line = beyond_chance(sums.set_axis(summed, axis=1), names, looked)
+        shown = sums.index.isin([*names])  # a choice that the grid's own setting replaced has run, too
+        line = beyond_chance(sums[shown].set_axis(summed, axis=1), names, looked)
         return [line] if line else []
 
-    def _tables(self, width: int) -> Iterator[tuple[str, str]]:
+    def _tables(self) -> Iterator[Detail]:
         plan, headlines, chosen = self.plan, self.plan.scenario.headlines, self._chosen_by_name
-        for text in self._measured(chosen, width):
-            yield "Results", text
+        searched = plan.objective is not None
+        metrics = [plan.headline] if searched else headlines
+        cells = of_setting(self.table)
+        found = [self._measured(self.chosen, cells, metric) for metric in metrics]
+        none = none_supported(chosen, self.axis, plan.objective) if plan.objective is not None else ()
+        yield Detail("Results", [*none], [*filter(None, found)])
         if headlines and self.choices is not None and plan.tune is not None:
             choices = choices_table(self.choices, self._table_by_name)
-            yield (
-                "Settings chosen",
-                chosen_table(choices, self.axis, self._chosen_by(plan.tune, self.choices, width), width),
-            )
-            rows, given = _named(self.fixed), ""
-            if plan.objective is not None:
-                rows, given = one_setting(self.fixed, self.chosen)
-                rows = _named(rows)
-            yield f"As the grid gives them{given and f', {given}'}", next(self._measured(rows, width))
+            heading = self._chosen_by(plan.tune, self.choices)
+            yield Detail("Settings chosen", tables=[chosen_table(choices, self.axis, heading)])
+            rows, given = one_setting(self.fixed, self.chosen) if searched else (self.fixed, "")
+            first = self._measured(rows, of_setting(self.table, FIXED), plan.headline)
+            yield Detail(f"As the grid gives them{given and f', {given}'}", tables=[*filter(None, [first])])
         if headlines:
-            yield "What each scheme pays", costs(chosen, width)
-        for table in filter(None, (each.printed(self.table) for each in plan.scenario.tables)):
-            yield "Table", table.text(width)
+            yield Detail("What each scheme pays", tables=[*filter(None, [costs(chosen)])])
+        own = (each.printed(self.table) for each in plan.scenario.tables)
+        yield from (Detail("Table", tables=[table]) for table in own if table is not None)
 
-    def _chosen_by(self, tune: Tune, choices: Sequence[Chosen], width: int) -> str:
+    def _chosen_by(self, tune: Tune, choices: Sequence[Chosen]) -> str:
         objective = self.plan.objective
         least = f"least {title(tune.metric)}" if objective is None else f"most {title(objective.field)}"
         tried = [each.outcome.tried for each in choices if each.values]
         seeds = max(each.outcome.seeds for each in choices)
         many = f"{min(tried)} to {max(tried)}" if min(tried) < max(tried) else f"{min(tried)}"
-        heading = (
-            f"Chosen by {least} in a race of {many} settings each, on {seeds} other seed{'s' if seeds > 1 else ''}:"
-        )
-        return _lines([heading, *tried_values([each.alternatives for each in choices])], width)
-
-    def _measured(self, rows: pd.DataFrame, width: int) -> Iterator[str]:
-        if self.plan.objective is not None:
-            yield bearing(rows, self.axis, self.plan.objective, width)
-        else:
-            yield from (headline(rows, self.axis, metric, width) for metric in self.plan.scenario.headlines)
+        heading = f"Chosen by {least} in a race of {many} settings each, on {counted(seeds, 'other seed')}:"
+        return "\n".join([heading, *tried_values([each.alternatives for each in choices])])
 
     def _places(self) -> list[str]:
         out, plan = self.out, self.plan
@@ -370,7 +361,3 @@ def _named(rows: pd.DataFrame) -> pd.DataFrame:
 def _within(line: str) -> str:
     """A line as it stands behind another: its first letter is small, unless it begins a name such as K-SQS."""
     return line[:1].lower() + line[1:] if line[1:2].islower() else line
-
-
-def _lines(lines: Sequence[str], width: int) -> str:
-    return "\n".join(wrapped(line, width) for line in lines)

@@ -20,7 +20,7 @@ Setting = dict[str, object]
 
 @dataclass
 class NamedKinds:
-    """What a scenario says of parts, in its `base` and its `grid`, by dotted names. `notes` tell what was kept."""
+    """Parts that a scenario states in its `base` and its `grid`, by dotted names. `notes` tell what was kept."""
 
     schema: type[Part]
     base: Mapping[str, object]
@@ -28,7 +28,8 @@ class NamedKinds:
     notes: list[str] = field(default_factory=list)
 
     def settings(self, typed: Mapping[str, object], axes: Mapping[str, object]) -> dict[str, object]:
-        """What `--set` means: of several settings of a kind, what they agree in; nothing that `axes` vary."""
+        """Returns the settings that `--set` means: of several settings of a kind, the fields in which they agree; none
+        that `axes` vary."""
         varied = {field for axis in axes for field in axis.split(",")}
         found: dict[str, object] = {}
         for path, value in typed.items():
@@ -42,7 +43,7 @@ class NamedKinds:
         return found
 
     def axes(self, typed: Mapping[str, Sequence[object]]) -> dict[str, Sequence[object]]:
-        """What `--grid` means: a kind's name stands for each setting of it."""
+        """Returns the axes that `--grid` means: a kind's name stands for each setting of it."""
         found: dict[str, Sequence[object]] = {}
         for path, values in typed.items():
             family, part = family_at(self.schema, path), path.removesuffix(".kind")
@@ -59,7 +60,8 @@ class NamedKinds:
         return found
 
     def labelled(self, schemes: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
-        """What `--name` means: a scheme with what the scenario's schemes have in common and it does not name."""
+        """Returns the schemes that `--name` means: each with the fields that the scenario's schemes share and it does
+        not name."""
         filled = (self._filled(family_at(self.schema, SHARING), SHARING, scheme) for scheme in schemes)
         return [scheme for scheme in filled if isinstance(scheme, Mapping)]
 

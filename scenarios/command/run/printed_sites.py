@@ -77,7 +77,7 @@ def _screen(given: Sites, table: pd.DataFrame, out: Path) -> Screen:
         base_line([given.cell], f"each site has its own random numbers{vary}", timed=True),
         [f"{about['rounds']:,.0f} rounds in {about['cpu_s']:,.0f} CPU s of workers.",
          f"Results: {out} ({SUMMARY}, {PARTITIONS}/)."],
-        lambda width: (), others=SUMMARY,
+        others=SUMMARY,
     )  # fmt: skip
 
 

@@ -1,68 +1,50 @@
-"""Results as text, beside the headline: what each scheme pays, what was chosen and is supported, the limit met first,
-which stations are busy, what the run stands for. Returns strings."""
+"""Tables and lines beside the first table: the costs and choices of each scheme, the reason for which a curve supports
+no device, the busy stations, what the run stands for."""
 
 from __future__ import annotations
 
 import math
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from models.interface import Pair
-from models.latency.empirical import Empirical
-from models.latency.latency import Latency
 from models.latency.profile import Profile
-from scenarios.command.run.base_line import clocks, in_blocks
-from scenarios.findings.aligned_columns import WIDTH, number, wrapped
+from scenarios.command.run.base_line import clocks, computes, pair_in_words
 from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
-from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import counted, joined, stretches
+from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number, rows_along
+from scenarios.findings.wording import counted, joined, listed, stretches
 from simulator.cell.cell import Cell
-from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
 from simulator.results.columns import ALL_CLASSES, CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
 from simulator.results.display_names import DisplayNames
-from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marked, marks
+from simulator.results.lossy_schemes import lossy_curves, marked
 from simulator.results.metrics import fewest
 from simulator.results.spans import DOWNLINK, UPLINK
 from simulator.results.unanswered_requests import percent
 from simulator.results.units import quantity, title
 from simulator.sweeps.search import Objective
 
-COSTS: tuple[tuple[str, str], ...] = (
-    ("payload_bits_per_token", "payload bits"),
-    ("payload_bits_per_draft", "a draft"),
-    ("uplink_bits_per_token", "uplink bits"),
-    ("draft_length", "drafts"),
-    ("accepted_per_round", "accepted"),
-    ("resampling_per_draft", "resampled"),
-    ("tv_qhat", "TV(qhat, p)"),
-    (BOUND, "its bound"),
-)
-IF_THERE: tuple[tuple[str, str], ...] = (
-    (SPEEDUP, "speed-up"),
-    ("slo_attainment", "SLO met"),
-    ("goodput_tokens_per_s", "goodput (1/s)"),
-)
-"""Told where a run has them: cloud_only beside others, an objective."""
-OUTPUT = ("tv_output", "TV output")
-"""What a lossy scheme costs."""
+OUTPUT = "tv_output"
+PAID: Final[dict[str, tuple[str, str]]] = {
+    "payload_bits_per_token": ("payload bits", "bits per output token"),
+    "payload_bits_per_draft": ("a draft", "of the payload a draft"),
+    "uplink_bits_per_token": ("uplink bits", ""),
+    "draft_length": ("drafts", "drafts per round"),
+    "accepted_per_round": ("accepted", "accepted drafts per round"),
+    "resampling_per_draft": ("resampled", "rejections per verified draft"),
+    "tv_qhat": ("TV(qhat, p)", "what is expected of them, TV(qhat, p)"),
+    BOUND: ("its bound", f"the bound on what is expected ({BOUND_NOTE})"),
+    SPEEDUP: ("speed-up", "speed-up over cloud_only, paired by seed"),
+    "slo_attainment": ("SLO met", "the share of requests that met the objective"),
+    "goodput_tokens_per_s": ("goodput (1/s)", "the tokens a second of those"),
+    OUTPUT: ("TV output", "TV output: how far the text's distribution is from the verifier's, 0 of the lossless"),
+}
+"""What a scheme pays: the head of its column, and what it is."""
 UNSETTLED = "unsettled_share"
 STATIONS = ("uplink", "cloud", "downlink")
-MANY_PAIRS = 3
-"""More pairs of a kind than these are shown in short."""
-COSTS_HEADING = (
-    "bits per output token, and of the payload a draft; drafts, accepted drafts per round; rejections per verified "
-    f"draft, what is expected of them, TV(qhat, p), and the bound on what is expected ({BOUND_NOTE})"
-)
-IF_THERE_HEADING = {
-    SPEEDUP: "speed-up over cloud_only, paired by seed",
-    "slo_attainment": "the share of requests that met the objective, and the tokens a second of those",
-}
-OUTPUT_HEADING = "; TV output: how far the text's distribution is from the verifier's, 0 of the lossless"
 
 
 def fullest(row: pd.Series[float]) -> str:
@@ -72,23 +54,16 @@ def fullest(row: pd.Series[float]) -> str:
     return max(busy or STATIONS, key=lambda name: float(row[f"{name}_{'queue' if busy else 'busy'}"]))
 
 
-def costs(summary: pd.DataFrame, width: int = WIDTH) -> str:
-    """A row per curve: bits, draft length, acceptance, resampling and its bound; "" of a study that has none."""
-    present = [(name, label) for name, label in COSTS if name in summary.columns]
-    if COSTS[0] not in present:
-        return ""
-    extra = [each for each in IF_THERE if each[0] in summary.columns and summary[each[0]].notna().any()]
-    present += extra
-    lossy = bool(lossy_curves(summary)) and OUTPUT[0] in summary.columns
-    present += [OUTPUT] if lossy else []
-    body = [
-        [str(curve), *(_over_axis(rows, name) for name, _ in present)]
-        for curve, rows in marked(summary).groupby(CURVE, sort=False)
-    ]
-    unknown = ", - where it is not known" if UNKNOWN in marks(summary).values() else ""
-    text = "".join(f"; {IF_THERE_HEADING[name]}" for name, _ in extra if name in IF_THERE_HEADING)
-    heading = COSTS_HEADING + text + (OUTPUT_HEADING + unknown if lossy else "")
-    return TextTable.of(heading, ["", *(label for _, label in present)], body).text(width)
+def costs(summary: pd.DataFrame) -> TextTable | None:
+    """A row per curve: bits, draft length, acceptance, resampling and its bound; None of a study that has none."""
+    there = [name for name in PAID if name in summary.columns and summary[name].notna().any()]
+    shown = [name for name in there if name != OUTPUT or lossy_curves(summary)]
+    if "payload_bits_per_token" not in shown:
+        return None
+    curves = marked(summary).groupby(CURVE, sort=False)
+    body = [[str(curve), *(_over_axis(rows, name) for name in shown)] for curve, rows in curves]
+    heading = "; ".join(filter(None, (PAID[name][1] for name in shown)))
+    return TextTable.of(heading, ["", *(PAID[name][0] for name in shown)], body)
 
 
 def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
@@ -142,27 +117,18 @@ def overloaded(summary: pd.DataFrame) -> pd.Series[bool]:
 
 
 def unsettled(summary: pd.DataFrame) -> list[str]:
-    """A line of each curve that made most of its drafts before its conformal threshold had settled."""
+    """A line of the curves that made most of their drafts before their conformal threshold had settled."""
     if UNSETTLED not in summary.columns:
         return []
-    lines = []
+    clauses = []
     for curve, rows in marked(summary).groupby(CURVE, sort=False):
         shares = rows.loc[rows[UNSETTLED] > 0.5, UNSETTLED]
         if len(shares):
             part = " to ".join(dict.fromkeys(percent(share) for share in (shares.min(), shares.max())))
             where = f" at {len(shares)} of {len(rows)}" if len(shares) < len(rows) else ""
-            lines.append(
-                f"{curve}{where}: {part} of its tokens were drafted before its threshold settled ({UNSETTLED})"
-            )
-    return lines
-
-
-def unsettled_schemes(summary: pd.DataFrame) -> list[str]:
-    """The kinds of scheme that somewhere made most of their drafts before their conformal threshold had settled."""
-    if UNSETTLED not in summary.columns:
-        return []
-    kinds = summary.loc[summary[UNSETTLED] > 0.5, "scheme.kind"].unique()
-    return [DisplayNames().word(kind) for kind in kinds]
+            clauses.append(f"{curve}{where} {part}")
+    line = listed(f"Not settled, share of drafts made before the threshold was ({UNSETTLED})", clauses, ", ")
+    return [line] if line else []
 
 
 def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> list[str]:
@@ -180,35 +146,35 @@ def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> lis
     return [f"{joined(curves)}{over} {where}" for where, curves in alike.items()]
 
 
-def chosen_table(choices: pd.DataFrame, axis: str | None, heading: str, width: int = WIDTH) -> str:
-    """A row per value of the axis, a column per curve: what was chosen for it."""
-    return TextTable.by_curve(heading, choices, axis, lambda row: str(row["chosen"])).text(width)
+def chosen_table(choices: pd.DataFrame, axis: str | None, heading: str) -> TextTable:
+    """A row per curve, a column per value of the axis: what was chosen."""
+    places = rows_along(choices, axis)
+    found = [dict(zip(rows[CURVE].astype(str), rows["chosen"], strict=True)) for _, rows in places]
+    columns = ["" if axis is None else quantity(at, axis) for at, _ in places]
+    rows = [(curve, [TableEntry(each.get(curve, "-")) for each in found]) for curve in dict.fromkeys(choices[CURVE])]
+    return TextTable(heading, "" if axis is None else title(axis), columns, [TableGroup("", rows)])
 
 
-def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
-    """Which models chose the tokens, what the clock, if there was one, stands for, and where recordings begin."""
-    found = list({cell.models.pair.model_dump_json(): cell.models.pair for cell in cells}.values())
+def stands_for(cells: Sequence[Cell], clock: bool = True) -> list[str]:
+    """Returns lines on the models that chose the tokens, on the clocks, if there are any, and on where recordings
+    begin."""
+    found = {cell.models.pair.model_dump_json(): cell.models.pair for cell in cells}.values()
+    named: dict[str, dict[str, None]] = {}
+    for pair in found:
+        named.setdefault(pair.summary, {})[pair_in_words(pair)] = None
     scaled = [cell.models.pair.scaled_to(cell.models.temperature) for cell in cells]
-    lines = [*(pair.remark for pair in found if pair.at_hand), *scaled]
-    pairs = "; ".join([*_pairs(found), *filter(None, dict.fromkeys(lines))])
+    remarks = filter(None, dict.fromkeys([*(pair.remark for pair in found if pair.at_hand), *scaled]))
+    tokens = "; ".join([*(f"{' or '.join(names)}: {summary}" for summary, names in named.items()), *remarks])
     if not clock:
-        return f"Tokens: {pairs}."
-    edge = _distinct(f"{_computes(cell.edge.latency)}{in_blocks(cell.edge.drafts_per_pass)}" for cell in cells)
-    cloud = _distinct(_computes(cell.cloud.latency) for cell in cells)
-    there = [cell for cell in cells if any(each.scheme.drafts_in_cloud for each in cell.classes)]
-    beside = _distinct(
-        f"{_computes(cell.cloud.drafter_latency)}{in_blocks(cell.cloud.drafts_per_pass)}" for cell in there
-    )
-    inside = f"; drafting in the cloud, where a scheme does, as {beside}" if there else ""
+        return [f"Tokens: {tokens}."]
     both = [(name, getattr(each, name)) for cell in cells for each in cell.classes for name in (UPLINK, DOWNLINK)]
-    recorded = ""
+    recorded = []
     for part in ("rate", "loss"):
         links = dict.fromkeys(f"{name} {begins}" for name, link in both if (begins := getattr(link, part).begins))
-        recorded += f"\nRecorded {part}: {'; '.join(links)} ({part}.start_s)." if links else ""
+        recorded += [f"Recorded {part}: {'; '.join(links)} ({part}.start_s)."] if links else []
     measured = dict.fromkeys(source for cell in cells for source in cell.sources)
     more = [*_blocks(cells), *_engine_steps(cells), *_precisions(cells), *measured]
-    adds = "".join(f"\n{line}" for line in more)
-    return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}{inside}.{adds}{recorded}"
+    return [f"Tokens: {tokens}.", *more, *recorded]
 
 
 def _blocks(cells: Sequence[Cell]) -> list[str]:
@@ -227,7 +193,7 @@ def _blocks(cells: Sequence[Cell]) -> list[str]:
 
 
 def _engine_steps(cells: Sequence[Cell]) -> list[str]:
-    """What a serving engine adds to the passes of the cloud, a line for each clock that it is added to."""
+    """Returns a line for each clock to which a serving engine's step is added."""
     lines: list[str] = []
     for step_s, latency in ((cell.cloud.step_s, cell.cloud.latency) for cell in cells):
         named = latency.cited if isinstance(latency, Profile) else None
@@ -235,12 +201,12 @@ def _engine_steps(cells: Sequence[Cell]) -> list[str]:
             ", though that clock is of an engine's tokens and holds its step" if named and named.of_an_engine else ""
         )
         if step_s:
-            lines.append(f"Engine: {step_s * 1e3:g} ms more a pass than {_computes(latency)}{twice} (cloud.step_s).")
+            lines.append(f"Engine: {step_s * 1e3:g} ms more a pass than {computes(latency)}{twice} (cloud.step_s).")
     return list(dict.fromkeys(lines))
 
 
 def _precisions(cells: Sequence[Cell]) -> list[str]:
-    """Where a clock is of other weights than the models whose acceptance was measured, a line each."""
+    """Returns a line for each clock of other weights than the models whose acceptance was measured."""
     lines: list[str] = []
     for cell in cells:
         measured = cell.models.pair.weight_bytes
@@ -248,55 +214,13 @@ def _precisions(cells: Sequence[Cell]) -> list[str]:
             clock, name = latency.weight_bytes, _TIMED[verb]
             if clock is not None and measured is not None and abs(clock - measured) > 0.01 * measured:
                 lines.append(
-                    f"Precision: {name} is timed with {clock:.2g} bytes a weight ({_computes(latency)}), acceptance "
+                    f"Precision: {name} is timed with {clock:.2g} bytes a weight ({computes(latency)}), acceptance "
                     f"was measured with {measured:g}; what the rounding changes of acceptance is in no number here."
                 )
     return list(dict.fromkeys(lines))
 
 
 _TIMED = {"drafts": "drafting", "verifies": "verifying", "drafts in the cloud": "drafting in the cloud"}
-
-
-def _pairs(pairs: Sequence[Pair]) -> list[str]:
-    """Verifier and drafter of each pair by name, pairs of a kind together."""
-    kinds: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        kinds.setdefault(pair.kind, []).append(pair)
-    return [_of_kind(kind, alike) for kind, alike in kinds.items()]
-
-
-def _of_kind(kind: str, pairs: Sequence[Pair]) -> str:
-    named = dict.fromkeys(names for pair in pairs if (names := _models(pair)) is not None)
-    if not named:
-        return f"{pairs[0].summary} (pair {kind})"
-    if len(named) > MANY_PAIRS:
-        return f"{pairs[0].summary} (pair {kind}; verifier/drafter {', '.join('/'.join(each) for each in named)})"
-    text = " or ".join(f"{verifier} verifies, {drafter} drafts" for verifier, drafter in named)
-    return f"{text}: {pairs[0].summary} (pair {kind})"
-
-
-def _models(pair: Pair) -> tuple[str, str] | None:
-    """Verifier and drafter where they are fields of the pair; a bundled one's go by the pair's name too."""
-    names = [getattr(pair, role, None) for role in ("verifier", "drafter")]
-    lines = [name if "/" in name else f"{pair.kind} {name}" for name in names if isinstance(name, str)]
-    return (lines[0], lines[1]) if len(lines) == 2 else None
-
-
-def _computes(latency: Latency) -> str:
-    if isinstance(latency, Profile):
-        return f"{latency.what} (profile{'' if latency.name is None else f' {latency.name}'})"
-    if isinstance(latency, Empirical):
-        return f"{latency.file} (empirical)"
-    size, device = getattr(latency, "size", None), getattr(latency, "device", None)
-    if size is not None and device is not None:
-        gpus = getattr(latency, "gpus", 1)
-        return f"{shown(size)} on {'' if gpus == 1 else f'{gpus} '}{shown(device)} (roofline)"
-    fields = [name for name in type(latency).model_fields if name != "kind"]
-    return " ".join([latency.kind, *(f"{name}={shown(getattr(latency, name))}" for name in fields)])
-
-
-def _distinct(texts: Iterable[str]) -> str:
-    return " or ".join(dict.fromkeys(texts))
 
 
 def _over_axis(rows: pd.DataFrame, metric: str) -> str:
@@ -307,10 +231,11 @@ def _over_axis(rows: pd.DataFrame, metric: str) -> str:
     low, high = float(values.min()), float(values.max())
     if metric == BOUND and high > 1:
         low, high = capped(low), capped(high)
-        return "1" if low == high else f"{number(low)}..1"
+        return "1" if low == high else f"{number(low).text}..1"
     if np.isclose(low, high, rtol=1e-9, atol=0):
-        return number(low, float(given[metric + CI_SUFFIX].iloc[0]) if metric + CI_SUFFIX in given else np.nan)
-    return f"{number(low)}..{number(high)}"
+        half = float(given[metric + CI_SUFFIX].iloc[0]) if metric + CI_SUFFIX in given else np.nan
+        return number(low, half).text
+    return f"{number(low).text}..{number(high).text}"
 
 
 def limits_of(objective: Objective) -> str:
@@ -318,53 +243,21 @@ def limits_of(objective: Objective) -> str:
     return " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
 
 
-def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective, width: int = WIDTH) -> str:
-    """Two tables, a row per value of the axis, a column per curve: devices at the objective with the range over seeds,
-    and the limit that is met first with the station whose relief would serve most more."""
-    alone = summary["n"].max() > 1
-    heading = f"{title(objective.field)} at {limits_of(objective)}, to {100 * objective.within:g}%"
-    heading += " (what a seed bears by itself, of the numbers tried)" if alone else ""
-    met = textwrap.fill(
-        "what fails first with more of them, and the station that limits: relieved alone (passes of no time, an "
-        "infinite rate without losses, no limit of memory) it would serve most more",
-        width,
-    )
-    table = marked(summary)
-    borne, first = (
-        TextTable.by_curve("", table, axis, text).text(width) for text in (lambda row: _borne(row, alone), _met_first)
-    )
-    parts = [heading, borne, met, first]
-    # Which limit fails, and by how much, where a curve supports none; where the search ended, not the curve.
-    lines = [*_none_borne(summary, axis, objective), *_stopped(summary, axis, objective)]
-    return "\n\n".join([*parts, *(["\n".join(wrapped(line, width) for line in lines)] if lines else [])])
-
-
-def _borne(row: pd.Series[float], alone: bool) -> str:
-    text = f"{row['capacity']:,.0f}{'' if row['bounded'] else '+'}"
-    if not alone:
-        return text
-    none = int(row.get("seeds_of_none", 0))
-    lacking = f"; {counted(none, 'seed')} none" if none and row["capacity"] else ""
-    return f"{text} ({row['capacity_least']:,.0f}-{row['capacity_most']:,.0f}{lacking})"
-
-
-def _met_first(row: pd.Series[float]) -> str:
-    limit, station = (str(row.get(name, "")) for name in ("first_limit", "limited_by"))
-    return f"{limit}, {station or 'no station alone'}" if limit else "-"
-
-
-def _none_borne(summary: pd.DataFrame, axis: str | None, objective: Objective) -> Iterator[str]:
-    fewest = counted(objective.low, _thing(objective))
+def none_supported(summary: pd.DataFrame, axis: str | None, objective: Objective) -> Iterator[str]:
+    """Yields a line for each curve that supports none somewhere: which limit fails there, and by how much."""
+    fewest = counted(objective.low, title(objective.field).removesuffix("s"))
     for curve, rows in summary[summary["capacity"] < objective.low].groupby(CURVE, sort=False):
         places: dict[str, list[str]] = {}
         for _, row in rows.iterrows():
-            places.setdefault("; ".join(unmet(row, objective)), []).append(_at(row, axis))
-        places_of = [f"with {fewest}{_at_axis(at, axis)} {why}" for why, at in places.items()]
-        yield f"{curve} bears none: {'; '.join(places_of)}"
+            at = "" if axis is None else quantity(row[axis], axis)
+            places.setdefault("; ".join(unmet(row, objective)), []).append(at)
+        over = "" if axis is None else f" at {title(axis)} "
+        places_of = [f"with {fewest}{over}{', '.join(at)} {why}" for why, at in places.items()]
+        yield f"{curve} supports none: {'; '.join(places_of)}"
 
 
 def unmet(row: pd.Series[float], objective: Objective) -> Iterator[str]:
-    """Each limit that a setting breaks, by how much."""
+    """Yields each limit that a setting breaks, and by how much."""
     if row["answered"] < 1:
         yield f"only {row['answered']:.3g} of the requests are answered"
     for name, limit in objective.limits.items():
@@ -375,29 +268,3 @@ def unmet(row: pd.Series[float], objective: Objective) -> Iterator[str]:
             share = value / limit - 1
             above = f"{value / limit:.3g} times" if share >= 1 else f"{quantity(100 * share, '', 2)}% above"
             yield f"{name} is {quantity(value, name)}, {above} the limit of {quantity(limit, name)}"
-
-
-def _stopped(summary: pd.DataFrame, axis: str | None, objective: Objective) -> Iterator[str]:
-    open_ = summary[~summary["bounded"].astype(bool) & (summary["capacity"] >= objective.low)]
-    if open_.empty:
-        return
-    at = [
-        f"{curve}{_at_axis([_at(row, axis) for _, row in rows.iterrows()], axis)}"
-        for curve, rows in open_.groupby(CURVE, sort=False)
-    ]
-    yield (
-        f"+ the search ended at its upper bound of {objective.high:,} {_thing(objective)}s, where the objective still "
-        f"holds: {'; '.join(at)}"
-    )
-
-
-def _thing(objective: Objective) -> str:
-    return title(objective.field).removesuffix("s")
-
-
-def _at(row: pd.Series[float], axis: str | None) -> str:
-    return "" if axis is None else quantity(row[axis], axis)
-
-
-def _at_axis(at: list[str], axis: str | None) -> str:
-    return "" if axis is None else f" at {title(axis)} {', '.join(at)}"

@@ -44,7 +44,7 @@ _LIMIT: Final = "slo_"
 
 @dataclass(frozen=True)
 class Changes:
-    """What a user types on top of a scenario."""
+    """Changes that a user types on top of a scenario."""
 
     settings: Mapping[str, object] = field(default_factory=dict)
     grid: Mapping[str, Sequence[object]] = field(default_factory=dict)
@@ -54,11 +54,11 @@ class Changes:
     quick: bool = False
     imports: Sequence[Path] = ()
     trust: bool = False
-    """Whether a cell's file may run what it imports."""
+    """True if a cell's file may run its imports."""
     named: Sequence[Mapping[str, object]] = ()
     """Schemes with a label each, which join the others."""
     metric: str | None = None
-    """What is to be least, in place of the scenario's headline."""
+    """Metric to minimise, in place of the scenario's headline."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,11 @@ class RunPlan:
     precision: float | None = None
     quick: bool = False
     limited: bool = False
-    """Whether the user typed limits (workload.slo_ttft_s, slo_tpot_s), which the table and the answer then go by."""
+    """True if the user typed limits (workload.slo_ttft_s, slo_tpot_s), which the table and the answer then use."""
 
     @property
     def labels(self) -> Labels:
-        """What the user calls schemes, and which they are."""
+        """Labels that the user gives to schemes, with the schemes."""
         found: dict[str, list[dict[str, str]]] = {}
         for label, schemes in _labelled(self.cells).items():
             rows = ({f"scheme.{name}": text_of(value) for name, value in flatten(each).items()} for each in schemes)
@@ -146,9 +146,8 @@ def _asked(scenario: Scenario, metric: str | None, cells: Sequence[Cell]) -> Sce
     the joules and the money that its cells state, too."""
     own = [each for each in (scenario.answer, *scenario.findings) if isinstance(each, Lowest)]
     if metric is None:
-        about = (replace(own[0], heading="least"),) if own else ()
         stated = [name for name in SPENT if not any(lacking(cell, name) for cell in cells)]
-        more = [replace(each, metric=name) for each in about for name in stated]
+        more = [replace(each, metric=name) for each in own[:1] for name in stated]
         return replace(scenario, findings=(*scenario.findings, *more))
     if Aim.of(metric, cells).higher or "." in metric or scenario.objective is not None or scenario.study != SIMULATION:
         raise ConfigError(f"metric = {metric}: must be one of which less is better, of a scenario that simulates cells")
@@ -229,8 +228,8 @@ def check_labels(cells: Sequence[Cell], typed: Sequence[object]) -> None:
 
 
 def _warnings(cells: Sequence[Cell], imports: Sequence[Path]) -> list[str]:
-    """What is imported for nothing, has no effect, is not counted, knows more than can be known, or sends what is no
-    distribution, a line each."""
+    """Returns a line for each import without use, each field without effect, and each part that is not counted, knows
+    too much, or sends no distribution."""
     classes = [each for cell in cells for each in cell.classes]
     lines = [
         f"import = {file}: has no class with a `kind`, such as a scheme; a metric, a figure, a protocol needs none"
@@ -267,12 +266,12 @@ def _to_be_checked(imports: Sequence[Path]) -> list[str]:
 def _tuned(
     quick: Quick, tune: Tune | None, grid: Mapping[str, object], changes: Changes, cells: Sequence[Cell]
 ) -> Tune | None:
-    """What is left to tune: neither what the grid varies nor what the user types, alone or in a part; None of nothing.
-    `--quick` has a smaller budget, unless it has one of its own."""
+    """Returns the tuning that is left: no field that the grid varies or the user types, alone or in a part; None for
+    None. `--quick` has a smaller budget, unless it has one of its own."""
     if tune is None:
         return None
     if changes.quick:
-        tune = quick.tune or replace(tune, settings=5, looks=(1,), steps=0, fixed={**WAITS_IF_QUICK, **tune.fixed})
+        tune = quick.tune or replace(tune, settings=3, looks=(2,), steps=0, fixed={**WAITS_IF_QUICK, **tune.fixed})
     typed = {field for axis in (*grid, *changes.settings, *changes.grid) for field in axis.split(",")}
     values = [*changes.settings.items(), *((path, value) for path, axis in changes.grid.items() for value in axis)]
     typed |= {f"{path}.{name}" for path, value in values if isinstance(value, Mapping) for name in value}

@@ -1,4 +1,4 @@
-"""From a scenario and a user's changes to results, figures, and the text that says what came out."""
+"""Running of a scenario with a user's changes: results, figures, and the text of the answer."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def real(options: argparse.Namespace) -> Escaped:
 
 
 def _remote_edge(options: argparse.Namespace) -> RemoteEdge | None:
-    """Where the devices are, if that is another machine."""
+    """Returns the address of the devices if they are on another machine."""
     if options.edge is None:
         if options.certificate or options.peer:
             raise ConfigError("certificate, peer: are for --edge HOST")
@@ -199,8 +199,8 @@ def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> Scre
 
 
 def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> tuple[list[Chosen], dict[str, int]]:
-    """What each setting chooses, the alternative that supports most on seeds that are not shown; and by the ids of
-    cells where the search on those that are shown is to start."""
+    """Returns the choice of each setting, the alternative that supports most on seeds that are not shown; and by the
+    ids of cells the number at which the search on the shown seeds is to start."""
     assert plan.tune is not None and plan.objective is not None
     choosing = Choosing(plan.cells, plan.tune)
     search = CapacitySearch(choosing.sought(), plan.objective, _tuning(options))
@@ -218,7 +218,7 @@ def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: ProgressBar)
 
 
 def complete_traces(cells: Sequence[Cell], options: RunOptions, progress: OnProgress) -> None:
-    """Where traces are asked for: has each cell's beside its results, once those are; reports what there is to know."""
+    """Makes the missing traces beside the results, if traces are asked for, and reports on them."""
     if not options.trace:
         return
     folder = options.out.resolve() / CELL_FILES

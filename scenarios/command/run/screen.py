@@ -1,10 +1,10 @@
-"""What a finished run shows on a terminal. A table is folded by columns and never inside a number: of values of the
-axis that do not fit, the first, the last and some between them stay. Elsewhere than on a terminal it is plain text."""
+"""Screen of a finished run on a terminal. A table is folded by columns and never inside a number: of values of the axis
+that do not fit, the first, the last and some between them stay. Elsewhere than on a terminal it is plain text."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,9 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from kinds.mistakes import Escaped, printable
-from scenarios.findings.aligned_columns import screen_width
 from scenarios.findings.curve_table import BEST
-from scenarios.findings.text_table import TableEntry, TextTable, written
+from scenarios.findings.text_table import Detail, TableEntry, TextTable, screen_width, wrapped, written
 
 MOST_ROWS: Final = 16
 """More rows of a group than these are in the report alone."""
@@ -30,16 +29,8 @@ ANSWER: Final = "ANSWER"
 
 
 @dataclass(frozen=True)
-class Detail:
-    """One of the other blocks of a run's text."""
-
-    heading: str
-    text: str
-
-
-@dataclass(frozen=True)
 class Screen:
-    """All that a run shows; `places` are lines on where the results are."""
+    """Screen of a run; `places` are lines on where the results are."""
 
     question: str
     answer: str
@@ -47,14 +38,13 @@ class Screen:
     notes: Sequence[str]
     base: str
     places: Sequence[str]
-    details: Callable[[int], Sequence[Detail]]
-    """The other blocks, for so many columns."""
+    details: Sequence[Detail] = ()
     leads: Sequence[tuple[str, str]] = ()
-    """What stands right below the answer: a word each, and its line."""
+    """Lines right below the answer, each with its word."""
     beside: TextTable | None = None
-    """What stands below the table."""
+    """Table below the first one."""
     others: str = "--details"
-    """Where the columns and rows are that the tables have no room for."""
+    """Option that shows the columns and rows that have no room in the tables."""
 
     def text(self, form: str = "text", *, detailed: bool = False) -> Escaped:
         """The screen for standard output as it is now; in another form than text, the table alone."""
@@ -99,10 +89,11 @@ class Screen:
             yield Text()
             yield _text(self.base, "dim")
         if detailed:
-            for each in self.details(width):
+            for each in self.details:
                 yield Text()
                 yield _text(each.heading, "bold")
-                for line in each.text.splitlines():
+                blocks = ["\n\n".join(table.text(width) for table in each.tables)] if each.tables else []
+                for line in "\n".join([*blocks, *(wrapped(line, width) for line in each.lines)]).splitlines():
                     yield _text(line)
         yield Text()
         for line in self.places:
@@ -111,13 +102,14 @@ class Screen:
 
 def folded(table: TextTable, width: int, others: str) -> tuple[Table, list[str]]:
     """The table in `width` columns, and what is to be read below it: the legend, and what was left out."""
-    shown = [(group.name, *_rows_kept(group.rows)) for group in table.groups]
-    names = [("  " if group else "") + printable(name) for group, rows, _ in shown for name, _ in rows]
-    columns = [
-        _aligned(head, [row[i] for _, rows, _ in shown for _, row in rows]) for i, head in enumerate(table.columns)
+    shown = [
+        (group.name, [row for at, row in enumerate(group.rows) if at < MOST_ROWS or any(each.marks for each in row[1])])
+        for group in table.groups
     ]
+    names = [("  " if group else "") + printable(name) for group, rows in shown for name, _ in rows]
+    columns = [_aligned(head, [row[i] for _, rows in shown for _, row in rows]) for i, head in enumerate(table.columns)]
     sizes = [max(map(len, column)) for column in columns]
-    longest = max(map(len, [*names, *(group for group, *_ in shown)]), default=0)
+    longest = max(map(len, [*names, *(group for group, _ in shown)]), default=0)
     name_width = min(longest, max(LEAST_NAME, width - sum(sizes) - GAP * len(sizes)))
     kept = _columns_kept(sizes, width - name_width)
     rest = max(LEAST, width - sum(sizes[i] + GAP for i in kept))
@@ -128,7 +120,7 @@ def folded(table: TextTable, width: int, others: str) -> tuple[Table, list[str]]
     for i in kept:
         grid.add_column(_text(columns[i][0]), no_wrap=True, vertical="bottom", min_width=sizes[i])
     place = empty = 0
-    for group, rows, _ in shown:
+    for group, rows in shown:
         if len(shown) > 1 and all(row[i].value == "-" for _, row in rows for i in kept):
             place, empty = place + len(rows), empty + 1
             continue
@@ -138,7 +130,7 @@ def folded(table: TextTable, width: int, others: str) -> tuple[Table, list[str]]
             cells = [_text(columns[i][place + 1], "bold" if BEST in row[i].marks else "") for i in kept]
             grid.add_row(_text(names[place]), *cells)
             place += 1
-    hidden = sum(count for *_, count in shown)
+    hidden = sum(len(group.rows) for group in table.groups) - len(names)
     shown_columns, columns_there = len(kept) - table.beside, len(sizes) - table.beside
     lacking = [f"{shown_columns} of {columns_there} {table.along or 'columns'}"] if len(kept) < len(sizes) else []
     lacking += [f"{len(names)} of {len(names) + hidden} rows"] if hidden else []
@@ -155,13 +147,6 @@ def _packed(clauses: Sequence[str], width: int) -> list[str]:
         else:
             lines.append(each)
     return lines
-
-
-def _rows_kept(
-    rows: Sequence[tuple[str, Sequence[TableEntry]]],
-) -> tuple[list[tuple[str, Sequence[TableEntry]]], int]:
-    kept = [row for at, row in enumerate(rows) if at < MOST_ROWS or any(each.marks for each in row[1])]
-    return kept, len(rows) - len(kept)
 
 
 def _columns_kept(sizes: Sequence[int], width: int) -> list[int]:

@@ -29,12 +29,13 @@ from simulator.sweeps.worker_pools import WorkerPool
 
 
 def settings_of_search(cells: Sequence[Cell], starts: Mapping[str, int]) -> list[Search]:
-    """Each setting of the cells by itself; `starts`: by the id of its first cell, how many it is expected to bear."""
+    """Returns a search for each setting of the cells; `starts`: by the id of its first cell, the number that it is
+    expected to bear."""
     return [Search([group], starts.get(group[0].id), relieved=True) for group in by_setting(cells)]
 
 
 class CapacitySearch:
-    """One objective over many places. `keep`: what else may be in `out`, and stays."""
+    """Search with one objective over many places. `keep`: other files that may be in `out`, and stay."""
 
     def __init__(self, places: Sequence[Search], objective: Objective, out: Path, keep: Collection[str] = ()) -> None:
         self._places, self._objective, self._out, self._keep_there = places, objective, out, keep
@@ -47,9 +48,9 @@ class CapacitySearch:
     def found(
         self, pool: WorkerPool, *, overwrite: bool, progress: OnProgress, failed: OnFailure | None = None
     ) -> list[Capacity]:
-        """What each place supports, found now or read back; each that fails is `failed` in a line. Raises ConfigError
-        where `out` is taken, and where a place fails, once all others are found; Interrupted on Ctrl-C: what was found
-        and simulated is kept."""
+        """Returns the number that each place supports, found now or read back; each that fails is `failed` in a line.
+        Raises ConfigError if `out` is taken, or if a place fails, once all others are found; Interrupted on Ctrl-C:
+        what was found and simulated is kept."""
         if not self._remembered():
             # A note that is none any more, of whatever search it was, is made again.
             damaged = SEARCH in listed(self._out) and (self._out / SEARCH).is_file() and self._note() is None

@@ -1,5 +1,5 @@
-"""What a user types after `--set` and `--grid`, and a part typed alone, as values. Values are YAML, and numbers
-wherever they read as one."""
+"""Values that a user types after `--set` and `--grid`, and in a part typed alone. Values are YAML, and numbers wherever
+they read as one."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ Typed = TypeVar("Typed", bound=Part)
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, object]:
-    """What was typed after each `--set`. Raises ConfigError where two give one field."""
+    """Returns the settings typed after each `--set`. Raises ConfigError if two give one field."""
     return _each_once(texts, parse_setting, "--set")
 
 
 def parse_axes(texts: Iterable[str]) -> dict[str, list[object]]:
-    """What was typed after each `--grid`. Raises ConfigError where two give one field."""
+    """Returns the axes typed after each `--grid`. Raises ConfigError if two give one field."""
     return _each_once(texts, parse_axis, "--grid")
 
 
 def parse_draws(texts: Iterable[str]) -> dict[str, object]:
-    """What was typed after each `--vary`: values, or the mapping of a draw. Raises ConfigError where two give one
+    """Returns the draws typed after each `--vary`: values, or the mapping of a draw. Raises ConfigError if two give one
     field."""
     typed = _each_once(texts, parse_axis, "--vary")
     return {
@@ -55,8 +55,8 @@ def _each_once(texts: Iterable[str], parse: Callable[[str], tuple[str, V]], opti
 
 
 def parse_names(texts: Iterable[str]) -> list[dict[str, object]]:
-    """What was typed after each `--name`, `mine={kind: k_sqs, k: 4}`: a scheme with its label. Raises ConfigError where
-    two have one label."""
+    """Returns the schemes typed after each `--name`, `mine={kind: k_sqs, k: 4}`, with their labels. Raises ConfigError
+    if two have one label."""
     found: dict[str, dict[str, object]] = {}
     for text in texts:
         label, equals, typed = text.partition("=")

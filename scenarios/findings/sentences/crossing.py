@@ -1,4 +1,4 @@
-"""From which value of an axis on, or up to which, one scheme is below another."""
+"""Questions from which value of an axis on, or up to which, one scheme is below another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from scenarios.findings.comparisons import places
 from scenarios.findings.question import LATENCY, Named, curves_of, of_setting
-from scenarios.findings.wording import called, joined, listed, passes, passes_briefly
+from scenarios.findings.wording import called, listed, passes
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.display_names import words_of
 from simulator.results.lossy_schemes import unmarked
@@ -35,24 +35,6 @@ class PaysFrom(Named):
         return listed(f"{title(self.metric)} below that of {called(self.against)}, over {title(axis)}", [line])
 
 
-@dataclass(frozen=True)
-class PaysFirst(Named):
-    """For how many curves of each of `kinds` is there a stretch of the axis where it is below `against`, and which is
-    first along the axis?"""
-
-    kinds: Sequence[str]
-    against: str
-    metric: str = LATENCY
-
-    def report(self, table: pd.DataFrame, axis: str | None) -> str:
-        if axis is None:
-            return ""
-        rows = of_setting(table)
-        found = [(kind, first_of(rows, axis, alike(rows, kind, self.against), self.metric)) for kind in self.kinds]
-        clauses = [f"{called(kind)} {line}" for kind, line in found if line]
-        return listed(f"{title(self.metric)} below that of {called(self.against)}", clauses)
-
-
 def crossings(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
     """`a from 3 kbit/s on (2 to 5); b nowhere`: where the first of each pair of curves passes the second."""
     return "; ".join(
@@ -68,22 +50,9 @@ def crossings_of(
     return [(first, there) for first, there in found if there is not None]
 
 
-def first_of(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
-    """`everywhere for a, somewhere for 3 of 5, first b from 3 kbit/s on`; "" where none can be compared."""
-    found = crossings_of(cells, axis, pairs, metric)
-    everywhere = [first for first, there in found if there.everywhere]
-    crossed = [(first, there) for first, there in found if there.crosses]
-    clauses = [f"everywhere for {joined([called(each) for each in everywhere])}"] if everywhere else []
-    if crossed:
-        first, there = min(crossed, key=lambda item: item[1].log10_at.mean if item[1].rising else math.inf)
-        clauses.append(f"somewhere for {len(crossed)} of {len(found)}, first {called(first)} {passes(there, axis)}")
-    nowhere = len(found) - len(everywhere) - len(crossed)
-    clauses += [f"nowhere for {nowhere} of {len(found)}"] if nowhere else []
-    return ", ".join(clauses)
-
-
 class Nearest(NamedTuple):
-    """Where one of many curves is below another: the less `order` is, the more of the axis, infinite of none."""
+    """Range in which one of many curves is below another: the less `order` is, the more of the axis, infinite of
+    none."""
 
     order: float
     words: str
@@ -105,7 +74,7 @@ def nearest_crossing(cells: pd.DataFrame, axis: str, kinds: Sequence[str], again
         elif there.crosses:
             # From a value on is better than up to one, which nothing at the other end of the axis says.
             order = there.log10_at.mean if there.rising else 1e9 - there.log10_at.mean
-            words = f"{passes_briefly(there, axis)} {name}"
+            words = f"{passes(there, axis)} {name}"
         if nearest is None or order < nearest.order:
             nearest = Nearest(order, words)
     return nearest

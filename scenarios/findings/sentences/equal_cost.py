@@ -1,5 +1,5 @@
 """Families of settings at equal cost, such as rejections at equal bits (`simulator.results.tradeoffs`): which is
-lower, a table of the means, and one family against each other."""
+lower, and a table of the means."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from scenarios.findings.comparisons import places
 from scenarios.findings.curve_table import curve_table
 from scenarios.findings.question import Named, Table
 from scenarios.findings.sentences.below import comparison
 from scenarios.findings.sentences.lowest import lowest
 from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import NO_DIFFERENCE, called, joined, sizes, would_show
 from simulator.results.columns import CURVE
-from simulator.results.intervals import Difference, summarise_curves
+from simulator.results.intervals import summarise_curves
 from simulator.results.tradeoffs import HIGH, LOW, at_equal, named, with_chosen
 from simulator.results.units import quantity, title, unit
 
@@ -71,53 +69,3 @@ class AtEqual(Named):
         ranges = equal.groupby(self.by, sort=True)[[LOW, HIGH]].mean().itertuples(index=False)
         words = ", ".join(f"{quantity(low, '')} to {quantity(high, '')}" for low, high in ranges)
         return f"At equal {title(self.cost)} ({f'{words} {unit(self.cost)}'.rstrip()})"
-
-
-@dataclass(frozen=True)
-class AgainstOthers(Named):
-    """Against which other families, at equal cost, is one lower at each value of the comparison's `by`, against which
-    not?"""
-
-    equal: AtEqual
-    family: str
-
-    @property
-    def metric(self) -> str:
-        return self.equal.metric
-
-    def report(self, table: pd.DataFrame, axis: str | None) -> str:
-        equal = self.equal.compared(table)
-        if self.family not in set(equal[CURVE]):
-            return f"none, {called(self.family)} is not among what this grid compares, so nothing is said of it"
-        line = against_others(equal, self.family, self.equal.by, self.metric)
-        return (
-            f"{title(self.metric)} of {called(self.family)} at equal {title(self.equal.cost)} is {line}" if line else ""
-        )
-
-
-def against_others(equal: pd.DataFrame, family: str, by: str, metric: str) -> str:
-    """`above threshold (0.3%, at 1.1), below top_p`: a family of `at_equal` against each other, paired by seed, at
-    each value."""
-    unclear = f"with {NO_DIFFERENCE} from"
-    found_by: dict[str, dict[str, list[tuple[object, Difference]]]] = {"below": {}, "above": {}, unclear: {}}
-    there = places(equal, by, metric)
-    for other in dict.fromkeys(equal.loc[equal[CURVE] != family, CURVE]):
-        for place in there:
-            less = place.of(family, str(other)).less
-            if less.n:
-                relation = "below" if less.lower else "above" if less.separable else unclear
-                found_by[relation].setdefault(str(other), []).append((place.at, less))
-    clauses = [
-        f"{relation} {', '.join(_with_places(*each, relation, by, len(there)) for each in others.items())}"
-        for relation, others in found_by.items()
-        if others
-    ]
-    return "; ".join(clauses)
-
-
-def _with_places(other: str, found: Sequence[tuple[object, Difference]], relation: str, by: str, values: int) -> str:
-    """`threshold (0.09% to 0.3%, at 0.8 and 1.1)`: where not at all values, and by how much."""
-    gaps = [gap for _, gap in found]
-    words = list(filter(None, [would_show(gaps)])) if NO_DIFFERENCE in relation else [sizes(gaps, 2)]
-    words += [] if len(found) == values else [f"at {joined([quantity(at, by) for at, _ in found])}"]
-    return f"{called(other)} ({', '.join(words)})" if words else called(other)

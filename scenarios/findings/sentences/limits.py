@@ -1,36 +1,25 @@
-"""What a search for the most devices found: which curve supports most, and which limit each meets first. Two curves are
-distinguished where what their seeds support, each by itself, does not overlap, the search's tolerance added: a range of
-a few seeds, narrower than an interval. Seeds that support none are not in it."""
+"""Questions about a search for the most devices: which curve supports most, and which limit each meets first. Two
+curves are distinguished where what their seeds support, each by itself, does not overlap, the search's tolerance added:
+a range of a few seeds, narrower than an interval. Seeds that support none are not in it.
+
+And which schemes meet the service-level objectives that a user typed (workload.slo_ttft_s, slo_tpot_s): a clause of the
+answer, and an entry of the first table. A setting meets them if ENOUGH of its requests do, over all seeds.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from typing import Final
 
 import pandas as pd
 
-from scenarios.findings.question import Named, along, of_setting
-from scenarios.findings.wording import called, in_stretches, joined, listed, stretches
-from simulator.results.columns import CURVE, FIXED, SETTING, chosen_name
-from simulator.results.lossy_schemes import ranked
-from simulator.results.units import title
-
-
-@dataclass(frozen=True)
-class BearsMost(Named):
-    """Which scheme supports the most devices, lossy ones left out, and does one setting for all say the same?"""
-
-    metric: str = "capacity"
-
-    def report(self, table: pd.DataFrame, axis: str | None) -> str:
-        if "capacity" not in table.columns:
-            return ""
-        best, fixed = of_setting(table), of_setting(table, FIXED)
-        chose = SETTING in table.columns and not fixed.empty
-        each = ", each scheme at a setting chosen for it" if chose else ""
-        line = f"most devices at {table['objective'].iloc[0]}{each}: {most_borne(best, axis)}"
-        alike, given = one_setting(fixed, best)
-        return line + (f"; all at {given}: {most_borne(alike, axis)}" if chose else "")
+from scenarios.findings.question import Named, of_setting
+from scenarios.findings.text_table import TableEntry
+from scenarios.findings.wording import called, counted, joined, limits_in_words, listed, stretches
+from simulator.results.columns import ATTAINMENT, CURVE, ENOUGH, chosen_name
+from simulator.results.lossy_schemes import marked
+from simulator.results.unanswered_requests import percent
+from simulator.results.units import quantity, title
 
 
 @dataclass(frozen=True)
@@ -50,8 +39,8 @@ class LimitMetFirst(Named):
 
 @dataclass(frozen=True)
 class MostAt:
-    """At one value of the axis: the curves that support most, as far as seeds can distinguish them; what the best of
-    them supports; the limits that these meet first."""
+    """Outcome of a search at one value of the axis: the curves that support most, as far as seeds can distinguish them;
+    what the best of them supports; the limits that these meet first."""
 
     at: float
     curves: tuple[str, ...]
@@ -60,24 +49,8 @@ class MostAt:
     limits: tuple[str, ...]
 
 
-def most_borne(table: pd.DataFrame, axis: str | None) -> str:
-    """`a up to 1 kbit/s (120 to 130 devices, then ttft_s fails), a or b from 3 kbit/s on (...)`: of a table of cells or
-    a summary with the columns SEARCHED; lossy curves left out; `+` where more were not tried."""
-    found = [most_at(rows, math.nan if at is None else float(str(at))) for at, rows in along(ranked(table), axis)]
-    clauses = []
-    for where, run in in_stretches(found, axis, lambda each: (each.curves, each.limits)):
-        low, high, (curves, limits) = run[0], run[-1], (run[0].curves, run[0].limits)
-        where = where and f" {where}"
-        few, many = (f"{each.devices:,}{'' if each.bounded else '+'}" for each in (low, high))
-        devices = f"{' to '.join(dict.fromkeys((few, many)))} devices" if low.devices else ""
-        then = f"then {joined(limits)} fail{'s' if len(limits) == 1 else ''}" if limits and low.devices else ""
-        notes = ", ".join(filter(None, (devices, then)))
-        clauses.append(f"{joined([called(each) for each in curves], 'or')}{where}" + (f" ({notes})" if notes else ""))
-    return ", ".join(clauses)
-
-
 def most_at(rows: pd.DataFrame, at: float) -> MostAt:
-    """What a table of cells or a summary with the columns SEARCHED says at one value of the axis."""
+    """Returns the outcome at one value of the axis, from a table of cells or a summary with the columns SEARCHED."""
     by = rows.drop_duplicates(CURVE).set_index(CURVE)
     best = by.iloc[int(by["capacity"].argmax())]
     if not best["capacity"]:
@@ -109,3 +82,62 @@ def one_setting(fixed: pd.DataFrame, best: pd.DataFrame) -> tuple[pd.DataFrame, 
     names = [chosen_name(str(own), best[CURVE].unique()) for own in fixed[CURVE]]
     added = [str(own).removeprefix(name).strip() for own, name in zip(fixed[CURVE], names, strict=True)]
     return fixed.assign(**{CURVE: names}), max(added, key=len, default="")
+
+
+HEAD: Final = "meets your limits"
+_TYPED: Final = {"workload.slo_ttft_s": "ttft_s", "workload.slo_tpot_s": "tpot_s"}
+_NAMED: Final = 3
+"""More schemes than these are counted and not named."""
+
+
+def limited(summary: pd.DataFrame) -> bool:
+    """True if any setting has limits."""
+    return ATTAINMENT in summary.columns and bool(summary[ATTAINMENT].notna().any())
+
+
+def limits_entry(rows: pd.DataFrame) -> TableEntry:
+    """`yes, 99%` or `no, 61%` of a curve at one value of the axis; at several, at how many it meets its limits."""
+    shares = rows[ATTAINMENT].dropna()
+    if shares.empty:
+        return TableEntry("-")
+    if len(shares) == 1:
+        return TableEntry(f"{'yes' if shares.iloc[0] >= ENOUGH else 'no'}, {_share(shares.iloc[0])}")
+    met = int((shares >= ENOUGH).sum())
+    return TableEntry(f"{'all' if met == len(shares) else met or 'none'} of {len(shares)}")
+
+
+def limits_legend(summary: pd.DataFrame) -> str:
+    """Returns the legend of the column HEAD."""
+    return f"{HEAD}: {limits_of(summary)} for at least {ENOUGH:.0%} of requests"
+
+
+def within_limits(summary: pd.DataFrame, axis: str | None) -> str:
+    """`Within your limits (1 s TTFT): cloud only and K-SQS up to 100 kbit/s`, or that none is, and which is nearest."""
+    table = marked(summary[summary[ATTAINMENT].notna()])
+    met = table[table[ATTAINMENT] >= ENOUGH]
+    if met.empty:
+        best = table.iloc[int(table[ATTAINMENT].argmax())]
+        where = "" if axis is None else f" at {title(axis)} {quantity(best[axis], axis)}"
+        of = f"{_share(best[ATTAINMENT])} of requests"
+        return f"None meets your limits ({limits_of(summary)}); nearest is {called(best[CURVE])}{where}, {of}"
+    names = []
+    for curve, rows in table.groupby(CURVE, sort=False):
+        there = met[met[CURVE] == curve]
+        where = "everywhere" if axis and len(there) == len(rows) else stretches(there, rows, axis)
+        names += [f"{called(curve)} {where}".rstrip()] if len(there) else []
+    others = [counted(len(names) - _NAMED, "other")] if len(names) > _NAMED + 1 else []
+    return f"Within your limits ({limits_of(summary)}): {joined([*names[: _NAMED if others else None], *others])}"
+
+
+def _share(share: float) -> str:
+    return percent(float(share)) if share else "0%"
+
+
+def limits_of(summary: pd.DataFrame) -> str:
+    """`1 s TTFT and 50 ms TPOT`; where settings have other ones, the fields."""
+    given = {name: summary[name].dropna().unique() for name in _TYPED if name in summary.columns}
+    given = {name: values for name, values in given.items() if len(values)}
+    if not given or any(len(values) > 1 for values in given.values()):
+        return "slo_ttft_s and slo_tpot_s of each"
+    limits = (f"{_TYPED[name]} <= {quantity(values[0], name)}" for name, values in given.items())
+    return limits_in_words(" and ".join(limits))

@@ -1,5 +1,6 @@
-"""Which curve is lowest where on the swept axis, by how much, and where that cannot be distinguished: each is compared,
-seed by seed, with the one of least geometric mean. Neighbouring values with the same outcome make one clause."""
+"""Question which curve is lowest where on the swept axis, by how much, and where that cannot be distinguished: each is
+compared, seed by seed, with the one of least geometric mean. Neighbouring values with the same outcome make one
+clause."""
 
 from __future__ import annotations
 
@@ -13,7 +14,6 @@ from scenarios.findings.comparisons import LowestAt, lowest_of_kinds, places
 from scenarios.findings.question import LATENCY, Named, left_out, of_setting, parts, without
 from scenarios.findings.wording import (
     at,
-    between,
     called,
     counted,
     in_stretches,
@@ -22,12 +22,11 @@ from scenarios.findings.wording import (
     no_difference,
     sizes,
     with_interval,
-    would_show,
 )
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, interval
 from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marks, ranked
-from simulator.results.units import title, unit
+from simulator.results.units import title
 
 OFF = "tv_output"
 
@@ -35,10 +34,10 @@ OFF = "tv_output"
 @dataclass(frozen=True)
 class Lowest(Named):
     """Which curve is lowest in `metric`, leaving out the schemes `without` and the lossy, for each value of the column
-    `by`? In full, or with a `heading` (`fastest`) in few words."""
+    `by`? Of some `kinds` of schemes each goes by that of its curves which is lowest there."""
 
-    heading: str = ""
     metric: str = LATENCY
+    kinds: Sequence[str] = ()
     without: Sequence[str] = ()
     by: str | None = None
     over: str | None = None
@@ -46,34 +45,12 @@ class Lowest(Named):
 
     def report(self, table: pd.DataFrame, axis: str | None) -> str:
         rows, axis = of_setting(table), self.over or axis
-        kept = without(rows, self.without)
-        if not self.heading:
-            found = [ranked(part) for _, part in parts(kept, self.by)]
-            lines = [lowest(part, axis, self.metric) for part in found if part[CURVE].nunique() > 1]
-            prefix = left_out(rows, self.without) if any(lines) else ""
-            return f"{prefix}{prefix and ': '}{' | '.join(filter(None, lines))}"
-        if kept[CURVE].nunique() < 2:
-            return ""
-        found_in = [(name, lowest_where(part, axis, self.metric)) for name, part in parts(kept, self.by, plain=True)]
-        over = "" if axis is None or unit(axis) else f", over {title(axis)}"
-        return listed(
-            f"{self.heading} by {title(self.metric)}{over}", [line and name + line for name, line in found_in]
-        )
-
-
-@dataclass(frozen=True)
-class Versus(Named):
-    """Which of two kinds of schemes is lower in `metric`, each by that of its curves which is lowest there? Where from,
-    and where can the seeds not tell?"""
-
-    first: str
-    second: str
-    metric: str = LATENCY
-
-    def report(self, table: pd.DataFrame, axis: str | None) -> str:
-        rows, kinds = of_setting(table), (self.first, self.second)
-        rows = lowest_of_kinds(rows[rows["scheme.kind"].isin(kinds)], axis, self.metric)
-        return lowest(rows, axis, self.metric) if rows["scheme.kind"].nunique() == len(kinds) else ""
+        if self.kinds:
+            rows = lowest_of_kinds(rows[rows["scheme.kind"].isin(self.kinds)], axis, self.metric)
+        there = [(name, ranked(part)) for name, part in parts(without(rows, self.without), self.by, plain=True)]
+        clauses = [(name, lowest_where(part, axis, self.metric)) for name, part in there if part[CURVE].nunique() > 1]
+        heading = [_heading(axis, self.metric), left_out(rows, self.without)]
+        return listed(", ".join(filter(None, heading)), [line and name + line for name, line in clauses], " | ")
 
 
 def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> list[LowestAt]:
@@ -83,22 +60,17 @@ def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> li
 
 def lowest(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> str:
     """The outcomes as one sentence, a clause for each stretch of the axis over which they agree; "" where none."""
-    found = in_stretches(outcomes(cells, axis, metric), axis, lambda each: (each.tied, each.following is None))
-    clauses = [f"{where} {_clause(stretch)}".lstrip() for where, stretch in found]
-    return listed(title(metric) + ("" if axis is None else f" over {title(axis)}"), clauses)
+    return listed(_heading(axis, metric), [lowest_where(cells, axis, metric)])
 
 
 def lowest_where(cells: pd.DataFrame, axis: str | None, metric: str) -> str:
-    """`a up to 1 kbit/s (30 ms to 20 ms), a or b from 2 kbit/s on (...)`: the lowest and those with no
-    difference seen from it, and the lowest mean; lossy schemes left out."""
-    clauses = []
-    for where, stretch in in_stretches(outcomes(ranked(cells), axis, metric), axis, lambda each: each.tied):
-        reached = between(stretch[0].mean, stretch[-1].mean, metric)
-        limit = would_show(less for each in stretch for less in each.unclear)
-        limit = limit and f"; no difference seen, {limit}"
-        names = joined([called(each) for each in stretch[0].tied], "or")
-        clauses.append(f"{names}{where and f' {where}'} ({reached}{limit})")
-    return ", ".join(clauses)
+    """`lowest` without its heading."""
+    found = in_stretches(outcomes(cells, axis, metric), axis, lambda each: (each.tied, each.following is None))
+    return "; ".join(f"{where} {_clause(stretch)}".lstrip() for where, stretch in found)
+
+
+def _heading(axis: str | None, metric: str) -> str:
+    return title(metric) + ("" if axis is None else f" over {title(axis)}")
 
 
 NOT_RUN = "the question needs schemes or values that were not run"
@@ -165,7 +137,7 @@ def lossy_apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> st
 
 
 def _above_or_below(least: Difference, most: Difference) -> str:
-    """`75% to 99.9% below`, `10% below to 3% above`."""
+    """Returns the range of two gains: `75% to 99.9% below`, `10% below to 3% above`."""
     sides = ["below" if gain.size < 0 else "above" for gain in (least, most)]
     if sides[0] != sides[1]:
         return " to ".join(f"{sizes([gain])} {side}" for gain, side in zip((least, most), sides, strict=True))

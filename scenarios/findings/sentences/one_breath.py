@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from scenarios.findings.comparisons import LowestAt, Place, ranked_places
-from scenarios.findings.question import LATENCY, Named, along, of_setting, parts
+from scenarios.findings.question import LATENCY, Named, of_setting, parts
 from scenarios.findings.sentences.crossing import nearest_crossing
 from scenarios.findings.sentences.limits import most_at
+from scenarios.findings.text_table import rows_along
 from scenarios.findings.wording import (
     between,
     called,
@@ -39,7 +40,7 @@ class FastestOfAll(Named):
     take at best, against the faster of `cloud`?"""
 
     what: str
-    """What the places are: `uplink rates`."""
+    """Plural name of the places: `uplink rates`."""
     metric: str = LATENCY
     by: str | None = None
     cloud: Sequence[str] = IN_CLOUD
@@ -65,7 +66,7 @@ class SupportsMost(Named):
         if "capacity" not in table.columns:
             return ""
         rows = ranked(of_setting(table))
-        found = [(at, most_at(part, math.nan)) for at, part in along(rows, axis)]
+        found = [(at, most_at(part, math.nan)) for at, part in rows_along(rows, axis)]
         names = Counter(name for _, each in found for name in each.curves)
         if not names:
             return ""
@@ -156,7 +157,7 @@ def fastest_clause(found: Sequence[Place], what: str, *, with_means: bool = Fals
 
 
 def all_of(some: int, number: int, what: str) -> str:
-    """` at all 9 uplink rates`, ` at 3 of 9 uplink rates`, ` at both uplink rates`; "" of a single one."""
+    """Returns ` at all 9 uplink rates`, ` at 3 of 9 uplink rates` or ` at both uplink rates`; "" for a single one."""
     if number == 1:
         return ""
     return (
@@ -186,7 +187,7 @@ def at_the_edge(found: Sequence[Place], cloud: Sequence[str]) -> str:
 
 
 def _in_words(metric: str) -> tuple[str, str, str]:
-    """What has the least of the metric, what has less of it than another, and, of a multiple, more."""
+    """Returns the words for the least of the metric, for less of it, and, of a multiple, for more."""
     return ("fastest", "faster", "as long") if unit(metric) == "s" else ("lowest", "lower", "as much")
 
 
@@ -202,8 +203,8 @@ def _devices(rows: pd.DataFrame) -> str:
 
 
 def _paid(rows: pd.DataFrame, axis: str | None) -> str:
-    """`, at 33.1 USD busy, 41.2 USD held (80% load) a device-month of 730 h`, where a curve supports most; "" without a
-    price."""
+    """Returns `, at 33.1 USD busy, 41.2 USD held (80% load) a device-month of 730 h`, where a curve supports most; ""
+    without a price."""
     row = rows.iloc[int(rows["capacity"].argmax())]
     there = rows if axis is None else rows[rows[axis] == row[axis]]
     names = {charged: f"{charged}_usd_per_device_month" for charged in CHARGED}

@@ -1,4 +1,4 @@
-"""What `goodput` decides: which cycle comes next, and whether a round gets one more draft.
+"""Decisions of `goodput`: the next cycle, and if a round gets one more draft.
 
 The argument is in `goodput`. Here are its formulas, over what was learned (`learned`).
 """
@@ -41,7 +41,7 @@ TrialEvery = Annotated[
 
 
 class Exploring(NamedTuple):
-    """How much is done to learn from it."""
+    """Effort that is spent on learning."""
 
     learning_rounds: int
     """The number of rounds to learn from under each operating point."""
@@ -64,7 +64,7 @@ class Cycle(NamedTuple):
 
 
 class Now(NamedTuple):
-    """What a decision is made on."""
+    """Basis of a decision."""
 
     view: EdgeView
     learned: Learned
@@ -73,7 +73,7 @@ class Now(NamedTuple):
 
     @classmethod
     def of(cls, view: EdgeView, learned: Learned) -> Now:
-        """At this view."""
+        """Returns the basis of a decision at this view."""
         return cls(view, learned, learned.link.per_bit_s(view.now_s))
 
 
@@ -97,12 +97,12 @@ def best_round(now: Now, rung: int, hope: float = 0.0) -> Cycle:
 
 
 def stretch(now: Now, tokens: int) -> Cycle:
-    """So many tokens of the cloud by itself."""
+    """Returns the cycle of so many tokens of the cloud by itself."""
     return Cycle(now.learned.rungs, tokens, float(tokens), start_s(now) + tokens * now.learned.cloud.decode_s)
 
 
 def start_s(now: Now) -> float:
-    """What a stretch takes beside its tokens."""
+    """Returns the time that a stretch takes besides its tokens."""
     return (now.learned.header_bits + REQUEST_BITS) * now.per_bit_s + now.learned.link.delay_s
 
 
@@ -113,7 +113,8 @@ def cycles(now: Now) -> list[Cycle]:
 
 
 def stretch_tokens(now: Now) -> int:
-    """How many tokens to leave to the cloud: all, or as many as come before it is worth asking how the link is."""
+    """Returns the number of tokens to leave to the cloud: all, or as many as come before it pays to probe the link
+    again."""
     link, decode_s = now.learned.link, now.learned.cloud.decode_s
     better = now._replace(per_bit_s=min(link.best, now.per_bit_s))
     reached = max(best_round(better, rung).goodput for rung in range(now.learned.rungs))
@@ -125,7 +126,7 @@ def stretch_tokens(now: Now) -> int:
 
 
 def open_cycle(now: Now, exploring: Exploring) -> Action:
-    """What comes next: a round's first draft, or the cloud by itself."""
+    """Returns the next action: a round's first draft, or the cloud by itself."""
     view, learned = now.view, now.learned
     turn, learned.decisions = int(learned.decisions), learned.decisions + 1
     found = cycles(now)
@@ -174,13 +175,14 @@ def _tried(now: Now, exploring: Exploring, found: Sequence[Cycle], best: Cycle) 
 
 
 def decide(now: Now, exploring: Exploring) -> tuple[Action, PolicyState]:
-    """What to do now, and what is remembered after."""
+    """Returns the action now, and the state after it."""
     action = draft_on(now) if now.view.drafts else open_cycle(now, exploring)
     return action, now.learned.floats()
 
 
 def draft_on(now: Now) -> Action:
-    """Whether the round gets one more draft: before its pass, and again once its distribution is there."""
+    """Returns the action that gives the round one more draft or sends it: before its pass, and again once its
+    distribution is there."""
     view, learned = now.view, now.learned
     position, rung = len(view.drafts), int(learned.rung)
     bin_ = None if view.distribution is None else distribution_bin(view.distribution)
@@ -199,9 +201,9 @@ def draft_on(now: Now) -> Action:
 
 
 def goes_on(now: Now, accepted: float) -> bool:
-    """Whether one more draft with this chance of acceptance gains more tokens than its seconds are worth; a pass that
-    was made, for it or for drafts before it, costs nothing any more. One that is still to be made, and makes several,
-    is worth its seconds if any number of these together is."""
+    """True if one more draft with this chance of acceptance gains more tokens than its seconds are worth. A pass that
+    was made, for it or for drafts before it, costs nothing any more. A pass that is still to be made, and makes several
+    drafts, is worth its seconds if any number of these together is."""
     learned, view, rung = now.learned, now.view, int(now.learned.rung)
     bits_s, position = learned.draft_bits(rung) * now.per_bit_s, len(view.drafts)
     made = view.distribution is not None or position % view.drafts_per_pass

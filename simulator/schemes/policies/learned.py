@@ -1,5 +1,4 @@
-"""All that a policy which maximises goodput carries in its state, and what it reads off a view and a verification
-result."""
+"""State of a policy that maximises goodput, and the values that it reads off a view and a verification result."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ PASS_MEMORY: Final = 64.0
 
 @dataclass(slots=True)
 class Learned:
-    """What is known of the link, the cloud, the pair and the round under way; `floats` and `of` make it a state."""
+    """Knowledge of the link, the cloud, the pair and the round under way; `floats` and `of` make it a state."""
 
     rungs: int
     acceptance: AcceptanceEstimate
@@ -40,7 +39,7 @@ class Learned:
     pass_s: RunningMean = field(default_factory=RunningMean)
     """The mean time of a pass of the drafter, s."""
     decisions: float = 0.0
-    """How many rounds, or stretches of the cloud's own, were decided on."""
+    """Number of rounds, or of stretches of the cloud's own, that were decided on."""
     price: float = 0.0
     """Tokens that a second was worth when the round was opened: the best goodput to be had."""
     survival: float = 1.0
@@ -49,47 +48,47 @@ class Learned:
     target: float = 0.0
     """The length of a round that is there to learn from; 0 where the gain decides."""
     scheduled: float = 0.0
-    """Whether the last decision was made whatever the link showed."""
+    """True if the last decision was made whatever the link showed."""
     trial_s: float = 0.0
-    """When something was last done to learn from."""
+    """Time of the last action that was taken to learn from it."""
     asked_s: float = nan
-    """When a pass was requested."""
+    """Time at which a pass was requested."""
     round_asked_s: float = nan
-    """When a round was decided on at once."""
+    """Time at which a round was decided on at once."""
     block: float = 1.0
     """The drafts of a pass, as that was."""
     timed_s: float = nan
     """Up to when answers have been read for their times."""
     acked_bits: float = 0.0
     row_asked_s: float = nan
-    """When the cloud's last stretch was requested, until its request is seen to have been acknowledged."""
+    """Time at which the cloud's last stretch was requested, until its request is seen to have been acknowledged."""
     row_is_new: float = 0.0
-    """Whether the first token of a stretch is still to come."""
+    """True if the first token of a stretch is still to come."""
     bins: list[float] = field(default_factory=list)
     """[draft of the open round]: the bin of its distribution, or NO_DISTRIBUTION."""
 
     @classmethod
     def empty(cls, rungs: int) -> Self:
-        """Before anything was seen."""
+        """Returns the knowledge before anything was seen."""
         made = [RunningMean() for _ in range(rungs)]
         return cls(rungs, AcceptanceEstimate.empty(rungs, POSITIONS), made, [-1.0] * (rungs + 1))
 
     @classmethod
     def at(cls, view: EdgeView, state: PolicyState) -> Self:
-        """What a state holds, and what is new in a view."""
+        """Returns the knowledge in a state, with the news of a view."""
         learned = cls.of(state, view.rungs)
         learned.see(view)
         return learned
 
     @classmethod
     def after(cls, result: SeenVerdict, state: PolicyState) -> Self:
-        """What a state holds, and what a verification result says."""
+        """Returns the knowledge in a state, with the news of a verification result."""
         learned = cls.of(state, int(state[0]))
         learned.learn(result)
         return learned
 
     def floats(self) -> PolicyState:
-        """All of it as a state, the number of operating points first."""
+        """Returns all of it as a state, the number of operating points first."""
         return (float(self.rungs), *_numbers([*_PARTS[Learned](self)[1:]], []))
 
     @classmethod
@@ -109,7 +108,7 @@ class Learned:
 
     @property
     def header_bits(self) -> float:
-        """On the air with every message."""
+        """Bits on the air with every message, besides its content."""
         return self.header.known(FIRST_HEADER_BITS)
 
     def see(self, view: EdgeView) -> None:
@@ -132,9 +131,9 @@ class Learned:
             self.timed_s, self.row_asked_s = answered_s, nan
 
     def _time(self, view: EdgeView) -> None:
-        """From the last answer, what it took. Of a stretch the acknowledgement of its request tells of the link, even
-        where that went out behind the prompt; of a round the answer does, but of a request's first, which has waited
-        for the prompt and its prefill."""
+        """Learns times from the last answer. After a stretch the acknowledgement of its request tells of the link, even
+        if that went out behind the prompt; of a round the answer does, but of a request's first, which has waited for
+        the prompt and its prefill."""
         on_air, self.acked_bits = view.link.acked_bits - self.acked_bits, float(view.link.acked_bits)
         last = view.verdicts[-1] if view.verdicts else None
         if not isnan(self.row_asked_s):

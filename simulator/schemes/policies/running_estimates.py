@@ -1,4 +1,5 @@
-"""What an edge learns as it goes: how many drafts are accepted, how long bits travel, what the cloud takes.
+"""Estimates that an edge updates as it goes: the acceptance of drafts, the time of bits on the link, the time of the
+cloud.
 
 Each estimator is a few floats that a policy carries in its state, takes one observation at a time, and forgets slowly:
 a mean is plain over its first `memory` observations and exponential from there on, so that it converges on what stays
@@ -45,7 +46,7 @@ class RunningMean:
     value: float = nan
 
     def observe(self, value: float, memory: float) -> None:
-        """One more observation."""
+        """Adds an observation."""
         self.weight = min(self.weight + 1.0, memory)
         self.value = value if self.weight == 1.0 else self.value + (value - self.value) / self.weight
 
@@ -145,7 +146,7 @@ def _shrunk(accepted: float, reached: float, coarser: float, prior: float = PRIO
 
 @dataclass(slots=True)
 class LinkTimes:
-    """What the network takes of a round: y = D + x w, x the bits on the air, w = 1 / rate, which may fade.
+    """Time of a round on the network: y = D + x w, x the bits on the air, w = 1 / rate, which may fade.
 
     D: y / x on 1 / x by least squares, over rounds whose length was not chosen by what the link showed (of the others
     short ones go with slow links, and the slope would say so), as far as that explains y / x; for the rest the least y.
@@ -175,7 +176,7 @@ class LinkTimes:
     """Mean time from one observation to the next."""
     last: float = 0.0
     last_s: float = nan
-    """When `last` was sent."""
+    """Time at which `last` was sent."""
 
     def observe(self, sent_s: float, bits: float, network_s: float, scheduled: bool) -> None:
         """A round sent then with so many bits on the air was so long in the network."""
@@ -235,7 +236,7 @@ class LinkTimes:
 
 @dataclass(slots=True)
 class CloudTimes:
-    """What the cloud takes, queueing included: to verify a round, and to decode a token by itself.
+    """Time of the cloud, queueing included: to verify a round, and to decode a token by itself.
 
     The two are not tied to each other: a round that comes amid others' passes waits for one to end, while the tokens of
     a stretch go from pass to pass, so that company may cost the one much and the other nothing.
@@ -249,7 +250,7 @@ class CloudTimes:
         self.verify.observe(seconds, CLOUD_MEMORY)
 
     def observe_decoding(self, seconds: float) -> None:
-        """One token came so long after the one before it."""
+        """Adds the time from one token to the next."""
         self.decode.observe(seconds, CLOUD_MEMORY)
 
     @property
@@ -279,12 +280,13 @@ class Estimates(NamedTuple):
     bits_seconds: float = 0.0
 
     def with_acceptance(self, result: SeenVerdict, weight: float) -> Self:
-        """With the acceptance of one round more; those before weigh `weight` of what they did."""
+        """Returns the sums with the acceptance of one more round; those before weigh `weight` of what they did."""
         new = result.accepted + (result.accepted < result.drafted)
         return self._replace(accepted=weight * self.accepted + result.accepted, verified=weight * self.verified + new)
 
     def time(self, result: SeenVerdict, weight: float) -> Self:
-        """With the time of one round more. A request's first round tells nothing: it may have waited for the prompt."""
+        """Returns the sums with the time of one more round. A request's first round tells nothing: it may have waited
+        for the prompt."""
         bits, seconds = float(result.payload_bits), result.answered_s - result.sent_s
         new = (1.0, result.drafted, bits, seconds, bits * bits, bits * seconds)
         return type(self)(*self[:2], *(weight * old + more for old, more in zip(self[2:], new, strict=True)))
@@ -308,6 +310,6 @@ class Estimates(NamedTuple):
         return min(max(0.0, slope), self.seconds / self.bits)
 
     def away_s(self, bits: float) -> float:
-        """How long a payload of so many bits is away, from its sending to the verification result."""
+        """Returns the time from the sending of a payload of so many bits to the verification result."""
         mean_bits, mean_s = self.bits / self.rounds, self.seconds / self.rounds
         return max(0.0, mean_s + self.s_per_bit * (bits - mean_bits))

@@ -135,7 +135,7 @@ class CoupledTree(BranchingScheme):
 
     def packets(self, vocabulary: int) -> Packets:
         self.families.check()
-        self._check_ahead()
+        self._check_serving()
         if not (self.plans or self.policy.decides_rounds):
             message = "decides draft by draft, and a tree needs one that decides on whole rounds"
             raise ValueError(f"policy = {self.policy.kind!r}: {message}")

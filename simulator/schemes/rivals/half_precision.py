@@ -27,13 +27,13 @@ from simulator.schemes.sparsifiers.by_count import KeepAll, KeepTopK, SupportSiz
 
 
 class HalfScheme(DraftScheme):
-    """What both have in common: the halves, and their own packet."""
+    """Base of the two schemes that send halves in a packet of their own."""
 
     budget_bits: int | None = Field(None, ge=1, description="B, most payload bits a round may send; null for no limit")
     acceptance: AcceptanceByQhat = "rejection"
 
     def keeping(self, sparsifier: Sparsifier) -> Families:
-        """Its parts with this sparsifier."""
+        """Returns its parts with this sparsifier."""
         return Families(sparsifier, Halves(), HalfFloats(), acceptance=Acceptance.of(self.acceptance))
 
 

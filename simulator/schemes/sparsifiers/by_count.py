@@ -1,4 +1,4 @@
-"""As many of the most probable tokens as are asked for: all, top-k, a multiple of the perplexity."""
+"""Sparsifiers that keep a number of the most probable tokens: all, top-k, a multiple of the perplexity."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from simulator.schemes.sparsifier import Sparsifier, State
 
 
 class ConformalFields(Part):
-    """What a threshold that online conformal prediction moves is given."""
+    """Fields of a threshold that online conformal prediction moves."""
 
     target: Annotated[float, Tunable(5e-4, 5e-3, 5e-2)] = Field(
         5e-4, ge=0, le=1, description="alpha, long-run dropped mass aimed at"
@@ -42,7 +42,7 @@ class KeepConformal(ConformalFields, Sparsifier):
 
     @cached_property
     def rule(self) -> Conformal:
-        """How the threshold moves."""
+        """Rule by which the threshold moves."""
         return Conformal(self.target, self.step, self.initial, self.rollback, self.k_max)
 
     @property

@@ -30,7 +30,7 @@ class KeepRunningQuantile(Sparsifier):
 
     @cached_property
     def rule(self) -> RunningQuantile:
-        """How the threshold follows."""
+        """Rule by which the threshold follows the quantile."""
         return RunningQuantile(self.target, self.initial, self.window, self.level)
 
     @property

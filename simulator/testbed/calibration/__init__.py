@@ -1,1 +1,1 @@
-"""What a cell's processes take on this machine, measured without the cell's own run."""
+"""Calibration: the times that a cell's processes take on this machine, measured without the cell's own run."""

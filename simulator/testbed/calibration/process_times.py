@@ -1,4 +1,4 @@
-"""What a cell's processes take on this machine beside their networks' passes and beside rate, loss and delay.
+"""Times of a cell's processes on this machine that are neither their networks' passes nor rate, loss and delay.
 
 `process_times`: a small real run of the cell's devices and pair, on texts that the cell itself does not see, in which
 nothing is lost, by processes that have timed their networks' passes just before. What its processes and its relay noted
@@ -62,13 +62,13 @@ class ProcessTimes(NamedTuple):
 
     encode_s_per_draft: float
     step_s: float
-    """0 where the cloud waits for drafts."""
+    """Time of a step; 0 if the cloud waits for drafts."""
     judge_s: float
     decode_s_per_draft: float
     up_s: float
-    """From the edge's last work on a round to the cloud's first."""
+    """Time from the edge's last work on a round to the cloud's first."""
     down_s: float
-    """From the cloud's last work on a round to the edge's first on the next."""
+    """Time from the cloud's last work on a round to the edge's first on the next."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ class _Transfer:
     """A message on its way, seconds since the run's zero."""
 
     began_s: float
-    """Its first packet was on the link."""
+    """Time at which its first packet was on the link."""
     waited: bool
-    """Whether another packet was there before it."""
+    """True if another packet was there before it."""
     arrives_s: float
-    """Its last packet was at the end of the link."""
+    """Time at which its last packet was at the end of the link."""
     received_s: float
     taken_s: float
 
@@ -130,7 +130,7 @@ class NotedRun:
         self._transfers = _transfers(events)
 
     def times(self) -> ProcessTimes:
-        """What edge and cloud take beside networks, and messages beside the link."""
+        """Returns the times of edge and cloud besides networks, and of messages besides the link."""
         edge = [((each.distributions,), self._edge_s(each)) for each in self._rounds]
         cloud = self._verified() if self._drafting else self._streamed()
         (encode_s,), (step_s, judge_s, decode_s) = _fitted(edge, 1), _fitted(list(cloud), 3)
@@ -154,9 +154,9 @@ class NotedRun:
     def _beside_link_s(
         self, direction: Direction, ends_s: Mapping[_Round, float], starts_s: Mapping[_Round, tuple[float, float]]
     ) -> float:
-        """What a message takes beside the link and beside being read, from the end of the work before it to the start
-        of that after it. `ends_s`: of the work before each; `starts_s`: since when the processor was free for the work
-        after it, and its start, which says nothing where the processor was not."""
+        """Returns the time of a message besides the link and besides being read, from the end of the work before it to
+        the start of that after it. `ends_s`: of the work before each; `starts_s`: since when the processor was free for
+        the work after it, and its start, which says nothing if the processor was not free."""
         found = [(key, each) for (way, key), each in self._transfers.items() if way == direction and key in ends_s]
         before = [each.began_s - ends_s[key] for key, each in found if not each.waited]
         behind = [each.received_s - each.arrives_s for _, each in found]
@@ -168,7 +168,7 @@ class NotedRun:
         return sum(_fitted([((1,), seconds) for seconds in part], 1)[0] for part in (before, behind, after))
 
     def _edge_s(self, computed: RoundComputed) -> float:
-        """What the edge took to draft and encode a round, and to read the reply to it."""
+        """Returns the time that the edge took to draft and encode a round, and to read the reply to it."""
         networks_s, alone = sum(computed.passes_s), self._latencies.get("edge.latency")
         if alone is not None:
             networks_s = sum(alone.pass_s([(new, self._prompt_tokens)]) for new in computed.new_tokens)
@@ -188,12 +188,13 @@ class NotedRun:
                 yield (1, *_work(after)), after.ended_s - before.ended_s - self._networks_s(after)
 
     def _reading_s(self, direction: Direction, key: _Round) -> float:
-        """From the arrival of a round's payload, or of the reply to it, until a machine had taken it in."""
+        """Returns the time from the arrival of a round's payload, or of the reply to it, until a machine had taken it
+        in."""
         transfer = self._transfers.get((direction, key))
         return 0.0 if transfer is None else transfer.taken_s - transfer.received_s
 
     def _networks_s(self, made: PassMade) -> float:
-        """What a pass's networks take: the verifier, and a drafter before it, which makes a draft a pass."""
+        """Returns the time of a pass's networks: the verifier, and a drafter before it, which makes a draft a pass."""
         if "cloud.latency" not in self._latencies:
             return made.networks_s
         work = [(new, cached) for _, _, _, new, cached, _ in made.shares]
@@ -205,7 +206,7 @@ class NotedRun:
 
 
 def _reads_alone(made: PassMade) -> bool:
-    """Whether a job of the pass does nothing but read a prompt, whose tokens the other passes do not have."""
+    """True if a job of the pass does nothing but read a prompt, whose tokens the other passes do not have."""
     return any(only_reads for *_, only_reads in made.shares)
 
 

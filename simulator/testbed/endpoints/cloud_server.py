@@ -119,7 +119,7 @@ class CloudDriver(EndpointDriver):
                 self._take(each)
 
     def close(self) -> None:
-        """Nothing of the request is wanted any more."""
+        """Withdraws the request: nothing of it is wanted any more."""
         if self._job is not None:
             self._cloud.passes.withdraw(self._job)
             self._job = None
@@ -137,7 +137,7 @@ class CloudDriver(EndpointDriver):
         decoding.meter = Measurer()
         setting, note = decoding.setting, self._networks_s.append
         decoding.verifier = TimedText(lambda: setting.pair().verifier.open(setting.temperature), note)
-        decoding.drafter = TimedText(lambda: setting.pair().drafter.open(setting.temperature), note)
+        decoding.drafter = TimedText(setting.open_drafter, note)
         self._request_tokens = request_tokens(len(prompt), self._output_tokens, cell.scheme.drafts)
         make = protocol_of(cell.scheme).cloud
         assert make is not None, "a protocol with a far end (plan.check)"

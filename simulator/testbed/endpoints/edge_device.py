@@ -52,7 +52,7 @@ class _Drafting:
     cut: Event
     """Set where it is void, for the worker."""
     node: EdgeNode
-    """With the drafts so far."""
+    """Node with the drafts so far."""
     began_s: float | None = None
 
 
@@ -61,7 +61,7 @@ class EdgeDriver(EndpointDriver):
 
     def __init__(self, device: EdgeDevice, key: tuple[int, int], decoding: RequestDecoding, terms: Terms) -> None:
         setting = decoding.setting
-        decoding.drafter = self._drafter = WorkerText(lambda: setting.pair().drafter.open(setting.temperature))
+        decoding.drafter = self._drafter = WorkerText(setting.open_drafter)
         decoding.meter = Measurer()
         super().__init__(key, device.transport, device.journal)
         self.tokens: list[int] = []
@@ -304,7 +304,8 @@ class EdgeDevice:
     async def _serve(
         self, number: int, ask: Ask, text: int, kept: machine.EdgeState | None
     ) -> machine.EdgeState | None:
-        """One request to its end, with the prompt of the device's request `text`. Answers what the device keeps."""
+        """Serves a request to its end, with the prompt of the device's request `text`. Returns the state that the
+        device keeps."""
         decoder, device = self._decoder, self._device
         state, policy, _ = (None, None, 0) if kept is None else kept
         decoding = decoder.decoding(device, number, decoder.prompt(device, text, ask), state, ask.output_tokens)

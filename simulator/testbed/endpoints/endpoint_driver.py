@@ -1,4 +1,4 @@
-"""What the drivers of both ends of a request do alike: they put messages, and know which of them have arrived."""
+"""Base of the drivers of both ends of a request: they put messages, and know which of them have arrived."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMess
 
 
 class Transport(Protocol):
-    """What a driver asks of the network (`transport.endpoint.Endpoint`)."""
+    """Network as a driver needs it (`transport.endpoint.Endpoint`)."""
 
     def put(self, message: RealMessage) -> None:
         """Takes on a message; never blocks."""
@@ -23,12 +23,12 @@ class Transport(Protocol):
         ...
 
     def seen_by(self, device: int) -> SeenLink:
-        """What the link that it sends on has shown a device so far."""
+        """Returns the state of the link on which it sends as far as a device has seen it."""
         ...
 
 
 class EndpointDriver:
-    """One end of one request, `key`: (device, request)."""
+    """End of a request, `key`: (device, request)."""
 
     def __init__(self, key: tuple[int, int], transport: Transport, journal: Journal) -> None:
         self.key = key

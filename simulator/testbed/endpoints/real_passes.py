@@ -27,7 +27,7 @@ class RealJob(Job):
     """A job that is really done. `done` is called in the event loop once its pass has ended."""
 
     round: int
-    """0: its prefill."""
+    """Number of the round; 0: its prefill."""
     run: Callable[[], None]
     """Makes, in the worker, the networks' passes and what follows from them."""
     beside_s: float = 0.0
@@ -35,7 +35,7 @@ class RealJob(Job):
 
 
 class RealPasses:
-    """One server. `worker`: of one thread."""
+    """Passes of one server. `worker`: of one thread."""
 
     def __init__(self, batching: Batching, journal: Journal, worker: ThreadPoolExecutor) -> None:
         self._server = Server(0)
@@ -75,7 +75,7 @@ class RealPasses:
             self._pool.forget(session)
 
     def close(self) -> None:
-        """Nothing is wanted any more, what is in a pass neither."""
+        """Cancels all jobs, also those in a pass."""
         if self._pass is not None:
             self._pass.cancel()
 

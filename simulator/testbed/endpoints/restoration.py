@@ -1,4 +1,4 @@
-"""What a cloud that has restarted must know to go on with a request (RESTORE).
+"""Message that a cloud needs after a restart to go on with a request (RESTORE).
 
 A restored request is its next round (2 bytes, big-endian), whether a correction is
 pending (1 byte, 0 or 1), how many of its tokens are the prompt (4 bytes), and all its tokens, as in a prompt's message.

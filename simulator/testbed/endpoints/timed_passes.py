@@ -48,24 +48,24 @@ class PassPoints(NamedTuple):
 
 
 class TimedModel(NamedTuple):
-    """One model whose passes are to be timed."""
+    """Model whose passes are to be timed."""
 
     side: Side
-    """Whose process makes them."""
+    """Side whose process makes the passes."""
     role: str
-    """In a pair: `drafter` or `verifier`."""
+    """Role in a pair: `drafter` or `verifier`."""
     file: str
     field: str
     """The cell's field that its latency model goes to."""
     points: PassPoints
     share: float
-    """Its share of the time that all passes have."""
+    """Share of the time that all passes have."""
     in_a_row: int
     """Passes over one new token between two waits; 0: it never waits (`TextPasses`)."""
 
 
 def timed_models(cell: Cell) -> list[TimedModel]:
-    """Those whose passes a run of the cell makes."""
+    """Returns the models whose passes a run of the cell makes."""
     cloud = TimedModel("cloud", "verifier", "cloud.csv", "cloud.latency", cloud_points(cell), 0.7, in_a_row=1)
     if isinstance(cell.scheme, DraftScheme):
         edge = TimedModel("edge", "drafter", "edge.csv", "edge.latency", edge_points(cell), 0.3, cell.scheme.drafts)

@@ -1,1 +1,1 @@
-"""What lies between the two hosts: namespaces, interfaces, and the relay that loses and delays what they send."""
+"""Network between the two hosts: namespaces, interfaces, and the relay that loses and delays their packets."""

@@ -67,7 +67,7 @@ _IN_A_ROW: Final = 32
 
 
 def by_kernel(config: LinkConfig) -> bool:
-    """Whether the kernel's token bucket shapes the link; if not, the relay does, by the rate's own curve."""
+    """True if the kernel's token bucket shapes the link; if not, the relay does, by the rate's own curve."""
     return isinstance(config.rate, TokenBucket) and config.rate.peak_bps == inf and config.mtu_bits is not None
 
 
@@ -90,23 +90,23 @@ class RelayedPacket:
 
     header: PacketHeader
     bits: int
-    """As the link counts them."""
+    """Size of the packet as the link counts it."""
     index: MessageIndex
     stream: PacketIndex
     """The address of the random numbers that decide on it."""
     datagram: Datagram
-    """As it was sent."""
+    """Datagram as it was sent."""
     packet: bytes
     """The same as an interface has it."""
 
     @property
     def carries(self) -> bool:
-        """Whether it is anything but an acknowledgement."""
+        """True if it is anything but an acknowledgement."""
         return self.header.note is None
 
 
 class EmulatedLink:
-    """One direction of a cell's link, or of its warm-up (not `in_run`), in which nothing is lost.
+    """Direction of a cell's link, or of its warm-up (not `in_run`), in which nothing is lost.
 
     A packet joins, leaves, and then arrives or is lost, as in `simulator.timing.link`: same transmitter, same random
     numbers, same addresses. Where the kernel shapes, a packet that joins has left already. Times are in seconds
@@ -139,7 +139,7 @@ class EmulatedLink:
 
     @property
     def due_s(self) -> float:
-        """When the next packet leaves, inf if none does."""
+        """Time at which the next packet leaves, inf if none does."""
         return inf if self._server is None else self._server.due_s
 
     def relayed(self, header: PacketHeader, datagram: Datagram, packet: bytes) -> RelayedPacket:
@@ -170,7 +170,7 @@ class EmulatedLink:
         return packet, sent
 
     def loses_ack(self, header: PacketHeader) -> bool:
-        """Whether the free acknowledgement of this packet is lost; a second call says no."""
+        """True if the free acknowledgement of this packet is lost; a second call says no."""
         stream = stream_index(header)
         lost = stream in self._acks_lost
         self._acks_lost.discard(stream)
@@ -198,7 +198,7 @@ def stream_index(header: PacketHeader) -> PacketIndex:
 
 @dataclass(frozen=True, slots=True)
 class Inlet:
-    """Where one side's packets enter one of the two nets."""
+    """Entry of one side's packets into one of the two nets."""
 
     direction: Direction
     tun: int
@@ -255,7 +255,7 @@ class Relay:
         self._note()
 
     def _note(self) -> None:
-        """What has happened since, in a moment that delays no packet."""
+        """Writes down what has happened since, in a moment that delays no packet."""
         for sent in self._unnoted:
             self._journal.note(sent)
         self._unnoted.clear()
@@ -322,7 +322,7 @@ class Relay:
             self._left(inlet, links, relayed, sent)
 
     def _is_expected(self, inlet: Inlet, datagram: Datagram, device: int) -> bool:
-        """Whether it goes between the cloud and that device."""
+        """True if the packet goes between the cloud and that device."""
         ports = datagram.source.port, datagram.target.port
         edge, cloud = ports if inlet.direction == "uplink" else reversed(ports)
         return cloud == plan.CLOUD_PORT and edge == plan.EDGE_PORT + device and device < self._cell.workload.devices

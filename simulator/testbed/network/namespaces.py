@@ -51,7 +51,7 @@ class Namespaces:
             undo.pop_all()
 
     def command(self, side: Side, argv: Sequence[str]) -> list[str]:
-        """What runs a program in a host; the process that it starts becomes the program."""
+        """Returns the command that runs a program in a host; the process that it starts becomes the program."""
         user = [*self._user, "--preserve-credentials"] if self._user else []
         return [self._tools["nsenter"], f"--target={self._holders[side].pid}", *user, "--net", "--", *argv]
 
@@ -103,7 +103,7 @@ class Namespaces:
 
 
 def _tool(name: str) -> str:
-    """Where a program of the system is; some are where only an administrator's shell looks."""
+    """Returns the path of a program of the system; some lie where only an administrator's shell looks."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
     if found is None:
         raise ConfigError(f"real: {name} is missing here: needs util-linux (unshare, nsenter) and iproute2 (ip, tc)")

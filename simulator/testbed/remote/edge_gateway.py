@@ -125,7 +125,7 @@ class Gateways:
             peer.packets[frame] = partial(made.send, to=cloud, failed=_refused)
 
     def close(self) -> None:
-        """Nothing enters the link any more."""
+        """Closes the sockets: no more packets enter the link."""
         for each in self._sockets:
             each.close()
 

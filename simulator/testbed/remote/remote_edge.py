@@ -37,7 +37,7 @@ PAIRS: Final = ("sotu", "smollm2", "synthetic")
 
 
 def versions() -> dict[str, str]:
-    """What must be the same at both ends, or texts would differ."""
+    """Returns the versions that must be the same at both ends, or texts would differ."""
     libraries = ("sqsim", "torch", "transformers", "tokenizers", "numpy", "numba", "scipy")
     found = {name: version(name).partition("+")[0] for name in libraries}  # behind the +: for which hardware
     python = ".".join(platform.python_version_tuple()[:2])
@@ -121,7 +121,7 @@ async def serve(peer: Peer) -> None:
 
 
 class TunnelledSocket:
-    """In place of one of a device's UDP sockets: its datagrams go through the connection."""
+    """Replacement of one of a device's UDP sockets: its datagrams go through the connection."""
 
     def __init__(self, peer: Peer, at: HostPort, receive: DatagramReceiver) -> None:
         self._peer = peer

@@ -1,4 +1,4 @@
-"""What the machine of a real run and that of its remote edge say: frames over TLS, one connection a device.
+"""Frames between the machine of a real run and that of its remote edge, over TLS, one connection per device.
 
 A frame is its kind (1 byte), the length of its content (4 bytes, big-endian) and the content: JSON, numbers, text, or a
 packet as a UDP datagram carries it (`packet_header`); no code and no pickle, and no more than a limit of its kind.
@@ -41,7 +41,7 @@ class Frame(IntEnum):
     """Kinds of frames. "Up" is from the edge."""
 
     VERSIONS = 1
-    """Both ways, first: JSON, what the sender is."""
+    """First frame both ways: JSON that describes the sender."""
     CELL = 2
     """Down: JSON, the cell, the device, and the fingerprint of the pair."""
     READY = 3
@@ -55,18 +55,18 @@ class Frame(IntEnum):
     JOURNAL = 7
     """Up, last: the device's journal, by zlib."""
     REFUSED = 8
-    """Both ways, last: why, in one line."""
+    """Last frame both ways: the reason, in one line."""
     ASK_TIME = 9
     TIME = 10
-    """Both ways: seconds by the sender's monotonic clock, when it was asked."""
+    """Frame both ways: seconds by the sender's monotonic clock, when it was asked."""
     SHAPED = 11
-    """Both ways: a packet over the interface that is shaped."""
+    """Frame both ways: a packet over the interface that is shaped."""
     FREE = 12
-    """Both ways: a packet over the other one."""
+    """Frame both ways: a packet over the other interface."""
 
 
 def _most_bytes(frame: int) -> int:
-    """Of a frame's content."""
+    """Returns the largest size of a frame's content, in bytes."""
     most = {Frame.CELL: 1 << 20, Frame.SHAPED: 1 << 16, Frame.FREE: 1 << 16, Frame.JOURNAL: 1 << 26}
     return most.get(Frame(frame), 1 << 12)
 
@@ -99,14 +99,14 @@ class Identity(NamedTuple):
         return context
 
     def _is(self, certificate: bytes | None) -> bool:
-        """Whether this (DER) is the very certificate of the other machine. Raises ValueError where its file has none or
+        """True if this (DER) is the very certificate of the other machine. Raises ValueError if its file has none or
         several."""
         (pem,) = _PEM.findall(read_text(self.peer, 1 << 16))
         return ssl.PEM_cert_to_DER_cert(pem) == certificate
 
 
 class RemoteEdge(NamedTuple):
-    """Where another machine listens (`sqsim edge`), and how it is known."""
+    """Address at which another machine listens (`sqsim edge`), and its identity."""
 
     host: str
     port: int
@@ -114,7 +114,7 @@ class RemoteEdge(NamedTuple):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """For the command line of a gateway: its name, and the two files."""
+        """Returns the words for the command line of a gateway: its name, and the two files."""
         return f"{self.host}:{self.port}", *(str(path.absolute()) for path in self.identity)
 
     def connection(self) -> socket.socket:
@@ -126,7 +126,7 @@ class RemoteEdge(NamedTuple):
 
 
 class ClockOffset(NamedTuple):
-    """How far the far end's monotonic clock is ahead of this one's, seconds, and by how much that may be wrong."""
+    """Offset of the far end's monotonic clock ahead of this one's, in seconds, and its uncertainty."""
 
     ahead_s: float
     within_s: float

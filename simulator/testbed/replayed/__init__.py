@@ -1,1 +1,1 @@
-"""From the journals of a run to the tables of a simulated cell, with every payload decoded again on the way."""
+"""Tables of a simulated cell from the journals of a real run, with every payload decoded again."""

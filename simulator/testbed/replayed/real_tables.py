@@ -85,8 +85,9 @@ def _totals(cell: Cell, record: RunRecord, replay: JournalReplay) -> PlantTotals
 
 
 def _link_totals(cell: Cell, direction: Direction, record: RunRecord, clock: ReplayClock) -> tuple[LinkTotals, int]:
-    """What a link's queue and transmitter saw up to now, and how many of its packets were cancelled before their
-    turn. As in the simulator a packet has the transmitter from its turn on, though its first bit may have to wait."""
+    """Returns the totals of a link's queue and transmitter up to now, and the number of its packets that were cancelled
+    before their turn. As in the simulator a packet has the transmitter from its turn on, though its first bit may have
+    to wait."""
     over_s, station, dropped = clock.now, Station(clock, direction), 0
     config = link(cell, direction)
     own = [each for each in record.attempts if each.direction == direction and each.joined_s <= over_s]
@@ -111,7 +112,7 @@ def _link_totals(cell: Cell, direction: Direction, record: RunRecord, clock: Rep
 
 
 def _union_s(attempts: Iterable[PacketAttempt], over_s: float) -> float:
-    """For how long there was a packet on the link."""
+    """Returns the time during which at least one packet was on the link, in seconds."""
     taken_s, until_s = 0.0, 0.0
     for attempt in sorted(attempts, key=lambda each: each.began_s):
         left_s = min(attempt.left_s, over_s)

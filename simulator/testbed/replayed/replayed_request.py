@@ -1,4 +1,4 @@
-"""One request of a real run, replayed: the machines that served it take again what its journals say that they took, and
+"""Replay of a request of a real run: the machines that served it take again what its journals say that they took, and
 its rounds and its ledger note what they command, as in a simulation.
 
 What the real machines sent must be what these command, byte by byte. Every instant is in some state. What takes no time
@@ -49,7 +49,7 @@ class ReplayClock:
 
 
 class ReplayedRequest(ServedRequest):
-    """Both ends of one request. Each call is about something that happens now."""
+    """Request with both its ends. Each call is about an event that happens now."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class ReplayedRequest(ServedRequest):
         """Rounds that have arrived in the cloud, or begun there, and whose reply is not put."""
 
     def start(self) -> None:
-        """Its serving begins."""
+        """Begins its serving."""
         self._carry_out(self._edge.step(None))
 
     def end(self, tokens: tuple[int, ...]) -> Request:
@@ -113,7 +113,7 @@ class ReplayedRequest(ServedRequest):
         self._passes(round_, command.node.cached, start_s, ends_s, hidden=command.hidden)
 
     def computed(self, computed: RoundComputed) -> None:
-        """It has encoded it, or was cut."""
+        """Ends the edge's work on a round, encoded or cut."""
         command = self._drafting
         if command is None or command.round != computed.round:
             raise self._differs(computed.round, "drafted round", computed.round, "the one that was begun")
@@ -131,7 +131,7 @@ class ReplayedRequest(ServedRequest):
             self._reads = self._reading.node.length - self._reading.node.cached
 
     def has_read(self, read: TextRead) -> None:
-        """It has read what it was to."""
+        """Ends the reading of a text."""
         command, self._reading = self._reading, None
         if command is None or command.round != read.round:
             raise self._differs(read.round, "text read", read.round, None if command is None else command.round)
@@ -206,7 +206,7 @@ class ReplayedRequest(ServedRequest):
     # The cloud's passes.
 
     def passes(self, number: int, reads: bool) -> None:
-        """Its job is in a pass, one that only reads, or not."""
+        """Moves its job into a pass, one that only reads or not."""
         job = self._current_job(number)
         self._enter_job("prefill_s" if reads else job.serves)
 
@@ -229,7 +229,7 @@ class ReplayedRequest(ServedRequest):
         self._enter((self._job.round if self._job is not None else 0) or self._behind_job, state)
 
     def cloud_killed(self) -> None:
-        """What was in the cloud is there no more, and waits for another one."""
+        """Removes everything that was in the cloud, which waits for another one."""
         for number in self._in_cloud:
             self._enter(number, "cloud_queue_s")
         self._in_cloud.clear()

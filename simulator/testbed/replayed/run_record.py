@@ -1,4 +1,4 @@
-"""All that the journals of a run hold: its events in order of time, those that last at both ends, and its packets.
+"""Record of a run from its journals: its events in order of time, those that last at both ends, and its packets.
 
 Causes come before effects where two times are equal: what the processes noted, each in its own order, then what that
 sets off. What a process takes before it knows that its work has ended comes before that end. An attempt of a packet is
@@ -47,7 +47,7 @@ _TimesS = Mapping[MessageAddress, Sequence[float]]
 
 @dataclass(slots=True, eq=False)
 class PacketAttempt:
-    """One attempt of a packet, from the queue to its end; times in seconds, inf: not in the run's time."""
+    """Attempt of a packet, from the queue to its end; times in seconds, inf: not in the run's time."""
 
     address: MessageAddress
     """The message; of an acknowledgement, the one that it is about."""
@@ -61,7 +61,7 @@ class PacketAttempt:
     arrives_s: float = nan
     """nan: never."""
     acknowledged: bool = True
-    """Whether its sender learns of its arrival; of an acknowledgement that takes capacity nobody needs to."""
+    """True if its sender learns of its arrival; of an acknowledgement that takes capacity nobody needs to."""
 
     @property
     def direction(self) -> Direction:
@@ -70,7 +70,7 @@ class PacketAttempt:
 
     @property
     def was_sent(self) -> bool:
-        """Whether it was on the link."""
+        """True if it was on the link."""
         return self.left_s < inf
 
     @property
@@ -97,7 +97,7 @@ class TimedEvent(NamedTuple):
 
     at_s: float
     begins: bool
-    """Whether it is the beginning of something that lasts."""
+    """True if it is the beginning of something that lasts."""
     journal: int
     line: float
     what: Event | Beginning
@@ -113,7 +113,7 @@ class RunRecord:
     of_message: Mapping[MessageAddress, Sequence[PacketAttempt]]
     """The attempts of the packets of each message."""
     put_s: _TimesS
-    """When each message was put."""
+    """Times at which each message was put."""
     cancelled_s: _TimesS
     acknowledged_s: Mapping[_FragmentKey, Sequence[float]]
 
@@ -124,8 +124,8 @@ class RunRecord:
         return sum(sent), len(sent)
 
     def course(self, address: MessageAddress, put_s: float) -> Course:
-        """What the message that was put then does until nothing more is sent of it, each state with the time from which
-        on it holds: what its oldest packet does of which its sender does not know that it has arrived."""
+        """Returns the states of the message that was put then, each with its start, until nothing more is sent of it:
+        the state of its oldest packet whose arrival its sender does not know of."""
         ends_s = _next_s((*self.put_s[address], *self.cancelled_s.get(address, ())), put_s)
         packets = defaultdict[int, list[tuple[float, str]]](list)
         for attempt in self.of_message.get(address, ()):
@@ -184,9 +184,9 @@ def run_record(cell: Cell, folder: Path) -> RunRecord:
 def _attempts(
     queued: Mapping[tuple[MessageAddress, int, int], deque[PacketAttempt]], sent: list[PacketSent]
 ) -> Iterator[PacketAttempt]:
-    """All attempts that were on the link; of those in `queued` the others stay. Those of one name, after a restart,
-    were on it in the order in which they joined. An acknowledgement joins its queue when what it is about arrives, the
-    first one first; of anything else that no sender noted, the note is lost."""
+    """Yields all attempts that were on the link; of those in `queued` the others stay. Those of one name, after a
+    restart, were on it in the order in which they joined. An acknowledgement joins its queue when what it is about
+    arrives, the first one first; of anything else that no sender noted, the note is lost."""
     unanswered_s = defaultdict[_FragmentKey, deque[float]](deque)
     for event in sorted(sent, key=lambda each: each.arrives_s or inf):
         if event.note is None and event.arrives_s is not None:
@@ -211,8 +211,8 @@ def _find_acknowledged(
     acknowledged_s: Mapping[_FragmentKey, Sequence[float]],
     cancelled_s: _TimesS,
 ) -> None:
-    """Where acknowledgements are free, which were lost: those that had the time to arrive before the next attempt or
-    the end of the message, and did not."""
+    """Finds the lost acknowledgements among free ones: those that had the time to arrive before the next attempt or the
+    end of the message, and did not."""
     joined_s = defaultdict[_FragmentKey, list[float]](list)
     for attempt in attempts:
         if not attempt.acknowledges:

@@ -1,4 +1,4 @@
-"""One process's end of the link in both directions: two sockets, an outbox with the project's own ARQ, an inbox.
+"""Endpoint of a process on the link in both directions: two sockets, an outbox with the project's own ARQ, an inbox.
 
 Packets go to the kernel as soon as their sender lets them: the interface's queue is the link's queue. Each packet of a
 message is acknowledged each time that it arrives, over the free network, or, where that takes capacity in the cell, by
@@ -39,11 +39,11 @@ class HostSockets(NamedTuple):
 
 @dataclass(frozen=True)
 class EndpointAddresses:
-    """Where a process receives, and where the far end of each of its devices does."""
+    """Addresses at which a process receives, and those of the far end of each of its devices."""
 
     own: HostSockets
     far: Mapping[int, HostSockets]
-    """By device."""
+    """Addresses of the far ends, by device."""
 
     @classmethod
     def real(cls, side: Side, device: int, devices: int) -> Self:
@@ -55,19 +55,19 @@ class EndpointAddresses:
         return cls(cloud, dict(enumerate(edges)))
 
     def accepts(self, device: int, sender: HostPort) -> bool:
-        """Whether a packet about a device may come from there: from its far end, or, as a notice, from the relay."""
+        """True if a packet about a device may come from there: from its far end, or, as a notice, from the relay."""
         far = self.far.get(device)
         return far is not None and (sender in far or sender == (SHAPED.relay, far.shaped[1]))
 
 
 @dataclass(slots=True)
 class _Incoming:
-    """What has arrived of one message."""
+    """Parts of a message that have arrived."""
 
     arrivals: Counter[int] = field(default_factory=Counter)
-    """By fragment."""
+    """Number of arrivals, by fragment."""
     contents: dict[int, bytes] = field(default_factory=dict)
-    """By fragment; empty again when the message is complete."""
+    """Contents, by fragment; empty again when the message is complete."""
     count: int | None = None
     """Number of its fragments; None before the last one has arrived, and when the message is complete."""
 

@@ -46,9 +46,9 @@ class OutgoingFragment(Packet):
     content: bytes
     sender: Sender[OutgoingFragment]
     queued: bool = False
-    """Whether its latest attempt is in the interface's queue, as far as notices say."""
+    """True if its latest attempt is in the interface's queue, as far as notices say."""
     joined_s: float = nan
-    """When its first attempt was put there, by the event loop's clock."""
+    """Time at which its first attempt was put there, by the event loop's clock."""
 
     @property
     def index(self) -> PacketIndex:
@@ -61,7 +61,7 @@ class OutgoingFragment(Packet):
 
 
 class Outbox:
-    """All that one host sends, with a sender for each device.
+    """Outbox of a host, with a sender for each device.
 
     One difference from the simulated link stays: a message that is cancelled leaves the simulated queue, but cannot be
     called back from the kernel's.
@@ -95,7 +95,7 @@ class Outbox:
         """What the link has shown each device, but for the packets that are not acknowledged."""
 
     def seen_by(self, device: int) -> SeenLink:
-        """What the link has shown a device so far."""
+        """Returns the state of the link as far as a device has seen it."""
         unacked = sum(
             not each.acked
             for address, fragments in self._under_way.items()
@@ -146,7 +146,7 @@ class Outbox:
             self.leave(fragment, header.attempt)
 
     def leave(self, fragment: OutgoingFragment, attempt: int) -> None:
-        """This attempt is in the queue no more: its last bit has gone out, or it never will."""
+        """Removes an attempt from the queue: its last bit has gone out, or it never will."""
         if not fragment.queued or fragment.attempt != attempt:
             return
         fragment.queued = False

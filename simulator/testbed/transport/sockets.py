@@ -28,7 +28,7 @@ _BUFFERS: Final = ((socket.SO_SNDBUF, 32), (socket.SO_RCVBUF, 33))
 
 
 class DatagramSocket(Protocol):
-    """What an endpoint sends its datagrams by."""
+    """Socket by which an endpoint sends its datagrams."""
 
     def send(self, datagram: bytes, to: HostPort, failed: Callable[[], None]) -> None:
         """Takes on a datagram; `failed` is called where it is refused."""
@@ -40,7 +40,7 @@ class DatagramSocket(Protocol):
 
 
 class UdpSocket:
-    """One socket in the running loop. `receive` is called with each datagram, whoever sent it, and with its sender's
+    """Socket in the running loop. `receive` is called with each datagram, whoever sent it, and with its sender's
     address."""
 
     def __init__(self, at: HostPort, receive: DatagramReceiver) -> None:
@@ -74,7 +74,7 @@ class UdpSocket:
         self._socket.close()
 
     def _go(self, datagram: bytes, to: HostPort, failed: Callable[[], None]) -> bool:
-        """Whether the kernel has answered for it; False: it has no room."""
+        """True if the kernel has answered for it; False: it has no room."""
         try:
             self._socket.sendto(datagram, to)
         except BlockingIOError:

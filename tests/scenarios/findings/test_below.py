@@ -8,7 +8,7 @@ import math
 import pandas as pd
 from swept_curves import swept
 
-from scenarios import Costs, Differences, InEveryGroup, Levels, Ranges, Swaps
+from scenarios import Below, Costs
 from scenarios.findings.sentences.below import below_where
 from scenarios.findings.wording import times
 from simulator.results.intervals import Difference, Interval
@@ -39,7 +39,7 @@ def test_a_kind_is_below_another_only_where_the_seeds_can_tell():
     assert below_where(sweep({"a": (1.0,) * 3, "b": (1.0,) * 3}), AXIS, "a", "b", METRIC).startswith("nowhere")
     close = sweep({"a": (0.5,) * 3, "b": (0.51,) * 3})
     close.loc[close["curve"] == "b", METRIC] += 0.02 * (close["seed"] - 1)
-    assert below_where(close, AXIS, "a", "b", METRIC).startswith("nowhere seen (a difference above ")
+    assert below_where(close, AXIS, "a", "b", METRIC) == "nowhere seen"
 
 
 def test_an_end_of_the_axis_is_a_multiple_of_the_other_seed_by_seed_and_a_range_is_of_means():
@@ -48,64 +48,22 @@ def test_an_end_of_the_axis_is_a_multiple_of_the_other_seed_by_seed_and_a_range_
         "100 kbit/s against 1 kbit/s, latency per token: a 0.2 times, b unchanged"
     )
     assert Costs("{end} against {start}").report(cells, None) == ""
-    cells = sweep({"a": (0.5, 0.2, 0.1)}, noise=0.0).assign(payload_bits_per_token=64.0)
-    asked = Ranges("a token takes", (METRIC, "payload_bits_per_token"))
-    assert asked.report(cells, AXIS) == "a token takes: a 100 ms to 500 ms, 64 bit"
-
-
-def test_whether_two_schemes_change_places_is_answered_with_how_clearly():
-    cells = sweep({"k_sqs": (0.2, 0.3, 0.4), "c_sqs": (0.3, 0.2, 0.1), "dense": (0.5,) * 3})
-    assert Swaps("k_sqs", "c_sqs", against="dense").report(cells, AXIS) == (
-        "K-SQS below C-SQS at uplink rate 1 kbit/s: yes, 33.3% lower (the same in every seed); "
-        "C-SQS below K-SQS at uplink rate 100 kbit/s: yes, 75% lower (the same in every seed); "
-        "K-SQS below dense lattice (Q-S) everywhere; C-SQS below dense lattice (Q-S) everywhere"
-    )
-    assert ": no, 50% higher" in Swaps("c_sqs", "k_sqs", against="dense").report(cells, AXIS)
 
 
 BY = "models.pair.prompts"
 FILES = {"/home/me/french.jsonl": 2.0, "/home/me/english.jsonl": 1.0}
 
 
-def languages(seeds: int = 3) -> pd.DataFrame:
-    """A seed shifts all schemes of a language alike; k_sqs is a tenth below dense in one, above it in the other."""
-    return pd.DataFrame(
+def test_schemes_are_compared_within_a_group_at_each_name_of_an_axis():
+    """k_sqs is a tenth below dense in one language, above it in the other."""
+    cells = pd.DataFrame(
         {BY: file, "scheme.kind": kind, "curve": kind, "seed": seed,
-         METRIC: level * (1 + 0.5 * (seed - 1)) * (1.0 if kind == "dense" else 0.9 if level == 1 else 1.1)}
-        for (file, level), kind, seed in itertools.product(FILES.items(), ("dense", "k_sqs"), range(seeds))
+         METRIC: level * (1 + 0.5 * seed) * (1.0 if kind == "dense" else 0.9 if level == 1 else 1.1)}
+        for (file, level), kind, seed in itertools.product(FILES.items(), ("dense", "k_sqs"), range(3))
     )  # fmt: skip
-
-
-def test_a_mean_has_the_interval_of_its_own_group_and_schemes_are_compared_within_a_group():
-    cells = languages()
-    assert Levels("dense", METRIC, BY).report(cells, None) == (
-        "latency per token, dense lattice (Q-S): french 2,000 ms ± 2,484 ms, english 1,000 ms ± 1,242 ms"
-    )  # t = 4.303, sd 1 and 0.5, root of 3
-    assert Levels("dense", METRIC, BY, "a note").report(languages(1), None) == (
-        "latency per token, dense lattice (Q-S): french 1,000 ms, english 500 ms (a note)"
-    )
-    assert Levels("dense", METRIC).report(cells, None).endswith(": 1,500 ms ± 1,863 ms")
-    assert (
-        Levels("none", METRIC, BY).report(cells, None) == Levels("dense", METRIC, "no.such").report(cells, None) == ""
-    )
-    assert Differences(("k_sqs",), ("dense", "none"), METRIC, BY).report(cells, None) == (
-        "latency per token, K-SQS against dense lattice (Q-S): french 10% higher (the same in every seed), "
-        "english 10% lower (the "
-        "same in every seed)"
+    assert Below(("k_sqs",), ("dense", "none")).report(cells, BY) == (
+        "latency per token: K-SQS against dense lattice (Q-S) 10% higher (the same in every seed) at french, 10% lower "
+        "(the same in every seed) at english"
     )
     lacking = cells.assign(**{METRIC: cells[METRIC].where(cells["curve"] == "dense")})
-    assert Differences(("k_sqs",), ("dense",), METRIC, BY).report(lacking, None) == ""
-
-
-def test_differences_are_summed_up_by_their_sign():
-    def line(cells):
-        return InEveryGroup(("k_sqs",), "dense", (METRIC,), BY).report(cells, None)
-
-    cells = languages()
-    assert (
-        line(cells) == "K-SQS against dense lattice (Q-S), latency per token 10% lower in english, 10% higher in french"
-    )
-    apart = cells.assign(**{METRIC: cells[METRIC].where(cells["curve"] == "dense", 0.1 * cells[METRIC])})
-    assert line(apart).endswith("89% to 91% lower in all 2")
-    noisy = cells.assign(**{METRIC: lambda rows: rows[METRIC] * (1 + rows["seed"] * (rows["curve"] == "dense"))})
-    assert "no difference seen in" in line(noisy)
+    assert Below(("k_sqs",), ("dense",)).report(lacking, BY) == ""

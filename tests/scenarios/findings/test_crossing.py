@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenarios.findings.sentences.crossing import alike, crossings, first_of
+from scenarios.findings.sentences.crossing import alike, crossings
 from scenarios.findings.wording import passes
 from simulator.results.crossings import crossing
 
@@ -60,18 +60,6 @@ def test_neither_a_very_wide_interval_nor_curves_with_nothing_in_common_are_repo
     line = crossings(table(first), AXIS, [("a", "b")], METRIC)
     assert line == "a from 32 kbit/s on (seeds differ too much for an interval)"
     assert crossings(table({0: (1.0,) * 4}), AXIS, [("a", "c")], METRIC) == ""
-
-
-def test_of_several_pairs_the_first_to_cross_is_reported_and_how_many_never_do():
-    early, late = table({0: (2.0, 0.5, 0.5, 0.5)}), table({0: (2.0, 2.0, 0.5, 0.5)})
-    cells = pd.concat([early, late.assign(curve=late["curve"] + "2"), table({0: (2.0,) * 4}).assign(curve="c")])
-    cells = cells[~((cells["curve"] == "c") & cells.duplicated(["curve", "seed", AXIS]))]
-    pairs = [("a", "b"), ("a2", "b2")]
-    assert first_of(cells, AXIS, pairs, METRIC) == "somewhere for 2 of 2, first a from 3.2 kbit/s on"
-    assert first_of(cells, AXIS, [("b", "a"), ("b", "c")], METRIC).startswith("everywhere for b, somewhere for 1 of 2")
-    assert (
-        first_of(cells, AXIS, [("c", "b")], METRIC) == "nowhere for 1 of 1" and first_of(cells, AXIS, [], METRIC) == ""
-    )
 
 
 def test_a_curve_is_held_against_the_one_of_its_place_by_whatever_label_it_goes():

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from scenarios import AgainstOthers, AtEqual
-from scenarios.findings.sentences.equal_cost import against_others
+from scenarios import AtEqual
 
 BITS, REJECTED, KIND = "coded_bits_per_draft", "tv_qhat", "scheme.sparsifier.kind"
 REJECTS = AtEqual(REJECTED, BITS, (KIND,), by="models.temperature")
@@ -31,9 +30,6 @@ def table() -> pd.DataFrame:
 
 def test_a_grid_without_the_family_that_is_asked_about_is_reported_in_one_line():
     asked = replace(REJECTS, family=(KIND, "scheme.sparsifier.step"), choosing="conformal")
-    none = "none, conformal threshold is not among what this grid compares, so nothing is said of it"
-    assert AgainstOthers(asked, "conformal").report(table(), "models.temperature") == none
-    assert AgainstOthers(asked, "conformal").report(table().drop(columns=KIND), "models.temperature") == none
     assert asked.report(table(), None).endswith("everywhere fixed threshold is lowest, 9.1% below the next (top-K)")
     assert replace(asked, pair=("conformal", "threshold")).report(table(), None) == ""
 
@@ -59,24 +55,3 @@ def test_how_far_one_family_is_from_another_is_reported_for_each_value():
         "seed) at 0.5, 10% higher (the same in every seed) at 1"
     )
     assert replace(REJECTS, pair=("top_k", "nobody")).report(table(), None) == ""
-
-
-def test_a_family_is_reported_below_above_or_beside_each_other():
-    values = {"mine": (1.0, 2.0, 3.0), "worse": (2.0, 4.0, 6.0), "near": (0.9, 2.2, 2.8), "better": (0.5, 1.0, 1.5)}
-    equal = pd.DataFrame(
-        [
-            {
-                "models.temperature": at,
-                "curve": name,
-                "seed": seed,
-                REJECTED: value * (2 if name == "better" and at > 1 else 1),
-            }
-            for at in (1.0, 2.0)
-            for name, found in values.items()
-            for seed, value in enumerate(found)
-        ]
-    )
-    assert against_others(equal, "mine", "models.temperature", REJECTED) == (
-        "below worse (50%); above better (100%, at 1); with no difference seen from near "
-        "(a difference above 30% would have been seen), better (at 2)"
-    )

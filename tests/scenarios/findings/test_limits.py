@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from scenarios.command.run.searching import CapacitySearch
-from scenarios.findings.sentences.limits import BearsMost, LimitMetFirst, first_limits, most_borne, one_setting
+from scenarios.findings.sentences.limits import LimitMetFirst, first_limits, most_at, one_setting
 from simulator.sweeps.search import Capacity, Objective
 
 AXIS = "uplink.rate.bps"
@@ -41,21 +41,15 @@ def table(
     return pd.DataFrame(rows)
 
 
-def test_the_most_devices_are_those_of_a_lossless_scheme():
-    devices = {"a": (0, 4, 16), "b": (0, 8, 16), "edge_only": (999,) * 3}
-    found = table({curve: [exactly(number) for number in each] for curve, each in devices.items()}, high=16)
-    assert most_borne(found, AXIS) == (
-        "none at 1 kbit/s, b at 10 kbit/s (8 devices, then ttft_s fails), a or b at 100 kbit/s (16+ devices)"
-    )
-
-
 def test_curves_whose_seeds_overlap_or_lie_within_the_tolerance_are_not_distinguished_but_by_failing():
-    found = table({"a": [(100, 95, 105)] * 3, "b": [(90, 85, 94), (90, 85, 96), (94, 94, 94)]})
-    assert most_borne(found, AXIS) == "a or b everywhere (100 devices, then ttft_s fails)"  # 94 * 1.02 > 95
-    found = table({"a": [(100, 95, 105)] * 3, "b": [(90, 85, 93)] * 3})
-    assert most_borne(found, AXIS) == "a everywhere (100 devices, then ttft_s fails)"
-    found = table({"a": [exactly(512)] * 3, "b": [(505, 500, 512)] * 3}, high=512)
-    assert most_borne(found, AXIS) == "a everywhere (512+ devices)"
+    def most(*borne: Borne, high: int = 10_000) -> tuple[str, ...]:
+        found = table({name: [each] * 3 for name, each in zip("ab", borne, strict=True)}, high=high)
+        return most_at(found[found[AXIS] == 1e3], 1e3).curves
+
+    assert most((100, 95, 105), (94, 94, 94)) == ("a", "b")  # 94 * 1.02 > 95
+    assert most((100, 95, 105), (90, 85, 93)) == ("a",)
+    assert most(exactly(512), (505, 500, 512), high=512) == ("a",)
+    assert most(exactly(0), exactly(0)) == ("none",)
 
 
 def test_seeds_that_bear_none_alone_make_no_curve_alike_with_all():
@@ -67,8 +61,8 @@ def test_seeds_that_bear_none_alone_make_no_curve_alike_with_all():
         rows.append({"curve": curve, "scheme.kind": curve, AXIS: 1e3, "lossy": False, **line})
     found = pd.DataFrame(rows)
     assert found["capacity_least"].tolist() == [95, 18, 96] and found["seeds_of_none"].tolist() == [1, 0, 2]
-    assert most_borne(found, AXIS) == "a or c everywhere (100 devices, then ttft_s fails)"
-    assert most_borne(found.assign(capacity_least=0, capacity_most=0), AXIS).startswith("a everywhere (100 devices")
+    assert most_at(found, 1e3).curves == ("a", "c")
+    assert most_at(found.assign(capacity_least=0, capacity_most=0), 1e3).curves == ("a",)
 
 
 def test_the_limit_met_first_is_named_by_curve_and_stretch_of_the_axis():
@@ -92,18 +86,7 @@ def test_the_limit_met_first_is_named_by_curve_and_stretch_of_the_axis():
     assert first_limits(found[found[AXIS] == 1e3], None).startswith("cloud only ttft_s; K-SQS tpot_p95_s")
 
 
-def test_the_answer_names_its_objective_and_says_what_one_setting_for_all_would_have_supported():
-    best = table({"cloud_only": [exactly(100)] * 3, "k_sqs": [exactly(200)] * 3})
-    fixed = {"cloud_only budget=512": [exactly(90)] * 3, "k_sqs L=4 budget=512": [exactly(50)] * 3}
-    both = pd.concat([best, table(fixed, setting="fixed")], ignore_index=True)
-    assert BearsMost().report(both, AXIS) == (
-        "most devices at ttft_s <= 1 s, each scheme at a setting chosen for it: K-SQS everywhere (200 devices, then "
-        "ttft_s fails); all at L=4 budget=512: cloud only everywhere (90 devices, then ttft_s fails)"
-    )
-    assert BearsMost().report(best.drop(columns="setting"), AXIS) == (
-        "most devices at ttft_s <= 1 s: K-SQS everywhere (200 devices, then ttft_s fails)"
-    )
-    assert BearsMost().report(best.drop(columns="capacity"), AXIS) == ""
+def test_one_setting_for_all_goes_by_the_names_of_those_chosen():
     best = pd.DataFrame({"curve": ["k_sqs", "k_sqs loss=burst", "cloud_only", "k_sqs"]})
     fixed = pd.DataFrame(
         {"curve": ["k_sqs loss=burst L=4 budget=512", "k_sqs L=4 budget=512", "cloud_only budget=512"]}

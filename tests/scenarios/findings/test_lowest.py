@@ -10,7 +10,7 @@ import pytest
 from swept_curves import swept
 
 from scenarios.findings.sentences.below import comparison
-from scenarios.findings.sentences.lowest import NOT_RUN, lossy_apart, lowest, lowest_of_what_ran, lowest_where, outcomes
+from scenarios.findings.sentences.lowest import NOT_RUN, lossy_apart, lowest, lowest_of_what_ran, outcomes
 from scenarios.findings.wording import percent, would_show
 from simulator.results.intervals import paired_values
 from simulator.results.lossy_schemes import marked, with_lossy
@@ -117,17 +117,6 @@ def test_a_comparison_is_the_mean_of_paired_ln_ratios_with_students_half_width()
     assert comparison(cells, AXIS, (5e6,), "a", "b", "latency_per_token_s") == ""
     line = comparison(cells, AXIS, (1e3,), "a", "b", "latency_per_token_s")
     assert line == "a against b 50% lower (one seed) at 1 kbit/s"
-
-
-def test_the_lowest_in_few_words_have_what_they_reach_and_lossy_ones_are_left_out():
-    cells = sweep({"a": (0.5, 0.2, 0.1, 0.1), "b": (0.4, 0.3, 0.2, 0.2), "edge": (0.01,) * 4})
-    cells["lossy"] = cells["curve"] == "edge"
-    words = "b at 1 kbit/s (400 ms), a from 10 kbit/s on (200 ms to 100 ms)"
-    assert lowest_where(cells, AXIS, "latency_per_token_s") == words
-    tied = sweep({"a": (0.5,) * 4, "b": (0.51,) * 4}, {"b": 0.01})
-    assert lowest_where(tied, AXIS, "latency_per_token_s") == (
-        "a or b everywhere (500 ms; no difference seen, a difference above 5% would have been seen)"
-    )
 
 
 OFF = {

@@ -177,6 +177,16 @@ TOLD: list[tuple[dict[str, Any], str]] = [
     ahead("rungs", "scheme.depth = 1: must be 0 with policy 'goodput'", policy="goodput"),
     ahead("k_sqs", "depth = 1: must be 0 where the token of a reply is coded", reply_token="coded"),
     ahead("composed", "depth = 1: must be 0 where the token of a reply is coded", reply=REPLIES),
+    # rounds that are prepared
+    ahead("k_sqs", "scheme.prepared = 4: must be 0 where rounds are drafted ahead", prepared=4),
+    *[({"scheme": {"prepared": 4, **fields}, **others}, told) for fields, others, told in (
+        ({"kind": "tree"}, {}, "scheme.prepared = 4: must be 0 with a tree"),
+        ({"kind": "k_sqs", "partial": True}, {}, "scheme.prepared = 4: must be 0 with partial rounds"),
+        ({"kind": "dssd"}, {}, "scheme.prepared = 4: must be 0 where the edge draws the corrections"),
+        ({"kind": "rungs", "policy": "goodput"}, {}, "scheme.prepared = 4: must be 0 with policy 'goodput'"),
+        ({"kind": "k_sqs"}, SIDE_BY_SIDE, "edge.concurrency = 2: must be 1 where rounds are prepared"),
+        ({"kind": "k_sqs"}, {"edge.drafts_per_pass": 2}, "edge.drafts_per_pass = 2: must be 1 where rounds are"),
+    )],
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from simulator.checking.calls import VOCABULARIES, answers
 from simulator.checking.checks import Line, lines_of
 from simulator.checking.subjects import PARTS, Subject
 
-FAST = {"split_rejection", "shared_race", "block"}
+FAST = {"split_rejection", "shared_race"}
 LOSSY = {"s_q", "unquantized"}
 
 

@@ -130,7 +130,9 @@ def test_each_ingredient_changes_a_tree_s_key_and_one_part_of_its_root(ingredien
 def test_no_ingredient_is_without_a_test() -> None:
     # A label is a name for people: test_labels shows that no key and no id has it.
     assert set(described(Request())) == {*DESCRIBED, "imports", "plane"}  # plane: the number of this description
-    assert {*SCHEME, "kind", "depth", "label", "cloud_first"} == set(type(BASE.scheme).model_fields)
+    assert {*SCHEME, "kind", "depth", "label", "cloud_first", "prepared", "fan_out"} == set(
+        type(BASE.scheme).model_fields
+    )
     assert {*PAIR, "kind", "prompt_tokens"} == set(Synthetic.model_fields)
 
 
@@ -144,7 +146,7 @@ def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
     """So that cells that differ in their network, clock, policy or protocol share what they decode."""
     blocks = {"edge.drafts_per_pass": 3, "cloud.drafts_per_pass": 3}
     as_much_room = {"uplink.header_bits": 48, "uplink.mtu_bits": 400 - 320 + 48, "downlink.header_bits": 24}
-    first = {"scheme.cloud_first": True}
+    first, prepared = {"scheme.cloud_first": True}, {"scheme.partial": False, "scheme.prepared": 3}
     for changes in (
         {"uplink.rate.bps": 1e4},
         {"cloud.servers": 2},
@@ -156,6 +158,8 @@ def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
         {"percentiles": ["ttft_p99_s"]},
     ):
         assert names(with_(changes)) == names(Request())
+    prepares = {**prepared, "scheme.fan_out": {"kind": "geometric", "power": 0}}
+    assert names(with_(prepares)) == names(with_(prepared)) == names(with_(prepared | {"scheme.prepared": 0}))
     assert_another(Request(), with_({"uplink.header_bits": 48}))  # where parts may be longer, more drafts fit
 
 

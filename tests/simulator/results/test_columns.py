@@ -138,7 +138,8 @@ def test_a_column_is_what_was_seen(table: str, column: str) -> None:
 
 
 def test_every_column_is_expected_to_be_something() -> None:
-    assert not names_differ((column.name for column in ROUND_COLUMNS), OF_ROUNDS)
+    names = [column.name for column in ROUND_COLUMNS if not column.source.startswith("prepared.")]
+    assert not names_differ(names, OF_ROUNDS)  # the others: test_prepared_rounds
     assert not names_differ(REQUEST_COLUMNS, OF_REQUESTS) and not names_differ(BREAKDOWN, PARTS)
 
 

@@ -236,7 +236,7 @@ def under_load(policy: object, devices: int, memory: Memory) -> Ran:
 def test_above_a_batch_the_cloud_streams_and_below_it_nothing_changes() -> None:
     """One device drafts as ever. Twelve draft no more once a reply tells the load, and have more tokens a second than
     if all went on, fewer than if the cloud had streamed from the start."""
-    memory, limit = Memory(), {"kind": "disable_by_batch_size", "batch": 3, "tokens": 8}
+    memory, limit = Memory(), {"kind": "drafts_by_load", "schedule": [[3, 0]], "tokens": 8}
     few = {name: under_load(policy, 1, memory) for name, policy in (("limit", limit), ("fixed", "fixed_length"))}
     assert (few["limit"].result.rounds["drafted"] > 0).all() and few["limit"].texts == few["fixed"].texts
     many = {

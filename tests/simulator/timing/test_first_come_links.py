@@ -1,4 +1,5 @@
-"""First-come links, planned or followed from event to event, beside their slow twin: the same times and states."""
+"""First-come links, whose attempts are known when they join, or followed from event to event, beside their slow twin:
+the same times and states."""
 
 from __future__ import annotations
 
@@ -24,7 +25,6 @@ from simulator.results.ledger import Course, Ledger
 from simulator.timing import plant, progress
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
-from simulator.timing.planned_link import PlannedLink, plannable
 from simulator.timing.request_process import UPLINK_STATES
 
 load_imports([Path(__file__).parents[3] / "examples" / "markov_rate.py"])
@@ -44,6 +44,14 @@ ARQS: list[dict[str, Any]] = [
     {"kind": "stop_and_wait"},
     *({"kind": "selective_repeat", "window": n} for n in (2, 3, 16)),
 ]
+
+
+class Followed(Link):
+    """A link each departure of which is an event."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.senders.in_order = False
 
 
 @dataclass(frozen=True)
@@ -144,33 +152,34 @@ def test_a_first_come_link_does_what_its_slow_twin_does(
     schedule: list[Put], rate: dict[str, Any], arq: dict[str, Any], loss: Any, ack_loss: Any, sharing: str,
     mtu_bits: int | None,
 ) -> None:  # fmt: skip
-    """Where nothing is random, so does the planned link, and shows devices, observers and books the same."""
+    """Both ways to follow its packets show devices, observers and books the same."""
     arq = arq | {"timeout_s": 1.0, "timer_jitter": 0, "ack_loss": ack_loss if loss != "none" else "none"}
     config = LinkConfig.model_validate(
         {"rate": rate, "loss": loss, "arq": arq, "sharing": sharing, "mtu_bits": mtu_bits, "header_bits": 40,
          "delay": {"kind": "constant", "delay_s": 0.07}}
     )  # fmt: skip
-    slow, followed = Carriage(SlowLink, config, schedule), Carriage(Link, config, schedule)
-    followed.assert_is(slow)
-    counts = [(each.link.seen if isinstance(each.link, SlowLink) else each.link) for each in (slow, followed)]
-    assert len({(each.sent, each.delivered, each.lost, each.dropped) for each in counts}) == 1
-    assert plannable(config) == (loss == "none")
-    if loss == "none":
-        planned = Carriage(PlannedLink, config, schedule)
-        planned.assert_is(slow)
-        for probe, expected in zip(planned.seen.probes, followed.seen.probes, strict=True):
-            assert probe == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
+    slow, known = Carriage(SlowLink, config, schedule), Carriage(Link, config, schedule)
+    followed = Carriage(Followed, config, schedule)
+    counts = [
+        (each.sent, each.delivered, each.lost, each.dropped)
+        for each in (slow.link.seen, known.link, followed.link)  # type: ignore[union-attr]
+    ]
+    assert len({*counts}) == 1
+    for carriage in (known, followed):
+        carriage.assert_is(slow)
+    for probe, expected in zip(known.seen.probes, followed.seen.probes, strict=True):
+        assert probe == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
 
 
 MEMORY = Memory()
 
 
-def planned_and_followed(made: Cell, *watches: AirWatch) -> list[CellResult]:
-    """Runs of a cell whose links are planned, and whose links are followed from event to event."""
-    planned = simulate(made, *watches[:1], memory=MEMORY)
+def known_and_followed(made: Cell, *watches: AirWatch) -> list[CellResult]:
+    """Runs of a cell whose attempts are known when they join, and whose links are followed from event to event."""
+    known = simulate(made, *watches[:1], memory=MEMORY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plant, "plannable", lambda config: False)
-        return [planned, simulate(made, *watches[1:], memory=MEMORY)]
+        patch.setattr(plant, "Link", Followed)
+        return [known, simulate(made, *watches[1:], memory=MEMORY)]
 
 
 @pytest.mark.parametrize("window", [1, 2])
@@ -192,9 +201,9 @@ def test_what_a_reply_was_still_to_do_does_not_outlive_its_round() -> None:
     """Its second packet is in before the first is acknowledged: from then on its time is the next round's."""
     patient = {"kind": "selective_repeat", "timeout_s": 2.0}
     made = cell(uplink=link(1e5, 0.3, arq=patient), downlink=link(2e3, 0.05, mtu_bits=328, arq=patient))
-    planned, followed = planned_and_followed(made)
+    known, followed = known_and_followed(made)
     for state in ("downlink_s", "propagation_s"):
-        assert planned.summary[state] == pytest.approx(followed.summary[state], rel=1e-9)
+        assert known.summary[state] == pytest.approx(followed.summary[state], rel=1e-9)
 
 
 OUTAGES = {"kind": "random_outages", "mean_up_s": 2.0, "mean_out_s": 1.0}
@@ -230,17 +239,17 @@ def test_an_observer_hears_the_same_packets_of_both() -> None:
         uplink={"mtu_bits": 600, "sharing": "fifo"},
         workload={"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8},
     )
-    planned, followed = AirWatch(), AirWatch()
-    planned_and_followed(made, planned, followed)
-    assert len(planned.airings) > 50
-    assert sorted(planned.airings) == sorted(followed.airings)
+    known, followed = AirWatch(), AirWatch()
+    known_and_followed(made, known, followed)
+    assert len(known.airings) > 50
+    assert sorted(known.airings) == sorted(followed.airings)
 
 
 def test_a_packet_that_moves_up_into_the_same_opportunity_is_heard_once() -> None:
     config = LinkConfig.model_validate({"rate": "mahimahi", "header_bits": 40})
     ears = AirWatch()
     env = simpy.Environment()
-    carrier = PlannedLink(env, config, Uniforms.of(3, "test"), "uplink", lambda device: 0.1, ears)
+    carrier = Link(env, config, Uniforms.of(3, "test"), "uplink", lambda device: 0.1, ears)
     first, unwanted, last = (Message((device, 0, 1), payload(80), lambda message: None) for device in range(3))
     for message in (first, unwanted, last):
         carrier.put(message)

@@ -10,7 +10,7 @@ import pytest
 import simpy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from links import payload
+from links import follow, payload
 
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
@@ -30,12 +30,13 @@ class Story:
     delivered: list[tuple[float, int]] = field(default_factory=list)
 
     def on_report(self, _: Message, course: Course) -> None:
-        self.states.extend((self.env.now, state) for _, state in course)
+        follow(self.states, course)
 
     def on_deliver(self, message: Message) -> None:
         parts = len(message.arrived)
         assert message.arrived == message.content[:parts]
         assert all(packet.arrived for packet in message.packets[: parts if message.in_parts else None])
+        self.states = [each for each in self.states if each[0] <= self.env.now]
         self.delivered.append((self.env.now, parts))
 
 

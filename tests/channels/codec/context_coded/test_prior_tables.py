@@ -2,6 +2,7 @@
 
 import io
 import lzma
+from functools import cache
 
 import codec_prior
 import numpy as np
@@ -35,9 +36,15 @@ def small():
     )
 
 
+@cache
+def packed():
+    """The file of the small prior: to pack it takes longer than all that is asked of it."""
+    return prior_tables.pack(small())
+
+
 def raw(**changed):
     """The npz of the small prior, parts changed or, where None, left out."""
-    with np.load(io.BytesIO(lzma.decompress(prior_tables.pack(small())))) as file:
+    with np.load(io.BytesIO(lzma.decompress(packed()))) as file:
         parts = {**dict(file), **changed}
     content = io.BytesIO()
     np.savez(content, **{name: part for name, part in parts.items() if part is not None})
@@ -143,8 +150,8 @@ def test_a_part_that_compiled_code_could_not_index_by_is_refused(changed):
     "content",
     [
         b"",
-        b"x" + prior_tables.pack(small()),
-        prior_tables.pack(small())[:-20],
+        b"x" + packed(),
+        packed()[:-20],
         lzma.compress(b""),
         lzma.compress(b"PK\x03\x04 and no more"),
         lzma.compress(raw()[:-30]),
@@ -178,7 +185,6 @@ def test_random_damage_leaves_valid_tables_or_is_refused(data):
         content = bytearray(lzma.compress(raw(), preset=0))
         flip(content, data)
     refused_or_holds(bytes(content), prior_tables.unpack, assert_valid)
-    assert_valid(prior_tables.unpack(lzma.compress(raw(), preset=0)))
 
 
 def flip(content, data):

@@ -1,0 +1,192 @@
+"""Figures of stacked bars: where the time of a token goes, at up to four values of an axis; and in the real system
+beside the simulated one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from pandas.api.types import is_numeric_dtype
+
+from plots.axes import rows_of, ticks, with_unit, written
+from plots.bars import StackedPart, stack
+from plots.caption import caption, marks
+from plots.layout import Wording, finish
+from plots.page import Page
+from plots.style import curves, lossy_curves
+from simulator.results.columns import BREAKDOWN, CURVE
+from simulator.results.units import state_name
+
+LABEL: Final = "time per output token"
+COLOURS: Final[dict[str, tuple[str, str, str]]] = {
+    "prompt_uplink_s": ("#f6c9a0", "//", "#D55E00"),
+    "uplink_queue_s": ("#fde5cf", "....", "#D55E00"),
+    "uplink_transmit_s": ("#D55E00", "////", "white"),
+    "retransmit_s": ("#8a2f00", "xxxx", "white"),
+    "propagation_s": ("#F0E442", "", "black"),
+    "timeout_wait_s": ("#9c8f00", "----", "white"),
+    "edge_queue_s": ("#cfe3f1", "oo", "#0072B2"),
+    "draft_s": ("#0072B2", "", "white"),
+    "encode_s": ("#56B4E9", "||||", "white"),
+    "prefill_s": ("#c9e7d8", "++++", "#00573f"),
+    "cloud_queue_s": ("#8fd3b6", "....", "#00573f"),
+    "cloud_decode_s": ("#00573f", "||", "white"),
+    "verify_s": ("#009E73", "\\\\\\\\", "white"),
+    "downlink_queue_s": ("#ecd3e3", "**", "#8a3d70"),
+    "downlink_s": ("#CC79A7", "oo", "white"),
+}
+"""Colour, hatch and its colour. Orange: uplink. Yellow: in flight or waiting for a timer. Blue: edge. Green: cloud.
+Pink: downlink. Distinguishable in grey by hatches, or far brighter ones."""
+SPARE: Final = (("#B0B0B0", "**", "black"), ("#6E6E6E", "OO", "white"), ("#DDDDDD", "xx", "black"))
+"""The looks of states that have none above."""
+_OTHER: Final = ("#999999", "", "black")
+_SMALL = 0.004  # A part below this share of every bar it is in is drawn with the other small ones
+_CUT: Final = "→: the bar is cut; its length stands beside it."
+FOUND: Final = "capacity"
+_LOADED: Final = "Each scheme with the most devices that it supports, which stand beside its bar: not at one load."
+_SERVES_NONE: Final = "supports no device"
+
+
+def looks_of(states: Sequence[str]) -> dict[str, tuple[str, str, str]]:
+    """Returns the look of each state, those of COLOURS first, in its order; spare looks for the others."""
+    known = {name: look for name, look in COLOURS.items() if name in states}
+    others = [name for name in states if name not in COLOURS]
+    return known | {name: SPARE[place % len(SPARE)] for place, name in enumerate(others)}
+
+
+def draw_breakdown(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """A bar a curve, in a panel for each of up to four values of the axis, of more the lowest, middle and highest.
+    Curves that hardly share a value with the others have a row of panels of their own. None where there is nothing."""
+    names = [name for name in looks_of(BREAKDOWN) if name in summary.columns]
+    if not names or not summary[names].fillna(0.0).to_numpy().any():
+        return None
+    lossy, large = lossy_curves(summary), _large(summary, names)
+    rows = list[list[tuple[list[str], float | str | None, pd.DataFrame]]]()
+    for order in _groups(summary, axis):
+        own = summary[summary[CURVE].isin(order)]
+        panels = [(order, at, own if at is None else own[own[axis] == at]) for at in _few(own, axis)]
+        rows += [[panel] for panel in panels] if page.narrow else [panels]
+    across, longest = max(map(len, rows)), max(len(page.curve(name)) for name, _ in curves(summary))
+    heights = [0.75 + (0.21 if page.narrow else 0.32) * len(row[0][0]) for row in rows]
+    figure = page.figure(1.0 + 0.07 * longest + 2.8 * across, sum(heights))
+    axes = figure.subplots(len(rows), across, squeeze=False, height_ratios=heights)
+    cut = False
+    for line, row in zip(axes, rows, strict=True):
+        for unused in line[len(row) :]:
+            unused.set_axis_off()
+        for ax, (order, at, part) in zip(line, row, strict=False):
+            cut |= _panel(ax, part, order, names, large)
+            rows_of(ax, [page.curve(name) + lossy.get(name, "") for name in order])
+            if axis is not None and at is not None:
+                value = with_unit(at, axis) if isinstance(at, float) else page.word(at)
+                ax.set_title(f"{page.axis(axis)} {value}", loc="left")
+            ax.tick_params(labelleft=ax is line[0])
+    searched = FOUND in summary.columns
+    notes = [*([_CUT] if cut else []), *([_LOADED] if searched else []), *marks(summary)]
+    text = caption(summary, page, "" if searched else "lower", notes, intervals=False)
+    key = [(part.name, part.patch()) for part in _parts(summary, names, large)]
+    return finish(figure, page, Wording("Where the time goes", text, LABEL), key)
+
+
+def _parts(means: pd.DataFrame, names: Sequence[str], large: Sequence[str]) -> list[StackedPart]:
+    """Returns the parts of bars, a row of `means` each: the large ones, and the small ones as one if there are any."""
+    look, small = looks_of(BREAKDOWN), means[[name for name in names if name not in large]].fillna(0.0).sum(axis=1)
+    parts = [StackedPart(state_name(name), means[name].to_numpy(dtype=float), look[name]) for name in large]
+    return [
+        *parts,
+        *([StackedPart("other, each under 0.4%", small.to_numpy(dtype=float), _OTHER)] if small.any() else []),
+    ]
+
+
+def _large(summary: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    parts = summary[[*names]].fillna(0.0)
+    shares = parts.div(parts.sum(axis=1).replace(0.0, np.nan), axis=0)
+    return [name for name in names if bool((shares[name] > _SMALL).any())]
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, order: Sequence[str], names: Sequence[str], large: Sequence[str]) -> bool:
+    """Stacks the parts from left to right, the curves in `order` from top to bottom; each panel has its own scale.
+    True if a bar is cut. Of a search each bar tells its devices, and one that supports none has no bar."""
+    means = rows.groupby(CURVE)[[*names]].mean().reindex([*order])
+    devices = rows.groupby(CURVE)[FOUND].first().to_dict() if FOUND in rows.columns else {}
+    missing = [curve for curve in order if means.loc[curve].isna().all() or devices.get(curve) == 0]
+    means.loc[missing] = 0.0
+    parts = _parts(means.fillna(0.0), names, large)
+    totals = np.sum([part.lengths for part in parts], axis=0) if parts else np.zeros(len(order))
+    # Bars that dwarf the others end at the longest within 5 times the median.
+    top = max((total for total in totals if 0 < total <= 5 * float(np.median(totals[totals > 0]))), default=0.0)
+    stack(ax, np.arange(len(order)), parts, 0.72, top)
+    for y, (total, curve) in enumerate(zip(totals, order, strict=True)):
+        label = written(float(total), "x_s") + (" →" if total > top else "")
+        label += f", {devices[curve]:,.0f} devices" if curve in devices else ""
+        label = (_SERVES_NONE if devices.get(curve) == 0 else "none") if curve in missing else label
+        ax.text(min(total, top) + 0.02 * top, y, label, ha="left", va="center", fontsize="x-small")
+    ax.xaxis.set_major_formatter(ticks("x_s"))
+    ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.set_xlim(0, top * (1.6 if devices else 1.3) or 1.0)
+    return bool((totals > top).any())
+
+
+def _groups(summary: pd.DataFrame, axis: str | None) -> list[list[str]]:
+    """The curves, in order, by values of the axis: those of a group have half of their values in common with its first;
+    one group where the axis is of names."""
+    names = [name for name, _ in curves(summary)]
+    if axis is None or not is_numeric_dtype(summary[axis]):
+        return [names]
+    groups: list[tuple[set[float], list[str]]] = []
+    for name, rows in curves(summary):
+        mine = {*rows[axis].dropna()}
+        for theirs, members in groups:
+            if 2 * len(mine & theirs) >= len(mine | theirs):
+                members.append(name)
+                break
+        else:
+            groups.append((mine, [name]))
+    return [members for _, members in groups]
+
+
+def _few(summary: pd.DataFrame, axis: str | None) -> list[float | str | None]:
+    """Returns up to four numbers, of more the lowest, middle and highest; the first three of names."""
+    if axis is None:
+        return [None]
+    if not is_numeric_dtype(summary[axis]):
+        return [str(value) for value in list(dict.fromkeys(summary[axis].dropna()))[:3]]
+    values = sorted(summary[axis].dropna().unique())
+    shown = range(len(values)) if len(values) <= 4 else (0, (len(values) - 1) // 2, len(values) - 1)
+    return [float(values[i]) for i in shown]
+
+
+SYSTEM, PER_TOKEN = "system", "latency_per_token_s"
+
+
+def draw_validation(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """The real system's bar, and right below it the simulated one's with its error, a pair a run, named by the axis;
+    None of another study."""
+    if axis is None or SYSTEM not in summary.columns:
+        return None
+    names = [name for name in looks_of(BREAKDOWN) if name in summary.columns]
+    runs = list(dict.fromkeys(summary[axis]))
+    figure = page.figure(8.4, 0.8 + 0.5 * len(runs))
+    ax = figure.add_subplot()
+    means = summary.groupby([axis, SYSTEM])[[*names, PER_TOKEN]].mean()
+    for place, run in enumerate(runs):
+        both = means.reindex([(run, "real"), (run, "simulated")])
+        if both.isna().all(axis=1).any():
+            continue
+        stack(ax, place + np.array([-0.19, 0.19]), _parts(both.fillna(0.0), names, names), 0.34)
+        took_s, simulated_s = (float(each) for each in both[PER_TOKEN])
+        error = f" {100 * (simulated_s / took_s - 1):+.1f}%"
+        for shift, words in ((-0.19, f" {written(took_s, PER_TOKEN)}"), (0.19, error)):
+            ax.text(max(took_s, simulated_s), place + shift, words, va="center", fontsize="x-small")
+    rows_of(ax, [page.word(str(run)) for run in runs])
+    ax.set_xlim(0, 1.17 * float(summary[PER_TOKEN].max()))
+    ax.xaxis.set_major_formatter(ticks("x_s"))
+    note = "Upper bar: two real processes over a shaped link on one machine; lower: simulated, with its error."
+    text = caption(summary, page, "", [note], clock=False, intervals=False)
+    key = [(part.name, part.patch()) for part in _parts(means, names, names)]
+    return finish(figure, page, Wording("The real system and the simulated one", text, LABEL), key)

@@ -1,0 +1,357 @@
+"""Figures of cells: a full factorial, schemes on links, who answers fastest, and where drafting at the edge pays."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from pandas.api.types import is_numeric_dtype
+
+from kinds.arrays import Floats
+from plots.axes import rows_of, with_unit, written
+from plots.caption import caption, marks
+from plots.cells import Cells, Place, Scale, colour_bar
+from plots.layout import Key, Wording, finish, grid
+from plots.page import Page
+from plots.style import chosen, lossy_curves
+from simulator.results import acceptance_plane as plane
+from simulator.results import phase_regions as regions
+from simulator.results.columns import CURVE, READING_S
+from simulator.results.intervals import CONFIDENCE, geometric_means, paired
+from simulator.results.phase_regions import OPPONENT, RTT
+from simulator.results.units import quantity, symbol
+
+LATENCY, LENGTH = "latency_per_token_s", "scheme.max_drafts"
+
+
+@dataclass(frozen=True)
+class Factorial:
+    """`rows` and `columns` are two of the scheme's fields; `across` and `down`, which may be missing, other fields."""
+
+    rows: str
+    columns: str
+    across: str | None
+    down: str | None
+
+    def values(self, table: pd.DataFrame, name: str) -> list[float]:
+        return sorted(float(value) for value in table[name].unique())
+
+    def table(self, rows: pd.DataFrame, column: str) -> Floats:
+        return rows.pivot(index=self.rows, columns=self.columns, values=column).to_numpy(dtype=np.float64)
+
+
+def factorial(summary: pd.DataFrame) -> Factorial | None:
+    """Returns the factorial of a table, None if it is no full factorial of two numbers of the scheme and at most two
+    others."""
+    numbers = summary[[name for name in summary.columns if "." in str(name)]].select_dtypes(["number", "bool"])
+    swept = [name for name in numbers.columns if numbers[name].nunique() > 1]
+    swept.sort(key=lambda name: name != LENGTH)
+    for name in list(swept):  # what follows from the others, as a draft length that was chosen, is no factor
+        others = [other for other in swept if other != name]
+        if others and not summary.duplicated(others).any():
+            swept = others
+    of_scheme = [name for name in summary.columns if name in swept and name.startswith("scheme.")]
+    others = [name for name in summary.columns if name in swept and name not in of_scheme]
+    if len(of_scheme) != 2 or len(others) > 2 or summary[swept].isna().any(axis=None):
+        return None
+    across, down = (*others, None, None)[:2]
+    return Factorial(of_scheme[0], of_scheme[1], across, down)
+
+
+def draw_heatmap(
+    summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None
+) -> Figure | None:
+    """A cell is a setting's latency over the lowest of its panel, with the draft length where those were chosen;
+    settings are compared seed by seed where the cells are there. None where the table is no full factorial of two
+    fields of the scheme and at most two others."""
+    found = factorial(summary)
+    if found is None or summary[LATENCY].isna().any():
+        return None
+    table, own = chosen(summary), None if cells is None else chosen(cells)
+    others = [name for name in (found.down, found.across) if name is not None]
+    places: list[dict[str, float]] = [{}]
+    for name in others:
+        places = [{**place, name: value} for place in places for value in found.values(table, name)]
+    ranked = [_ranked(_at(table, each), None if own is None else _at(own, each), found) for each in places]
+    down, across = found.values(table, found.rows), found.values(table, found.columns)
+    second = LENGTH in table.columns and LENGTH not in (found.rows, found.columns, *others)
+    second = second and table[LENGTH].nunique() > 1
+    most = len(found.values(table, found.across)) if found.across is not None else 1
+    width, height = 0.4 + max(0.52 * len(across), 2.4), 0.6 + (0.26 if page.narrow else 0.42) * len(down)
+    titles = [", ".join(f"{page.axis(name)} {with_unit(at[name], name)}" for name in others[::-1]) for at in places]
+    titles = ["\n".join(filter(None, [at, f"1.00 is {written(each.lowest, LATENCY)}"]))
+              for at, each in zip(titles, ranked, strict=True)]  # fmt: skip
+    figure, axes, _ = grid(page, titles, most, (1.6 + max(0.0, 3.6 - most * width), width), height, "xy")
+    colours = Scale.of(np.concatenate([each.over.ravel() for each in ranked]))
+    for ax, each, at in zip(axes, ranked, places, strict=True):
+        texts = [[f"{ratio:.2f}" for ratio in line] for line in each.over]
+        if second:
+            lengths = found.table(_at(table, at), LENGTH)
+            texts = [
+                [f"{text}\n{n:g}" for text, n in zip(*line, strict=True)] for line in zip(texts, lengths, strict=True)
+            ]
+        Cells(
+            [[colours.colour(ratio) for ratio in line] for line in each.over], texts, [f"{value:g}" for value in down],
+            [f"{value:g}" for value in across], framed=[each.best], bold=[each.best], tied=each.tied,
+        ).draw(ax)  # fmt: skip
+    colour_bar(figure, axes, colours, "times the lowest of its panel")
+    tied = f"; dashed: not distinguishable from it at {CONFIDENCE:.0%}" if any(each.tied for each in ranked) else ""
+    notes = [f"Framed: the lowest of a panel{tied}."]
+    notes += [f"Second line of a cell: {symbol(LENGTH)}, the draft length chosen."] if second else []
+    text = caption(summary, page, "lower", notes, intervals=False)
+    rows, columns = symbol(found.rows), symbol(found.columns)
+    return finish(figure, page, Wording(f"Latency per token over {rows} and {columns}", text, columns, rows))
+
+
+def _at(table: pd.DataFrame, place: Mapping[str, float]) -> pd.DataFrame:
+    for name, value in place.items():
+        table = table[table[name] == value]
+    return table
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """The settings of one place, rows and columns as in the factorial."""
+
+    over: Floats
+    """Latency of each setting over that of the best, [rows, columns]; with cells the geometric mean over seeds."""
+    best: Place
+    lowest: float
+    """The mean latency of the best."""
+    tied: Sequence[Place]
+    """The settings that are not distinguishable from it; none without the cells of several seeds."""
+
+
+def _ranked(summary: pd.DataFrame, cells: pd.DataFrame | None, found: Factorial) -> _Ranked:
+    means = over = found.table(summary, LATENCY)
+    if cells is not None:
+        over = found.table(geometric_means(cells, [found.rows, found.columns], LATENCY).reset_index(), LATENCY)
+    over = over / over.min()
+    best, tied = divmod(int(np.argmin(over)), over.shape[1]), list[Place]()
+    if cells is not None:
+        down, across = (found.values(summary, name) for name in (found.rows, found.columns))
+        settings = {
+            (row, column): (cells[found.rows] == down[row]) & (cells[found.columns] == across[column])
+            for row, column in np.ndindex(over.shape)
+        }
+        for place in settings.keys() - {best}:
+            behind = paired(cells, LATENCY, settings[place], settings[best])
+            tied += [place] if behind.n > 1 and not behind.separable else []
+    return _Ranked(over, best, float(means[best]), sorted(tied))
+
+
+def draw_useful(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Draws the use of each scheme on each link: latency per token, a row per link, a column per scheme. Framed: the
+    lowest mean of a row among lossless schemes. Bold: below cloud-only decoding of that row. Starred: as fast as a
+    person reads. None where the axis is a number, or there is none."""
+    if axis is None or is_numeric_dtype(summary[axis]) or LATENCY not in summary.columns:
+        return None
+    links, curves = (list(dict.fromkeys(summary[name])) for name in (axis, CURVE))
+    table = summary.pivot(index=axis, columns=CURVE, values=LATENCY).reindex(index=links, columns=curves)
+    kinds = summary.drop_duplicates(CURVE).set_index(CURVE)["scheme.kind"].reindex(curves)
+    lossy, values = lossy_curves(summary), table.to_numpy(dtype=np.float64)
+    lossless = np.where(np.isin(curves, list(lossy)), np.nan, values)
+    rival = np.flatnonzero((kinds == OPPONENT).to_numpy())
+    below = np.argwhere(values < values[:, rival[:1]]) if rival.size else ()
+    names, colours = [quantity(link, axis) for link in links], Scale.of(values)
+    height = 0.45 + (0.19 if page.narrow else 0.27) * len(links)
+    figure = page.figure(0.6 + 0.075 * max(map(len, names)) + 0.95 * len(curves), height)
+    ax = figure.add_subplot()
+    Cells(
+        [[colours.colour(value) for value in line] for line in values],
+        [["-" if np.isnan(each) else written(each, LATENCY) + ("*" if each <= READING_S else "") for each in line]
+         for line in values],
+        names,
+        [textwrap.fill(page.curve(curve) + lossy.get(curve, ""), 9, break_long_words=False) for curve in curves],
+        framed=[(row, int(np.nanargmin(line))) for row, line in enumerate(lossless) if not np.isnan(line).all()],
+        bold=[(int(row), int(column)) for row, column in below], size=0.65 if page.narrow else 0.75,
+    ).draw(ax)  # fmt: skip
+    ax.xaxis.tick_top()
+    note = (
+        f"Framed: lowest of a row among lossless schemes. {'Bold: below cloud only. ' if rival.size else ''}"
+        f"Star: at most {quantity(READING_S, LATENCY)}, as fast as a person reads."
+    )
+    text = caption(summary, page, "lower", [note, *marks(summary)], intervals=False)
+    return finish(figure, page, Wording("Latency per token on each link", text))
+
+
+LOOKS: Final = {
+    OPPONENT: ("#E3E3E3", "", "C", "cloud-only decoding"),
+    regions.IDS[0]: ("#E08214", "///", "I", "edge sends ids"),
+    regions.DISTRIBUTIONS[0]: ("#2C5985", "...", "D", "edge sends distributions"),
+}
+"""Colour, hatch, letter and words of a region."""
+_UNCERTAIN: Final = ("xxx", "black")
+
+
+def draw_phase_map(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Draws the map of the fastest scheme: round-trip time across, prompt up, a panel per pair (down) and per length of
+    an answer (across). Co-located speculation is left out of the colours: a frame marks where the fastest of the others
+    beats it. None of a table without cloud-only decoding, an edge that drafts, and two round-trip times."""
+    rows = regions.mapped(summary)
+    if rows.empty or rows[RTT].nunique() < 2:
+        return None
+    pairs, answers = list(dict.fromkeys(rows[regions.WHO])), regions.order(rows, regions.ANSWER)
+    columns = [(answer, regions.WHOLE) for answer in answers] + [(answers[-1], regions.PER_TOKEN)]
+    figure = page.figure(2.6 * len(columns) + 0.8, (0.42 * rows[regions.PROMPT].nunique() + 0.75) * len(pairs))
+    axes = figure.subplots(len(pairs), len(columns), squeeze=False, sharex=True, sharey=True)
+    stands: list[regions.Stand] = []
+    for line, pair in zip(axes, pairs, strict=True):
+        for ax, (answer, metric) in zip(line, columns, strict=True):
+            part = rows[(rows[regions.WHO] == pair) & (rows[regions.ANSWER] == answer)]
+            stands += _regions(ax, part, metric)
+            words = f"{answer:g} tokens out, end to end" if metric == regions.WHOLE else "per token"
+            ax.set_title(words if pair == pairs[0] else "", fontsize="small", loc="left")
+        name, *rest = pair.split(", ")
+        line[0].set_ylabel("\n".join([page.word(name), *rest]).replace(" / ", " /\n"), fontsize="small")
+    note = (
+        "Shown: the fastest where the cloud does not speculate by itself; framed: it beats co-located speculation too. "
+        "Digit: rounds drafted ahead; p: rounds prepared; *: the cloud starts. Line: border by the closed form at the "
+        "best serving mode, the edge to its left."
+    )
+    text = caption(summary, page, "", [note], intervals=False)
+    seen = {_look(stand)[2] for stand in stands}
+    key: Key = [(f"{letter}: {words}", Patch(facecolor=colour, edgecolor="white", hatch=hatch))
+                for colour, hatch, letter, words in LOOKS.values() if letter in seen]  # fmt: skip
+    if any(stand.uncertain for stand in stands):
+        uncertain = Patch(facecolor="white", edgecolor="black", hatch=_UNCERTAIN[0])
+        key = [*key, ("?: edge and cloud-only not distinguishable", uncertain)]
+    if any(map(_beats_all, stands)):
+        key = [*key, ("beats co-located too", Patch(facecolor="white", edgecolor="black", linewidth=1.6))]
+    key = [*key, ("border by the closed form", Line2D([], [], color="black", linewidth=1.6))]
+    return finish(figure, page, Wording("Who answers fastest?", text, "round-trip time", "prompt tokens"), key)
+
+
+def _regions(ax: Axes, part: pd.DataFrame, metric: str) -> Sequence[regions.Stand]:
+    trips, prompts = regions.order(part, RTT), regions.order(part, regions.PROMPT)[::-1]
+    stands = {(prompts.index(each.place[1]), trips.index(each.place[3])): each for each in regions.stands(part, metric)}
+    colours = [["white"] * len(trips) for _ in prompts]
+    texts = [[""] * len(trips) for _ in prompts]
+    hatches: dict[Place, tuple[str, str]] = {}
+    for (row, column), stand in stands.items():
+        colours[row][column], hatch, letter, _ = _look(stand)
+        fastest = stand.rows[stand.fastest_apart].iloc[0]
+        ahead, prepared = regions.rounds_ahead(fastest) or "", "p" * (regions.branches_of(fastest) > 0)
+        texts[row][column] = f"{letter}{ahead}{prepared}{'*' * regions.cloud_starts(fastest)}"
+        hatches[row, column] = (hatch, "white")
+        if stand.uncertain:
+            texts[row][column], hatches[row, column] = "?", _UNCERTAIN
+    framed = [place for place, stand in stands.items() if _beats_all(stand)]
+    names = [quantity(each, RTT) for each in trips]
+    Cells(colours, texts, [f"{each:g}" for each in prompts], names, framed, hatches=hatches, size=0.7).draw(ax)
+    ax.tick_params(labelsize="x-small")
+    _border(ax, regions.send_ids(part), metric, trips, prompts)
+    return list(stands.values())
+
+
+def _look(stand: regions.Stand) -> tuple[str, str, str, str]:
+    fastest = stand.fastest_apart
+    return LOOKS[regions.DISTRIBUTIONS[0] if fastest in regions.DISTRIBUTIONS else fastest]
+
+
+def _beats_all(stand: regions.Stand) -> bool:
+    return stand.fastest != regions.COLOCATED and regions.COLOCATED in stand.means
+
+
+def _border(ax: Axes, sends: pd.DataFrame, metric: str, trips: Sequence[float], prompts: Sequence[float]) -> None:
+    """Draws the round-trip time up to which the edge is faster by the closed form, at prompts between those shown."""
+    asked = np.geomspace(prompts[0], prompts[-1], 9).round()
+    found = [
+        max(regions.predicted_border_s(row, metric) for _, row in sends.assign(**{regions.PROMPT: at}).iterrows())
+        for at in (asked if len(sends) else ())
+    ]
+    if any(found):
+        logs = np.log10(trips)
+        ends = [2 * logs[0] - logs[1], *logs, 2 * logs[-1] - logs[-2]]  # off the panel at both
+        x = np.interp([np.log10(at) if at else -np.inf for at in found], ends, range(-1, len(trips) + 1))
+        y = np.interp(-np.log10(asked), -np.log10(prompts), range(len(prompts)))
+        for colour, width in (("white", 3.4), ("black", 1.6)):
+            ax.plot(x, y, color=colour, linewidth=width, scalex=False, scaley=False)
+
+
+ACCEPTED: Final = "accepted drafts per round of 4"
+_LETTERS: Final = dict(zip(plane.MODES, ("W", "S", "1", "2", "S1", "S2"), strict=True))
+_CELLS: Final = (
+    "Cells: time of an answer over cloud-only decoding's, by the closed form, ids at the best draft length and serving "
+    "mode (W: waits, S: the cloud starts, 1, 2: drafts so many rounds ahead, S1, S2: both). Circles: simulated, the "
+    "best edge scheme there. Black lines: the edge is faster to the right."
+)
+_DOTS: Final = (
+    "Dots: pairs as published, each on its own task; lines: between temperatures 0 and 1, by the least that published "
+    "models keep of AL - 1 (57%) where only one was measured. "
+)
+
+
+def draw_acceptance_map(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Draws the time of an edge that drafts over cloud-only decoding by the closed form: accepted drafts across, round
+    trip up, a plane per speed of the drafter, and the published pairs below. None unless an edge that sends ids was
+    simulated along its drafter's speed."""
+    rows = chosen(summary)
+    ids = plane.sending_ids(rows)
+    if axis != plane.SPEED or ids.empty:
+        return None
+    found = {float(row[plane.SPEED]): plane.plane(row) for _, row in ids.iterrows()}
+    ran, pairs = plane.simulated(rows), plane.published()
+    colours = Scale.of([each.edge for cells in found.values() for line in cells for each in line])
+    height = 0.75 + 0.38 * len(plane.TRIPS_S)
+    heights = [height] * len(found) + [0.5 + 0.2 * len(pairs)]
+    figure = page.figure(9.6, sum(heights))
+    *axes, below = figure.subplots(len(heights), 1, height_ratios=heights)
+    for ax, (speed, cells) in zip(axes, found.items(), strict=True):
+        _plane(ax, cells, ran[ran[plane.SPEED] == speed], colours)
+        ax.set_title(f"drafter's speed {speed:g}", loc="left", fontsize="small")
+        ax.set_ylabel("round-trip time", fontsize="small")
+    _published(below, pairs, page)
+    colour_bar(figure, axes, colours, "times cloud-only decoding's")
+    near = [each.colocated < min(1.0, each.edge) for cells in found.values() for line in cells for each in line]
+    notes = [_CELLS, f"{_DOTS}Co-located speculation is predicted fastest in {sum(near)} of {len(near)} cells."]
+    text = caption(rows, page, "lower", notes, intervals=False)
+    return finish(figure, page, Wording("Does drafting at the edge pay?", text, ACCEPTED))
+
+
+def _plane(ax: Axes, cells: Sequence[Sequence[plane.Predicted]], ran: pd.DataFrame, colours: Scale) -> None:
+    upward, trips = cells[::-1], plane.TRIPS_S[::-1]
+    texts = [[f"{each.edge:.2f} {_LETTERS[each.mode]}" for each in line] for line in upward]
+    shades = [[colours.colour(each.edge) for each in line] for line in upward]
+    Cells(shades, texts, [quantity(trip_s, RTT) for trip_s in trips], _columns(), size=0.68).draw(ax)
+    for place, line in enumerate(upward):
+        slower = sum(each.edge >= 1 for each in line)  # more accepted drafts are faster
+        if 0 < slower < len(plane.ACCEPTED):
+            for colour, width in (("white", 3.4), ("black", 1.6)):
+                ax.plot([slower - 0.5] * 2, [place - 0.5, place + 0.5], color=colour, linewidth=width, scalex=False,
+                        scaley=False)  # fmt: skip
+    for _, row in ran[ran[RTT].isin(trips)].iterrows():
+        ax.plot(_across(row["accepted"]), trips.index(row[RTT]) + 0.33, marker="o", markersize=7, scalex=False,
+                scaley=False, markerfacecolor=colours.colour(row["ratio"]), markeredgecolor="black")  # fmt: skip
+
+
+def _published(ax: Axes, pairs: pd.DataFrame, page: Page) -> None:
+    names = []
+    for line, (_, pair) in enumerate(pairs.iterrows()):
+        ax.plot([_across(pair["low"]), _across(pair["high"])], [line] * 2, color="#777777", linewidth=1.4)
+        ax.plot(_across(pair["accepted"]), line, color="black", marker="o", markersize=4.5)
+        name, tasks = page.word(pair["name"]), pair["task"].count(",") + 1
+        task = f"{tasks} tasks" if tasks > 1 else pair["task"]
+        names.append(name if ", " in name else f"{name}, {task}")
+    rows_of(ax, names)
+    ax.set_xticks(range(len(plane.ACCEPTED)), _columns(), fontsize="small")
+    ax.tick_params(axis="y", labelsize="x-small", length=0)
+    ax.set_xlim(-0.5, len(plane.ACCEPTED) - 0.5)
+    ax.grid(axis="y", visible=False)
+
+
+def _across(accepted: float) -> float:
+    """Returns the place of so many accepted drafts on an axis of columns."""
+    return (accepted - plane.ACCEPTED[0]) / (plane.ACCEPTED[1] - plane.ACCEPTED[0])
+
+
+def _columns() -> list[str]:
+    return [f"{each:g}" for each in plane.ACCEPTED]

@@ -1,0 +1,212 @@
+"""Figures of lines along an axis: latency, time to first token, tails, capacity, leakage, and the convergence of a
+conformal threshold along a text."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator, StrMethodFormatter
+from pandas.api.types import is_numeric_dtype
+
+from plots.axes import swept
+from plots.bars import Description
+from plots.caption import caption
+from plots.layout import Wording, finish, grid
+from plots.lines import along
+from plots.over_cloud import over_cloud
+from plots.page import Page
+from plots.style import chosen, curves
+from plots.whiskers import halves, measured, numbers, whiskers
+from simulator.results.display_names import DIRECTORY, FIELDS, words_of
+from simulator.results.intervals import interval
+
+LATENCY: Final = "latency_per_token_s"
+
+
+def draw_latency(
+    summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None
+) -> Figure | None:
+    """Curves of the mean with their intervals, means alone of a setting that is there to compare with; below them their
+    ratios to cloud-only decoding, where some come near it. None without a swept axis."""
+    if axis is None or LATENCY not in summary.columns or not is_numeric_dtype(summary[axis]):
+        return None
+    title = f"Latency per token against {page.axis(axis)}"
+    over = over_cloud(summary, cells, axis, LATENCY)
+    return along(summary, axis, Description(title, {LATENCY: ""}, "latency per output token", over=over), page)
+
+
+FIRST_TOKEN: Final = {
+    "ttft_p99_s": "99th percentile", "ttft_p95_s": "95th percentile", "ttft_p90_s": "90th percentile",
+    "ttft_p50_s": "median", "ttft_s": "mean",
+}  # fmt: skip
+
+
+def draw_first_token(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Curves with their intervals, a panel a class of devices where there are many; None where nothing was answered."""
+    there = next((each for each in FIRST_TOKEN if each in summary.columns and summary[each].notna().any()), None)
+    if there is None:
+        return None
+    words = FIRST_TOKEN[there]
+    title = f"Time to first token ({words}){_against(axis, page)}"
+    return along(summary, axis, Description(title, {there: ""}, f"time to first token, {words}"), page)
+
+
+TAILS: Final = {"latency_per_token_p50_s": "median", "latency_per_token_p99_s": "99th percentile"}
+
+
+def draw_tails(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """The median and the 99th percentile over requests, above each other on one scale, or two bars a scheme where
+    nothing is swept; None where nothing was answered, or along names."""
+    if not {*TAILS} <= {*summary.columns} or summary[[*TAILS]].isna().all(axis=None):
+        return None
+    title = f"Median and 99th percentile over requests{_against(axis, page)}"
+    return along(summary, axis, Description(title, TAILS, "latency per output token"), page)
+
+
+def _against(axis: str | None, page: Page) -> str:
+    return f" against {page.axis(axis)}" if axis is not None else ""
+
+
+ACCURACY, CHANCE = "prompt_accuracy", "prompt_chance"
+_SIZES_ALONE: Final = (
+    "Told by who sees sizes, no content and no time, and has heard each prompt under other random numbers. A multiple "
+    "of 8 bits is no padding. Where all sizes are one, what is left is how many rounds an answer takes."
+)
+
+
+def draw_leakage(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Draws the share of requests whose prompt the sizes of packets tell, beside guessing; None if nobody listened."""
+    if ACCURACY not in summary.columns:
+        return None
+    what = Description(
+        "How often sizes tell the prompt" + (f", against {page.axis(axis)}" if axis else ""), {ACCURACY: ""},
+        "requests whose prompt is told", notes=[_SIZES_ALONE], clock=False, from_zero=True,
+        reference=("guessing", float(summary[CHANCE].iloc[0])),
+    )  # fmt: skip
+    return along(summary, axis, what, page)
+
+
+FOUND, LIMIT = "capacity", "first_limit"
+LEAST, MOST, NONE = "capacity_least", "capacity_most", "seeds_of_none"
+AT_LEAST: Final = "more were not tried"
+_RANGE: Final = "Bars: from the least to the most devices that one seed alone supports, of the numbers tried"
+_WORDS: Final = {"ttft": "TTFT", "tpot": "TPOT", "itl": "ITL"}
+
+
+def draw_capacity(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Draws the number of devices that a cell supports at the objective: curves from 0 on with the range over seeds, or
+    a row per scheme if nothing is swept; open markers where another limit is met first than at most points, arrows
+    where more devices were not tried. None without a search."""
+    if FOUND not in summary.columns:
+        return None
+    ranged = {LEAST, MOST, NONE} <= {*summary.columns}
+    if ranged:
+        summary = summary.assign(**{LEAST: summary[LEAST].where(summary[NONE] == 0, 0)})
+    limits = _limits(summary)
+    plain, *others = [in_words(" and ".join(map(page.axis, each.split(" and ")))) for each in limits] or [""]
+    other = " or ".join(others)
+    notes = [f"Objective: {in_words(str(each))}." for each in summary.get("objective", pd.Series(dtype=str)).unique()]
+    if plain:
+        ends = f"; at open markers it is {other}." if other else "."
+        notes.append(f"What fails first with more devices is {plain}{ends}")
+    if ranged and (summary["n"] >= 2).any():
+        none = (chosen(summary)[NONE] > 0).any()
+        notes.append(f"{_RANGE}, from 0 where a seed supports none of them." if none else f"{_RANGE}.")
+    title, low, high = "Devices that a cell supports", *((LEAST, MOST) if ranged else ("", ""))
+    what = Description(
+        f"{title}{_against(axis, page)}", {FOUND: ""}, "devices", "higher", notes, low=low, high=high, from_zero=True,
+        hollow=lambda rows: rows.get(LIMIT, pd.Series("", index=rows.index)).isin(limits[1:]),
+        hollow_label=f"{other} fails first", beyond=lambda rows: ~rows["bounded"].astype(bool), beyond_label=AT_LEAST,
+        valued=True,
+    )  # fmt: skip
+    return along(summary if axis is not None else chosen(summary), axis, what, page)
+
+
+def in_words(objective: str) -> str:
+    """`tpot_p95_s <= 100 ms` -> `TPOT p95 at most 100 ms`."""
+    text = re.sub(r"\b([a-z]\w*?)_s\b", lambda found: found[1].replace("_", " "), objective).replace("<=", "at most")
+    return " ".join(_WORDS.get(word, word) for word in text.split())
+
+
+def _limits(summary: pd.DataFrame) -> list[str]:
+    """Returns what fails first with more devices, the most frequent first."""
+    shown = chosen(summary)
+    limits = shown[LIMIT].dropna() if LIMIT in shown.columns else pd.Series(dtype=str)
+    return [str(each) for each in limits[limits != ""].value_counts().index]
+
+
+TOKENS: Final = "tokens"
+BOUNDS: Final = (
+    ("papers_bound", "papers' bound", "#56B4E9", (0, (1, 1.4)), 1.8),
+    ("one_sided_bound", "one-sided bound", "#0072B2", "-", 2.2),
+    ("adversarial_dropped_mass", "distributions chosen against it", "#D55E00", (0, (5, 2)), 1.3),
+)
+"""Column, label, colour, dashes, width."""
+_KEPT, _VERIFIED, _ONE_SIDED = "kept_dropped_mass", "verified_dropped_mass", "one_sided_bound"
+_ROLLBACK: Final = "through_rejection"
+
+
+def draw_convergence(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """The running mean of the dropped mass along a text, beside both bounds of the conformal threshold and its target:
+    two panels, of the thresholds that go on, where the one-sided bound ends lowest, and highest. None of a table
+    without bounds along a text."""
+    if axis != TOKENS or _ONE_SIDED not in summary.columns:
+        return None
+    bounded = summary[summary[_ONE_SIDED].notna()]
+    plain = bounded[(bounded["scheme.rollback"] == _ROLLBACK) & bounded["scheme.carry"].astype(bool)]
+    found = curves((plain if len(plain) else bounded).sort_values(TOKENS, kind="stable"))
+    found.sort(key=lambda each: float(each[1][_ONE_SIDED].iloc[-1]))
+    drawn = [*found[:1], *found[1:][-1:]]
+    if not drawn:
+        return None
+    titles = [_set_as(curve, rows.iloc[0]) for curve, rows in drawn]
+    figure, axes, width_in = grid(page, titles, 2, (1.0, 3.6), 1.6 if page.narrow else 2.8, "xy", narrow=2)
+    for ax, (_, rows) in zip(axes, drawn, strict=True):
+        _threshold(ax, rows, summary)
+    lowest = min(min(rows["scheme.target"].min(), rows[_KEPT].min()) for _, rows in drawn)
+    axes[0].set(yscale="log", ylim=(0.5 * lowest, 1.1))  # bounds end at 1: more says nothing
+    axes[0].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes[0].yaxis.set_minor_locator(NullLocator())
+    swept(axes[0], TOKENS, sorted(summary[TOKENS].unique()), width_in)
+    key = dict(pair for ax in axes for pair in zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    lowest_and_highest = (
+        f"Of {len(found)} thresholds that move, those whose bound is lowest and highest at the end; the report has all."
+    )
+    notes = [lowest_and_highest] if len(found) > len(drawn) else []
+    notes += ["Bars reach to either seed."] if (bounded["n"] == 2).all() else []
+    text = caption(summary, page, "lower", notes, clock=False, intervals=bool((bounded["n"] > 2).any()))
+    title = "Dropped mass under a conformal threshold, and what is promised of it"
+    return finish(figure, page, Wording(title, text, "output tokens", "mean dropped mass so far"), [*key.items()])
+
+
+def _threshold(ax: Axes, rows: pd.DataFrame, summary: pd.DataFrame) -> None:
+    first, at = rows.iloc[0], numbers(rows, TOKENS)
+    for column, label, colour, dashes, width in BOUNDS:
+        ax.plot(at, rows[column].where(rows[column] > 0), color=colour, linestyle=dashes, linewidth=width, label=label)
+    ax.axhline(first["scheme.target"], color="#666666", linewidth=0.9, linestyle=(0, (4, 3)), label="target")
+    stays = summary[_ONE_SIDED].isna() & (numbers(summary, "scheme.sparsifier.beta") == first["scheme.initial"])
+    if stays.any():
+        fixed = summary[stays].sort_values(TOKENS)
+        ax.plot(fixed[TOKENS], fixed[_KEPT], color="#999999", linewidth=1.2, marker="s", markersize=3,
+                label="threshold that stays")  # fmt: skip
+    if not np.allclose(rows[_VERIFIED], rows[_KEPT], rtol=1e-9):
+        ax.plot(at, rows[_VERIFIED], color="#CC79A7", linewidth=1.1, marker="x", markersize=4,
+                label="measured, verified drafts")  # fmt: skip
+    mean, arms = measured(rows, _KEPT, logarithmic=True)
+    if (rows["n"] == 2).all():  # to either seed
+        arms = whiskers(mean, halves(rows, _KEPT) / interval((0.0, 2.0)).half_width, False)
+    ax.errorbar(at, mean, yerr=arms, color="#000000", linewidth=0.9, marker="o", markersize=3.6, elinewidth=0.9,
+                label="measured, kept drafts")  # fmt: skip
+
+
+def _set_as(curve: str, row: pd.Series[float]) -> str:
+    words = [f"{FIELDS[name]} = {row[f'scheme.{name}']:g}" for name in ("step", "initial")]
+    rollback = str(row["scheme.rollback"])
+    words += [] if rollback == _ROLLBACK else [rollback.replace("_", " ")]
+    words += [] if row["scheme.carry"] else ["without carry"]
+    return ", ".join(filter(None, [*words, words_of(curve)[1].get(DIRECTORY)]))

@@ -1,0 +1,221 @@
+"""The drawer of lines: a metric along the swept axis, a curve a scheme, up to seven in a panel; those that would
+squeeze the others have a panel of their own. Bars where nothing is swept."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation
+from pandas.api.types import is_numeric_dtype
+
+from plots.axes import place, scale, spans_far, swept, x_label
+from plots.bars import Description, bar_figure
+from plots.caption import caption, coinciding, marks, sentence
+from plots.facets import Facets, alike, panel_title, panels
+from plots.layout import Key, Wording, finish
+from plots.over_cloud import LABEL, OverCloud
+from plots.page import Page
+from plots.style import GREY, Look, curve_key, curves, looks
+from plots.whiskers import draw_curves, reaches
+from simulator.results.columns import CI_SUFFIX, CURVE, FIXED, SETTING, chosen_name
+
+MOST_FIXED: Final = 3  # curves of one setting for all: more are a second figure on top of the first
+SQUEEZED: Final = 20.0  # curves that end so many times above all others would squeeze them
+OWN_SCALE: Final = "Upper panel: what would squeeze the others, on a scale of its own."
+UNBOUNDED: Final[dict[str, Any]] = {
+    "linestyle": "", "marker": r"$\uparrow$", "markersize": 9, "markerfacecolor": "black", "markeredgewidth": 0.4,
+}  # fmt: skip
+"""The arrow at a point that is a lower bound."""
+_DOTTED: Final[dict[str, Any]] = {"linestyle": (0, (1, 1.2)), "linewidth": 1.0}
+_REFERENCE: Final[dict[str, Any]] = {"color": "black", "linestyle": ":", "linewidth": 1.0}
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """The curves, those that are there to compare with, and how each is drawn."""
+
+    best: pd.DataFrame
+    fixed: pd.DataFrame
+    look: dict[str, Look]
+    facets: Facets
+    left_out: Sequence[str]
+
+    @classmethod
+    def of(cls, given: pd.DataFrame, axis: str) -> _Shown:
+        apart = given[SETTING] == FIXED if SETTING in given else pd.Series(False, index=given.index)
+        best, fixed = (given, given.iloc[:0]) if apart.all() else (given[~apart], given[apart])
+        if fixed[CURVE].nunique() > MOST_FIXED:
+            fixed = fixed.iloc[:0]
+        named = [chosen_name(str(curve), best[CURVE].unique()) for curve in fixed[CURVE]]
+        facets, left_out = _with_a_course(panels(list(dict.fromkeys(best[CURVE].astype(str)))), best, axis)
+        return cls(best, fixed.assign(**{CURVE: named}), alike(looks(best), facets), facets, left_out)
+
+    def means(self, names: Sequence[str], columns: Sequence[str]) -> list[float]:
+        best, fixed = (part[part[CURVE].isin(names)] for part in (self.best, self.fixed))
+        return [float(value) for part in (best[[*columns]], fixed[[columns[0]]]) for value in part.to_numpy().ravel()]
+
+    def key(self, what: Description, page: Page) -> Key:
+        look = {rest: self.look[name] for _, members in self.facets for name, rest in members.items()}
+        key = curve_key(look, page)
+        if what.reference is not None:
+            key.append((what.reference[0], Line2D([], [], **_REFERENCE)))
+        key += what.over.key() if what.over is not None else []
+        if len(self.fixed):
+            key.append(("one setting for all", Line2D([], [], color=GREY, **_DOTTED)))
+        if what.hollow(self.best).any():
+            key.append(
+                (what.hollow_label, Line2D([], [], linestyle="", marker="o", color=GREY, markerfacecolor="white"))
+            )
+        if what.beyond is not None and what.beyond(self.best).any():
+            key.append((what.beyond_label, Line2D([], [], color=GREY, **UNBOUNDED)))
+        return key
+
+    def notes(self, what: Description, axis: str, page: Page) -> list[str]:
+        notes = marks(self.best, next(iter(what.columns)))
+        notes += what.over.notes() if what.over is not None else []
+        if len(self.fixed):
+            chose = f"each scheme's chosen setting at each {page.axis(axis)}"
+            notes.append(f"Lines with marks: {chose}; dotted: one setting for all.")
+        if self.left_out:
+            notes.append(f"Not drawn, at one {page.axis(axis)} alone: {'; '.join(self.left_out)}.")
+        for fields, members in self.facets:
+            together = self.best[self.best[CURVE].isin(list(members))].replace({CURVE: members})
+            more = coinciding(together, axis, next(iter(what.columns)), page)
+            more += [above] if what.over is not None and (above := what.over.above(members, page)) else []
+            panel = f"{panel_title(fields, page)}: " if fields else ""
+            notes += [sentence(f"{panel}{each}.") for each in more]
+        return notes
+
+
+def _with_a_course(facets: Facets, best: pd.DataFrame, axis: str) -> tuple[Facets, list[str]]:
+    """The panels without those whose curves have one value of the axis where others have a course along it; and the
+    titles of those left out."""
+    values = [best.loc[best[CURVE].isin(list(members)), axis].nunique() for _, members in facets]
+    if len(values) < 2 or max(values) < 2:
+        return facets, []
+    kept = [facet for facet, number in zip(facets, values, strict=True) if number > 1]
+    rest = [fields for (fields, _), number in zip(facets, values, strict=True) if number < 2]
+    return kept, [panel_title(fields, Page()) for fields in rest]
+
+
+def along(summary: pd.DataFrame, axis: str | None, what: Description, page: Page) -> Figure | None:
+    """Curves of the means with intervals; means alone, dotted, of a setting that is there to compare with; bars where
+    nothing is swept. None where there are none, or the axis is of names."""
+    columns = [*what.columns]
+    if axis is None:
+        return bar_figure(summary, what, page)
+    given = summary[summary[[*columns, axis]].notna().all(axis=1)]
+    if given.empty or not is_numeric_dtype(summary[axis]):
+        return None
+    shown = _Shown.of(given, axis)
+    names = list(dict.fromkeys(shown.best[CURVE].astype(str)))
+    one = what.from_zero or len(columns) > 1
+    groups = [names] if one else split({name: max(shown.means([name], columns)) for name in names})
+    rows = [(column, group) for column in columns for group in groups]
+    figure, axes = _grid(page, len(shown.facets), len(columns), len(groups), what.over)
+    for row, (column, group) in enumerate(rows):
+        means = shown.means(group, columns)
+        logarithmic = spans_far(means) and not what.from_zero
+        best = shown.best[shown.best[CURVE].isin(group)]
+        reach = reaches(best, columns, logarithmic) + ([float(best[what.high].max())] if what.high else [])
+        for ax, (fields, members) in zip(axes[row], shown.facets, strict=True):
+            _panel(ax, shown, [name for name in members if name in group], axis, column, what, logarithmic)
+            scale(ax.yaxis, column, means, reach, logarithmic)
+            if row == 0 or what.columns[column]:
+                title = ", ".join(filter(None, [what.columns[column], panel_title(fields, page)]))
+                size = "small" if len(shown.facets) > 2 or what.columns[column] else "medium"
+                ax.set_title(textwrap.fill(title, 30), loc="left", fontsize=size)
+    label = page.metric(columns[0], what.label)
+    if what.over is not None:
+        for place_, (_, members) in enumerate(shown.facets):
+            near, *strip = (line[place_] for line in axes[len(rows) :])
+            what.over.draw(near, strip[0] if strip else None, list(members), axis, shown.look)
+            if place_ % page.across(3, len(shown.facets)) == 0:
+                axes[len(rows) - 1][place_].set_ylabel(label, fontsize="small")
+                near.set_ylabel(LABEL, fontsize="small")
+    wide = float(figure.get_size_inches()[0]) * (0.85 if page.narrow or len(shown.facets) > 1 else 0.65)
+    _swept(axes, shown, axis, wide / page.across(3, len(shown.facets)))
+    notes = [*what.notes, *([OWN_SCALE] if len(groups) > 1 else []), *shown.notes(what, axis, page)]
+    intervals = any(column + CI_SUFFIX in shown.best.columns for column in columns)
+    text = caption(shown.best, page, what.better, notes, clock=what.clock, intervals=intervals)
+    wording = Wording(what.title, text, x_label(page, axis), "" if what.over is not None else label)
+    return finish(figure, page, wording, shown.key(what, page))
+
+
+def _grid(
+    page: Page, facets: int, columns: int, groups: int, over: OverCloud | None
+) -> tuple[Figure, list[list[Axes]]]:
+    """Axes by row and facet; facets in rows of three, or of one on a narrow page, below each other the columns and
+    groups of each, then its panels over cloud-only decoding."""
+    across = page.across(3, facets)
+    down = -(-facets // across)
+    height = (2.1 if page.narrow else 3.6) if facets == 1 else (1.4 if page.narrow else 2.3)
+    heights = [1.35 * height / 2.9, 1.35 * height * 1.9 / 2.9] if groups > 1 else [height]
+    if columns > 1:
+        heights = [0.75 * height] * columns
+    if over is not None:
+        heights = [0.8 * each for each in heights] + [0.9 * height, *([0.3 * height] if over.strip else [])]
+    rows = len(heights)
+    figure = page.figure(7.2 if facets == 1 else 1.2 + 2.9 * across, down * sum(heights))
+    grid = figure.subplots(down * rows, across, squeeze=False, height_ratios=heights * down)
+    axes = [[grid[at // across * rows + row][at % across] for at in range(facets)] for row in range(rows)]
+    for unused in range(facets, down * across):
+        for row in range(rows):
+            grid[(down - 1) * rows + row][unused % across].set_axis_off()
+    for inner in (facet for facet in range(facets) if facet % across):
+        for panels_in_row in axes:
+            panels_in_row[inner].tick_params(labelleft=False)
+    return figure, axes
+
+
+def _swept(axes: Sequence[Sequence[Axes]], shown: _Shown, axis: str, width_in: float) -> None:
+    values = [sorted(shown.best.loc[shown.best[CURVE].isin(list(each)), axis].unique()) for _, each in shown.facets]
+    across = sum(ax.get_subplotspec().rowspan.start == 0 for ax in axes[0])  # type: ignore[union-attr]
+    for place_, given in enumerate(values):
+        for row in axes:
+            swept(row[place_], axis, given, width_in)
+            row[place_].tick_params(labelbottom=row is axes[-1] and given not in values[place_ + across :: across])
+
+
+def _panel(
+    ax: Axes, shown: _Shown, names: Sequence[str], axis: str, column: str, what: Description, logarithmic: bool
+) -> None:
+    best = shown.best[shown.best[CURVE].isin(names)]
+    draw_curves(ax, best, axis, column, shown.look, logarithmic, (what.low, what.high), what.hollow)
+    if what.beyond is not None:
+        _arrows(ax, best[what.beyond(best)], axis, column, shown.look)
+    for curve, rows in curves(shown.fixed[shown.fixed[CURVE].isin(names)]):
+        ordered = rows.sort_values(axis)
+        ax.plot(place(ordered[axis]), ordered[column], color=shown.look[curve].colour, zorder=1, **_DOTTED)
+    if what.reference is not None:
+        ax.axhline(what.reference[1], label=what.reference[0], **_REFERENCE)
+
+
+def _arrows(ax: Axes, rows: pd.DataFrame, axis: str, column: str, look: Mapping[str, Look]) -> None:
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    above = ax.transData + ScaledTranslation(0, 11 / 72, figure.dpi_scale_trans)
+    for curve, given in curves(rows):
+        ordered = given.sort_values(axis)
+        ax.plot(place(ordered[axis]), ordered[column], transform=above, color=look[curve].colour, **UNBOUNDED)
+
+
+def split(highest: Mapping[str, float]) -> list[list[str]]:
+    """The curves by their highest values: one group, or two where some, at most half, are SQUEEZED times above all
+    others; those first."""
+    names = sorted(
+        (name for name, value in highest.items() if np.isfinite(value) and value > 0), key=highest.__getitem__
+    )
+    for rank in range(len(names) - 1, (len(names) - 1) // 2, -1):
+        if highest[names[rank]] >= SQUEEZED * highest[names[rank - 1]]:
+            above = set(names[rank:])
+            return [[name for name in highest if name in above], [name for name in highest if name not in above]]
+    return [list(highest)]

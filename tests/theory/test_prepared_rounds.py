@@ -1,0 +1,70 @@
+"""Rounds that are prepared take what their closed form says, at the phone and the 70B, over three links and three
+shares c of corrections that are the drafter's next choice."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from models.published import Published
+from simulator import Cell, simulate
+from simulator.decoding.memory import Memory
+from simulator.results.phase_prediction import Deployment, Outcomes, Rounds, drafting
+
+MEMORY = Memory()
+PLACES = {0.02: 3, 0.035: 3, 0.1: 5}
+"""Round-trip time, s, and the draft length that is best there."""
+
+
+def served(round_trip_s: float, share: float, **scheme: Any) -> Cell:
+    way = {"delay": {"kind": "constant", "delay_s": round_trip_s / 2}, "arq": "selective_repeat"}
+    pair = {"kind": "published", "name": "llama_1b_70b", "size": 256, "prompt_tokens": 8, "stretch_tokens": 16}
+    return Cell.from_fields({
+        "models": {"pair": pair | {"next_choice": share}, "temperature": 0},
+        "scheme": {"kind": "coupled", **scheme},
+        "workload": {"kind": "closed", "requests": 8, "prompt_tokens": 8, "output_tokens": 146},
+        "edge": {"latency": {"kind": "profile", "name": "oneplus12_llama_1b"}},
+        "uplink": {**way, "rate": {"kind": "constant", "bps": 1e6}},
+        "downlink": {**way, "rate": {"kind": "constant", "bps": 1e7}},
+        "cloud": {"latency": {"kind": "profile", "name": "gpu80gbx2_70b"}},
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5])
+@pytest.mark.parametrize("round_trip_s", PLACES)
+def test_the_closed_form_is_a_count_by_hand_but_for_an_answers_end(round_trip_s: float, share: float) -> None:
+    """All branches of corrections are drafted in time; the one behind all drafts may lack a part of its last pass."""
+    drafts, made, half = PLACES[round_trip_s], served(round_trip_s, share), round_trip_s / 2
+    *before, reached, beyond = Published(name="llama_1b_70b").along.survival(drafts + 1).tolist()
+    place = Deployment(made.edge.latency, made.cloud.latency, made.cloud.drafter_latency, 170, 146, half, half,
+                       math.inf, math.inf, up_header_bits=0, down_header_bits=0)  # fmt: skip
+    rounds = Rounds((*before, reached))
+    found = drafting(False, 0, Outcomes((1,) * (drafts + 1), share, beyond))(place, rounds, 20)
+    alone_s, all_s = (made.edge.latency.pass_s([(tokens, 243)]) for tokens in (1, drafts + 1))
+    away_s = round_trip_s + made.cloud.latency.pass_s([(drafts + 1, 243)])
+    assert drafts * all_s < away_s
+    missed = 1 - beyond - share * (1 - reached)
+    late_s = beyond * max(0.0, (drafts + 1) * all_s - away_s)
+    round_s = away_s + missed * drafts * alone_s + late_s + drafts * 1e-4
+    assert found.tpot_s == pytest.approx(round_s / rounds.tokens, rel=0.03)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5])
+@pytest.mark.parametrize("round_trip_s", PLACES)
+def test_prepared_rounds_take_what_their_closed_form_says(round_trip_s: float, share: float) -> None:
+    drafts = PLACES[round_trip_s]
+    made = served(round_trip_s, share, max_drafts=drafts, prepared=drafts + 1)
+    result = simulate(made, memory=MEMORY)
+    rounds, half = result.rounds, round_trip_s / 2
+    full = rounds[rounds["drafted"] == drafts]
+    survival = tuple(float((full["accepted"] >= j).mean()) for j in range(1, drafts + 1))
+    along = made.models.pair.along.survival(drafts + 1)
+    outcomes = Outcomes((1,) * (drafts + 1), share, survival[-1] * along[-1] / along[-2])
+    place = Deployment(made.edge.latency, made.cloud.latency, made.cloud.drafter_latency, 8, 146, half, half, 1e6,
+                       id_bits=8)  # fmt: skip
+    bits = result.summary["payload_bits_per_draft"]
+    found = drafting(False, 0, outcomes)(place, Rounds(survival), bits)
+    for name in ("latency_s", "tpot_s"):
+        assert result.summary[name] == pytest.approx(getattr(found, name), rel=0.03), name
