@@ -26,7 +26,7 @@ Role = Literal["baseline", "cloud", "edge", "lossy"]
 
 @dataclass(frozen=True)
 class RacedScheme:
-    """One scheme in one group; each list has an entry for every value of the axis, None if there is no number."""
+    """A scheme in one group; each list has an entry for every value of the axis, None if there is no number."""
 
     group: int
     scheme: str
@@ -43,7 +43,7 @@ class RacedScheme:
 
 @dataclass(frozen=True)
 class RaceTable:
-    """What the page needs of a result directory."""
+    """The numbers and words of a result directory that the page shows."""
 
     scenario: str
     made: str
