@@ -32,6 +32,8 @@ from kinds.files import read_json, read_note, sha256, write_note
 from scenarios.command.options import RunOptions
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report.drawing import figures_of
+from scenarios.command.report.race_page import page as race_page
+from scenarios.command.report.race_table import RaceTable, race_table
 from scenarios.command.report.report_table import values_in_words
 from scenarios.command.result_folder import ResultFolder
 from scenarios.command.run.base_line import timed_as
@@ -64,6 +66,9 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     "Against the real system": ("validation",),
 }  # fmt: skip
 """Every scenario under what a reader looks for."""
+RACED: Final = "latency_at_70b"
+"""The scenario whose numbers are the page RACE."""
+RACE: Final = "draft-or-not.html"
 ACROSS: Final = 3
 """Thumbnails side by side."""
 _SEED: Final = re.compile(r"^seed: .*\n", re.MULTILINE)
@@ -92,6 +97,8 @@ class Record:
     figures: dict[str, Told]  # checksums by file, that of the thumbnail first
     answer: str = ""
     """Answer in at most 40 words."""
+    race: RaceTable | None = None
+    """Means, intervals and ratios to cloud-only decoding at each place; None without such a baseline."""
 
 
 def make(names: Sequence[str], results: Path, home: Path) -> None:
@@ -119,19 +126,29 @@ def hang(names: Sequence[str], results: Path, home: Path) -> None:
             _take_down(name, home)
     for name, text in pages(home).items():
         (home / name).write_text(text)
+    if text := raced(home):
+        (home.parent / RACE).write_text(text, encoding="utf-8")
 
 
 def pages(home: Path) -> dict[str, str]:
     """Markdown by file: the thumbnails of what hangs in `home`, by topic, and a page for each scenario of these."""
     records = hung(home)
+    first = f"[Phone or cloud: who should write the first draft?](../{RACE})\n\n" if raced(home) else ""
     head = (
-        "# Gallery\n\nFull runs of the scenarios, by topic; a picture leads to its page, which has the answer, all "
-        "figures, every finding and what they were made with. `make gallery` makes all of it anew. [What the numbers "
+        f"# Gallery\n\n{first}"
+        "Full runs of the scenarios, by topic; a picture leads to its page, which has the answer, all figures, every "
+        "finding and what they were made with. `make gallery` makes all of it anew. [What the numbers "
         "mean](../metrics.md), and [where they end to be valid](../limits.md). Of what is listed without a picture the "
         f"command makes the results, and `{HANG} NAME` hangs them.\n"
     )
     topics = [_topic(topic, names, records) for topic, names in TOPICS.items()]
     return {"README.md": "\n".join([head, *topics]), **{f"{name}.md": _page(name, records[name]) for name in records}}
+
+
+def raced(home: Path) -> str:
+    """Returns the page "Phone or cloud" of what hangs in `home`, HTML; "" without the table of RACED."""
+    record = hung(home).get(RACED)
+    return race_page(record.race) if record is not None and record.race is not None else ""
 
 
 def hung(home: Path) -> dict[str, Record]:
@@ -197,6 +214,7 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
             "remarks": [line for line in noted["remarks"] if not line.startswith("Tokens: ")],
             "figures": files,
             "answer": noted.get("answer", ""),
+            "race": race_table(found),
         },
         folder,
     )

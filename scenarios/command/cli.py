@@ -273,6 +273,10 @@ def _module(name: str, function: str = "run") -> Run:
     return run
 
 
+def _report(options: argparse.Namespace) -> Printed:
+    return _module("report.race_page" if options.race else "report.report_page")(options)
+
+
 class Command(NamedTuple):
     """A command: its line in the help, its arguments, and what runs it and returns what to print."""
 
@@ -292,7 +296,7 @@ COMMANDS: Final = {
     "compare": Command(
         "two result directories: what changed beyond noise", options.compare, _module("compare.comparison")
     ),
-    "report": Command("a result directory as one self-contained page", options.report, _module("report.report_page")),
+    "report": Command("a result directory as one self-contained page", options.report, _report),
     "table": Command(
         "the table of a result directory, as text, CSV, Markdown or LaTeX", options.table,
         _module("report.finished_table"),

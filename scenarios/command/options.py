@@ -26,6 +26,7 @@ ROLES: Final = ("drafter", "verifier")
 RECORDING: Final = ".sqr"
 """The suffix of a file of recorded rounds."""
 PAGE: Final = "report.html"
+RACE: Final = "race.html"
 PLAYED: Final = "play.html"
 SHELLS: Final = ("bash", "zsh", "fish")
 EDGE_PORT: Final = 7443
@@ -266,6 +267,10 @@ def report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="a result directory")
     _add_import(parser, "figures, metrics, schemes, ...")
     parser.add_argument("--out", type=Path, metavar="FILE.html", help=f"where the page goes (default: DIR/{PAGE})")
+    parser.add_argument(
+        "--race", action="store_true", help="a short page to send instead: does drafting on the device beat cloud-only "
+        f"decoding? (default: DIR/{RACE})",
+    )  # fmt: skip
 
 
 def table(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -29,10 +30,15 @@ class Shown:
 
 
 def shown(page: Path, fragment: str, scratch: Path, *, width: int = 1280, dark: bool = False) -> Shown:
-    """Opens the page. Skips the test where there is no Chromium on PATH."""
+    """Opens the page. Without a Chromium on PATH the test is skipped; it fails if SQSIM_BROWSER is `required`. A test
+    that opens one adds its name to the file SQSIM_BROWSER_LOG, if there is one."""
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:
-        pytest.skip(f"no browser on PATH (looked for {', '.join(NAMES)})")
+        lacking = pytest.fail if os.environ.get("SQSIM_BROWSER") == "required" else pytest.skip
+        lacking(f"no browser on PATH (looked for {', '.join(NAMES)})")
+    if log := os.environ.get("SQSIM_BROWSER_LOG"):
+        with Path(log).open("a", encoding="utf-8") as file:
+            file.write(os.environ["PYTEST_CURRENT_TEST"] + "\n")
     quiet = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={scratch}")
     # A window is 500 px wide at least; a screen need not be.
     looks = (
