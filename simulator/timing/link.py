@@ -86,10 +86,9 @@ class Link:
         self.station = Station(env, name)
         self.sent = 0
         self.delivered = 0
-        self.lost = 0
         self.dropped = 0
-        self.in_flight = 0
-        """Packets queued, on the air or travelling."""
+        self._lost = self._in_flight = 0
+        """Counts as far as they are known: an attempt whose loss is foreseen counts as lost from then on."""
         self.reverse: Callable[[int], Link] | None = None
         """By device, the link that carries acknowledgements back where they cost bits."""
         self._observer = observer
@@ -131,6 +130,22 @@ class Link:
     def is_foreseeable(self) -> bool:
         """True if a message's times depend on nothing that other devices put later."""
         return self.senders.in_order and (self.is_clean or self.config.sharing.transmitter_per_device)
+
+    @property
+    def lost(self) -> int:
+        """Packets lost so far: a loss counts once the last bit has left."""
+        return self._lost - self._foreseen_losses
+
+    @property
+    def in_flight(self) -> int:
+        """Packets queued, on the air or travelling."""
+        return self._in_flight + self._foreseen_losses
+
+    @property
+    def _foreseen_losses(self) -> int:
+        """Attempts that are known to be lost, and whose last bit has not left."""
+        now_s = self.env.now
+        return sum(each.lost and each.left_s > now_s for each in self._placed(self._senders_of(self.senders)))
 
     @property
     def bits_sent(self) -> int:
@@ -255,7 +270,7 @@ class Link:
         message.report(message, course)
         if in_s > transmitter.curve.horizon_s:
             return inf
-        self.in_flight -= 1
+        self._in_flight -= 1
         self.delivered += 1
         packet.arrived, packet.arrivals, message.missing = True, 1, 0
         if self.config.arq.ack_bits:
@@ -295,7 +310,7 @@ class Link:
         sender.arq.on_send(ack, attempt.left_s)
         if isnan(link._fly(attempt)):
             return inf
-        link.in_flight -= 1
+        link._in_flight -= 1
         link.delivered += 1
         return reached_s(now_s if link._foreseen else reached_s(now_s, attempt.left_s), attempt.arrives_s)
 
@@ -452,7 +467,7 @@ class Link:
             return
         packet.visited_s = now_s
         self.sent += 1
-        self.in_flight += 1
+        self._in_flight += 1
         limit = self.config.buffer_packets
         if limit is not None and server.present > 0 and server.waiting >= limit:
             self._drop(packet)
@@ -476,7 +491,7 @@ class Link:
         sender, message, bits = packet.sender, packet.message, packet.bits
         packet.visited_s = now_s
         self.sent += 1
-        self.in_flight += 1
+        self._in_flight += 1
         sender.sent_bits += bits
         message.sent_bits += bits
         message.attempts += 1
@@ -618,8 +633,8 @@ class Link:
             self._observer.on_packet(airing)
 
     def _count_lost(self, attempts: int) -> None:
-        self.lost += attempts
-        self.in_flight -= attempts
+        self._lost += attempts
+        self._in_flight -= attempts
 
     def _arrive(self, attempt: Attempt, back_s: float, _: object) -> None:
         """An attempt of a packet is at the far end, which acknowledges it; `back_s`: how long a free acknowledgement
@@ -628,7 +643,7 @@ class Link:
             return
         packet, sender = attempt.packet, attempt.packet.sender
         clock = sender.transmitter.clock
-        self.in_flight -= 1
+        self._in_flight -= 1
         self.delivered += 1
         packet.arrivals += 1
         if self.config.arq.ack_bits:
@@ -672,7 +687,7 @@ class Link:
 
     def _return(self, attempt: Attempt, _: object) -> None:
         """An acknowledgement is back where it is awaited."""
-        self.in_flight -= 1
+        self._in_flight -= 1
         self.delivered += 1
         message = attempt.packet.message
         message.to(message)
@@ -798,7 +813,7 @@ class Link:
 
     def _drop(self, packet: Fragment) -> None:
         self.dropped += 1
-        self.in_flight -= 1
+        self._in_flight -= 1
         packet.sender.dropped += 1
         if self._observer is not None:
             now_s = packet.sender.transmitter.clock.now
