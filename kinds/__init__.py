@@ -276,7 +276,7 @@ def first_line(error: Exception) -> str:
 
 
 _BRANCH: Final = re.compile(r"constrained-\w+|(tuple|list|literal)\[.*")
-"""What pydantic calls a branch of a union, which nobody has typed."""
+"""Names that pydantic gives to branches of a union, which nobody has typed."""
 
 
 def first_error(error: ValidationError, given: object = None) -> tuple[str, object, str]:

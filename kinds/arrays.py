@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 """Token ids, counts, tables: the type of every number that both ends of the air must agree on."""
 Int32s = npt.NDArray[np.int32]
-"""What the codec's network reads and weighs with."""
+"""Values of the codec's network, its inputs and weights."""
 Bytes = npt.NDArray[np.uint8]
 Array = TypeVar("Array", bound=npt.NDArray[np.generic])
 

@@ -15,7 +15,7 @@ from pydantic.json_schema import CoreRef, GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 _QUANTITY: Final = r"^[-+.]*(\d|inf|nan)"
-"""How a text in place of a number begins. A pattern concerns texts alone."""
+"""Beginning of a text in place of a number. A pattern concerns texts alone."""
 
 
 class PartSchema(GenerateJsonSchema):

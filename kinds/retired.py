@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 RETIRED: Final = "retired in 0.4; 0.3 has it"
-"""What the message says."""
+"""Text of the message."""
 
 KINDS: Final[Mapping[str, frozenset[str]]] = {
     "Admission": frozenset({"evict"}),

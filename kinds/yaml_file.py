@@ -17,7 +17,7 @@ _MOST_DIGITS: Final = 1_000
 MOST_CHARACTERS: Final = 2**18
 """The largest number of characters of a text."""
 MOST_VALUES: Final = 20_000
-"""In a text, each counted as often as aliases repeat it."""
+"""Most values in a text, each counted as often as aliases repeat it."""
 
 
 class _Loader(yaml.SafeLoader):

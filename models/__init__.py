@@ -4,7 +4,7 @@ import os
 import sys
 
 TORCH_CAME_FIRST = "torch" in sys.modules and "MKL_CBWR" not in os.environ
-"""Whether products may have been made before this package had its say."""
+"""True if products may have been made before this package could set their mode."""
 
 # Has MKL round a row of a matrix product alike whatever rows stand beside it, so that passes may share one (see
 # packed_passes). It is read once, by the first product of a process, and is part of every fingerprint.

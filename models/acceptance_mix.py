@@ -33,8 +33,8 @@ import numpy as np
 from kinds.arrays import Floats, Ints
 
 STEP = 2**0.5 - 1
-"""From a stretch to the next one, the quantile of its acceptance moves on by this, modulo 1: equidistributed along a
-text, so that short runs see nearly the whole mix."""
+"""Step of the acceptance's quantile from a stretch to the next one, modulo 1: equidistributed along a text, so that
+short runs see nearly the whole mix."""
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,7 @@ class LoadedPair:
     end_tokens: tuple[int, ...] = ()
     """The ids that end a text, none where the vocabulary has none."""
     choices: LanguageModel | None = None
-    """At temperature 0, what ranks the drafter's choices; None: itself, at temperature 1."""
+    """Model that ranks the drafter's choices at temperature 0; None: the drafter itself, at temperature 1."""
 
     @property
     def vocabulary(self) -> int:

@@ -14,7 +14,7 @@ from kinds.files import read_json, require_file, sha256_once
 from kinds.mistakes import shown
 
 FILES: Final = ["*.json", "*.txt", "*.model", "*.jinja", "additional_chat_templates/*.jinja", "*.safetensors"]
-"""What is read of a model, and what is downloaded of one."""
+"""Files of a model that are read, and downloaded."""
 MOST_LAYERS: Final = 1_024  # of a configuration, and of experts a layer
 MOST_SIZE: Final = 2**24  # of any other size in a configuration: a width, a vocabulary, a text
 INDEX: Final = ".safetensors.index.json"  # how the name ends of a file that says in which file each weight is

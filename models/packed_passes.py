@@ -33,7 +33,7 @@ _LEAST_ROWS: Final = 4  # in a product: with fewer, libraries have kernels that 
 _LARGE: Final = 2**17  # weights of a layer from which on oneDNN is faster than MKL
 _ROWS: Final = 16  # about how many rows a product has: the order of the weights in memory is chosen for them
 Entries = list[tuple[torch.Tensor, torch.Tensor]]
-"""By layer, the keys and values [1, heads, new, d] of a pass's tokens."""
+"""Keys and values [1, heads, new, d] of a pass's tokens, by layer."""
 PACKED: Final = "packed_texts"  # the attention of a packed pass, to the transformers library
 
 

@@ -122,7 +122,7 @@ POWERS: Final[dict[str, Power]] = _powers(
     ("mi300x", 750.0, 0.0, "limit", "board power (U: AMD Instinct MI300X data sheet)"),
     pixel_8_pro_8b=0.72, phone_2024=0.2, jetson_orin_nano_super_maxn=0.6,
 )  # fmt: skip
-"""Those of accelerators are of one; none has an idle figure unless its source tells one."""
+"""Powers of hardware. Those of accelerators are of one; none has an idle figure unless its source states one."""
 
 PriceName = Literal[
     "a100_specialist_2026", "a100_hyperscaler_2026", "h100_specialist_2026", "h100_hyperscaler_2026"
@@ -144,7 +144,7 @@ PRICES: Final[dict[PriceName, Price]] = {
     "h100_specialist_2026": Price(3.00, f"H100 SXM, {_PRICES_2026} 2.50 to 3.50 {_MERCATUS}"),
     "h100_hyperscaler_2026": Price(4.25, f"H100 SXM, {_PRICES_2026} 3.50 to 5.00 {_MERCATUS}"),
 }
-"""They change by the month: a number is better."""
+"""Prices of GPUs. They change by the month: a number is better."""
 
 JOULES_PER_KWH: Final = 3.6e6
 KWH_PRICES: Final[dict[str, Price]] = {
@@ -157,4 +157,4 @@ KWH_PRICES: Final[dict[str, Price]] = {
         "its capacity (U: Apple's service price and cycles, as others repeat them), and 0.17 from the socket",
     ),
 }
-"""What a joule costs that a device draws. The cloud's joules are in the rent of its GPUs."""
+"""Prices of a joule that a device draws. The cloud's joules are in the rent of its GPUs."""

@@ -52,7 +52,7 @@ _TOLERATED = 0.03  # A survival that every layout misses by more is refused
 _GEOMETRIC = tuple(0.8**drafts for drafts in range(1, 9))
 """The survival of a pair of which nothing is given: acceptance .8 everywhere."""
 _GOLDEN = (5**0.5 - 1) / 2
-"""From one prompt to the next, the quantile at which its text starts moves on by this, modulo 1."""
+"""Step of the quantile at which a text starts, from one prompt to the next, modulo 1."""
 _ORDER, _PROMPTS, _START = (1 << 62) + np.arange(3)  # philox counters
 
 

@@ -28,7 +28,7 @@ Ask = Callable[[Sequence["ForwardPass"]], "list[Tensor]"]
 AT_A_TIME: Final = 16  # decodings side by side: a pass costs less the more share it, and each keeps its own caches
 _ASK: ContextVar[Ask | None] = ContextVar("who makes this context's forward passes", default=None)
 KNOWN_BYTES: Final = 2**29
-"""What known passes hold at most in a process: of the pair smollm2 some two thousand distributions."""
+"""Most bytes of known passes in a process: for the pair smollm2 some two thousand distributions."""
 _KNOWN: ContextVar[KnownPasses | None] = ContextVar("passes of this context that need not be made", default=None)
 _CONCURRENCY: ContextVar[int] = ContextVar("how many decodings run at one time, this context's included", default=1)
 

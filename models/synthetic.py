@@ -208,7 +208,7 @@ def _nearly(logits: Floats, bits: float, weights: Floats) -> tuple[float, float]
 
 
 _MOST_STEPS, _LARGEST = 20, 64.0
-"""Of a larger b the product with a logit is rounded too coarsely for that."""
+"""Most steps and largest b: a larger b's product with a logit is rounded too coarsely."""
 
 
 def _softmax(logits: Floats) -> Floats:

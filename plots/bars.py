@@ -28,7 +28,7 @@ from simulator.results.units import quantity
 
 HATCH: Final = "////"
 _HATCHES: Final = ("", HATCH, "")
-"""Of the bars of a row by their rank: full, hatched, open."""
+"""Hatches of a row's bars by their rank: full, hatched, open."""
 
 
 @dataclass(frozen=True)

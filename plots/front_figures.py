@@ -33,7 +33,7 @@ MOST: Final = 5
 _PAPER: Final = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
 _ALONE: Final = {"scheme.kind": RIVAL}
 _NAMES: Final = ("cloud only's", "cloud-only decoding"), ("the paper's", "the paper's K-SQS")
-"""What the line at 1 is called."""
+"""Names of the line at 1."""
 _BAND: Final = "#cfcfcf"
 _LOSSY: Final[dict[str, Any]] = {"color": "#8a8a8a", "linestyle": (0, (4, 2)), "linewidth": 0.9}
 _LINE: Final[dict[str, Any]] = {"color": "black", "linestyle": (0, (1, 1.2)), "linewidth": 1.5}
@@ -130,7 +130,7 @@ _SIZES: Final = (5.5, 8.0, 11.0, 13.5)
 _LOADS: Final[tuple[Literal[":", "--", "-", "-."], ...]] = (":", "--", "-", "-.")  # dashes of the loads, ascending
 _MS, _JOULES, _USD = "ms", "joules", "dollars"
 _COSTS: Final = {_JOULES: "device J per token, radio included", _USD: "USD per million tokens, busy"}
-"""What a panel is of, and how its axis is called."""
+"""Quantity of each panel, and the name of its axis."""
 _LEAST, _MOST = " least", " most"
 
 

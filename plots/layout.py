@@ -25,7 +25,7 @@ _BESIDE: Final = 0.32  # share of the width that a legend may take at the right;
 
 
 Key = Sequence[tuple[str, Artist]]
-"""What a legend says: labels and what they stand beside."""
+"""Legend: labels, and the artists beside them."""
 
 
 @dataclass(frozen=True)

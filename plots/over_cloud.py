@@ -26,7 +26,7 @@ LABEL: Final = "over cloud only"
 NOTE: Final = "Over cloud only: the ratio paired by seed, below 1 where a scheme is faster."
 CROSSES: Final = "Diamonds: where a scheme passes cloud only, mean over the seeds in which it does, where most do."
 _BASELINES: Final = (RIVAL, "colocated", "edge_only")
-"""They are drawn here too, but the panels are for the schemes that draft at the edge."""
+"""Kinds that are drawn here too; the panels are for the schemes that draft at the edge."""
 _NEAR: Final = (0.8, 1.2)
 _REACH: Final = (2 / 3, 1.5)
 """The panel is widened to curves that have a value within this, and to no more than the next."""

@@ -16,7 +16,7 @@ from plots.page import Page
 from plots.whiskers import halves, numbers
 
 TICKS = (5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
-"""Of an axis of bits."""
+"""Ticks of an axis of bits."""
 
 
 class Family(NamedTuple):

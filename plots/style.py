@@ -66,7 +66,7 @@ _NARROW: dict[str, Any] = {
     "legend.handlelength": 2.2,
     "savefig.dpi": 300,
 }
-"""In a column of a paper."""
+"""Settings of a figure in a column of a paper."""
 
 GREY = "#777777"  # of what is no curve, in legends
 SCHEMES: dict[str, tuple[str, str]] = {
@@ -84,7 +84,7 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "coupled_tree": ("#AE017E", "X"),
 }
 _BASELINES = ("cloud_only", "colocated", "edge_only")
-"""Their colours are theirs alone."""
+"""Kinds whose colours are theirs alone."""
 SPARE = (("#3F3F91", "<"), ("#7F7F7F", ">"), ("#01665E", "d"), ("#F0A3B0", "8"), ("#8A8A00", "H"))
 """Looks of what is no listed scheme: curves that differ in something else do not take a scheme's."""
 SPARSIFIERS: dict[str, tuple[str, str]] = {

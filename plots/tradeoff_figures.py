@@ -249,7 +249,7 @@ _BLOCKS: Final = {
     "top_k": Family("top-K", *SPARSIFIERS["top_k"], DASHES[1]),
     "threshold": Family("fixed threshold", *SPARSIFIERS["threshold"], DASHES[2]),
 }
-"""By what is kept of q."""
+"""Looks of families, by what is kept of q."""
 
 
 def draw_blocks(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:

@@ -28,7 +28,7 @@ BITS, GAIN = "coded_bits_per_draft", "block_gain"
 TOKENS = {"rejection": "rejection_tokens_per_round", "block": "block_tokens_per_round"}
 ENDS = {"sparsifier": "all", "code": {"kind": "recoded", "token": "coded"}, "max_drafts": L, "budget_bits": None}
 ALL_OF_Q = {"kind": "composed", **ENDS, "quantizer": "halves", "code": "halves"}
-"""All of q, each probability in half precision."""
+"""Setting that sends all of q, each probability in half precision."""
 FINE, NAMED_K = 100, (1, 8, 32)
 """The resolution and the K that the finding on gains names."""
 
@@ -52,8 +52,8 @@ SCHEMES = [
 ]
 RATE, RATES_BPS, TIME_S = "uplink.rate.bps", (10e3, 100e3), "latency_per_token_s"
 DRAFT_S, VERIFY_S, ROUND_TRIP_S = 0.007, 0.043, 0.05
-"""Of the computed times: drafts one after another on a Jetson, one verification by a 70B on two GPUs, one packet and
-its reply."""
+"""Times behind the computed ones: drafts one after another on a Jetson, one verification by a 70B on two GPUs, one
+packet and its reply."""
 PLACE, SETTING, SYMBOL, VALUE = "place", "what is sent", "tuned", "value"
 ALL = "all of q"
 

@@ -47,7 +47,7 @@ LADDER: dict[str, tuple[str, dict[str, object]]] = {
     "candidates, as the last": ("+ drafts ahead", {**CANDIDATES, **LAST}),
     "ids, as the last": ("+ drafts ahead", {"kind": "coupled", "max_drafts": 4, **LAST}),
 }
-"""By its label, each scheme, and the label of the one that it is compared with."""
+"""Schemes by label, each with the label of the one with which it is compared."""
 STEPS = [label for label in LADDER if label == PUBLISHED or label.startswith("+")]
 SCHEMES = [{**scheme, "label": label} for label, (_, scheme) in LADDER.items()]
 ONE_BY_ONE = dict.fromkeys((*SERVING, "scheme.acceptance"), "a step of the ladder, or none")

@@ -38,10 +38,10 @@ PUBLISHED += [[*PUBLISHED[0][:2], FAST_70B, 0.0]]
 DELAYS = round_trips(0.005, 0.02, 0.04, 0.08, 0.16)
 
 RACED = {"workload.requests": 1, "workload.output_tokens": 64}
-"""What settings are tried on, at each prompt and round trip."""
+"""Workload on which settings are tried, at each prompt and round trip."""
 WORDS = {regions.WHOLE: "end to end", regions.PER_TOKEN: "per token"}
 MARGIN = 0.03
-"""From this share on the sign of a difference is asked of the closed form."""
+"""Share from which on the sign of a difference is asked of the closed form."""
 REPORTED_S = (0.179, 0.235)
 """Round-trip times near which arXiv 2606.20591 measured that the best draft length leaves 1: 83 and 111 ms are injected
 one way, beside a round trip of 13 ms."""

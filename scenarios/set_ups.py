@@ -42,7 +42,7 @@ GREEDY: dict[str, object] = {
     "models.pair": {"kind": "published", "name": "llama_1b_70b", "prompt_tokens": 170},
     "models.temperature": 0.0,
 }
-"""In place of the same of BASE_70B: the acceptance as measured, drafts of one token each."""
+"""Fields in place of those of BASE_70B: the acceptance as measured, drafts of one token each."""
 
 WAITS, WAITS_IF_QUICK = (
     dict.fromkeys(SERVING, reason)
@@ -59,7 +59,7 @@ and 32k, 1,536 prompts each, in three tiers of entropy. Its qualitative split ha
 categories, some of several turns. U: that 1k is 1,024, that tiers are of one size, and how long answers are."""
 PROMPTS = "workload.prompt_tokens,models.pair.prompt_tokens"
 SHORT = {"workload.prompt_tokens": 16, "models.pair.prompt_tokens": 16, "workload.output_tokens": 128}
-"""What settings are tried on where prompts are swept."""
+"""Workload on which settings are tried if prompts are swept."""
 A100 = {"kind": "roofline", "device": "a100_80gb_sxm"}
 LONG_PROMPTS = GREEDY["models.pair"] | {"size": 8192, "prompts": 32, "context": 65_536}  # type: ignore[operator]
 """A pair for prompts of up to 32k tokens."""

@@ -66,7 +66,7 @@ MADE_PAIRS = (
     "drafts at every temperature (71% of Llama-3.3-70B's AL - 1, as pairs keep from temperature 0 to 1); no tables of "
     "language exist for them, so the code knows the text and nothing else"
 )
-"""What a reader must know of the pairs that are no real models."""
+"""Remark on the pairs that are no real models."""
 NEEDED = {REJECTED, "tv_compression", BITS, "vocabulary", "models.temperature", "seed"}
 BOUNDS, ORACLE = ["least_bits_per_draft", "least_bits_at_compression"], "oracle_bits_per_draft"
 

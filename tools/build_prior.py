@@ -30,7 +30,7 @@ START_TOKENS = 240_000
 POINTS = ((8, 0.0, 64), (64, 0.0, 100), (0, 0.01, 100), (0, 0.0005, 1000))
 """(top k or 0, threshold, resolution): where the network is trained most."""
 OFTEN = (0.3, 0.25, 0.3, 0.15)
-"""How often each of them: a draft of the last asks ten times more."""
+"""Frequency of each of them: a draft of the last asks ten times more."""
 LEAST = 2e-5
 """Rows are made from larger probabilities alone."""
 

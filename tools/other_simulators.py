@@ -111,7 +111,7 @@ class Against:
 
 CACHED: Final = {"latency": {"kind": "affine", "base_s": 0.02, "per_token_s": 5e-5, "per_cached_token_s": 2e-7}}
 SMALL: Final = {"batching": {"kind": "continuous", "cap": 8}, "token_budget": 64}
-"""Of the load `tight`, which is for the tests alone."""
+"""Cloud of the load `tight`, which is for the tests alone."""
 LLAMA: Final = {"size": "llama_3.1_70b", "device": "h100_80gb_sxm", "gpus": 4}
 
 
@@ -205,7 +205,7 @@ COMMANDS: Final = {
     "--metrics_config_output_dir {folder}/{load}.{answers} --no-metrics_config_store_plots "
     "--no-metrics_config_enable_chrome_trace",
 }
-"""By what the names of a run's columns begin with."""
+"""Commands of the simulators, by the beginning of the names of a run's columns."""
 CHECKOUTS: Final = {
     "blis": "# BLIS: in inference-sim at d06d301, after `go build -o blis main.go`",
     "physics": "# BLIS with its own latency model: in inference-sim at f90a1e3, after `go build -o blis main.go`",

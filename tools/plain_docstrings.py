@@ -46,10 +46,10 @@ class Opening(NamedTuple):
 
 
 def openings(file: Path) -> Iterator[Opening]:
-    """Yields the opening of every docstring in a file: of modules, classes, functions and fields."""
+    """Yields the opening of every docstring in a file: of modules, classes, functions, fields and constants."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            fields = isinstance(node, ast.ClassDef)
+            fields = isinstance(node, ast.ClassDef | ast.Module)
             before = [None, *node.body[:-1]]
             for former, statement in zip(before, node.body, strict=True):
                 if former is None or (fields and isinstance(former, ast.AnnAssign | ast.Assign)):

@@ -45,7 +45,7 @@ PAGES: Final = {
     "docs/commands.md": ("commands",),
     "docs/own_parts.md": ("scheme families", "other families"),
 }
-"""Which page has which tables."""
+"""Tables of each page."""
 HEADLINE: Final = ("latency_per_token_s", "ttft_s", "payload_bits_per_token", "acceptance_rate", "tv_output")
 """The metrics that a newcomer meets first."""
 SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Acceptance, Reply)

@@ -35,7 +35,7 @@ SHARES = {
     "italian": 0.01,
     "russian": 0.01,
 }
-"""How often an opening is of each kind."""
+"""Frequency of each kind of opening."""
 ASKED = ("question", "instructions")  # the kinds that a user of the chat writes
 SYSTEM = "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
 
@@ -48,7 +48,7 @@ def _lines(name: str) -> list[str]:
 
 FAMILIES = {kind: _lines(kind) for kind in SHARES}
 FILLINGS = {slot: words.split(", ") for slot, words in (line.split(": ") for line in _lines("fillings"))}
-"""What each {slot} of a template may become."""
+"""Texts that each {slot} of a template may become."""
 
 
 def opening(rng: np.random.Generator) -> str:

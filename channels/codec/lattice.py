@@ -41,7 +41,7 @@ def quantize(probabilities: Floats, resolution: int) -> Ints:
 
 
 _FEW = 16
-"""Of so many times ell probabilities or more, those that can have a count are found first."""
+"""Number of probabilities over ell from which on those that can have a count are found first."""
 
 
 def _quantize(probabilities: Floats, total: float, resolution: int) -> Ints:

@@ -28,7 +28,7 @@ EFFICIENCIES: Final = (
 CQI_SNR_DB: Final = (
     -6.7, -4.7, -2.3, 0.2, 2.4, 4.3, 5.9, 8.1, 10.3, 11.7, 14.1, 16.3, 18.7, 21.0, 22.7,
 )  # fmt: skip
-"""From which ratio on each is used with a tenth of its blocks lost: in use among LTE simulators, not in a standard."""
+"""Ratios from which on each is used with a tenth of its blocks lost: in use among LTE simulators, not in a standard."""
 _CQI_SNR: Final = tuple(10 ** (db / 10) for db in CQI_SNR_DB)
 _CARRIERS, _SYMBOLS = 12, 14
 """Subcarriers and symbols of a resource block in a slot, normal cyclic prefix."""

@@ -17,7 +17,7 @@ LEAST: Final = 2.0
 BETA: Final = 0.7
 """Share of the window that a loss leaves (4.6)."""
 C: Final = 0.4
-"""How fast the window grows, packets per second cubed (5.1)."""
+"""Growth of the window, packets per second cubed (5.1)."""
 SLOPE: Final = 3 * (1 - BETA) / (1 + BETA)
 """Growth of Reno's window per round trip, packets (4.3)."""
 

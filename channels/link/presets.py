@@ -46,8 +46,8 @@ _LORA_EU868_BYTES = {7: 222, 8: 222, 9: 115, 10: 51, 11: 51, 12: 51}
 """Largest payload of each spreading factor at 125 kHz, DR5 down to DR0."""
 _ADAPTIVE = JacobsonTimer()
 _LTE_STATUS_BITS, _NR_STATUS_BITS = 32, 40
-"""What an acknowledgement takes of the other way: an RLC STATUS PDU that acknowledges one number (D/C 1, CPT 3, ACK_SN
-10 or 12, E1 1 bits, in whole bytes: TS 36.322 and 38.322, 6.2) behind a MAC subheader of two bytes (U)."""
+"""Bits that an acknowledgement takes on the reverse link: an RLC STATUS PDU that acknowledges one number (D/C 1, CPT 3,
+ACK_SN 10 or 12, E1 1 bits, in whole bytes: TS 36.322 and 38.322, 6.2) behind a MAC subheader of two bytes (U)."""
 _SIFS_S, _SLOT_S = 16e-6, 9e-6
 _WIFI_S = {
     "DIFS": _SIFS_S + 2 * _SLOT_S,
@@ -56,7 +56,7 @@ _WIFI_S = {
     "SIFS before the acknowledgement": _SIFS_S,
     "acknowledgement, 14 bytes at 24 Mbit/s": 28e-6,
 }
-"""What a frame takes of the air beside its bits."""
+"""Time of a frame on the air besides its bits."""
 _WIFI_MAC_BITS = 8 * (26 + 8 + 4)
 """QoS MAC header, LLC and SNAP, frame check sequence."""
 

@@ -31,7 +31,7 @@ Start = Annotated[
 ]
 """The type of `start_s`, which recordings have."""
 ROUNDING_S = 1e-9
-"""By how much a user's curve may err."""
+"""Largest error of a user's curve."""
 
 
 class Position(NamedTuple):

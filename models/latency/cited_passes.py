@@ -200,4 +200,4 @@ PROFILES: dict[ProfileName, CitedProfile] = {
         "h100_80gb_sxm", {1: 14.5, 64: 15, 128: 16, 256: 20, 512: 31, 1024: 62, 2048: 112}
     ),
 }  # fmt: skip
-"""By name: what was measured, its source and licence, and the roofline that fills in the rest."""
+"""Measured profiles by name, with source and licence, and the roofline that fills in the rest."""

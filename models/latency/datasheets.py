@@ -17,7 +17,7 @@ LAUNCH_PER_LAYER_S = dict.fromkeys(
     ("jetson_orin_nano_8gb", "jetson_orin_nano_super_8gb", "jetson_agx_orin_32gb", "jetson_agx_orin_64gb"),
     JETSON_LAUNCH_S,
 ) | {"raspberry_pi_5": 0.0}
-"""Where it is not a server's with CUDA graphs; a processor launches nothing on another."""
+"""Launch time of devices other than servers with CUDA graphs; a processor launches nothing on another."""
 
 LINK_BYTES_PER_S = {
     "a100_40gb_sxm": 300e9, "a100_80gb_sxm": 300e9, "h100_80gb_sxm": 450e9, "h200_141gb_sxm": 450e9, "b200_sxm": 900e9,

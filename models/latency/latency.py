@@ -13,7 +13,7 @@ from kinds import Choice
 from kinds.mistakes import Rule, is_number
 
 Work = Sequence[tuple[int, int]]
-"""One batched pass: for each sequence (new_tokens, cached_tokens)."""
+"""Work of one batched pass: for each sequence (new_tokens, cached_tokens)."""
 LONGEST_S: Final = 10.0
 """The most seconds of one field: more are milliseconds by mistake. Measured passes may take longer."""
 

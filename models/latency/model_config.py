@@ -129,7 +129,7 @@ PARAMETERS: dict[str, Callable[[Config], int]] = {
     "llama": _llama, "mistral": _llama, "qwen2": _llama, "qwen3": _llama,
     "gpt2": _gpt2, "gpt_neo": _gpt_neo, "gpt_neox": _gpt_neox, "opt": _opt,
 }  # fmt: skip
-"""How many parameters a configuration makes, by its model_type."""
+"""Functions that count the parameters of a configuration, by its model_type."""
 
 
 def _layer(d: int, inner: int | None) -> int:

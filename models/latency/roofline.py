@@ -25,7 +25,7 @@ from models.latency.model_config import size_at
 
 DEVICE_NEEDED = "{name: mine, flops_per_s: 10T, bytes_per_s: 68 GB/s}"
 SIZE_NEEDED = "{name: mine, parameters: 125M, layers: 12, width: 768, kv_width: 768}, or a folder with a config.json"
-"""What a user writes for one that is in no table."""
+"""Form in which a user writes a size that is in no table."""
 
 ALL_REDUCE_S = 5e-6
 LINK_SHARE = 1 / 3

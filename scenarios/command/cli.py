@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from scenarios.command.run.run_plan import Changes, RunPlan
 
 Printed = str | Path | Iterator[str | Path] | None
-"""What to print; of a command that goes on, as it comes."""
+"""Output of a command; an iterator for a command that goes on, as it comes."""
 Run = Callable[[argparse.Namespace], Printed]
 TRACEBACK = "SQSIM_TRACEBACK"
 """Set, the environment variable has a mistake reported with the way to it, for those who look into a class of

@@ -84,4 +84,4 @@ COMPLETED = {
     "list NAME": lambda **_: (*NAMES, *LISTS),
     "list FIELD": _listed_fields,
 }
-"""By option, or command and argument: what a shell is answered."""
+"""Functions that answer a shell, by option, or by command and argument."""

@@ -26,7 +26,7 @@ BASELINES: Final[Mapping[str, str]] = {
     "colocated": "co-located speculation",
     "edge_only": "the drafter alone",
 }
-"""What every comparison of schemes has beside them, or says why not."""
+"""Baselines that every comparison of schemes has, or says why not."""
 CODES: Final[Mapping[str, str]] = {
     "recoded": "context-coded (recoded)",
     "enumerative": "the paper's count (enumerative)",

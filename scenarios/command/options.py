@@ -20,7 +20,7 @@ CONTROLS: Final = {
     "bh": "Benjamini-Hochberg: of those told, at most 5% are false alarms on average",
     "holm": "Holm: the probability of any false alarm among them is at most 5%",
 }
-"""How `sqsim compare` holds false alarms down."""
+"""Methods by which `sqsim compare` limits false alarms."""
 ROLES: Final = ("drafter", "verifier")
 """The models of a pair."""
 RECORDING: Final = ".sqr"

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 EVERY_S: Final = 30.0
-"""Between two lines where there is no terminal. The first comes at once and the last at the end, once."""
+"""Time between two lines if there is no terminal. The first comes at once and the last at the end, once."""
 LEAST_SHARE: Final = 0.02
-"""Of a part, below which nobody tells how long the rest takes: first come the passes that many cells share, which count
-when the first of these ends."""
+"""Share of a part below which the time left is unknown: first come the passes that many cells share, which count when
+the first of these ends."""
 RESUMED: Final = "resumed"
 """The label of what was done before: it says nothing about the time that the rest will take."""
 

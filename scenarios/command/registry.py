@@ -18,7 +18,7 @@ NAMES: tuple[str, ...] = (
     "conversations", "capacity", "pareto", "leakage", "validation",
 )  # fmt: skip
 LISTS = ("devices", "models", "clocks", "powers", "links", "schemes", "policies")
-"""What `sqsim list` shows beside the scenarios; `inspect.listing` has the text."""
+"""Lists that `sqsim list` shows besides the scenarios; `inspect.listing` has the text."""
 
 
 def scenario(name: str, others: Sequence[str] = ()) -> Scenario:

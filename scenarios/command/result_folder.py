@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
 
 NOTE = "scenario.json"
-"""What a result directory remembers of its scenario."""
+"""File in which a result directory remembers its scenario."""
 CAPACITY = "capacity.csv"
 """A search leaves its summary here, with what was found beside it."""
 BESIDE = "chosen_and_fixed.csv"
-"""Where schemes chose for themselves: the summary of what they chose and of what the grid gave them, with curves."""
+"""File of the summary of what schemes chose and of what the grid gave them, with curves, if they chose for
+themselves."""
 
 
 @dataclass(frozen=True)

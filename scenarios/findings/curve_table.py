@@ -84,7 +84,7 @@ DEVICE_MONTH: Final = {
     "held_usd_per_device_month": "held",
     LOAD: "at cloud busy",
 }
-"""What a device costs in a month at a capacity, if prices are known."""
+"""Cost of a device in a month at a capacity, if prices are known."""
 
 
 def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objective: str) -> TextTable | None:
@@ -146,8 +146,8 @@ SPENT: Final = {
     "held_usd_per_million_tokens": "USD/M held",
     LOAD: "at cloud busy",
 }
-"""What a token costs, where figures of power and price are known; dollars are of a million tokens, and what is held is
-at a load."""
+"""Cost of a token, if figures of power and price are known; dollars are per million tokens, and what is held is at a
+load."""
 
 
 def cost_table(summary: pd.DataFrame, axis: str | None) -> TextTable | None:
@@ -274,7 +274,7 @@ def _table(
     shown: pd.DataFrame, axis: str | None, measure: str, groups: Sequence[TableGroup], legend: Sequence[str],
     beside: Sequence[str],
 ) -> TextTable:  # fmt: skip
-    """`beside`: what stands above the entries behind the axis."""
+    """Returns the table. `beside`: the head above the entries behind the axis."""
     values = [at for at, _ in rows_along(shown, axis)]
     columns = ["" if axis is None else _NAMES.word(quantity(at, axis)) for at in values]
     of = "" if axis is None else title(axis)

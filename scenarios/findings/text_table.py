@@ -227,4 +227,4 @@ def _latex(table: TextTable) -> str:
 
 
 FORMATS: Final[dict[str, Callable[[TextTable], str]]] = {"csv": _csv, "markdown": _markdown, "latex": _latex}
-"""How a table is written for another program."""
+"""Writers of a table for another program."""

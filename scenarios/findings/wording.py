@@ -24,7 +24,7 @@ DISTINGUISHABLE = (
     "a/b - 1)."
 )
 MOST_WORDS = 40
-"""What can be read in one breath."""
+"""Most words that can be read in one breath."""
 _WIDE = 1.0
 """Half-width of log10 from which on an interval says nothing: a factor of ten either way."""
 

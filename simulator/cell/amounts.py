@@ -13,7 +13,7 @@ from kinds import Choice
 from kinds.mistakes import is_number
 
 MOST: Final = 1_000_000
-"""Of anything, where nothing else is said: more would be a slip of the pen."""
+"""Largest amount, unless a field states another: more would be a slip of the pen."""
 
 
 class Amount(Choice, family=True):

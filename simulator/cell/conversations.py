@@ -19,9 +19,10 @@ from simulator.cell.amounts import Fixed, Given
 from simulator.cell.workload import MOST, Ask, Workload
 
 _TURNS: Final = Uniforms.of(0, "turns")
-"""Of how many turns a conversation has: the same whatever the cell's seed, so that a run's requests can be counted."""
+"""Uniforms that decide the number of turns in a conversation: the same whatever the cell's seed, so that a run's
+requests can be counted."""
 _TEXT, _THINK, _PAUSE = 3, 4, 5
-"""Of what a user draws by device and request, beside what open workloads draw."""
+"""Draws of a user by device and request, besides those of open workloads."""
 
 
 class Conversations(Workload):

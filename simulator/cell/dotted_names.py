@@ -18,7 +18,8 @@ from kinds import Choice, Part
 Scalar = str | int | float | bool | None
 Nested = dict[str, Any]
 PRESET = "preset"
-"""In place of a field of a part that has presets: the name of one, whose fields are then written over."""
+"""Name that stands in place of a field of a part with presets: it holds a preset, whose fields are then written
+over."""
 
 
 def put(schema: type[Part], tree: Nested, steps: Sequence[str], value: object) -> bool:

@@ -63,7 +63,7 @@ UNITS: Final[Mapping[str, Unit]] = {
     "1/s": _with_prefixes({"/s": 1, "1/s": 1, "/min": Fraction(1, 60), "/h": Fraction(1, 3600)}, {}, (), "2/min"),
     "": _with_prefixes({"%": Fraction(1, 100)}, {}, ("k", "K", "M", "G"), "10k or 10%"),
 }
-"""By the unit of a field."""
+"""Units, by the unit of a field."""
 
 
 def number(typed: str, field: str) -> int | float | str:

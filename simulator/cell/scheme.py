@@ -16,7 +16,7 @@ from models.interface import LanguageModel, LoadedPair
 from models.latency.latency import Latency
 
 ProtocolName = str
-"""How a request is served; each is a file in simulator/protocols."""
+"""Name of a protocol, which serves requests; each is a file in simulator/protocols."""
 
 
 LONGEST_LABEL: Final = 40

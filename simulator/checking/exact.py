@@ -80,8 +80,8 @@ Past = tuple[
 Drop = Callable[[EdgeNode, EdgeNode], bool]
 ReceivedParts = Callable[[tuple[int, ...], bool], int]
 Start = tuple[State, Past, bool]
-"""How a round starts: the scheme's state, the policy's, and whether the last token is a correction that the cloud has
-yet to receive."""
+"""Start of a round: the scheme's state, the policy's, and True if the last token is a correction that the cloud has yet
+to receive."""
 Path = tuple[tuple[float, ...], float]
 """Random numbers in the order in which they are asked for, and the probability of all that go the same way."""
 Judged = tuple[CloudNode, Verified, EdgeNode, tuple[int, ...]]

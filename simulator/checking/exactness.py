@@ -54,7 +54,7 @@ class Finding:
 
 
 Mode = tuple[str, Callable[[], Finding | None]]
-"""How rounds are sent, and what is found then; None where the scheme does not take it."""
+"""Serving mode in words, and the function that finds its result; None if the scheme does not take the mode."""
 
 
 def modes(subject: Subject) -> list[Mode]:

@@ -18,7 +18,7 @@ Given = tuple[float, ...]
 Guesses = Callable[[Given], Iterable[float]]  # where the outcome may change with the number that follows those given
 GRID: Final = (0.0, 0.25, 0.5, 0.75, 1 - 2.0**-53)
 RESTS: Final = (1 / 6, 1 / 2, 5 / 6)
-"""What numbers are that come after the one that is moved, to see whether it matters to them."""
+"""Values of the numbers after the one that is moved, which show if it matters to them."""
 FINEST: Final = 2.0**-44
 BESIDE: Final = 1e-15  # how far from a guess, on both sides, it is tried
 MOST: Final = 12  # numbers that a step may ask for

@@ -32,7 +32,7 @@ PARTS: Final[Mapping[type[Choice], str]] = {
 ON_LINKS: Final = (Loss, Rate, Delay)
 """The families that decide when and whether a packet arrives."""
 SMALL: Final = {"sparsifier": {"kind": "top_k", "k": 3}, "quantizer": {"kind": "lattice", "resolution": 5}}
-"""What a part stands beside: coarse enough to be seen in a vocabulary of 4."""
+"""Parts beside the one that is checked: coarse enough to be seen in a vocabulary of 4."""
 TOGETHER: Final[tuple[Mapping[str, object], ...]] = (
     {},
     {"acceptance": "split_rejection", "code": "scalars", "reply": "law"},

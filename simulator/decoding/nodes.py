@@ -22,7 +22,7 @@ from simulator.schemes.sparsifier import State
 
 Tokens = tuple[int, ...]
 Root = tuple[str, tuple[int, ...], State, Tokens]
-"""All that decides the tokens of a request: a description of its setting, (seed, indices), entry state, prompt."""
+"""Root of a request's tokens: a description of its setting, (seed, indices), entry state, prompt."""
 Parts = tuple[bytes, ...]
 """The packets of a payload, in order; one, unless the scheme sends partial rounds."""
 NO_DRAFTS: Parts = (b"",)

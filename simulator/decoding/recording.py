@@ -33,7 +33,7 @@ BATCH_BYTES: Final = 1 << 25
 """Put into the store as one."""
 _MEMBER: Final = re.compile(r"cards/[0-9a-f]{16}\.[0-9a-f]{16}\.json|rounds/([0-9a-f]{64})/([0-9a-f]{64})")
 _DAMAGE: Final = (BadZipFile, struct_error, EOFError, ValueError, LookupError, RuntimeError, OverflowError, OSError)
-"""What is raised where bytes of an archive are wrong: of a compression that there is not, a RuntimeError; of a place
+"""Errors that are raised if bytes of an archive are wrong: for an unknown compression, a RuntimeError; of a place
 before the file's beginning, an OSError that names no file."""
 
 

@@ -34,9 +34,9 @@ FILES = ("simulator/cell/scheme.py", "simulator/results/rounds.py")
 NO_SOURCES = ("channels/link", "models/latency", "simulator/schemes/policies")
 """... but for these, which decide when or how many."""
 LIBRARIES = ("numpy", "numba", "scipy")
-"""Those of the models are in the pair's fingerprint."""
+"""Libraries whose versions are in a key. Those of the models are in the pair's fingerprint."""
 OTHERS = {"sqsim", "pydantic", "torch", "transformers", "tokenizers"}
-"""What classes that decode may use beside them: what decides no token, or is in the fingerprint."""
+"""Packages that decoding classes may use besides these: they decide no token, or are in the fingerprint."""
 
 CODE_DIGITS = 16
 """The number of digits of a key that identify the code that its tree is of."""

@@ -30,14 +30,15 @@ R = TypeVar("R")
 CAP_VARIABLE = "SQSIM_ROUNDS_GB"
 DEFAULT_CAP_GB = 4.0
 WAIT_S = 5.0
-"""For other writers, each of which takes milliseconds; a process that has waited so long once waits no more."""
+"""Longest wait for other writers, each of which takes milliseconds; a process that has waited so long once waits no
+more."""
 TROUBLE = frozenset({
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_AUTH,
 })  # fmt: skip
 """SQLite's codes for trouble with a whole file: locks, rights, room. Whatever else is wrong is damage."""
 ASIDE = ".damaged"
-"""After the name of a file that is set aside."""
+"""Suffix of a file that is set aside."""
 COARSE_S = 3600
 """A use is noted only where the last one noted is older: a warm run writes nothing."""
 KEPT_SHARE = 0.9
@@ -49,7 +50,7 @@ _SCHEMA = (
     "CREATE INDEX IF NOT EXISTS by_pair ON trees (pair, size, used)",
 )
 _given_up = set[tuple[Path, str]]()
-"""What this process tries no more: reading or writing a file."""
+"""Operations that this process tries no more: reading or writing a file."""
 
 
 class WholeEntry(NamedTuple):

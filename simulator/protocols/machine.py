@@ -25,7 +25,7 @@ from simulator.results.rounds import NOTHING_PREPARED, Preparation
 from simulator.schemes.policy import SeenLink
 
 LinkRole = str
-"""What a link is to a machine."""
+"""Role of a link for a machine."""
 UPLINK: Final[LinkRole] = "uplink"
 DOWNLINK: Final[LinkRole] = "downlink"
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kinds.arrays import Bools
 
 CI_SUFFIX: Final = "_ci95"
-"""In `summary.csv`, `NAME_ci95` is the half-width over seeds of the metric NAME."""
+"""Suffix in `summary.csv`: `NAME_ci95` is the half-width over seeds of the metric NAME."""
 OVERLOAD: Final = 0.95
 """A station at which work can pile up is overloaded when busy for this share of the time, or more."""
 READING_S: Final = 0.2
@@ -38,20 +38,21 @@ SPEEDUPS: Final = {
     f"{SPEEDUP}_low": "the lower end of its interval",
     f"{SPEEDUP}_high": "the upper end",
 }
-"""What a summary of settings with cloud_only among them has besides, and what it means."""
+"""Further columns of a summary of settings with cloud_only among them, and their meaning."""
 CHOICE_SUFFIX: Final = "_choice_sd"
-"""After the metric that settings were chosen by: the standard error of its logarithm that the choice adds."""
+"""Suffix of the metric by which settings were chosen: the standard error of its logarithm that the choice adds."""
 N_SUFFIX: Final = "_n"
-"""In `summary.csv`, `NAME_n` is the number of seeds with a number of NAME; there only where fewer than `n` have one."""
+"""Suffix in `summary.csv`: `NAME_n` is the number of seeds with a number of NAME; there only if fewer than `n` have
+one."""
 CLASS: Final = "class"
 """The column that tells, where a cell has a fleet, the class of devices that a row is of: in the table of requests its
 device's, in tables of cells and summaries a row a class beside the row of all."""
 ALL_CLASSES: Final = "all devices"
-"""Its value in the row of all devices."""
+"""Class in the row of all devices."""
 SETTING: Final = "setting"
 """The column that tells, where schemes choose for themselves, a scheme's own choice from what the grid gives to all."""
 CHOSEN, FIXED = "chosen", "fixed"
-"""Its values."""
+"""Values of the column SETTING."""
 SEARCHED: Final = {
     "capacity": "the largest number found at which the objective holds, 0 where it holds for none",
     "bounded": "whether a larger number was seen to fail; if not, it is the largest that was asked for",
@@ -65,7 +66,7 @@ SEARCHED: Final = {
     "objective": "the limits that hold",
     "within": "how far the capacity may be below the exact one, relatively",
 }
-"""What a search for the largest number adds to the tables of cells, and what it means."""
+"""Columns that a search for the largest number adds to the tables of cells, and their meaning."""
 
 
 def chosen_name(name: str, names: Iterable[str]) -> str:
@@ -106,14 +107,14 @@ class Columns:
 
 
 TURN: Final = "turn"
-"""Where some requests are turns of conversations, the column of their table that numbers them in each."""
+"""Column of the requests' table that numbers the turns of each conversation, if some requests are turns."""
 HELD: Final = ("held_in_cloud_tokens", "held_at_edge_tokens")
 """And those of the prompt's leading tokens that were held as the conversation so far: by the cloud, so that they did
 not go up again, and in the drafter's cache. What others have taken of the cloud's cache is read again all the same."""
 
 
 KEYS: Final = ("cell", "device", "request")
-"""What the rows of requests and rounds go by."""
+"""Key columns of the rows of requests and rounds."""
 
 
 BREAKDOWN_MEANINGS: Final = {
@@ -134,7 +135,7 @@ BREAKDOWN_MEANINGS: Final = {
     "downlink_queue_s": "the reply waits for the downlink",
     "downlink_s": "the reply's bits are transmitted, retries included",
 }
-"""These partition a request's `latency_s`; `ledger` says which of its rounds each instant belongs to (I11)."""
+"""Parts of a request's `latency_s`; `ledger` says to which of its rounds each instant belongs (I11)."""
 BREAKDOWN: Final = tuple(BREAKDOWN_MEANINGS)
 
 

@@ -18,7 +18,7 @@ from simulator.results.columns import CURVE
 from simulator.results.units import unit
 
 Plain = float | int | str | bool | None | Mapping[str, "Plain"] | Sequence["Plain"]
-"""What JSON holds."""
+"""Value that JSON holds."""
 
 
 @dataclass

@@ -47,7 +47,7 @@ _COUNT: Final = re.compile(r"fleet\.[^.]+\.count")
 _NO_LABELS: Final[Labels] = {}
 _NOT_SETTINGS = ("cell", "seed", CURVE, LOSSY, *SPEEDUPS)
 _MEASURED = frozenset({*BREAKDOWN, "hidden_draft_s", *STUDY_METRICS, *ON_REQUEST})
-"""What is measured of a cell beside METRICS, to which a user's file may add."""
+"""Columns measured of a cell besides METRICS, to which a user's file may add."""
 CONFIDENCE: Final = 0.95
 """The confidence of every interval."""
 ROUNDING = 1e-9
@@ -178,9 +178,9 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def choice_error(costs: Sequence[Floats], shown: int) -> float:
-    """How far off, in ln(cost), the best of several settings may be from the one `shown`: the root mean square, over
-    bootstrap resamples of the seeds of the race, of what the setting that each would choose is below it. `costs` are
-    those of each setting on its first seeds, [seeds] each; 0 of one seed, of which nothing is known."""
+    """Returns the error, in ln(cost), of the choice of the setting `shown` among several: the root mean square, over
+    bootstrap resamples of the seeds of the race, of the distance by which the setting that each would choose is below
+    it. `costs` are those of each setting on its first seeds, [seeds] each; 0 of one seed, of which nothing is known."""
     most = max(map(len, costs))
     draws = np.random.default_rng(0).integers(0, most, (RESAMPLES, most))
     below = np.zeros(RESAMPLES)

@@ -38,7 +38,7 @@ class SpentTime(NamedRow):
 
 
 _Mark = tuple[float, int, str, bool]
-"""From this time on this round, or (True) its reply, is in this state."""
+"""Mark of a time from which on a round, or (True) its reply, is in a state."""
 _time: Final = itemgetter(0)
 
 

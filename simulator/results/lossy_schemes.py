@@ -16,14 +16,14 @@ from simulator.results.columns import ALL_CLASSES, CLASS, CURVE, LOSSLESS_TV, LO
 from simulator.results.plain_columns import is_missing
 
 MARK = " (lossy)"
-"""After the name of a curve."""
+"""Mark after the name of a lossy scheme's curve."""
 UNKNOWN = " (not known to be lossless)"
 """The mark where nothing is known of its text."""
 MARKS = (MARK, UNKNOWN)
 TEXT = "verifier_nll_per_token"
 """A metric that has a number wherever a token was committed."""
 Claim = bool | None
-"""What a scheme says of its text: that it is the verifier's, that it is not, or nothing."""
+"""Claim of a scheme about its text: it is the verifier's, it is not, or nothing."""
 
 
 def with_lossy(cells: pd.DataFrame, lossless: Mapping[str, Claim | Mapping[str, Claim]]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from simulator.results.rounds import OpenRound, Round
 JOINS: Final = 1 << 62
 """Added to the round, in the index of the message by which a device joins a cloud that decodes by itself."""
 END: Final = -(1 << 32)
-"""In place of a round, in the index of the message by which a device ends its request. There is one a request."""
+"""Number in place of a round in the index of the message by which a device ends its request, one per request."""
 
 
 class Airing(NamedTuple):

@@ -27,7 +27,8 @@ COSTS: Final = (LATENCY, EDGE, RADIO, CLOUD, RENT)
 """The metrics that everything here is computed from; a row that lacks one has no place in a front."""
 VERDICT, BY = "verdict", "dominated_by"
 Verdict = Literal["front", "not distinguishable", "dominated", "lossy"]
-"""On the front by its means; dominated by its means, not beyond what the seeds can tell; dominated; not asked."""
+"""Standing of a setting: on the front by its means; dominated by its means, not beyond what the seeds can tell;
+dominated; lossy, not compared."""
 
 
 class Paying(NamedTuple):

@@ -59,7 +59,7 @@ class Deployment:
         return self.prompt_tokens + self.output_tokens // 2
 
     def prompt_up_s(self) -> float:
-        """Until the prompt's last bit has left the device."""
+        """Time until the prompt's last bit has left the device, in seconds."""
         return (8 * math.ceil((self.prompt_tokens * self.id_bits + 1) / 8) + self.up_header_bits) / self.up_bps
 
     def reply_s(self) -> float:
@@ -123,7 +123,7 @@ class Rounds:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What the edge prepares while a round of L drafts is out, and how often it is right."""
+    """Branches that the edge prepares while a round of L drafts is out, and how often one is right."""
 
     widths: Sequence[int]
     """[L + 1] Branches by the number of accepted drafts."""

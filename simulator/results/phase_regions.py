@@ -211,7 +211,8 @@ def _drafting(row: pd.Series[float]) -> Callable[[Deployment, Rounds, float], Ti
 
 
 def _outcomes(row: pd.Series[float], drafts: int) -> Outcomes | None:
-    """What the edge prepares in a row behind rounds of so many drafts; None: nothing."""
+    """Returns the branches that the edge of a row prepares behind rounds of so many drafts; None if it prepares
+    none."""
     branches, pair = branches_of(row), pair_of(row)
     if not branches:
         return None

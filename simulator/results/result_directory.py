@@ -21,7 +21,7 @@ from simulator.results.cpu_time import cpu_s
 
 MANIFEST: Final = "manifest.json"
 SEARCH: Final = "search.json"
-"""What a search for the most devices, or a race, has found so far."""
+"""Name of the findings so far of a search for the most devices, or of a race."""
 TUNING: Final = "tuning"
 """The folder of the trials by which schemes choose: a result directory inside the scenario's."""
 PARTS: Final = "parts"
@@ -35,10 +35,10 @@ FAILED: Final = "failed"
 LOCK: Final = ".lock"
 """The file that says who writes to the directory."""
 _CHECKS_ITSELF: Final = ""
-"""In place of a checksum: a note that holds its own, or a folder with a manifest of its own."""
+"""Text in place of a checksum, for a note that holds its own, or a folder with a manifest of its own."""
 _OF_A_CELL: Final = re.compile(r"[0-9a-f]{16}(\.yaml|\.json)?|sites_\d+_\d+")
 _LEFT: Final = re.compile(r"\.\w{8}\.unfinished$")
-"""What `atomically`, and a part that has not landed, are written as."""
+"""Names under which `atomically`, and a part that has not landed, are written."""
 
 
 def listed(out: Path) -> dict[str, str]:

@@ -18,7 +18,7 @@ STUDY_KEYS: Final[dict[str, str]] = {
     "padded_to_bits": "what packets up carry is padded to a multiple of this (uplink.pad_to_bits); 8: whole bytes",
     "system": "real: the cell as processes of this machine, over a shaped link; simulated: under clocks measured there",
 }
-"""What tells the rows of one cell apart, and can be an axis."""
+"""Columns that tell the rows of one cell apart, and can be an axis."""
 
 STUDY_METRICS: Final[dict[str, str]] = {
     "vocabulary": "V, tokens that both models share",
@@ -74,4 +74,4 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "rejections_z": "(rejections - sum of TV(qhat, p) over verified drafts) / rejections_sd, all positions of the cell",
     "rejections_sd": "standard deviation of that difference: root of the sum of TV(qhat, p) (1 - TV(qhat, p))",
 }
-"""In the order in which they stand in a table."""
+"""Metrics of studies, in the order in which they stand in a table."""

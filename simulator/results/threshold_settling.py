@@ -22,7 +22,7 @@ WINDOW: Final = 128
 temperatures, where most drafts drop nothing, half as many were met by chance."""
 ROUNDING: Final = 1e-12
 THRESHOLD_SUMS: Final = ("threshold_drafts", "unsettled_drafts", "settled_runs", "tokens_to_settle")
-"""What is added up: drafts, those before a threshold had settled, runs that settled, and their tokens before that."""
+"""Sums: drafts, those before a threshold had settled, runs that settled, and their tokens before that."""
 
 
 class RoundBegun(NamedTuple):

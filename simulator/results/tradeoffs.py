@@ -22,7 +22,7 @@ from simulator.results.intervals import names_by_difference, row_keys
 from simulator.results.units import symbol
 
 PLACES: Final = 65
-"""At so many places, equal steps of the logarithm, curves are compared over a range."""
+"""Number of places, at equal steps of the logarithm, at which curves are compared over a range."""
 LOW, HIGH = "from", "to"
 """Columns of a comparison: the range."""
 

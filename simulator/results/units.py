@@ -13,7 +13,7 @@ _UNITS = {
 PREFIXED = ("s", "bit/s", "Hz", "J", "W")
 """Units that are written with an engineering prefix: ms, kbit/s, GHz."""
 _TWO_WORDS = ("per_million_tokens", "per_gpu_hour", "per_device_month")
-"""What a number may be for, in more than one word."""
+"""Quantities per which a number may be, in more than one word."""
 _SPELLED = {"tv": "TV", "snr": "SNR", "out": "outage", "kv": "KV", "mtu": "MTU", "usd": "USD", "j": "J"}
 _SYMBOLS = {"max_drafts": "L", "k": "K", "resolution": "ell", "initial": "beta_1", "step": "eta", "target": "alpha"}
 _TITLES = {"padded_to_bits": "padding multiple", "edge.latency.speed": "drafter's speed"}

@@ -14,7 +14,7 @@ from kinds.mistakes import Rule
 from simulator.schemes import answers
 
 State = tuple[float, ...]
-"""What a scheme carries from one draft to the next; () for schemes that carry nothing."""
+"""State that a scheme carries from one draft to the next; () for schemes that carry nothing."""
 
 
 class Sparsifier(Choice, family=True):

@@ -40,7 +40,7 @@ FILES: Final = "files.json"
 MOST_TREES: Final = 4
 """Remembered trees of a shared text, on average; beyond these a worker begins anew with what is on disk."""
 Note = dict[str, Any]
-"""What `files.json` holds of a partition: `files` by name with their checksums, and `sites`, `devices`, `requests`,
+"""Contents of a partition's `files.json`: `files` by name with their checksums, and `sites`, `devices`, `requests`,
 `rounds`, `cpu_s`, `peak_mib`."""
 
 

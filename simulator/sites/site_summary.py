@@ -26,15 +26,16 @@ SHARES: Final = (0.1, 0.5, 0.9, 0.95, 0.99)
 """The quantiles."""
 TIMES: Final = ("latency_s", "ttft_s", "tpot_s")
 PER_TOKEN: Final = "latency_per_token_s"
-"""Of a request, its latency over its own tokens; of a site the headline, which weighs requests by their tokens."""
+"""Metric per token: for a request its latency over its own tokens, for a site the headline, which weighs requests by
+their tokens."""
 OVER_REQUESTS, OVER_SITES = "requests", "sites"
 _SIGNIFICAND_BITS: Final = 52
 _SUMS: Final = {
     "n": "sum", "total": "sum", "squares": "sum", "products": "sum", "sizes": "sum", "clusters": "sum",
     "lowest": "min", "highest": "max",
 }  # fmt: skip
-"""What is added up of a quantity over sites: of a site's number of values n and their total t: n, t, t^2, t n, n^2 and
-1; and what is the least and the most."""
+"""Sums of a quantity over sites: with a site's number of values n and their total t: n, t, t^2, t n, n^2 and 1; and the
+least and the most."""
 
 
 @dataclass(frozen=True)

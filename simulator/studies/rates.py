@@ -31,7 +31,7 @@ _SMOOTHED = 1e-3  # share of the uniform distribution in what the oracle knows
 
 
 _Measured = tuple[dict[str, float], Floats]
-"""What is measured of one draft, by the names of the columns; and the bits of its counts under the oracle, of each
+"""Measures of one draft, by the names of the columns; and the bits of its counts under the oracle, of each
 concentration [C]."""
 
 

@@ -15,7 +15,7 @@ from simulator.results.result_directory import FAILED, own_folder
 from simulator.sweeps.parts import written
 
 _OF_A_PLACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG, errno.ESTALE})
-"""What a disk says when it takes no more, whoever was writing."""
+"""Errors of a disk that takes no more, whoever was writing."""
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ OnProgress = Callable[[float, int, str], None]
 """Receives how many cells are done, of how many, and what kind the last ones are, with the rounds a second. A cell
 counts by its work: of two, one nine times as long is 1.8 cells."""
 TIMED: Final = 0.02
-"""What a token costs to time, of what it costs to decode: a guess, so that large sweeps of few texts cost something."""
+"""Cost of timing a token over that of decoding it: a guess, so that large sweeps of few texts cost something."""
 REPORT_S: Final = 0.2
-"""Between two reports from within a cell."""
+"""Time between two reports from within a cell."""
 WINDOW_S: Final = 20.0
-"""Over which rounds a second are counted."""
+"""Time over which rounds a second are counted."""
 
 
 class CellProgress(NamedTuple):

@@ -32,7 +32,7 @@ Holds = Callable[[int], bool]
 ANSWERED = "answered"
 """The limit that every objective has: each request is answered."""
 RELIEF_WITHIN = 0.1
-"""How exactly it is sought what a relieved station would let through, relatively."""
+"""Relative precision of the number that a relieved station would let through."""
 
 
 @dataclass(frozen=True)
@@ -321,8 +321,9 @@ STATIONS: Final[Mapping[str, tuple[str, Callable[[Cell], Mapping[str, object]]]]
     "cloud memory": ("cloud", lambda _: {"kv_tokens": None}),
     "downlink": ("downlink", lambda _: _UNLIMITED),
 }  # fmt: skip
-"""What may limit a cell: the part of the cell, or of a class of its fleet, and the fields that relieve it: passes and
-encoding of no time, an infinite rate without losses, no limit of memory. Delays are nobody's work and stay."""
+"""Stations that may limit a cell: the part of the cell, or of a class of its fleet, and the fields that relieve it:
+passes and encoding of no time, an infinite rate without losses, no limit of memory. Delays are nobody's work and
+stay."""
 
 
 def stations(cell: Cell) -> list[str]:

@@ -62,7 +62,7 @@ version = cache(metadata.version)
 CELL_FILES = "cells"
 """The folder of what is written for each cell apart: its configuration, and its trace where there is one."""
 COPIES = ("cells.csv", "summary.csv")
-"""What is made from the table of cells."""
+"""Files made from the table of cells."""
 
 
 class Store:

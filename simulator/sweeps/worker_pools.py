@@ -35,9 +35,9 @@ ANSWER_S: Final = 10
 """Within which a cluster must answer."""
 LOST: Final = "its scheduler was lost; what is finished is kept"
 LOOK_S: Final = 0.5
-"""Between two looks at those who work."""
+"""Time between two looks at the workers."""
 STAY_S: Final = 1 << 20
-"""How long a worker waits for something to do: it keeps its models."""
+"""Time for which a worker waits for a task: it keeps its models."""
 ONE_THREAD: Final = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )

@@ -32,8 +32,8 @@ _IPV6: Final = Path("/proc/sys/net/ipv6/conf")
 
 
 Interface = tuple[str, str, list[str]]
-"""What to make: its name, its address with the length of its network, and the arguments of `tc qdisc` after the device,
-none where nothing shapes it."""
+"""Interface to make: its name, its address with the length of its network, and the arguments of `tc qdisc` after the
+device, none if nothing shapes it."""
 
 
 def dies_with_parent() -> None:

@@ -18,7 +18,7 @@ from simulator.schemes.policy import SeenLink
 from simulator.testbed.packet_header import MessageAddress
 
 PassShare = tuple[int, int, int, int, int, bool]
-"""One share of a server's pass: device, request, round (0: its prefill), new tokens, cached tokens, whether it only
+"""Share of a server's pass: device, request, round (0: its prefill), new tokens, cached tokens, True if it only
 reads."""
 
 

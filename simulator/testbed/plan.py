@@ -31,7 +31,7 @@ WARM_UP: Final = MOST
 """The number of the request that each device serves before the run's zero: nothing of it is noted."""
 WARM_UP_TOKENS: Final = 12
 OFFERED: Final = frozenset({Need.LOOKAHEAD, Need.CLOUD_FIRST})
-"""What the real drivers can do beside what every driver can."""
+"""Needs that the real drivers meet besides those that every driver meets."""
 _INSTEAD: Final = {
     Need.LOOKS: "one that plans each round",
     Need.PARTS: "one whose payload goes out at once and whole",

@@ -18,15 +18,16 @@ from typing import Final
 
 READY: Final = "ready"
 START: Final = "start"
-"""With the run's zero, seconds by `time.monotonic`, and, if that is limited, for how long devices take on requests."""
+"""Line of control with the run's zero, seconds by `time.monotonic`, and, if that is limited, the time for which devices
+take on requests."""
 DONE: Final = "done"
 TIME: Final = "time"
-"""With a folder within that of the run, and for how many seconds."""
+"""Line of control with a folder within that of the run, and a number of seconds."""
 TIMED: Final = "timed"
 STOP: Final = "stop"
 _LONGEST_BYTES: Final = 4096
 _SWITCH_INTERVAL_S: Final = 1e-4
-"""Between threads, so that the network need not wait while the worker makes a pass."""
+"""Time between switches of threads, so that the network need not wait while the worker makes a pass."""
 _PR_SET_TIMERSLACK: Final = 29
 
 

@@ -38,17 +38,17 @@ from simulator.testbed.remote.secure_frames import RemoteEdge
 from simulator.testbed.replayed.real_tables import tables
 
 READY_S: Final = 300.0
-"""In which all processes must have loaded, and served a request to warm up."""
+"""Time in which all processes must have loaded, and served a request to warm up."""
 RUN_S: Final = 3600.0
-"""In which the run must end."""
+"""Time in which the run must end."""
 END_S: Final = 30.0
-"""In which a process must end that was asked to, or that has closed its output."""
+"""Time in which a process must end that was asked to, or that has closed its output."""
 LEAD_S: Final = 1.0
-"""From when the last process is ready to the run's zero, at least; more where buckets take longer to fill."""
+"""Least time from when the last process is ready to the run's zero; more if buckets take longer to fill."""
 MOST_TIMES_OVER: Final = 10.0
-"""How many times its budget a timing of passes may take, and READY_S, before it is given up."""
+"""Number of times its budget that a timing of passes may take, and READY_S, before it is given up."""
 FOLDER: Final = "sqsim.real."
-"""How the name begins of a run's temporary folder."""
+"""Beginning of the name of a run's temporary folder."""
 _ROOT: Final = Path(__file__).parents[2]
 
 

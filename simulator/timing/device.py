@@ -25,7 +25,7 @@ from simulator.results.requests import Request
 from simulator.results.station import Station, Visit
 
 ROUNDING_S = 1e-9
-"""By which work may begin before the one before it has ended."""
+"""Time by which work may begin before the one before it has ended."""
 
 
 class Exchange(Protocol):

@@ -24,7 +24,7 @@ Call = Callable[[simpy.Event | None], None]
 _BITS: Final = 64
 """The bits of a device's, a request's or a round's number in a priority."""
 _MIDDLE: Final = 1 << (_BITS - 1)
-"""Of the numbers of rounds, which are negative for messages of no round."""
+"""Offset of the numbers of rounds, which are negative for messages of no round."""
 
 
 class Last(IntEnum):

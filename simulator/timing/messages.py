@@ -31,7 +31,7 @@ RETRANSMIT: Final = "retransmit"
 PROPAGATION: Final = "propagation"
 TIMEOUT_WAIT: Final = "timeout_wait"
 STATES: Final = (QUEUE, TRANSMIT, RETRANSMIT, PROPAGATION, TIMEOUT_WAIT)
-"""What a message on a link can be doing: what its oldest unacknowledged packet does."""
+"""States of a message on a link: those of its oldest unacknowledged packet."""
 
 
 def unheard(message: Message) -> None:

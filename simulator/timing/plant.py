@@ -40,7 +40,7 @@ IN_ORDER: Final = (
     Observer.on_round, Observer.on_drafts, Observer.on_packet, Observer.on_pass, Observer.on_unserved,
     Observer.on_doing, Observer.on_spent,
 )  # fmt: skip
-"""What observers hear in the order in which it happens, of all devices."""
+"""Calls of observers that come in the order in which things happen, of all devices."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from simulator.timing.plant import Plant
 EVENTS: Final = 200_000
 """SimPy events that a run may make without progress, some two seconds of computing; a token takes tens."""
 EVENTS_OF_A_DEVICE: Final = 1_000
-"""As many more for each device: all may draft before the first token comes."""
+"""Further events for each device: all may draft before the first token comes."""
 LOOKS: Final = 100
 """Into how many parts those events are cut by the looks at what has come through."""
 

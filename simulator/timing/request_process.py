@@ -962,4 +962,4 @@ HANDLERS: Final[dict[type, Callable[[DrivenRequest, Any], None]]] = {
     machine.TakeTurn: DrivenRequest._take_turn,
     machine.WaitUntil: DrivenRequest._wait_until,
 }
-"""How each command is carried out."""
+"""Methods that carry out each command."""

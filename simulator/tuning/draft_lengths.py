@@ -21,7 +21,7 @@ from simulator.tuning.trials import Aim, Row
 LENGTH: Final = f"{SCHEME}max_drafts"
 AL, BITS = "accepted_length_tokens", "payload_bits_per_draft"
 SHOWN: Final = (AL, BITS)
-"""What is needed of each trial of a place's own setting."""
+"""Metrics needed of each trial of a place's own setting."""
 KEPT_LENGTHS: Final = 3
 """Lengths of a place that are raced, beside that of its own setting; a search may step to others."""
 

@@ -43,11 +43,11 @@ Flags = npt.NDArray[np.bool_]
 LEAST_SEEDS: Final = 3
 """The first look has at least so many, however small the budget is."""
 WORSE: Final = "clearly worse"
-"""Why a setting was stopped that can be ranked."""
+"""Reason for which a setting that can be ranked was stopped."""
 BEHIND: Final = "not among the best that the budget keeps"
-"""Why a setting was stopped that is not clearly worse."""
+"""Reason for which a setting that is not clearly worse was stopped."""
 SPENT: Final = "the budget is spent"
-"""Why a race was cut."""
+"""Reason for which a race was cut."""
 Try = Callable[[Sequence["Cell"], str], Rows]
 """Simulates cells for the purpose named, in silence for ""; what each gave by its id, of those and of all before."""
 SEARCH_SEED: Final = 2 * FIRST_SEED

@@ -23,11 +23,11 @@ T = TypeVar("T")
 FIRST_SEED: Final = 1_000_000
 """Trials begin at this seed: none that is shown."""
 KEPT: Final = ("answered", "tv_output")
-"""What is needed of each trial beside the metric."""
+"""Metrics needed of each trial besides the one that decides."""
 UNANSWERED, LOSSY, NO_NUMBER = "leaves requests unanswered", "text departs", "no number"
-"""Why a setting cannot be ranked."""
+"""Reasons for which a setting cannot be ranked."""
 OVER: Final = "misses the limits"
-"""Why a setting is ranked after those that meet the limits."""
+"""Reason for which a setting is ranked after those that meet the limits."""
 Row = Mapping[str, float]
 Rows = Mapping[str, Row]
 """The metric and KEPT of each cell tried, by its id."""
@@ -39,7 +39,7 @@ AIMS: Final = (
     "battery_j_per_token", "battery_j_per_request", "radio_j_per_token", "cloud_busy_j_per_token",
     "cloud_held_j_per_token", "busy_usd_per_million_tokens", "held_usd_per_million_tokens",
 )  # fmt: skip
-"""What can be aimed at."""
+"""Metrics that can be aimed at."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def test_an_opening_that_hides_its_subject_is_found(tmp_path: Path, sentence: st
     assert opening.hides_its_subject == hides
 
 
-def test_modules_classes_functions_and_fields_are_read_and_other_strings_are_not(tmp_path: Path) -> None:
+def test_modules_classes_fields_and_constants_are_read_and_other_strings_are_not(tmp_path: Path) -> None:
     file = tmp_path / "part.py"
     lines = [
         '"""Module."""',
@@ -33,7 +33,8 @@ def test_modules_classes_functions_and_fields_are_read_and_other_strings_are_not
         "    size: int",
         '    """Field."""',
         'TEXT = "text"',
+        '"""Constant."""',
         '"loose"',
     ]
     file.write_text("\n".join(lines))
-    assert [opening.word for opening in openings(file)] == ["module", "class", "field"]
+    assert [opening.word for opening in openings(file)] == ["module", "constant", "class", "field"]

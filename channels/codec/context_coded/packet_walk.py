@@ -26,7 +26,7 @@ from channels.codec.context_coded.walk import WalkSetting, code_draft
 from kinds.arrays import Bytes, Ints
 
 FLAT, CODED, NOT_SENT = range(3)
-"""How a drafted id travels: below V, by the counts it was drawn from, or not at all."""
+"""Forms in which a drafted id travels: below V, by the counts it was drawn from, or not at all."""
 NO_TAPE = np.empty((0, 3), dtype=np.int64)
 NO_ENDS = np.empty(0, dtype=np.int64)
 

@@ -24,7 +24,7 @@ from simulator.results.intervals import CONFIDENCE, metrics_of
 from simulator.results.units import quantity, title, unit
 
 ABOUT: Final = ("sqsim", "commit", "date", "python", "host")
-"""What a manifest says beside its libraries."""
+"""Entries of a manifest besides its libraries."""
 HEADLINE: Final = "latency_per_token_s"
 MOST_LINES: Final = 40
 """Changes beyond these, and settings beyond a quarter of these, are counted, not listed."""

@@ -18,7 +18,7 @@ from kinds.files import parse_json, read_text, sha256
 
 _DAY = re.compile(r"^\[?(20\d\d-[01]\d-[0-3]\d)[ T]", re.MULTILINE)
 MOST_CHARACTERS: Final = 4000
-"""Of a line of a log or metrics page; what is beyond is not looked at."""
+"""Most characters of a line of a log or metrics page that are read."""
 
 
 @dataclass(frozen=True)

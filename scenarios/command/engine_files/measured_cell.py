@@ -32,7 +32,7 @@ from simulator.results.units import quantity
 T = TypeVar("T")
 MOST_PROMPT_TOKENS: Final = 1 << 20
 TRACED_DEVICES: Final = 100
-"""At most: a trace tells of no devices, and each of its requests is dealt to the next one of these."""
+"""Most devices of a trace: it names none, and each of its requests is dealt to the next one of these."""
 NOT_THE_PHONE: Final = (
     "acceptance is of its own drafter, on its own server and requests, and taken for that of the edge's drafter"
 )

@@ -17,7 +17,7 @@ from scenarios.command.engine_files.engine_file import EngineFile, Measurements
 from simulator.cell.workload import TRACE_COLUMNS, requests_in
 
 CHARACTERS: Final = 4.0
-"""Of a token, as English text has them in large vocabularies: an assumption."""
+"""Characters per token, as English text has them in large vocabularies: an assumption."""
 _PLACEHOLDER: Final = "FULL BENCHMARK DATA SHOULD BE FETCHED FROM THE SOURCE"
 _OTHERS: Final = {"arrived_at": "Vidur trace", "arrival_time_us": "BLIS trace", "arrival_s": "trace of requests"}
 

@@ -31,7 +31,7 @@ from simulator.schemes.policy import Policy
 
 _FIELD, _DEFAULT = 34, 22
 _NARROW = 40
-"""Where fewer columns are left beside a row for its text, the text stands below it."""
+"""Number of columns below which a row's text goes on the line below it."""
 
 
 def page(scenario: Scenario, field: str | None = None) -> str:
@@ -270,7 +270,7 @@ LISTS = {
     "devices": devices, "models": models, "clocks": clocks, "powers": powers, "links": links, "schemes": schemes,
     "policies": policies,
 }  # fmt: skip
-"""By the name that `sqsim list` takes; `registry.LISTS` has those names."""
+"""Lists by the name that `sqsim list` takes; `registry.LISTS` has those names."""
 
 
 def _how(edge: str, cloud: str, needed: str) -> str:

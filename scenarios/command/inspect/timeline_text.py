@@ -15,9 +15,9 @@ from simulator.results.spans import RoundSpans, RoundTimeline, Timeline
 from simulator.results.units import state_name
 
 LONG_S: Final = 1000.0
-"""From here on a request's times are written in seconds."""
+"""Length from which on a request's times are written in seconds."""
 TIED: Final = "\u00a0"
-"""Between a number and its unit, until lines are filled."""
+"""Space between a number and its unit, until lines are filled."""
 _MOST_SPELLED: Final = 44
 SMALL: Final = 0.05
 _BAR: Final = 40

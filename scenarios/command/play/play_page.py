@@ -30,7 +30,7 @@ from simulator.results.trace import trace_path
 TEMPLATES: Final = Path(__file__).parent / "templates"
 MOST_LANES: Final = 6
 MOST_BYTES: Final = 2_600_000
-"""What all lanes of a page may come to; a longer request is cut, and the page says so."""
+"""Most bytes of all lanes of a page; a longer request is cut, and the page says so."""
 SHOWN: Final = 3
 """Schemes of a result directory that are shown side by side."""
 _BASELINES: Final = ("cloud_only", "colocated")

@@ -205,7 +205,7 @@ class TraceFile:
 
 
 SETTINGS: Final = ("uplink", "downlink", "pair", "temperature", "seed", "devices")
-"""What the head of a trace says beside the scheme."""
+"""Entries of a trace's head besides the scheme."""
 
 
 def _rounds(slices: Iterable[dict[str, Any]], began: float, output_tokens: int) -> list[PlayedRound]:

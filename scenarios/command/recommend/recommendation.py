@@ -53,7 +53,7 @@ from simulator.tuning.trials import Row
 
 RECOMMENDED = "recommended.yaml"
 BASELINES = ("cloud_only", "colocated")
-"""What a scheme that drafts at the edge has to beat."""
+"""Kinds that a scheme that drafts at the edge has to beat."""
 PARTS: Mapping[str, Sequence[str]] = {
     "the device": ("edge_queue_s", "draft_s", "encode_s"),
     "reading the prompt": ("prefill_s",),
@@ -64,7 +64,7 @@ PARTS: Mapping[str, Sequence[str]] = {
     "the cloud": ("cloud_queue_s", "cloud_decode_s", "verify_s"),
     "the downlink": ("downlink_queue_s", "downlink_s"),
 }  # fmt: skip
-"""Who a token's time is spent with: a partition of BREAKDOWN."""
+"""Places at which a token's time is spent: a partition of BREAKDOWN."""
 LEAST_SEEDS = 4
 """Fewer seeds than these give no interval and no recommendation."""
 MANY = 6

@@ -46,7 +46,7 @@ from simulator.tuning.racing import Trials, entrants, race
 from simulator.tuning.trials import KEPT, Row
 
 KEEP_S = 2.0
-"""Between two notes of what has come. Of a race that is killed the tasks under way are lost, but not what they have
+"""Time between two notes of what has come. If a race is killed the tasks under way are lost, but not what they have
 decoded: it is on disk, and only timed again."""
 TRIED = "tried.csv"
 FIGURE = "recommendation"

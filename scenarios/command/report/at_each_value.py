@@ -28,7 +28,7 @@ from simulator.results.units import quantity
 LATENCY: Final = "latency_per_token_s"
 _CHOSEN_FIELDS: Final = ("scheme.max_drafts", "scheme.resolution", "scheme.k", "scheme.beta", "scheme.target",
                          "scheme.step", "scheme.initial")  # fmt: skip
-"""What a scheme may choose, in the order in which it is written."""
+"""Fields that a scheme may choose, in the order in which they are written."""
 _ROW: Final = "row of the summary"
 _DARK_GROUND, _LEAST_CONTRAST = 0.0072, 3.5
 

@@ -34,7 +34,7 @@ _MARKERS: Final = {
     "<": ("triangle_pin", "◀"), ">": ("circle_dot", "▶"), "d": ("diamond_dot", "◈"), "8": ("square_dot", "▣"),
     "H": ("hex_dot", "⬡"),
 }  # fmt: skip
-"""What Bokeh calls the markers of figures, and a letter that looks like each."""
+"""Names in Bokeh of the figures' markers, and a letter that looks like each."""
 
 
 Point = tuple[int, float, float, float, str]

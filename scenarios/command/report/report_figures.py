@@ -23,7 +23,7 @@ SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 ElementTree.register_namespace("", SVG)
 ElementTree.register_namespace("xlink", XLINK)
 _INHERITED = "stroke-linejoin: round; stroke-linecap: butt"
-"""What matplotlib says in a style sheet, which would hold for the whole page."""
+"""Declarations that matplotlib puts into a style sheet, which would hold for the whole page."""
 _ELEMENTS: Final = {"svg", "defs", "g", "path", "use", "clipPath", "rect", "circle", "line", "polyline", "polygon",
                     "text", "tspan", "pattern"}  # fmt: skip
 _ATTRIBUTES: Final = {
@@ -37,7 +37,7 @@ _PROPERTIES: Final = {
     "stroke", "stroke-dasharray", "stroke-dashoffset", "stroke-linecap", "stroke-linejoin", "stroke-miterlimit",
     "stroke-opacity", "stroke-width", "text-anchor",
 }  # fmt: skip
-"""What a style attribute may hold."""
+"""Properties that a style attribute may have."""
 _MOST_BYTES: Final = 2**24
 _TIMELINE: Final = r"cells/[0-9a-f]+\.request_\d+_\d+\.svg"
 _MOST_TIMELINES: Final = 3

@@ -46,7 +46,7 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 _FROM_MANIFEST = (
     "command", "date", "sqsim", "commit", "python", "host", "wall_s", "cpu_s", "deterministic", "identity"
 )  # fmt: skip
-"""What the page shows of a manifest, in this order; then its libraries."""
+"""Entries of a manifest that the page shows, in this order; then its libraries."""
 
 
 _FOR_TABLES: Final = 600_000

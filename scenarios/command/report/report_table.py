@@ -35,16 +35,16 @@ DEFINITIONS: Final[Mapping[str, str]] = {
     "difference": f"first / second - 1, paired by seed, with its {CONFIDENCE:.0%} interval",
     "separable": "True if the interval leaves out 0",
 }
-"""What each column means."""
+"""Meaning of each column."""
 MAIN: Final = (
     "latency_per_token_s", "payload_bits_per_token", "uplink_bits_per_token", "draft_length",
     "accepted_per_round", "resampling_per_draft", "rejection_bound", "tv_output",
 )  # fmt: skip
-"""What the first table shows of a simulation, beside what was asked about."""
+"""Columns that the first table shows of a simulation, besides those that were asked about."""
 _MOST_ENTRIES: Final = 6_000
 """A table of every metric with more entries is left to summary.csv."""
 _FOR_ALL: Final = ("objective", "within")
-"""What a search says of every setting alike."""
+"""Columns of a search that are the same for every setting."""
 _OWN = {CHOSEN: "chosen for it"}
 
 

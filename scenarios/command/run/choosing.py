@@ -287,7 +287,7 @@ def _words(cell: Cell, values: Values) -> str:
 
 
 MOST_SEEDS = 200
-"""Where it ends, however wide the intervals are."""
+"""Number of seeds at which it ends, however wide the intervals are."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ SLOS: Final = ("tpot_s", "ttft_s")
 """The metrics of which a cell may state a limit: workload.slo_tpot_s, slo_ttft_s."""
 COLOCATED: Final = "colocated"
 _MADE_FOR: Final = ("workload.prompt_tokens", "workload.output_tokens", "models.temperature")
-"""What a pair of measured acceptance is made for."""
+"""Fields for which a pair of measured acceptance is made."""
 
 
 def question(cells: Sequence[Cell], objective: Objective) -> str:

@@ -57,7 +57,7 @@ from simulator.sweeps.parts import ROUNDS
 from simulator.sweeps.store import CELL_FILES
 
 BESIDE_THE_TABLE = ("Not compared with", "Not tuned", "Not settled", "Codes differ", "Rejections")
-"""How remarks begin that change how the table is read."""
+"""Beginnings of remarks that change how the table is read."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ PAID: Final[dict[str, tuple[str, str]]] = {
     "goodput_tokens_per_s": ("goodput (1/s)", "the tokens a second of those"),
     OUTPUT: ("TV output", "TV output: how far the text's distribution is from the verifier's, 0 of the lossless"),
 }
-"""What a scheme pays: the head of its column, and what it is."""
+"""Costs of a scheme: the head of each column, and its meaning."""
 UNSETTLED = "unsettled_share"
 STATIONS = ("uplink", "cloud", "downlink")
 

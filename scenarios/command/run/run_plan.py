@@ -37,9 +37,9 @@ from simulator.tuning.alternatives import open_fields
 from simulator.tuning.trials import Aim
 
 SPENT = ("battery_j_per_token", "busy_usd_per_million_tokens", "held_usd_per_million_tokens")
-"""What a scenario is asked about, too, where its cells state the figures."""
+"""Metrics about which a scenario is asked, too, if its cells state the figures."""
 _LIMIT: Final = "slo_"
-"""How the fields of limits begin."""
+"""Beginning of the fields of limits."""
 
 
 @dataclass(frozen=True)

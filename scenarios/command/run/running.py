@@ -47,7 +47,7 @@ REAL_ASSUMED = (
     "real processes of this machine in real time: passes and coding take what they take here, not what the cell's "
     "clocks say; another run has other times and the same tokens"
 )
-"""What a reader of a real run's table must know."""
+"""Remarks that a reader of a real run's table must know."""
 OWN_LINK_ASSUMED = "; losses, delays and rates are the link's own draws, which --seeds averages"
 REMOTE_ASSUMED = (
     "; the devices are at {edge}, and the way there and back is in their times: up in the uplink's queue, down in "

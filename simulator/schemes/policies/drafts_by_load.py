@@ -28,7 +28,8 @@ class Entry(NamedTuple):
 
 
 class DraftsByLoad(Policy):
-    """As many drafts as the scheme allows below the first entry, and as many as the last entry reached says above."""
+    """Policy that drafts as many as the scheme allows below the first entry, and as many as the last entry reached
+    states from there on."""
 
     kind: Literal["drafts_by_load"] = "drafts_by_load"
     hears_cloud: ClassVar[bool] = True

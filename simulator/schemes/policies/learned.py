@@ -14,11 +14,11 @@ from simulator.schemes.policy import EdgeView, PolicyState, SeenVerdict
 POSITIONS: Final = 8
 """Draft positions with an acceptance of their own."""
 NO_DISTRIBUTION: Final = -1.0
-"""In place of a bin."""
+"""Number in place of a bin."""
 FIRST_BITS: Final = 100.0
 """A draft's bits before any was sent."""
 FIRST_HEADER_BITS: Final = 320.0
-"""Those of a message before any was seen; what a link compresses shows with the first answers."""
+"""Bits of a message's headers before any was seen; what a link compresses shows with the first answers."""
 PASS_MEMORY: Final = 64.0
 
 

@@ -19,11 +19,11 @@ from simulator.schemes.policy import SeenVerdict
 DISTRIBUTION_BINS: Final = 8
 """Bins of the collision probability of a distribution."""
 PRIOR_ACCEPTANCE: Final = 0.8
-"""Before any verification result."""
+"""Acceptance before any verification result."""
 PRIOR_DRAFTS: Final = 6.0
 """Drafts for which a coarser estimate counts in a finer one."""
 PRIOR_OF_POSITION: Final = 20.0
-"""Those for which the operating point's counts at each position."""
+"""Weight, in drafts, of the operating point's counts at each position."""
 MOST_ACCEPTANCE: Final = 0.999
 DRAFT_MEMORY: Final = 400.0
 """Drafts over which acceptance is remembered, at one position of one operating point."""

@@ -28,7 +28,7 @@ from simulator.testbed.endpoints.timed_passes import timed_models
 
 CALIBRATED: Final = "calibrated.yaml"
 BUDGET_S: Final = 30.0
-"""What the timing of passes may take, models' loading aside."""
+"""Time that the timing of passes may take, models' loading aside."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ from simulator.testbed.plan import DIRECTIONS, link
 from simulator.testbed.supervisor import note
 
 RUN_S: Final = 8.0
-"""How long a small run lasts; longer where the first requests of its devices do."""
+"""Length of a small run; longer if the first requests of its devices take longer."""
 MOST_REQUESTS: Final = 256
 """Requests of each device in a small run, which ends before it has served them all."""
 PIECES: Final = 8
@@ -54,7 +54,7 @@ _Round = tuple[int, int, int]
 """(device, request, round)."""
 _FOLLOWED: Final = (PacketKind.PROMPT, PacketKind.PAYLOAD, *REPLIES)
 _Row = tuple[tuple[int, ...], float]
-"""How many of each of a list of units, and the seconds that they took together."""
+"""Number of each of a list of units, and the seconds that they took together."""
 
 
 class ProcessTimes(NamedTuple):

@@ -53,13 +53,13 @@ from simulator.testbed.plan import FREE, SHAPED
 from simulator.testbed.processes import READY, START, ControlLines, real_time
 
 _OWN_STREAM: Final = 256
-"""Beyond every fragment's number: messages that the simulator does not know have random numbers of their own there."""
+"""Number beyond every fragment's: messages that the simulator does not know have random numbers of their own there."""
 _QUEUE_S: Final = 600.0
-"""What a packet may wait in the kernel's bucket."""
+"""Longest wait of a packet in the kernel's bucket."""
 _MOST_QUEUED_BYTES: Final = 1 << 30
 _LONGEST_BYTES: Final = 1 << 16
 _EARLY_S: Final = 50e-6
-"""Before what is due, awake: about what it takes to wake up."""
+"""Time by which to wake up before an event is due: about what waking takes."""
 _LONGEST_S: Final = 60.0
 """Asleep, whatever is due."""
 _IN_A_ROW: Final = 32
@@ -240,7 +240,7 @@ class Relay:
         return {each: EmulatedLink(self._cell, each, in_run, zero_s, self._seed) for each in plan.DIRECTIONS}
 
     def run(self) -> None:
-        """Until `stop`, or the end of the control lines."""
+        """Relays packets until `stop`, or the end of the control lines."""
         sources = [self._control.source, *self._inlets]
         while not self._stopped:
             self._note()

@@ -29,7 +29,7 @@ SIDES: Final[tuple[Side, ...]] = ("edge", "cloud")
 NETS: Final[tuple[Net, ...]] = ("shaped", "free")
 _TUN: Final = Path("/dev/net/tun")
 _WAIT_S: Final = 20.0
-"""For a host to be there."""
+"""Longest wait for a host."""
 
 
 class Namespaces:

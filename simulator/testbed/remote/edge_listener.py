@@ -23,7 +23,7 @@ from simulator.testbed.processes import play
 from simulator.testbed.remote.secure_frames import Identity, Peer
 
 ALL: Final = "all"
-"""In place of an address: every one that this machine has."""
+"""Word in place of an address: every address of this machine."""
 _MOST: Final = 16
 """Connections at once: as many as a run may have devices (`packet_header.MOST_DEVICES`)."""
 _ROOT: Final = Path(__file__).parents[3]

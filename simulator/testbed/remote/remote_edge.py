@@ -33,7 +33,7 @@ from simulator.testbed.transport.sockets import DatagramReceiver, HostPort
 PROTOCOL: Final = 1
 """The version of what both machines say to each other."""
 PAIRS: Final = ("sotu", "smollm2", "synthetic")
-"""Those that come with sqsim, or are made from a seed."""
+"""Pairs that come with sqsim, or are made from a seed."""
 
 
 def versions() -> dict[str, str]:

@@ -26,7 +26,7 @@ from kinds.files import read_text
 
 CONNECT_S: Final = 10.0
 HANDSHAKE_S: Final = 30.0
-"""For a TLS handshake: the far end's process may have to begin first."""
+"""Longest TLS handshake: the far end's process may have to begin first."""
 SILENT_S: Final = 20
 """The kernel gives a connection up whose far end answers nothing for so long, whatever was sent."""
 _HEAD: Final = struct.Struct("!BI")

@@ -39,7 +39,7 @@ from simulator.testbed.plan import WARM_UP, link
 from simulator.timing.messages import PROPAGATION, QUEUE, RETRANSMIT, TIMEOUT_WAIT, TRANSMIT
 
 LATE_S: Final = 0.02
-"""By which a free acknowledgement may be late, and count as that of the attempt that it was due for."""
+"""Time by which a free acknowledgement may be late, and still count as that of the attempt for which it was due."""
 _FragmentKey = tuple[MessageAddress, int]
 """A packet of a message, whichever attempt."""
 _TimesS = Mapping[MessageAddress, Sequence[float]]

@@ -18,7 +18,7 @@ HostPort = tuple[str, int]
 DatagramReceiver = Callable[[bytes, HostPort], None]
 """Called with each datagram and its sender's address."""
 BUFFER_BYTES: Final = 1 << 26
-"""What the kernel may hold of one socket in either direction: a wide window before a slow link."""
+"""Bytes that the kernel may hold for one socket in either direction: a wide window before a slow link."""
 LARGEST_BYTES: Final = MTU_BYTES - IP_UDP_BYTES
 """The most that a datagram carries through the interfaces in one piece: the relay takes no fragments of IP."""
 _AT_ONCE: Final = 64
