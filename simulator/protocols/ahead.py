@@ -8,7 +8,6 @@ takes rounds in order, as in `speculate`, and drops void ones.
 
 from __future__ import annotations
 
-from kinds import ConfigError
 from simulator.cell.scheme import Scheme
 from simulator.decoding.nodes import EdgeNode
 from simulator.protocols import machine
@@ -16,7 +15,6 @@ from simulator.protocols.accounts import Terms
 from simulator.protocols.machine import EdgeState, Event, JobDone, MessageArrived, Need, Order, Steps
 from simulator.protocols.speculate import SpeculateCloud, SpeculateEdge
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.schemes.policy import most_drafts
 
 
 class AheadEdge(SpeculateEdge):
@@ -51,9 +49,7 @@ class AheadEdge(SpeculateEdge):
     def _draft_round(self, node: EdgeNode) -> Steps[None]:
         """Drafts and sends a round, unless a verification result voids it meanwhile."""
         remaining_tokens = self._answer.remaining - (len(node.committed) - len(self._settled.committed))
-        plan = self._policy.plan(most_drafts(self._scheme.max_drafts, remaining_tokens))
-        if plan is None:
-            raise ConfigError(f"scheme.depth = {self._depth}: needs a policy that plans every round")
+        plan = self._plan("depth", remaining_tokens)
         self._drafting = node.round
         self.commands.append(machine.DraftAll(node.round, self._session, node, plan, hidden=bool(self._sent)))
         while not isinstance(event := (yield), machine.RoundDrafted):

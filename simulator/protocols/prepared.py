@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kinds import ConfigError
 from simulator.cell.scheme import Scheme
 from simulator.decoding.nodes import EdgeNode, Tokens
 from simulator.protocols import machine
@@ -23,7 +22,6 @@ from simulator.protocols.cloud_first import CloudFirstEdge
 from simulator.protocols.machine import EdgeState, MessageArrived, Need, Order, Signal, Steps
 from simulator.protocols.speculate import SpeculateEdge
 from simulator.results.rounds import Preparation
-from simulator.schemes.policy import most_drafts
 
 
 @dataclass(slots=True)
@@ -71,20 +69,9 @@ class PreparedEdge(SpeculateEdge):
     def _serve(self) -> Steps[EdgeState]:
         node, made = (yield from self._open()), 0
         while self._answer.remaining:
-            command = machine.DraftAll(node.round, self._session, node, self._plan(self._answer.remaining), made=made)
-            self.commands.append(command)
-            drafted = yield
-            assert isinstance(drafted, machine.RoundDrafted), f"I3: {drafted} while round {node.round} is drafted"
-            self._send_drafts(drafted.node)
-            node, made = yield from self._prepare(drafted.node)
+            drafted = yield from self._draft_whole(node, self._plan("prepared", self._answer.remaining), made)
+            node, made = yield from self._prepare(drafted)
         return EdgeState(node.state, self._policy_state, node.cached)
-
-    def _plan(self, remaining_tokens: int) -> int:
-        """The drafts of a round with so many tokens to come."""
-        plan = self._policy.plan(most_drafts(self._scheme.max_drafts, remaining_tokens))
-        if plan is None:
-            raise ConfigError(f"scheme.prepared = {self._scheme.prepared}: needs a policy that plans every round")
-        return plan
 
     def _prepare(self, node: EdgeNode) -> Steps[tuple[EdgeNode, int]]:
         """Drafts for what may follow until the reply to the round is here. Answers the next round, and how many of its
@@ -124,7 +111,7 @@ class PreparedEdge(SpeculateEdge):
         widths = self._scheme.fan_out.widths(len(node.drafts), self._scheme.prepared)
         return Branches(
             tuple(width if tokens > 0 else 0 for width, tokens in zip(widths, left, strict=True)),
-            tuple(self._plan(tokens) if tokens > 0 else 0 for tokens in left),
+            tuple(self._plan("prepared", tokens) if tokens > 0 else 0 for tokens in left),
         )
 
     def _pass(self, node: EdgeNode) -> None:

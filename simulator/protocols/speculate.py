@@ -86,6 +86,22 @@ class DraftingEdge(EdgeMachine):
         content = prompt_bytes(self._session.start.committed, self._terms)
         self.commands.append(machine.SendMessage(MessageKind.PROMPT, 0, (content,), replies=0))
 
+    def _plan(self, field: str, remaining_tokens: int) -> int:
+        """Returns the number of drafts of a round with so many tokens to come. Raises ConfigError, which names the
+        `field` that asks for whole rounds, if the policy plans none."""
+        plan = self._policy.plan(most_drafts(self._scheme.max_drafts, remaining_tokens))
+        if plan is None:
+            raise ConfigError(f"scheme.{field} = {getattr(self._scheme, field)}: needs a policy that plans every round")
+        return plan
+
+    def _draft_whole(self, node: EdgeNode, drafts: int, made: int = 0) -> Steps[EdgeNode]:
+        """Drafts and sends a round that nothing interrupts, `made` of whose passes were made already."""
+        self.commands.append(machine.DraftAll(node.round, self._session, node, drafts, made=made))
+        drafted = yield
+        assert isinstance(drafted, machine.RoundDrafted), f"I3: {drafted} while round {node.round} is drafted"
+        self._send_drafts(drafted.node)
+        return drafted.node
+
     def _send_drafts(self, node: EdgeNode, replies: int = 1) -> None:
         kind, payload = MessageKind.PAYLOAD, self._session.seal(node)
         self.commands.append(machine.SendMessage(kind, node.round, payload.parts, payload, node, replies=replies))
@@ -112,17 +128,14 @@ class SpeculateEdge(DraftingEdge):
         return frozenset(need for need in needed if needed[need])
 
     def _serve(self) -> Steps[EdgeState]:
-        scheme, session = self._scheme, self._session
+        scheme = self._scheme
         node = yield from self._open()
         while remaining_tokens := self._answer.remaining:
-            number, most = node.round, most_drafts(scheme.max_drafts, remaining_tokens)
+            most = most_drafts(scheme.max_drafts, remaining_tokens)
             plan = self._policy.plan(most)
             if plan is not None and not scheme.partial:
-                self.commands.append(machine.DraftAll(number, session, node, plan))
-                drafted = yield
-                assert isinstance(drafted, machine.RoundDrafted), f"I3: {drafted} while round {number} is drafted"
-                self._send_drafts(drafted.node)
-                node, _ = yield from self._resolve(drafted.node)
+                drafted = yield from self._draft_whole(node, plan)
+                node, _ = yield from self._resolve(drafted)
                 continue
             drafts = OpenDrafts(node, plan or most, remaining_tokens, planned=plan is not None)
             action = yield from self._draft(drafts)
