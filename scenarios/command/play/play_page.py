@@ -5,16 +5,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from kinds import ConfigError
@@ -23,6 +20,7 @@ from scenarios.command.options import PLAYED
 from scenarios.command.play.played_request import SETTINGS, Key, Lane, TraceFile
 from scenarios.command.progress_bar import aside
 from scenarios.command.result_folder import ResultFolder
+from scenarios.command.self_contained_page import digest, environment, in_a_script
 from simulator.results.display_names import DisplayNames
 from simulator.results.result_directory import record
 from simulator.results.trace import trace_path
@@ -96,29 +94,22 @@ def _middle(cells: pd.DataFrame, axis: str) -> object:
 def page(lanes: Sequence[Lane]) -> str:
     """The page, HTML."""
     script, style = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("play.js", "play.css"))
-    environment = Environment(
-        loader=PackageLoader("scenarios.command.play", "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
     shared = [name for name in SETTINGS if len({each.settings.get(name) for each in lanes}) == 1]
     runs = [asdict(each) | {"differs": _words(each, [x for x in SETTINGS if x not in shared])} for each in lanes]
-    data = json.dumps(runs, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    return environment.get_template("play.html").render(
+    data = json.dumps(runs, separators=(",", ":"), allow_nan=False)
+    template = environment("scenarios.command.play").get_template("play.html")
+    return template.render(
         script=Markup(script),
-        script_hash=_hash(script),
+        script_hash=digest(script),
         style=Markup(style),
-        style_hash=_hash(style),
-        data=Markup(data),
+        style_hash=digest(style),
+        data=in_a_script(data),
         title=_title(lanes),
         setting=_words(lanes[0], shared),
         request=f"Device {lanes[0].device}, request {lanes[0].request}",
         remarks=_remarks(lanes),
         lanes=lanes,
     )
-
-
-def _hash(text: str) -> str:
-    return b64encode(sha256(text.encode()).digest()).decode()
 
 
 def _title(lanes: Sequence[Lane]) -> str:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from kinds import ConfigError
@@ -27,6 +24,7 @@ from scenarios.command.options import RACE
 from scenarios.command.report.at_each_value import on_dark
 from scenarios.command.report.race_table import BASELINE, RaceTable, race_table
 from scenarios.command.result_folder import ResultFolder
+from scenarios.command.self_contained_page import digest, environment, in_a_script
 from simulator.results.display_names import DisplayNames, words_of
 from simulator.results.result_directory import record
 
@@ -51,21 +49,18 @@ def run(options: argparse.Namespace) -> Path:
 def page(table: RaceTable) -> str:
     """Returns the page of a table, HTML."""
     script = (TEMPLATES / "race.js").read_text(encoding="utf-8")
-    environment = Environment(
-        loader=PackageLoader("scenarios.command.report", "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
     names = list(dict.fromkeys(each.scheme for each in table.schemes))
     looks = {
         name: {"name": DisplayNames().curve(name), "colours": pair}
         for name, pair in zip(names, _colours(names), strict=True)
     }
     data = json.dumps({**asdict(table), "looks": looks}, separators=(",", ":"))
-    return environment.get_template("race.html").render(
+    template = environment("scenarios.command.report").get_template("race.html")
+    return template.render(
         table=table,
-        data=Markup(data.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")),
+        data=in_a_script(data),
         script=Markup(script),
-        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
+        script_hash=digest(script),
     )
 
 

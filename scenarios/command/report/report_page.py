@@ -13,12 +13,10 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Final, cast
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from kinds.files import atomically
@@ -37,6 +35,7 @@ from scenarios.command.report.report_table import (
     results,
 )
 from scenarios.command.result_folder import ResultFolder
+from scenarios.command.self_contained_page import digest, environment, in_a_script
 from scenarios.findings import findings_file
 from scenarios.findings.wording import DISTINGUISHABLE
 from simulator.results.columns import SEARCHED
@@ -83,14 +82,10 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     written = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report_plots.js", "report.js"))
     scripts = [*([library()] if plotted else []), *written]
     drawn = list(_fitting(figures(folder, warn), MOST_BYTES - _FOR_TABLES - sum(map(len, scripts)), warn))
-    environment = Environment(
-        loader=PackageLoader("scenarios.command.report", "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    template = environment.get_template("report.html")
+    template = environment("scenarios.command.report").get_template("report.html")
     rest: dict[str, object] = {
         "scripts": [Markup(script) for script in scripts],
-        "script_hashes": [b64encode(sha256(script.encode()).digest()).decode() for script in scripts],
+        "script_hashes": [digest(script) for script in scripts],
         "scenario": name,
         "question": found.get("question") or "",
         "answer": found.get("answer") or "",
@@ -107,7 +102,7 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         "sign": sign_of,
         "set_ups": [set_up_of(compared, curve) for curve in compared.curves],
         "plots": plotted,
-        "plots_json": _in_a_script(_plots_data(compared, plotted)) if plotted else "",
+        "plots_json": in_a_script(json.dumps(_plots_data(compared, plotted), separators=(",", ":"))) if plotted else "",
         "findings": sentences,
         "distinguishable": DISTINGUISHABLE,
         "remarks": found.get("remarks") or [],
@@ -157,12 +152,6 @@ def _plots_data(compared: Compared, plotted: Plots) -> Mapping[str, object]:
     ]
     place = {"at": compared.at, "stand": plotted.stand, "beside": plotted.beside}
     return {"curves": curves, **place, "views": views, "templates": plotted.templates}
-
-
-def _in_a_script(data: Mapping[str, object]) -> Markup:
-    """JSON that ends no element, whatever names are in it."""
-    text = json.dumps(data, separators=(",", ":"))
-    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
 def _manifest(folder: ResultFolder) -> list[tuple[str, str]]:
