@@ -15,17 +15,16 @@ from scenarios import LATENCY, Lowest, Quick, Scenario, Table, Tune, asks, scrip
 from scenarios.findings.comparisons import LowestAt, PairedCurves, ranked_places
 from scenarios.findings.question import of_setting, without
 from scenarios.findings.sentences.lowest import outcomes
-from scenarios.findings.sentences.one_breath import fastest_clause
+from scenarios.findings.sentences.one_breath import IN_CLOUD, fastest_clause
 from scenarios.findings.text_table import TextTable, number
 from scenarios.findings.wording import amount, called, joined, percent, sizes, would_show
-from scenarios.set_ups import IN_CLOUD, PATIENT, TRIP, round_trips
+from scenarios.set_ups import PATIENT, TRIP, round_trips
 from simulator.results.columns import CURVE
 from simulator.results.intervals import named_without
 from simulator.results.lossy_schemes import marked, ranked
 from simulator.results.units import quantity, title
 
 RATE, DELAY, HEADER = "uplink.rate.bps", "uplink.delay.delay_s", "uplink.header_bits"
-HOSTED = (*IN_CLOUD, "colocated_lookup")
 RATES_BPS = [100.0, 1e3, 3e3, 10e3, 100e3, 1e6]
 FEW_BPS = [1e3, 3e3, 10e3]
 DELAYS = round_trips(0.01, 0.1, 0.6)
@@ -46,7 +45,7 @@ def who_wins(table: pd.DataFrame, axis: str | None) -> str:
     found = ranked_places(table, axis, DELAY, LATENCY)
     line, gains = fastest_clause(found, "links"), list[PairedCurves]()
     for place in found:
-        edge, theirs = ~place.rows["scheme.kind"].isin(HOSTED), _is_rival(place.rows)
+        edge, theirs = ~place.rows["scheme.kind"].isin(IN_CLOUD), _is_rival(place.rows)
         gains += filter(None, [place.best_of(edge & ~theirs, theirs)])
     if not gains:
         return line
@@ -146,7 +145,7 @@ SCENARIO = Scenario(
         "models.pair": "sotu", "workload.requests": 2, "workload.output_tokens": 32, **PATIENT,
     },
     grid={
-        "scheme": [*HOSTED, "edge_only", "half_dense", FIXED, "truncated_fp16", "dense", ADAPTIVE, PAPER,
+        "scheme": [*IN_CLOUD, "edge_only", "half_dense", FIXED, "truncated_fp16", "dense", ADAPTIVE, PAPER,
                    "k_sqs", "c_sqs", "s_q", "dssd", "ids_only_greedy", "prompt_lookup", *COUPLED,
                    "coupled_tree", "tree", "multi_candidate"],
         TRIP: DELAYS,
@@ -161,9 +160,9 @@ SCENARIO = Scenario(
     ),
     figures=("rivals", "both_ways"),
     headlines=(),
-    tables=(winners("winners"), winners("winners_drafting", HOSTED), Table("bits_both_ways", on_air, printed_on_air)),
+    tables=(winners("winners"), winners("winners_drafting", IN_CLOUD), Table("bits_both_ways", on_air, printed_on_air)),
     answer=who_wins,
-    findings=(Lowest(by=DELAY), Lowest(without=HOSTED, by=DELAY)),
+    findings=(Lowest(by=DELAY), Lowest(without=IN_CLOUD, by=DELAY)),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ from scenarios.command import registry
 from scenarios.command.fairness import BASELINES, codes, compared_alike, excused, lacking, schemes_of
 from scenarios.command.run.choosing import Choosing
 from scenarios.command.scenario import Tune
+from scenarios.findings.sentences.one_breath import IN_CLOUD
 from simulator.cell.cell import Cell
 from simulator.cell.imported_files import load_imports
+from simulator.cell.scheme import Scheme
 from simulator.schemes.draft_scheme import DraftScheme
 
 ALL: Sequence[object] = ("cloud_only", "colocated", "edge_only", "dense", "k_sqs")
@@ -33,6 +35,11 @@ class Own(KSqs):
 
 def cells(*schemes: object) -> list[Cell]:
     return Cell.from_fields({"models": {"pair": {"kind": "synthetic", "size": 64}}}).grid({"scheme": schemes})
+
+
+def test_the_kinds_that_stream_are_those_that_count_as_served_in_the_cloud():
+    ours = {kind for kind, part in Scheme.kinds.items() if part.__module__.startswith("simulator.")}
+    assert {kind for kind in ours if Scheme.of(kind).protocol == "stream"} == set(IN_CLOUD)
 
 
 def test_where_all_is_alike_one_line_names_the_code_and_whose_are_those_that_differ():

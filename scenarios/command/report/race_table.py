@@ -12,11 +12,11 @@ import pandas as pd
 from scenarios.command.report.at_each_value import LATENCY, Compared, Group, ShownCurve
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings import findings_file
+from scenarios.findings.sentences.one_breath import IN_CLOUD
 from simulator.results.display_names import curve_of, words_of
 from simulator.results.intervals import interval_of
 
 BASELINE: Final = "cloud_only"
-_IN_CLOUD: Final = "colocated"
 _DIGITS: Final = 4
 """Significant digits of a number of the table."""
 _REMARKS: Final = ("Assumed: ", "Tokens: ", "Clock: ", "Precision: ")
@@ -92,7 +92,7 @@ def _role(compared: Compared, curve: ShownCurve) -> Role:
         return "baseline"
     if curve.look.lossy:
         return "lossy"
-    return "cloud" if kind == _IN_CLOUD else "edge"
+    return "cloud" if kind in IN_CLOUD else "edge"
 
 
 def _raced(compared: Compared, place: int, group: Group, curve: ShownCurve) -> RacedScheme:

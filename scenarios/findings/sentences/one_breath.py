@@ -31,7 +31,8 @@ from simulator.results.run_totals import CHARGED
 from simulator.results.unanswered_requests import percent as share_of_time
 from simulator.results.units import quantity, title, unit
 
-IN_CLOUD = ("cloud_only", "colocated")
+IN_CLOUD = ("cloud_only", "colocated", "colocated_lookup")
+"""Kinds of schemes whose tokens come about in the cloud alone."""
 
 
 @dataclass(frozen=True)
