@@ -48,11 +48,11 @@ from simulator.timing.messages import (
     RETRANSMIT,
     TIMEOUT_WAIT,
     TRANSMIT,
-    Attempt,
     DeviceSender,
     Fragment,
     LinkTransmitter,
     Message,
+    PlacedAttempt,
     unheard,
 )
 from simulator.timing.reassembly import Reassembly
@@ -176,7 +176,7 @@ class Link:
             clock.run(self.env.now)
         return {sender: None for device, sender in self.senders.items() if device in devices}
 
-    def _placed(self, senders: Collection[DeviceSender]) -> Iterator[Attempt]:
+    def _placed(self, senders: Collection[DeviceSender]) -> Iterator[PlacedAttempt]:
         """The attempts of these senders that have not left, or not for long."""
         for transmitter in {sender.transmitter: None for sender in senders}:
             yield from (each for each in transmitter.queue if each.packet.sender in senders)
@@ -190,7 +190,7 @@ class Link:
     def acked_bits(self) -> int:
         """Bits of the packets that were acknowledged, headers included."""
         for sender in self.senders.values():
-            self._settle(sender, sender.transmitter.clock.now)
+            self._settle(sender)
         return sum(sender.acked_bits for sender in self.senders.values())
 
     def seen_by(self, device: int) -> SeenLink:
@@ -198,7 +198,7 @@ class Link:
         sender = self.senders.get(device)
         if sender is None:
             return SeenLink()
-        self._settle(sender, sender.transmitter.clock.now)
+        self._settle(sender)
         return SeenLink(sender.acked_bits, sender.unacked_packets, sender.round_trip_s, sender.timeouts)
 
     # Get in line.
@@ -211,7 +211,7 @@ class Link:
         clock.run(at_s)
         message.put_s = now_s = clock.now
         if self._grants:
-            self._settle(sender, sender.transmitter.clock.now)
+            self._settle(sender)
             if (wait_s := self.senders.access_s(message.index[0], now_s)) > 0:
                 message.does([(now_s, QUEUE)])
                 clock.later(wait_s, partial(self._admit, message))
@@ -337,7 +337,7 @@ class Link:
         index = message.index
         sender = self.senders[index[0]]
         if sender.acks:
-            self._settle(sender, sender.transmitter.clock.now)
+            self._settle(sender)
         if message.in_parts:
             self._admit_parts(message, sender)
         else:
@@ -438,16 +438,19 @@ class Link:
             if message.joins < len(message.packets):
                 self._offer(message.packets[message.joins])
 
-    def _settle(self, sender: DeviceSender, now_s: float) -> None:
-        """Counts the acknowledgements that have come by now and were no events."""
+    def _settle(self, sender: DeviceSender, now_s: float | None = None) -> None:
+        """Counts the acknowledgements that have come by now, by its own clock if no time is given, and were no events."""
         acks = sender.acks
+        if not acks:
+            return
+        now_s = sender.transmitter.clock.now if now_s is None else now_s
         while acks and acks[0][0] <= now_s:
             acked_s, attempt = acks.pop(0)
             self._acknowledge(attempt.packet, attempt.number, acked_s)
 
     def _await_room(self, sender: DeviceSender, _: object = None) -> None:
         """Has held packets join once there is room, where no event of an acknowledgement does."""
-        self._settle(sender, sender.transmitter.clock.now)
+        self._settle(sender)
         if sender.arq.held and sender.acks:
             clock = sender.transmitter.clock
             clock.later(delay_until(clock.now, sender.acks[0][0]), partial(self._await_room, sender))
@@ -472,7 +475,7 @@ class Link:
         if limit is not None and server.present > 0 and server.waiting >= limit:
             self._drop(packet)
             if not packet.acknowledges:
-                gone = Attempt(packet, packet.attempt, now_s, transmitter.position, inf, now_s)
+                gone = PlacedAttempt(packet, packet.attempt, now_s, transmitter.position, inf, now_s)
                 self._set_timer(gone, sender.arq.on_drop(packet))
                 packet.enter(TIMEOUT_WAIT, now_s)
             if not self._first_come:
@@ -486,7 +489,7 @@ class Link:
 
     # Be serialised.
 
-    def _place(self, packet: Fragment, now_s: float) -> Attempt:
+    def _place(self, packet: Fragment, now_s: float) -> PlacedAttempt:
         """An attempt joins a queue of which the order is known."""
         sender, message, bits = packet.sender, packet.message, packet.bits
         packet.visited_s = now_s
@@ -499,7 +502,7 @@ class Link:
         self.station.book((now_s, attempt.turn[0], attempt.left_s))
         return attempt
 
-    def _foresee(self, attempt: Attempt) -> None:
+    def _foresee(self, attempt: PlacedAttempt) -> None:
         """Reports when an attempt begins and when it leaves, and schedules what comes of it, now or then."""
         packet, begin_s, left_s = attempt.packet, attempt.begin_s, attempt.left_s
         clock = packet.sender.transmitter.clock
@@ -518,7 +521,7 @@ class Link:
         if self._watched and self._foreseen and left_s < inf:
             clock.later(delay_until(now_s, left_s), partial(self._watch, attempt))
 
-    def _leave(self, attempt: Attempt, _: object) -> None:
+    def _leave(self, attempt: PlacedAttempt, _: object) -> None:
         """The last bit has left."""
         if not attempt.off:
             self._settle(attempt.packet.sender, attempt.left_s)
@@ -566,7 +569,9 @@ class Link:
         if packet is not None:
             packet.sender.free_air(now_s)
             self._end_visit(packet)
-            attempt = Attempt(packet, packet.attempt, packet.visited_s, transmitter.position, server.began_s, now_s)
+            attempt = PlacedAttempt(
+                packet, packet.attempt, packet.visited_s, transmitter.position, server.began_s, now_s
+            )
             self._launch(attempt, [], failed=server.failed)
             if not self._first_come:
                 self._offer_next(packet)
@@ -574,7 +579,7 @@ class Link:
 
     # Be lost, or travel and arrive.
 
-    def _fly(self, attempt: Attempt, *, failed: bool = False) -> float:
+    def _fly(self, attempt: PlacedAttempt, *, failed: bool = False) -> float:
         """Returns the travel time of an attempt whose last bit leaves, now or later; nan: it is lost. `failed`: the far
         end cannot read it, whatever the loss."""
         packet, left_s = attempt.packet, attempt.left_s
@@ -590,12 +595,12 @@ class Link:
         attempt.arrives_s = left_s + travel_s
         return travel_s
 
-    def _rate_bps(self, attempt: Attempt) -> float:
+    def _rate_bps(self, attempt: PlacedAttempt) -> float:
         """The mean rate at which it goes out."""
         bits, on_air_s = attempt.packet.bits, attempt.left_s - attempt.begin_s - self.config.overhead_s
         return bits / on_air_s if bits and on_air_s > 0 else inf
 
-    def _launch(self, attempt: Attempt, course: list[tuple[float, str]], *, failed: bool = False) -> None:
+    def _launch(self, attempt: PlacedAttempt, course: list[tuple[float, str]], *, failed: bool = False) -> None:
         """Schedules what comes of an attempt whose last bit leaves, now or, where that is foreseen, later. `course`:
         what its packet does until then."""
         packet, left_s, sender = attempt.packet, attempt.left_s, attempt.packet.sender
@@ -623,7 +628,7 @@ class Link:
         if not free or travel_s + back_s > timeout_s:
             self._set_timer(attempt, timeout_s)
 
-    def _watch(self, attempt: Attempt, _: object = None) -> None:
+    def _watch(self, attempt: PlacedAttempt, _: object = None) -> None:
         """The attempt has left."""
         packet = attempt.packet
         if not attempt.off and self._observer is not None:
@@ -636,7 +641,7 @@ class Link:
         self._lost += attempts
         self._in_flight -= attempts
 
-    def _arrive(self, attempt: Attempt, back_s: float, _: object) -> None:
+    def _arrive(self, attempt: PlacedAttempt, back_s: float, _: object) -> None:
         """An attempt of a packet is at the far end, which acknowledges it; `back_s`: how long a free acknowledgement
         travels; inf: it is lost."""
         if attempt.off:
@@ -667,7 +672,7 @@ class Link:
                 self._send_back(message.index, _END, 0, withdraw)
             else:
                 clock.later(sender.reverse_delay_s, withdraw)
-        now_s, waiting = clock.now, list[Attempt]()
+        now_s, waiting = clock.now, list[PlacedAttempt]()
         if queue and queue[-1].begin_s > now_s:
             waiting = [each for each in queue if each.begin_s > now_s and each.packet.message is message]
         message.deliver(parts, now_s, waiting)
@@ -685,7 +690,7 @@ class Link:
         packet.attempt = attempt
         link._enqueue(packet)
 
-    def _return(self, attempt: Attempt, _: object) -> None:
+    def _return(self, attempt: PlacedAttempt, _: object) -> None:
         """An acknowledgement is back where it is awaited."""
         self._in_flight -= 1
         self.delivered += 1
@@ -708,19 +713,19 @@ class Link:
         if self._follows:
             self._await_alarm(sender)
 
-    def _set_timer(self, attempt: Attempt, timeout_s: float) -> None:
+    def _set_timer(self, attempt: PlacedAttempt, timeout_s: float) -> None:
         """The last bit of the attempt leaves; `timeout_s` is the sender's, before jitter; inf: it has an alarm."""
         if timeout_s < inf:
             clock, wait_s = attempt.packet.sender.transmitter.clock, attempt.packet.wait_s(timeout_s)
             expires_s = delay_until(clock.now, attempt.left_s + wait_s)
             attempt.packet.timer = clock.later(expires_s, partial(self._expire, attempt))
 
-    def _expire(self, attempt: Attempt, _: object) -> None:
+    def _expire(self, attempt: PlacedAttempt, _: object) -> None:
         """Sends the packet again, or lets it pause; one that is sent once is given up."""
         packet, sender = attempt.packet, attempt.packet.sender
         if attempt.off:
             return
-        self._settle(sender, sender.transmitter.clock.now)
+        self._settle(sender)
         if packet.once:
             if not packet.acked:
                 self._close(packet, sender.arq.forget([packet]))
@@ -765,7 +770,7 @@ class Link:
             if message.packets:
                 sender = message.packets[0].sender
                 sender.transmitter.clock.run(at_s)
-                self._settle(sender, sender.transmitter.clock.now)
+                self._settle(sender)
             if message.packets or not message.done:
                 for packet in message.packets:
                     if packet.arrived and not packet.acked:
@@ -776,7 +781,7 @@ class Link:
         """The message is no longer wanted: nothing of it starts any more; what is on the air goes on for nothing."""
         message.end()
         if message.packets:
-            self._settle(message.packets[0].sender, message.packets[0].sender.transmitter.clock.now)
+            self._settle(message.packets[0].sender)
         if message.packets:
             sender, packets, message.packets = message.packets[0].sender, message.packets, ()
             self._take_back(sender.transmitter, message, packets)

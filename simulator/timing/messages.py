@@ -107,13 +107,13 @@ class Message:
             self.content += (part,)
             self.bits += 8 * len(part)
 
-    def deliver(self, parts: int, now_s: float, waiting: Sequence[Attempt]) -> None:
+    def deliver(self, parts: int, now_s: float, waiting: Sequence[PlacedAttempt]) -> None:
         """Hands over its leading parts. `waiting`: attempts of its packets that have not begun."""
         to = self.to
         self.arrive(parts, now_s, waiting)
         to(self)
 
-    def arrive(self, parts: int, now_s: float, waiting: Sequence[Attempt] = ()) -> None:
+    def arrive(self, parts: int, now_s: float, waiting: Sequence[PlacedAttempt] = ()) -> None:
         """Delivers its leading parts; as at its end it reports nothing more."""
         self.arrived = self.content[:parts]
         self.delivered_s = now_s
@@ -227,27 +227,24 @@ class Fragment(Packet):
             self.does(((now_s, state),))
 
 
-class Attempt:
+@dataclass(slots=True, eq=False)
+class PlacedAttempt:
     """Attempt of a packet whose times on the air are known."""
 
-    arrives_s = nan
+    packet: Fragment
+    number: int
+    joined_s: float
+    turn: Position
+    """Position of its transmitter when it is its turn."""
+    begin_s: float
+    """Time at which its first bit goes out."""
+    left_s: float
+    """Time at which its last bit has."""
+    arrives_s: float = nan
     """Time at which it arrives."""
-    lost = False
-    off = False
+    lost: bool = False
+    off: bool = False
     """True if it was taken back before its turn: nothing that was to come of it counts."""
-
-    def __init__(
-        self, packet: Fragment, number: int, joined_s: float, turn: Position, begin_s: float, left_s: float
-    ) -> None:
-        self.packet = packet
-        self.number = number
-        self.joined_s = joined_s
-        self.turn = turn
-        """Where its transmitter stands when it is its turn."""
-        self.begin_s = begin_s
-        """When its first bit goes out."""
-        self.left_s = left_s
-        """When its last one has."""
 
     @property
     def visit(self) -> Visit:
@@ -277,7 +274,7 @@ class LinkTransmitter:
     """The jitter of pauses after the last attempt in a row."""
     serve: Callable[[LinkTransmitter, float], None]
     """Has it start what may start at this instant, for its gate."""
-    queue: list[Attempt] = field(default_factory=list)
+    queue: list[PlacedAttempt] = field(default_factory=list)
     """Attempts in order, those that have left by now among them; a list, since most are short, and there may be very
     many."""
     remembers: bool = field(init=False)
@@ -298,7 +295,7 @@ class LinkTransmitter:
     def __post_init__(self) -> None:
         self.remembers = type(self.curve).forget is not Curve.forget
 
-    def place(self, packet: Fragment, now_s: float) -> Attempt:
+    def place(self, packet: Fragment, now_s: float) -> PlacedAttempt:
         """The attempt that joins now: behind all others, or, as the last one ends, as after a rest."""
         queue, after = self.queue, self.position
         while queue and queue[0].left_s <= now_s + ROUNDING_S:
@@ -312,7 +309,7 @@ class LinkTransmitter:
             turn = self.curve.idle(after, max(now_s, after[0]), packet.index)
         return self._behind(packet, packet.attempt, now_s, turn)
 
-    def take_back(self, gone: Sequence[Attempt]) -> list[tuple[Attempt, Attempt]]:
+    def take_back(self, gone: Sequence[PlacedAttempt]) -> list[tuple[PlacedAttempt, PlacedAttempt]]:
         """Removes waiting attempts of one message from the queue. Returns those behind them, each with the attempt that
         takes its place."""
         place = self.queue.index(gone[0])
@@ -327,7 +324,7 @@ class LinkTransmitter:
                 moved.append((old, self._behind(old.packet, old.number, old.joined_s, turn)))
         return moved
 
-    def _behind(self, packet: Fragment, number: int, joined_s: float, turn: Position) -> Attempt:
+    def _behind(self, packet: Fragment, number: int, joined_s: float, turn: Position) -> PlacedAttempt:
         """Places an attempt behind the others. The curve is never asked beyond the horizon."""
         curve = self.curve
         if turn[0] > curve.horizon_s or turn[0] == inf:
@@ -336,7 +333,7 @@ class LinkTransmitter:
             begin_s, self.position = curve.carry(turn, packet.bits)
             if self.remembers and self.position[0] < inf:
                 curve.heard()  # it leaves for certain, and the changes until then are no longer counted
-        attempt = Attempt(packet, number, joined_s, turn, begin_s, self.position[0])
+        attempt = PlacedAttempt(packet, number, joined_s, turn, begin_s, self.position[0])
         self.queue.append(attempt)
         return attempt
 
@@ -385,7 +382,7 @@ class DeviceSender:
     had_air_s: float = 0.0
     """Time that its packets were on the air, less, for each that is there, what `each_s` was when it began."""
     on_air: int = 0
-    acks: list[tuple[float, Attempt]] = field(default_factory=list)
+    acks: list[tuple[float, PlacedAttempt]] = field(default_factory=list)
     """Acknowledgements under way that nobody waits for, and when each is back."""
     acked_bits: int = 0
     unacked_packets: int = 0
