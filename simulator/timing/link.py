@@ -439,7 +439,7 @@ class Link:
                 self._offer(message.packets[message.joins])
 
     def _settle(self, sender: DeviceSender, now_s: float | None = None) -> None:
-        """Counts the acknowledgements that have come by now, by its own clock if no time is given, and were no events."""
+        """Counts the acknowledgements that have come by now, or by its clock, and were no events."""
         acks = sender.acks
         if not acks:
             return
