@@ -10,7 +10,7 @@ from math import inf, isnan, nan
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from simulator.results.columns import BREAKDOWN
-from simulator.results.observer import END, JOINS, Airing, Doing, Observer, ServerPass, Spent, Unserved
+from simulator.results.observer import END, ROUND, Airing, Doing, Observer, ServerPass, Spent, Unserved
 from simulator.results.requests import HiddenRead, Request
 from simulator.results.rounds import OpenRound, Round
 from simulator.results.station import Clock
@@ -326,7 +326,7 @@ def timeline(spans: Spans, key: RequestKey) -> Timeline:
             [each for each in airings if each.round == round_.number and each.link.endswith(UPLINK)],
             [each for each in airings if each.round == round_.number and each.link.endswith(DOWNLINK)],
             [each for each in passes if (each.began_s, round_.number) in begun],
-            [each for each in dropped if each.address[2] % JOINS == round_.number and each.left_s < round_.ended_s],
+            [each for each in dropped if each.address[2] & ROUND == round_.number and each.left_s < round_.ended_s],
         )
         for round_ in sorted(request.rounds, key=lambda each: each.number)
     ]
