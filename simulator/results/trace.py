@@ -143,6 +143,9 @@ class _Builder:
             yield Slice(
                 f"read {_counted(read.tokens, 'token')}", ticks(read.began_s), ticks(read.ended_s), args, "edge"
             )
+        for each in request.prepared:
+            args = {"device": request.device, "request": request.number, "tokens": each.tokens}
+            yield Slice(f"{each.does} branches", ticks(each.began_s), ticks(each.ended_s), args, "edge")
         for round_ in request.rounds:
             key, category = (request.device, request.number, round_.number), "flushed" if _flushed(round_) else "edge"
             for span in round_.edge_work:

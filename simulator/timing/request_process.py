@@ -40,7 +40,7 @@ from simulator.protocols.machine import (
 )
 from simulator.results.ledger import THEMSELVES, Course
 from simulator.results.observer import BRANCHES, END, JOINS, ROUND
-from simulator.results.requests import HiddenRead, Request
+from simulator.results.requests import BranchWork, HiddenRead, Request
 from simulator.results.rounds import InstantTransfer, OpenRound, SharedTransfer, TimedRounds, Transfer
 from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
@@ -477,6 +477,8 @@ class DrivenRequest(ServedRequest):
         """The tokens up to which the drafter's passes have read: of a block of drafts none is read that it makes."""
         self._work: tuple[OpenRound, float] | None = None
         """The round that the processor works for step by step, and since when."""
+        self._aside: tuple[int, str] | None = None
+        """The tokens of work for branches, and what it does (`BranchWork`)."""
         self._replies_due = 0
         """Replies to the last message that are still out, where their number is known."""
         self._branches: dict[int, Message] = {}
@@ -671,13 +673,13 @@ class DrivenRequest(ServedRequest):
         round_, passes = self._request.open[command.round], self._network.edge_passes
         made = round_.edge_passes + command.made
         (pass_s,) = passes.of_round_s(self._request, command.round, command.tokens, command.cached, made=made)
-        self._hidden_since_s = self._env.now
+        self._hidden_since_s, self._aside = self._env.now, (command.tokens, "draft")
         self._work_for(round_, None, pass_s)
 
     def _encode(self, command: machine.Encode) -> None:
         encode_s = self._network.devices.edge.encode_s_per_draft * command.drafts
         if command.hidden:
-            self._hidden_since_s = self._env.now
+            self._hidden_since_s, self._aside = self._env.now, (command.drafts, "encode")
         self._work_for(self._request.open[command.round], None if command.hidden else "encode_s", encode_s)
 
     def _work_for(self, round_: OpenRound, state: str | None, duration_s: float, passes: int = 0) -> None:
@@ -697,6 +699,9 @@ class DrivenRequest(ServedRequest):
         assert self._work is not None
         self._show()
         (round_, began_s), self._work = self._work, None
+        aside, self._aside = self._aside, None
+        if aside is not None:
+            self._request.prepared.append(BranchWork(began_s, self._env.now, *aside))
         if self._is_in_cloud:
             self._request.hidden_draft_s += self._env.now - max(began_s, round_.payload.delivered_s)
         return round_
