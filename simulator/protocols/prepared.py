@@ -145,9 +145,6 @@ class PreparedEdge(SpeculateEdge):
 
     def _close(self, node: EdgeNode, tokens: Tokens) -> None:
         branches, accepted = self._branches, len(tokens) - 1
-        if not node.drafts:
-            super()._close(node, tokens)
-            return
         corrected = accepted < len(node.drafts)
         self._hit = (
             bool(self._answer.remaining and branches.widths[accepted])

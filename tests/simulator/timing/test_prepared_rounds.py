@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from cells import cell, link
 from plants import ran
+from simulated import written_cell
 
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
@@ -202,3 +203,13 @@ def test_i6_what_is_remembered_is_prepared_as_what_is_decoded_now(at: str) -> No
 
 def test_requests_that_prepare_are_driven_as_time_decides_when_a_round_is_drafted() -> None:
     assert is_decodable(ideal(K_SQS).scheme) and not is_decodable(ideal(K_SQS | {"prepared": 4}).scheme)
+
+
+def test_a_round_without_drafts_may_be_followed_by_one_that_was_prepared() -> None:
+    """Prompt lookup drafts nothing until its text repeats; the next round is prepared for its first choices."""
+    serving = {"kind": "prompt_lookup", "prepared": 4, "prepared_at": "cloud"}
+    cycle = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))
+    edge = {"latency": {"kind": "constant", "per_pass_s": 0.004}}
+    rounds = simulate(written_cell(serving, cycle, cycle, 20, edge=edge), memory=Memory()).rounds
+    ahead = rounds["sent_s"].shift(-1) < rounds["answered_s"]
+    assert (rounds["drafted"] == 0)[ahead].any() and rounds["hit"][ahead].all()
