@@ -23,7 +23,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -425,22 +425,3 @@ def draft_pass_for_s(round_trip_s: float, survival: Sequence[float], verify_s: f
     """The drafter's pass with which `one_draft_up_to_s` is that round-trip time."""
     first, second = survival[:2]
     return (round_trip_s + verify_s) * second / (1 + first - second)
-
-
-def faster_from_bps(
-    place: Deployment, one: Callable[[Deployment], Times], other: Callable[[Deployment], Times]
-) -> float:
-    """Uplink rate from which on an answer takes less time by one form than by the other, in bit/s, if a higher rate
-    never turns that: 1 kbit/s at least, inf where 10 Gbit/s are not enough."""
-
-    def faster(bps: float) -> bool:
-        there = replace(place, up_bps=bps)
-        return one(there).latency_s < other(there).latency_s * (1 - 1e-9)
-
-    low, high = 1e3, 1e10
-    if not faster(high):
-        return math.inf
-    while high > low * (1 + 1e-5):
-        middle = math.sqrt(low * high)
-        low, high = (low, middle) if faster(middle) else (middle, high)
-    return high

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from channels.codec.fixed_width import Branch, encode_branches
 from channels.codec.wire import Format
 from models.latency.latency import Affine, ConstantLatency
-from simulator.results.phase_prediction import Deployment, Outcomes, Rounds, at_the_edge, faster_from_bps
+from simulator.results.phase_prediction import Deployment, Outcomes, Rounds, at_the_edge
 
 VERIFY_S, PASS_S, TOKENS = 0.03, 0.01, 3 * 200
 CLOCKS = ConstantLatency(per_pass_s=PASS_S), ConstantLatency(per_pass_s=VERIFY_S), ConstantLatency(per_pass_s=1)
@@ -28,10 +27,24 @@ def round_s(place: Deployment, rounds: Rounds, prepared: Outcomes) -> float:
 
 
 def gains_from_bps(place: Deployment, prepared: Outcomes) -> float:
-    """The uplink rate from which on branches at the cloud gain on those that the edge holds, where all are accepted."""
-    ahead, held = (partial(at_the_edge, rounds=ALWAYS, bits_a_draft=18, prepared=replace(prepared, at_cloud=at_cloud))
-                   for at_cloud in (True, False))  # fmt: skip
-    return faster_from_bps(place, ahead, held)
+    """The uplink rate from which on branches at the cloud gain on those that the edge holds, where all are accepted: 1
+    kbit/s at least, inf where 10 Gbit/s are not enough."""
+
+    def gains(bps: float) -> bool:
+        there = replace(place, up_bps=bps)
+        ahead_s, held_s = (
+            at_the_edge(there, ALWAYS, 18, 0, replace(prepared, at_cloud=at_cloud)).latency_s
+            for at_cloud in (True, False)
+        )
+        return ahead_s < held_s * (1 - 1e-9)
+
+    low, high = 1e3, 1e10
+    if not gains(high):
+        return math.inf
+    while high > low * (1 + 1e-5):
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if gains(middle) else (middle, high)
+    return high
 
 
 def test_on_an_ideal_link_the_drafting_of_every_second_round_is_left() -> None:
