@@ -86,7 +86,7 @@ CASES: dict[str, Cell] = {
         {"kind": "c_sqs", "initial": 0.2, "step": 0.3, "resolution": 5, "max_drafts": 2, "prepared": 3}, up=NOW_AND_THEN
     ),
     "the cloud starts": made(K_SQS | {"cloud_first": True}, up=NOW_AND_THEN),
-    "sent ahead": made(AHEAD, up=NOW_AND_THEN, tokens=3),
+    "sent ahead": made(AHEAD, up=NOW_AND_THEN, tokens=2),
     "sent ahead, lost in time": made(AHEAD, up=NOW_AND_THEN, down=NOW_AND_THEN, tokens=3),
     "sent ahead, slow passes": made(AHEAD, pass_s=0.09, up=NOW_AND_THEN, tokens=3),
     "sent ahead, the cloud starts": made(AHEAD | {"cloud_first": True}, up=NOW_AND_THEN),
@@ -100,11 +100,18 @@ def test_i12_whatever_was_prepared(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"up": NOW_AND_THEN}, pytest.param({"down": NOW_AND_THEN}, marks=pytest.mark.slow)], ids=["up", "down"]
+    ("scheme", "fields"),
+    [
+        (K_SQS, {"up": NOW_AND_THEN, "tokens": 3}),
+        pytest.param(K_SQS, {"down": NOW_AND_THEN, "tokens": 3}, marks=pytest.mark.slow),
+        (AHEAD, {"up": NOW_AND_THEN, "tokens": 2}),
+        pytest.param(AHEAD, {"up": NOW_AND_THEN, "tokens": 3}, marks=pytest.mark.slow),
+    ],
+    ids=["up", "down", "sent ahead", "sent ahead, further"],
 )
-def test_i12_with_block_verification(fields: dict[str, Any]) -> None:
+def test_i12_with_block_verification(scheme: dict[str, Any], fields: dict[str, Any]) -> None:
     with every_way():
-        assert bend(made(K_SQS | {"acceptance": "block"}, tokens=3, **fields)) < 1e-6
+        assert bend(made(scheme | {"acceptance": "block"}, **fields)) < 1e-6
 
 
 @pytest.mark.slow
