@@ -5,6 +5,10 @@ fewest bytes that hold them; where no token goes with it, accepted alone, in cei
 is its ids, ceil(log2 V) bits each, most significant bit first, then a single 1 bit and zeros up to a whole byte; the
 length needs no header.
 
+Branches of a round, each for one outcome of the round before it, go up as one message: their number in a byte, then of
+each its outcome, written as a feedback, the length of its payload in two bytes, big-endian, except of the last one, and
+the payload.
+
 A request for so many tokens, which the cloud is to decode by itself, is a big-endian integer of two bytes. A status is
 three bytes: how long a job queued and how long it was served, each on a scale of equal ratios from 1 ms (1) to 1,000 s
 (255), 5.6% a step, with 0 for less; and how many jobs shared its pass, itself included, 255 for that and more.
@@ -21,6 +25,8 @@ from channels.codec.draft import CodecError, Format, check_accepted, check_token
 
 MOST_COUNT: Final = (1 << 16) - 1  # the most tokens that one request may ask for
 STATUS_BYTES: Final = 3
+_MOST_BRANCHES: Final = 255  # of a message
+_LENGTH_BYTES: Final = 2
 LEAST_S: Final = 1e-3
 MOST_S: Final = 1e3
 _STEPS: Final = 254  # between those two
@@ -54,6 +60,45 @@ def decode_feedback(payload: bytes, format: Format) -> tuple[int, int]:
         raise CodecError(f"feedback of {len(payload)} bytes: out of range")
     token, accepted = divmod(number, format.max_drafts + 1)
     return accepted, token
+
+
+class Branch(NamedTuple):
+    """A round's payload if so many drafts of the round before it are accepted and this token follows them."""
+
+    accepted: int
+    token: int
+    payload: bytes
+
+
+def encode_branches(branches: Sequence[Branch], format: Format) -> bytes:
+    """Returns branches, one at least, as bytes."""
+    if not 1 <= len(branches) <= _MOST_BRANCHES:
+        raise CodecError(f"{len(branches)} branches: must be within 1 and {_MOST_BRANCHES}")
+    parts = [bytes([len(branches)])]
+    for number, (accepted, token, payload) in enumerate(branches, 1):
+        if len(payload) >= 1 << 8 * _LENGTH_BYTES:
+            raise CodecError(f"branch of {len(payload)} bytes: must be below {1 << 8 * _LENGTH_BYTES}")
+        length = b"" if number == len(branches) else len(payload).to_bytes(_LENGTH_BYTES, "big")
+        parts += [encode_feedback(accepted, token, format), length, payload]
+    return b"".join(parts)
+
+
+def decode_branches(content: bytes, format: Format) -> tuple[Branch, ...]:
+    """The branches, whose payloads are not looked at. Raises CodecError on every byte string that `encode_branches`
+    cannot have produced."""
+    outcome_bytes, place, found = (feedback_bits(format) + 7) // 8, 1, list[Branch]()
+    for left in range(content[0] if content else 0, 0, -1):
+        accepted, token = decode_feedback(content[place : place + outcome_bytes], format)
+        place += outcome_bytes
+        length = len(content) - place
+        if left > 1:
+            length = int.from_bytes(content[place : place + _LENGTH_BYTES], "big")
+            place += _LENGTH_BYTES
+        found.append(Branch(accepted, token, content[place : place + length]))
+        place += length
+    if not found or place != len(content):
+        raise CodecError(f"branches of {len(content)} bytes: out of range")
+    return tuple(found)
 
 
 def tokens_bits(tokens: int, format: Format) -> int:

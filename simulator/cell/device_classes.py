@@ -27,7 +27,7 @@ from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Ask, Workload
 from simulator.results.columns import ALL_CLASSES
 
-PREPARED: Final = ("prepared", "cloud_first_prepared")
+PREPARED: Final = ("prepared", "cloud_first_prepared", "sent_ahead", "cloud_first_sent_ahead")
 PREPARES: Final = "where rounds are prepared (scheme.prepared)"
 THE_CELLS: Final = ("horizon_s", "distinct_seed")
 """Fields of a workload that are one for the whole cell, whatever classes it has."""

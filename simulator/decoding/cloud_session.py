@@ -121,7 +121,7 @@ class CloudSession:
             )
             token = verdict.token if verdict.drawn else self._meter.correction(node.round, reply)
             committed = (*accepted, token)
-        divergences = self._meter.measure(node.round, len(text), p, decoded, verdict, committed)
+        divergences = self._meter.measure(node.round, text, p, decoded, verdict, committed)
         after = node.after((*correction, *known), step, owed=not verdict.drawn)
         return after, Verified(drafts, verdict.accepted, reply, committed, divergences)
 

@@ -49,10 +49,10 @@ class Measurer:
         return UNSENT
 
     def measure(
-        self, round_number: int, position: int, p: Floats, decoded: Received, verdict: AnyVerdict, committed: Tokens
+        self, round_number: int, text: Tokens, p: Floats, decoded: Received, verdict: AnyVerdict, committed: Tokens
     ) -> Divergences:
-        """The divergences of a round whose first token is at `position` in the text, given p after the text and each
-        draft: [L + 1, V] in a line, [N + 1, V] in a tree."""
+        """The divergences of a round behind a text, given p after the text and each draft: [L + 1, V] in a line,
+        [N + 1, V] in a tree."""
         return Divergences()
 
 
@@ -64,36 +64,37 @@ class DivergenceMeter(Measurer):
         self._setting = setting
         self._scheme = setting.scheme
         self._uniforms = uniforms
-        self._sent: dict[int, EdgeNode] = {}
-        """The rounds that may still be verified, by their number."""
+        self._sent: dict[int, dict[Tokens, EdgeNode]] = {}
+        """The rounds that may still be verified, by their number and the text before them."""
         self._again = False
 
     def sent(self, node: EdgeNode) -> None:
-        self._again |= node.round in self._sent
-        self._sent[node.round] = node
+        sent = self._sent.setdefault(node.round, {})
+        self._again |= sent.pop(node.committed, None) is not None
+        sent[node.committed] = node
 
     def correction(self, round_number: int, reply: bytes) -> int:
-        sent = self._sent[round_number].sent(self._uniforms)
+        *_, node = self._sent[round_number].values()
+        sent = node.sent(self._uniforms)
         return self._scheme.families.reply.decode(reply, sent, self._setting.packets).token
 
     def measure(
-        self, round_number: int, position: int, p: Floats, decoded: Received, verdict: AnyVerdict, committed: Tokens
+        self, round_number: int, text: Tokens, p: Floats, decoded: Received, verdict: AnyVerdict, committed: Tokens
     ) -> Divergences:
         if isinstance(verdict, TreeVerdict):
             if decoded.drafts.size:
-                return self._measure_tree(round_number, p, decoded, verdict, committed)
+                return self._measure_tree(round_number, text, p, decoded, verdict, committed)
             verdict = Verdict(0, verdict.token)
-        acceptance, uniforms = self._scheme.families.acceptance, RoundUniforms(self._uniforms, round_number, position)
+        acceptance, uniforms = self._scheme.families.acceptance, RoundUniforms(self._uniforms, round_number, len(text))
         round_ = VerifiedRound(acceptance, p, decoded, verdict.accepted, uniforms)
         if not decoded.drafts.size:
             none = list[Floats]()
             return diverge(p, none, none, np.empty(0), acceptance, verdict, committed, tv_outputs(round_, none, none))
-        sent = self._as_sent(round_number)
+        sent = self._as_sent(round_number, text)
         arrived = sent.drafts[: len(decoded.drafts)]
         check_received(arrived, decoded, self._scheme.families.code)
         arrived = arrived[: verdict.accepted + 1]
-        text = sent.context()[: len(sent.committed) + len(arrived)]
-        q = self._drafted_from(text, len(arrived))
+        q = self._drafted_from(sent.context()[: len(text) + len(arrived)], len(arrived))
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in arrived])
         if acceptance.races:
             states = [sent.state, *(drafted.state for drafted in arrived)]
@@ -105,14 +106,14 @@ class DivergenceMeter(Measurer):
         return diverge(p, q, qhat, slack, acceptance, verdict, committed, outputs)
 
     def _measure_tree(
-        self, round_number: int, p: Floats, decoded: Received, verdict: TreeVerdict, committed: Tokens
+        self, round_number: int, text: Tokens, p: Floats, decoded: Received, verdict: TreeVerdict, committed: Tokens
     ) -> Divergences:
         """A position is verified: a distribution whose children were verified, the root's and those along the
         path that is accepted, each by its first child. It is accepted where any of the children is, so that
         TV(qhat, p), the chance that the first is rejected, and the bound on it are bounds on what its siblings have
         left to reject.
         """
-        acceptance, sent = self._scheme.families.acceptance, self._as_sent(round_number)
+        acceptance, sent = self._scheme.families.acceptance, self._as_sent(round_number, text)
         assert isinstance(sent, TreeNode), "I3: a tree is verified that was not sent"
         check_received(sent.drafts, decoded, self._scheme.families.code)
         reached = (-1, *verdict.path)
@@ -144,12 +145,12 @@ class DivergenceMeter(Measurer):
         fresh = self._setting.open_drafter()
         return list(fresh.distributions(text[:-1], drafts))
 
-    def _as_sent(self, round_number: int) -> EdgeNode:
+    def _as_sent(self, round_number: int, text: Tokens) -> EdgeNode:
         """The open round as it was sent; all passes that drafted it are made."""
-        assert round_number in self._sent, "I3: a round is verified that was not sent"
-        self._sent = {number: node for number, node in self._sent.items() if number >= round_number}
+        assert text in self._sent.get(round_number, ()), "I3: a round is verified that was not sent"
+        self._sent = {number: sent for number, sent in self._sent.items() if number >= round_number}
         self._drafter.catch_up()
-        return self._sent[round_number]
+        return self._sent[round_number][text]
 
     def _corrected(self, p: Floats) -> Floats | None:
         """Returns the distributions with which drafts would be corrected, rows like p [n, V]; None if they are p."""

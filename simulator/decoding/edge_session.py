@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from channels.codec.wire import CodecError, encode_count
 from kinds.arrays import Floats
@@ -24,6 +25,14 @@ from simulator.decoding.nodes import (
 from simulator.decoding.setting import RequestParts
 from simulator.schemes.draw import Place
 from simulator.schemes.sparsifier import State
+
+
+class Foreseen(NamedTuple):
+    """Outcome of a round that is out: so many accepted drafts, then this token; and the drafts of the next round."""
+
+    accepted: int
+    token: int
+    drafts: int
 
 
 class EdgeSession:
@@ -163,6 +172,26 @@ class EdgeSession:
         self._guesser.crop(len(text))
         return known
 
+    def foresee(self, began: EdgeNode, node: EdgeNode, outcomes: Sequence[Foreseen]) -> list[EdgeNode]:
+        """Returns the rounds that would follow a drafted one, which began as `began`, for some outcomes of it, each
+        with so many drafts. The drafter's passes are those of an edge that waits, and its cache is then as before."""
+        found = dict[Foreseen, EdgeNode]()
+        for each in sorted(outcomes, key=lambda each: -each.accepted):  # no pass is over drafts that are cached
+            found[each] = self.compose(self._foreseen(node, each.accepted, each.token), each.drafts)
+        self._drafter.rewind(began.cached)
+        self._drafter.skip(node)
+        return [found[each] for each in outcomes]
+
+    def _foreseen(self, node: EdgeNode, accepted: int, token: int) -> EdgeNode:
+        known = outcome(node.foreseen, (accepted, token))
+        if known is None:
+            known = self._following(node, self._path_to(node, accepted), token)
+            taken = [after for _, (after, _) in node.then_resolve if after.committed == known.committed]
+            known = taken[0] if taken else known
+            if self._remember:
+                node.foreseen += (((accepted, token), known),)
+        return known
+
     def _composed(self, node: EdgeNode, drafts: int) -> EdgeNode:
         while len(node.drafts) < drafts and not node.full:
             node, _ = self.draft(node)
@@ -201,11 +230,16 @@ class EdgeSession:
             raise CodecError(
                 f"reply to round {node.round}: has a token, though all drafts are accepted and a round follows"
             )
-        tokens = (*node.along(path), verdict.token)
-        text, cached = (*node.committed, *tokens), self._cached(node, path)
         owes = reply_of.edge_corrects and verdict.accepted < len(node.drafts)
+        after = outcome(node.foreseen, (verdict.accepted, verdict.token))
+        after = after or self._following(node, path, verdict.token, owes=owes)
+        return after, (*node.along(path), verdict.token)
+
+    def _following(self, node: EdgeNode, path: Sequence[int], token: int, *, owes: bool = False) -> EdgeNode:
+        """The round after one of which this path is accepted, and this token follows it."""
+        text, cached = (*node.committed, *node.along(path), token), self._cached(node, path)
         number, state = node.round + self._lookahead.step(len(node.drafts)), self._settled(node, path)
-        return EdgeNode(number, text, state, cached=min(cached, len(text) - 1), owes=owes), tokens
+        return EdgeNode(number, text, state, cached=min(cached, len(text) - 1), owes=owes)
 
     # The drafts of a round along a path, by their indices.
 

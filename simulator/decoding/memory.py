@@ -136,7 +136,7 @@ def _written(tree: Tree) -> bytes | None:
 
 Skipped = EdgeNode | tuple[CloudNode, Verified] | Callable[[], Iterable[Pass]]
 """Remembered passes: those that composed a round, that which verified one (and the node after it), or any."""
-Dropping = Literal["crop", "graft", "branch", "release"]
+Dropping = Literal["crop", "rewind", "graft", "branch", "release"]
 """Something of a text is kept no longer."""
 
 
@@ -169,6 +169,10 @@ class ReplayedText:
     def crop(self, length: int) -> None:
         """Keeps only the first `length` tokens of what is cached."""
         self._now_or_later("crop", length)
+
+    def rewind(self, length: int) -> None:
+        """Keeps only so much as `crop` does, and the distributions too: what is dropped is yet to be verified."""
+        self._now_or_later("rewind", length)
 
     def graft(self, path: tuple[int, ...]) -> None:
         """Keeps this path of the last pass's tree in the cache, and nothing else of the tree."""
@@ -218,6 +222,9 @@ class ReplayedText:
     def _do(self, text: CachedText, what: Dropping, value: Any) -> None:
         if what == "branch":
             text.graft(value)
+            return
+        if what == "rewind":
+            text.crop(value)
             return
         if what == "release":
             self._recent = {

@@ -111,6 +111,8 @@ class EdgeNode:
     then_succeed: EdgeNode | None = field(default=None, init=False, repr=False)
     guesses: Outcomes[tuple[int, int], Tokens] = field(default=(), init=False, repr=False)
     """Tokens that may follow the first of its drafts, by their number and the number of guesses; never on disk."""
+    foreseen: Outcomes[tuple[int, int], EdgeNode] = field(default=(), init=False, repr=False)
+    """The next round as it begins, by the number of accepted drafts and the token behind them; never on disk."""
 
     def context(self) -> Tokens:
         """The committed text, then the drafts of the open round."""

@@ -104,7 +104,7 @@ class TreeCloudSession(CloudSession):
             committed, step = (*accepted, verdict.token), self._lookahead.step(len(tree.tokens))
             line, text = Verdict(reached, verdict.token), (*node.committed, *accepted)
             reply = scheme.families.reply.encode(line, p[reached], self._setting.packets, text)
-        divergences = self._meter.measure(node.round, len(node.committed), p, decoded, verdict, committed)
+        divergences = self._meter.measure(node.round, node.committed, p, decoded, verdict, committed)
         verified = TreeVerified(
             tree.tokens, len(verdict.path), reply, committed, divergences, tree=tree, path=verdict.path
         )

@@ -19,6 +19,12 @@ from simulator.protocols.cloud_first import (
 from simulator.protocols.local import LocalEdge
 from simulator.protocols.machine import CloudMachine, EdgeMachine, Need
 from simulator.protocols.prepared import CloudFirstPreparedEdge, PreparedEdge
+from simulator.protocols.sent_ahead import (
+    CloudFirstSentAheadCloud,
+    CloudFirstSentAheadEdge,
+    SentAheadCloud,
+    SentAheadEdge,
+)
 from simulator.protocols.speculate import SpeculateCloud, SpeculateEdge
 from simulator.protocols.stream import StreamCloud, StreamEdge
 
@@ -34,9 +40,11 @@ PROTOCOLS: Final[dict[str, Protocol]] = {
     "speculate": Protocol(SpeculateEdge, SpeculateCloud),
     "ahead": Protocol(AheadEdge, AheadCloud),
     "prepared": Protocol(PreparedEdge, SpeculateCloud),
+    "sent_ahead": Protocol(SentAheadEdge, SentAheadCloud),
     "cloud_first": Protocol(CloudFirstEdge, CloudFirstCloud),
     "cloud_first_ahead": Protocol(CloudFirstAheadEdge, CloudFirstAheadCloud),
     "cloud_first_prepared": Protocol(CloudFirstPreparedEdge, CloudFirstCloud),
+    "cloud_first_sent_ahead": Protocol(CloudFirstSentAheadEdge, CloudFirstSentAheadCloud),
     "stream": Protocol(StreamEdge, StreamCloud),
     "local": Protocol(LocalEdge, None),
 }

@@ -57,7 +57,7 @@ class CloudFirstEdge(SpeculateEdge):
 
     def acknowledged(self, message: MessageArrived) -> int:
         """While tokens stream, one tells nothing of the join, which may be out."""
-        return 0 if self._streams and message.kind is MessageKind.REPLY else message.round
+        return 0 if self._streams and message.kind is MessageKind.REPLY else super().acknowledged(message)
 
     def _open(self) -> Steps[EdgeNode]:
         node, joined = self._session.start, False

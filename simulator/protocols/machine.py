@@ -40,6 +40,8 @@ class MessageKind(IntEnum):
     """Up: the drafts of a round."""
     REPLY = 3
     """Down: the verification result of a round, or its tokens."""
+    BRANCHES = 14
+    """Up: payloads of the round, each for one outcome of the round before it, whose verification result is out."""
     COUNT = 4
     """Up: how many tokens the cloud is to decode by itself, a round each."""
     JOIN = 12
@@ -221,6 +223,8 @@ class Encode:
 
     round: int
     drafts: int
+    hidden: bool = False
+    """True if that happens behind a message that is out, to which its round's time is charged."""
 
 
 @dataclass(slots=True)
@@ -258,6 +262,36 @@ class SendMessage:
     replies: int = 1
     """Number of replies for which the device waits once all of it is put; 0: none, or as long as `Order.AWAIT` and
     `SETTLED` say."""
+
+
+@dataclass(slots=True)
+class SendBranches:
+    """Command that sends a message with branches of a round, which has not begun; `number`: 1, 2, ... of its
+    messages."""
+
+    round: int
+    number: int
+    content: bytes
+
+
+@dataclass(slots=True)
+class DropBranches:
+    """Command that cancels the messages with branches behind a round whose outcome is known. `kept`: the message that
+    holds the branch of that outcome, which has so many bits of it, if any does."""
+
+    round: int
+    kept: int | None = None
+    kept_bits: int = 0
+
+
+@dataclass(slots=True)
+class TakeBranch:
+    """Command by which a branch that was sent is the round now: that of the message with this number."""
+
+    round: int
+    number: int
+    payload: Payload
+    node: EdgeNode
 
 
 @dataclass(slots=True)
@@ -312,6 +346,13 @@ class OpenInCloud:
 
 
 @dataclass(slots=True)
+class OpenBranch:
+    """Command that opens the round of a branch that has come, unless the edge has."""
+
+    round: int
+
+
+@dataclass(slots=True)
 class SubmitJob:
     """A pass is wanted over the first `text_tokens` of the text, of which the first `read_tokens` are only read.
     Answered by `JobDone`. There is one at a time."""
@@ -359,10 +400,10 @@ class SendReply:
 
 EdgeCommand: TypeAlias = (
     BeginRound | EnterState | TakeTurn | DraftAll | DraftPass | PreparePass | Encode | WaitUntil | Order | SendMessage
-    | AddPart | CloseRound | FlushRounds | Done
+    | SendBranches | DropBranches | TakeBranch | AddPart | CloseRound | FlushRounds | Done
 )  # fmt: skip
 CloudCommand: TypeAlias = (
-    OpenInCloud | EnterState | Order | SubmitJob | FreeCache | DropRounds | SendReply
+    OpenInCloud | OpenBranch | EnterState | Order | SubmitJob | FreeCache | DropRounds | SendReply
 )  # fmt: skip
 Command: TypeAlias = EdgeCommand | CloudCommand
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from simulator.decoding.nodes import EdgeNode, Tokens
 from simulator.protocols import machine
 from simulator.protocols.accounts import Terms
 from simulator.protocols.cloud_first import CloudFirstEdge
-from simulator.protocols.machine import EdgeState, MessageArrived, Need, Order, Signal, Steps
+from simulator.protocols.machine import EdgeState, Event, MessageArrived, Need, Order, Signal, Steps
 from simulator.protocols.speculate import SpeculateEdge
 from simulator.results.rounds import Preparation
 
@@ -46,6 +46,12 @@ class Branches:
         """Returns the number of drafts that each branch behind so many accepted drafts has."""
         return max(0, min(self.made - (accepted == len(self.widths) - 1), self.lengths[accepted]))
 
+    def complete(self) -> list[int]:
+        """Returns the numbers of accepted drafts whose branches have their last draft of the last pass."""
+        last = len(self.widths) - 1
+        needed = (length + (accepted == last) for accepted, length in enumerate(self.lengths))
+        return [each for each, passes in enumerate(needed) if self.widths[each] and passes == self.made]
+
     @property
     def drafts(self) -> int:
         """The drafts of all branches."""
@@ -69,31 +75,33 @@ class PreparedEdge(SpeculateEdge):
     def _serve(self) -> Steps[EdgeState]:
         node, made = (yield from self._open()), 0
         while self._answer.remaining:
-            drafted = yield from self._draft_whole(node, self._plan("prepared", self._answer.remaining), made)
+            plan = self._plan("prepared", self._answer.remaining)
+            drafted = self._on_its_way(node, plan)
+            if drafted is None:
+                drafted = yield from self._draft_whole(node, plan, made)
             node, made = yield from self._prepare(drafted)
         return EdgeState(node.state, self._policy_state, node.cached)
+
+    def _on_its_way(self, node: EdgeNode, drafts: int) -> EdgeNode | None:
+        """Returns the round of so many drafts that begins here if it is sent already."""
+        return None
 
     def _prepare(self, node: EdgeNode) -> Steps[tuple[EdgeNode, int]]:
         """Drafts for what may follow until the reply to the round is here. Answers the next round, and how many of its
         passes are made."""
         number, branches, works = node.round, self._shared_out(node), False
         self._branches = branches
-        if branches.tokens(0):
+        if branches.tokens(0) and number not in self._replies:
             self.commands.append(machine.TakeTurn(number, hidden=True))
         while number not in self._replies:
             event = yield
             if isinstance(event, MessageArrived):
                 self._read(event)
                 continue
-            branches.made += event is Signal.WORKED
-            works = branches.tokens(branches.made) > 0
-            if works:
-                self._pass(node)
-            else:
-                self.commands.append(Order.REST)
+            works = self._go_on(node, event)
         after, tokens = self._take(node)
         accepted, picked = len(tokens) - 1, self._hit
-        if works and picked and branches.drafted(accepted) < branches.lengths[accepted]:
+        if works and picked and self._adds_to(accepted):
             # The pass under way is one of the next round's, which waits for it.
             self.commands += (
                 Order.SETTLED, machine.BeginRound(after.round), machine.EnterState(after.round, "draft_s"),
@@ -114,6 +122,21 @@ class PreparedEdge(SpeculateEdge):
             tuple(self._plan("prepared", tokens) if tokens > 0 else 0 for tokens in left),
         )
 
+    def _go_on(self, node: EdgeNode, event: Event) -> bool:
+        """Goes on with the branches after a pass, or once the processor is free. False: there is nothing left to do."""
+        branches = self._branches
+        branches.made += event is Signal.WORKED
+        works = branches.tokens(branches.made) > 0
+        if works:
+            self._pass(node)
+        else:
+            self.commands.append(Order.REST)
+        return works
+
+    def _adds_to(self, accepted: int) -> bool:
+        """True if the work under way is a pass over the branches behind so many accepted drafts."""
+        return self._branches.drafted(accepted) < self._branches.lengths[accepted]
+
     def _pass(self, node: EdgeNode) -> None:
         branches = self._branches
         cached = node.length - 1 + sum(map(branches.tokens, range(branches.made)))
@@ -122,9 +145,6 @@ class PreparedEdge(SpeculateEdge):
 
     def _close(self, node: EdgeNode, tokens: Tokens) -> None:
         branches, accepted = self._branches, len(tokens) - 1
-        if not node.drafts:
-            super()._close(node, tokens)
-            return
         corrected = accepted < len(node.drafts)
         self._hit = (
             bool(self._answer.remaining and branches.widths[accepted])

@@ -46,7 +46,7 @@ TRIPS_S: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 SPEED: Final = "edge.latency.speed"
 _STARTS_AND_DEPTHS: Final = ((False, 0), (True, 0), (False, 1), (False, 2), (True, 1), (True, 2))
 MODES: Final[dict[str, Callable[[Deployment, Rounds, float], Times]]] = {
-    serving_mode(dict(zip(SERVING, (depth, starts, False, 0), strict=True))): drafting(starts, depth)
+    serving_mode(dict(zip(SERVING, (depth, starts, False, 0, "edge"), strict=True))): drafting(starts, depth)
     for starts, depth in _STARTS_AND_DEPTHS
 }
 """The closed form of each serving mode."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from simulator.results.units import quantity, title
 
-SERVING: Final = ("scheme.depth", "scheme.cloud_first", "scheme.partial", "scheme.prepared")
+SERVING: Final = ("scheme.depth", "scheme.cloud_first", "scheme.partial", "scheme.prepared", "scheme.prepared_at")
 """The columns that say how a request is served."""
 
 NAMES: Final[dict[str, str]] = {
@@ -156,9 +156,9 @@ def curve_of(scheme: str, fields: Mapping[str, str]) -> str:
 
 def serving_mode(row: Mapping[str, object]) -> str:
     """The serving mode of a row of flat columns, in words: `waits`, `the cloud starts, drafts 1 ahead`."""
-    depth, starts, parts, prepared = (row.get(column) for column in SERVING)
+    depth, starts, parts, prepared, at = (row.get(column) for column in SERVING)
     words = {"the cloud starts": starts, f"drafts {depth} ahead": depth, "sends parts": parts,
-             "prepares rounds": prepared}  # fmt: skip
+             "sends prepared rounds ahead" if at == "cloud" else "prepares rounds": prepared}  # fmt: skip
     return ", ".join(word for word, so in words.items() if so) or "waits"
 
 

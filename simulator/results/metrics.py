@@ -203,6 +203,13 @@ _DECLARED: Final = (
         _of_branches(lambda run: ratio(run.sums["wasted_drafts"], run.tokens)), if_known=True,
     ),
     Metric(
+        "wasted_bits_per_token",
+        "bits put on the uplink for branches that went to the cloud before their verification result "
+        "(scheme.prepared_at), but for the payloads of those that were picked / output tokens; no such column where no "
+        "branch was sent",
+        lambda run: ratio(run.sums["wasted_bits"], run.tokens) if run.sums["wasted_bits"] else nan, if_known=True,
+    ),
+    Metric(
         "unsettled_share",
         "drafts sent before a conformal threshold had settled / drafts sent, both of answered requests; it settles "
         f"with the first {WINDOW} kept drafts that drop twice its target or less on average; nan without a threshold",

@@ -12,6 +12,10 @@ from simulator.results.rounds import OpenRound, Round
 
 JOINS: Final = 1 << 62
 """Added to the round, in the index of the message by which a device joins a cloud that decodes by itself."""
+BRANCHES: Final = 1 << 48
+"""Added n times to the round, in the index of the n-th message with branches of that round."""
+ROUND: Final = BRANCHES - 1
+"""The bits of a message's index that are its round."""
 END: Final = -(1 << 32)
 """Number in place of a round in the index of the message by which a device ends its request, one per request."""
 
@@ -39,7 +43,7 @@ class Airing(NamedTuple):
     def round(self) -> int:
         """The round of its message; 0: the prompt, below 0: a frame that requests an answer, or by which a device gives
         its request up."""
-        return self.address[2] % JOINS if self.address[2] > 0 else self.address[2]
+        return self.address[2] & ROUND if self.address[2] > 0 else self.address[2]
 
     @property
     def acknowledges(self) -> bool:

@@ -23,7 +23,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -136,10 +136,13 @@ class Outcomes:
 
     def ahead_bits(self, place: Deployment, bits_a_draft: float) -> tuple[int, int]:
         """Bits on the air of the branches behind rejections, sent once they are drafted, and of those behind all
-        drafts, a pass later. Each branch is the id that it follows and L drafts."""
-        branch_bits = place.id_bits + (len(self.widths) - 1) * bits_a_draft
-        payloads = (8 * math.ceil(many * branch_bits / 8) for many in (sum(self.widths[:-1]), self.widths[-1]))
-        rejected, accepted = (bits + place.up_header_bits if bits else 0 for bits in payloads)
+        drafts, a pass later. Each branch is an outcome and L drafts, and the length of all but the last takes two
+        bytes (`fixed_width.encode_branches`)."""
+        drafts = len(self.widths) - 1
+        outcome_bytes = math.ceil((((drafts + 1) << place.id_bits) - 1).bit_length() / 8)
+        branch_bytes = outcome_bytes + math.ceil(drafts * bits_a_draft / 8) + 2
+        many = sum(self.widths[:-1]), self.widths[-1]
+        rejected, accepted = (8 * (each * branch_bytes - 1) + place.up_header_bits if each else 0 for each in many)
         return rejected, accepted
 
     def hits(self, rounds: Rounds) -> tuple[float, float]:
@@ -309,16 +312,20 @@ def _sent_ahead_s(place: Deployment, rounds: Rounds, bits_a_draft: float, prepar
     """Seconds from the first round's reply to the one `many` rounds later, in the mean, where the branches travel
     ahead. A hit that is on its way is verified once it is there and the round before is; its reply is the second that
     follows. One that is not drafted when the reply comes is finished alone and sent, as where the edge holds the
-    branches. A miss waits for the branches that are on the air.
+    branches. What is sent then waits for the branches that are on the air; those that are not, and whose outcome has
+    not come about, are cancelled.
 
     The state is when the reply to a round comes and the uplink is free, from where its branches are begun; every
     outcome leads to one other, so that few are ever met."""
     drafts, encode_s = rounds.drafts, rounds.drafts * place.encode_s
     verify_s, air_s, more_s, _ = _round_s(place, drafts, bits_a_draft)
     pass_s, ends_s = place.edge.pass_s([(1, place.middle_tokens)]), _pass_ends_s(place, prepared)
-    first_s, second_s = (bits / place.up_bps for bits in prepared.ahead_bits(place, bits_a_draft))
-    first_at_s = ends_s[drafts] + sum(prepared.widths[:-1]) * encode_s
-    second_at_s = ends_s[-1] + sum(prepared.widths) * encode_s
+    ready_s = (
+        ends_s[drafts] + sum(prepared.widths[:-1]) * encode_s,
+        ends_s[-1] + sum(prepared.widths) * encode_s,
+    )
+    branches_s = (bits / place.up_bps for bits in prepared.ahead_bits(place, bits_a_draft))
+    messages = list(zip(ready_s, branches_s, strict=True))
     rejected, accepted = prepared.hits(rounds)
 
     def sent(begins_s: float, free_s: float) -> tuple[float, tuple[float, float]]:
@@ -332,13 +339,13 @@ def _sent_ahead_s(place: Deployment, rounds: Rounds, bits_a_draft: float, prepar
         miss (None)."""
         reply_s, free_s = state
         gone_s = [free_s, free_s]
-        if first_at_s <= reply_s:
-            gone_s[:] = [max(first_at_s, free_s) + first_s] * 2
-        if second_at_s <= reply_s:
-            gone_s[1] = max(second_at_s, gone_s[0]) + second_s
+        for each, (ready_s, air_s) in enumerate(messages):
+            put_s = max(ready_s, gone_s[1])
+            if ready_s <= reply_s and (put_s < reply_s or behind == each):
+                gone_s[each:] = [put_s + air_s] * (2 - each)
         if behind is None:
             return sent(reply_s + pass_s + more_s, gone_s[1])
-        if (first_at_s, second_at_s)[behind] > reply_s:
+        if messages[behind][0] > reply_s:
             still_s = _still_s(ends_s, reply_s, drafts + behind, pass_s)
             return sent(reply_s + still_s + encode_s, gone_s[1])
         verified_s = max(reply_s - place.reply_s(), gone_s[behind] + place.up_delay_s) + verify_s
@@ -418,22 +425,3 @@ def draft_pass_for_s(round_trip_s: float, survival: Sequence[float], verify_s: f
     """The drafter's pass with which `one_draft_up_to_s` is that round-trip time."""
     first, second = survival[:2]
     return (round_trip_s + verify_s) * second / (1 + first - second)
-
-
-def faster_from_bps(
-    place: Deployment, one: Callable[[Deployment], Times], other: Callable[[Deployment], Times]
-) -> float:
-    """Uplink rate from which on an answer takes less time by one form than by the other, in bit/s, if a higher rate
-    never turns that: 1 kbit/s at least, inf where 10 Gbit/s are not enough."""
-
-    def faster(bps: float) -> bool:
-        there = replace(place, up_bps=bps)
-        return one(there).latency_s < other(there).latency_s * (1 - 1e-9)
-
-    low, high = 1e3, 1e10
-    if not faster(high):
-        return math.inf
-    while high > low * (1 + 1e-5):
-        middle = math.sqrt(low * high)
-        low, high = (low, middle) if faster(middle) else (middle, high)
-    return high

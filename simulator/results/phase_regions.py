@@ -50,7 +50,7 @@ PLACE: Final = (WHO, PROMPT, ANSWER, RTT)
 LENGTHS: Final = range(1, 9)
 """Draft lengths that the closed form chooses among."""
 BITS: Final = "payload_bits_per_draft"
-_DEPTH, _CLOUD_FIRST, _PARTIAL, _PREPARED = SERVING
+_DEPTH, _CLOUD_FIRST, _PARTIAL, _PREPARED, _PREPARED_AT = SERVING
 _FAN_OUT: Final = "scheme.fan_out"
 _DRAFTS, _EDGE, _TARGET = "scheme.max_drafts", "edge", "cloud.latency.name"
 _DELAYS: Final = ["uplink.delay.delay_s", "downlink.delay.delay_s"]
@@ -220,7 +220,8 @@ def _outcomes(row: pd.Series[float], drafts: int) -> Outcomes | None:
     assert isinstance(rule, FanOut)
     *_, reached, beyond = (1.0, *_survival(pair, drafts + 1))
     survives = _survival(pair, drafts)[-1] * beyond / reached
-    return Outcomes(rule.widths(drafts, branches), pair.next_choice, survives)
+    at_cloud = str(row.get(_PREPARED_AT)) == "cloud"
+    return Outcomes(rule.widths(drafts, branches), pair.next_choice, survives, at_cloud)
 
 
 def cloud_starts(row: pd.Series[float]) -> bool:
@@ -244,6 +245,7 @@ def _mode(row: pd.Series[float]) -> str:
     parts = row.get(_PARTIAL) in (True,)
     return serving_mode({
         _DEPTH: rounds_ahead(row), _CLOUD_FIRST: cloud_starts(row), _PARTIAL: parts, _PREPARED: branches_of(row),
+        _PREPARED_AT: row.get(_PREPARED_AT),
     })  # fmt: skip
 
 

@@ -20,6 +20,16 @@ class HiddenRead(NamedTuple):
     tokens: int
 
 
+class BranchWork(NamedTuple):
+    """Work of the edge's processor for prepared branches: `draft`, a pass over so many tokens, or `encode`, so many
+    drafts."""
+
+    began_s: float
+    ended_s: float
+    tokens: int
+    does: str
+
+
 @dataclass(slots=True)
 class Request:
     """Request with its outcome (in_flight, answered, timed_out, abandoned) and the account of its time."""
@@ -59,6 +69,8 @@ class Request:
     """Drafting, encoding and reading behind what was still out; outside the breakdown."""
     read: list[HiddenRead] = field(default_factory=list)
     """Texts that its drafter has read after the cloud decoded them, as far as that was hidden."""
+    prepared: list[BranchWork] = field(default_factory=list)
+    """Work for branches, hidden or not."""
 
     @property
     def remaining_tokens(self) -> int:

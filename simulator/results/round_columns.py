@@ -103,6 +103,7 @@ ROUND_COLUMNS: Final = (
     RoundColumn("branch_passes", "int64", "prepared.passes"),
     RoundColumn("branch_drafts", "int64", "prepared.drafts"),
     RoundColumn("wasted_drafts", "int64", "prepared.wasted"),
+    RoundColumn("wasted_bits", "int64", "prepared.wasted_bits"),
 )  # fmt: skip
 """The columns of `rounds.parquet`, after KEYS. Those with `over` are sums over the drafts of a round, or its committed
 tokens.
@@ -113,4 +114,6 @@ payload had come to the cloud, which dropped it before decoding. Numbers of roun
 
 What an edge drafts while a round is out, for several outcomes of it, is reported with that round: `branch_passes` that
 ended before the reply, `branch_drafts` of all branches, `wasted_drafts` of those that were not chosen, and whether the
-next round was among them (`hit`), behind a rejection (`hit_correction`)."""
+next round was among them (`hit`), behind a rejection (`hit_correction`). Of branches that were sent to the cloud
+(`scheme.prepared_at`), `wasted_bits` are all bits on the uplink except the payload of the chosen one, which is the next
+round's."""

@@ -40,6 +40,8 @@ class Preparation(NamedTuple):
     """Drafts of all branches."""
     wasted: int = 0
     """Drafts of the branches that were not chosen."""
+    wasted_bits: int = 0
+    """Bits put on the uplink for branches, but for the payload of the chosen one."""
 
 
 NOTHING_PREPARED: Final = Preparation()
@@ -181,6 +183,30 @@ class InstantTransfer:
     @classmethod
     def instant(cls, now_s: float) -> InstantTransfer:
         return cls(now_s, now_s)
+
+
+@dataclass(slots=True, eq=False)
+class SharedTransfer:
+    """The share of a payload of so many bits in the transfer of a message that carries others too."""
+
+    whole: Transfer
+    bits: int
+
+    @property
+    def put_s(self) -> float:
+        return self.whole.put_s
+
+    @property
+    def delivered_s(self) -> float:
+        return self.whole.delivered_s
+
+    @property
+    def delivered_bits(self) -> int:
+        return max(0, self.whole.delivered_bits - self.whole.bits + self.bits)
+
+    @property
+    def delivered_attempts(self) -> int:
+        return self.whole.delivered_attempts
 
 
 class _Nothing(NamedTuple):

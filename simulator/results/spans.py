@@ -3,15 +3,15 @@ off them, and so is the `timeline` of one request."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf, isnan, nan
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from simulator.results.columns import BREAKDOWN
-from simulator.results.observer import END, JOINS, Airing, Doing, Observer, ServerPass, Spent, Unserved
-from simulator.results.requests import HiddenRead, Request
+from simulator.results.observer import END, ROUND, Airing, Doing, Observer, ServerPass, Spent, Unserved
+from simulator.results.requests import BranchWork, HiddenRead, Request
 from simulator.results.rounds import OpenRound, Round
 from simulator.results.station import Clock
 
@@ -123,6 +123,7 @@ class RequestSpans:
     spent: list[Spent] = field(default_factory=list)  # A partition of its time, in order (I11)
     hidden_draft_s: float = 0.0
     read: Sequence[HiddenRead] = ()
+    prepared: Sequence[BranchWork] = ()
     rounds: list[RoundSpans] = field(default_factory=list)  # in the order in which they ended
 
     @property
@@ -137,6 +138,7 @@ class RequestSpans:
         self.outcome, self.finish_s = request.outcome, request.finish_s
         self.prompt, self.prompt_tokens = request.prompt.name, tuple(request.prompt.tokens)
         self.tokens, self.hidden_draft_s, self.read = tuple(request.tokens), request.hidden_draft_s, [*request.read]
+        self.prepared = [*request.prepared]
 
 
 @runtime_checkable
@@ -320,13 +322,14 @@ def timeline(spans: Spans, key: RequestKey) -> Timeline:
     passes = [each for each in spans.passes if key in each.sessions]
     begun = {(span.began_s, round_.number) for round_ in request.rounds for span in round_.served}
     dropped = [each for each in spans.unserved if each.address[:2] == key and len(each.address) == 3]
+    known = {0, *(round_.number for round_ in request.rounds)}
     rounds = [
         RoundTimeline(
             round_,
-            [each for each in airings if each.round == round_.number and each.link.endswith(UPLINK)],
+            [each for each in airings if _round_of(each, known) == round_.number and each.link.endswith(UPLINK)],
             [each for each in airings if each.round == round_.number and each.link.endswith(DOWNLINK)],
             [each for each in passes if (each.began_s, round_.number) in begun],
-            [each for each in dropped if each.address[2] % JOINS == round_.number and each.left_s < round_.ended_s],
+            [each for each in dropped if each.address[2] & ROUND == round_.number and each.left_s < round_.ended_s],
         )
         for round_ in sorted(request.rounds, key=lambda each: each.number)
     ]
@@ -336,8 +339,12 @@ def timeline(spans: Spans, key: RequestKey) -> Timeline:
     ended_s = inf if isnan(request.finish_s) else request.finish_s
     prefills = [each for each in others if each.began_s < ended_s]
     late = [each for each in others if each.began_s >= ended_s]
-    known = {0, *(round_.number for round_ in rounds)}
     unheard = [each for each in airings if each.round not in known and each.link.endswith(DOWNLINK)]
     ending = [each for each in airings if each.address[2] == END]
     unserved = [each for each in dropped if each.address[2] == 0]
     return Timeline(request, rounds, prompt, prefills, unserved, ending, late, unheard)
+
+
+def _round_of(airing: Airing, known: Collection[int]) -> int:
+    """Returns the round that a packet belongs to: of branches of a round that never began, the one before it."""
+    return airing.round - (airing.address[2] > ROUND and airing.round not in known)

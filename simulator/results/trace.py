@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 
 from kinds.files import atomically
 from models.interface import Speller
-from simulator.results.observer import END, JOINS, Airing, ServerPass
+from simulator.results.observer import END, JOINS, ROUND, Airing, ServerPass
 from simulator.results.spans import DOWNLINK, UPLINK, RequestSpans, RoundSpans, Spans
 from simulator.results.trace_tracks import (
     ACCEPTED,
@@ -143,6 +143,9 @@ class _Builder:
             yield Slice(
                 f"read {_counted(read.tokens, 'token')}", ticks(read.began_s), ticks(read.ended_s), args, "edge"
             )
+        for each in request.prepared:
+            args = {"device": request.device, "request": request.number, "tokens": each.tokens}
+            yield Slice(f"{each.does} branches", ticks(each.began_s), ticks(each.ended_s), args, "edge")
         for round_ in request.rounds:
             key, category = (request.device, request.number, round_.number), "flushed" if _flushed(round_) else "edge"
             for span in round_.edge_work:
@@ -203,7 +206,7 @@ class _Builder:
         name = f"{_carried(airing)}, {size} bits{again}{lost}"
         category = "lost" if airing.lost else kind
         sent = Slice(name, ticks(airing.began_s), ticks(airing.left_s), args, category)
-        if not airing.acknowledges and airing.address[2] < JOINS:  # a join is of no round
+        if not airing.acknowledges and airing.address[2] <= ROUND:  # a join is of no round, a branch maybe of none
             self._sent[device, request, airing.round].append(sent)
         return sent
 
@@ -384,6 +387,8 @@ def _carried(airing: Airing) -> str:
         return "prompt" if index == 0 else kind
     if index >= JOINS:
         return "join"
+    if index > ROUND:
+        return f"round {airing.round} branches"
     packet = f" packet {airing.fragment + 1}" if airing.fragment else ""
     return f"round {airing.round} {'reply' if down else 'payload'}{packet}"
 

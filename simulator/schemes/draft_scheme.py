@@ -16,7 +16,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -81,6 +81,11 @@ class DraftScheme(Scheme):
         description="branches that the edge drafts while a round is out, each for one outcome of it: a number of "
         "accepted drafts and the token behind them; a pass runs over one token of each; 0: it waits",
     )
+    prepared_at: Annotated[Literal["edge", "cloud"], Tunable("edge", "cloud", serving=True)] = Field(
+        "edge",
+        description="where prepared branches wait for the verification result: at the edge, or in the cloud, to which "
+        "each goes up once it is drafted, and which verifies the one that is picked without a round trip between",
+    )
     fan_out: FanOut = Field(
         default_factory=Geometric,
         exclude_if=lambda rule: rule == Geometric(),
@@ -99,7 +104,8 @@ class DraftScheme(Scheme):
     @property
     def protocol(self) -> ProtocolName:
         if self.prepared:
-            return "cloud_first_prepared" if self.cloud_first else "prepared"
+            named = "sent_ahead" if self.prepared_at == "cloud" else "prepared"
+            return f"cloud_first_{named}" if self.cloud_first else named
         if self.cloud_first:
             return "cloud_first_ahead" if self.depth else "cloud_first"
         return "ahead" if self.depth else "speculate"
@@ -216,6 +222,8 @@ class DraftScheme(Scheme):
     def _check_prepared(self) -> None:
         """Raises ValueError where rounds are to be prepared and cannot be."""
         if not self.prepared:
+            if self.prepared_at != "edge":
+                raise ValueError(f"prepared_at = {self.prepared_at}: must be edge where no rounds are prepared")
             return
         reasons = {
             "with a tree, which has an outcome for each of its nodes": self.branches,

@@ -146,6 +146,16 @@ class Message:
             self.does(after)
 
 
+def course_from(course: Course, now_s: float) -> Course:
+    """Returns the state of a course at this time, and those to come."""
+    state = QUEUE
+    for place, (from_s, each) in enumerate(course):
+        if from_s > now_s:
+            return [(now_s, state), *course[place:]]
+        state = each
+    return [(now_s, state)]
+
+
 class Fragment(Packet):
     """A packet with what the timing plane knows of it."""
 
@@ -208,12 +218,7 @@ class Fragment(Packet):
 
     def course_from(self, now_s: float) -> Course:
         """Returns its state now, and those to come."""
-        state = QUEUE
-        for place, (from_s, each) in enumerate(self.course):
-            if from_s > now_s:
-                return [(now_s, state), *self.course[place:]]
-            state = each
-        return [(now_s, state)]
+        return course_from(self.course, now_s)
 
     def does(self, course: Course) -> None:
         """Notes what it does from now on; its message does the same if this is its oldest unacknowledged packet."""

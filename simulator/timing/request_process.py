@@ -39,9 +39,9 @@ from simulator.protocols.machine import (
     Signal,
 )
 from simulator.results.ledger import THEMSELVES, Course
-from simulator.results.observer import END, JOINS
-from simulator.results.requests import HiddenRead, Request
-from simulator.results.rounds import InstantTransfer, OpenRound, TimedRounds, Transfer
+from simulator.results.observer import BRANCHES, END, JOINS, ROUND
+from simulator.results.requests import BranchWork, HiddenRead, Request
+from simulator.results.rounds import InstantTransfer, OpenRound, SharedTransfer, TimedRounds, Transfer
 from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState, SessionKey
@@ -49,7 +49,7 @@ from simulator.timing.conversation import NOTHING, Conversation
 from simulator.timing.device import Device, EdgePasses
 from simulator.timing.event_loop import EndOfInstant, Last, at_last, delay_until, later, until
 from simulator.timing.link import Link
-from simulator.timing.messages import Message, unheard
+from simulator.timing.messages import Message, course_from, unheard
 from simulator.timing.receive_windows import ReceiveWindows
 
 UPLINK_STATES: Final = {
@@ -67,8 +67,6 @@ DOWNLINK_STATES: Final = {
     "timeout_wait": "timeout_wait_s",
 }
 JOB_STATES: Final = {"queue": "cloud_queue_s", "prefill": "prefill_s"}
-_ROUND: Final = JOINS - 1
-"""The bits of a message's index that are its round."""
 
 
 class Serving(Enum):
@@ -479,8 +477,14 @@ class DrivenRequest(ServedRequest):
         """The tokens up to which the drafter's passes have read: of a block of drafts none is read that it makes."""
         self._work: tuple[OpenRound, float] | None = None
         """The round that the processor works for step by step, and since when."""
+        self._aside: tuple[int, str] | None = None
+        """The tokens of work for branches, and what it does (`BranchWork`)."""
         self._replies_due = 0
         """Replies to the last message that are still out, where their number is known."""
+        self._branches: dict[int, Message] = {}
+        """The messages with branches behind the round that is out, by their numbers."""
+        self._courses: dict[int, Course] = {}
+        """What each of them does, as reported last."""
         self._growing: Message | None = None
         """The message of the partial round that is drafted."""
         self._sent: Message | None = None
@@ -557,7 +561,7 @@ class DrivenRequest(ServedRequest):
     def _edge_receives(self, message: Message) -> None:
         if self._edge is not None:
             assert message.kind is not None
-            arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
+            arrived = MessageArrived(message.kind, message.index[2] & ROUND, message.arrived)
             self._acknowledge(UPLINK, self._edge.acknowledged(arrived))
             if self._replies_due and arrived.kind is MessageKind.REPLY:
                 self._replies_due -= 1
@@ -576,7 +580,7 @@ class DrivenRequest(ServedRequest):
 
     def _cloud_receives(self, message: Message) -> None:
         assert self._cloud is not None and message.kind is not None
-        arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
+        arrived = MessageArrived(message.kind, message.index[2] & ROUND, message.arrived)
         if arrived.kind is MessageKind.PROMPT:
             self._ledger.prompt_arrived()
             self._take_over()
@@ -669,12 +673,14 @@ class DrivenRequest(ServedRequest):
         round_, passes = self._request.open[command.round], self._network.edge_passes
         made = round_.edge_passes + command.made
         (pass_s,) = passes.of_round_s(self._request, command.round, command.tokens, command.cached, made=made)
-        self._hidden_since_s = self._env.now
+        self._hidden_since_s, self._aside = self._env.now, (command.tokens, "draft")
         self._work_for(round_, None, pass_s)
 
     def _encode(self, command: machine.Encode) -> None:
         encode_s = self._network.devices.edge.encode_s_per_draft * command.drafts
-        self._work_for(self._request.open[command.round], "encode_s", encode_s)
+        if command.hidden:
+            self._hidden_since_s, self._aside = self._env.now, (command.drafts, "encode")
+        self._work_for(self._request.open[command.round], None if command.hidden else "encode_s", encode_s)
 
     def _work_for(self, round_: OpenRound, state: str | None, duration_s: float, passes: int = 0) -> None:
         """`state`: what the round is charged for; None: what it was before."""
@@ -693,6 +699,9 @@ class DrivenRequest(ServedRequest):
         assert self._work is not None
         self._show()
         (round_, began_s), self._work = self._work, None
+        aside, self._aside = self._aside, None
+        if aside is not None:
+            self._request.prepared.append(BranchWork(began_s, self._env.now, *aside))
         if self._is_in_cloud:
             self._request.hidden_draft_s += self._env.now - max(began_s, round_.payload.delivered_s)
         return round_
@@ -747,6 +756,10 @@ class DrivenRequest(ServedRequest):
         round_ = self._request.open.get(number) or self._request.begin_round(number, now_s)
         round_.payload, round_.drafted = InstantTransfer.instant(now_s), command.drafts
 
+    def _open_branch(self, command: machine.OpenBranch | machine.TakeBranch) -> None:
+        if command.round not in self._request.open:
+            self._request.begin_round(command.round, self._env.now)
+
     def _enter_state(self, command: machine.EnterState) -> None:
         state = command.state
         if state is None:
@@ -759,7 +772,7 @@ class DrivenRequest(ServedRequest):
         if command.decoded is not None:
             round_.payload = round_.reply = InstantTransfer.instant(now_s)
             round_.verified = command.decoded
-        round_.prepared = command.prepared
+        round_.prepared = command.prepared._replace(wasted_bits=round_.prepared.wasted_bits)
         assert len(tokens) == round_.verified.tokens, "I9: edge and cloud differ"
         self._request.close_round(number, tokens, now_s)
 
@@ -815,7 +828,7 @@ class DrivenRequest(ServedRequest):
             self._send_prompt(command)
             return
         if kind is MessageKind.JOIN:
-            self._put(Message((*self._key, number + JOINS), parts, self._cloud_receives, kind=kind), command)
+            self._put(Message((*self._key, number + JOINS), parts, self._cloud_receives, kind=kind), command.replies)
             return
         round_, index = self._request.open[number], (*self._key, number)
         message = Message(index, parts, self._cloud_receives, self._on_uplink, open=command.grows, kind=kind)
@@ -824,7 +837,7 @@ class DrivenRequest(ServedRequest):
         round_.payload = self._payload = message
         self._put_s = self._env.now
         self._growing = message if command.grows else None
-        self._put(message, command)
+        self._put(message, command.replies, awaits=not command.grows)
 
     def _send_prompt(self, command: machine.SendMessage) -> None:
         if self._network.devices.workload.prompt_at_cloud:
@@ -832,16 +845,52 @@ class DrivenRequest(ServedRequest):
             self._tell_cloud(MessageArrived(command.kind, 0, command.parts))
             return
         self._ledger.prompt_sent()
-        self._put(Message((*self._key, 0), command.parts, self._cloud_receives, kind=command.kind), command)
+        self._put(Message((*self._key, 0), command.parts, self._cloud_receives, kind=command.kind), command.replies)
 
-    def _put(self, message: Message, command: machine.SendMessage) -> None:
+    def _put(self, message: Message, replies: int = 0, *, awaits: bool = True) -> None:
         self._sent = message
         self._messages[UPLINK].append(message)
         self._join(UPLINK, message)
         if self._network.windows is not None:
-            self._replies_due = command.replies
-            if command.replies and not command.grows:
+            self._replies_due = replies
+            if replies and awaits:
                 self._await_answer()
+
+    def _send_branches(self, command: machine.SendBranches) -> None:
+        index = (*self._key, command.round + command.number * BRANCHES)
+        message = Message(index, (command.content,), self._cloud_receives, self._note, kind=MessageKind.BRANCHES)
+        self._branches[command.number] = message
+        self._put_s = self._env.now
+        self._put(message)
+
+    def _drop_branches(self, command: machine.DropBranches) -> None:
+        round_, messages, kept = self._request.open[command.round], self._messages[UPLINK], command.kept
+        wasted_bits = 0
+        for number, message in reversed(self._branches.items()):  # the latest first, as below
+            if number == kept:
+                wasted_bits += message.bits - command.kept_bits
+                continue
+            if message in messages:
+                messages.remove(message)
+            self._network.links[UPLINK].withdraw(message)
+            wasted_bits += max(message.sent_bits + message.bound_bits, message.delivered_bits)
+        round_.prepared = round_.prepared._replace(wasted_bits=wasted_bits)
+        self._branches = {} if kept is None else {kept: self._branches[kept]}
+
+    def _take_branch(self, command: machine.TakeBranch) -> None:
+        self._open_branch(command)
+        round_, message, now_s = self._request.open[command.round], self._branches.pop(command.number), self._env.now
+        note_payload(round_, command.payload, command.node)
+        round_.started_s = message.put_s
+        round_.payload = self._payload = SharedTransfer(message, command.payload.bits)
+        course = self._courses.pop(command.number)
+        if not message.done:
+            self._ledger.enter_all(command.round, course_from(course, now_s), UPLINK_STATES)
+            message.report = self._on_uplink
+
+    def _note(self, message: Message, course: Course) -> None:
+        """Notes what a message does of which nobody knows yet whether anything waits for it."""
+        self._courses[message.index[2] // BRANCHES] = course
 
     def _add_part(self, command: machine.AddPart) -> None:
         message = self._sent
@@ -873,7 +922,7 @@ class DrivenRequest(ServedRequest):
         """The other end has all that was put on this link of rounds up to this one."""
         messages = self._messages[role]
         come = 0
-        while come < len(messages) and messages[come].index[2] & _ROUND <= through:
+        while come < len(messages) and messages[come].index[2] & ROUND <= through:
             come += 1
         if come:
             self._network.links[role].acknowledge(messages[:come])
@@ -887,10 +936,10 @@ class DrivenRequest(ServedRequest):
                 self._network.links[role].withdraw(message)
 
     def _on_uplink(self, message: Message, course: Course) -> None:
-        self._ledger.enter_all(message.index[2] & _ROUND, course, UPLINK_STATES)
+        self._ledger.enter_all(message.index[2] & ROUND, course, UPLINK_STATES)
 
     def _on_downlink(self, message: Message, course: Course) -> None:
-        self._ledger.enter_all(message.index[2] & _ROUND, course, DOWNLINK_STATES, reply=True)
+        self._ledger.enter_all(message.index[2] & ROUND, course, DOWNLINK_STATES, reply=True)
 
     def _await_answer(self) -> None:
         """The device has put what it put last, or nothing, and waits: it will see to it that it can be answered."""
@@ -946,6 +995,7 @@ HANDLERS: Final[dict[type, Callable[[DrivenRequest, Any], None]]] = {
     machine.BeginRound: DrivenRequest._begin_round,
     machine.CloseRound: DrivenRequest._close_round,
     machine.Done: DrivenRequest._done,
+    machine.DropBranches: DrivenRequest._drop_branches,
     machine.DraftAll: DrivenRequest._draft_all,
     machine.DraftPass: DrivenRequest._draft_pass,
     machine.DropRounds: DrivenRequest._drop_rounds,
@@ -953,12 +1003,15 @@ HANDLERS: Final[dict[type, Callable[[DrivenRequest, Any], None]]] = {
     machine.EnterState: DrivenRequest._enter_state,
     machine.FlushRounds: DrivenRequest._flush_rounds,
     machine.FreeCache: DrivenRequest._free,
+    machine.OpenBranch: DrivenRequest._open_branch,
     machine.OpenInCloud: DrivenRequest._open_in_cloud,
     machine.PreparePass: DrivenRequest._prepare_pass,
     Order: DrivenRequest._order,
+    machine.SendBranches: DrivenRequest._send_branches,
     machine.SendMessage: DrivenRequest._send,
     machine.SendReply: DrivenRequest._reply,
     machine.SubmitJob: DrivenRequest._submit,
+    machine.TakeBranch: DrivenRequest._take_branch,
     machine.TakeTurn: DrivenRequest._take_turn,
     machine.WaitUntil: DrivenRequest._wait_until,
 }

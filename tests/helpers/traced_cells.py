@@ -72,6 +72,8 @@ CELLS: dict[str, Cell] = {
     "local": busy("edge_only"),
     "ahead": busy(AHEAD),
     "ahead without losses": cell(AHEAD),
+    "prepared": busy({"kind": "k_sqs", "prepared": 4}),
+    "sent ahead": busy({"kind": "k_sqs", "prepared": 4, "prepared_at": "cloud"}),
     "ahead in a queue": queued_ahead(),
     "corrections at the edge": busy("dssd"),
     "impatient": impatient(),

@@ -7,7 +7,7 @@ that take time; and that it would not hold if an edge sent what it has prepared 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -22,7 +22,7 @@ from simulated import Paths, Simulated, written_cell
 from simulator.cell.cell import Cell
 from simulator.checking.exact import _verification_points, distance, verifier_distribution
 from simulator.checking.paths import ScriptedNumbers, outcomes
-from simulator.decoding.edge_session import EdgeSession
+from simulator.decoding.edge_session import EdgeSession, Foreseen
 from simulator.decoding.nodes import EdgeNode
 from simulator.protocols.prepared import PreparedEdge
 from simulator.schemes.acceptance import Block
@@ -30,6 +30,7 @@ from simulator.schemes.acceptance import Block
 Q = ((0.3, 0.5, 0.2), (0.6, 0.1, 0.3), (0.25, 0.25, 0.5))
 P = ((0.6, 0.3, 0.1), (0.2, 0.3, 0.5), (0.4, 0.2, 0.4))
 K_SQS: dict[str, Any] = {"kind": "k_sqs", "k": 2, "resolution": 5, "max_drafts": 2, "prepared": 3}
+AHEAD = K_SQS | {"prepared": 2, "prepared_at": "cloud"}
 TOLD = {"kind": "selective_repeat", "timeout_s": 0.09, "timer_jitter": 0}
 NOW_AND_THEN = {"loss": Looking(period_s=0.11, share=0.4)}
 
@@ -85,8 +86,12 @@ CASES: dict[str, Cell] = {
         {"kind": "c_sqs", "initial": 0.2, "step": 0.3, "resolution": 5, "max_drafts": 2, "prepared": 3}, up=NOW_AND_THEN
     ),
     "the cloud starts": made(K_SQS | {"cloud_first": True}, up=NOW_AND_THEN),
+    "sent ahead": made(AHEAD, up=NOW_AND_THEN, tokens=2),
+    "sent ahead, lost in time": made(AHEAD, up=NOW_AND_THEN, down=NOW_AND_THEN, tokens=3),
+    "sent ahead, slow passes": made(AHEAD, pass_s=0.09, up=NOW_AND_THEN, tokens=3),
+    "sent ahead, the cloud starts": made(AHEAD | {"cloud_first": True}, up=NOW_AND_THEN),
 }
-FAST = ("rejection, lost in time",)
+FAST = ("rejection, lost in time", "sent ahead")
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in CASES])
@@ -95,11 +100,37 @@ def test_i12_whatever_was_prepared(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"up": NOW_AND_THEN}, pytest.param({"down": NOW_AND_THEN}, marks=pytest.mark.slow)], ids=["up", "down"]
+    ("scheme", "fields"),
+    [
+        (K_SQS, {"up": NOW_AND_THEN, "tokens": 3}),
+        pytest.param(K_SQS, {"down": NOW_AND_THEN, "tokens": 3}, marks=pytest.mark.slow),
+        (AHEAD, {"up": NOW_AND_THEN, "tokens": 2}),
+        pytest.param(AHEAD, {"up": NOW_AND_THEN, "tokens": 3}, marks=pytest.mark.slow),
+    ],
+    ids=["up", "down", "sent ahead", "sent ahead, further"],
 )
-def test_i12_with_block_verification(fields: dict[str, Any]) -> None:
+def test_i12_with_block_verification(scheme: dict[str, Any], fields: dict[str, Any]) -> None:
     with every_way():
-        assert bend(made(K_SQS | {"acceptance": "block"}, tokens=3, **fields)) < 1e-6
+        assert bend(made(scheme | {"acceptance": "block"}, **fields)) < 1e-6
+
+
+@pytest.mark.slow
+def test_i12_an_edge_that_drafts_a_branch_again_where_it_does_not_like_it_bends_the_distribution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control of those that are sent ahead: branches are drafted anew where one begins with token 0."""
+    foresee = EdgeSession.foresee
+
+    def again(self: EdgeSession, began: EdgeNode, node: EdgeNode, outcomes: Sequence[Foreseen]) -> list[EdgeNode]:
+        found = foresee(self, began, node, outcomes)
+        if any(each.drafts[0].draft.token == 0 for each in found):
+            for _, begins in node.foreseen:
+                begins.then_draft, begins.then_compose = None, ()
+            found = foresee(self, began, node, outcomes)
+        return found
+
+    monkeypatch.setattr(EdgeSession, "foresee", again)
+    assert bend(made(AHEAD | {"max_drafts": 1}, tokens=3)) > 0.003
 
 
 def test_i12_an_edge_that_drafts_a_hit_again_where_it_does_not_like_it_bends_the_distribution(

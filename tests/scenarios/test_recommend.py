@@ -55,7 +55,14 @@ TINY = (
     "--grid=scheme.max_drafts=1,4",
     *(
         f"--set=scheme.{each}"
-        for each in ("acceptance=rejection", "depth=0", "cloud_first=false", "partial=false", "prepared=0")
+        for each in (
+            "acceptance=rejection",
+            "depth=0",
+            "cloud_first=false",
+            "partial=false",
+            "prepared=0",
+            "prepared_at=edge",
+        )
     ),
     "--workers=1",
     "--seeds=4",
@@ -183,7 +190,7 @@ class Table:
 
 WAITS: Mapping[str, Sequence[object]] = {
     "scheme.depth": [0], "scheme.cloud_first": [False], "scheme.partial": [False], "scheme.prepared": [0],
-    "scheme.acceptance": ["rejection"],
+    "scheme.prepared_at": ["edge"], "scheme.acceptance": ["rejection"],
 }  # fmt: skip
 FEW: Mapping[str, Sequence[object]] = {
     **WAITS, "scheme": ["k_sqs"], "scheme.max_drafts": [2], "scheme.resolution": [100]

@@ -21,9 +21,12 @@ from channels.codec.fixed_width import (
     LEAST_S,
     MOST_COUNT,
     MOST_S,
+    Branch,
     Status,
+    decode_branches,
     decode_request,
     decode_status,
+    encode_branches,
     encode_request,
     encode_status,
 )
@@ -67,6 +70,14 @@ def reply(format, accepted, token):
         lambda sent: wire.encode_feedback(*sent, format),
         lambda payload: wire.decode_feedback(payload, format),
         wire.feedback_bits(format),
+    )
+
+
+def branches(format, sent):
+    return Case(
+        tuple(sent),
+        lambda sent: encode_branches(sent, format),
+        lambda content: decode_branches(content, format),
     )
 
 
@@ -165,6 +176,14 @@ def packet(format, drafts):
 
 
 @st.composite
+def branch_messages(draw):
+    format = draw(FLAT)
+    outcome = st.integers(0, format.max_drafts), st.integers(0, format.vocabulary - 1)
+    sent = st.builds(Branch, *outcome, st.binary(max_size=9))
+    return branches(format, draw(st.lists(sent, min_size=1, max_size=5)))
+
+
+@st.composite
 def replies(draw):
     format = draw(FLAT)
     return reply(format, draw(st.integers(0, format.max_drafts)), draw(st.integers(0, format.vocabulary - 1)))
@@ -254,6 +273,9 @@ STATUSES = st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(1, 25
 )
 BYTE_FORMATS = {
     "reply": ByteFormat(replies(), reply(Format(50, 10, 6), 0, 0), b"\x00\x01"),
+    "branches": ByteFormat(
+        branch_messages(), branches(Format(50, 10, 6), [Branch(0, 0, b"")]), b"\x02\x00\x01\x00\x01\xff\x00\x02"
+    ),
     "coded_reply": ByteFormat(coded_replies(), coded_reply(BUNDLED, [1, 0, 1], [1], 0, 1), b"\x18"),
     "prompt": ByteFormat(
         FLAT.flatmap(lambda form: tokens_below(form, 60).map(lambda tokens: prompt(form, tokens))),
@@ -355,6 +377,7 @@ GOLDEN = {
     "fffc": lambda: wire.encode_coded_feedback(8, 1023, Format(SOTU, 100, 8, prior=""), ()),
     "ff7d20": lambda: wire.encode_coded_feedback(20, 3, Format(SOTU, 100, 20, prior=""), ()),
     "012c": lambda: encode_request(300),
+    "0200170002abcd0000": lambda: encode_branches([Branch(2, 3, b"\xab\xcd"), Branch(0, 0, b"")], Format(50, 10, 6)),
     "003803": lambda: encode_status(Status(0.0, 0.02, 3)),  # 1 + 254 ln(20) / ln(10^6) = 56.08
     "01ff01": lambda: encode_status(Status(1e-3, 1e3, 1)),
     "02571440": lambda: wire.encode_ids((17, 300, 5, 17, 900), Format(SOTU, 100, 5), (5, 17, 300, 5)),
@@ -393,6 +416,9 @@ REFUSED = [
     ("token", wire.encode_tokens, [([0, -1], REPLIES), ([0, 50], REPLIES)]),
     ("token", draft_scalars.encode_token, [(-1, REPLIES), (50, REPLIES)]),
     ("token", wire.encode_coded_feedback, [(0, -1, BUNDLED, []), (0, SOTU, BUNDLED, [])]),
+    ("accepted", encode_branches, [([Branch(7, 0, b"")], REPLIES)]),
+    ("branches: must be within", encode_branches, [([], REPLIES), ([Branch(0, 0, b"")] * 256, REPLIES)]),
+    ("branch of 65536 bytes", encode_branches, [([Branch(0, 0, bytes(1 << 16))], REPLIES)]),
     ("tokens = ", encode_request, [(-1,), (0,), (MOST_COUNT + 1,)]),
     ("drafts: a packet holds", draft_scalars.encode, [([], REPLIES), ([ONE] * 7, REPLIES)]),
     ("token", draft_scalars.encode, [([Draft(n, np.array([abs(n)]), np.array([1]))], REPLIES) for n in (-1, 50)]),

@@ -185,6 +185,9 @@ TOLD: list[tuple[dict[str, Any], str]] = [
         ({"kind": "dssd"}, {}, "scheme.prepared = 4: must be 0 where the edge draws the corrections"),
         ({"kind": "rungs", "policy": "goodput"}, {}, "scheme.prepared = 4: must be 0 with policy 'goodput'"),
         ({"kind": "k_sqs"}, SIDE_BY_SIDE, "edge.concurrency = 2: must be 1 where rounds are prepared"),
+        ({"kind": "k_sqs", "prepared_at": "cloud"}, SIDE_BY_SIDE, "edge.concurrency = 2: must be 1 where rounds are"),
+        ({"kind": "tree", "prepared_at": "cloud"}, {}, "scheme.prepared = 4: must be 0 with a tree"),
+        ({"kind": "k_sqs", "prepared": 0, "prepared_at": "cloud"}, {}, "prepared_at = cloud: must be edge where no"),
         ({"kind": "k_sqs"}, {"edge.drafts_per_pass": 2}, "edge.drafts_per_pass = 2: must be 1 where rounds are"),
     )],
 ]  # fmt: skip

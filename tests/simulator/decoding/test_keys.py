@@ -130,7 +130,7 @@ def test_each_ingredient_changes_a_tree_s_key_and_one_part_of_its_root(ingredien
 def test_no_ingredient_is_without_a_test() -> None:
     # A label is a name for people: test_labels shows that no key and no id has it.
     assert set(described(Request())) == {*DESCRIBED, "imports", "plane"}  # plane: the number of this description
-    assert {*SCHEME, "kind", "depth", "label", "cloud_first", "prepared", "fan_out"} == set(
+    assert {*SCHEME, "kind", "depth", "label", "cloud_first", "prepared", "prepared_at", "fan_out"} == set(
         type(BASE.scheme).model_fields
     )
     assert {*PAIR, "kind", "prompt_tokens"} == set(Synthetic.model_fields)
@@ -158,7 +158,7 @@ def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
         {"percentiles": ["ttft_p99_s"]},
     ):
         assert names(with_(changes)) == names(Request())
-    prepares = {**prepared, "scheme.fan_out": {"kind": "geometric", "power": 0}}
+    prepares = {**prepared, "scheme.prepared_at": "cloud", "scheme.fan_out": {"kind": "geometric", "power": 0}}
     assert names(with_(prepares)) == names(with_(prepared)) == names(with_(prepared | {"scheme.prepared": 0}))
     assert_another(Request(), with_({"uplink.header_bits": 48}))  # where parts may be longer, more drafts fit
 

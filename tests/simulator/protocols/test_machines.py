@@ -281,6 +281,7 @@ def test_i9_of_rounds_accepted_in_full_ahead_only_the_last_has_a_token_of_the_cl
         ({"kind": "tree", "depth": 1}, [Need.LOOKAHEAD, Need.TREES_AHEAD]),
         (PARTS, [Need.PARTS]),
         (K_SQS | {"prepared": 4}, [Need.PREPARES]),
+        (K_SQS | {"prepared": 4, "prepared_at": "cloud"}, [Need.PREPARES]),
         ({"kind": "composed", "policy": "goodput", "partial": True}, [Need.PARTS, Need.LOOKS]),
     ],
 )

@@ -63,7 +63,10 @@ def test_a_protocol_that_the_ends_do_not_speak_is_refused(monkeypatch: pytest.Mo
     monkeypatch.setattr(type(cell.scheme), "protocol", "mine")
     with pytest.raises(ConfigError) as caught:
         check(cell)
-    served = "speculate, ahead, prepared, cloud_first, cloud_first_ahead, cloud_first_prepared, stream"
+    served = (
+        "speculate, ahead, prepared, sent_ahead, cloud_first, cloud_first_ahead, cloud_first_prepared, "
+        "cloud_first_sent_ahead, stream"
+    )
     assert str(caught.value) == f"scheme = k_sqs, protocol mine: a real run needs one that crosses the air by {served}"
 
 

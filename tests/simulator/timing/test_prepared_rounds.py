@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from cells import cell, link
 from plants import ran
+from simulated import written_cell
 
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
@@ -40,15 +42,16 @@ def ideal(scheme: object, **fields: Any) -> Cell:
     return cell(scheme, **{"workload": asked, "edge": edge, **both, **fields})
 
 
+@pytest.mark.parametrize("at", ["edge", "cloud"])
 @pytest.mark.parametrize("name", [name for name in SCHEMES if name != "the cloud starts"])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_what_is_decided_is_what_an_edge_that_waits_decides(name: str, temperature: float) -> None:
+def test_what_is_decided_is_what_an_edge_that_waits_decides(name: str, temperature: float, at: str) -> None:
     """Text, bits and verification results, of a second device and of what it carries on too, whatever is lost."""
     pair = {"kind": "synthetic", "size": 64, "entropy_bits": 3.0, "distance": 0.4}
     fields = {"models": {"pair": pair, "temperature": temperature}, "workload": ASKED}
     waits, prepared = (
-        ran(cell(SCHEMES[name] | {"prepared": branches}, uplink=link(2e4, loss=LOSSY), **fields), MEMORY)
-        for branches in (0, 4)
+        ran(cell(SCHEMES[name] | serving, uplink=link(2e4, loss=LOSSY), **fields), MEMORY)
+        for serving in ({}, {"prepared": 4, "prepared_at": at})
     )
     assert waits.texts == prepared.texts
     rows = [each.result.rounds.sort_values(DECIDED[:3])[DECIDED] for each in (waits, prepared)]
@@ -56,9 +59,10 @@ def test_what_is_decided_is_what_an_edge_that_waits_decides(name: str, temperatu
     assert prepared.result.rounds["branch_drafts"].sum() > 0 == waits.result.rounds["branch_drafts"].sum()
 
 
-def test_a_text_that_the_cloud_starts_is_the_same_too() -> None:
+@pytest.mark.parametrize("at", ["edge", "cloud"])
+def test_a_text_that_the_cloud_starts_is_the_same_too(at: str) -> None:
     scheme = SCHEMES["the cloud starts"]
-    waits, prepared = (ran(ideal(scheme | {"prepared": branches})) for branches in (0, 4))
+    waits, prepared = (ran(ideal(scheme | serving)) for serving in ({}, {"prepared": 4, "prepared_at": at}))
     assert waits.texts == prepared.texts and prepared.result.rounds["hit"].any()
 
 
@@ -72,6 +76,36 @@ def test_a_hit_costs_a_round_the_passes_that_are_not_made_yet(seed: int) -> None
     drafted_s = np.where(hits, 0.0, 0.005 * rounds["drafted"].shift(-1)[:-1])
     assert gaps_s.to_numpy() == pytest.approx(drafted_s + encoded_s)
     assert 0 < hits.sum() < len(hits) and not rounds["hit"].iloc[-1]
+
+
+def test_a_branch_is_verified_once_it_is_there_and_the_round_before_it_is() -> None:
+    """20 ms up, 20 verified, 20 down. Branches of corrections take three passes of 5 ms, and three times three drafts
+    of 1 ms encoded; the one behind all drafts takes another pass, and 3 ms. All are begun once the round before them is
+    out and the reply before that is here. One that the reply overtakes is sent as where the edge holds it."""
+    rounds = simulate(ideal(COUPLED | {"prepared": 4, "prepared_at": "cloud"}), memory=MEMORY).rounds[:-3]
+    begun_s, seen = rounds["sent_s"][0], set()
+    for (_, row), (_, after) in pairwise(rounds.iterrows()):
+        sent_s = begun_s + (0.024 if row["accepted"] < 3 else 0.032)
+        ahead = bool(row["hit"] and sent_s < row["answered_s"])
+        if ahead:
+            assert after["sent_s"] == pytest.approx(sent_s)
+            assert after["verified_s"] == pytest.approx(max(row["verified_s"], sent_s + 0.02) + 0.02)
+        elif not row["hit"]:
+            assert after["sent_s"] == pytest.approx(row["answered_s"] + 0.018)
+        begun_s = row["answered_s"] if ahead else after["sent_s"]
+        seen.add((ahead, bool(row["hit_correction"])))
+    assert seen >= {(True, True), (True, False), (False, False)}
+
+
+def test_all_bits_on_the_uplink_are_a_rounds_or_wasted() -> None:
+    """Prompt, payloads, headers, branches of other outcomes, and those that were cancelled before they left."""
+    both = {way: link(4e3, header_bits=16, arq="selective_repeat") for way in ("uplink", "downlink")}
+    result = simulate(ideal(COUPLED | {"prepared": 6, "prepared_at": "cloud"}, **both), memory=MEMORY)
+    rounds, prompt_bits = result.rounds, 8 * 7 + 16
+    assert rounds["wasted_bits"].sum() > 0
+    spent = rounds["uplink_bits"].sum() + rounds["wasted_bits"].sum() + prompt_bits
+    assert spent == pytest.approx(48 * result.summary["uplink_bits_per_token"])
+    assert result.summary["wasted_bits_per_token"] == rounds["wasted_bits"].sum() / 48
 
 
 @pytest.mark.parametrize(("away_s", "made"), [(0.0125, 2), (0.0175, 3), (0.004, 0)])
@@ -132,8 +166,9 @@ def test_on_the_bundled_pair_a_quarter_of_the_corrections_is_the_next_choice() -
     assert 0.14 < simulate(real).summary["correction_hit_rate"] < 0.39
 
 
+@pytest.mark.parametrize("at", ["edge", "cloud"])
 @pytest.mark.parametrize("number", range(6))
-def test_i12_whatever_goes_wrong_an_answer_is_the_one_of_an_edge_that_waits(number: int) -> None:
+def test_i12_whatever_goes_wrong_an_answer_is_the_one_of_an_edge_that_waits(number: int, at: str) -> None:
     """Deadlines, devices that leave, caches that are thrown out and read again, losses, and messages that overtake."""
     rng = np.random.default_rng((45, number))
     jitter = {"kind": "jitter", "delay_s": 0.01, "jitter_s": 0.03, "reorder": True}
@@ -144,7 +179,7 @@ def test_i12_whatever_goes_wrong_an_answer_is_the_one_of_an_edge_that_waits(numb
     }
     cloud = {"batching": "continuous", "kv_tokens": [None, 40][number % 2], "latency": {"kind": "affine"}}
     fields = {"workload": workload, "cloud": cloud, "uplink": faulty[0], "downlink": faulty[1]}
-    found = ran(cell(K_SQS | {"prepared": 4}, **fields), MEMORY)
+    found = ran(cell(K_SQS | {"prepared": 4, "prepared_at": at}, **fields), MEMORY)
     quiet = ran(cell(K_SQS, workload=ASKED), MEMORY).texts
     for each in found.requests:
         text = quiet[each.device, each.number]
@@ -156,11 +191,25 @@ def same_tables(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     return one.to_csv(index=False) == other.to_csv(index=False)
 
 
-def test_i6_what_is_remembered_is_prepared_as_what_is_decoded_now() -> None:
-    made, memory = cell(K_SQS | {"prepared": 4}, uplink=link(2e4, loss=LOSSY), workload=ASKED), Memory()
+@pytest.mark.parametrize("at", ["edge", "cloud"])
+def test_i6_what_is_remembered_is_prepared_as_what_is_decoded_now(at: str) -> None:
+    made, memory = (
+        cell(K_SQS | {"prepared": 4, "prepared_at": at}, uplink=link(2e4, loss=LOSSY), workload=ASKED),
+        Memory(),
+    )
     results = [simulate(made, memory=each) for each in (Memory(), memory, memory)]
     assert all(same_tables(results[0].rounds, each.rounds) for each in results)
 
 
 def test_requests_that_prepare_are_driven_as_time_decides_when_a_round_is_drafted() -> None:
     assert is_decodable(ideal(K_SQS).scheme) and not is_decodable(ideal(K_SQS | {"prepared": 4}).scheme)
+
+
+def test_a_round_without_drafts_may_be_followed_by_one_that_was_prepared() -> None:
+    """Prompt lookup drafts nothing until its text repeats; the next round is prepared for its first choices."""
+    serving = {"kind": "prompt_lookup", "prepared": 4, "prepared_at": "cloud"}
+    cycle = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))
+    edge = {"latency": {"kind": "constant", "per_pass_s": 0.004}}
+    rounds = simulate(written_cell(serving, cycle, cycle, 20, edge=edge), memory=Memory()).rounds
+    ahead = rounds["sent_s"].shift(-1) < rounds["answered_s"]
+    assert (rounds["drafted"] == 0)[ahead].any() and rounds["hit"][ahead].all()

@@ -12,7 +12,7 @@ from kinds import ConfigError
 from simulator import Cell
 from simulator.tuning.alternatives import Alternatives, halton, open_fields
 
-MODES = {"scheme.depth", "scheme.cloud_first", "scheme.partial", "scheme.prepared"}
+MODES = {"scheme.depth", "scheme.cloud_first", "scheme.partial", "scheme.prepared", "scheme.prepared_at"}
 FEW: Mapping[str, Sequence[object]] = {"scheme.k": (1, 4), "scheme.resolution": (10, 100)}
 
 
@@ -53,8 +53,9 @@ def test_the_modes_are_all_that_the_scheme_takes_and_a_sample_is_of_one_of_them(
     assert modes[0] == some.own and all(some.at(mode) is not None for mode in modes)
     ways = [{path.partition(".")[2]: mode[path] for path in MODES} for mode in modes]
     for each in ({"depth": 0}, {"depth": 2}, {"cloud_first": True, "depth": 0}, {"partial": True, "depth": 0},
-                 {"prepared": 4, "depth": 0}):  # fmt: skip
-        assert {"depth": 1, "cloud_first": False, "partial": False, "prepared": 0} | each in ways
+                 {"prepared": 4, "depth": 0}, {"prepared": 4, "prepared_at": "cloud", "depth": 0}):  # fmt: skip
+        own = {"depth": 1, "cloud_first": False, "partial": False, "prepared": 0, "prepared_at": "edge"}
+        assert own | each in ways
     assert not any(way["partial"] and way["depth"] for way in ways), "refused by the scheme"
     assert {tuple(setting[path] for path in MODES) for setting in some.sample(8, modes[-1])} == {
         tuple(modes[-1][path] for path in MODES)

@@ -19,7 +19,13 @@ from simulator.tuning.trials import FIRST_SEED, Budget
 METRIC = "latency_per_token_s"
 Cost = Callable[[Mapping[str, object]], float]
 CHOSEN = {"scheme.max_drafts": 3, "scheme.k": 16, "scheme.resolution": 20}
-WAITS = {"scheme.depth": 0, "scheme.cloud_first": False, "scheme.partial": False, "scheme.prepared": 0}
+WAITS = {
+    "scheme.depth": 0,
+    "scheme.cloud_first": False,
+    "scheme.partial": False,
+    "scheme.prepared": 0,
+    "scheme.prepared_at": "edge",
+}
 
 
 def place(kind: str = "k_sqs", fields: Mapping[str, Sequence[object]] | None = None) -> Alternatives:
