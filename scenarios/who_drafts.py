@@ -76,7 +76,7 @@ _BAND = (
 
 
 def _banded(form: str, value: float | None, least: float | None, most: float | None) -> str:
-    """`+3% (-1% to +5%)`; the value alone if its band is none as written."""
+    """Returns `+3% (-1% to +5%)`, or the value alone if both ends of its band are written as it is."""
     middle, *ends = (form.format(each) if each is not None else "none" for each in (value, least, most))
     return middle if ends == [middle] * 2 else f"{middle} ({ends[0]} to {ends[1]})"
 
