@@ -15,6 +15,9 @@ ADDRESSES = PROMPTS / "addresses.jsonl"
 """Two excerpts of each State of the Union address that no bundled model was trained on."""
 KINDS = PROMPTS / "kinds.jsonl"
 """Our own short texts of many kinds, some of which no target of a bundled drafter was written for."""
+EDITS = PROMPTS / "edits.jsonl"
+"""Our own code and notices, each with an edit that is asked for and the beginning of the answer: 72 tokens of smollm2
+hold what is asked in each."""
 LANGUAGES = PROMPTS / "languages"
 """Our own short texts, a file a language: the same eight passages in each natural one, and eight openings of Python."""
 

@@ -53,6 +53,9 @@ _GEOMETRIC = tuple(0.8**drafts for drafts in range(1, 9))
 """The survival of a pair of which nothing is given: acceptance .8 everywhere."""
 _GOLDEN = (5**0.5 - 1) / 2
 """Step of the quantile at which a text starts, from one prompt to the next, modulo 1."""
+_RANKED = 8
+"""Choices of a drafter that are ranked at temperature 0."""
+_SHARES = 0.5 ** np.arange(_RANKED) / (2 - 0.5 ** (_RANKED - 1))
 _ORDER, _PROMPTS, _START = (1 << 62) + np.arange(3)  # philox counters
 
 
@@ -91,8 +94,9 @@ class OfAcceptance(Pair):
         ge=0,
         le=1,
         exclude_if=lambda share: share == NEXT_CHOICE,
-        description="share of the corrections at temperature 0 that are the drafter's next choice after its draft, for "
-        f"rounds that are prepared; bundled pairs have {NEXT_CHOICE_LEAST} to {NEXT_CHOICE_MOST}",
+        description="share of the corrections at temperature 0 that are the drafter's next choice after its draft, "
+        "and of the others that are the one after that, for rounds that are prepared; bundled pairs have "
+        f"{NEXT_CHOICE_LEAST} to {NEXT_CHOICE_MOST}",
     )
     aging: float = Field(
         default=0.0,
@@ -137,7 +141,7 @@ class OfAcceptance(Pair):
 
     @cached_property
     def fingerprint(self) -> str:
-        described = f"{self.kind}/1 numpy {np.__version__} {self.figures} {TABLE.read_text()} {self.model_dump_json()}"
+        described = f"{self.kind}/2 numpy {np.__version__} {self.figures} {TABLE.read_text()} {self.model_dump_json()}"
         return hashlib.sha256(described.encode()).hexdigest()
 
     def load(self) -> LoadedPair:
@@ -334,16 +338,19 @@ class PublishedTexts:
         return partial(self._write, self._shaped(temperature), "drafter")
 
     def choices_at(self, _: float) -> WriteDistribution:
-        """The drafter's first and second choice at temperature 0, as of a distribution."""
+        """The drafter's first choices at temperature 0, as of a distribution. Where the first is not the verifier's
+        token, each next one is it with probability `next_choice` if none before it is."""
         return self._rank
 
     def _rank(self, out: Floats, tokens: tuple[int, ...], end: int) -> None:
         first, level, shift = self._numbers(tokens, end)
-        differs = first >= self.acceptance(tokens, end)
-        second = (0 if level < self._next_choice else 2) if differs else 1
+        places = list(range(_RANKED + 1))
+        if first >= self.acceptance(tokens, end):
+            missed = 1 - self._next_choice
+            behind = sum(level >= 1 - missed**guesses for guesses in range(1, _RANKED))
+            places = [*places[1 : behind + 2], 0, *places[behind + 2 :]]
         out[:] = 0.0
-        for place, share in ((int(differs), 0.6), (second, 0.4)):
-            out[(self._order[place] + shift) % self._vocabulary] = share
+        out[(self._order[places[:_RANKED]] + shift) % self._vocabulary] = _SHARES
 
     def _write(
         self,

@@ -98,6 +98,7 @@ def row_panels(page: Page, facets: Sequence[Facet]) -> tuple[Figure, list[Axes]]
 
 HEADER: Final = "uplink.header_bits"
 LINKS: Final = ["models.temperature", DELAY, "downlink.delay.delay_s", "uplink.rate.bps"]
+PAIR: Final = "models.pair.kind"
 CLOUD: Final[dict[str, Literal["-", "--"]]] = {"cloud_only": "-", "colocated": "--"}
 """Kinds that are drawn as lines, with their dashes."""
 
@@ -113,12 +114,14 @@ def draw_ladder(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
     if len(steps) < 2:
         return None
     headers = sorted(rows[HEADER].unique(), reverse=True)[:3]
-    panels = list(rows.groupby(LINKS, sort=False))
+    rows = rows.assign(**{PAIR: rows.get(PAIR, "")})
+    panels = list(rows.groupby([*LINKS, PAIR], sort=False))
     longest = max(len(page.curve(step)) for step in steps)
     height = 0.7 + (0.24 if page.narrow else 0.3) * len(steps)
     titles = [
         f"temperature {at:g}, {with_unit(up_s + down_s, 'x_s')}, {with_unit(bps, LINKS[-1])}"
-        for at, up_s, down_s, bps in (part[LINKS].iloc[0] for _, part in panels)
+        + (f", {page.word(pair)}" if rows[PAIR].nunique() > 1 else "")
+        for at, up_s, down_s, bps, pair in (part[[*LINKS, PAIR]].iloc[0] for _, part in panels)
     ]
     figure, axes, _ = grid(page, titles, 2, (0.5 + 0.07 * longest, 3.4), height, "y")
     for ax, (_, part) in zip(axes, panels, strict=True):

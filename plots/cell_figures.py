@@ -25,6 +25,7 @@ from plots.style import chosen, lossy_curves
 from simulator.results import acceptance_plane as plane
 from simulator.results import phase_regions as regions
 from simulator.results.columns import CURVE, READING_S
+from simulator.results.display_names import MARKS
 from simulator.results.intervals import CONFIDENCE, geometric_means, paired
 from simulator.results.phase_regions import OPPONENT, RTT
 from simulator.results.units import quantity, symbol
@@ -214,8 +215,7 @@ def draw_phase_map(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
         line[0].set_ylabel("\n".join([page.word(name), *rest]).replace(" / ", " /\n"), fontsize="small")
     note = (
         "Shown: the fastest where the cloud does not speculate by itself; framed: it beats co-located speculation too. "
-        "Digit: rounds drafted ahead; p: rounds prepared; *: the cloud starts. Line: border by the closed form at the "
-        "best serving mode, the edge to its left."
+        f"{MARKS} Line: border by the closed form at the best serving mode, the edge to its left."
     )
     text = caption(summary, page, "", [note], intervals=False)
     seen = {_look(stand)[2] for stand in stands}
@@ -239,8 +239,7 @@ def _regions(ax: Axes, part: pd.DataFrame, metric: str) -> Sequence[regions.Stan
     for (row, column), stand in stands.items():
         colours[row][column], hatch, letter, _ = _look(stand)
         fastest = stand.rows[stand.fastest_apart].iloc[0]
-        ahead, prepared = regions.rounds_ahead(fastest) or "", "p" * (regions.branches_of(fastest) > 0)
-        texts[row][column] = f"{letter}{ahead}{prepared}{'*' * regions.cloud_starts(fastest)}"
+        texts[row][column] = f"{letter}{fastest[regions.MARK]}"
         hatches[row, column] = (hatch, "white")
         if stand.uncertain:
             texts[row][column], hatches[row, column] = "?", _UNCERTAIN
@@ -278,11 +277,10 @@ def _border(ax: Axes, sends: pd.DataFrame, metric: str, trips: Sequence[float], 
 
 
 ACCEPTED: Final = "accepted drafts per round of 4"
-_LETTERS: Final = dict(zip(plane.MODES, ("W", "S", "1", "2", "S1", "S2"), strict=True))
 _CELLS: Final = (
     "Cells: time of an answer over cloud-only decoding's, by the closed form, ids at the best draft length and serving "
-    "mode (W: waits, S: the cloud starts, 1, 2: drafts so many rounds ahead, S1, S2: both). Circles: simulated, the "
-    "best edge scheme there. Black lines: the edge is faster to the right."
+    f"mode. {MARKS} Prepared rounds: {plane.NEXT_CHOICE:.0%} of the guesses behind a rejection are right, as at "
+    "temperature 0. Circles: simulated, the best edge scheme there. Black lines: the edge is faster to the right."
 )
 _DOTS: Final = (
     "Dots: pairs as published, each on its own task; lines: between temperatures 0 and 1, by the least that published "
@@ -319,7 +317,7 @@ def draw_acceptance_map(summary: pd.DataFrame, axis: str | None, page: Page) -> 
 
 def _plane(ax: Axes, cells: Sequence[Sequence[plane.Predicted]], ran: pd.DataFrame, colours: Scale) -> None:
     upward, trips = cells[::-1], plane.TRIPS_S[::-1]
-    texts = [[f"{each.edge:.2f} {_LETTERS[each.mode]}" for each in line] for line in upward]
+    texts = [[f"{each.edge:.2f} {plane.MARKS[each.mode]}".strip() for each in line] for line in upward]
     shades = [[colours.colour(each.edge) for each in line] for line in upward]
     Cells(shades, texts, [quantity(trip_s, RTT) for trip_s in trips], _columns(), size=0.68).draw(ax)
     for place, line in enumerate(upward):

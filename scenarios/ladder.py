@@ -1,10 +1,13 @@
-"""What is each idea worth? K-SQS as published, then tuned, coded, in blocks, begun by the cloud, and drafted ahead.
+"""What is each idea worth? K-SQS as published, then tuned, coded, in blocks, begun by the cloud, drafted ahead, and
+prepared in place of that.
 
 Each step has all that the one before it has, and is tuned anew in what it sends: draft length, K and resolution. `as
 published` is the paper's own setting (arXiv 2510.09942: K = 3, ell = 100, four drafts a round), in its code, with the
 drafted id that its count leaves out. Beside the steps: several candidates a position, which are not verified as blocks,
-waiting and served as the last step, and ids alone, served so too. On thin uplinks each step has headers of three
-lengths: of IPv4 and UDP with ours, of ours alone, and compressed. Phone, pair and cloud are those of `who_drafts`.
+waiting and drafted ahead, and ids alone, served as the last step. On thin uplinks each step has headers of three
+lengths: of IPv4 and UDP with ours, of ours alone, and compressed. Phone, pair and cloud are those of `who_drafts`. At
+one place a real pair edits code and notices (`models.prompt_files.EDITS`) in the times of the phone and the 70B: there
+drafts that are copied from the text are beside the steps too, at the edge and in the cloud.
 """
 
 from __future__ import annotations
@@ -15,8 +18,9 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from models.prompt_files import EDITS
 from models.published_figures import KEPT
-from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
+from scenarios import LATENCY, Also, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.question import in_words, of_setting
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import amount, briefly, called, change, counted, listed, percent
@@ -33,7 +37,8 @@ PAPER = {**FLAT, "k": 3, "resolution": 100}
 CODED = {"kind": "k_sqs", "max_drafts": 4}
 BLOCK = {**CODED, "acceptance": "block"}
 STARTS = {"cloud_first": True}
-LAST = {**STARTS, "depth": 1}
+AHEAD = {**STARTS, "depth": 1}
+LAST = {**STARTS, "prepared": 4}
 CANDIDATES = {"kind": "multi_candidate", "max_drafts": 3}
 PUBLISHED = "as published"
 LADDER: dict[str, tuple[str, dict[str, object]]] = {
@@ -43,13 +48,21 @@ LADDER: dict[str, tuple[str, dict[str, object]]] = {
     "or several candidates": ("+ coded", CANDIDATES),
     "+ block": ("+ coded", BLOCK),
     "+ the cloud starts": ("+ block", {**BLOCK, **STARTS}),
-    "+ drafts ahead": ("+ the cloud starts", {**BLOCK, **LAST}),
-    "candidates, as the last": ("+ drafts ahead", {**CANDIDATES, **LAST}),
-    "ids, as the last": ("+ drafts ahead", {"kind": "coupled", "max_drafts": 4, **LAST}),
+    "+ drafts ahead": ("+ the cloud starts", {**BLOCK, **AHEAD}),
+    "candidates, ahead": ("+ drafts ahead", {**CANDIDATES, **AHEAD}),
+    "+ prepares rounds": ("+ drafts ahead", {**BLOCK, **LAST}),
+    "ids, as the last": ("+ prepares rounds", {"kind": "coupled", "max_drafts": 4, **LAST}),
 }
-"""Schemes by label, each with the label of the one with which it is compared."""
+"""Schemes by label, each with the label of the one with which it is compared. Rounds are prepared in place of drafting
+ahead."""
+COPIES: dict[str, tuple[str, dict[str, object]]] = {
+    "copied ids, ahead": ("ids, as the last", {"kind": "prompt_lookup", "max_drafts": 4, "depth": 1}),
+    "copied in the cloud": ("copied ids, ahead", {"kind": "colocated_lookup", "max_drafts": 4}),
+}
+"""The same of prompt lookup, where texts repeat."""
+COMPARED = {**LADDER, **COPIES}
 STEPS = [label for label in LADDER if label == PUBLISHED or label.startswith("+")]
-SCHEMES = [{**scheme, "label": label} for label, (_, scheme) in LADDER.items()]
+SCHEMES, LOOKUPS = ([{**scheme, "label": label} for label, (_, scheme) in part.items()] for part in (LADDER, COPIES))
 ONE_BY_ONE = dict.fromkeys((*SERVING, "scheme.acceptance"), "a step of the ladder, or none")
 AS_TYPED = {PUBLISHED: frozenset(f"scheme.{field}" for field in PAPER)}
 NEAR_S, FAR_S, FAST_BPS = 0.02, 0.2, 1e6
@@ -67,6 +80,10 @@ def place(temperature: float, round_trip_s: float, bps: float, header: int | Non
 
 
 PLACES = [place(temperature, trip_s, FAST_BPS) for temperature in (0.0, 1.0) for trip_s in (NEAR_S, FAR_S)]
+EDITING = [
+    {"kind": "smollm2", "prompts": str(EDITS)}, 0.0, *PLACES[0][2:-1],
+    f"temperature 0, edits, {quantity(NEAR_S, 'x_s')}, {quantity(FAST_BPS, RATE)}",
+]  # fmt: skip
 THIN = [place(1.0, NEAR_S, bps, header) for bps in (1e3, 1e4) for header in HEADERS]
 
 
@@ -74,7 +91,7 @@ def climbed(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, list[str]]
     """Yields each place in words, its rows, and the labels that have a time there, in order."""
     for value, rows in of_setting(table).groupby(PLACE, sort=False):
         there = {*rows.loc[rows[LATENCY].notna(), CURVE]}
-        yield in_words(value, PLACE), rows, [label for label in LADDER if label in there]
+        yield in_words(value, PLACE), rows, [label for label in COMPARED if label in there]
 
 
 def between(rows: pd.DataFrame, label: str, before: str) -> Difference:
@@ -124,13 +141,29 @@ def what_headers_are_worth(table: pd.DataFrame, axis: str | None) -> str:
     return listed("what shorter headers are worth beside the steps", clauses, " | ")
 
 
+INSTEAD = ("+ prepares rounds", *COPIES)
+
+
+@asks(LATENCY)
+def what_instead_is_worth(table: pd.DataFrame, axis: str | None) -> str:
+    """What do prepared rounds change of drafting ahead at each place, and prompt lookup of ids that a model drafts, and
+    in the cloud of that?"""
+    lines = []
+    for label in INSTEAD:
+        before = COMPARED[label][0]
+        there = [(where, rows) for where, rows, labels in climbed(table) if {label, before} <= {*labels}]
+        clauses = [f"{where} {change(between(rows, label, before))}" for where, rows in there]
+        lines.append(listed(f"{called(label)} against {called(before)}", clauses))
+    return " | ".join(filter(None, lines))
+
+
 def steps_taken(cells: pd.DataFrame) -> pd.DataFrame:
     """A row per place and label: its mean time, and how far it is from the label that it is compared with."""
     found = []
     for where, rows, labels in climbed(cells):
         means = geometric_means(rows, CURVE, LATENCY)
         for label in labels:
-            before, row = LADDER[label][0], {"place": where, "label": label, LATENCY: means[label]}
+            before, row = COMPARED[label][0], {"place": where, "label": label, LATENCY: means[label]}
             if before in labels:
                 less = between(rows, label, before)
                 row |= {"compared_with": before, "less": less.size, "less_low": less.low, "less_high": less.high}
@@ -144,24 +177,24 @@ def printed_steps(cells: pd.DataFrame) -> TextTable | None:
     for where, rows, labels in climbed(cells):
         if PUBLISHED in labels:
             first = amount(geometric_means(rows, CURVE, LATENCY)[PUBLISHED], LATENCY)
-            held = {label: LADDER[label][0] for label in labels if LADDER[label][0] in labels}
+            held = {label: COMPARED[label][0] for label in labels if COMPARED[label][0] in labels}
             columns[where] = {PUBLISHED: first} | {
                 label: change(between(rows, label, before)) for label, before in held.items()
             }
     if not columns:
         return None
-    body = [[called(label), *(each.get(label, "-") for each in columns.values())] for label in LADDER]
+    body = [[called(label), *(each.get(label, "-") for each in columns.values())] for label in COMPARED]
     heading = (
         "Time per token as published, and what each step changes of the one before it; several candidates against "
-        "+ coded, what is served as the last against + drafts ahead"
+        "+ coded, drafted ahead against + drafts ahead, and copied ids against ids"
     )
     return TextTable.of(heading, ["step", *columns], body)
 
 
 SCENARIO = Scenario(
     name="ladder",
-    summary="What is each idea worth, from K-SQS as published to tuned, coded, in blocks, and drafted ahead?",
-    minutes=8,
+    summary="What is each idea worth, from K-SQS as published to tuned, coded, drafted ahead, and prepared?",
+    minutes=13,
     base={
         "workload.requests": 2,
         "workload.prompt_tokens": 170,
@@ -172,6 +205,12 @@ SCENARIO = Scenario(
         **PATIENT,
     },
     grid={"scheme": [*IN_CLOUD, *SCHEMES], WHERE: [*PLACES, *THIN]},
+    also=[
+        Also(
+            {"scheme": [*IN_CLOUD, *SCHEMES, *LOOKUPS], WHERE: [EDITING]},
+            base={"workload.requests": 1, "workload.prompt_tokens": 72, "workload.output_tokens": 48},
+        )
+    ],
     axis=PLACE,
     hidden=("models.pair", "models.temperature", "uplink.delay", "downlink.delay", "uplink.rate", HEADER),
     seeds=8,
@@ -185,9 +224,10 @@ SCENARIO = Scenario(
     figures=("ladder", "breakdown"),
     tables=(Table("steps", steps_taken, printed_steps),),
     answer=what_it_is_worth,
-    findings=(what_headers_are_worth,),
+    findings=(what_headers_are_worth, what_instead_is_worth),
     assumed="acceptance of code editing; a cloud token takes 43 ms; at temperature 1 72% of AL - 1 are kept, and the "
-    "shapes of both distributions are made; headers of 320 bits where no others are named, downlinks always",
+    "shapes of both distributions are made; edits are of smollm2, timed as the 1B and the 70B; headers of 320 bits "
+    "where no others are named, downlinks always",
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ The drafter's passes are a phone's, 19.9 ms a token for Llama-3.2-1B, and up to 
 Jetson AGX Orin's 7 ms, a sixth of a cloud token's 43 ms. Acceptance is as published for the pair on code editing
 (InstructCoder) at temperature 0, where a draft's distribution is one token; at 1 it is scaled by what other published
 pairs keep of it. Three other pairs, on tasks of their own, stand beside it; and, by the closed form, planes of how many
-drafts are accepted and how far away the cloud is, with the cells that were simulated (`acceptance_plane`).
+drafts are accepted and how far away the cloud is, with the cells that were simulated (`acceptance_plane`). Prepared
+rounds are in the closed form at temperature 0: at 1 nobody knows how often a guess is right.
 """
 
 from __future__ import annotations
@@ -56,13 +57,28 @@ def beside_simulated(cells: pd.DataFrame) -> pd.DataFrame:
         if ids.empty:
             continue
         row, less = ids.iloc[0], paired(here, WHOLE, here[CURVE] == each["edge"], here[CURVE] == each["alone"])
-        predicted = plane.predict(place_of(row), plane.rounds_along(pair_of(row).along), float(ids[BITS].mean()))
+        pair, greedy = pair_of(row), row["models.temperature"] == 0
+        choice = pair.next_choice if greedy else None
+        predicted = plane.predict(place_of(row), plane.rounds_along(pair.along), float(ids[BITS].mean()), choice)
         found.append(
             {"place": row[PLACE], SPEED: each[SPEED], RTT: each[RTT], "accepted": each["accepted"],
              "edge": each["edge"], "less": less.size, "less_low": less.low, "less_high": less.high,
-             "predicted": predicted.edge - 1, "mode": predicted.mode, "colocated": predicted.colocated - 1}
+             "predicted": predicted.edge - 1, "predicted_least": predicted.least - 1,
+             "predicted_most": predicted.most - 1, "mode": predicted.mode, "colocated": predicted.colocated - 1}
         )  # fmt: skip
     return pd.DataFrame(found)
+
+
+_BAND = (
+    f"in brackets with c from {plane.NEXT_CHOICE_MOST:g} to {plane.NEXT_CHOICE_LEAST:g} in place of "
+    f"{plane.NEXT_CHOICE:g}, the share of corrections that are the drafter's next choice"
+)
+
+
+def _banded(form: str, value: float | None, least: float | None, most: float | None) -> str:
+    """Returns `+3% (-1% to +5%)`, or the value alone if both ends of its band are written as it is."""
+    middle, *ends = (form.format(each) if each is not None else "none" for each in (value, least, most))
+    return middle if ends == [middle] * 2 else f"{middle} ({ends[0]} to {ends[1]})"
 
 
 def printed_beside(cells: pd.DataFrame) -> TextTable | None:
@@ -71,13 +87,14 @@ def printed_beside(cells: pd.DataFrame) -> TextTable | None:
     body = [
         [called(row["place"]), f"{row[SPEED]:g}", f"{row['accepted']:.2f}",
          with_ends(row["less"], row["less_low"], row["less_high"], "{:+.0%}".format),
-         f"{row['predicted']:+.0%}, {row['mode']}", f"{row['colocated']:+.0%}"]
+         f"{_banded('{:+.0%}', *row[['predicted', 'predicted_least', 'predicted_most']])}, {row['mode']}",
+         f"{row['colocated']:+.0%}"]
         for _, row in rows.iterrows()
     ]  # fmt: skip
     heading = (
         f"Time of an answer against cloud-only decoding's, by the accepted drafts of {plane.DRAFTS} in a round: the "
         "best edge scheme as simulated; by the closed form ids in their best serving mode, and co-located "
-        "speculation"
+        f"speculation; {_BAND}"
     )
     columns = ["place", "speed", "accepted", "simulated", "closed form", "co-located"]
     return TextTable.of(heading, columns, body) if body else None
@@ -89,8 +106,14 @@ def pays_from_accepted(table: pd.DataFrame, axis: str | None) -> str:
     the faster where cells were simulated?"""
     clauses = []
     for _, row in plane.sending_ids(table).iterrows():
-        at = {trip_s: plane.pays_from(line) for trip_s, line in zip(plane.TRIPS_S, plane.plane(row), strict=True)}
-        ends = [f"{f'{at[trip]:.1f}' if at[trip] else 'none'} at {quantity(trip, RTT)}" for trip in (0.005, 0.05, 0.2)]
+        lines = dict(zip(plane.TRIPS_S, plane.plane(row), strict=True))
+        at = {
+            trip_s: [
+                plane.pays_from(over) for over in zip(*((p.edge, p.least, p.most) for p in lines[trip_s]), strict=True)
+            ]
+            for trip_s in (0.005, 0.05, 0.2)
+        }
+        ends = [f"{_banded('{:.1f}', *found)} at {quantity(trip, RTT)}" for trip, found in at.items()]
         clauses.append(f"speed {row[SPEED]:g} from {', '.join(ends)}")
     if not clauses:
         return ""
@@ -98,6 +121,7 @@ def pays_from_accepted(table: pd.DataFrame, axis: str | None) -> str:
     rows = rows[rows["less_low"] * rows["less_high"] > 0]
     agreeing = int((rows["predicted"] * rows["less"] > 0).sum())
     heading = f"by the closed form an edge that sends ids pays from so many accepted drafts of {plane.DRAFTS} on"
+    heading += f" ({_BAND})"
     where = f"{agreeing} of the {len(rows)} simulated places where one is seen"
     return f"{listed(heading, clauses)}; it names the faster at {where}"
 

@@ -1,25 +1,33 @@
 """Does drafting at the edge pay, by how many of four drafts a round accepts and how far away the cloud is? The closed
 forms of `phase_prediction`, an edge that sends ids in its best serving mode and at its best draft length; where
-published pairs lie; and the cells that were simulated."""
+published pairs lie; and the cells that were simulated.
+
+Prepared rounds are among the modes at temperature 0, where a guess behind a rejection is right with probability c:
+NEXT_CHOICE, and at the ends of its band. How often it is right above 0 is not known."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import pandas as pd
 
 from models.acceptance_mix import AlongText, fit_accepted_length, keep
+from models.fan_out import Geometric
 from models.published import KnownAcceptance, Published
 from models.published_figures import AT_0_AND_1, KEPT_LEAST, PRESETS
+from models.published_figures import NEXT_CHOICE as NEXT_CHOICE
+from models.published_figures import NEXT_CHOICE_LEAST as NEXT_CHOICE_LEAST
+from models.published_figures import NEXT_CHOICE_MOST as NEXT_CHOICE_MOST
 from simulator.results.columns import CURVE
-from simulator.results.display_names import SERVING, serving_mode
+from simulator.results.display_names import SERVING, serving_mark, serving_mode
 from simulator.results.phase_prediction import (
     Deployment,
+    Outcomes,
     Rounds,
-    Times,
     cloud_only,
     colocated,
     drafting,
@@ -35,6 +43,7 @@ from simulator.results.phase_regions import (
     WHOLE,
     foreseen,
     mapped,
+    one_more,
     pair_of,
     place_of,
 )
@@ -44,20 +53,54 @@ DRAFTS: Final = 4
 ACCEPTED: Final = tuple(0.25 * each for each in range(2, 16))
 TRIPS_S: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 SPEED: Final = "edge.latency.speed"
-_STARTS_AND_DEPTHS: Final = ((False, 0), (True, 0), (False, 1), (False, 2), (True, 1), (True, 2))
-MODES: Final[dict[str, Callable[[Deployment, Rounds, float], Times]]] = {
-    serving_mode(dict(zip(SERVING, (depth, starts, False, 0, "edge"), strict=True))): drafting(starts, depth)
-    for starts, depth in _STARTS_AND_DEPTHS
-}
-"""The closed form of each serving mode."""
+BRANCHES: Final = 4
+"""Branches that the edge prepares, as `scheme.prepared` is tuned."""
+
+
+class Mode(NamedTuple):
+    """A serving mode: rounds that are drafted ahead, True if the cloud starts, and branches that are prepared."""
+
+    depth: int
+    starts: bool
+    branches: int
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The columns of the scheme that say so."""
+        return dict(zip(SERVING, (self.depth, self.starts, False, self.branches), strict=True))
+
+
+_MODES: Final = [
+    Mode(depth, starts, branches)
+    for depth, branches in ((0, 0), (1, 0), (2, 0), (0, BRANCHES))
+    for starts in (False, True)
+]
+MODES: Final = {serving_mode(each.fields): each for each in _MODES}
+MARKS: Final = {serving_mode(each.fields): serving_mark(each.fields) for each in _MODES}
+
+
+class Length(NamedTuple):
+    """Rounds of L drafts, and s_{L+1}."""
+
+    rounds: Rounds
+    survives: float
+
+    def outcomes(self, branches: int, next_choice: float) -> Outcomes | None:
+        """The branches behind them; None without any."""
+        return (
+            Outcomes(Geometric().widths(self.rounds.drafts, branches), next_choice, self.survives) if branches else None
+        )
 
 
 class Predicted(NamedTuple):
-    """The times of an answer over cloud-only decoding's, by the closed forms."""
+    """The times of an answer over cloud-only decoding's, by the closed forms. `least` and `most` are the edge's at the
+    ends of the band of c."""
 
     edge: float
     mode: str
     colocated: float
+    least: float
+    most: float
 
 
 def accepted(along: AlongText) -> float:
@@ -65,18 +108,36 @@ def accepted(along: AlongText) -> float:
     return float(along.survival(DRAFTS).sum())
 
 
-def rounds_along(along: AlongText) -> list[Rounds]:
-    """Rounds of each draft length that is chosen among."""
-    return [Rounds(tuple(along.survival(drafts).tolist())) for drafts in LENGTHS]
+def rounds_along(along: AlongText) -> list[Length]:
+    """Returns the rounds of each draft length that is chosen among."""
+    survival = [tuple(along.survival(drafts).tolist()) for drafts in (*LENGTHS, LENGTHS[-1] + 1)]
+    return [Length(Rounds(each), one_more(each, longer)) for each, longer in pairwise(survival)]
 
 
-def predict(place: Deployment, rounds: Sequence[Rounds], bits_a_draft: float) -> Predicted:
-    """Returns the predictions of each mode at the best of these rounds, the edge in its best serving mode."""
+def predict(
+    place: Deployment, lengths: Sequence[Length], bits_a_draft: float, next_choice: float | None = NEXT_CHOICE
+) -> Predicted:
+    """Returns the predictions of each mode at the best of these lengths, the edge in its best mode. `next_choice` is c,
+    None where it is not known: no rounds are prepared then."""
     alone_s = cloud_only(place).latency_s
-    best = {mode: min(form(place, each, bits_a_draft).latency_s for each in rounds) for mode, form in MODES.items()}
+
+    def over(mode: Mode, share: float) -> float:
+        forms = (drafting(mode.starts, mode.depth, each.outcomes(mode.branches, share)) for each in lengths)
+        times = (form(place, each.rounds, bits_a_draft) for form, each in zip(forms, lengths, strict=True))
+        return min(each.latency_s for each in times) / alone_s
+
+    best = {name: over(mode, 0.0) for name, mode in MODES.items() if not mode.branches}
+    ends = [min(best.values())] * 2
+    if next_choice is not None:
+        prepared = {name: mode for name, mode in MODES.items() if mode.branches}
+        ends = [
+            min(ends[0], *(over(mode, share) for mode in prepared.values()))
+            for share in (NEXT_CHOICE_MOST, NEXT_CHOICE_LEAST)
+        ]
+        best |= {name: over(mode, next_choice) for name, mode in prepared.items()}
     mode = min(best, key=lambda each: best[each])
-    near = min(colocated(place, each).latency_s for each in rounds)
-    return Predicted(best[mode] / alone_s, mode, near / alone_s)
+    near = min(colocated(place, each.rounds).latency_s for each in lengths)
+    return Predicted(best[mode], mode, near / alone_s, *ends)
 
 
 def plane(row: pd.Series[float]) -> list[list[Predicted]]:
@@ -86,10 +147,9 @@ def plane(row: pd.Series[float]) -> list[list[Predicted]]:
     return [[predict(place, _of_accepted(each), bits) for each in ACCEPTED] for place in places]
 
 
-def pays_from(predicted_at: Sequence[Predicted]) -> float | None:
-    """The accepted drafts from which on an edge is faster than cloud-only decoding, between ACCEPTED by a straight
-    line; None where it is not faster at the most."""
-    over = [each.edge for each in predicted_at]
+def pays_from(over: Sequence[float]) -> float | None:
+    """The accepted drafts from which on an edge takes less than cloud-only decoding, of its times over that one's at
+    ACCEPTED, between them by a straight line; None where it does not at the most."""
     if over[-1] >= 1:
         return None
     slower = max((place for place, each in enumerate(over) if each >= 1), default=-1)
@@ -147,10 +207,13 @@ _PLACE: Final = ["models.pair.name", "models.temperature", RTT]
 
 
 def _known(table: pd.DataFrame) -> pd.DataFrame:
-    rows = foreseen(mapped(table)) if SPEED in table.columns else table.iloc[:0]
+    rows = table.iloc[:0]
+    if SPEED in table.columns:
+        rows = mapped(table)
+        rows = rows.loc[foreseen(rows.assign(**{SERVING[-1]: 0})).index]  # in whatever mode: predicted is the best one
     return rows if {*_PLACE, SPEED, BITS} <= {*rows.columns} else pd.DataFrame(columns=[SPEED, KIND, BITS, *_PLACE])
 
 
 @cache
-def _of_accepted(each: float) -> Sequence[Rounds]:
+def _of_accepted(each: float) -> Sequence[Length]:
     return rounds_along(KnownAcceptance(accepted_length=1 + each, drafts=DRAFTS).along)

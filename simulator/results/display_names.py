@@ -162,6 +162,15 @@ def serving_mode(row: Mapping[str, object]) -> str:
     return ", ".join(word for word, so in words.items() if so) or "waits"
 
 
+def serving_mark(row: Mapping[str, object]) -> str:
+    """The same as a mark of figures: `2*`, "" where the edge waits. Parts have none."""
+    depth, starts, _, prepared = (row.get(column) for column in SERVING)
+    return f"{depth or ''}{'p' if prepared else ''}{'*' if starts else ''}"
+
+
+MARKS: Final = "Digit: rounds drafted ahead; p: rounds prepared; *: the cloud starts; none: the edge waits."
+
+
 @dataclass(frozen=True)
 class DisplayNames:
     """The names that a person reads; `labels`, a user's own of curves, words, fields and axes, come first."""

@@ -20,7 +20,7 @@ from models.latency.latency import Latency
 from models.published import OfAcceptance
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.crossings import Crossing, crossing
-from simulator.results.display_names import SERVING, serving_mode
+from simulator.results.display_names import SERVING, serving_mark, serving_mode
 from simulator.results.intervals import Difference, paired
 from simulator.results.phase_prediction import (
     Deployment,
@@ -44,8 +44,8 @@ AT_THE_EDGE: Final = (*IDS, *DISTRIBUTIONS)
 WHOLE, PER_TOKEN, CLOUD_TIME = "latency_s", "tpot_s", "cloud_s_per_token"
 PROMPT, ANSWER = "workload.prompt_tokens", "workload.output_tokens"
 WHO: Final = "pair"
-MODE: Final = "mode"
-"""The serving mode, in words."""
+MODE, MARK = "mode", "mark"
+"""The serving mode, in words and as a mark."""
 PLACE: Final = (WHO, PROMPT, ANSWER, RTT)
 LENGTHS: Final = range(1, 9)
 """Draft lengths that the closed form chooses among."""
@@ -57,14 +57,15 @@ _DELAYS: Final = ["uplink.delay.delay_s", "downlink.delay.delay_s"]
 
 
 def mapped(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table of cells, or of a summary, that the map is of, with MODE and the columns of PLACE: what each
-    scheme chose for itself. Empty where cloud-only decoding or the edge is not in it."""
+    """The rows of a table of cells, or of a summary, that the map is of, with MODE, MARK and the columns of PLACE: what
+    each scheme chose for itself. Empty where cloud-only decoding or the edge is not in it."""
     rows = table[table[SETTING] == CHOSEN] if SETTING in table.columns else table
     needed = {KIND, WHOLE, PER_TOKEN, PROMPT, ANSWER, "models.pair.kind"}
     if not needed <= {*rows.columns} or not {OPPONENT} < {*rows[KIND]}:
-        return pd.DataFrame(columns=[*PLACE, KIND, MODE])
+        return pd.DataFrame(columns=[*PLACE, KIND, MODE, MARK])
     rows = rows[rows[KIND].isin((OPPONENT, COLOCATED, *AT_THE_EDGE))]
-    rows = rows.assign(**{MODE: [_mode(row) for _, row in rows.reindex(columns=[*SERVING]).iterrows()]})
+    served = [_served(row) for _, row in rows.reindex(columns=[*SERVING]).iterrows()]
+    rows = rows.assign(**{MODE: [*map(serving_mode, served)], MARK: [*map(serving_mark, served)]})
     named = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
     found = rows.assign(**{RTT: rows.reindex(columns=_DELAYS).astype(float).sum(axis=1, skipna=False)})
     found[WHO] = [_named(*each) for each in named.itertuples(index=False, name=None)]
@@ -218,10 +219,15 @@ def _outcomes(row: pd.Series[float], drafts: int) -> Outcomes | None:
         return None
     rule = _made(FanOut, _fields(row, _FAN_OUT)) if isinstance(row.get(f"{_FAN_OUT}.kind"), str) else Geometric()
     assert isinstance(rule, FanOut)
-    *_, reached, beyond = (1.0, *_survival(pair, drafts + 1))
-    survives = _survival(pair, drafts)[-1] * beyond / reached
+    survives = one_more(_survival(pair, drafts), _survival(pair, drafts + 1))
     at_cloud = str(row.get(_PREPARED_AT)) == "cloud"
     return Outcomes(rule.widths(drafts, branches), pair.next_choice, survives, at_cloud)
+
+
+def one_more(survival: Sequence[float], longer: Sequence[float]) -> float:
+    """Returns s_{L+1} of rounds of L drafts from their survival and that of rounds of L + 1."""
+    *_, reached, beyond = longer
+    return survival[-1] * beyond / reached
 
 
 def cloud_starts(row: pd.Series[float]) -> bool:
@@ -241,12 +247,12 @@ def branches_of(row: pd.Series[float]) -> int:
     return 0 if pd.isna(branches) else int(branches)
 
 
-def _mode(row: pd.Series[float]) -> str:
+def _served(row: pd.Series[float]) -> dict[str, object]:
     parts = row.get(_PARTIAL) in (True,)
-    return serving_mode({
+    return {
         _DEPTH: rounds_ahead(row), _CLOUD_FIRST: cloud_starts(row), _PARTIAL: parts, _PREPARED: branches_of(row),
         _PREPARED_AT: row.get(_PREPARED_AT),
-    })  # fmt: skip
+    }  # fmt: skip
 
 
 def send_ids(rows: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from refusals import refusal
 from models.bundled import smollm2_wheel
 from models.bundled.smollm2 import SmolLM2
 from models.bundled.sotu import Sotu
-from models.prompt_files import ADDRESSES, LANGUAGES, PROMPTS, check_prompts
+from models.prompt_files import ADDRESSES, EDITS, LANGUAGES, PROMPTS, check_prompts
 from simulator.cell.cell import Cell
 
 NATURAL = ("english", "german", "french", "spanish", "italian", "russian")
@@ -99,3 +99,14 @@ def test_every_prompt_is_long_enough_in_the_tokens_of_smollm2() -> None:
     tokenizer = tokenizers.Tokenizer.from_file(str(smollm2_wheel.verifier_folder() / "tokenizer.json"))
     lengths = [len(tokenizer.encode(line["text"]).ids) for path in FILES for line in lines(path)]
     assert min(lengths) >= TOKENS and max(lengths) <= 256
+
+
+def test_what_an_edit_asks_is_within_72_tokens_of_smollm2_and_its_answer_goes_on_behind_them() -> None:
+    if reason := smollm2_wheel.unavailable():
+        pytest.skip(reason)
+    tokenizers = pytest.importorskip("tokenizers")
+    tokenizer = tokenizers.Tokenizer.from_file(str(smollm2_wheel.verifier_folder() / "tokenizer.json"))
+    for line in lines(EDITS):
+        ids = tokenizer.encode(line["text"]).ids
+        asked = next(part for part in line["text"].split("\n") if part.startswith("The same "))
+        assert len(ids) > 72 and asked in tokenizer.decode(ids[:72]), line["name"]

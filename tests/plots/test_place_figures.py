@@ -187,6 +187,15 @@ def test_a_ladder_has_a_panel_a_place_a_row_a_step_and_a_bar_a_length_of_headers
     assert near.lines[-1].get_xdata() == pytest.approx([0.04032] * 2)
 
 
+def test_two_pairs_on_one_link_have_a_panel_each_with_their_names() -> None:
+    rows, pair = ladder()[lambda rows: rows["uplink.rate.bps"] == 1e6], "models.pair.kind"
+    both = [rows.assign(**{pair: "published"}), rows[:4].assign(**{pair: "smollm2", LABEL: "edits"})]
+    assert titles_of(drawn("ladder", pd.concat(both, ignore_index=True), LABEL))[:3] == [
+        "temperature 0, 20 ms, 1 Mbit/s, published", "temperature 1, 20 ms, 1 Mbit/s, published",
+        "temperature 0, 20 ms, 1 Mbit/s, SmolLM2",
+    ]  # fmt: skip
+
+
 def speeds() -> pd.DataFrame:
     """The answers at two speeds of the drafter."""
     rows = phase_tables.at_speeds(phase_tables.table(), 1.0, 2.8)
@@ -198,7 +207,8 @@ def test_the_acceptance_map_has_a_plane_a_speed_with_simulated_circles_and_a_dot
     slow, fast, below, _ = figure.axes
     for ax in (slow, fast):
         assert len(ax.texts) == len(TRIPS_S) * len(ACCEPTED)
-        assert {text.get_text()[-1] for text in ax.texts} <= {*"WS12"}
+        marks = {text.get_text().partition(" ")[2] for text in ax.texts}
+        assert marks <= {"", "*", "1", "1*", "2", "2*", "p", "p*"} and {"p*", "2"} <= marks
         circles = [line for line in ax.lines if line.get_marker() == "o"]
         assert len(circles) == len(phase_tables.NAMES) * len({*phase_tables.TRIPS} & {*TRIPS_S})
     assert [line.get_marker() for line in below.lines].count("o") == len(published()) == len(names_beside(below))

@@ -13,12 +13,14 @@ from scenarios.ladder import (
     printed_steps,
     steps_taken,
     what_headers_are_worth,
+    what_instead_is_worth,
     what_it_is_worth,
 )
 
 AXIS = PLACE
 STEP = {"as published": 1.0, "+ tuned": 0.9, "+ coded": 0.9, "or several candidates": 0.81, "+ block": 0.9,
-        "+ the cloud starts": 0.54, "+ drafts ahead": 0.54, "ids, as the last": 0.27}  # fmt: skip
+        "+ the cloud starts": 0.54, "+ drafts ahead": 0.6, "+ prepares rounds": 0.54,
+        "ids, as the last": 0.27}  # fmt: skip
 
 
 def table() -> pd.DataFrame:
@@ -54,7 +56,7 @@ def test_what_headers_are_worth_stands_beside_what_all_steps_gain_with_each() ->
     every = "(the same in every seed)"
     assert what_headers_are_worth.report(table(), AXIS) == (
         "what shorter headers are worth beside the steps: temperature 1, 1 kbit/s: headers of 24 in place of 320 bits "
-        f"as published 92.5% lower {every}, + drafts ahead 92.5% lower {every}; all steps 46% lower {every} at 320, "
+        f"as published 92.5% lower {every}, + prepares rounds 92.5% lower {every}; all steps 46% lower {every} at 320, "
         f"46% lower {every} at 24"
     )
     assert what_headers_are_worth.report(table()[lambda rows: rows[HEADER] == 320], AXIS) == ""
@@ -65,7 +67,21 @@ def test_each_label_is_held_against_the_one_it_builds_on_and_ids_against_the_las
     less = taken.loc["near", "less"]
     assert less["or several candidates"] == pytest.approx(-0.1) and less["+ block"] == pytest.approx(0.0)
     assert less["+ the cloud starts"] == pytest.approx(-0.4) and less["ids, as the last"] == pytest.approx(-0.5)
+    assert less["+ prepares rounds"] == pytest.approx(-0.1)
     printed = printed_steps(table())
     assert printed is not None and printed.columns == ["near", "far", "thin, 320", "thin, 24"]
     assert "cloud only" not in {name for name, _ in printed.groups[0].rows}
     assert printed_steps(table()[lambda rows: rows["curve"] != "as published"]) is None
+
+
+def test_prepared_rounds_are_against_drafting_ahead_everywhere_and_lookup_where_it_is_there() -> None:
+    rows = table()[lambda rows: rows[PLACE].isin(["near", "far"])]
+    prepared = "+ prepares rounds against + drafts ahead: near -10%; far -10%"
+    assert what_instead_is_worth.report(rows, AXIS) == prepared
+    last = rows[(rows["curve"] == "ids, as the last") & (rows[PLACE] == "near")]
+    copies = [last.assign(curve=label, latency_per_token_s=last["latency_per_token_s"] * share)
+              for label, share in (("copied ids, ahead", 1.25), ("copied in the cloud", 0.5))]  # fmt: skip
+    assert what_instead_is_worth.report(pd.concat([rows, *copies]), AXIS) == (
+        f"{prepared} | copied ids, ahead against ids, as the last: near +25% | copied in the cloud against copied ids, "
+        "ahead: near -60%"
+    )

@@ -13,6 +13,7 @@ from scenarios.command.run.printed_tables import (
     fullest,
     none_supported,
     overloads,
+    refused_rivals,
     stands_for,
     unmet,
     unsettled,
@@ -93,6 +94,21 @@ def test_a_clock_of_other_weights_than_the_acceptance_is_reported():
     (fp8,) = (line for line in on_a_phone("cloud_only", "oneplus12_llama_1b", "h100x2_70b_fp8") if "Precision" in line)
     assert fp8.startswith("Precision: verifying is timed with 1 bytes a weight (Llama-3.3-70B, FP8, ")
     assert "Precision" not in " ".join(stands_for([Cell()]))
+
+
+def test_a_comparison_on_texts_that_do_not_repeat_says_that_prompt_lookup_is_refused_there():
+    made, real = (
+        [
+            Cell.from_fields({"models": {"pair": pair, "temperature": 0}, "scheme": kind})
+            for kind in ("coupled", "k_sqs")
+        ]
+        for pair in ({"kind": "published"}, "sotu")
+    )
+    assert refused_rivals([*made, *real]) == [
+        "Assumed: prompt lookup is no rival on pairs of kind published, which refuse it: their texts do not repeat as "
+        "real ones do"
+    ]
+    assert refused_rivals(real) == refused_rivals(made[:1]) == []
 
 
 def test_acceptance_that_is_scaled_or_partly_assumed_is_reported():

@@ -28,7 +28,8 @@ def test_each_simulated_place_stands_beside_the_closed_form_of_the_best_mode(tab
 def test_it_is_reported_from_how_many_accepted_drafts_on_an_edge_pays(table: pd.DataFrame) -> None:
     line = pays_from_accepted.report(table, SPEED)
     assert line.startswith(
-        "by the closed form an edge that sends ids pays from so many accepted drafts of 4 on: speed 1"
+        "by the closed form an edge that sends ids pays from so many accepted drafts of 4 on (in brackets with c from "
+        "0.4 to 0.2 in place of 0.3, the share of corrections that are the drafter's next choice): speed 1 from "
     )
     assert " at 5 ms, " in line and " simulated places where one is seen" in line
     alone = table[table["scheme.kind"] != "coupled"]

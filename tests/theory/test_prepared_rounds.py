@@ -90,3 +90,13 @@ def test_branches_sent_ahead_take_what_their_closed_form_says(round_trip_s: floa
     found = drafting(False, 0, outcomes)(place, Rounds(survival), result.summary["payload_bits_per_draft"])
     for name in ("latency_s", "tpot_s"):
         assert result.summary[name] == pytest.approx(getattr(found, name), rel=0.03), name
+
+
+@pytest.mark.parametrize("guesses", [1, 3])
+def test_of_several_guesses_behind_a_rejection_each_is_right_as_often_if_those_before_it_are_not(guesses: int) -> None:
+    evenly = {"kind": "geometric", "power": 100}
+    rounds = simulate(served(0.1, 0.3, max_drafts=2, prepared=3 * guesses, fan_out=evenly), memory=MEMORY).rounds
+    behind = rounds[(rounds["drafted"] == 2) & (rounds["accepted"] < 2)]
+    rejected, _ = Outcomes((guesses, guesses, 0), 0.3, 0.0).hits(Rounds((0.5, 0.25)))
+    assert len(behind) > 100  # 4 standard deviations are 0.18 at most
+    assert behind["hit"].mean() == pytest.approx(rejected / 0.75, abs=0.18)

@@ -24,6 +24,7 @@ from scenarios.command.run.printed_tables import (
     overloaded,
     overloads,
     own_schemes,
+    refused_rivals,
     stands_for,
     too_few,
     unsettled,
@@ -142,8 +143,9 @@ class FinishedRun:
 
     @property
     def assumed(self) -> list[str]:
-        """Returns the line of the scenario's assumptions, if it has any."""
-        return [f"Assumed: {self.plan.scenario.assumed}"] if self.plan.scenario.assumed else []
+        """Returns the line of the scenario's assumptions, if it has any, and one on rivals that its pairs refuse."""
+        own = [f"Assumed: {self.plan.scenario.assumed}"] if self.plan.scenario.assumed else []
+        return [*own, *refused_rivals(self.cells)]
 
     def screen(self, notes: Sequence[str]) -> Screen:
         """Writes note, findings, tables and figures; returns the answer, the table, what else there is to know, and

@@ -177,6 +177,18 @@ def stands_for(cells: Sequence[Cell], clock: bool = True) -> list[str]:
     return [f"Tokens: {tokens}.", *more, *recorded]
 
 
+def refused_rivals(cells: Sequence[Cell]) -> list[str]:
+    """Returns a line if schemes are compared on pairs whose texts rule out prompt lookup."""
+    pairs = [cell.models.pair for cell in cells]
+    made = dict.fromkeys(pair.kind for pair in pairs if not pair.repeats)
+    if not made or len({each.scheme.kind for cell in cells for each in cell.classes}) < 2:
+        return []
+    return [
+        f"Assumed: prompt lookup is no rival on pairs of kind {joined([*made])}, which refuse it: their texts do not "
+        "repeat as real ones do"
+    ]
+
+
 def _blocks(cells: Sequence[Cell]) -> list[str]:
     edge = any(each.drafts_per_pass > 1 for cell in cells for each in cell.classes if each.scheme.protocol != "stream")
     inside = any(

@@ -9,10 +9,13 @@ import pandas as pd
 import phase_tables
 import pytest
 
+from kinds.tunable import tunables
 from models.acceptance_mix import fit_accepted_length
+from models.fan_out import Geometric
 from models.published import Published
+from simulator.cell.scheme import Scheme
 from simulator.results import acceptance_plane as plane
-from simulator.results.phase_prediction import Rounds, at_the_edge, cloud_only
+from simulator.results.phase_prediction import Outcomes, Rounds, at_the_edge, cloud_only, drafting
 from simulator.results.phase_regions import RTT, place_of
 
 
@@ -40,8 +43,26 @@ def test_an_edge_is_at_its_best_length_and_mode_and_more_accepted_drafts_or_a_ne
     assert best < min(at_the_edge(place, each, 16.0).latency_s for each in rounds)
 
 
+def test_prepared_rounds_are_in_the_planes_where_the_share_of_right_guesses_is_known(table) -> None:
+    assert tunables(Scheme.of("coupled"))["prepared"] == (0, plane.BRANCHES)
+    place, along = place_of(plane.sending_ids(table).iloc[0]), fit_accepted_length(2.0, plane.DRAFTS, 4.06, 64)
+    near = replace(place, up_delay_s=0.01, down_delay_s=0.01)
+    lengths = plane.rounds_along(along)
+    found, unknown = plane.predict(near, lengths, 16.0), plane.predict(near, lengths, 16.0, None)
+    assert found.mode.endswith("prepares rounds") and "prepares" not in unknown.mode
+    assert found.least < found.edge < found.most <= unknown.edge == unknown.least == unknown.most
+    form = drafting(True, 0, Outcomes(Geometric().widths(1, plane.BRANCHES), 0.3, float(along.survival(2)[-1])))
+    one = form(near, Rounds(tuple(along.survival(1))), 16.0).latency_s / cloud_only(near).latency_s
+    assert found.mode.startswith("the cloud starts") and found.edge <= one
+
+
+def test_places_whose_rows_were_served_with_prepared_rounds_are_there_at_any_temperature(table) -> None:
+    warm = table.assign(**{"scheme.prepared": 4, "models.temperature": 1.0, "models.pair.kept": 0.72})
+    assert len(plane.simulated(warm)) == len(plane.simulated(table)) and len(plane.sending_ids(warm)) == 2
+
+
 def test_from_where_on_it_pays_lies_between_columns_or_nowhere() -> None:
-    over = [plane.Predicted(2.0 - 0.4 * each, "waits", 0.5) for each in range(4)]
+    over = [2.0 - 0.4 * each for each in range(4)]
     line = over + [over[-1]] * (len(plane.ACCEPTED) - 4)
     assert plane.pays_from(line) == pytest.approx(plane.ACCEPTED[2] + 0.125)
     assert plane.pays_from(over[:1] * len(plane.ACCEPTED)) is None
