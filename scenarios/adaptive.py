@@ -14,6 +14,7 @@ import pandas as pd
 from scenarios import LATENCY, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import in_words, of_setting
 from scenarios.findings.wording import briefly, called, listed, percent
+from scenarios.set_ups import UNCUT
 from simulator.results.columns import CURVE
 from simulator.results.display_names import SERVING
 from simulator.results.intervals import Difference, geometric_means, paired
@@ -121,7 +122,7 @@ SCENARIO = Scenario(
     axis="uplink.rate.mean_bps",
     seeds=8,
     tune=Tune(
-        dict.fromkeys(SERVING, "the question is what a policy decides"),
+        {**dict.fromkeys(SERVING, "the question is what a policy decides"), **UNCUT},
         settings=8,
         looks=(1, 2),
         steps=1,

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from scenarios import LimitMetFirst, Quick, Scenario, SupportsMost, Tune, script
 from scenarios.command.run.devices_supported import question
-from scenarios.set_ups import BASE_70B, DRAFTING, GREEDY, WAITS_IF_QUICK
+from scenarios.set_ups import BASE_70B, DRAFTING, GREEDY, UNCUT, WAITS_IF_QUICK
 from simulator.sweeps.search import Objective
 
 LIMITS = {"tpot_s": 0.03, "ttft_s": 2.0}
@@ -46,14 +46,14 @@ SCENARIO = Scenario(
     },
     axis="uplink.rate.bps",
     seeds=10,
-    tune=Tune(settings=4, looks=(1,), further={"cloud.token_budget": [256, 512, 1024]}),
+    tune=Tune(UNCUT, settings=4, looks=(1,), further={"cloud.token_budget": [256, 512, 1024]}),
     left_out={"edge_only": "it takes nothing of a cloud"},
     quick=Quick(
         base={"workload.output_tokens": 48, "workload.distinct": 4},
         grid={"uplink.rate.bps": [float("inf")]},
         seeds=1,
         objective=Objective(LIMITS, high=128, within=0.2),
-        tune=Tune(WAITS_IF_QUICK, settings=2, looks=(2,)),
+        tune=Tune({**WAITS_IF_QUICK, **UNCUT}, settings=2, looks=(2,)),
     ),
     figures=("capacity", "breakdown"),
     worded=question,

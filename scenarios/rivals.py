@@ -18,7 +18,7 @@ from scenarios.findings.sentences.lowest import outcomes
 from scenarios.findings.sentences.one_breath import IN_CLOUD, fastest_clause
 from scenarios.findings.text_table import TextTable, number
 from scenarios.findings.wording import amount, called, joined, percent, sizes, would_show
-from scenarios.set_ups import PATIENT, TRIP, round_trips
+from scenarios.set_ups import PATIENT, TRIP, UNCUT, round_trips
 from simulator.results.columns import CURVE
 from simulator.results.intervals import named_without
 from simulator.results.lossy_schemes import marked, ranked
@@ -154,7 +154,7 @@ SCENARIO = Scenario(
     axis=RATE,
     hidden=("downlink.delay",),
     seeds=8,
-    tune=Tune(settings=8, looks=(1, 2), steps=1),
+    tune=Tune(UNCUT, settings=8, looks=(1, 2), steps=1),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16}, grid={TRIP: DELAYS[::2], RATE: RATES_BPS[::2]},
     ),

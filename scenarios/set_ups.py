@@ -53,6 +53,9 @@ WAITS, WAITS_IF_QUICK = (
 )
 """Serving modes fixed, and why (`Tune.fixed`): of questions about payloads, and of quick looks at others."""
 
+UNCUT = {"scheme.acceptance.least_confidence": "presets verify every draft, so all schemes do"}
+"""Cut of a scheme of free parts fixed, and why (`Tune.fixed`), where it is compared with presets."""
+
 SPEED_BENCH_TOKENS = (1_024, 2_048, 8_192, 16_384, 32_768)
 """Prompt lengths of SPEED-Bench's throughput split (arXiv 2604.09557; data card nvidia/SPEED-Bench): 1k, 2k, 8k, 16k
 and 32k, 1,536 prompts each, in three tiers of entropy. Its qualitative split has 880 prompts, 80 of each of 11

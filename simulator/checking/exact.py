@@ -204,7 +204,8 @@ class Enumeration:
                 assert tokens == verified.committed
                 mine, theirs = ((each.committed, each.owed) for each in (known, left))
                 assert mine == theirs, "the cloud knows what it received"
-                seen = SeenVerdict(payload.drafted, verified.accepted, payload.bits, 0.0, self.answer_s, action.rung)
+                judged = self._edge.verified(drafted, payload.drafted)
+                seen = SeenVerdict(judged, verified.accepted, payload.bits, 0.0, self.answer_s, action.rung)
                 learnt = self._learnt(seen, asked)
                 yield tokens, (after.state, learnt, after.owes), weight * share
 

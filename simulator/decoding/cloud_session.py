@@ -44,7 +44,7 @@ class CloudSession:
 
     @property
     def received(self) -> Received:
-        """The drafts of the payload received last, decoded: the input of `verify`."""
+        """The drafts of the payload received last, decoded, without those left out: the input of `verify`."""
         assert self._here is not None and self._here.received is not None, "I3: nothing was received that is not known"
         return self._here.received
 
@@ -61,9 +61,9 @@ class CloudSession:
         return after
 
     def receive(self, node: CloudNode, parts: Parts) -> int:
-        """Decodes the leading parts of a payload that have come; answers how many tokens they add to the text: the
-        correction that was owed, and the drafts. () is no payload, and NO_DRAFTS one without drafts: the round commits
-        a token of the verifier's own. Raises CodecError."""
+        """Decodes the leading parts of a payload that have come; answers how many of their tokens are to be verified:
+        the correction that was owed, and the drafts, but for those that the acceptance leaves out. () is no payload,
+        and NO_DRAFTS one without drafts: the round commits a token of the verifier's own. Raises CodecError."""
         for known_parts, known in node.then_verify:
             if known_parts == parts:
                 self._here = ReceivedPayload(node, parts, known, None)
@@ -77,6 +77,7 @@ class CloudSession:
         else:
             sent = parts not in ((), NO_DRAFTS)
             drafts = self._scheme.decode_parts(parts, packets, node.committed) if sent else _nothing(packets)
+            drafts = drafts.first(self._scheme.families.acceptance.drafts_to_verify(drafts))
         self._here = ReceivedPayload(node, parts, None, drafts, correction)
         return len(correction) + len(drafts.drafts)
 

@@ -192,6 +192,15 @@ class EdgeSession:
                 node.foreseen += (((accepted, token), known),)
         return known
 
+    def verified(self, node: EdgeNode, sent: int) -> int:
+        """Returns the number of a round's `sent` leading drafts that the cloud verifies once they have arrived. Both
+        ends hold the rule and what it looks at, so no reply needs to report it."""
+        acceptance = self._scheme.families.acceptance
+        if not acceptance.cuts:
+            return sent
+        drafts = [drafted.draft for drafted in node.drafts[:sent]]
+        return acceptance.drafts_to_verify(self._scheme.receive(drafts, self._setting.format))
+
     def _composed(self, node: EdgeNode, drafts: int) -> EdgeNode:
         while len(node.drafts) < drafts and not node.full:
             node, _ = self.draft(node)

@@ -283,6 +283,11 @@ class Verified:
         object.__setattr__(self, "tokens", len(self.committed))
 
     @property
+    def checked(self) -> int:
+        """Drafts that the verifier's pass was over."""
+        return len(self.drafts)
+
+    @property
     def stood(self) -> Sequence[int]:
         """The drafts that it accepts, by their indices in the round."""
         return range(self.accepted)

@@ -150,8 +150,9 @@ class SpeculateEdge(DraftingEdge):
             node, accepted = yield from self._resolve(drafts.node)
             if plan is None:
                 seen = yield from self._look()
-                drafted_ = len(drafts.parts) if scheme.partial else drafts.node.steps
-                self._learn(SeenVerdict(drafted_, accepted, seen.payload_bits, seen.put_s, seen.now_s, drafts.rung))
+                sent = len(drafts.parts) if scheme.partial else drafts.node.steps
+                judged = self._session.verified(drafts.node, sent)
+                self._learn(SeenVerdict(judged, accepted, seen.payload_bits, seen.put_s, seen.now_s, drafts.rung))
         return EdgeState(node.state, self._policy_state, node.cached)
 
     def _open(self) -> Steps[EdgeNode]:

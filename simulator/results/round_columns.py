@@ -33,6 +33,11 @@ ROUND_COLUMNS: Final = (
     RoundColumn("verified", "int64", "verified.divergences.verified"),
     RoundColumn("accepted", "int64", "verified.accepted"),
     RoundColumn("committed", "int64", "verified.tokens"),
+    RoundColumn(
+        "checked", "int64", "verified.checked", "speculative", "checked_per_round",
+        "drafts that the verifier's pass was over / rounds: fewer than draft_length if parts were lost or the cloud "
+        "cuts what it verifies (acceptance.least_confidence)",
+    ),
     RoundColumn("payload_bits", "int64", "payload.bits"),
     RoundColumn("uplink_bits", "int64", "payload.delivered_bits"),
     RoundColumn("uplink_attempts", "int64", "payload.delivered_attempts"),

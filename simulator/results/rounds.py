@@ -152,6 +152,11 @@ class VerificationResult(Protocol):
     def accepted(self) -> int: ...
 
     @property
+    def checked(self) -> int:
+        """Drafts that the verifier's pass was over."""
+        ...
+
+    @property
     def tokens(self) -> int:
         """Tokens that it commits."""
         ...
@@ -216,6 +221,7 @@ class _Nothing(NamedTuple):
     drafts: tuple[DraftSent, ...] = ()
     parents: tuple[int, ...] = ()
     accepted: int = 0
+    checked: int = 0
     tokens: int = 0
     committed: tuple[int, ...] = ()
     stood: tuple[int, ...] = ()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -65,6 +65,12 @@ class Received:
     def __post_init__(self) -> None:
         object.__setattr__(self, "drafts", read_only(self.drafts))
 
+    def first(self, drafts: int) -> Received:
+        """Contents of the round if it had only this many drafts."""
+        if drafts == len(self.drafts):
+            return self
+        return replace(self, drafts=self.drafts[:drafts], distributions=self.distributions[:drafts])
+
     @cached_property
     def qhat(self) -> Floats:
         """The rows as one array [L, V]."""
@@ -107,6 +113,17 @@ class Acceptance(Choice, family=True):
     in_blocks: ClassVar[bool] = False
     """True if whether a draft is accepted depends on the drafts behind it as well."""
 
+    @property
+    def cuts(self) -> bool:
+        """True if it may leave drafts that it has received unverified."""
+        return False
+
+    def drafts_to_verify(self, received: Received) -> int:
+        """Returns the number of leading drafts of a round that are verified; no pass is made over the others, and the
+        token behind the last one verified is the verifier's own. It may depend on d_1..d_{n-1} and qhat_1..qhat_n if
+        draft n is among them, never on d_n."""
+        return len(received.drafts)
+
     @abstractmethod
     def judge(self, distribution_after: DistributionAfter, received: Received, uniforms: RoundUniforms) -> Verdict:
         """The verification result. distribution_after(prefix): p [V] after the committed text and these drafts of the
@@ -144,7 +161,43 @@ class Acceptance(Choice, family=True):
         return mismatch + slack
 
 
-class Rejection(Acceptance):
+class ConfidenceCut(Acceptance):
+    """Base of the acceptances that verify the leading drafts of a round alone, by the drafter's confidence in them.
+
+    After DSpark (arXiv 2607.05147), whose verifier leaves out drafts that are unlikely to be accepted. Draft n is
+    verified iff qhat_1(d_1) ... qhat_{n-1}(d_{n-1}) max qhat_n is at least the threshold: its own confidence
+    qhat_n(d_n) is not asked for, as a rule that looks at d_n bends the output distribution.
+    """
+
+    least_confidence: Annotated[float, Tunable(0.0, 0.03, 0.1, 0.3)] = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="the least chance, as the drafter sees it, that a draft and all before it are right for the draft "
+        "to be verified; 0: all are",
+    )
+
+    @property
+    def cuts(self) -> bool:
+        return self.least_confidence > 0
+
+    def drafts_to_verify(self, received: Received) -> int:
+        if not self.cuts:
+            return len(received.drafts)
+        chances, before = chances_of(received.drafts, received.distributions).tolist(), 1.0
+        for n, (chance, distribution) in enumerate(zip(chances, received.distributions, strict=True)):
+            if before * likeliest(distribution) < self.least_confidence:
+                return n
+            before *= chance
+        return len(chances)
+
+
+def likeliest(distribution: AnyDistribution) -> float:
+    """Returns the largest probability of a distribution."""
+    return float((distribution.probabilities if isinstance(distribution, SparseDistribution) else distribution).max())
+
+
+class Rejection(ConfidenceCut):
     """Speculative decoding: accept with probability min(1, p / qhat), correct from the residual (Leviathan et al.)."""
 
     lossless: ClassVar[bool | None] = True
@@ -166,7 +219,7 @@ class Rejection(Acceptance):
         return output_distribution(p, qhat, drawn, corrected)
 
 
-class Block(Acceptance):
+class Block(ConfidenceCut):
     """Block verification (arXiv 2403.10444, Algorithm 2): accepts more of the same drafts than `rejection`.
 
     Needs a line of drafts that are drawn from qhat, and all of qhat. Its gain grows with the length of a round and with

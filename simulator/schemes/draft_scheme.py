@@ -199,9 +199,10 @@ class DraftScheme(Scheme):
         return packets
 
     def _check_serving(self) -> None:
-        """Raises ValueError where rounds cannot be drafted ahead, or prepared, as they are to be."""
+        """Raises ValueError where rounds cannot be drafted ahead, or prepared, or cut, as they are to be."""
         self._check_ahead()
         self._check_prepared()
+        self._check_cut()
 
     def _check_ahead(self) -> None:
         """Raises ValueError where rounds are to be drafted ahead and cannot be."""
@@ -235,6 +236,19 @@ class DraftScheme(Scheme):
         for reason, holds in reasons.items():
             if holds:
                 raise ValueError(f"prepared = {self.prepared}: must be 0 {reason}")
+
+    def _check_cut(self) -> None:
+        """Raises ValueError if the cloud is to leave drafts unverified and cannot."""
+        if not self.families.acceptance.cuts:
+            return
+        reasons = {
+            "with a tree, whose drafts are no line": self.branches,
+            "where rounds are drafted ahead (depth), which build on all drafts of the round before": self.depth,
+            "where rounds are prepared, each for an outcome of verifying all drafts": self.prepared,
+        }
+        for reason, holds in reasons.items():
+            if holds:
+                raise ValueError(f"acceptance: must verify all drafts (least_confidence = 0) {reason}")
 
     def _check_corrections(self) -> None:
         """Raises ValueError where the edge is to draw the corrections and cannot."""

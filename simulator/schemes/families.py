@@ -36,8 +36,8 @@ class Families:
             raise ValueError(f"code = {self.code.kind!r}: {message}")
         if getattr(self.code, "token", None) == "raced" and not self.draw.races:
             raise ValueError(f"code.token = 'raced': does not go with draw {self.draw.kind!r}")
-        if self.acceptance.in_blocks:
-            self._check_blocks()
+        if self.acceptance.in_blocks or self.acceptance.cuts:
+            self._check_qhat()
         if self.code.only_scalars != self.acceptance.edge_corrects:
             raise ValueError(f"acceptance = {self.acceptance.kind!r}: does not go with code {self.code.kind!r}")
         if self.acceptance.edge_corrects != self.reply.edge_corrects:
@@ -46,9 +46,9 @@ class Families:
             message = "lets the cloud decode by itself, which lacks the corrections that the edge draws"
             raise ValueError(f"policy = {self.policy.kind!r}: {message} (reply {self.reply.kind!r})")
 
-    def _check_blocks(self) -> None:
-        """Raises ValueError where a block of drafts lacks the distributions that verify it."""
-        named = f"acceptance = {self.acceptance.kind!r}"
+    def _check_qhat(self) -> None:
+        """Raises ValueError if drafts lack the distributions by which the acceptance asks for them."""
+        named = f"acceptance = {self.acceptance.kind!r}" + (", which cuts" if self.acceptance.cuts else "")
         if not self.code.carries_law or self.code.only_scalars:
             raise ValueError(f"{named}: needs all of qhat, as recoded carries it, and code {self.code.kind!r} does not")
         if not self.draw.lossless:

@@ -81,8 +81,8 @@ class SeenDraft(NamedTuple):
 @with_field_texts
 class SeenVerdict(NamedTuple):
     """Verdict on an earlier round, with its times: `answered_s - sent_s` is the time of the network and the cloud, from
-    when the last packet was put on the link. For a token that the cloud decoded by itself `drafted` is 0, and `sent_s`
-    is the time of the token before it, except for the first in a row."""
+    when the last packet was put on the link. `drafted`: those that the cloud was to verify. For a token that the cloud
+    decoded by itself it is 0, and `sent_s` is the time of the token before it, except for the first in a row."""
 
     drafted: int
     accepted: int

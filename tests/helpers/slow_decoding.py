@@ -38,6 +38,8 @@ class SlowRound:
     """Those that an edge has sparsified and quantized: all but drafts made in the cloud."""
     judged: Sequence[SlowDraft] = ()
     """Those up to and including the first rejected."""
+    checked: int = 0
+    """Number of those that were received."""
     accepted: int = 0
     committed: tuple[int, ...] = ()
     targets: Sequence[Distribution] = ()
@@ -271,7 +273,7 @@ class SlowRequest:
             race = self.shared.exponentials(V, len(text))
             own = min(range(V), key=lambda each: race[each] / p[each])
             text.append(own if coupled else drawn_by(p, self.verdict.uniform(round_.number, len(heard))))
-        round_.judged = heard[: round_.accepted + 1]
+        round_.judged, round_.checked = heard[: round_.accepted + 1], len(heard)
         round_.committed, round_.targets = tuple(text[len(self.text) :]), targets
 
     def _hosted(self, number: int) -> SlowRound:

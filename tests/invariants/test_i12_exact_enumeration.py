@@ -4,6 +4,7 @@ cloud, whatever the scheme, its budget, what its policy looks at, rounds under w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
@@ -47,7 +48,7 @@ from simulator.schemes import (
     TruncatedFp16,
     UcbSpecStop,
 )
-from simulator.schemes.acceptance import Block
+from simulator.schemes.acceptance import Block, Rejection
 from simulator.schemes.draw import FromUnquantized
 from simulator.schemes.policies.drafts_by_load import DraftsByLoad
 from simulator.schemes.policies.goodput import Goodput
@@ -178,6 +179,23 @@ class TriedBoth(UcbSpecStop):
         return (0.0, 0.0, 0.5, 0.4, 1.0, 1.0, 1.0, 1.0)
 
 
+class ByItsOwnToken(Rejection):
+    """Verifies a draft if the drafter was sure of that very token, not of its distribution."""
+
+    kind: Literal["by_its_own_token_in_tests"] = "by_its_own_token_in_tests"  # type: ignore[assignment]
+
+    def drafts_to_verify(self, received):
+        chances = [row[token] for row, token in zip(received.qhat, received.drafts, strict=True)]
+        return next(
+            (n for n in range(len(chances)) if math.prod(chances[: n + 1]) < self.least_confidence), len(chances)
+        )
+
+
+def cut(least: float, kind: str = "rejection") -> dict[str, object]:
+    """An acceptance that verifies the drafts that the drafter is sure of."""
+    return {"kind": kind, "least_confidence": least}
+
+
 SMALL: dict[str, Any] = {"resolution": 5, "max_drafts": 2}
 BLOCK: dict[str, Any] = SMALL | {"acceptance": "block"}
 C_SQS: dict[str, Any] = {"resolution": 5, "step": 0.3, "target": 0.1}
@@ -240,6 +258,11 @@ class Case:
 def some_are_cut(met: Any) -> bool:
     """Whether the budget has ended some rounds, and others not."""
     return bool(0 < met.full < met.second_drafts)
+
+
+def some_are_left_out(met: Any) -> bool:
+    """Whether the cloud has left drafts of some rounds unverified, and of others not."""
+    return bool(0 < met.short < met.sealed)
 
 
 def some_have_no_draft(met: Any) -> bool:
@@ -323,6 +346,24 @@ CASES: dict[str, Case] = {
     ),
     "block: rungs, the cloud between": Case(
         rungs(acceptance="block"), lambda met: the_cloud_decodes(met) and met.rungs == {0, 1}
+    ),
+    "cut": Case(composed(acceptance=cut(0.2), max_drafts=3), some_are_left_out, 4),
+    "cut, also first drafts": Case(composed(acceptance=cut(0.5)), some_are_left_out),
+    "cut of blocks": Case(composed(acceptance=cut(0.2, "block"), max_drafts=3), some_are_left_out, 4),
+    "cut, threshold that moves, budget binds": Case(
+        composed(
+            acceptance=cut(0.25), budget_bits=18,
+            sparsifier={"kind": "conformal", "initial": 0.12, "step": 0.3, "target": 0.1},
+        ),
+        lambda met: some_are_left_out(met) and some_are_cut(met),
+    ),
+    "cut in parts, of which one may be lost": Case(
+        composed(acceptance=cut(0.25), code={"kind": "recoded", "token": "flat"}, partial=True),
+        lambda met: met.parts == 2 and some_are_left_out(met),
+    ),
+    "cut, the edge looks and learns": Case(
+        composed(acceptance=cut(0.25), policy=Turns(least=0.36, alone=1)),
+        lambda met: the_cloud_decodes(met) and some_are_left_out(met),
     ),
     "half_top_k": Case(TruncatedFp16(policy=FixedLength(), k=2, max_drafts=2)),
     "c_sqs": Case(CSqs(**C_SQS, max_drafts=2, initial=0.2)),
@@ -499,6 +540,9 @@ CONTROLS: dict[str, tuple[Callable[[], Any], float]] = {
     "the last draft of a block is dropped where its own token is dear": (
         lambda: Enumeration(Dense(**SMALL, acceptance="block"), TOKENS, drop=lambda _, after: after.context()[-1] == 0),
         0.02,
+    ),
+    "whether a draft is verified depends on its own token": (
+        lambda: Enumeration(composed(acceptance=cut(0.35, "by_its_own_token_in_tests")), TOKENS), 0.01,
     ),
     "corrections are drawn from another distribution than the verifier's": (
         lambda: Enumeration(composed(**SPLIT | {"reply": "of_the_drafter_in_tests"}), TOKENS), 0.01,

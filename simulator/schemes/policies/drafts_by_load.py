@@ -26,6 +26,10 @@ class Entry(NamedTuple):
     batch: int
     drafts: int
 
+    def __repr__(self) -> str:
+        """Returns the pair as it is typed."""
+        return str(tuple(self))
+
 
 class DraftsByLoad(Policy):
     """Policy that drafts as many as the scheme allows below the first entry, and as many as the last entry reached

@@ -136,6 +136,12 @@ def test_no_ingredient_is_without_a_test() -> None:
     assert {*PAIR, "kind", "prompt_tokens"} == set(Synthetic.model_fields)
 
 
+def test_the_confidence_below_which_drafts_are_not_verified_is_in_the_key() -> None:
+    one = with_({"scheme.kind": "composed", "scheme.acceptance.least_confidence": 0.1})
+    assert_another(one, with_({"scheme.acceptance.least_confidence": 0.2}, one.cell))
+    assert_another(one, with_({"scheme.acceptance.least_confidence": 0.0}, one.cell))
+
+
 def test_rounds_drafted_ahead_go_by_the_end_of_the_answer() -> None:
     request = Request(AHEAD)
     assert_another(request, replace(request, output_tokens=13))

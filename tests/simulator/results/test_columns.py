@@ -68,6 +68,7 @@ OF_ROUNDS: Final[dict[str, Callable[[Seen], float]]] = {
     "answered_s": lambda seen: seen.round.answered_s,
     "drafted": lambda seen: len(seen.round.decoded.drafts) if seen.sent else 0,
     "verified": of_verified("verified"),
+    "checked": lambda seen: seen.round.decoded.checked if seen.verified else 0,
     "accepted": lambda seen: seen.round.decoded.accepted if seen.verified else 0,
     "committed": lambda seen: len(seen.round.decoded.committed) if seen.verified else 0,
     "payload_bits": lambda seen: seen.round.decoded.payload_bits if seen.sent else 0,

@@ -303,6 +303,7 @@ EXPECTED: Final[dict[str, Value]] = {
     "payload_bits_per_draft": lambda run: over(sum(each.payload_bits for each in sent(run)), drafts(run)),
     "draft_length": lambda run: over(drafts(run), speculative(run)),
     "accepted_per_round": lambda run: over(sum(each.accepted for each in judged(run)), speculative(run)),
+    "checked_per_round": lambda run: over(sum(each.checked for each in judged(run)), speculative(run)),
     "acceptance_rate": lambda run: over(sum(each.accepted for each in judged(run)), verified(run)),
     "resampling_per_round": lambda run: over(rejections(run), speculative(run)),
     "resampling_per_draft": lambda run: over(rejections(run), verified(run)),

@@ -9,6 +9,7 @@ from simulator import Cell
 
 SPLIT = {"kind": "composed", "code": "scalars", "acceptance": "split_rejection", "reply": "law"}
 RACED = {"code": {"kind": "ids", "token": "raced"}, "sparsifier": {"kind": "top_k", "k": 1}}
+CUT = {"acceptance": {"kind": "rejection", "least_confidence": 0.1}}
 REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("composed", {"code": "ids"}, r"\.code = 'ids'"),
     ("composed", RACED, r"\.code.token = 'raced'"),
@@ -27,6 +28,16 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("composed", {"code": "ids", "sparsifier": {"kind": "top_k", "k": 1}, "acceptance": "block"},
      r"\.acceptance = 'block': needs all of qhat, as recoded carries it, and code 'ids' does not"),
     ("composed", SPLIT | {"acceptance": "block"}, r"\.acceptance = 'block': needs all of qhat, .* 'scalars' does not"),
+    ("composed", CUT | {"depth": 1},
+     r"\.acceptance: must verify all drafts \(least_confidence = 0\) where .* ahead"),
+    ("composed", CUT | {"prepared": 2},
+     r"\.acceptance: must verify all drafts \(least_confidence = 0\) where .* prepared"),
+    ("composed", CUT | {"code": "ids", "sparsifier": {"kind": "top_k", "k": 1}},
+     r"\.acceptance = 'rejection', which cuts: needs all of qhat, .* code 'ids' does not"),
+    ("composed", {"acceptance": {"kind": "split_rejection", "least_confidence": 0.1}},
+     r".*least_confidence.*no such fi"),
+    ("composed", {"acceptance": {"kind": "block", "least_confidence": 1.5}},
+     r"\.acceptance\.least_confidence = 1.5: should be less"),
     ("s_q", {"acceptance": "block"}, r"\.acceptance = 'block': needs drafts from the qhat that is sent"),
     ("tree", {"acceptance": "block"}, r"\.acceptance = 'block': must be 'rejection', the one that is defined for tre"),
     *[(kind, {"acceptance": "block"}, r"\.acceptance = 'block': no such field; a field of .*c_sqs, colocated, ")
