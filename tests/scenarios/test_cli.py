@@ -306,7 +306,7 @@ FEWER = {
     "traces": [TWO_KINDS, "--grid=workload.devices=1,4", *GIVEN],
     "batching": ["--grid=workload.devices=1,8"],
     "base_station": ["--grid=workload.devices=1,2"],
-    "capacity": [TWO_KINDS, "--set=cloud.token_budget=512", "--set=cloud.batching=none", *GIVEN],
+    "capacity": [TWO_KINDS, "--grid=workload.devices=2,4", *GIVEN],
     "pareto": ["--grid=scheme=cloud_only,colocated,k_sqs", "--grid=workload.devices=1,2", *GIVEN],
     "validation": [f"--grid={FIELDS}={json.dumps(ALONE[3:5])}"],
 }
