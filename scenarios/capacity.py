@@ -130,24 +130,23 @@ def rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def printed(table: pd.DataFrame) -> TextTable | None:
-    """Returns the same for a person: the best scheme and its goodput, by limits."""
+    """Returns for a person the goodput of co-located speculation, the best edge scheme and cloud-only decoding."""
     found = _planes(table)
     body = [
-        [f"{device}, TTFT {quantity(ttft_s, TTFT)}", *map(_best, line)]
+        [f"{device}, TTFT {quantity(ttft_s, TTFT)}", *map(_three, line)]
         for (device, ttft_s), line in groupby(found, key=lambda each: (each.device, each.ttft_s))
     ]
     heading = (
-        "Requests/s of which 95% are within TTFT (down) and 95% within TPOT (across), by the device that drafts: best "
-        "scheme; the edge's best; cloud only"
+        "Requests/s of which 95% are within TTFT (down) and 95% within TPOT (across), by the device that drafts: "
+        "co-located; the edge's best scheme; cloud only"
     )
     columns = ["device", *(f"TPOT {quantity(each, TPOT)}" for each in TPOT_S)]
     return TextTable.of(heading, columns, body) if body else None
 
 
-def _best(within: Within) -> str:
-    best, edge, cloud = within.schemes[0], within.best(edge=True), within.of(OPPONENT)
-    others = [each.written if each is not None else "-" for each in (edge, cloud)]
-    return "; ".join([f"{best.scheme} {best.written}" if best.found.mean else "none", *others])
+def _three(within: Within) -> str:
+    found = (within.of("colocated"), within.best(edge=True), within.of(OPPONENT))
+    return "; ".join(each.written if each is not None else "-" for each in found)
 
 
 SCENARIO = Scenario(
