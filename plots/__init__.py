@@ -28,6 +28,7 @@ FIGURES: dict[str, str] = {
     "tails": "median and 99th percentile of the latency per token",
     "first_token": "time to first token along the swept axis, the highest percentile asked for or the mean",
     "capacity": "devices that a cell bears, a curve a scheme",
+    "goodput": "requests per second within limits on both times, and the best scheme, a panel a device",
     "breakdown": "where the time goes, at up to four values of the swept axis",
     "bits": "payload bits per token, or per draft where the axis moves the length of a round",
     "resampling": "resampling rate beside its bound",
@@ -56,7 +57,7 @@ _IN = {
     "bar_figures": ("bits", "ladder", "groups", "both_ways", "recommendation"),
     "breakdown_figures": ("breakdown", "validation"),
     "rejection_figures": ("resampling", "positions"),
-    "cell_figures": ("heatmap", "useful", "phase_map", "acceptance_map"),
+    "cell_figures": ("heatmap", "useful", "phase_map", "acceptance_map", "goodput"),
     "front_figures": ("rivals", "fronts"),
     "tradeoff_figures": ("tradeoff", "pareto", "rates", "blocks"),
 }
@@ -67,11 +68,11 @@ BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
 OF_ONE = (
-    "heatmap", "tradeoff", "pareto", "fronts", "rates", "blocks", "phase_map", "acceptance_map",
+    "heatmap", "tradeoff", "pareto", "fronts", "rates", "blocks", "phase_map", "acceptance_map", "goodput",
     "validation", "recommendation",
 )  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""
-FROM_CELLS = ("latency", "rivals", "heatmap", "tradeoff")
+FROM_CELLS = ("latency", "rivals", "heatmap", "tradeoff", "goodput")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 

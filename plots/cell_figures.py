@@ -23,6 +23,7 @@ from plots.layout import Key, Wording, finish, grid
 from plots.page import Page
 from plots.style import chosen, lossy_curves
 from simulator.results import acceptance_plane as plane
+from simulator.results import goodput_plane as goodput
 from simulator.results import phase_regions as regions
 from simulator.results.columns import CURVE, READING_S
 from simulator.results.display_names import MARKS
@@ -182,6 +183,52 @@ def draw_useful(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
     )
     text = caption(summary, page, "lower", [note, *marks(summary)], intervals=False)
     return finish(figure, page, Wording("Latency per token on each link", text))
+
+
+def draw_goodput(
+    summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None
+) -> Figure | None:
+    """Draws the goodput over a plane of limits, a panel a device: in each cell the scheme of the most requests per
+    second, their number, and those of the best edge scheme and of cloud-only decoding. None without the cells, or if
+    they lack the times and arrival rates."""
+    found = [] if cells is None else goodput.plane(chosen(cells))
+    if not found:
+        return None
+    devices = list(dict.fromkeys(each.device for each in found))
+    tpots, ttfts = ([quantity(each, name) for each in values] for values, name in
+                    ((goodput.TPOT_S, goodput.TPOT), (goodput.TTFT_S[::-1], goodput.TTFT)))  # fmt: skip
+    figure, axes, _ = grid(page, [f"{name} drafts" for name in devices], 1, (1.6, 1.55 * len(tpots)),
+                           0.6 + 0.55 * len(ttfts), "xy")  # fmt: skip
+    colours = Scale.of([_most(each) for each in found])
+    for ax, device in zip(axes, devices, strict=True):
+        own = {(each.ttft_s, each.tpot_s): each for each in found if each.device == device}
+        lines = [[own[ttft_s, tpot_s] for tpot_s in goodput.TPOT_S] for ttft_s in goodput.TTFT_S[::-1]]
+        places = [(row, column) for row, line in enumerate(lines) for column, each in enumerate(line) if each.tied]
+        Cells(
+            [[colours.colour(_most(each)) for each in line] for line in lines],
+            [[_best_and_rivals(each) for each in line] for line in lines], ttfts, tpots, tied=places,
+        ).draw(ax)  # fmt: skip
+    colour_bar(figure, axes, colours, "requests per second")
+    notes = [
+        "In a cell: the scheme of the most requests per second, then the best edge scheme's and cloud only's.",
+        "+: at least. Dashed: another scheme is not distinguishable from the first.",
+    ]
+    text = caption(summary, page, "higher", notes, intervals=False)
+    down, across = "95% of first tokens within", "95% of times per output token within"
+    return finish(figure, page, Wording("Requests per second within limits", text, across, down))
+
+
+def _most(within: goodput.Within) -> float:
+    """Returns the most requests per second of any scheme; nan if none serves any."""
+    return within.schemes[0].found.mean or np.nan
+
+
+def _best_and_rivals(within: goodput.Within) -> str:
+    best, edge, cloud = within.schemes[0], within.best(edge=True), within.of(OPPONENT)
+    if not best.found.mean:
+        return "none"
+    rivals = [f"{name} {each.written}" for name, each in (("edge", edge), ("cloud", cloud)) if each is not None]
+    return "\n".join([f"{best.scheme} {best.written}", ", ".join(rivals)])
 
 
 LOOKS: Final = {

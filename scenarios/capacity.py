@@ -1,65 +1,198 @@
-"""Number of devices that a 70B on four A100s serves, all busy, at 30 ms a token and 2 s to the first, both on average
-(else a cloud that lets them wait at the door would bear any number).
+"""Requests per second that a 70B on four A100s serves with 95 of 100 within limits on time per output token and time to
+first token, over a plane of limits, for a phone and a Jetson that may draft.
 
-Acceptance is as published at temperature 0, where a draft's distribution is one token and C-SQS sends what K-SQS does,
-and is left out; `composed` is K-SQS with the policy goodput, which drafts only where that pays,
-or with drafts_by_load. Each scheme chooses
-draft length and new tokens of a pass for itself. The order of schemes is that at these two limits: whoever takes little
-of each pass keeps the pace until devices wait for their first token, whoever has many tokens verified falls behind in
-pace first. At rate inf only the GPUs are shared. `tried.csv` holds every cell of the search; `relieved` names the
-station that took no time there.
+Each device asks once a period, at a random time: with tens of devices the arrivals are Poisson's of a given number. The
+requests of the first period warm the system up and are not counted. The arrival rate grows with the number of devices;
+goodput is where a limit is passed, between two rates by interpolation (`goodput_plane`).
 
-The question that is printed is made from the cells that run. A cell's own limits (workload.slo_tpot_s, slo_ttft_s) take
-the place of these; `sqsim capacity --config CELL.yaml` and `--from FILE` ask about a cell or a server of yours.
+Acceptance is as published at temperature 0, where a draft's distribution is one token: the edge sends ids. `edge waits`
+drafts while nothing is out, `edge, modes raced` may draft ahead, prepare rounds or let the cloud start, whichever its
+race prefers; the policies are `goodput`, which drafts where that pays, and `drafts_by_load`.
 
-Other questions: a limit for 95 of 100 requests (`--set objective.tpot_p95_s=0.06`), arrivals that do not wait (`--set
-workload.kind=poisson`), the bundled pair (`--set models.pair=sotu`).
+How many devices a run of yours supports within your limits: `sqsim capacity`.
 """
 
 from __future__ import annotations
 
-from scenarios import LimitMetFirst, Quick, Scenario, SupportsMost, Tune, script
-from scenarios.command.run.devices_supported import question
-from scenarios.set_ups import BASE_70B, DRAFTING, GREEDY, UNCUT, WAITS_IF_QUICK
-from simulator.sweeps.search import Objective
+from dataclasses import replace
+from itertools import groupby
 
-LIMITS = {"tpot_s": 0.03, "ttft_s": 2.0}
-GOODPUT, BY_LOAD = ({"kind": "composed", "max_drafts": 4, "policy": policy} for policy in ("goodput", "drafts_by_load"))
+import pandas as pd
+
+from scenarios import Also, Quick, Scenario, Table, Tune, asks, script
+from scenarios.findings.question import of_setting
+from scenarios.findings.text_table import TextTable
+from scenarios.findings.wording import joined, listed
+from scenarios.set_ups import BASE_70B, GREEDY, IN_CLOUD, JETSON_1B, PHONE, UNCUT, WAITS_IF_QUICK
+from simulator.results.display_names import SERVING
+from simulator.results.goodput_plane import DEVICES, OPPONENT, TPOT, TPOT_S, TTFT, TTFT_S, Goodput, Within, plane
+from simulator.results.units import quantity
+
+WAITS, RACED, BY_GOODPUT, BY_LOAD = "edge waits", "edge, modes raced", "edge by goodput", "edge by load"
+AT_EDGE = [
+    {"kind": "coupled", "max_drafts": 4, "label": WAITS},
+    {"kind": "coupled", "max_drafts": 4, "depth": 1, "label": RACED},
+    {"kind": "composed", "max_drafts": 4, "policy": "goodput", "label": BY_GOODPUT},
+    {"kind": "composed", "max_drafts": 4, "policy": "drafts_by_load", "label": BY_LOAD},
+]
+PERIOD_S = 10
+"""Longer than an answer within the limits, so that no request waits for the device's last one."""
+RATES = [PERIOD_S * rate for rate in (2, 4, 8, 14)]
+"""Numbers of devices, by requests per second: all schemes have the same, since none is known beyond the highest."""
+TUNE = Tune(
+    UNCUT,
+    base={"workload.requests": 1, "workload.learning_requests": 0},
+    settings=4,
+    looks=(1,),
+    steps=0,
+    named={WAITS: frozenset(SERVING)},
+)
+MIDDLE = (TPOT_S[1], TTFT_S[2])
+"""The limits of the answer."""
+
+
+def _planes(table: pd.DataFrame) -> list[Within]:
+    return plane(of_setting(table))
+
+
+def _limits(within: Within) -> str:
+    return f"{quantity(within.tpot_s, TPOT)} TPOT and {quantity(within.ttft_s, TTFT)} TTFT"
+
+
+def _seen(found: list[Within], sign: int) -> int:
+    """Returns the number of limits within which the best edge scheme is seen to serve more (1) or fewer (-1) requests
+    per second than cloud-only decoding."""
+    pairs = [(each.best(edge=True), each.of(OPPONENT)) for each in found]
+    less = [edge.over(cloud) for edge, cloud in pairs if edge is not None and cloud is not None]
+    return sum(each.separable and sign * each.mean > 0 for each in less)
+
+
+@asks(TPOT)
+def goodput(table: pd.DataFrame, axis: str | None) -> str:
+    """How many requests per second do cloud-only decoding, co-located speculation and the best edge scheme of each
+    device serve within the middle limits, and within how many limits does that edge exceed cloud-only decoding?"""
+    found = _planes(table)
+    middle = [each for each in found if (each.tpot_s, each.ttft_s) == MIDDLE]
+    if not middle:
+        return ""
+    cloud = [f"{each.scheme} {each.written}" for kind in IN_CLOUD[::-1] if (each := middle[0].of(kind)) is not None]
+    edge, above = list[str](), list[str]()
+    for within in middle:
+        own = [each for each in found if each.device == within.device]
+        if (best := within.best(edge=True)) is not None:
+            edge.append(f"{within.device} drafting {best.written}")
+            above.append(f"{_seen(own, 1)} ({within.device})")
+    line = f"requests/s within {_limits(middle[0])}: {', '.join([*cloud, *edge])}"
+    return (
+        f"{line}; edge above cloud only within {joined(above)} of {len(TPOT_S) * len(TTFT_S)} limits" if edge else line
+    )
+
+
+@asks(TPOT)
+def of_each(table: pd.DataFrame, axis: str | None) -> str:
+    """How many requests per second does each scheme serve on each device within the middle limits?"""
+    middle = [each for each in _planes(table) if (each.tpot_s, each.ttft_s) == MIDDLE]
+    clauses = [f"{each.device}, {', '.join(map(_with_interval, each.schemes))}" for each in middle]
+    return listed(f"requests/s within {_limits(middle[0])}", clauses) if middle else ""
+
+
+@asks(TPOT)
+def edge_against_cloud(table: pd.DataFrame, axis: str | None) -> str:
+    """Within how many limits is the best edge scheme of each device seen above and below cloud-only decoding?"""
+    found = _planes(table)
+    clauses = []
+    for device in dict.fromkeys(each.device for each in found):
+        own = [each for each in found if each.device == device]
+        if any(each.best(edge=True) is not None and each.of(OPPONENT) is not None for each in own):
+            counts = f"more within {_seen(own, 1)} and fewer within {_seen(own, -1)} of {len(own)} limits"
+            clauses.append(f"{device}, {counts}")
+    return listed("requests/s of the best edge scheme against cloud only", clauses)
+
+
+def _with_interval(each: Goodput) -> str:
+    found = each.found
+    half = f" ± {found.half_width:.2g}" if found.half_width > 0 else ""
+    return f"{each.scheme} {each.written}{half}"
+
+
+def rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Returns the goodput of each scheme on each device within each pair of limits."""
+    return pd.DataFrame(
+        [
+            {
+                "device": within.device, TPOT: within.tpot_s, TTFT: within.ttft_s, "scheme": each.scheme,
+                "requests_per_s": each.found.mean, "requests_per_s_ci95": each.found.half_width, "n": each.found.n,
+                "bounded": each.found.mean < each.highest,
+            }
+            for within in _planes(table)
+            for each in within.schemes
+        ]
+    )  # fmt: skip
+
+
+def printed(table: pd.DataFrame) -> TextTable | None:
+    """Returns for a person the goodput of co-located speculation, the best edge scheme and cloud-only decoding."""
+    found = _planes(table)
+    body = [
+        [f"{device}, TTFT {quantity(ttft_s, TTFT)}", *map(_three, line)]
+        for (device, ttft_s), line in groupby(found, key=lambda each: (each.device, each.ttft_s))
+    ]
+    heading = (
+        "Requests/s of which 95% are within TTFT (down) and 95% within TPOT (across), by the device that drafts: "
+        "co-located; the edge's best scheme; cloud only"
+    )
+    columns = ["device", *(f"TPOT {quantity(each, TPOT)}" for each in TPOT_S)]
+    return TextTable.of(heading, columns, body) if body else None
+
+
+def _three(within: Within) -> str:
+    found = (within.of("colocated"), within.best(edge=True), within.of(OPPONENT))
+    return "; ".join(each.written if each is not None else "-" for each in found)
+
 
 SCENARIO = Scenario(
     name="capacity",
-    summary="How many devices does a 70B on four A100s serve behind one uplink, and which limit is met first?",
-    minutes=20,
+    summary="How many requests per second does a 70B on four A100s serve within limits if a phone or an Orin drafts?",
+    minutes=12,
     base={
         **BASE_70B,
         **GREEDY,
-        "workload.requests": 1,
-        "workload.distinct": 16,
+        "models.pair.size": 512,
+        "workload.kind": "ticks",
+        "workload.period_s": PERIOD_S,
+        "workload.requests": 2,
+        "workload.learning_requests": 1,
+        "workload.distinct": 8,
+        "percentiles": [TTFT],
+        "uplink.rate.bps": 100e6,
         "downlink.rate.bps": 100e6,
         "cloud.batching": {"kind": "continuous", "cap": 512},
         "cloud.token_budget": 512,
     },
-    grid={
-        "scheme": ["cloud_only", "colocated", *(each for each in DRAFTING if each["kind"] != "c_sqs"), GOODPUT,
-                   BY_LOAD],
-        "uplink.rate.bps": [100e3, 1e6, float("inf")],
-    },
-    axis="uplink.rate.bps",
-    seeds=10,
-    tune=Tune(UNCUT, settings=4, looks=(1,), further={"cloud.token_budget": [256, 512, 1024]}),
+    grid={"scheme": AT_EDGE, "edge.latency": [PHONE, JETSON_1B], DEVICES: RATES},
+    also=[
+        Also(
+            {"scheme": list(IN_CLOUD), DEVICES: RATES},
+            quick={DEVICES: [40, 120]},
+        )
+    ],
+    axis=DEVICES,
+    seeds=8,
+    tune=TUNE,
     left_out={"edge_only": "it takes nothing of a cloud"},
     quick=Quick(
-        base={"workload.output_tokens": 48, "workload.distinct": 4},
-        grid={"uplink.rate.bps": [float("inf")]},
-        seeds=1,
-        objective=Objective(LIMITS, high=128, within=0.2),
-        tune=Tune({**WAITS_IF_QUICK, **UNCUT}, settings=2, looks=(2,)),
+        base={"workload.distinct": 4},
+        grid={"scheme": AT_EDGE[:1], DEVICES: [40, 120]},
+        seeds=2,
+        tune=replace(TUNE, fixed=WAITS_IF_QUICK, settings=3, looks=(2,)),
     ),
-    figures=("capacity", "breakdown"),
-    worded=question,
-    answer=SupportsMost(),
-    findings=(LimitMetFirst(),),
-    objective=Objective(LIMITS, high=512, within=0.1),
+    headlines=(),
+    figures=("goodput",),
+    tables=(Table("goodput", rows, printed),),
+    answer=goodput,
+    findings=(of_each, edge_against_cloud),
+    assumed="uplink and downlink of 100 Mbit/s are shared by all, 10 ms away each; each device asks once per period of "
+    "10 s",
 )  # fmt: skip
 
 if __name__ == "__main__":

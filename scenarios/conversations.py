@@ -21,6 +21,7 @@ from scenarios.findings.wording import change, joined, listed
 from scenarios.set_ups import A100, GREEDY, JETSON_1B, LONG_PROMPTS, NEAR, PROMPTS, SELECTIVE_REPEAT, speed_bench
 from simulator.results import phase_regions as regions
 from simulator.results.columns import CURVE
+from simulator.results.drafting_devices import drafting_devices
 from simulator.results.intervals import paired
 
 WHOLE, PROMPT, TURN, KEEPS = "latency_per_token_s", "workload.prompt_tokens", "workload.counted_turn", "cloud_keeps_s"
@@ -58,8 +59,8 @@ def fourth_turn(table: pd.DataFrame, axis: str | None) -> str:
     if "colocated" in kinds:
         clauses += [f"co-located {words} {_changes(place, 'colocated')}" for words, place in _places(rows)][:1]
     prompts = joined([f"{prompt:,g}" for prompt in regions.order(rows, PROMPT)])
-    heading = f"turn 4 after {prompts} tokens, time a token against cloud only (± 95%): {DRAFTING}"
-    return f"{heading} {'; '.join(clauses)}"
+    drafting = f"{DRAFTING} on {_device(rows)}"
+    return f"turn 4 after {prompts} tokens, time per token against cloud only (± 95%): {drafting} {'; '.join(clauses)}"
 
 
 @asks(WHOLE)
@@ -73,7 +74,13 @@ def fastest_by_turn(table: pd.DataFrame, axis: str | None) -> str:
         (words if words == "turn 1" else f"turn 4 {words}", place.assign(**{CURVE: place["scheme.kind"]}))
         for words, place in _places(rows)
     ]
-    return listed("latency per token", [f"{words}, {lowest_where(place, axis, WHOLE)}" for words, place in places])
+    clauses = [f"{words}, {lowest_where(place, axis, WHOLE)}" for words, place in places]
+    return listed(f"latency per token, drafts on {_device(rows)}", clauses)
+
+
+def _device(rows: pd.DataFrame) -> str:
+    """Returns the machine that drafts."""
+    return joined([*drafting_devices(rows).unique()])
 
 
 SCENARIO = Scenario(

@@ -1,6 +1,6 @@
-"""Latency per token against the uplink's loss of full packets: independent, in bursts, or by bit errors, each sent
-again after a fixed 200 ms (`selective_repeat`, on a path of 20 ms) or as QUIC does (CUBIC). At no loss also uplinks of
-the same mean rate that fade (Rayleigh) or have outages, which packets wait out.
+"""Latency per token against the loss of packets in both directions, independent or in bursts, each sent again as QUIC
+does (CUBIC), or after a fixed 50 or 200 ms (`selective_repeat`) on a path of 20 ms there and back. At no loss also
+uplinks of the same mean rate that fade (Rayleigh) or have outages, which packets wait out.
 
 Packets have at most 1,500 bits, as in short radio frames (uplink blocks of NB-IoT end at 1,000 or 2,536).
 """
@@ -14,20 +14,31 @@ import pandas as pd
 
 from scenarios import LATENCY, Also, Lowest, PaysFrom, Quick, Scenario, Tune, asks, script
 from scenarios.findings.comparisons import places
-from scenarios.findings.question import of_setting, parts
+from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.below import end_over_start
-from scenarios.findings.wording import called, listed, ratio, times
+from scenarios.findings.wording import called, change, joined, listed, times
 from scenarios.set_ups import BASE_70B, DRAFTING, IN_CLOUD
 from simulator.results.columns import CURVE
 from simulator.results.display_names import curve_of, words_of
-from simulator.results.intervals import Difference, geometric_means, paired
+from simulator.results.intervals import Difference, paired
 from simulator.results.lossy_schemes import ranked
 
 MTU_BITS = 1500
-BURST_PACKETS = 4
-LOSSES = [0.0, 0.02, 0.05, 0.1, 0.2]
+BURST_S = 0.05
+LOSSES = [0.0, 0.02, 0.05, 0.1]
 LOSS, ARQ, LABEL = "uplink.loss.kind", "uplink.arq.kind", "uplink.label"
-IN_WORDS = {"bernoulli": "independent loss", "gilbert_elliott": "loss in bursts", "bit_errors": "loss by bit errors"}
+BOTH_LOSE, REPAIR = "uplink.loss,downlink.loss", f"uplink.arq,downlink.arq,{LABEL}"
+QUIC: list[object] = ["quic", "quic", "QUIC"]
+REPAIRS = [
+    QUIC,
+    *(
+        [*[{"kind": "selective_repeat", "timeout_s": timeout_s}] * 2, f"timer of {1e3 * timeout_s:g} ms"]
+        for timeout_s in (0.05, 0.2)
+    ),
+]
+"""Values of REPAIR: how each direction sends again, and what such a link is called."""
+SCHEMES = [*IN_CLOUD, *(each for each in DRAFTING if each["kind"] in ("k_sqs", "coupled"))]
+IN_WORDS = {"bernoulli": "independent loss", "gilbert_elliott": "loss in bursts"}
 LINK = "link"
 """The column that `by_link` adds."""
 FADING = {"kind": "rayleigh", "mean_snr_db": -2.65, "coherence_s": 1.0}
@@ -36,17 +47,21 @@ MOVING = [[FADING, "fades of 1 s"], [OUTAGES, "outages of 0.5 s"]]
 """Rates that move, and what such an uplink is called; the mean of each is that of the others, 100 kbit/s."""
 
 
-def loss_processes(losses: Iterable[float]) -> list[object]:
-    """Returns each loss three times: of any packet by itself, in bursts of BURST_PACKETS, and of a full one by bit
-    errors."""
+def loss_processes(losses: Iterable[float]) -> list[list[object]]:
+    """Returns each loss twice, for both directions: of any packet by itself, and in bursts of BURST_S on average, which
+    pass however few packets are sent (else timers that double would have no mean)."""
     alone = [{"kind": "bernoulli", "probability": loss} for loss in losses]
-    to_good = 1 / BURST_PACKETS  # and to_bad / (to_bad + to_good) is the loss; it must be above 0
+    to_good = 1 / BURST_S  # and to_bad / (to_bad + to_good) is the loss; it must be above 0
     bursts = [
-        {"kind": "gilbert_elliott", "to_bad": max(1e-12, loss / (1 - loss) * to_good), "to_good": to_good}
+        {
+            "kind": "gilbert_elliott",
+            "per": "second",
+            "to_bad": max(1e-12, loss / (1 - loss) * to_good),
+            "to_good": to_good,
+        }
         for loss in losses
     ]
-    rates = [1 - (1 - loss) ** (1 / MTU_BITS) for loss in losses]
-    return [*alone, *bursts, *({"kind": "bit_errors", "bit_error_rate": r, "reference_bits": MTU_BITS} for r in rates)]
+    return [[each, each] for each in (*alone, *bursts)]
 
 
 def by_link(table: pd.DataFrame) -> pd.DataFrame:
@@ -63,10 +78,8 @@ def _without_link(curve: str) -> str:
 
 
 def _link(arq: object, loss: object, label: object) -> str:
-    if isinstance(label, str):
-        return label if loss == "none" else f"{label}, loss {called(str(loss))}"
-    repair = {"quic": "QUIC", "selective_repeat": "timer"}.get(str(arq), called(str(arq)))
-    return f"{IN_WORDS.get(str(loss), f'loss {called(str(loss))}')} ({repair})"
+    repair = label if isinstance(label, str) else called(str(arq))
+    return repair if loss == "none" else f"{IN_WORDS.get(str(loss), f'loss {called(str(loss))}')} ({repair})"
 
 
 def end_costs(rows: pd.DataFrame, axis: str) -> dict[str, Difference]:
@@ -90,30 +103,31 @@ def against_steady(rows: pd.DataFrame, axis: str) -> dict[str, Difference]:
 
 
 @asks(LATENCY)
-def costs(table: pd.DataFrame, axis: str | None) -> str:
-    """How many times as long does the scheme take at the highest loss that is fastest at the edge without, on the worst
-    link of each repair, and how many where the link fades or has outages?"""
+def against_cloud(table: pd.DataFrame, axis: str | None) -> str:
+    """How much time per token does the best edge scheme take against cloud-only decoding at the highest independent
+    loss, under each repair, and which scheme is fastest there?"""
     rows = by_link(table)
-    edge = rows[~rows["scheme.kind"].isin(IN_CLOUD)]
-    if axis is None or edge.empty:
+    lossy = rows[rows[LOSS] != "none"]
+    if axis is None or lossy.empty:
         return ""
-    mine = str(geometric_means(edge[edge[axis] == edge[axis].min()], CURVE, LATENCY).idxmin())
-    own = edge[edge[CURVE] == mine]
-    by_repair = [end_costs(part, axis) for _, part in parts(own, ARQ)]
-    losing = sorted(map(_worst, filter(None, by_repair)), key=lambda each: -each[1].size)
-    found = [(less, f"at {own[axis].max():.0%} {link}") for link, less in losing[:1]]
-    found += [(less, f"with {link}") for link, less in (*losing[1:], *against_steady(own, axis).items())]
+    worst = lossy[lossy[axis] == lossy[axis].max()]
+    process = worst[LOSS].iloc[0]
+    ends = [places(part, axis, LATENCY)[-1] for _, part in worst[worst[LOSS] == process].groupby(LINK, sort=False)]
+    found, fastest = dict[str, list[str]](), dict[str, list[str]]()
+    for end in ends:
+        repair = str(end.rows[LINK].iloc[0]).removesuffix(")").partition(" (")[2]
+        best = end.best_of(~end.rows["scheme.kind"].isin(IN_CLOUD), end.rows["scheme.kind"] == "cloud_only")
+        if best is not None:
+            found.setdefault(called(best.first), []).append(f"{change(best.less)} with {repair}")
+        lowest = end.lowest()
+        fastest.setdefault(" or ".join(map(called, lowest.tied)), []).append(repair)
     if not found:
         return ""
-    (first, where), *others = found
-    more = [f"{1 + less.size:.3g} {where}" for less, where in others]
-    return f"{called(mine)} takes {', '.join([f'{ratio(first)} as long a token {where}', *more])}"
-
-
-def _worst(found: dict[str, Difference]) -> tuple[str, Difference]:
-    """The link of the largest cost, of those that the seeds distinguish from none where there are any."""
-    seen = {link: less for link, less in found.items() if less.separable or less.n == 1}
-    return max((seen or found).items(), key=lambda each: each[1].size)
+    less = "; ".join(f"{scheme} {', '.join(words)}" for scheme, words in found.items())
+    lost = IN_WORDS.get(process, f"loss {called(process)}")
+    first = f"at {ends[0].at:.0%} {lost} both ways, time per token against cloud only:"
+    names = ", ".join(name if len(fastest) == 1 else f"{name} with {joined(of)}" for name, of in fastest.items())
+    return f"{first} {less}; fastest {names}"
 
 
 @asks(LATENCY)
@@ -158,29 +172,26 @@ def fastest_on_each(table: pd.DataFrame, axis: str | None) -> str:
 
 SCENARIO = Scenario(
     name="lossy_uplink",
-    summary="What do loss (alone, in bursts, by bit errors; timer or QUIC), fading and outages of an uplink cost?",
+    summary="What do losses both ways cost under QUIC and timers of 50 and 200 ms? And an uplink's fades and outages?",
     minutes=12,
-    base={**BASE_70B, "workload.requests": 2, "uplink.mtu_bits": MTU_BITS},
-    grid={
-        "scheme": [*IN_CLOUD, *DRAFTING],
-        "uplink.arq": ["selective_repeat", "quic"],
-        "uplink.loss": loss_processes(LOSSES),
+    base={
+        **BASE_70B,
+        "workload.requests": 2,
+        "uplink.mtu_bits": MTU_BITS,
+        "uplink.arq": "quic",
+        "downlink.arq": "quic",
     },
-    also=[
-        Also(
-            {"scheme": [*IN_CLOUD, *DRAFTING], "uplink.rate,uplink.label": MOVING},
-            quick={"uplink.rate,uplink.label": MOVING},
-        )
-    ],
+    grid={"scheme": SCHEMES, REPAIR: REPAIRS, BOTH_LOSE: loss_processes(LOSSES)},
+    also=[Also({"scheme": SCHEMES, f"uplink.rate,{LABEL}": MOVING}, quick={f"uplink.rate,{LABEL}": MOVING})],
     axis="uplink.loss.mean_loss",
-    hidden=("uplink.rate", *(f"uplink.arq.{field}" for field in ("timeout_s", "timer", "timer_jitter", "backoff"))),
+    hidden=("uplink.rate", "uplink.arq", "downlink.arq", "downlink.loss"),
     seeds=10,
     tune=Tune(settings=8, looks=(1, 2), steps=1, base={"workload.requests": 1}),
     left_out={"edge_only": "its text is not the verifier's, and it needs no uplink"},
-    quick=Quick({"workload.requests": 1, "workload.output_tokens": 64}, {"uplink.loss": loss_processes(LOSSES[::4])}),
+    quick=Quick({"workload.requests": 1, "workload.output_tokens": 64}, {BOTH_LOSE: loss_processes(LOSSES[::3])}),
     figures=("latency", "breakdown"),
-    assumed="packets of at most 1,500 bits; bit errors are given by the loss that they mean to a full one.",
-    answer=costs,
+    assumed="packets of at most 1,500 bits up; bursts of loss of 50 ms on average.",
+    answer=against_cloud,
     findings=(
         costs_of_all,
         turned,

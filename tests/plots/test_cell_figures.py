@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from figures import curves_of, drawn, names_beside, words_around
+from goodput_cells import goodput_cells
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -193,3 +194,18 @@ def test_what_is_no_factorial_has_no_heat_map_and_a_number_is_no_name() -> None:
     assert plots.draw("heatmap", table.assign(latency_per_token_s=math.nan), None) is None
     for name in ("groups", "useful"):
         assert plots.draw(name, numbered, "uplink.label") is None and plots.draw(name, numbered, None) is None
+
+
+def test_goodput_has_a_panel_a_device_with_the_best_scheme_and_its_rivals_in_each_cell() -> None:
+    cells = goodput_cells()
+    figure = drawn("goodput", cells, None, cells=cells)
+    panels = [ax for ax in figure.axes if ax.texts]
+    assert [ax.get_title(loc="left") for ax in panels] == ["Jetson AGX Orin drafts", "OnePlus 12 drafts"]
+    assert names_beside(panels[0]) == ["2 s", "1 s", "500 ms", "200 ms"]
+    orin, phone = map(texts, panels)
+    assert orin[0, 0].splitlines()[0] == "co-located 8+" and "edge 2.2, cloud 0" in orin[0, 0]
+    assert orin[3, 0] == "none", "the first token is too late"
+    assert "edge 0, cloud 0" in phone[0, 0]
+    assert (
+        plots.draw("goodput", cells, None) is None and plots.draw("goodput", cells, None, cells=cells[["seed"]]) is None
+    )

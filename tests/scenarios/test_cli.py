@@ -30,7 +30,7 @@ from scenarios.command.registry import NAMES, scenario
 from scenarios.findings import findings_file
 from scenarios.findings.sentences.lowest import NOT_RUN
 from scenarios.lattices import schemes as lattices
-from scenarios.lossy_uplink import loss_processes
+from scenarios.lossy_uplink import BOTH_LOSE, loss_processes
 from scenarios.sparse_or_coded import schemes
 from scenarios.validation import ALONE, FIELDS
 from scenarios.who_drafts import WHERE, place
@@ -280,7 +280,7 @@ FEWER = {
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *GIVEN],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", *GIVEN],
     "interactions": ["--grid=scheme.k=2,32", UNTUNED],
-    "lossy_uplink": [TWO_KINDS, f"--grid=uplink.loss={json.dumps(loss_processes((0.0, 0.2))[:2])}", *GIVEN],
+    "lossy_uplink": [TWO_KINDS, f"--grid={BOTH_LOSE}={json.dumps(loss_processes((0.0, 0.2))[:2])}", *GIVEN],
     "languages": [
         "--grid=scheme=dense,k_sqs",
         f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'},{LANGUAGES / 'python.jsonl'}",
@@ -306,7 +306,7 @@ FEWER = {
     "traces": [TWO_KINDS, "--grid=workload.devices=1,4", *GIVEN],
     "batching": ["--grid=workload.devices=1,8"],
     "base_station": ["--grid=workload.devices=1,2"],
-    "capacity": [TWO_KINDS, "--set=cloud.token_budget=512", "--set=cloud.batching=none", *GIVEN],
+    "capacity": [TWO_KINDS, "--grid=workload.devices=2,4", *GIVEN],
     "pareto": ["--grid=scheme=cloud_only,colocated,k_sqs", "--grid=workload.devices=1,2", *GIVEN],
     "validation": [f"--grid={FIELDS}={json.dumps(ALONE[3:5])}"],
 }

@@ -31,12 +31,14 @@ def test_the_answer_has_the_difference_of_each_turn_by_prompt_in_forty_words() -
                     rows.append({
                         "cell": f"{len(rows)}", "seed": seed, "scheme.kind": kind, "workload.prompt_tokens": prompt,
                         "workload.counted_turn": turn, "workload.cloud_keeps_s": keeps, "latency_per_token_s": noisy_s,
-                        "curve": kind,
+                        "curve": kind, "edge.latency.device.name": "jetson_agx_orin_64gb",
                     })  # fmt: skip
     text = fourth_turn.report(pd.DataFrame(rows), SCENARIO.axis)
     assert len(text.split()) <= 40 and "1,024 and 8,192 tokens" in text
     assert re.search(
-        r": coupled kept -(51|50|49)±\d%, -(51|50|49)±\d%; read anew \+\d+±\d%, \+\d+±\d%; turn 1 .*±", text
+        r": coupled on Jetson AGX Orin kept -(51|50|49)±\d%, -(51|50|49)±\d%; "
+        r"read anew \+\d+±\d%, \+\d+±\d%; turn 1 .*±",
+        text,
     )
 
 

@@ -33,7 +33,7 @@ def test_loss_alone_and_in_bursts_stand_at_the_same_mean(done, untuned):
     table = next(part for part in out.split("\n\n") if part.startswith("ms per token, by uplink mean loss"))
     assert "K-SQS, loss independent" in out and "loss in bursts" in out
     head, first, second = table.splitlines()[:3]
-    assert head.split()[-2:] == ["0", "0.2"] and " - " not in first + second
+    assert head.split()[-2:] == ["0", "0.1"] and " - " not in first + second
 
 
 @pytest.mark.usefixtures("one_drawn")

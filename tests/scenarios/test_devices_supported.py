@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from kinds import ConfigError
-from scenarios.command.registry import scenario
-from scenarios.command.run.devices_supported import around
+from scenarios.command.run.devices_supported import SUPPORTED, around
 from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.run.typed_settings import parse_settings
 
@@ -48,7 +47,7 @@ def test_the_question_is_made_of_the_cells_that_run():
         "cloud.latency": {"kind": "profile", "name": "h100_32b"}, "workload.prompt_tokens": 300,
         "objective.ttft_s": 1.0,
     }  # fmt: skip
-    plans = [plan_of(scenario("capacity"), Changes(settings, quick=True)) for settings in ({}, other)]
+    plans = [plan_of(SUPPORTED, Changes(settings, quick=True)) for settings in ({}, other)]
     own, changed = (plan.scenario.summary for plan in plans)
     assert own.startswith("How many devices does 70B on four A100s serve within 30 ms TPOT and 2 s TTFT? ")
     assert changed == (

@@ -31,7 +31,7 @@ def test_a_dry_run_tells_what_is_there_already(done, finished):
 
 
 def test_a_search_and_a_cell_from_a_file_say_what_they_can(done, finished):
-    out = done("run", "capacity", "--quick", *SMALL, "--dry-run")
+    out = done("capacity", "--quick", *SMALL, "--dry-run")
     assert "a search for workload.devices from 1 to " in out and "x 1 seed, " in out
     file = next((finished.out / "cells").iterdir())
     assert "Time: of a cell from a file nothing is known beforehand" in done("run", f"--config={file}", "--dry-run")

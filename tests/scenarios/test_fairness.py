@@ -121,7 +121,9 @@ def test_every_tunable_of_every_scheme_is_tuned_or_fixed_for_a_reason(comparing)
         assert declared - set(place.fields) <= tune.closed_in(place.cell.scheme.label), place.cell.scheme
 
 
-@pytest.mark.parametrize("name", ["latency_vs_bandwidth", "latency_at_70b", "who_drafts", "rivals", "capacity"])
+@pytest.mark.parametrize(
+    "name", ["latency_vs_bandwidth", "latency_at_70b", "who_drafts", "rivals", "capacity", "lossy_uplink"]
+)
 def test_every_scheme_that_drafts_at_the_edge_races_its_serving_modes_where_it_is_held_against_the_cloud(name):
     asked = whole_plan(name)
     drafting = {

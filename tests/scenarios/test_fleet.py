@@ -56,8 +56,8 @@ def test_a_run_has_a_row_and_a_group_for_each_class_and_an_answer_in_one_breath(
             "metric = ttft_p95_s: a run has 2 requests, and of fewer than 20 this is about the largest; raise "
             "workload.conversations",
         ),
-        (("run", "capacity", "--set=objective.phones.ttft_s=1"), "objective.phones: no such class of devices"),
-        (("run", "capacity", "--set=objective.ttft_p42_s=1"), "objective.ttft_p42_s: no such metric"),
+        (("capacity", "--set=objective.phones.ttft_s=1"), "objective.phones: no such class of devices"),
+        (("capacity", "--set=objective.ttft_p42_s=1"), "objective.ttft_p42_s: no such metric"),
     ],
 )
 def test_what_cannot_be_aimed_at_is_refused(refused, arguments: tuple[str, ...], message: str) -> None:

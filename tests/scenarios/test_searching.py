@@ -28,7 +28,7 @@ CLOUD_ONLY = ("--set=scheme=cloud_only", "--set=cloud.token_budget=512")
 LIMITS = ("--set=objective.ttft_s=100", "--set=objective.tpot_s=100", "--set=objective.tpot_p95_s=0.1")
 """That of the slowest tokens is met first."""
 CAPACITY = (
-    "run", "capacity", "--quick", *CLOUD_ONLY, "--set=cloud.batching=none", *LIMITS, "--seeds=1", "--quiet",
+    "capacity", "--quick", *CLOUD_ONLY, "--set=cloud.batching=none", *LIMITS, "--seeds=1", "--quiet",
     "--details", *SMALL,
 )  # fmt: skip
 BOTH = (*CAPACITY, "--grid=uplink.rate.bps=1e6,inf")
@@ -106,7 +106,7 @@ def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(typed, sma
         monkeypatch.setattr(module, "pool_of", There)
     options = (*small, *CLOUD_ONLY, "--set=uplink.rate.bps=1e6", "--set=objective.tpot_p95_s=1e-6")
     status, out, err = typed(
-        "run", "capacity", "--quick", *options, "--seeds=1", "--quiet", "--details", "--cluster=tcp://there:1"
+        "capacity", "--quick", *options, "--seeds=1", "--quiet", "--details", "--cluster=tcp://there:1"
     )
     assert (status, requested) == (0, [("tcp://there:1", "_capacity"), ("tcp://there:1", "work")]), err
     text = " ".join(out.split())
@@ -115,7 +115,7 @@ def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(typed, sma
 
 
 TUNED = (
-    "run", "capacity", "--quick", "--grid=scheme=[cloud_only, {kind: k_sqs}]", "--set=cloud.token_budget=512",
+    "capacity", "--quick", "--grid=scheme=[cloud_only, {kind: k_sqs}]", "--set=cloud.token_budget=512",
     "--set=cloud.batching=none", *LIMITS, "--grid=uplink.rate.bps=1e6,inf", "--seeds=1",
 )  # fmt: skip
 

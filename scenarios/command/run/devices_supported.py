@@ -1,5 +1,5 @@
-"""Number of devices that a cell supports: the question in words of its own fields, the limits that it states, and the
-scenario `capacity` around a user's cell or a measured server (`sqsim capacity`)."""
+"""Number of devices that a run supports (`sqsim capacity`): the question in words of its own fields, the limits that it
+states, and the search, around a user's cell, a measured server, or a 70B on four A100s."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from models.interface import Pair
 from models.latency.latency import Latency
 from scenarios.command.cell_file import read_cell
 from scenarios.command.engine_files.measured_cell import measured_cell
-from scenarios.command.registry import scenario
 from scenarios.command.run.base_line import DRAFTER, clocks, computes, ends, few, is_typed, pair_in_words
-from scenarios.command.scenario import Quick, Scenario
+from scenarios.command.scenario import Quick, Scenario, Tune
+from scenarios.findings.sentences.limits import LimitMetFirst
+from scenarios.findings.sentences.one_breath import SupportsMost
 from scenarios.findings.wording import counted, joined, limits_in_words
+from scenarios.set_ups import BASE_70B, DRAFTING, GREEDY, WAITS_IF_QUICK
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.results.display_names import DisplayNames
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 SLOS: Final = ("tpot_s", "ttft_s")
 """The metrics of which a cell may state a limit: workload.slo_tpot_s, slo_ttft_s."""
 COLOCATED: Final = "colocated"
+LIMITS: Final = {"tpot_s": 0.03, "ttft_s": 2.0}
 _MADE_FOR: Final = ("workload.prompt_tokens", "workload.output_tokens", "models.temperature")
 """Fields for which a pair of measured acceptance is made."""
 
@@ -92,10 +95,10 @@ def assumed_limits(objective: Objective, cells: Sequence[Cell], typed: Collectio
 def around(
     config: Path | None, measured: tuple[Sequence[Path], Sequence[Path]], changes: Changes
 ) -> tuple[Scenario, Changes, list[str]]:
-    """Returns the scenario `capacity` around the cell of a file, its scheme included, or around what a server and an
+    """Returns the search around the cell of a file, its scheme included, or around what a server and an
     edge have `measured`, or both; the changes with what was measured; and what was assumed, a line each. Raises
     ConfigError."""
-    asked, notes = scenario("capacity"), list[str]()
+    asked, notes = SUPPORTED, list[str]()
     if config is not None:
         cell = read_cell(config, changes.imports, trust=changes.trust)
         quick = Quick(seeds=asked.quick.seeds, objective=asked.quick.objective)
@@ -118,6 +121,43 @@ def around(
             left_out = {**asked.left_out, COLOCATED: f"the server measured drafts nothing, {DRAFTER} is not given"}
             asked = replace(asked, grid={**asked.grid, "scheme": schemes}, left_out=left_out)
     return asked, replace(changes, settings=settings), notes
+
+
+SUPPORTED: Final = Scenario(
+    name="devices_supported",
+    summary="How many devices does a 70B on four A100s support behind one uplink, and which limit is met first?",
+    minutes=20,
+    base={
+        **BASE_70B,
+        **GREEDY,
+        "workload.requests": 1,
+        "workload.distinct": 16,
+        "downlink.rate.bps": 100e6,
+        "cloud.batching": {"kind": "continuous", "cap": 512},
+        "cloud.token_budget": 512,
+    },
+    grid={
+        "scheme": ["cloud_only", COLOCATED, *(each for each in DRAFTING if each["kind"] != "c_sqs")],
+        "uplink.rate.bps": [100e3, 1e6, float("inf")],
+    },
+    axis="uplink.rate.bps",
+    seeds=10,
+    tune=Tune(settings=4, looks=(1,), further={"cloud.token_budget": [256, 512, 1024]}),
+    left_out={"edge_only": "it takes nothing of a cloud"},
+    quick=Quick(
+        base={"workload.output_tokens": 48, "workload.distinct": 4},
+        grid={"uplink.rate.bps": [float("inf")]},
+        seeds=1,
+        objective=Objective(LIMITS, high=128, within=0.2),
+        tune=Tune(WAITS_IF_QUICK, settings=2, looks=(2,)),
+    ),
+    figures=("capacity", "breakdown"),
+    worded=question,
+    answer=SupportsMost(),
+    findings=(LimitMetFirst(),),
+    objective=Objective(LIMITS, high=512, within=0.1),
+)
+"""The search if no cell is given: devices that ask all at once and never pause, limits on means."""
 
 
 def _pair(pair: Pair) -> str:
