@@ -26,6 +26,7 @@ from plots.whiskers import numbers
 from simulator.results.columns import CURVE
 from simulator.results.intervals import interval
 from simulator.results.tradeoffs import ADDED, TradeoffCurve, families, named, undominated
+from simulator.results.tradeoffs import DENSE as STATIC
 
 BITS, REJECTED, VOCABULARY, TEMPERATURE = "coded_bits_per_draft", "tv_qhat", "vocabulary", "models.temperature"
 QUANTIZER, KEPT, CODE = "scheme.quantizer.kind", "scheme.sparsifier.kind", "scheme.code.kind"
@@ -179,7 +180,7 @@ LEAST, ORACLE, COVERING = "least_bits_per_draft", "oracle_bits_per_draft", "cove
 _ADDED_TICKS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 _BOTTOM_BITS: Final = 0.1
 _FAMILIES: Final = {
-    "dense": Family(DENSE, *SCHEMES["dense"], DASHES[0]),
+    STATIC: Family(STATIC, *SCHEMES["dense"], DASHES[0]),
     "scalar": Family("scalar, each probability rounded", *SCHEMES["half_dense"], DASHES[1]),
     "sparse top_k": Family("top-K", *SCHEMES["k_sqs"], DASHES[0]),
     "sparse threshold": Family("fixed threshold", SCHEMES["half_top_k"][0], "s", DASHES[2]),
@@ -236,7 +237,7 @@ def _rates(ax: Axes, rows: pd.DataFrame) -> dict[str, Artist]:
             drawn = points(ax, own, ADDED, BITS, family, linewidth=1.1, zorder=3, markersize=size)
             handles[family.label] = drawn.get_children()[0]
     for name, column, label, dashes in (
-        ("sparse top_k", ORACLE, "oracle context model", (0, (3, 1, 1, 1))), ("dense", COVERING, "covering", ":")
+        ("sparse top_k", ORACLE, "oracle context model", (0, (3, 1, 1, 1))), (STATIC, COVERING, "covering", ":")
     ):  # fmt: skip
         own = rows[(rows[CURVE] == name) & (rows[column] > _BOTTOM_BITS)]
         (handles[label],) = ax.plot(own[ADDED], own[column], color="black", linewidth=0.9, linestyle=dashes, zorder=2)

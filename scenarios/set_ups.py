@@ -12,6 +12,11 @@ from simulator.results.display_names import SERVING
 
 IN_CLOUD = ("cloud_only", "colocated")
 BASELINES = (*IN_CLOUD, "edge_only")
+Q_S_ADAPTIVE: dict[str, object] = {
+    "kind": "rungs", "policy": "qs_heuristic", "label": "dense lattice (Q-S), adaptive",
+    "settings": [{"sparsifier": "all", "quantizer": {"kind": "lattice", "resolution": ell}} for ell in (20, 100)],
+}  # fmt: skip
+"""Q-S as published, which adapts the draft length and the resolution, beside its static lattice (`dense`)."""
 AT_EDGE = ("dense", "k_sqs", "c_sqs", "coupled")
 DRAFTING = [{"kind": kind, "max_drafts": 4} for kind in AT_EDGE]
 NEAR = {"kind": "constant", "delay_s": 0.01}

@@ -108,13 +108,13 @@ def with_chosen(equal: pd.DataFrame, loss: str, by: str, kind: str) -> pd.DataFr
 
 BITS, REJECTED, ADDED = "coded_bits_per_draft", "rejection_probability", "added_rejection"
 SETUP: Final = "setup"
-SPARSE, DENSE, SCALAR, SHARED = "sparse", "dense", "scalar", "ids"
+SPARSE, DENSE, SCALAR, SHARED = "sparse", "static dense lattice", "scalar", "ids"
 _KEPT, _QUANTIZER = "scheme.sparsifier.kind", "scheme.quantizer.kind"
 FAMILY_SETTING: Final = "setting"
 
 
 def families(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table of the study `rates` with CURVE, the family (`sparse top_k`, `dense`, `scalar`, `ids`),
+    """The rows of a table of the study `rates` with CURVE, the family (`sparse top_k`, DENSE, `scalar`, `ids`),
     SETUP, vocabulary and temperature, and what tells settings apart."""
     kept = table[_KEPT] if _KEPT in table.columns else pd.Series(math.nan, index=table.index)
     rule = table[_QUANTIZER] if _QUANTIZER in table.columns else pd.Series(math.nan, index=table.index)

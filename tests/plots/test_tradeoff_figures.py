@@ -131,8 +131,8 @@ def test_a_panel_a_setting_with_every_family_above_the_shaded_bound() -> None:
     (shade,) = [each for each in ax.collections if each.get_zorder() == 1]
     highest = shade.get_paths()[0].vertices[:, 1].max()
     assert np.isclose(highest, 0.39) and all((points[:, 1] > highest).all() for points in lines)
-    assert legend_of(figure) == ["below the lower bound", "dense lattice", "scalar, each probability rounded", "top-K",
-                                 "ids, shared randomness", "oracle context model", "covering"]  # fmt: skip
+    assert legend_of(figure) == ["below the lower bound", "static dense lattice", "scalar, each probability rounded",
+                                 "top-K", "ids, shared randomness", "oracle context model", "covering"]  # fmt: skip
     curves = [container.get_children()[0] for container in ax.containers]
     assert len({line.get_marker() for line in curves}) == len({line.get_color() for line in curves}) == 4
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from scenarios.resampling import Rejections, beside_bound, how_often, how_often_and_why, martingale, slack
+from simulator.results.intervals import interval
 
 CURVES = ("dense", "k_sqs")
 COLUMNS = (
@@ -83,12 +84,14 @@ def test_what_is_reported_and_nothing_of_nothing():
 
 def test_an_answer_is_of_the_first_and_the_last_position_that_was_reached_and_of_the_loosest_term():
     reached = table().query("verified_drafts > 0")
+    at_first = reached["position"] == 1
     first, last = ([Rejections(rows) for _, rows in at.groupby("curve")] for _, at in reached.groupby("position"))
     line = how_often.report(table(), None)
-    low, high = (round(100 * end(each.measured for each in first)) for end in (min, max))
-    assert line.startswith(f"rejected: {low}% to {high}% at position 1 (expected ")
-    low, high = (round(100 * end(each.measured for each in last)) for end in (min, max))
-    assert f"{low}% to {high}% at position 2" in line and "position 3" not in line
+    low, high = (f"{end(each.expected for each in first):.2f}" for end in (min, max))
+    half = max(interval(rows["tv_qhat"].to_numpy()).half_width for _, rows in reached[at_first].groupby("curve"))
+    assert line.startswith(f"probability of rejection: {low} to {high} (± {half:.2g}) at position 1, ")
+    low, high = (f"{end(each.expected for each in last):.2f}" for end in (min, max))
+    assert f" {low} to {high} (± " in line and line.endswith(" at position 2")
     loose = table().assign(covering_bound=122.0)
     because = "the bound is loose mostly because the covering bound is not used (2 of 2 schemes)"
     assert how_often_and_why.report(loose, None) == f"{line}; {because}"

@@ -10,6 +10,7 @@ import pytest
 
 from scenarios.command.registry import scenario
 from scenarios.command.run.run_plan import Changes, plan_of
+from scenarios.findings.wording import called
 from scenarios.sparse_or_coded import (
     below_every_point,
     equal_rejection,
@@ -19,7 +20,7 @@ from scenarios.sparse_or_coded import (
     stronger_model,
     what_breaks_it,
 )
-from simulator.results.tradeoffs import BITS, REJECTED
+from simulator.results.tradeoffs import BITS, DENSE, REJECTED
 
 KINDS = (
     ("all", "lattice", 1.0), ("top_k", "lattice", 0.8), ("threshold", "lattice", 0.9), ("all", "cubic", 1.25)
@@ -84,6 +85,11 @@ def test_a_setting_that_some_seeds_cannot_compare_is_left_out_of_the_mean_and_na
     assert "Left out of the mean, where some seeds' curves share no range: V=1,000, T=1 (3 of 4 seeds)" in line
 
 
+def test_the_dense_lattice_of_one_resolution_is_not_called_q_s():
+    """Q-S adapts its resolution; the study's dense lattice does not."""
+    assert called(DENSE) == "static dense lattice"
+
+
 def test_settings_are_chosen_on_the_other_seeds():
     """A setting of dense that is very short on one seed alone is not that seed's: chosen on itself it would be."""
     lucky = table(seeds=5)
@@ -93,10 +99,8 @@ def test_settings_are_chosen_on_the_other_seeds():
     )
     once[BITS] = once[BITS].where(once["seed"] == 3, 500.0) * (once["seed"] == 3).map({True: 0.1, False: 1.0})
     equal = equal_rejection(pd.concat([lucky, once], ignore_index=True))
-    found = equal[(equal["curve"] == "dense") & (equal["seed"] == 3)][BITS]
-    assert found.tolist() == pytest.approx(
-        equal_rejection(lucky).query("curve == 'dense' and seed == 3")[BITS].tolist()
-    )
+    found = equal[(equal["curve"] == DENSE) & (equal["seed"] == 3)][BITS]
+    assert found.tolist() == pytest.approx(equal_rejection(lucky).query("curve == @DENSE and seed == 3")[BITS].tolist())
 
 
 def test_at_equal_bits_at_equal_distance_from_q_and_against_the_oracle():
