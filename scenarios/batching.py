@@ -9,7 +9,7 @@ from scenarios import LATENCY, Costs, Lowest, Quick, Scenario, asks, script
 from scenarios.findings.comparisons import place_in_words
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.lowest import outcomes
-from scenarios.findings.wording import amount, called, joined, percent
+from scenarios.findings.wording import Finding, amount, called, joined, percent
 from simulator.results.columns import CURVE
 from simulator.results.display_names import words_of
 from simulator.results.lossy_schemes import ranked
@@ -28,7 +28,8 @@ def fastest_of_many(table: pd.DataFrame, axis: str | None) -> str:
         line += f", {percent(most.margin)} than {_batching(most.following)}"
     line += f", no difference seen from {joined([_batching(name) for name in alike])}" if alike else ""
     of_all = f"{len(few.tied)} of {of_setting(table)[CURVE].nunique()} ways"
-    return f"{line}; with {place_in_words(few.at, axis)} no difference is seen between {of_all}"
+    line = f"{line}; with {place_in_words(few.at, axis)} no difference is seen between {of_all}"
+    return Finding(line, [*most.rows, *few.rows])
 
 
 def _batching(curve: str | None) -> str:

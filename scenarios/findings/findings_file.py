@@ -32,9 +32,10 @@ from kinds import ConfigError, Part, first_error
 from kinds.files import atomically, read_text
 from scenarios.findings.question import Question, ask, ask_in_one_breath
 from scenarios.findings.text_table import Detail, TextTable
+from scenarios.findings.wording import rows_of
 from simulator.results.columns import SETTING
-from simulator.results.comparison_log import Plain, recording
 from simulator.results.intervals import CONFIDENCE, varying
+from simulator.results.plain_values import Plain
 from simulator.results.result_directory import checked
 
 FINDINGS = "findings.json"
@@ -73,18 +74,17 @@ def places(table: pd.DataFrame, axis: str | None) -> list[str]:
 def compared(
     asked: str, metric: str, table: pd.DataFrame, fields: Sequence[str], report: Callable[[], str]
 ) -> Iterator[Answered]:
-    """Yields the result of `report`, with the comparisons that it makes, by `places`; nothing where that is "". A
+    """Yields the result of `report`, with its comparisons, by `places`; nothing where that is "". A
     question about a field that no cell has is answered by that."""
-    with recording(fields) as found:
-        try:
-            line = report()
-        except KeyError as error:
-            field = error.args[0]
-            if not isinstance(field, str) or "." not in field or field in table.columns:
-                raise
-            line = f"Not answered ({asked} by {metric}): no cell here has the field {field}"
+    try:
+        line = report()
+    except KeyError as error:
+        field = error.args[0]
+        if not isinstance(field, str) or "." not in field or field in table.columns:
+            raise
+        line = f"Not answered ({asked} by {metric}): no cell here has the field {field}"
     if line:
-        yield Answered(asked, metric, line, found.numbers)
+        yield Answered(asked, metric, line, [found for row in rows_of([line]) if (found := row.numbers(fields))])
 
 
 def write(folder: Path, about: Mapping[str, Plain], found: Sequence[Answered]) -> None:

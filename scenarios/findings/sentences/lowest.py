@@ -13,6 +13,7 @@ import pandas as pd
 from scenarios.findings.comparisons import LowestAt, lowest_of_kinds, places
 from scenarios.findings.question import LATENCY, Named, left_out, of_setting, parts, without
 from scenarios.findings.wording import (
+    Finding,
     at,
     called,
     counted,
@@ -20,6 +21,7 @@ from scenarios.findings.wording import (
     joined,
     listed,
     no_difference,
+    rows_of,
     sizes,
     with_interval,
 )
@@ -50,7 +52,8 @@ class Lowest(Named):
         there = [(name, ranked(part)) for name, part in parts(without(rows, self.without), self.by, plain=True)]
         clauses = [(name, lowest_where(part, axis, self.metric)) for name, part in there if part[CURVE].nunique() > 1]
         heading = [_heading(axis, self.metric), left_out(rows, self.without)]
-        return listed(", ".join(filter(None, heading)), [line and name + line for name, line in clauses], " | ")
+        named = [Finding(name + line, rows_of([line])) for name, line in clauses if line]
+        return listed(", ".join(filter(None, heading)), named, " | ")
 
 
 def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> list[LowestAt]:
@@ -65,8 +68,10 @@ def lowest(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> str:
 
 def lowest_where(cells: pd.DataFrame, axis: str | None, metric: str) -> str:
     """`lowest` without its heading."""
-    found = in_stretches(outcomes(cells, axis, metric), axis, lambda each: (each.tied, each.following is None))
-    return "; ".join(f"{where} {_clause(stretch)}".lstrip() for where, stretch in found)
+    found = outcomes(cells, axis, metric)
+    stretches = in_stretches(found, axis, lambda each: (each.tied, each.following is None))
+    line = "; ".join(f"{where} {_clause(stretch)}".lstrip() for where, stretch in stretches)
+    return Finding(line, [row for each in found for row in each.rows])
 
 
 def _heading(axis: str | None, metric: str) -> str:
@@ -128,10 +133,11 @@ def lossy_apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> st
             clause += f", {title(OFF)} {with_interval(off, OFF) if off.n else 'not known'}"
         there = [] if metric is None else places(cells, axis, metric)
         found = [each.best_of(each.rows[CURVE] == curve, ~each.rows[CURVE].isin(lossy)) for each in there]
-        gains = sorted((each.less for each in found if each is not None), key=lambda gain: gain.size)
+        gains = sorted((each for each in found if each is not None), key=lambda gain: gain.less.size)
         if metric is not None and gains:
-            clause += f", {title(metric)} {_above_or_below(gains[0], gains[-1])} the lowest of the lossless"
-        clauses.append(clause)
+            ends = _above_or_below(gains[0].less, gains[-1].less)
+            clause += f", {title(metric)} {ends} the lowest of the lossless"
+        clauses.append(Finding(clause, gains))
     unknown = UNKNOWN in marks(cells).values()
     return listed(f"{'Lossy or not known to be lossless' if unknown else 'Lossy'}, ranked apart", clauses)
 
