@@ -74,7 +74,7 @@ def fastest_by_turn(table: pd.DataFrame, axis: str | None) -> str:
         (words if words == "turn 1" else f"turn 4 {words}", place.assign(**{CURVE: place["scheme.kind"]}))
         for words, place in _places(rows)
     ]
-    found = [(words, lowest_where(place, axis, WHOLE)) for words, place in places]
+    found = [(words, lowest_where(place, axis, WHOLE, words)) for words, place in places]
     return listed("latency per token", [Finding(f"{words}, {line}", rows_of([line])) for words, line in found])
 
 

@@ -35,6 +35,8 @@ class PairedCurves:
     """The place's rows of each side."""
     lowest: bool = False
     """True if the first is the lowest of the place."""
+    against: str = ""
+    """Name of the second in a table if it is another curve at each place: `the lowest of the lossless`."""
 
     def numbers(self, columns: Sequence[str]) -> dict[str, Plain]:
         """The comparison for a program, its place by those of `columns` that both sides share; {} of no seed."""
@@ -101,8 +103,12 @@ class Place:
     @property
     def where(self) -> str:
         """`1 kbit/s, LTE`: the place by itself; "" if it is all there is."""
-        group = self.group.removesuffix(": ").removeprefix("uplink ").removeprefix("label ")
-        return ", ".join(filter(None, ("" if self.axis is None else place_in_words(self.at, self.axis), group)))
+        return ", ".join(filter(None, ("" if self.axis is None else place_in_words(self.at, self.axis), self.setting)))
+
+    @property
+    def setting(self) -> str:
+        """`LTE`: the group by itself."""
+        return self.group.removesuffix(": ").removeprefix("uplink ").removeprefix("label ")
 
     def of(self, first: str, second: str) -> PairedCurves:
         """Compares two curves."""

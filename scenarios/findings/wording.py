@@ -72,10 +72,10 @@ def limits_in_words(objective: str) -> str:
     return " and ".join(words)
 
 
-def in_one_breath(line: str, note: str = "") -> str:
-    """The clauses of a line, which `; ` separates, as far as MOST_WORDS go; the first, and the note, stand."""
+def in_one_breath(line: str, note: str = "", most: int = MOST_WORDS) -> str:
+    """The clauses of a line, which `; ` separates, as far as `most` words go; the first, and the note, stand."""
     clauses = re.split(r"; (?![^(]*\))", line)  # none within brackets
-    while len(clauses) > 1 and len(f"{'; '.join(clauses)}{note}".split()) > MOST_WORDS:
+    while len(clauses) > 1 and len(f"{'; '.join(clauses)}{note}".split()) > most:
         clauses.pop()
     return Finding("; ".join(clauses) + note, rows_of([line]))
 
