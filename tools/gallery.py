@@ -17,7 +17,7 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Final, Self
@@ -47,6 +47,8 @@ from scenarios.findings.text_table import TextTable, written
 from scenarios.findings.wording import called, in_one_breath, joined
 from simulator.cell.cell import Cell
 from simulator.results.columns import CURVE
+from simulator.results.display_names import words_of
+from simulator.results.lossy_schemes import MARK
 from simulator.results.result_directory import checked, intact, listed
 from simulator.studies import SIMULATION, STUDIES, study
 
@@ -240,7 +242,8 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
     assert isinstance(noted, dict)
     told = answers_again(asked, found)
     (answer,) = [str(each.line) for each in told if each.is_answer] or [""]
-    curves = {called(curve) for curve in found.curved_summary[0][CURVE]}
+    names = [(called(curve), called(words_of(curve)[0])) for curve in found.curved_summary[0][CURVE]]
+    curves = {name: (scheme, name.removeprefix(scheme).removeprefix(", ")) for name, scheme in names}
     clocked = asked.study == SIMULATION
     cells = list(_cells(found))
     files = {}
@@ -334,8 +337,9 @@ def _page(name: str, record: Record) -> str:
     return "\n\n".join([f"# {name}", record.question, *answer, *figures, *made, *filter(None, found)]) + "\n"
 
 
-def shortened(remarks: Sequence[str], curves: Collection[str]) -> list[str]:
-    """Returns the remarks, those of one heading as one; lists of curves by scheme, each setting once."""
+def shortened(remarks: Sequence[str], curves: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Returns the remarks, those of one heading as one; lists of curves by scheme, each setting once. `curves`: scheme
+    and setting of each curve."""
     found = dict[str, dict[str, None]]()
     for line in remarks:
         heading, _, rest = _MODEL.sub(" a weight,", line).partition(": ")
@@ -355,12 +359,11 @@ def _once(text: str) -> str:
     return re.sub(r" \([^()]{15,}\)", first, text)
 
 
-def _of_schemes(text: str, curves: Collection[str]) -> str:
+def _of_schemes(text: str, curves: Mapping[str, tuple[str, str]]) -> str:
     """Returns a text whose lists of curves name each scheme once: `a and b (delay 5 ms; delay 50 ms)`, or the scheme
     alone where all its curves are listed."""
     whole = dict[str, set[str]]()
-    for curve in curves:
-        scheme, _, setting = curve.partition(", ")
+    for scheme, setting in curves.values():
         whole.setdefault(scheme, set()).add(setting)
     name = "|".join(re.escape(curve) for curve in sorted(curves, key=len, reverse=True))
     listed = re.compile(rf"(?:{name})(?: \(lossy\))?(?:(?:, | and )(?:{name})(?: \(lossy\))?)+")
@@ -368,7 +371,7 @@ def _of_schemes(text: str, curves: Collection[str]) -> str:
     def words(found: re.Match[str]) -> str:
         settings = dict[str, dict[str, None]]()
         for curve in re.findall(rf"(?:{name})(?: \(lossy\))?", found[0]):
-            scheme, _, setting = curve.partition(", ")
+            scheme, setting = curves[curve.removesuffix(MARK)]
             settings.setdefault(scheme, {})[setting] = None
         alike = dict[tuple[str, ...], list[str]]()
         for scheme, there in settings.items():
@@ -376,7 +379,7 @@ def _of_schemes(text: str, curves: Collection[str]) -> str:
         if [*alike] == [()] and len(alike[()]) == len(whole):
             return "every curve"
         groups = [joined(names) + (f" ({'; '.join(of)})" if any(of) else "") for of, names in alike.items()]
-        return joined(groups)
+        return min(", ".join(groups), found[0], key=len)
 
     return listed.sub(words, text) if curves else text
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from scenarios.findings.comparisons import PairedCurves
+from scenarios.findings.curve_table import ALIKE, BEST
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
 from scenarios.findings.wording import Row, amount, called, change, passes, signed, would_show
 from simulator.results.crossings import Crossing
@@ -17,8 +18,6 @@ from simulator.results.intervals import Difference
 from simulator.results.lossy_schemes import unmarked
 from simulator.results.units import quantity, title
 
-BEST: Final = "*"
-ALIKE: Final = "•"
 LEGEND: Final = f"{BEST} lowest, with its mean; {ALIKE} no difference seen; ± half the 95% interval, paired by seed"
 _MANIFOLD: Final = 3.0
 """Ratio from which on a difference is a multiple."""
@@ -77,7 +76,8 @@ def _changed(less: Difference) -> str:
     """`-12±3%`, `x 3.4` of a multiple, or the difference itself where there is no ratio."""
     if not less.relative:
         return signed(less)
-    return f"x {1 + less.size:.3g}" if 1 + less.size >= _MANIFOLD or not math.isfinite(less.size) else change(less)
+    manifold = 1 + less.size >= _MANIFOLD or not math.isfinite(less.size)
+    return f"x {quantity(1 + less.size, '')}" if manifold else change(less)
 
 
 def _apart(first: str, second: str) -> tuple[str, str, str]:
@@ -93,14 +93,11 @@ def _apart(first: str, second: str) -> tuple[str, str, str]:
 
 
 def _table(heading: str, axis: str | None, over: str, entries: Sequence[_Entry]) -> TextTable:
-    columns = list(dict.fromkeys(each.column for each in entries))
+    columns: list[object] = list(dict.fromkeys(each.column for each in entries))
     settings = list(dict.fromkeys(each.setting for each in entries))
     if len(columns) == 1 and columns[0] is None and len(settings) > 1:  # no axis: settings are columns
-        entries, columns, settings = (
-            [replace(each, setting="", column=each.setting) for each in entries],
-            settings,
-            [""],
-        )
+        entries = [replace(each, setting="", column=each.setting) for each in entries]
+        columns, settings = [*settings], [""]
     if all(isinstance(each, float) for each in columns):
         columns.sort(key=lambda each: float(str(each)))
     groups = []

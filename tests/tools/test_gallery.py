@@ -183,7 +183,8 @@ def test_a_record_of_sentences_alone_still_hangs(home: Path) -> None:
 
 
 def test_remarks_of_one_heading_are_one_and_name_a_scheme_once() -> None:
-    curves = [f"{scheme}, delay {delay} ms" for scheme in ("K-SQS", "DSSD") for delay in (5, 50)]
+    of = [(scheme, f"delay {delay} ms") for scheme in ("K-SQS", "DSSD") for delay in (5, 50)]
+    curves = {", ".join(each): each for each in of}
     remarks = [
         "Busy: K-SQS, delay 5 ms, K-SQS, delay 50 ms and DSSD, delay 5 ms (cloud)",
         "Behind: DSSD, delay 5 ms no difference seen (-7% to 10%; a difference above 9% would have been)",
@@ -192,7 +193,7 @@ def test_remarks_of_one_heading_are_one_and_name_a_scheme_once() -> None:
         "Without the drafter alone.",
     ]
     assert gallery.shortened(remarks, curves) == [
-        "Busy: K-SQS and DSSD (delay 5 ms) (cloud)",
+        "Busy: K-SQS, DSSD (delay 5 ms) (cloud)",
         "Behind: DSSD, delay 5 ms no difference seen (-7% to 10%); K-SQS, delay 5 ms 3% higher",
         "Alike: every curve",
         "Without the drafter alone.",
