@@ -12,12 +12,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from scenarios import LATENCY, Quick, Scenario, Tune, asks, script
+from scenarios.findings.comparisons import PairedCurves, Place
 from scenarios.findings.question import in_words, of_setting
-from scenarios.findings.wording import briefly, called, listed, percent
+from scenarios.findings.wording import Finding, briefly, called, listed, percent
 from scenarios.set_ups import UNCUT
 from simulator.results.columns import CURVE
 from simulator.results.display_names import SERVING
-from simulator.results.intervals import Difference, geometric_means, paired
+from simulator.results.intervals import Difference, geometric_means
 from simulator.results.units import quantity, title
 
 KEPT = [{"sparsifier": {"kind": "top_k", "k": k}} for k in (32, 8)]  # who knows of no rungs keeps to the first
@@ -36,7 +37,11 @@ class Excess(NamedTuple):
     where: str
     rival: str
     """Kind of the rival."""
-    found: Difference
+    row: PairedCurves
+
+    @property
+    def found(self) -> Difference:
+        return self.row.less
 
 
 @asks(LATENCY)
@@ -48,7 +53,7 @@ def against_better(table: pd.DataFrame, axis: str | None) -> str:
         worst, best = (pick(found, key=lambda each: each.found.size) for pick in (max, min))
         clause = f"{name}at the most {percent(worst.found)}{worst.where} ({called(worst.rival)})"
         least = f", at the least {percent(best.found)}{best.where} ({called(best.rival)})"
-        clauses.append(clause if best is worst else clause + least)
+        clauses.append(Finding(clause if best is worst else clause + least, [each.row for each in found]))
     return listed(f"{LOOKING} against the better of {' and '.join(map(called, FIXED))}, {title(LATENCY)}", clauses)
 
 
@@ -62,9 +67,10 @@ def beside_better(table: pd.DataFrame, axis: str | None) -> str:
     slower = [each for each in found if each[1].found.separable and not each[1].found.lower]
     name, worst = max(slower or found, key=lambda each: each[1].found.size)
     where = f"{name.removesuffix(': ').removeprefix('uplink ')}{worst.where}".strip()
-    return (
+    return Finding(
         f"the policy {called(LOOKING)} is seen slower than the better of {' and '.join(map(called, FIXED))} at "
-        f"{seen - lower} of {len(found)} links and loads, faster at {lower}; at worst {briefly(worst.found)} ({where})"
+        f"{seen - lower} of {len(found)} links and loads, faster at {lower}; at worst {briefly(worst.found)} ({where})",
+        [each.row for _, each in found],
     )
 
 
@@ -96,7 +102,7 @@ def _excess(where: str, here: pd.DataFrame, rivals: Sequence[str]) -> Excess | N
     if means.empty or not mine.any():
         return None
     rival = here[CURVE] == means.idxmin()
-    return Excess(where, str(here.loc[rival, "scheme.kind"].iloc[0]), paired(here, LATENCY, mine, rival))
+    return Excess(where, str(here.loc[rival, "scheme.kind"].iloc[0]), Place(LATENCY, here).paired(mine, rival))
 
 
 SCENARIO = Scenario(

@@ -11,7 +11,7 @@ import pandas as pd
 from scenarios import LATENCY, Below, Lowest, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.below import of_kinds
-from scenarios.findings.wording import briefly, called
+from scenarios.findings.wording import Finding, briefly, called
 from scenarios.set_ups import Q_S_ADAPTIVE, SELECTIVE_REPEAT, WAITS
 from simulator.results.units import quantity, title
 
@@ -34,10 +34,10 @@ def bits_of_a_draft(table: pd.DataFrame, axis: str | None) -> str:
     time = of_kinds(rows[rows[axis] == end], axis, *PAIR, LATENCY)
     mine, other = map(called, PAIR)
     first, last = quantity(start, axis), quantity(end, axis)
-    return (
-        f"bits a draft, {mine} against {other}, by {title(axis)}: {briefly(many)} at {first}, {briefly(few)} at "
-        f"{last}; "
-        f"time per token at {last} {briefly(time)}"
+    return Finding(
+        f"bits a draft, {mine} against {other}, by {title(axis)}: {briefly(many.less)} at {first}, "
+        f"{briefly(few.less)} at {last}; time per token at {last} {briefly(time.less)}",
+        [many, few, time],
     )
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import pandas as pd
 
 from scenarios import LATENCY, Lowest, Quick, Scenario, asks, script
+from scenarios.findings.comparisons import Place
 from scenarios.findings.question import of_setting
-from scenarios.findings.wording import between, listed, times
+from scenarios.findings.wording import Finding, between, listed, times
 from simulator.results.columns import CURVE
 from simulator.results.display_names import words_of
-from simulator.results.intervals import paired
 
 
 @asks(LATENCY)
@@ -27,9 +27,10 @@ def slowed(table: pd.DataFrame, axis: str | None) -> str:
     clauses = []
     for curve, part in rows.groupby(CURVE, sort=False):
         means = part.groupby(axis)[LATENCY].mean()
-        longer = times(paired(part, LATENCY, part[axis] == many, part[axis] == few))
+        longer = Place(LATENCY, part).paired(part[axis] == many, part[axis] == few)
         shared = words_of(str(curve))[1].get("label", str(curve))
-        clauses.append(f"{shared} {between(means[few], means[many], LATENCY).replace(' ms to', ' to')}, {longer}")
+        took = between(means[few], means[many], LATENCY).replace(" ms to", " to")
+        clauses.append(Finding(f"{shared} {took}, {times(longer.less)}", [longer]))
     return listed(f"time a token, {few:g} to {many:g} devices", clauses)
 
 

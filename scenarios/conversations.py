@@ -15,14 +15,14 @@ from typing import Final
 import pandas as pd
 
 from scenarios import Quick, Scenario, Tune, asks, script
+from scenarios.findings.comparisons import Place
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.lowest import lowest_where
-from scenarios.findings.wording import change, joined, listed
+from scenarios.findings.wording import Finding, change, joined, listed, rows_of
 from scenarios.set_ups import A100, GREEDY, JETSON_1B, LONG_PROMPTS, NEAR, PROMPTS, SELECTIVE_REPEAT, speed_bench
 from simulator.results import phase_regions as regions
 from simulator.results.columns import CURVE
 from simulator.results.drafting_devices import drafting_devices
-from simulator.results.intervals import paired
 
 WHOLE, PROMPT, TURN, KEEPS = "latency_per_token_s", "workload.prompt_tokens", "workload.counted_turn", "cloud_keeps_s"
 DRAFTING: Final = "coupled"
@@ -40,11 +40,12 @@ def _places(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
             yield words, place
 
 
-def _changes(rows: pd.DataFrame, kind: str) -> str:
+def _changes(words: str, rows: pd.DataFrame, kind: str) -> Finding:
     """The time a token of a kind of scheme against cloud-only decoding's, by prompt."""
     found = [rows[rows[PROMPT] == prompt] for prompt in regions.order(rows, PROMPT)]
     kinds = [(part, part["scheme.kind"]) for part in found]
-    return ", ".join(change(paired(part, WHOLE, of == kind, of == regions.OPPONENT)) for part, of in kinds)
+    pairs = [Place(WHOLE, part).paired(of == kind, of == regions.OPPONENT) for part, of in kinds]
+    return Finding(f"{words} {', '.join(change(each.less) for each in pairs)}", pairs)
 
 
 @asks(WHOLE)
@@ -55,9 +56,9 @@ def fourth_turn(table: pd.DataFrame, axis: str | None) -> str:
     here, kinds = {*rows.columns}, {*rows.get("scheme.kind", ())}
     if not {WHOLE, PROMPT, TURN} <= here or not {DRAFTING, regions.OPPONENT} <= kinds:
         return ""
-    clauses = [f"{words} {_changes(place, DRAFTING)}" for words, place in _places(rows)]
+    clauses = [_changes(words, place, DRAFTING) for words, place in _places(rows)]
     if "colocated" in kinds:
-        clauses += [f"co-located {words} {_changes(place, 'colocated')}" for words, place in _places(rows)][:1]
+        clauses += [_changes(f"co-located {words}", place, "colocated") for words, place in _places(rows)][:1]
     prompts = joined([f"{prompt:,g}" for prompt in regions.order(rows, PROMPT)])
     drafting = f"{DRAFTING} on {_device(rows)}"
     return f"turn 4 after {prompts} tokens, time per token against cloud only (± 95%): {drafting} {'; '.join(clauses)}"
@@ -74,7 +75,8 @@ def fastest_by_turn(table: pd.DataFrame, axis: str | None) -> str:
         (words if words == "turn 1" else f"turn 4 {words}", place.assign(**{CURVE: place["scheme.kind"]}))
         for words, place in _places(rows)
     ]
-    clauses = [f"{words}, {lowest_where(place, axis, WHOLE)}" for words, place in places]
+    found = [(words, lowest_where(place, axis, WHOLE, words)) for words, place in places]
+    clauses = [Finding(f"{words}, {line}", rows_of([line])) for words, line in found]
     return listed(f"latency per token, drafts on {_device(rows)}", clauses)
 
 

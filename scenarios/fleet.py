@@ -10,11 +10,12 @@ from __future__ import annotations
 import pandas as pd
 
 from scenarios import Lowest, Quick, Scenario, Tune, asks, script
-from scenarios.findings.wording import called, ratio
+from scenarios.findings.comparisons import PairedCurves, Place
+from scenarios.findings.wording import Finding, called, ratio
 from scenarios.set_ups import BASE_70B, IN_CLOUD
 from simulator.results.columns import CLASS, CURVE
 from simulator.results.display_names import SERVING
-from simulator.results.intervals import geometric_means, paired
+from simulator.results.intervals import geometric_means
 from simulator.results.units import quantity
 
 AXIS = "fleet.meters.count"
@@ -42,14 +43,15 @@ def meters_cost(table: pd.DataFrame, axis: str | None) -> str:
     if few == many or most.empty:
         return ""
     means = geometric_means(most, CURVE, FIRST)
-    waits = list[str]()
+    waits, rows = list[str](), list[PairedCurves]()
     for curve in dict.fromkeys((str(means.idxmin()), str(means.idxmax()))):
         mean = quantity(float(most.loc[most[CURVE] == curve, FIRST].mean()), FIRST)
-        longer = paired(phones, FIRST, *((phones[CURVE] == curve) & (phones[axis] == at) for at in (many, few)))
+        sides = ((phones[CURVE] == curve) & (phones[axis] == at) for at in (many, few))
+        rows.append(longer := Place(FIRST, phones).paired(*sides))
         than = "" if waits else f" that beside {few:g}"
-        waits.append(f"with {called(curve.split(' class=')[0])}, after {mean}, {ratio(longer)}{than}")
+        waits.append(f"with {called(curve.split(' class=')[0])}, after {mean}, {ratio(longer.less)}{than}")
     waiting = ", and last ".join(waits)
-    return f"beside {many:g} meters the phones' first token (p95) comes soonest {waiting}"
+    return Finding(f"beside {many:g} meters the phones' first token (p95) comes soonest {waiting}", rows)
 
 
 SCENARIO = Scenario(

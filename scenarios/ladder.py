@@ -21,13 +21,14 @@ import pandas as pd
 from models.prompt_files import EDITS
 from models.published_figures import KEPT
 from scenarios import LATENCY, Also, Quick, Scenario, Table, Tune, asks, script
+from scenarios.findings.comparisons import PairedCurves, Place
 from scenarios.findings.question import in_words, of_setting
 from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import amount, briefly, called, change, counted, listed, percent
+from scenarios.findings.wording import Finding, amount, briefly, called, change, counted, listed, percent
 from scenarios.set_ups import H100_1_7B, IN_CLOUD, PATIENT, PHONE, TWO_GPUS_70B
 from simulator.results.columns import CURVE
 from simulator.results.display_names import SERVING
-from simulator.results.intervals import Difference, geometric_means, paired
+from simulator.results.intervals import geometric_means
 from simulator.results.units import quantity
 
 RATE, HEADER, PLACE = "uplink.rate.bps", "uplink.header_bits", "uplink.label"
@@ -94,9 +95,9 @@ def climbed(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, list[str]]
         yield in_words(value, PLACE), rows, [label for label in COMPARED if label in there]
 
 
-def between(rows: pd.DataFrame, label: str, before: str) -> Difference:
+def between(rows: pd.DataFrame, label: str, before: str) -> PairedCurves:
     """Returns the difference of one label's time from another's in the same rows."""
-    return paired(rows, LATENCY, rows[CURVE] == label, rows[CURVE] == before)
+    return Place(LATENCY, rows).of(label, before)
 
 
 @asks(LATENCY)
@@ -110,10 +111,11 @@ def what_it_is_worth(table: pd.DataFrame, axis: str | None) -> str:
         return ""
     logs = np.log(rows.pivot_table(LATENCY, ["seed", PLACE], CURVE)[steps].dropna())
     means = np.exp(logs.groupby("seed").mean()).stack().rename(LATENCY).reset_index()
-    largest = min(pairwise(steps), key=lambda both: between(means, both[1], both[0]).size)[1]
+    largest = min(pairwise(steps), key=lambda both: between(means, both[1], both[0]).less.size)[1]
     where = f"{counted(rows[PLACE].nunique(), 'place')} at {quantity(rows[RATE].max(), RATE)}"
-    whole = briefly(between(means, steps[-1], steps[0]))
-    return f"all steps together: {whole} than {called(steps[0])}, over {where}; the largest step: {called(largest)}"
+    whole = between(means, steps[-1], steps[0])
+    line = f"all steps together: {briefly(whole.less)} than {called(steps[0])}, over {where}"
+    return Finding(f"{line}; the largest step: {called(largest)}", [whole])
 
 
 @asks(LATENCY)
@@ -127,17 +129,18 @@ def what_headers_are_worth(table: pd.DataFrame, axis: str | None) -> str:
         if len(headers) < 2 or len(steps) < 2:
             continue
         ends = [part[HEADER] == bits for bits in (headers[-1], headers[0])]
-        shorter = [
-            f"{called(step)} {percent(paired(part, LATENCY, *((part[CURVE] == step) & end for end in ends)))}"
+        both = [
+            Place(LATENCY, part).paired(*((part[CURVE] == step) & end for end in ends))
             for step in (steps[0], steps[-1])
         ]
-        gained = [
-            f"{percent(between(part[part[HEADER] == bits], steps[-1], steps[0]))} at {bits:g}" for bits in headers
-        ]
-        clauses.append(
+        shorter = [f"{called(each.first)} {percent(each.less)}" for each in both]
+        whole = [between(part[part[HEADER] == bits], steps[-1], steps[0]) for bits in headers]
+        gained = [f"{percent(each.less)} at {bits:g}" for each, bits in zip(whole, headers, strict=True)]
+        clause = (
             f"temperature {temperature:g}, {quantity(bps, RATE)}: headers of {headers[-1]:g} in place of "
             f"{headers[0]:g} bits {', '.join(shorter)}; all steps {', '.join(gained)}"
         )
+        clauses.append(Finding(clause, [*both, *whole]))
     return listed("what shorter headers are worth beside the steps", clauses, " | ")
 
 
@@ -152,7 +155,7 @@ def what_instead_is_worth(table: pd.DataFrame, axis: str | None) -> str:
     for label in INSTEAD:
         before = COMPARED[label][0]
         there = [(where, rows) for where, rows, labels in climbed(table) if {label, before} <= {*labels}]
-        clauses = [f"{where} {change(between(rows, label, before))}" for where, rows in there]
+        clauses = [f"{where} {change(between(rows, label, before).less)}" for where, rows in there]
         lines.append(listed(f"{called(label)} against {called(before)}", clauses))
     return " | ".join(filter(None, lines))
 
@@ -165,7 +168,7 @@ def steps_taken(cells: pd.DataFrame) -> pd.DataFrame:
         for label in labels:
             before, row = COMPARED[label][0], {"place": where, "label": label, LATENCY: means[label]}
             if before in labels:
-                less = between(rows, label, before)
+                less = between(rows, label, before).less
                 row |= {"compared_with": before, "less": less.size, "less_low": less.low, "less_high": less.high}
             found.append(row)
     return pd.DataFrame(found)
@@ -179,7 +182,7 @@ def printed_steps(cells: pd.DataFrame) -> TextTable | None:
             first = amount(geometric_means(rows, CURVE, LATENCY)[PUBLISHED], LATENCY)
             held = {label: COMPARED[label][0] for label in labels if COMPARED[label][0] in labels}
             columns[where] = {PUBLISHED: first} | {
-                label: change(between(rows, label, before)) for label, before in held.items()
+                label: change(between(rows, label, before).less) for label, before in held.items()
             }
     if not columns:
         return None

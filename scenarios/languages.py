@@ -14,7 +14,7 @@ from models.prompt_files import LANGUAGES
 from scenarios import LATENCY, Below, Quick, Scenario, Tune, asks, script
 from scenarios.findings.comparisons import places
 from scenarios.findings.question import in_words, of_setting
-from scenarios.findings.wording import briefly, called
+from scenarios.findings.wording import Finding, briefly, called
 from scenarios.set_ups import BASELINES, DRAFTING, SELECTIVE_REPEAT, WAITS
 
 PROMPTS = "models.pair.prompts"
@@ -30,7 +30,7 @@ def sparsity_survives(table: pd.DataFrame, axis: str | None) -> str:
         return ""
     bits, rejected = (
         [
-            (in_words(place.at, PROMPTS), pair.less)
+            (in_words(place.at, PROMPTS), pair)
             for place in places(of_setting(table), PROMPTS, metric)
             for pair in place.all_of(PAIR[:1], PAIR[1])
         ]
@@ -38,12 +38,13 @@ def sparsity_survives(table: pd.DataFrame, axis: str | None) -> str:
     )
     if not bits or not rejected:
         return ""
-    lower = sum(less.lower for _, less in bits)
-    (where, least), (place, most) = (max(found, key=lambda each: each[1].size) for found in (bits, rejected))
+    lower = sum(pair.less.lower for _, pair in bits)
+    (where, least), (place, most) = (max(found, key=lambda each: each[1].less.size) for found in (bits, rejected))
     mine, other = map(called, PAIR)
-    return (
+    return Finding(
         f"{mine} sends fewer bits a draft than {other} in {lower} of {len(bits)} languages, least in {where}: "
-        f"{briefly(least)}; its probability of rejection: {briefly(most)} where highest ({place})"
+        f"{briefly(least.less)}; its probability of rejection: {briefly(most.less)} where highest ({place})",
+        [pair for _, pair in (*bits, *rejected)],
     )
 
 

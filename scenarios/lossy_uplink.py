@@ -13,14 +13,14 @@ from itertools import combinations
 import pandas as pd
 
 from scenarios import LATENCY, Also, Lowest, PaysFrom, Quick, Scenario, Tune, asks, script
-from scenarios.findings.comparisons import places
+from scenarios.findings.comparisons import Place, places
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.below import end_over_start
-from scenarios.findings.wording import called, change, joined, listed, times
+from scenarios.findings.wording import Finding, called, change, joined, listed, times
 from scenarios.set_ups import BASE_70B, DRAFTING, IN_CLOUD
 from simulator.results.columns import CURVE
 from simulator.results.display_names import curve_of, words_of
-from simulator.results.intervals import Difference, paired
+from simulator.results.intervals import Difference
 from simulator.results.lossy_schemes import ranked
 
 MTU_BITS = 1500
@@ -98,7 +98,7 @@ def against_steady(rows: pd.DataFrame, axis: str) -> dict[str, Difference]:
     found = {}
     for link, part in rows[moves].groupby(LINK, sort=False):
         both = pd.concat([steady, part[part[axis] == part[axis].min()]])
-        found[str(link)] = paired(both, LATENCY, both[LINK] == link, both[LINK] != link)
+        found[str(link)] = Place(LATENCY, both).paired(both[LINK] == link, both[LINK] != link).less
     return {link: less for link, less in found.items() if less.n}
 
 
@@ -151,10 +151,12 @@ def turned(table: pd.DataFrame, axis: str | None) -> str:
         pairs = list(combinations(part[CURVE].unique(), 2))
         if len(ends) < 2 or not pairs:
             continue
-        less = [[each.of(*pair).less for each in (ends[0], ends[-1])] for pair in pairs]
+        both = [[each.of(*pair) for each in (ends[0], ends[-1])] for pair in pairs]
+        less = [(first.less, last.less) for first, last in both]
         other = [(first, last) for first, last in less if first.found.mean * last.found.mean < 0]
         seen = sum(first.separable and last.separable for first, last in other)
-        clauses.append(f"{link} {len(other)} of {len(pairs)} ({seen} seen at both ends)")
+        line = f"{link} {len(other)} of {len(pairs)} ({seen} seen at both ends)"
+        clauses.append(Finding(line, [row for each in both for row in each]))
     return listed("orders of two schemes that turn between the least and the highest loss, by means", clauses)
 
 

@@ -11,7 +11,19 @@ import pandas as pd
 from scenarios import LATENCY, Lowest, Quick, Scenario, Tune, asks, script
 from scenarios.findings.comparisons import Place
 from scenarios.findings.question import groups, of_setting, without
-from scenarios.findings.wording import amount, called, joined, listed, over_run, runs, sizes, span, with_interval
+from scenarios.findings.wording import (
+    Finding,
+    amount,
+    called,
+    joined,
+    listed,
+    over_run,
+    rows_of,
+    runs,
+    sizes,
+    span,
+    with_interval,
+)
 from scenarios.set_ups import IN_CLOUD
 from simulator.results.columns import CURVE, READING_S
 from simulator.results.intervals import interval
@@ -60,7 +72,9 @@ def beating(table: pd.DataFrame, axis: str | None) -> str:
     """Where along the rate is each scheme below cloud-only decoding, and by how much, for each kind of link?"""
 
     def words(rows: pd.DataFrame) -> str:
-        return ", ".join(f"{called(curve)} {where}" for curve, where in below(rows).items()) or "none"
+        found = below(rows)
+        line = ", ".join(f"{called(curve)} {where}" for curve, where in found.items()) or "none"
+        return Finding(line, rows_of(found.values()))
 
     return each_link(f"Below {called(RIVAL)}", without(table, ("edge_only", "colocated")), words)
 
@@ -97,7 +111,8 @@ def each_link(heading: str, table: pd.DataFrame, words: Callable[[pd.DataFrame],
     """Returns a clause per kind of link from `words` on the chosen settings; of all if there is no such column."""
     rows = of_setting(table)
     parts = groups(rows, KIND) if KIND in rows.columns else [("", rows)]
-    return listed(heading, [name + (name and ": ") + line for name, part in parts if (line := words(part))], " | ")
+    found = [(name + (name and ": "), line) for name, part in parts if (line := words(part))]
+    return listed(heading, [Finding(name + line, rows_of([line])) for name, line in found], " | ")
 
 
 def reaches(cells: pd.DataFrame) -> list[Reach]:
@@ -127,7 +142,7 @@ def reach_words(cells: pd.DataFrame) -> str:
     return "; ".join(words)
 
 
-def below(cells: pd.DataFrame) -> dict[str, str]:
+def below(cells: pd.DataFrame) -> dict[str, Finding]:
     """Returns, for each curve that is anywhere below RIVAL by more than the paired seeds' noise, the rates and the
     difference: `up to 500 bit/s (7% to 12%)`."""
     found, values = {}, sorted(cells[RATE].unique())
@@ -140,7 +155,7 @@ def below(cells: pd.DataFrame) -> dict[str, str]:
             for run in runs([each.lower for each in here])
         ]
         if words:
-            found[str(curve)] = " and ".join(words)
+            found[str(curve)] = Finding(" and ".join(words), here)
     return found
 
 

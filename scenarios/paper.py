@@ -12,7 +12,7 @@ import pandas as pd
 from scenarios import LATENCY, Lowest, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.below import below_where, of_kinds
-from scenarios.findings.wording import briefly, called
+from scenarios.findings.wording import Finding, briefly, called, rows_of
 from scenarios.set_ups import BASELINES, SELECTIVE_REPEAT, WAITS
 from simulator.results.units import quantity, title
 
@@ -38,14 +38,15 @@ def swap_places(table: pd.DataFrame, axis: str | None) -> str:
     low, high, against = COMPARED
     if axis is None or not {*COMPARED} <= {*rows["scheme.kind"]}:
         return ""
-    ends = [
-        f"{briefly(of_kinds(rows[rows[axis] == end], axis, low, high, LATENCY))} at {quantity(end, axis)}"
-        for end in (rows[axis].min(), rows[axis].max())
-    ]
-    below = [f"{called(kind)} {below_where(rows, axis, kind, against, LATENCY)}" for kind in (low, high)]
-    return (
+    both = {
+        end: of_kinds(rows[rows[axis] == end], axis, low, high, LATENCY) for end in (rows[axis].min(), rows[axis].max())
+    }
+    ends = [f"{briefly(row.less)} at {quantity(end, axis)}" for end, row in both.items()]
+    below = {kind: below_where(rows, axis, kind, against, LATENCY) for kind in (low, high)}
+    return Finding(
         f"{called(low)} against {called(high)}, by {title(axis)}: {', '.join(ends)}; below {called(against)}: "
-        f"{', '.join(below)}"
+        f"{', '.join(f'{called(kind)} {where}' for kind, where in below.items())}",
+        [*both.values(), *rows_of(below.values())],
     )
 
 

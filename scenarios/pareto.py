@@ -17,7 +17,7 @@ from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.comparisons import Place, lowest_of_kinds
 from scenarios.findings.question import without
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number
-from scenarios.findings.wording import called, joined, listed, percent
+from scenarios.findings.wording import Finding, called, joined, listed, percent, rows_of
 from scenarios.set_ups import BASE_70B, GREEDY
 from simulator.results.columns import CURVE
 from simulator.results.display_names import SERVING
@@ -94,7 +94,8 @@ def on_front(table: pd.DataFrame, axis: str | None) -> str:
     """Which kinds of scheme are on the front at each load? And how do, at the least load, the cloud joules of the best
     of EDGE compare with those of co-located speculation?"""
     line = undominated("undominated in latency, joules and dollars", table, ", ")
-    return "; ".join(filter(None, [line, _cloud_joules(table)]))
+    clauses = [*filter(None, [line, _cloud_joules(table)])]
+    return Finding("; ".join(clauses), rows_of(clauses))
 
 
 @asks(LATENCY)
@@ -119,7 +120,7 @@ def _cloud_joules(table: pd.DataFrame) -> str:
         found = Place(CLOUD, rows).against_best([COLOCATED])
         where = f"{title(LOAD)} {quantity(at, LOAD)}"
         words = f"cloud joules of {called(found.first)} against {called(COLOCATED)}" if found else ""
-        return f"{words} at {where}: {percent(found.less)}" if found else ""
+        return Finding(f"{words} at {where}: {percent(found.less)}", [found]) if found else ""
     return ""
 
 

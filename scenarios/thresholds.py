@@ -12,9 +12,10 @@ from dataclasses import replace
 import pandas as pd
 
 from scenarios import AtEqual, Quick, Scenario, asks, script
-from scenarios.findings.wording import briefly, called, joined, no_difference
+from scenarios.findings.comparisons import PairedCurves, places
+from scenarios.findings.wording import Finding, briefly, called, joined, no_difference
 from simulator.results.columns import CURVE
-from simulator.results.intervals import Difference, paired
+from simulator.results.intervals import Difference
 
 LEAST = [0.3, 0.2, 0.13, 0.08, 0.05, 0.032, 0.02, 0.012, 0.0075, 0.0045, 0.0025, 0.0013]
 DROPPED = [0.54, 0.5, 0.44, 0.38, 0.32, 0.27, 0.22, 0.18, 0.145, 0.115, 0.09, 0.065]
@@ -46,12 +47,13 @@ GAP = replace(COSTS, pair=("conformal", "threshold"))
 def beats_fixed(table: pd.DataFrame, axis: str | None) -> str:
     """Does the conformal threshold reject less than a fixed one at equal bits, and than which of the others?"""
     equal = REJECTS.compared(table)
+    rows: list[PairedCurves] = []
+    for place in places(equal, REJECTS.by, REJECTED):
+        rows += [place.of(OURS, str(other)) for other in dict.fromkeys(place.rows[CURVE]) if other != OURS]
     found: dict[str, list[Difference]] = {}
-    for _, rows in equal.groupby(REJECTS.by, sort=True):
-        for other in [each for each in dict.fromkeys(rows[CURVE]) if each != OURS]:
-            less = paired(rows, REJECTED, rows[CURVE] == OURS, rows[CURVE] == other)
-            if less.n:
-                found.setdefault(str(other), []).append(less)
+    for row in rows:
+        if row.less.n:
+            found.setdefault(row.second, []).append(row.less)
     fixed = found.pop("threshold", [])
     if not fixed:
         return ""
@@ -64,7 +66,7 @@ def beats_fixed(table: pd.DataFrame, axis: str | None) -> str:
         if (names := [name for name, each in found.items() if any(one.separable and one.lower is down for one in each)])
     ]
     line = f"rejections of the conformal against a fixed threshold at equal bits, {len(fixed)} temperatures: {size}"
-    return f"{line}; at some temperature it rejects {', '.join(others)}" if others else line
+    return Finding(f"{line}; at some temperature it rejects {', '.join(others)}" if others else line, rows)
 
 
 SCENARIO = Scenario(

@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -36,12 +36,19 @@ from scenarios.command.report.race_page import page as race_page
 from scenarios.command.report.race_table import RaceTable, race_table
 from scenarios.command.report.report_table import values_in_words
 from scenarios.command.result_folder import ResultFolder
+from scenarios.command.run.answers import answers_again
 from scenarios.command.run.base_line import timed_as
 from scenarios.command.run.printed_tables import stands_for
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
-from scenarios.findings.findings_file import FINDINGS
+from scenarios.findings.comparison_tables import LEGEND
+from scenarios.findings.findings_file import FINDINGS, Answered
+from scenarios.findings.text_table import TextTable, written
+from scenarios.findings.wording import called, in_one_breath, joined
 from simulator.cell.cell import Cell
+from simulator.results.columns import CURVE
+from simulator.results.display_names import words_of
+from simulator.results.lossy_schemes import MARK
 from simulator.results.result_directory import checked, intact, listed
 from simulator.studies import SIMULATION, STUDIES, study
 
@@ -72,7 +79,46 @@ RACE: Final = "draft-or-not.html"
 ACROSS: Final = 3
 """Thumbnails side by side."""
 _SEED: Final = re.compile(r"^seed: .*\n", re.MULTILINE)
+TABLED: Final = ("Lowest", "Below", "PaysFrom", "AtEqual", "FastestOnEach", "FastestByTurn", "PaysUpTo", "lossy")
+"""Questions whose sentence has nothing that the tables of its comparisons lack."""
+FACTS: Final = ("Tokens: ", "Clock: ")
+"""Beginnings of remarks that a page has as facts."""
+MOST_WORDS: Final = 25
+"""Most words of a page's answer, if it has several clauses; the others stand among the findings."""
+_MODEL: Final = re.compile(r" a weight \(.*\),")
+"""Model whose precision is another, which a page has among its latency models."""
+_GAIN: Final = re.compile(r", (?:[^,;]|,\d)* the lowest of the lossless")
+_UNSEEN: Final = re.compile(r"no difference seen \(([^();]+); a difference above [^()]+ would have been\)")
 Told = Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Finding on a page: a heading over the tables of its comparisons, or a sentence without any."""
+
+    line: Told
+    tables: tuple[TextTable, ...] = ()
+
+    @classmethod
+    def of(cls, found: Answered) -> Self:
+        """Returns a finding without what its tables have of its sentence."""
+        if not found.tables or found.asked not in TABLED:
+            return cls(found.line)
+        if found.asked == "lossy":
+            return cls(_GAIN.sub("", found.line), tuple(found.tables))
+        if found.asked == "AtEqual":
+            return cls(found.line.partition(": ")[0], tuple(found.tables))
+        notes = re.findall(r", (without [^:]+): |; (left out: .*)$", found.line)
+        note = "; ".join(filter(None, (each for both in notes for each in both)))
+        return cls(note or found.tables[0].heading, tuple(found.tables))
+
+    @property
+    def text(self) -> str:
+        """Markdown."""
+        if not self.tables:
+            return f"* {self.line}"
+        tables = [f"**{each.heading}**\n\n{written(each, 'markdown')}" for each in self.tables]
+        return "\n\n".join([*tables, *([] if self.line == self.tables[0].heading else [self.line])])
 
 
 @dataclass(frozen=True)
@@ -92,7 +138,7 @@ class Record:
     round_trip: Told
     seeds: Told
     question: Told  # as it was when its results were made
-    findings: tuple[Told, ...]
+    findings: tuple[Shown | Told, ...]  # sentences alone where a record is older than the tables
     remarks: tuple[Told, ...]  # what stands beside the findings: what is overloaded, assumed, recorded
     figures: dict[str, Told]  # checksums by file, that of the thumbnail first
     answer: str = ""
@@ -194,6 +240,10 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
         raise ConfigError(f"{folder}: made with {' and '.join(changed)}; the gallery shows full runs as shipped")
     noted = read_json(checked(folder, FINDINGS))
     assert isinstance(noted, dict)
+    told = answers_again(asked, found)
+    (answer,) = [str(each.line) for each in told if each.is_answer] or [""]
+    names = [(called(curve), called(words_of(curve)[0])) for curve in found.curved_summary[0][CURVE]]
+    curves = {name: (scheme, name.removeprefix(scheme).removeprefix(", ")) for name, scheme in names}
     clocked = asked.study == SIMULATION
     cells = list(_cells(found))
     files = {}
@@ -205,15 +255,15 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
             "date": str(found.manifest.get("date"))[:10],
             "commit": str(found.manifest.get("commit")),
             "wire_format": found.manifest.get("wire_format"),
-            "pair": stands_for(cells, clock=False)[0].removeprefix("Tokens: "),
-            "clock": f"{timed_as(cells)}." if clocked else f"study {asked.study}, {STUDIES[asked.study]}.",
+            "pair": _once(stands_for(cells, clock=False)[0].removeprefix("Tokens: ")),
+            "clock": _once(f"{timed_as(cells)}.") if clocked else f"study {asked.study}, {STUDIES[asked.study]}.",
             **_settings(cells, asked.study),
             "seeds": values_in_words(sorted(int(seed) for seed in found.cells["seed"].unique()), "seed"),
             "question": noted["question"],
-            "findings": [each["line"] for each in noted["findings"]],
-            "remarks": [line for line in noted["remarks"] if not line.startswith("Tokens: ")],
+            "findings": [asdict(Shown.of(each)) for each in told if not each.is_answer],
+            "remarks": shortened([line for line in noted["remarks"] if not line.startswith(FACTS)], curves),
             "figures": files,
-            "answer": noted.get("answer", ""),
+            "answer": answer,
             "race": race_table(found),
         },
         folder,
@@ -275,12 +325,63 @@ def _page(name: str, record: Record) -> str:
     table = "\n".join(
         ["| | |", "|---|---|", *(f"| {fact} | {text.replace('|', ' ')} |" for fact, text in facts.items())]
     )
-    lines = "\n".join(f"* {line}" for line in (*record.findings, *record.remarks))
+    findings = [each.text if isinstance(each, Shown) else f"* {each}" for each in record.findings]
+    brief = in_one_breath(record.answer, most=MOST_WORDS)
+    lines = [f"* {rest}"] if (rest := record.answer.removeprefix(brief).removeprefix("; ")) else []
+    lines += [f"* {line}" for line in record.remarks]
+    tabled = any(isinstance(each, Shown) and each.tables for each in record.findings)
     figures = [f"![{name}, {file[len(name) + 1 : -4]}]({file})" for file in record.figures]
-    answer = [f"**Answer.** {record.answer}"] if record.answer else []
+    answer = [f"**Answer.** {brief}"] if record.answer else []
     made = ["## What it was made with", table, f"Made by `sqsim run {name}`. [Gallery](README.md)"]
-    found = ["## Every finding", lines] if lines else []
-    return "\n\n".join([f"# {name}", record.question, *answer, *figures, *made, *found]) + "\n"
+    found = ["## Every finding", *([f"Tables: {LEGEND}."] if tabled else []), *findings, "\n".join(lines)]
+    return "\n\n".join([f"# {name}", record.question, *answer, *figures, *made, *filter(None, found)]) + "\n"
+
+
+def shortened(remarks: Sequence[str], curves: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Returns the remarks, those of one heading as one; lists of curves by scheme, each setting once. `curves`: scheme
+    and setting of each curve."""
+    found = dict[str, dict[str, None]]()
+    for line in remarks:
+        heading, _, rest = _MODEL.sub(" a weight,", line).partition(": ")
+        found.setdefault(heading, {})[_of_schemes(_UNSEEN.sub(r"no difference seen (\1)", rest), curves)] = None
+    return [": ".join(filter(None, (heading, "; ".join(rests)))) for heading, rests in found.items()]
+
+
+def _once(text: str) -> str:
+    """Returns a text without what it has in brackets a second time."""
+    seen = set[str]()
+
+    def first(found: re.Match[str]) -> str:
+        repeated = found[0] in seen
+        seen.add(found[0])
+        return "" if repeated else found[0]
+
+    return re.sub(r" \([^()]{15,}\)", first, text)
+
+
+def _of_schemes(text: str, curves: Mapping[str, tuple[str, str]]) -> str:
+    """Returns a text whose lists of curves name each scheme once: `a and b (delay 5 ms; delay 50 ms)`, or the scheme
+    alone where all its curves are listed."""
+    whole = dict[str, set[str]]()
+    for scheme, setting in curves.values():
+        whole.setdefault(scheme, set()).add(setting)
+    name = "|".join(re.escape(curve) for curve in sorted(curves, key=len, reverse=True))
+    listed = re.compile(rf"(?:{name})(?: \(lossy\))?(?:(?:, | and )(?:{name})(?: \(lossy\))?)+")
+
+    def words(found: re.Match[str]) -> str:
+        settings = dict[str, dict[str, None]]()
+        for curve in re.findall(rf"(?:{name})(?: \(lossy\))?", found[0]):
+            scheme, setting = curves[curve.removesuffix(MARK)]
+            settings.setdefault(scheme, {})[setting] = None
+        alike = dict[tuple[str, ...], list[str]]()
+        for scheme, there in settings.items():
+            alike.setdefault(() if whole.get(scheme) == {*there} else tuple(there), []).append(scheme)
+        if [*alike] == [()] and len(alike[()]) == len(whole):
+            return "every curve"
+        groups = [joined(names) + (f" ({'; '.join(of)})" if any(of) else "") for of, names in alike.items()]
+        return min(", ".join(groups), found[0], key=len)
+
+    return listed.sub(words, text) if curves else text
 
 
 def _take_down(name: str, home: Path) -> None:

@@ -8,27 +8,54 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from kinds.arrays import Bools
 from scenarios.findings.question import in_words, of_setting, parts
 from scenarios.findings.text_table import rows_along
 from scenarios.findings.wording import counted
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, geometric_means, paired
 from simulator.results.lossy_schemes import ranked, unranked
+from simulator.results.plain_values import Plain, plain
 from simulator.results.units import quantity, title, unit
 
 
 @dataclass(frozen=True)
 class PairedCurves:
-    """The curve `first` against `second` at a place."""
+    """The curve `first` against `second` at a place, or two values of the axis of one curve."""
 
     place: Place
     first: str
     second: str
     less: Difference
+    sides: tuple[Bools, Bools]
+    """The place's rows of each side."""
+    lowest: bool = False
+    """True if the first is the lowest of the place."""
+    against: str = ""
+    """Name of the second in a table if it is another curve at each place: `the lowest of the lossless`."""
+
+    def numbers(self, columns: Sequence[str]) -> dict[str, Plain]:
+        """The comparison for a program, its place by those of `columns` that both sides share; {} of no seed."""
+        if not self.less.n:
+            return {}
+        rows, (one, other), less = self.place.rows, self.sides, self.less
+        seeds, values = rows["seed"], rows[less.metric].astype(float)
+        both = seeds.isin({*seeds[one]} & {*seeds[other]}).to_numpy()
+        shared = {name: {*map(plain, rows[name][one | other].tolist())} for name in columns if name in rows.columns}
+        found = {
+            "first_mean": values[one & both].mean(), "second_mean": values[other & both].mean(),
+            "relative": less.relative, "difference": less.size, "low": less.low, "high": less.high,
+            "n": less.n, "separable": less.separable if less.n > 1 else None,
+        }  # fmt: skip
+        return {
+            "metric": less.metric, "unit": unit(less.metric), "first": self.first, "second": self.second,
+            "where": {name: next(iter(each)) for name, each in shared.items() if len(each) == 1},
+            **{name: plain(value) for name, value in found.items()},
+        }  # fmt: skip
 
     @property
     def lower(self) -> bool:
@@ -38,18 +65,26 @@ class PairedCurves:
 
 @dataclass(frozen=True)
 class LowestAt:
-    """Outcome at one place: the lowest curve, those not distinguishable from it, and the best of the others. `margin`:
-    the lowest against the next; None if every curve is in `tied`, or there is one alone."""
+    """Outcome at one place: the lowest curve, those not distinguishable from it, and the best of the others; `rows`:
+    the lowest against each other."""
 
     at: object
     lowest: str
     tied: tuple[str, ...]
     following: str | None
-    margin: Difference | None
     mean: float
     """The arithmetic mean of the lowest."""
-    unclear: tuple[Difference, ...]
-    """The lowest against each of the others in `tied`."""
+    rows: tuple[PairedCurves, ...]
+
+    @property
+    def margin(self) -> Difference | None:
+        """The lowest against the next; None if every curve is in `tied`, or there is one alone."""
+        return next((each.less for each in self.rows if each.second == self.following), None)
+
+    @property
+    def unclear(self) -> list[Difference]:
+        """The lowest against each of the others in `tied`."""
+        return [each.less for each in self.rows if each.second in self.tied]
 
 
 @dataclass(frozen=True)
@@ -68,13 +103,23 @@ class Place:
     @property
     def where(self) -> str:
         """`1 kbit/s, LTE`: the place by itself; "" if it is all there is."""
-        group = self.group.removesuffix(": ").removeprefix("uplink ").removeprefix("label ")
-        return ", ".join(filter(None, ("" if self.axis is None else place_in_words(self.at, self.axis), group)))
+        return ", ".join(filter(None, ("" if self.axis is None else place_in_words(self.at, self.axis), self.setting)))
+
+    @property
+    def setting(self) -> str:
+        """`LTE`: the group by itself."""
+        return self.group.removesuffix(": ").removeprefix("uplink ").removeprefix("label ")
 
     def of(self, first: str, second: str) -> PairedCurves:
         """Compares two curves."""
         curves = self.rows[CURVE]
-        return PairedCurves(self, first, second, paired(self.rows, self.metric, curves == first, curves == second))
+        return replace(self.paired(curves == first, curves == second), first=first, second=second)
+
+    def paired(self, first: pd.Series[bool], second: pd.Series[bool]) -> PairedCurves:
+        """Compares some rows with others."""
+        one, other = (mask.to_numpy(dtype=bool) for mask in (first, second))
+        mine, theirs = (" or ".join(map(str, self.rows[CURVE][mask].unique())) for mask in (one, other))
+        return PairedCurves(self, mine, theirs, paired(self.rows, self.metric, first, second), (one, other))
 
     def all_of(self, kinds: Sequence[str], against: str) -> list[PairedCurves]:
         """Compares each curve of `kinds` with that of the scheme `against`; [] if that is not here."""
@@ -99,13 +144,11 @@ class Place:
         """Compares the curve of least geometric mean with each other one."""
         means = geometric_means(self.rows, CURVE, self.metric).sort_values(kind="stable")
         first, *others = [str(curve) for curve in means.index]
-        less = {other: self.of(first, other).less for other in others}
-        behind = [other for other, each in less.items() if each.separable or (each.n == 1 and each.size != 0)]
+        rows = tuple(replace(self.of(first, other), lowest=True) for other in others)
+        behind = [row.second for row in rows if row.less.separable or (row.less.n == 1 and row.less.size != 0)]
         tied = tuple(sorted({first, *others} - {*behind}))
-        following = behind[0] if behind else None
         mean = float(self.rows.loc[self.rows[CURVE] == first, self.metric].mean())
-        unclear = tuple(less[other] for other in others if other in tied)
-        return LowestAt(self.at, first, tied, following, less[following] if following else None, mean, unclear)
+        return LowestAt(self.at, first, tied, behind[0] if behind else None, mean, rows)
 
     def curves(self, *kinds: str) -> list[str]:
         """The curves of some kinds of schemes, in order of appearance."""

@@ -10,9 +10,8 @@ from typing import Protocol
 import pandas as pd
 
 from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import called, counted, in_one_breath, stretches
+from scenarios.findings.wording import Finding, called, counted, in_one_breath, rows_of, stretches
 from simulator.results.columns import CHOSEN, CLASS, CURVE, SETTING
-from simulator.results.comparison_log import recording
 from simulator.results.intervals import named_without
 from simulator.results.unanswered_requests import ANSWERED, complete, had_it_answered, percent, share, unanswered
 from simulator.results.units import names_file, quantity, title
@@ -30,7 +29,9 @@ class Question(Protocol):
     @property
     def name(self) -> str: ...
 
-    def report(self, table: pd.DataFrame, axis: str | None) -> str: ...
+    def report(self, table: pd.DataFrame, axis: str | None) -> str:
+        """A sentence, a `Finding` where it is made of comparisons; "" where there is nothing to answer."""
+        ...
 
 
 class Named:
@@ -82,7 +83,9 @@ def ask(question: Question, table: pd.DataFrame, axis: str | None) -> str:
         lost = " to ".join(dict.fromkeys(percent(each) for each in (min(shares), max(shares))))
         where = f" {stretches(rows, table[table[CURVE] == curve], axis)}".rstrip()
         left_out.append(f"{called(curve)}{where} ({lost} unanswered)")
-    return f"{line or 'Nothing to compare'}; left out: {', '.join(left_out)}" if left_out else line
+    if not left_out:
+        return line
+    return Finding(f"{line or 'Nothing to compare'}; left out: {', '.join(left_out)}", rows_of([line]))
 
 
 def ask_in_one_breath(question: Question, table: pd.DataFrame, axis: str | None) -> str:
@@ -90,7 +93,7 @@ def ask_in_one_breath(question: Question, table: pd.DataFrame, axis: str | None)
     line, lacking = _over_complete(question, table, axis)
     note = f"; {counted(len(lacking), 'scheme')} with unanswered requests left out" if lacking else ""
     line = line or ("nothing to compare" if lacking else "")
-    return in_one_breath(line[:1].upper() + line[1:], note)
+    return in_one_breath(Finding(line[:1].upper() + line[1:], rows_of([line])), note)
 
 
 def _over_complete(question: Question, table: pd.DataFrame, axis: str | None) -> tuple[str, dict[str, pd.DataFrame]]:
@@ -99,9 +102,7 @@ def _over_complete(question: Question, table: pd.DataFrame, axis: str | None) ->
     line = question.report(complete(table), axis)
     changing = {}
     for curve, rows in table[unanswered(table)].groupby(CURVE, sort=False):
-        with recording(()):  # what would have been reported: it is nobody's comparison
-            supposed = question.report(had_it_answered(table, str(curve)), axis)
-        if supposed != line:
+        if question.report(had_it_answered(table, str(curve)), axis) != line:
             changing[str(curve)] = rows
     return line, changing
 

@@ -7,7 +7,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from simulator.results.crossings import Crossing
 from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import CONFIDENCE, Difference, Interval
 from simulator.results.lossy_schemes import unmarked
+from simulator.results.plain_values import Plain
 from simulator.results.units import quantity, unit
 
 NO_DIFFERENCE = "no difference seen"
@@ -27,6 +28,30 @@ MOST_WORDS = 40
 """Most words that can be read in one breath."""
 _WIDE = 1.0
 """Half-width of log10 from which on an interval says nothing: a factor of ten either way."""
+
+
+class Row(Protocol):
+    """A comparison of two curves: its place, and their paired difference or their crossing."""
+
+    def numbers(self, columns: Sequence[str]) -> dict[str, Plain]:
+        """The comparison for a program, its place by those of `columns` that both sides share."""
+        ...
+
+
+class Finding(str):
+    """A sentence with the comparisons that it is made of."""
+
+    rows: tuple[Row, ...]
+
+    def __new__(cls, line: str, rows: Iterable[Row] = ()) -> Self:
+        found = super().__new__(cls, line)
+        found.rows = tuple(rows)
+        return found
+
+
+def rows_of(lines: Iterable[str]) -> list[Row]:
+    """The comparisons of several sentences."""
+    return [row for line in lines if isinstance(line, Finding) for row in line.rows]
 
 
 def called(curve: object) -> str:
@@ -47,12 +72,12 @@ def limits_in_words(objective: str) -> str:
     return " and ".join(words)
 
 
-def in_one_breath(line: str, note: str = "") -> str:
-    """The clauses of a line, which `; ` separates, as far as MOST_WORDS go; the first, and the note, stand."""
+def in_one_breath(line: str, note: str = "", most: int = MOST_WORDS) -> str:
+    """The clauses of a line, which `; ` separates, as far as `most` words go; the first, and the note, stand."""
     clauses = re.split(r"; (?![^(]*\))", line)  # none within brackets
-    while len(clauses) > 1 and len(f"{'; '.join(clauses)}{note}".split()) > MOST_WORDS:
+    while len(clauses) > 1 and len(f"{'; '.join(clauses)}{note}".split()) > most:
         clauses.pop()
-    return "; ".join(clauses) + note
+    return Finding("; ".join(clauses) + note, rows_of([line]))
 
 
 def amount(value: float, metric: str, digits: int = 3) -> str:
@@ -268,9 +293,9 @@ def joined(names: Sequence[str], word: str = "and") -> str:
 
 
 def listed(heading: str, clauses: Iterable[str], between: str = "; ") -> str:
-    """`heading: a; b` of the clauses that say something; "" where none does."""
+    """`heading: a; b` of the clauses that say something, with their comparisons; "" where none does."""
     kept = [clause for clause in clauses if clause]
-    return f"{heading}: {between.join(kept)}" if kept else ""
+    return Finding(f"{heading}: {between.join(kept)}", rows_of(kept)) if kept else ""
 
 
 def _ends(words: Iterable[str]) -> str:

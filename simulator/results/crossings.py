@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from kinds.arrays import Floats
-from simulator.results import comparison_log
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Interval, interval
+from simulator.results.plain_values import Plain, plain
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,10 @@ class Crossing:
     """Crossing of the first curve and the second. `below`: of the seeds that cross nowhere, those in which it is below
     everywhere; `above`: in which nowhere; `often`: those that cross more than once."""
 
+    metric: str
+    first: str
+    second: str
+    axis: str
     log10_at: Interval
     rising: bool
     """True if the first curve is below from there on (else up to there)."""
@@ -38,6 +43,16 @@ class Crossing:
         """Ends of its interval; nan without one."""
         mean, half = self.log10_at.mean, self.log10_at.half_width
         return float(10 ** (mean - half)), float(10 ** (mean + half))
+
+    def numbers(self, columns: Sequence[str]) -> dict[str, Plain]:
+        """The crossing for a program; {} where no seed crosses."""
+        low, high = self.ends
+        found = {
+            "metric": self.metric, "first": self.first, "second": self.second, "axis": self.axis,
+            "first_is_lower": "from" if self.rising else "up to", "crossing": self.at, "crossing_low": low,
+            "crossing_high": high, "n": self.log10_at.n,
+        }  # fmt: skip
+        return {name: plain(value) for name, value in found.items()} if self.log10_at.n else {}
 
     @property
     def everywhere(self) -> bool:
@@ -65,15 +80,7 @@ def crossing(cells: pd.DataFrame, axis: str, first: str, second: str, metric: st
     rising = counts["rising"] >= counts["falling"]
     kept = [at for how, at in found if how == ("rising" if rising else "falling")]
     often = len(found) - len(kept) - counts["below"] - counts["above"]
-    crosses = Crossing(interval(kept), rising, counts["below"], counts["above"], often)
-    if kept:
-        low, high = crosses.ends
-        comparison_log.add({
-            "metric": metric, "first": first, "second": second, "axis": axis,
-            "first_is_lower": "from" if rising else "up to", "crossing": crosses.at, "crossing_low": low,
-            "crossing_high": high, "n": len(kept),
-        })  # fmt: skip
-    return crosses
+    return Crossing(metric, first, second, axis, interval(kept), rising, counts["below"], counts["above"], often)
 
 
 def _crossed(x: Floats, ratios: Floats) -> tuple[str, float]:

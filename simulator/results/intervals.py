@@ -19,7 +19,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from kinds.arrays import Bools, Floats, Ints
-from simulator.results import comparison_log
 from simulator.results.columns import (
     ALL_CLASSES,
     BREAKDOWN,
@@ -282,10 +281,6 @@ def paired(cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.
     if found.relative:
         errors = (_of_choice(cells, metric, rows) for rows in (first, second))
         found = Difference(metric, _widened(found.found, math.hypot(*errors)))
-    if found.n:
-        separable = found.separable if found.n > 1 else None
-        numbers = {"relative": found.relative, "difference": found.size, "low": found.low, "high": found.high}
-        comparison_log.difference(cells, metric, first, second, numbers | {"n": found.n, "separable": separable})
     return found
 
 

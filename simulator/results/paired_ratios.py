@@ -8,13 +8,15 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from simulator.results.columns import CURVE, SETTING
+from simulator.results.columns import CHOICE_SUFFIX, CURVE, LOSSY, SEARCHED, SETTING
 from simulator.results.intervals import paired_values, settings_of
 from simulator.results.plain_columns import codes
 
 RATIO: Final = "ratio"
 LOW, HIGH = "ratio_low", "ratio_high"
 """The ends of its interval."""
+_BESIDE: Final = frozenset({SETTING, LOSSY, *SEARCHED})
+"""Columns of a summary that rows of cells take over."""
 
 
 def with_curves_of(summary: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
@@ -22,7 +24,8 @@ def with_curves_of(summary: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     in; twice where it is in two of them, as what a scheme chose and as what the grid gave it."""
     shared = [name for name in settings_of(summary) if name in cells.columns and name != SETTING]
     added = [name for name in settings_of(summary) if name not in cells.columns]
-    given = summary[[*added, CURVE, *([SETTING] if SETTING in summary.columns and SETTING not in added else [])]]
+    beside = [name for name in summary.columns if name in _BESIDE or name.endswith(CHOICE_SUFFIX)]
+    given = summary[[*dict.fromkeys([*added, CURVE, *(name for name in beside if name not in cells.columns)])]]
     mine, theirs = _keys(summary, cells, shared)
     return cells.assign(key=theirs).merge(given.assign(key=mine), on="key").drop(columns="key")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 
 from channels.codec.draft import WIRE_FORMAT
 from kinds import ConfigError
-from kinds.files import read_note, write_note
+from kinds.files import read_json, read_note, sha256, write_note
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.scenario import Scenario
 from simulator.sweeps import store
@@ -57,8 +58,9 @@ def home(made: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def results(made: Path, tmp_path: Path) -> Path:
+def results(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The results of that page, to be broken."""
+    monkeypatch.setattr(gallery, "scenario", lambda name: TINY if name == "traces" else scenario(name))
     return Path(shutil.copytree(made / "results", tmp_path / "results"))
 
 
@@ -70,7 +72,9 @@ def changed(path: Path, **fields: object) -> None:
 
 def test_the_page_has_each_figure_in_its_own_letters_and_each_finding(home: Path) -> None:
     page = (home / "traces.md").read_text()
-    assert page.startswith(f"# traces\n\n{TINY.summary}\n\n") and "* latency per token over uplink rate:" in page
+    assert page.startswith(f"# traces\n\n{TINY.summary}\n\n")
+    assert "**latency per token, lowest**\n\n| uplink rate | 1 kbit/s | 1 Mbit/s |\n|---|---:|---:|\n| " in page
+    assert sum(len(line.split()) for line in page.splitlines() if not line.startswith("|")) < 250
     figures = sorted(path.name for path in home.glob("*.svg"))
     assert (
         '[<img src="traces-latency.svg" alt="traces" width="250">](traces.md) [traces](traces.md): '
@@ -84,7 +88,8 @@ def test_the_page_has_each_figure_in_its_own_letters_and_each_finding(home: Path
 
 def test_what_a_page_was_made_with_is_read_from_its_manifest_and_cells(home: Path, made: Path) -> None:
     date = read_note(made / "results" / "traces" / "manifest.json")["date"][:10]
-    rows = dict(re.findall(r"^\| (\w[^|]*) \| (.*) \|$", (home / "traces.md").read_text(), re.MULTILINE))
+    made_with, _, _ = (home / "traces.md").read_text().partition("## Every finding")
+    rows = dict(re.findall(r"^\| (\w[^|]*) \| (.*) \|$", made_with, re.MULTILINE))
     assert rows.pop("pair").startswith("synthetic: synthetic Markov ") and "OPT-13B" in rows.pop("latency models")
     assert rows == {
         "made": f"{date}, commit {COMMIT[:7]}, wire format {WIRE_FORMAT}",
@@ -157,6 +162,42 @@ def test_a_cell_that_was_altered_tells_no_facts(results: Path, home: Path) -> No
     cell.write_text(cell.read_text().replace("prompt_tokens: 4", "prompt_tokens: 170"))
     with pytest.raises(ConfigError, match="is not what was written there"):
         gallery.hang(["traces"], results, home)
+
+
+def test_findings_are_computed_from_the_tables_of_results_whoever_wrote_them(results: Path, home: Path) -> None:
+    before = (home / "traces.md").read_text()
+    folder = results / "traces"
+    noted = read_json(folder / "findings.json")
+    (folder / "findings.json").write_text(json.dumps({**noted, "findings": [], "answer": "an older one"}))
+    manifest = read_note(folder / "manifest.json")
+    files = {**manifest["files"], "findings.json": sha256(folder / "findings.json")}
+    changed(folder / "manifest.json", files=files)
+    gallery.hang(["traces"], results, home)
+    assert (home / "traces.md").read_text() == before
+
+
+def test_a_record_of_sentences_alone_still_hangs(home: Path) -> None:
+    changed(home / "traces.json", findings=["K-SQS is lowest"])
+    gallery.hang([], home, home)
+    assert "\n* K-SQS is lowest\n" in (home / "traces.md").read_text()
+
+
+def test_remarks_of_one_heading_are_one_and_name_a_scheme_once() -> None:
+    of = [(scheme, f"delay {delay} ms") for scheme in ("K-SQS", "DSSD") for delay in (5, 50)]
+    curves = {", ".join(each): each for each in of}
+    remarks = [
+        "Busy: K-SQS, delay 5 ms, K-SQS, delay 50 ms and DSSD, delay 5 ms (cloud)",
+        "Behind: DSSD, delay 5 ms no difference seen (-7% to 10%; a difference above 9% would have been)",
+        "Behind: K-SQS, delay 5 ms 3% higher",
+        f"Alike: {', '.join(curves)}",
+        "Without the drafter alone.",
+    ]
+    assert gallery.shortened(remarks, curves) == [
+        "Busy: K-SQS, DSSD (delay 5 ms) (cloud)",
+        "Behind: DSSD, delay 5 ms no difference seen (-7% to 10%); K-SQS, delay 5 ms 3% higher",
+        "Alike: every curve",
+        "Without the drafter alone.",
+    ]
 
 
 def test_hanging_again_changes_nothing(results: Path, home: Path) -> None:

@@ -23,18 +23,20 @@ from scenarios.command.run.printed_tables import overloads, stands_for
 from scenarios.command.run.screen import Screen
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
-from scenarios.findings.comparisons import Place
+from scenarios.findings.comparisons import PairedCurves, Place
 from scenarios.findings.curve_table import unit_of
 from scenarios.findings.findings_file import Answered
 from scenarios.findings.sentences.limits import HEAD as LIMITS
 from scenarios.findings.sentences.limits import limits_entry, limits_legend, limits_of
 from scenarios.findings.text_table import Detail, TextTable, number
 from scenarios.findings.wording import (
+    Finding,
     amount,
     counted,
     joined,
     no_difference,
     percent,
+    rows_of,
     signed,
     with_interval,
     would_show,
@@ -43,10 +45,10 @@ from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import ATTAINMENT, CHOSEN, CI_SUFFIX, CURVE, SETTING
-from simulator.results.comparison_log import Plain
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import CONFIDENCE, Difference, interval, summarise_curves, varying, with_curves
 from simulator.results.lossy_schemes import marks
+from simulator.results.plain_values import Plain
 from simulator.results.units import quantity, symbol
 from simulator.tuning.racing import SEARCH_SEEDS, SPENT, Entrants, RaceGroup
 from simulator.tuning.trials import Row
@@ -411,7 +413,7 @@ class Recommendation:
         shall = self._shall_draft() if self.best.sources else ""
         within = f"within your limits ({limits_of(self.summary)}) " if self.wish.aim.limited else ""
         text = f"{'tentative: ' if self._cut() else ''}{shall}{within}use {name}: {'; '.join([value, *against])}"
-        return self._not_compared() + text[0].upper() + text[1:]
+        return Finding(self._not_compared() + text[0].upper() + text[1:], rows_of(against))
 
     def _miss(self) -> str:
         """`K-SQS L=4: TTFT 2.4 s, 20% above; 61% of requests meet them`, of the nearest to the limits."""
@@ -443,21 +445,21 @@ class Recommendation:
 
     def _against(self, other: str) -> str:
         """`24% lower (20% to 28%) than cloud only`."""
-        less = Place(self.metric, self.shown).of(self.names[self.best.id], other).less
-        name = self._short(other) + (", which misses them" if self._excess(other) else "")
+        row = Place(self.metric, self.shown).of(self.names[self.best.id], other)
+        less, name = row.less, self._short(other) + (", which misses them" if self._excess(other) else "")
         if less.separable or less.n < 2 or less.same:
-            return f"{percent(less)} than {name}"
-        return no_difference([less], between=f"from {name}")
+            return Finding(f"{percent(less)} than {name}", [row])
+        return Finding(no_difference([less], between=f"from {name}"), [row])
 
     def _lossy_answer(self) -> str:
         lossy = self.summary[self._lossy(self.summary)]
         if lossy.empty or not self.best.scheme.lossless or self.seeds < LEAST_SEEDS:
             return ""
         name = str(lossy[CURVE].iloc[0])
-        less = self._margin(name)
+        row = self._row(name)
         tv = float(lossy["tv_output"].iloc[0])
         off = "how far off its text is, is not known" if np.isnan(tv) else f"its text is {tv:.2g} off in TV"
-        return f"Lossy, apart: {self._short(name)}, {percent(less)} against that; {off}"
+        return Finding(f"Lossy, apart: {self._short(name)}, {percent(row.less)} against that; {off}", [row])
 
     def _alike(self) -> str:
         """The settings that neither the race nor the seeds shown, where they are among those, distinguish from the
@@ -470,8 +472,9 @@ class Recommendation:
             return ""
         kinds = joined([self._names.word(kind) for kind in dict.fromkeys(words_of(name)[0] for name in left)], "or")
         text = joined([self._short(name) for name in left]) if len(left) <= MANY else f"{len(left)} others ({kinds})"
-        limit = would_show(self._margin(name) for name in left if name in shown)
-        return f"Not distinguishable from it at {CONFIDENCE:.0%}{limit and f' ({limit})'}: {text}"
+        rows = [self._row(name) for name in left if name in shown]
+        limit = would_show(row.less for row in rows)
+        return Finding(f"Not distinguishable from it at {CONFIDENCE:.0%}{limit and f' ({limit})'}: {text}", rows)
 
     def _short(self, name: str) -> str:
         """`K-SQS K=8 ℓ=100 L=3`."""
@@ -482,7 +485,10 @@ class Recommendation:
 
     def _margin(self, curve: str) -> Difference:
         """A setting against the recommended: what the table shows and the answer says."""
-        return Place(self.metric, self.shown).of(curve, self.names[self.best.id]).less
+        return self._row(curve).less
+
+    def _row(self, curve: str) -> PairedCurves:
+        return Place(self.metric, self.shown).of(curve, self.names[self.best.id])
 
     def _lossy(self, summary: pd.DataFrame) -> pd.Series[bool]:
         return summary["lossy"].astype(bool)

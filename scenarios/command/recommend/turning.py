@@ -25,7 +25,6 @@ from scenarios.findings.wording import between, passes
 from simulator.cell.cell import Cell
 from simulator.cell.settings import expand
 from simulator.results.columns import CURVE
-from simulator.results.comparison_log import recording
 from simulator.results.crossings import Crossing, crossing
 from simulator.tuning.trials import Row
 
@@ -164,9 +163,7 @@ def turns(
             columns=[CURVE, "seed", axis, metric],
         )
         lower, upper = (_SECOND, _FIRST) if higher else (_FIRST, _SECOND)
-        with recording(()):  # it is reported as a place, and compared nowhere else
-            there = crossing(table, axis, lower, upper, metric)
-        found.append(Turn(axis, values[0], values[-1], there))
+        found.append(Turn(axis, values[0], values[-1], crossing(table, axis, lower, upper, metric)))
     return found
 
 

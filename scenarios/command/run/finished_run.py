@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from scenarios.command.fairness import compared_alike, excused
 from scenarios.command.report.drawing import draw_all
 from scenarios.command.result_folder import BESIDE, CAPACITY, NOTE, Note, along, axes_of
+from scenarios.command.run.answers import answers
 from scenarios.command.run.base_line import base_line
 from scenarios.command.run.choosing import Chosen, beside, choices_table, doubts, never_behind, served, tried_values
 from scenarios.command.run.printed_tables import (
@@ -38,7 +39,6 @@ from scenarios.findings.findings_file import FINDINGS, Answered
 from scenarios.findings.question import of_setting
 from scenarios.findings.rejections import beyond_chance
 from scenarios.findings.sentences.limits import limited, one_setting, within_limits
-from scenarios.findings.sentences.lowest import NOT_RUN, lossy_apart, lowest_of_what_ran
 from scenarios.findings.text_table import Detail, TextTable
 from scenarios.findings.wording import DISTINGUISHABLE, counted, in_one_breath, joined
 from simulator.cell.cell import Cell, claims
@@ -50,7 +50,6 @@ from simulator.results.lossy_schemes import marked, with_lossy
 from simulator.results.plain_columns import in_plain_columns
 from simulator.results.result_directory import own_folder, record
 from simulator.results.trace import SUFFIX, trace_path
-from simulator.results.unanswered_requests import complete
 from simulator.results.units import title
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.studies import study
@@ -262,16 +261,9 @@ class FinishedRun:
     def _findings(self) -> tuple[list[Answered], list[Answered]]:
         """Returns the findings of the scenario's questions, a line each, lossy schemes by themselves; and the answer,
         if it asks."""
-        table, axis, metric = marked(self.table), self.axis, self.plan.headline
-        scenario = self.plan.scenario
-        lines = list(findings_file.answered(scenario.findings, table, axis, scenario.answer))
+        searched = self.plan.objective is not None
+        lines = answers(self.plan.scenario, self.table, self.axis, self.plan.headline, searched=searched)
         answer = [each for each in lines if each.is_answer]
-        comparable = self.plan.objective is None and metric in table.columns
-        lossy = partial(lossy_apart, complete(table), axis, metric if comparable else None)
-        lines += findings_file.compared("lossy", metric, table, findings_file.places(table, axis), lossy)
-        if scenario.summary and not answer:
-            text = lowest_of_what_ran(complete(table), axis, metric) if comparable else NOT_RUN
-            answer = [Answered("none", metric, text, (), is_answer=True)]
         if self._limited:
             line = within_limits(self.chosen, self.axis)
             rest = [replace(each, line=in_one_breath(f"{line}; {_within(each.line)}")) for each in answer]

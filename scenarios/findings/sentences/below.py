@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from scenarios.findings.comparisons import Place, lowest_of_kinds, places
+from scenarios.findings.comparisons import PairedCurves, Place, lowest_of_kinds, places
 from scenarios.findings.question import LATENCY, Named, curves_of, of_setting, parts
 from scenarios.findings.text_table import rows_along
-from scenarios.findings.wording import at, called, listed, percent, stretches, times
+from scenarios.findings.wording import Finding, at, called, listed, percent, stretches, times
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, paired_values
 from simulator.results.units import quantity, title
@@ -82,22 +82,24 @@ def comparison(
 ) -> str:
     """Returns by how many percent the curve `first` is below `second` at these values of the axis, or at all of them;
     "" where at none."""
-    clauses = []
-    for place in places(cells, axis, metric):
-        if axis is None or not where or np.isclose(float(str(place.at)), where, rtol=1e-9).any():
-            less = place.of(first, second).less
-            clauses += [percent(less) + at(place.at, axis)] if less.n else []
-    return f"{called(first)} against {called(second)} {', '.join(clauses)}" if clauses else ""
+    there = [
+        place.of(first, second)
+        for place in places(cells, axis, metric)
+        if axis is None or not where or np.isclose(float(str(place.at)), where, rtol=1e-9).any()
+    ]
+    rows = [row for row in there if row.less.n]
+    clauses = ", ".join(percent(row.less) + at(row.place.at, axis) for row in rows)
+    return Finding(f"{called(first)} against {called(second)} {clauses}", rows) if rows else ""
 
 
-def of_kinds(cells: pd.DataFrame, axis: str | None, first: str, second: str, metric: str) -> Difference:
+def of_kinds(cells: pd.DataFrame, axis: str | None, first: str, second: str, metric: str) -> PairedCurves:
     """`first` against `second`, two kinds of schemes, each by that of its curves which is lowest, paired by seed."""
     rows = lowest_of_kinds(cells[cells["scheme.kind"].isin((first, second))], axis, metric)
-    return Place(metric, rows).of(first, second).less
+    return Place(metric, rows).of(first, second)
 
 
 def below_where(cells: pd.DataFrame, axis: str, first: str, second: str, metric: str) -> str:
     """`everywhere`, `up to 0.7`, `nowhere seen`: where the kind `first` is below `second`."""
     found = {value: of_kinds(rows, axis, first, second, metric) for value, rows in rows_along(cells, axis)}
-    lower = [value for value, less in found.items() if less.lower]
-    return stretches(cells[cells[axis].isin(lower)], cells, axis) or "nowhere seen"
+    lower = [value for value, row in found.items() if row.less.lower]
+    return Finding(stretches(cells[cells[axis].isin(lower)], cells, axis) or "nowhere seen", found.values())

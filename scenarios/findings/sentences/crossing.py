@@ -11,7 +11,7 @@ import pandas as pd
 
 from scenarios.findings.comparisons import places
 from scenarios.findings.question import LATENCY, Named, curves_of, of_setting
-from scenarios.findings.wording import called, listed, passes
+from scenarios.findings.wording import Finding, called, listed, passes
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.display_names import words_of
 from simulator.results.lossy_schemes import unmarked
@@ -37,9 +37,9 @@ class PaysFrom(Named):
 
 def crossings(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
     """`a from 3 kbit/s on (2 to 5); b nowhere`: where the first of each pair of curves passes the second."""
-    return "; ".join(
-        f"{called(first)} {passes(found, axis)}" for first, found in crossings_of(cells, axis, pairs, metric)
-    )
+    found = crossings_of(cells, axis, pairs, metric)
+    line = "; ".join(f"{called(first)} {passes(there, axis)}" for first, there in found)
+    return Finding(line, [there for _, there in found])
 
 
 def crossings_of(

@@ -13,6 +13,7 @@ from scenarios.findings.question import Named, Table
 from scenarios.findings.sentences.below import comparison
 from scenarios.findings.sentences.lowest import lowest
 from scenarios.findings.text_table import TextTable
+from scenarios.findings.wording import listed
 from simulator.results.columns import CURVE
 from simulator.results.intervals import summarise_curves
 from simulator.results.tradeoffs import HIGH, LOW, at_equal, named, with_chosen
@@ -40,9 +41,9 @@ class AtEqual(Named):
         if equal.empty:
             return ""
         if self.pair is None:
-            return f"{self._heading(equal)}: {lowest(equal, self.by, self.metric)}"
+            return listed(self._heading(equal), [lowest(equal, self.by, self.metric)])
         line = comparison(equal, self.by, sorted(equal[self.by].unique()), *self.pair, self.metric)
-        return f"{title(self.metric)} at equal {title(self.cost)}: {line}" if line else ""
+        return listed(f"{title(self.metric)} at equal {title(self.cost)}", [line])
 
     @property
     def table(self) -> Table:

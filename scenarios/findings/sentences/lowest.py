@@ -5,14 +5,16 @@ clause."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from scenarios.findings.comparisons import LowestAt, lowest_of_kinds, places
+from scenarios.findings.curve_table import settings_apart
 from scenarios.findings.question import LATENCY, Named, left_out, of_setting, parts, without
 from scenarios.findings.wording import (
+    Finding,
     at,
     called,
     counted,
@@ -20,6 +22,7 @@ from scenarios.findings.wording import (
     joined,
     listed,
     no_difference,
+    rows_of,
     sizes,
     with_interval,
 )
@@ -48,14 +51,17 @@ class Lowest(Named):
         if self.kinds:
             rows = lowest_of_kinds(rows[rows["scheme.kind"].isin(self.kinds)], axis, self.metric)
         there = [(name, ranked(part)) for name, part in parts(without(rows, self.without), self.by, plain=True)]
-        clauses = [(name, lowest_where(part, axis, self.metric)) for name, part in there if part[CURVE].nunique() > 1]
+        clauses = [
+            (name, lowest_where(part, axis, self.metric, name)) for name, part in there if part[CURVE].nunique() > 1
+        ]
         heading = [_heading(axis, self.metric), left_out(rows, self.without)]
-        return listed(", ".join(filter(None, heading)), [line and name + line for name, line in clauses], " | ")
+        named = [Finding(name + line, rows_of([line])) for name, line in clauses if line]
+        return listed(", ".join(filter(None, heading)), named, " | ")
 
 
-def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> list[LowestAt]:
+def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY, group: str = "") -> list[LowestAt]:
     """The lowest at each value of `axis`, ascending, from a table of cells with curves."""
-    return [place.lowest() for place in places(cells, axis, metric)]
+    return [place.lowest() for place in places(cells, axis, metric, group)]
 
 
 def lowest(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> str:
@@ -63,10 +69,12 @@ def lowest(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> str:
     return listed(_heading(axis, metric), [lowest_where(cells, axis, metric)])
 
 
-def lowest_where(cells: pd.DataFrame, axis: str | None, metric: str) -> str:
-    """`lowest` without its heading."""
-    found = in_stretches(outcomes(cells, axis, metric), axis, lambda each: (each.tied, each.following is None))
-    return "; ".join(f"{where} {_clause(stretch)}".lstrip() for where, stretch in found)
+def lowest_where(cells: pd.DataFrame, axis: str | None, metric: str, group: str = "") -> str:
+    """`lowest` without its heading. `group`: its name in words, as a `Place` has it."""
+    found = outcomes(cells, axis, metric, group)
+    stretches = in_stretches(found, axis, lambda each: (each.tied, each.following is None))
+    line = "; ".join(f"{where} {_clause(stretch)}".lstrip() for where, stretch in stretches)
+    return Finding(line, [row for each in found for row in each.rows])
 
 
 def _heading(axis: str | None, metric: str) -> str:
@@ -121,17 +129,20 @@ def lossy_apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> st
     """A clause for each lossy curve: how far off its text is, and what it gains; "" without one. `metric`: what it
     gains in; None where cells bear different loads, and are not to be compared."""
     clauses, lossy = [], lossy_curves(cells)
+    settings = [rows for _, rows, _ in settings_apart(cells, axis)] if lossy else []
     for curve in lossy:
         clause = called(curve)
         if OFF in cells.columns:
             off = interval(cells[cells[CURVE] == curve].groupby("seed")[OFF].mean().to_numpy())
             clause += f", {title(OFF)} {with_interval(off, OFF) if off.n else 'not known'}"
-        there = [] if metric is None else places(cells, axis, metric)
+        rivals = next(rows for rows in settings if (rows[CURVE] == curve).any())
+        there = [] if metric is None else places(rivals, axis, metric)
         found = [each.best_of(each.rows[CURVE] == curve, ~each.rows[CURVE].isin(lossy)) for each in there]
-        gains = sorted((each.less for each in found if each is not None), key=lambda gain: gain.size)
+        gains = sorted((each for each in found if each is not None), key=lambda gain: gain.less.size)
         if metric is not None and gains:
-            clause += f", {title(metric)} {_above_or_below(gains[0], gains[-1])} the lowest of the lossless"
-        clauses.append(clause)
+            ends = _above_or_below(gains[0].less, gains[-1].less)
+            clause += f", {title(metric)} {ends} the lowest of the lossless"
+        clauses.append(Finding(clause, [replace(gain, against="the lowest of the lossless") for gain in gains]))
     unknown = UNKNOWN in marks(cells).values()
     return listed(f"{'Lossy or not known to be lossless' if unknown else 'Lossy'}, ranked apart", clauses)
 

@@ -17,11 +17,13 @@ from scenarios.findings.sentences.crossing import nearest_crossing
 from scenarios.findings.sentences.limits import most_at
 from scenarios.findings.text_table import rows_along
 from scenarios.findings.wording import (
+    Finding,
     between,
     called,
     limits_in_words,
     percent,
     ratio,
+    rows_of,
     would_show,
 )
 from simulator.results.columns import CURVE
@@ -52,7 +54,8 @@ class FastestOfAll(Named):
         found = ranked_places(table, self.over or axis, self.by, self.metric)
         clauses = [fastest_clause(found, self.what, with_means=True), at_the_edge(found, self.cloud)]
         line = "; ".join(filter(None, clauses))
-        return line if not line or unit(self.metric) == "s" else f"{title(self.metric)}: {line}"
+        heading = f"{title(self.metric)}: " if line and unit(self.metric) != "s" else ""
+        return Finding(heading + line, rows_of(clauses))
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,8 @@ class PaysAtTheEdge(Named):
             if crossed:  # of several values of the axis
                 best, where = min(crossed, key=lambda each: each[0].order)
                 line += f": {best.words}{where and f' ({where})'}"
-        return f"{line}; {fastest_clause(there, self.what)}"
+        fastest = fastest_clause(there, self.what)
+        return Finding(f"{line}; {fastest}", [*held, *rows_of([fastest])])
 
 
 def fastest_clause(found: Sequence[Place], what: str, *, with_means: bool = False) -> str:
@@ -135,7 +139,7 @@ def fastest_clause(found: Sequence[Place], what: str, *, with_means: bool = Fals
     each_at = [place.lowest() for place in rivals]
     if not each_at:
         return ""
-    metric = rivals[0].metric
+    metric, rows = rivals[0].metric, [row for each in each_at for row in each.rows]
     lossless = " lossless" if any(place.lossless for place in found) else ""
     most, _, _ = _in_words(metric)
     best = _most_often(each_at)
@@ -149,12 +153,13 @@ def fastest_clause(found: Sequence[Place], what: str, *, with_means: bool = Fals
         rest = _most_often(others)
         more = sum(rest in each.tied for each in others)
         others_at = f"{called(rest)} at {more} others"
-        return f"no{lossless} scheme is seen to beat {called(best)} at {len(there)} of {number}, {others_at}"
+        line = f"no{lossless} scheme is seen to beat {called(best)} at {len(there)} of {number}, {others_at}"
+        return Finding(line, rows)
     if all(each.tied == (best,) for each in each_at):
         of = " of the lossless" if lossless else ""
-        return f"{called(best)} is {most}{of}{all_of(len(each_at), len(each_at), what)}{took}"
+        return Finding(f"{called(best)} is {most}{of}{all_of(len(each_at), len(each_at), what)}{took}", rows)
     every = "" if len(each_at) == 1 else f" at any of {len(each_at)}"
-    return f"no{lossless} scheme is seen to beat {called(best)}{every and f'{every} {what}'}{took}"
+    return Finding(f"no{lossless} scheme is seen to beat {called(best)}{every and f'{every} {what}'}{took}", rows)
 
 
 def all_of(some: int, number: int, what: str) -> str:
@@ -180,11 +185,11 @@ def at_the_edge(found: Sequence[Place], cloud: Sequence[str]) -> str:
     faster = sum(gain.lower for gain in gains)
     if faster:
         line = f"edge drafting is {more}" + (f" at {faster} of {len(gains)}" if len(gains) > 1 else "")
-        return f"{line}, at most {percent(best.less)} {where}"
+        return Finding(f"{line}, at most {percent(best.less)} {where}", gains)
     if not best.less.separable and best.less.n > 1:
         shown = would_show([best.less]).removesuffix(" seen")
-        return f"edge drafting is nowhere seen to be {more} ({shown}; {where[1:]}"
-    return f"edge drafting takes at least {ratio(best.less)} {as_long} {where}"
+        return Finding(f"edge drafting is nowhere seen to be {more} ({shown}; {where[1:]}", gains)
+    return Finding(f"edge drafting takes at least {ratio(best.less)} {as_long} {where}", gains)
 
 
 def _in_words(metric: str) -> tuple[str, str, str]:

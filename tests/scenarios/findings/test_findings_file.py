@@ -12,6 +12,9 @@ from scipy import stats
 
 from kinds import ConfigError
 from scenarios import Below, Lowest, PaysFrom
+from scenarios.command.registry import scenario
+from scenarios.command.result_folder import ResultFolder
+from scenarios.command.run.answers import answers_again
 from scenarios.findings.findings_file import FINDINGS, answered, read, write
 
 AXIS = "uplink.rate.bps"
@@ -85,6 +88,9 @@ def test_a_run_leaves_its_sentences_and_their_numbers(finished):
     assert found["question"] == "Which scheme has the lowest latency per token, from 1 kbit/s to 10 Mbit/s of uplink?"
     assert (found["scenario"], found["axis"], found["seeds"]) == ("latency_vs_bandwidth", AXIS, 2)
     assert "NaN" not in (finished.out / FINDINGS).read_text()
+    again = answers_again(scenario("latency_vs_bandwidth"), ResultFolder.read(finished.out))
+    assert [each.line for each in again if not each.is_answer] == lines
+    assert [each.line for each in again if each.is_answer] == [found["answer"]]
 
 
 def test_an_endless_rate_and_a_file_that_is_none(tmp_path, cells):

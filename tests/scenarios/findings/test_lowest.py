@@ -145,3 +145,18 @@ def test_what_a_lossy_scheme_gains_is_against_the_lowest_of_the_lossless():
     )
     assert lossy_apart(cells.query("curve == 'dense'"), AXIS, "latency_per_token_s") == ""
     assert lossy_apart(cells, AXIS, None).endswith("liar (lossy), TV output 0.01 in every seed")
+
+
+def test_a_lossy_curve_gains_over_the_lossless_of_its_own_setting():
+    times = {("colocated", 0.0): 1.0, ("colocated", 1.0): 4.0, ("edge_only", 0.0): 2.0, ("edge_only", 1.0): 2.0}
+    rows = [
+        {"curve": f"{kind} temperature={at:g}", "scheme.kind": kind, "models.temperature": at, "seed": seed,
+         "lossy": kind == "edge_only", "latency_per_token_s": time * (1 + 0.01 * seed)}
+        for (kind, at), time in times.items()
+        for seed in range(3)
+    ]  # fmt: skip
+    line = lossy_apart(pd.DataFrame(rows), None, "latency_per_token_s")
+    assert line == (
+        "Lossy, ranked apart: edge only, temperature 0, latency per token 100% above the lowest of the lossless; "
+        "edge only, temperature 1, latency per token 50% below the lowest of the lossless"
+    )
