@@ -23,6 +23,12 @@ SMALL = (
     "--workers=1",
 )
 
+ONE_MODE = tuple(
+    f"--set=scheme.{each}"
+    for each in ("acceptance=rejection", "depth=0", "cloud_first=false", "partial=false", "prepared=0")
+)
+"""How rounds are served and judged is given, and enters no race."""
+
 
 RUN = (
     "run", "latency_vs_bandwidth", "--quick", "--grid=scheme=cloud_only,edge_only,half_dense,dense,k_sqs",

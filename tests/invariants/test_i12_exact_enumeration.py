@@ -444,7 +444,7 @@ CASES: dict[str, Case] = {
     "comb of 2, one round ahead": Case(MultiCandidate(k=2, candidates=2, **SMALL, depth=1), goes_on, 5, slow=True),
     "tree, threshold along the path, ahead": Case(
         ConformalTree(widths=(2, 2), max_drafts=1, resolution=4, initial=0.2, step=0.3, target=0.1, depth=1),
-        goes_on, 4,
+        goes_on,
     ),
     "dssd": edge_corrects(Dssd(k=2, **SMALL)),
     "dssd, all of V": edge_corrects(Dssd(k=None, **SMALL)),

@@ -80,7 +80,8 @@ def every_way() -> Iterator[None]:
 
 CASES: dict[str, Cell] = {
     "rejection": made(K_SQS),
-    "rejection, lost in time": made(K_SQS, up=NOW_AND_THEN, down=NOW_AND_THEN),
+    "rejection, lost in time": made(K_SQS, up=NOW_AND_THEN, down=NOW_AND_THEN, tokens=3),
+    "rejection, lost in time, longer": made(K_SQS, up=NOW_AND_THEN, down=NOW_AND_THEN),
     "rejection, slow passes": made(K_SQS | {"prepared": 2}, pass_s=0.09, up=NOW_AND_THEN),
     "c_sqs, lost in time": made(
         {"kind": "c_sqs", "initial": 0.2, "step": 0.3, "resolution": 5, "max_drafts": 2, "prepared": 3}, up=NOW_AND_THEN

@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from typed_command import ONE_MODE
 
 import plots
 from models.latency.datasheets import DEVICES, SIZES
@@ -252,6 +253,7 @@ CURVES = [
 UNTUNED = "--set=scheme.max_drafts=4"
 GIVEN = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8")
 """No trials, every setting is given: `finished` has them, and the searches of test_searching."""
+MODE = ONE_MODE[1:]
 RUNGS = "settings: [{sparsifier: {kind: top_k, k: 32}}, {sparsifier: {kind: top_k, k: 8}}]"
 NEAR, SMALLER = place(0.0, 0.005), {"prompt_tokens": 4, "size": 256}
 FEWER = {
@@ -260,11 +262,17 @@ FEWER = {
         "--set=models.pair.prompt_tokens=4",
         "--grid=scheme=cloud_only,coupled",
         UNTUNED,
+        *MODE,
     ],
-    "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4", UNTUNED],
+    "paper": [
+        "--grid=scheme=dense,k_sqs,c_sqs",
+        "--grid=models.temperature=0,1.4",
+        *GIVEN,
+        "--set=scheme.acceptance=rejection",
+    ],
     "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", "--grid=models.temperature=0.2,1.4", *GIVEN],
     "scaling": [TWO_KINDS, *GIVEN],
-    "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
+    "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED, *MODE],
     "ladder": [
         f"--grid=scheme={json.dumps(ladder.SCHEMES[:2])}",
         f"--grid={ladder.WHERE}={json.dumps([[each[0] | SMALLER, *each[1:]] for each in ladder.PLACES[:2]])}",
@@ -274,8 +282,9 @@ FEWER = {
         "--grid=scheme=cloud_only,coupled",
         f"--grid={WHERE}={json.dumps([[NEAR[0] | SMALLER, *NEAR[1:]]])}",
         UNTUNED,
+        *MODE,
     ],
-    "conversations": ["--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]", UNTUNED],
+    "conversations": ["--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]", UNTUNED, *MODE],
     "fleet": [TWO_KINDS, "--set=models.pair.size=512", "--grid=fleet.meters.count=1,9", "--set=fleet.phones.count=2"],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *GIVEN],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", *GIVEN],

@@ -129,7 +129,8 @@ def test_the_closed_form_s_border_is_that_of_who_begins_and_of_two_modes_the_far
     ],
 )  # fmt: skip
 def test_the_closed_forms_say_nothing_of_conversations_devices_that_share_padding_and_parts(exact, asked):
-    rows = mapped(exact.assign(**asked))
+    short = exact.query("`workload.prompt_tokens` == 16 and `workload.output_tokens` == 32")
+    rows = mapped(short.assign(**asked))
     assert foreseen(rows).empty and sign_agreement(rows, "latency_s") is None
     assert predictor_holds.report(rows, AXIS) == outside_checks.report(rows, AXIS) == ""
     *_, last, end = printed_borders(rows).text().splitlines()

@@ -38,7 +38,8 @@ def run_tour(done, folder: Path, small: tuple[str, ...], *more: str) -> None:
         axes = {"rate": "--grid=uplink.rate.bps=1e4,1e6", "scheme": "--grid=scheme=dense,k_sqs"} if small else {}
         fewer = [option for axis, option in axes.items() if not any(axis in word for word in command)]
         if small:
-            fewer += ["--set=scheme.max_drafts=4", "--set=scheme.resolution=100"]
+            fewer += ["--set=scheme.max_drafts=4", "--set=scheme.resolution=100", "--set=scheme.acceptance=rejection"]
+            fewer += ["--set=scheme.k=8"] * (not any("scheme.k=" in word for word in command))
         assert "per token" in done(*made_small(command, small), *fewer, *more, "--quiet")
 
 

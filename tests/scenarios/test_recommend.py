@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typed_command import ONE_MODE
 
 import simulator
 import simulator.tuning.racing
@@ -53,17 +54,7 @@ TINY = (
     "--set=workload.prompt_tokens=4",
     "--grid=scheme=[cloud_only, {kind: k_sqs, k: 4, resolution: 25}]",
     "--grid=scheme.max_drafts=1,4",
-    *(
-        f"--set=scheme.{each}"
-        for each in (
-            "acceptance=rejection",
-            "depth=0",
-            "cloud_first=false",
-            "partial=false",
-            "prepared=0",
-            "prepared_at=edge",
-        )
-    ),
+    *ONE_MODE,
     "--workers=1",
     "--seeds=4",
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from typed_command import SMALL
+from typed_command import ONE_MODE, SMALL
 
 import simulator.run
 import simulator.sweeps.sweep
@@ -164,7 +164,7 @@ RECOMMEND = (
     "recommend", "--set=models.pair={kind: synthetic, size: 64, contexts: 8}", "--set=workload.requests=1",
     "--set=workload.output_tokens=6", "--set=workload.prompt_tokens=4", "--set=scheme.resolution=100",
     "--grid=scheme=cloud_only,k_sqs", "--grid=scheme.k=4,8", "--grid=scheme.max_drafts=3", "--seeds=3", "--workers=1",
-    "--quiet",
+    "--quiet", *ONE_MODE,
 )  # fmt: skip
 
 

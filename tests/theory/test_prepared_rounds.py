@@ -52,7 +52,7 @@ def test_the_closed_form_is_a_count_by_hand_but_for_an_answers_end(round_trip_s:
     assert found.tpot_s == pytest.approx(round_s / rounds.tokens, rel=0.03)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.5])
+@pytest.mark.parametrize("share", [0.0, pytest.param(0.3, marks=pytest.mark.slow), 0.5])
 @pytest.mark.parametrize("round_trip_s", PLACES)
 def test_prepared_rounds_take_what_their_closed_form_says(round_trip_s: float, share: float) -> None:
     drafts = PLACES[round_trip_s]

@@ -86,9 +86,18 @@ def test_classes_of_a_script_run_in_several_processes(tmp_path: Path) -> None:
     subprocess.run([sys.executable, str(tmp_path / "script.py")], check=True)
 
 
+@pytest.fixture(scope="module", params=["thread", pytest.param("process", marks=pytest.mark.slow)])
+def there(request: pytest.FixtureRequest) -> Cluster:
+    """A cluster whose one worker is a thread of this process, or a process of its own."""
+    if request.param == "thread":
+        return Cluster(request.getfixturevalue("cluster"))
+    found: Cluster = request.getfixturevalue("mortal")
+    return found
+
+
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """A cluster of one worker that gives a call up as soon as it has died of it."""
+def mortal() -> Iterator[Cluster]:
+    """A cluster whose one worker is a process; it gives a call up as soon as the worker has died of it."""
     distributed = pytest.importorskip("distributed", reason="needs the extra sqsim[cluster]")
     dask = pytest.importorskip("dask")
     with (
@@ -98,8 +107,8 @@ def cluster() -> Iterator[Cluster]:
         yield Cluster(there.scheduler_address)
 
 
-def test_every_crew_makes_each_call_once(cluster: Cluster) -> None:
-    pools: list[WorkerPool] = [Processes(1), Processes(2), cluster]
+def test_every_crew_makes_each_call_once(there: Cluster) -> None:
+    pools: list[WorkerPool] = [Processes(1), Processes(2), there]
     for pool in pools:
         assert sorted(pool.unordered(Work(divmod, [(number, 3) for number in range(5)]))) == [
             (0, 0), (0, 1), (0, 2), (1, 0), (1, 1),
@@ -107,7 +116,7 @@ def test_every_crew_makes_each_call_once(cluster: Cluster) -> None:
         assert list(pool.unordered(Work(divmod, []))) == []
 
 
-def test_processes_that_are_prepared_are_those_that_work_and_have_loaded_what_they_need(cluster: Cluster) -> None:
+def test_processes_that_are_prepared_are_those_that_work_and_have_loaded_what_they_need(there: Cluster) -> None:
     def loaded(_: int) -> bool:
         return "simulator.run" in sys.modules
 
@@ -115,32 +124,26 @@ def test_processes_that_are_prepared_are_those_that_work_and_have_loaded_what_th
     pool.prepare()
     assert list(pool.unordered(Work(loaded, [(number,) for number in range(6)]))) == [True] * 6
     Processes(1).prepare()
-    cluster.prepare()
+    there.prepare()
 
 
 def test_only_one_process_or_one_call_is_made_here() -> None:
     assert Processes(1).here(9) and Processes(4).here(1) and not Processes(2).here(2)
 
 
-def test_i6_a_cluster_finds_the_same_capacity(cluster: Cluster) -> None:
+def test_i6_a_cluster_finds_the_same_capacity(there: Cluster) -> None:
     settings = {0: Search([[cell("cloud_only", seed=seed) for seed in (0, 1)]])}
     objective = Objective({"latency_per_token_s": 0.3}, high=4)
-    ((_, there),), ((_, here),) = (capacities(settings, objective, pool) for pool in (cluster, Processes(1)))
-    assert repr(there) == repr(here)  # nan is not equal to itself
+    ((_, far),), ((_, here),) = (capacities(settings, objective, pool) for pool in (there, Processes(1)))
+    assert repr(far) == repr(here)  # nan is not equal to itself
 
 
-def test_i6_a_cluster_gives_the_same_tables(cluster: Cluster, tmp_path: Path) -> None:
+def test_i6_a_cluster_gives_the_same_tables(there: Cluster, tmp_path: Path) -> None:
     cells = [cell(scheme, bps) for scheme in ("k_sqs", "c_sqs") for bps in (1e4, 1e6)]
     sweep(cells, tmp_path / "here", 1)
-    sweep(cells, tmp_path / "there", 1, cluster.address)
+    sweep(cells, tmp_path / "there", 1, there.address)
     for name in ("cells.csv", "rounds.parquet"):
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
-
-
-def test_a_users_mistake_on_a_worker_is_that_mistake_here(cluster: Cluster) -> None:
-    for pool in (Processes(2), cluster):
-        with pytest.raises(ConfigError, match=r"^import = /missing.py: must be a Python file$"):
-            list(pool.unordered(Work(load_imports, [(["/missing.py"],)] * 2)))
 
 
 @pytest.mark.slow
@@ -156,12 +159,12 @@ def test_a_worker_that_grows_by_a_models_size_stays(recwarn: pytest.WarningsReco
     assert len(set(found)) <= 2 and not [each for each in recwarn if "worker stopped" in str(each.message)]
 
 
-def test_what_a_users_class_does_wrong_on_a_worker_is_reported_with_its_line(cluster: Cluster, tmp_path: Path) -> None:
+def test_what_a_users_class_does_wrong_on_a_worker_is_reported_with_its_line(there: Cluster, tmp_path: Path) -> None:
     (tmp_path / "deaf.py").write_text(DEAF)
     load_imports([tmp_path / "deaf.py"])
     deaf = sent(cell(uplink=link(1e5, loss="deaf_in_tests"), imports=[str(tmp_path / "deaf.py")]))
     task = Task("deaf", SIMULATION, ((deaf, sent(cell())),), None)
-    for pool in (Processes(2), cluster):
+    for pool in (Processes(2), there):
         for _, outcomes in pool.unordered(Work(work, [(task, ToFiles(tmp_path))] * 2)):
             (_, failure), (_, rows) = outcomes
             assert isinstance(failure, Failure) and not failure.ours and len(rows) == 1
@@ -185,10 +188,10 @@ def test_a_cluster_address_where_something_else_answers_is_reported_in_one_line(
             Cluster(address)
 
 
-def test_a_worker_of_a_cluster_is_no_cluster(cluster: Cluster) -> None:
+def test_a_worker_of_a_cluster_is_no_cluster(there: Cluster) -> None:
     from distributed import Client
 
-    with Client(cluster.address) as client:
+    with Client(there.address) as client:
         (worker,) = client.scheduler_info()["workers"]
     with pytest.raises(ConfigError, match="must be a Dask scheduler's, what answers is a Worker"):
         Cluster(worker)
@@ -205,10 +208,17 @@ def test_the_cpu_time_of_workers_is_the_commands() -> None:
     assert 0.01 < workers_s < 10
 
 
+def test_a_users_mistake_on_a_worker_is_that_mistake_here(there: Cluster) -> None:
+    """The processes end with it: tests that come before share theirs."""
+    for pool in (Processes(2), there):
+        with pytest.raises(ConfigError, match=r"^import = /missing.py: must be a Python file$"):
+            list(pool.unordered(Work(load_imports, [(["/missing.py"],)] * 2)))
+
+
 @pytest.mark.slow
-def test_a_worker_that_has_died_is_reported_in_one_line(cluster: Cluster) -> None:
+def test_a_worker_that_has_died_is_reported_in_one_line(mortal: Cluster) -> None:
     with pytest.raises(ConfigError, match=r"^cluster = tcp://[^\n]*died[^\n]*$"):
-        list(cluster.unordered(Work(os._exit, [(9,)])))
+        list(mortal.unordered(Work(os._exit, [(9,)])))
 
 
 def test_a_worker_that_was_killed_is_reported_in_one_line() -> None:
