@@ -36,7 +36,7 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
 FIELDS: Final = frozenset(
     {
         "bulk", "capacity_share", "clouds", "congestion", "cut_through", "failures", "headers", "hystart", "mobility",
-        "opening_bits", "opening_each", "opening_rtts", "prefill_servers", "relocation",
+        "opening_bits", "opening_each", "opening_rtts", "pad_to_bits", "prefill_servers", "relocation",
         "kv_token_bytes", "kv_transfer_bytes_per_s", "swap_bytes_per_s",
     }
 )  # fmt: skip
@@ -77,6 +77,7 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "conformal_time": "conformal",
     "fading": "lossy_uplink",
     "hand_over": "",
+    "leakage": "",
     "outage": "lossy_uplink",
     "trees": "rivals",
 }

@@ -45,14 +45,13 @@ FIGURES: dict[str, str] = {
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
     "phase_map": "who answers fastest, by round-trip time and prompt, a panel a pair and an answer's length",
     "acceptance_map": "an edge's time over cloud-only decoding's by the closed form, by accepted drafts and round trip",
-    "leakage": "how often the sizes of packets tell which prompt was asked, against their padding",
     "positions": "resampling rate at each draft position, beside the terms of its bound",
     "validation": "where the time of a token goes in the real system, beside the simulated one",
     "recommendation": "the best setting of each kind of scheme, and by what share each is off the recommended",
 }
 """Name of the figure and what it shows."""
 _IN = {
-    "line_figures": ("latency", "tails", "first_token", "capacity", "leakage", "convergence"),
+    "line_figures": ("latency", "tails", "first_token", "capacity", "convergence"),
     "bar_figures": ("bits", "ladder", "groups", "both_ways", "recommendation"),
     "breakdown_figures": ("breakdown", "validation"),
     "rejection_figures": ("resampling", "positions"),

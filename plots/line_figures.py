@@ -1,4 +1,4 @@
-"""Figures of lines along an axis: latency, time to first token, tails, capacity, leakage, and the convergence of a
+"""Figures of lines along an axis: latency, time to first token, tails, capacity, and the convergence of a
 conformal threshold along a text."""
 
 from __future__ import annotations
@@ -70,25 +70,6 @@ def draw_tails(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | 
 
 def _against(axis: str | None, page: Page) -> str:
     return f" against {page.axis(axis)}" if axis is not None else ""
-
-
-ACCURACY, CHANCE = "prompt_accuracy", "prompt_chance"
-_SIZES_ALONE: Final = (
-    "Told by who sees sizes, no content and no time, and has heard each prompt under other random numbers. A multiple "
-    "of 8 bits is no padding. Where all sizes are one, what is left is how many rounds an answer takes."
-)
-
-
-def draw_leakage(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Draws the share of requests whose prompt the sizes of packets tell, beside guessing; None if nobody listened."""
-    if ACCURACY not in summary.columns:
-        return None
-    what = Description(
-        "How often sizes tell the prompt" + (f", against {page.axis(axis)}" if axis else ""), {ACCURACY: ""},
-        "requests whose prompt is told", notes=[_SIZES_ALONE], clock=False, from_zero=True,
-        reference=("guessing", float(summary[CHANCE].iloc[0])),
-    )  # fmt: skip
-    return along(summary, axis, what, page)
 
 
 FOUND, LIMIT = "capacity", "first_limit"

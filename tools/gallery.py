@@ -58,7 +58,6 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
         "sparse_or_coded", "blocks", "lattices", "thresholds", "conformal", "resampling",
         "interactions", "languages",
     ),
-    "What an eavesdropper learns": ("leakage",),
     "Links that lose, fade and fail": (
         "lossy_uplink", "traces", "base_station",
     ),

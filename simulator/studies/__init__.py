@@ -32,10 +32,6 @@ _DECLARED = {
         "positions.Positions",
         "rejections at each draft position of a round, beside their probability and the terms of its bound",
     ),
-    "fingerprints": (
-        "fingerprints.Fingerprints",
-        "how often the sizes of packets tell which prompt was asked, by who has heard it before",
-    ),
     "real": (
         "real_runs.RealRun",
         "the cell as real processes on this machine, over a shaped link, in real time, and how far a simulation is off",

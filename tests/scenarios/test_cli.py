@@ -292,12 +292,6 @@ FEWER = {
         f"--grid=scheme={json.dumps([blocks.ALL_OF_Q, *blocks.SCHEMES[2:10:4]])}",
         "--grid=models.pair,workload.requests=[[{kind: synthetic, size: 64}, 1]]",
     ],
-    "leakage": [
-        "--grid=scheme=cloud_only,coupled",
-        f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'}",
-        "--grid=uplink.pad_to_bits=null,512",
-        "--set=workload.requests=8",
-    ],
     "thresholds": ["--grid=models.temperature=0.5,1.1", f"--grid=scheme.sparsifier={','.join(CURVES)}"],
     "adaptive": [
         f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}}",
@@ -348,8 +342,6 @@ def test_each_scenario_runs_to_its_answer_and_draws_what_it_promises(name, typed
         options.append("--set=workload.learning_requests=0")
     if name == "conversations":  # a device's conversations are counted, not its requests
         options.remove("--set=workload.requests=1")
-    if name == "leakage":  # each of its prompts is asked, by random numbers of its own
-        options = [each for each in options if each not in ("--set=workload.requests=1", "--set=workload.distinct=1")]
     status, out, err = typed("run", name, "--quick", *options)
     remarks = (
         "which no edge can: a limit",

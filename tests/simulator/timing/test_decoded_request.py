@@ -122,8 +122,6 @@ def any_cell(number: int) -> Cell:
             {"name": "two", "count": devices - 1, "scheme": other, "priority": number % 3, **own},
         ]
     links = {"uplink": any_link(rng, odd), "downlink": any_link(rng, odd)}
-    for each in links.values():
-        each["pad_to_bits"] = (None, None, 64)[number % 3]
     block = one_of(np.random.default_rng((29, number)), 1, 1, 1, 2, 3)
     if block > 1:
         edge |= {"drafts_per_pass": block, "latency": {"kind": "affine", "base_s": 0.004, "per_token_s": 1e-3}}
