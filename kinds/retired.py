@@ -79,6 +79,7 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "hand_over": "",
     "leakage": "",
     "outage": "lossy_uplink",
+    "scaling": "phase_map",
     "trees": "rivals",
 }
 """Scenarios, each with what asks its question now, if anything does."""

@@ -263,7 +263,6 @@ FEWER = {
     ],
     "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4", UNTUNED],
     "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", "--grid=models.temperature=0.2,1.4", *GIVEN],
-    "scaling": [TWO_KINDS, *GIVEN],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
     "ladder": [
         f"--grid=scheme={json.dumps(ladder.SCHEMES[:2])}",
