@@ -77,6 +77,7 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "conformal_time": "conformal",
     "fading": "lossy_uplink",
     "hand_over": "",
+    "interactions": "",
     "leakage": "",
     "outage": "lossy_uplink",
     "scaling": "phase_map",

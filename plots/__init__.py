@@ -31,7 +31,6 @@ FIGURES: dict[str, str] = {
     "breakdown": "where the time goes, at up to four values of the swept axis",
     "bits": "payload bits per token, or per draft where the axis moves the length of a round",
     "resampling": "resampling rate beside its bound",
-    "heatmap": "latency of every setting of a full factorial",
     "ladder": "latency per token of each step, a bar a length of headers, a panel a temperature and link",
     "groups": "rejections, support, bits and latency by a swept name",
     "rivals": "latency per token of many schemes over one's, a panel a delay, those lowest somewhere in colour",
@@ -55,7 +54,7 @@ _IN = {
     "bar_figures": ("bits", "ladder", "groups", "both_ways", "recommendation"),
     "breakdown_figures": ("breakdown", "validation"),
     "rejection_figures": ("resampling", "positions"),
-    "cell_figures": ("heatmap", "useful", "phase_map", "acceptance_map"),
+    "cell_figures": ("useful", "phase_map", "acceptance_map"),
     "front_figures": ("rivals", "fronts"),
     "tradeoff_figures": ("tradeoff", "pareto", "rates", "blocks"),
 }
@@ -66,11 +65,11 @@ BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
 OF_ONE = (
-    "heatmap", "tradeoff", "pareto", "fronts", "rates", "blocks", "phase_map", "acceptance_map",
+    "tradeoff", "pareto", "fronts", "rates", "blocks", "phase_map", "acceptance_map",
     "validation", "recommendation",
 )  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""
-FROM_CELLS = ("latency", "rivals", "heatmap", "tradeoff")
+FROM_CELLS = ("latency", "rivals", "tradeoff")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 

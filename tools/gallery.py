@@ -55,8 +55,7 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "When drafting at the edge pays": ("who_drafts", "ladder", "phase_map", "adaptive"),
     "Bits, distributions, acceptance": (
-        "sparse_or_coded", "blocks", "lattices", "thresholds", "conformal", "resampling",
-        "interactions", "languages",
+        "sparse_or_coded", "blocks", "lattices", "thresholds", "conformal", "resampling", "languages",
     ),
     "Links that lose, fade and fail": (
         "lossy_uplink", "traces", "base_station",

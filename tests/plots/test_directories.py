@@ -94,7 +94,7 @@ def test_labels_are_the_users_and_those_of_nothing_are_warned_of(
 
 
 def test_mistakes_are_refused_in_one_line(results: Results, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one, other, whole = results("a"), results("b", axis="models.temperature"), results("c", figures=("heatmap",))
+    one, other, whole = results("a"), results("b", axis="models.temperature"), results("c", figures=("blocks",))
     (tmp_path / "list.yaml").write_text("- k_sqs")
     (tmp_path / "latin.yaml").write_bytes("k_sqs: für uns".encode("latin-1"))
     for words, message in (
@@ -102,7 +102,7 @@ def test_mistakes_are_refused_in_one_line(results: Results, tmp_path: Path, caps
         ((one, one), "given twice"),
         ((whole, results("d", figures=("pareto",))), "each of one directory"),
         ((one, "--figure", "nothing"), "must be one of latency"),
-        ((one, "--figure", "heatmap"), "has nothing for heatmap"),
+        ((one, "--figure", "blocks"), "has nothing for blocks"),
         ((one, "--width", "0"), "inches, from 2 to 40"),
         ((one, "--format", "gif"), "invalid choice"),
         ((one, "--labels", tmp_path / "none.yaml"), "No such file"),

@@ -278,7 +278,6 @@ FEWER = {
     "fleet": [TWO_KINDS, "--set=models.pair.size=512", "--grid=fleet.meters.count=1,9", "--set=fleet.phones.count=2"],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *GIVEN],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", *GIVEN],
-    "interactions": ["--grid=scheme.k=2,32", UNTUNED],
     "lossy_uplink": [TWO_KINDS, f"--grid=uplink.loss={json.dumps(loss_processes((0.0, 0.2))[:2])}", *GIVEN],
     "languages": [
         "--grid=scheme=dense,k_sqs",
