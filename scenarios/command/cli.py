@@ -313,10 +313,6 @@ COMMANDS: Final = {
     "edge": Command(
         "serve as the edge of another machine's real runs, over TLS", options.edge, _edge
     ),
-    "sites": Command(
-        "many sites, each a radio cell with its share of the cloud, on Dask", options.sites,
-        _module("run.printed_sites"),
-    ),
     "check": Command(
         "a scheme, or a part of one, of your own: does it keep the verifier's text?", options.check,
         _module("inspect.check"),

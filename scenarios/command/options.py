@@ -329,29 +329,6 @@ def edge(parser: argparse.ArgumentParser) -> None:
     add("--peer", required=True, type=Path, metavar="CLOUD.crt", help="certificate of the one machine that is served")
 
 
-def sites(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("sites", type=int, metavar="N", help="how many sites, each a cell with a seed of its own")
-    add("--config", type=Path, metavar="FILE.yaml", help="the cell that each site begins with (default: a plain one)")
-    add("--vary", action="append", default=[], metavar="A.B=V1,V2",
-        help="a field that each site draws: one of these values, or of {kind: uniform, low: 50, high: 150}, or of "
-        "{kind: lognormal, median: 1M, sigma: 0.5}")  # fmt: skip
-    add("--rounds", action="store_true", help="write rounds too, not requests alone")
-    add("--partition", type=int, metavar="M", help="sites that are simulated and written together (default: from 4 on)")
-    add("--cell", type=int, metavar="I", help="print the cell of site I, from 0 on, for --config; run nothing")
-    _add_shared(
-        parser,
-        set="change a field in every site; V is YAML",
-        workers=None,
-        cluster="the address of a Dask cluster, in place of processes here",
-        out="where results go (default: results/sites)",
-        overwrite=None,
-        quiet=None,
-        format=None,
-    )
-    _add_import(parser, cell=True)
-
-
 def check(parser: argparse.ArgumentParser) -> None:
     text = "registers schemes, sparsifiers, quantizers, codes, draws, policies, acceptances, replies of your own"
     parser.add_argument("file", type=Path, metavar="FILE.py", help=text)
