@@ -60,7 +60,7 @@ PRESETS: Final = frozenset(
 )
 """Links with a name."""
 
-ACTIONS: Final = frozenset({"prior", "record", "sites"})
+ACTIONS: Final = frozenset({"edge", "prior", "record", "sites"})
 """Commands, and actions of commands."""
 
 OPTIONS: Final[Mapping[str, str]] = {

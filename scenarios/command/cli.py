@@ -255,14 +255,6 @@ def _schema(options: argparse.Namespace) -> str:
     return json.dumps({"$schema": PartSchema.schema_dialect, **Cell.model_json_schema()}, indent=1, allow_nan=False)
 
 
-def _edge(options: argparse.Namespace) -> Iterator[str]:
-    from simulator.testbed.remote.edge_listener import listen
-    from simulator.testbed.remote.secure_frames import Identity
-
-    host, port = options.listen
-    return listen(host, port, Identity(options.certificate, options.peer))
-
-
 def _module(name: str, function: str = "run") -> Run:
     """Returns a function of a module of this package, which is loaded when it is called: `--help` answers at once."""
 
@@ -309,9 +301,6 @@ COMMANDS: Final = {
     ),
     "real": Command(
         "a cell as real processes on this machine, over a shaped link", options.real, _module("run.running", "real")
-    ),
-    "edge": Command(
-        "serve as the edge of another machine's real runs, over TLS", options.edge, _edge
     ),
     "check": Command(
         "a scheme, or a part of one, of your own: does it keep the verifier's text?", options.check,

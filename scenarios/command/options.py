@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import urlsplit
 
 from kinds import ConfigError
 from scenarios.command.registry import LISTS
@@ -29,8 +28,6 @@ PAGE: Final = "report.html"
 RACE: Final = "race.html"
 PLAYED: Final = "play.html"
 SHELLS: Final = ("bash", "zsh", "fish")
-EDGE_PORT: Final = 7443
-OWN_CERTIFICATE: Final = "this machine's key and certificate, one PEM file that its owner alone may read"
 
 
 def _share(text: str) -> float:
@@ -57,18 +54,6 @@ def _request(text: str) -> tuple[int, int]:
     if not (device.isascii() and device.isdigit() and number.isascii() and number.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r}: device and request such as 2:0, both numbered from 0")
     return int(device), int(number)
-
-
-def _host_port(text: str) -> tuple[str, int]:
-    """`phone.lan`, `10.0.0.7:7443`, `[fe80::1]:7443`."""
-    try:
-        found = urlsplit(f"//{text}")
-        host, port = found.hostname, found.port
-    except ValueError:
-        host, port = None, None
-    if host is None or found.netloc != text or "@" in text:
-        raise argparse.ArgumentTypeError(f"{text!r}: a host, or a host and a port such as 10.0.0.7:{EDGE_PORT}")
-    return host, EDGE_PORT if port is None else port
 
 
 def _rounds(text: str) -> tuple[int, int]:
@@ -314,19 +299,7 @@ def real(parser: argparse.ArgumentParser) -> None:
     either.add_argument("--alone", action="store_true", help=text)
     text = "a link that draws its own losses, delays and rates, and tells no sender when a packet has left"
     either.add_argument("--independent", action="store_true", help=text)
-    text = f"devices on another machine, where `sqsim edge` listens (default port: {EDGE_PORT}), over TLS"
-    either.add_argument("--edge", type=_host_port, metavar="HOST[:PORT]", help=text)
-    parser.add_argument("--certificate", type=Path, metavar="OWN.pem", help=f"with --edge: {OWN_CERTIFICATE}")
-    parser.add_argument("--peer", type=Path, metavar="EDGE.crt", help="with --edge: certificate of that machine")
     _add_import(parser, cell=True)
-
-
-def edge(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--listen", required=True, type=_host_port, metavar="ADDRESS[:PORT]",
-        help=f"one address of this machine, or `all` for every one of them (default port: {EDGE_PORT})")  # fmt: skip
-    add("--certificate", required=True, type=Path, metavar="OWN.pem", help=OWN_CERTIFICATE)
-    add("--peer", required=True, type=Path, metavar="CLOUD.crt", help="certificate of the one machine that is served")
 
 
 def check(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,6 @@ COMPARED: Final = (
     "ttft_s",
 )  # fmt: skip
 """The metrics of the simulated run that stand beside those of a real one."""
-CLOCK_WITHIN: Final = "edge_clock_within_s"
 STUDY_KEYS: Final[dict[str, str]] = {
     "position": "place of a draft in its round, 1 the first",
     "round_drafts": "L, drafts of a round",
@@ -58,8 +57,6 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "adversarial_dropped_mass": "kept_dropped_mass where who sees the threshold chooses distributions against it",
     **{f"simulated_{name}": f"{name} beside a real one, simulated under clocks measured there" for name in COMPARED},
     "other_answers": "requests whose tokens in the real system are not those of the simulated one",
-    CLOCK_WITHIN: "largest error of a remote edge's times: half of the shortest round trip over TLS before the run, or "
-    "after it with what the clocks have drifted",
     "verified_drafts": "drafts that were verified at this position",
     "tv_compression": "total variation between q and qhat, exact, mean over drafts",
     "rejection_slack": "rejection_bound less tv_qhat",

@@ -41,9 +41,6 @@ _DECLARED = {
         "the same, where the link draws its own losses, delays and rates, and tells no sender when a packet has left",
     ),
     "real_alone": ("real_runs.RealAlone", "the same real processes, and no simulation beside them"),
-    "real_edge": (
-        "real_runs.RemoteEdgeRun", "the same real processes, the devices' on another machine (`sqsim real --edge`)"
-    ),
     "validation": (
         "real_runs.Validation",
         "the cell as real processes on this machine, and simulated under clocks measured there",
