@@ -60,11 +60,12 @@ PRESETS: Final = frozenset(
 )
 """Links with a name."""
 
-ACTIONS: Final = frozenset({"edge", "prior", "record", "sites"})
+ACTIONS: Final = frozenset({"completion", "edge", "prior", "record", "sites"})
 """Commands, and actions of commands."""
 
 OPTIONS: Final[Mapping[str, str]] = {
-    "--minutes": "retired, 0.4 has it; --budget N counts trials, so that the same command has the same answer"
+    "--dry-run": RETIRED,
+    "--minutes": "retired, 0.4 has it; --budget N counts trials, so that the same command has the same answer",
 }
 """Options of commands, each with what is there now."""
 

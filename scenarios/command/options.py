@@ -27,7 +27,6 @@ RECORDING: Final = ".sqr"
 PAGE: Final = "report.html"
 RACE: Final = "race.html"
 PLAYED: Final = "play.html"
-SHELLS: Final = ("bash", "zsh", "fish")
 
 
 def _share(text: str) -> float:
@@ -189,8 +188,7 @@ def script(parser: argparse.ArgumentParser, *, cell: bool = False) -> None:
     add("--name", action="append", default=[], dest="labelled", metavar="NAME={...}",
         help="one more scheme, under your name: 'mine={kind: k_sqs, k: 4}'; in a file: label: mine")  # fmt: skip
     add("--trace", action="store_true", help="write cells/ID.trace.json too, for https://ui.perfetto.dev")
-    add("--dry-run", action="store_true", help="say how many cells, how long, and what is there already; run nothing")
-    add("-v", "--verbose", action="store_true", help="say that before the run too, and where a mistake was found")
+    add("-v", "--verbose", action="store_true", help="say where a mistake was found")
     _add_import(parser, cell=cell)
 
 
@@ -384,7 +382,3 @@ def cache(parser: argparse.ArgumentParser) -> None:
     for action in (export, clear):
         action.add_argument("--pair", metavar="NAME|FINGERPRINT",
                          help="only of this: a kind, a model's name, or the first digits of a fingerprint")  # fmt: skip
-
-
-def completion(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", choices=SHELLS, help="which shell")

@@ -77,8 +77,6 @@ def test_overwrite_runs_a_whole_sweep_again_and_without_it_nothing_is_run(folder
     run = (*RUN, "--import=mine.py", "--workers=1")
     first = typed(*run)
     assert len(done) == 1 and typed(*run) == first and len(done) == 1
-    assert "nothing is run again" in typed(*run, "--dry-run")[1]
-    assert "--overwrite removes the results" in typed(*run, "--dry-run", "--overwrite")[1]
     (folder / "out" / "notes.txt").write_text("mine")
     assert typed(*run, "--overwrite") == first and len(done) == 2
     assert (folder / "out" / "notes.txt").read_text() == "mine"
@@ -143,3 +141,9 @@ def test_relative_paths_of_a_cells_file_begin_at_it_for_commands_too(folder, typ
     kept = yaml.safe_load(written_cell(folder).read_text())
     assert (kept["imports"], kept["uplink"]["rate"]["path"]) == ([str(folder / "mine.py")], str(folder / "rate.csv"))
     assert typed(*run, "--import=../mine.py")[0] == 0
+
+
+def test_verbose_says_where_a_mistake_was_found(typed):
+    status, out, err = typed("run", "latency_vs_bandwidth", "--quick", "-v", "--set=scheme=ksqs")
+    assert (status, out) == (2, "") and "Traceback" in err
+    assert err.splitlines()[-1].startswith("sqsim: scheme.kind = 'ksqs'")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
-import os
 import re
 import runpy
 import shutil
@@ -24,8 +22,7 @@ from models.prompt_files import LANGUAGES
 from plots.page import Page
 from plots.style import write
 from scenarios import blocks, ladder
-from scenarios.command import cli, completion
-from scenarios.command.options import SHELLS
+from scenarios.command import cli
 from scenarios.command.registry import NAMES, scenario
 from scenarios.findings import findings_file
 from scenarios.findings.sentences.lowest import NOT_RUN
@@ -386,42 +383,6 @@ def test_what_is_typed_must_be_text(refused, tmp_path, words):
 def test_links_schemes_and_policies_are_listed_with_their_sources(name, words, done):
     out = done("list", name)
     assert all(word in " ".join(out.split()) for word in words)
-
-
-def words(typed_so_far: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The words that a shell is answered."""
-    monkeypatch.setenv("_ARGCOMPLETE", "1")
-    monkeypatch.setenv("_ARGCOMPLETE_IFS", "\n")
-    monkeypatch.setenv("COMP_LINE", typed_so_far)
-    monkeypatch.setenv("COMP_POINT", str(len(typed_so_far)))
-    monkeypatch.setattr(os, "fdopen", lambda *_: io.StringIO())  # it would close pytest's own stream of that number
-    answered = io.StringIO()
-
-    class Ended(BaseException):
-        """The process would end here."""
-
-    def ended(_: int) -> None:
-        raise Ended
-
-    with pytest.raises(Ended):
-        completion.complete(cli._parser(), answered, ended)
-    return answered.getvalue().split("\n")
-
-
-def test_scenarios_pages_options_fields_and_kinds_are_completed(monkeypatch):
-    assert {word.strip() for word in words("sqsim run ", monkeypatch)} >= set(NAMES)
-    assert {word.strip() for word in words("sqsim list mo", monkeypatch)} == {"models"}
-    assert "check" in {word.strip() for word in words("sqsim ch", monkeypatch)}
-    assert "--dry-run" in {word.strip() for word in words("sqsim run paper --d", monkeypatch)}
-    fields = words("sqsim run paper --set uplink.rate.", monkeypatch)
-    assert "uplink.rate.bps=" in fields and all(field.startswith("uplink.rate.") for field in fields)
-    assert completion._fields("scheme=dense,k_") == ["scheme=dense,k_sqs"]
-    assert completion._fields("scheme.partial=") == ["scheme.partial=false", "scheme.partial=true"]
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_the_code_for_a_shell_names_the_command(shell, done):
-    assert "sqsim" in done("completion", shell)
 
 
 def test_the_version_and_the_named_devices_and_models_are_listed(typed, done):
