@@ -21,11 +21,9 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
     "Oracle": frozenset({"goodput_told"}),
     "Pair": frozenset({"random_weights"}),
     "Policy": frozenset({"dual_threshold"}),
-    "QueueOrder": frozenset({"earliest_deadline"}),
     "Rate": frozenset({"duty_cycle", "markov", "markov_per_message", "scheduled_outages"}),
     "Relocation": frozenset({"kept", "moved", "read_again"}),
     "Reply": frozenset({"candidates", "certified"}),
-    "Routing": frozenset({"round_robin", "shortest_queue"}),
     "Scheme": frozenset(
         {"asym", "dssd_candidates", "likely_tree", "mirrored", "oracle", "pipesd", "skip_when_confident"}
     ),
@@ -35,8 +33,9 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
 
 FIELDS: Final = frozenset(
     {
-        "bulk", "capacity_share", "clouds", "congestion", "cut_through", "failures", "headers", "hystart", "mobility",
-        "opening_bits", "opening_each", "opening_rtts", "pad_to_bits", "prefill_servers", "relocation",
+        "bulk", "capacity_share", "clouds", "congestion", "cut_through", "distinct_seed", "failures", "headers",
+        "hystart", "mobility", "opening_bits", "opening_each", "opening_rtts", "pad_to_bits", "prefill_servers",
+        "priority", "relocation", "routing",
         "kv_token_bytes", "kv_transfer_bytes_per_s", "swap_bytes_per_s",
     }
 )  # fmt: skip

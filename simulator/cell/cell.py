@@ -254,7 +254,6 @@ class Cell(Part):
                 edge=each.edge or self.edge,
                 uplink=each.uplink or self.uplink,
                 downlink=each.downlink or self.downlink,
-                priority=each.priority,
                 workload=each.workload or self.workload,
                 own_workload=each.workload is not None,
                 prompts=each.prompts,

@@ -69,7 +69,7 @@ def bases() -> list[dict[str, Any]]:
         cell(
             "dense",
             workload={**short, "kind": "poisson"},
-            cloud={"batching": "continuous", "servers": 2, "routing": "affinity", "admission": "whole_request"},
+            cloud={"batching": "continuous", "servers": 2, "admission": "whole_request"},
         ),
         cell("tree", workload=short, uplink=link(1e5, loss={"kind": "bit_errors"})),
         cell("coupled", workload=short, uplink={"rate": "rayleigh", "delay": "jitter", "arq": selective}),
