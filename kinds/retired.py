@@ -63,6 +63,7 @@ ACTIONS: Final = frozenset({"completion", "edge", "prior", "record", "sites"})
 """Commands, and actions of commands."""
 
 OPTIONS: Final[Mapping[str, str]] = {
+    "--control": RETIRED,
     "--dry-run": RETIRED,
     "--minutes": "retired, 0.4 has it; --budget N counts trials, so that the same command has the same answer",
 }

@@ -64,11 +64,6 @@ _OWN: dict[str, Draw] = {}
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
-OF_ONE = (
-    "tradeoff", "pareto", "fronts", "rates", "blocks", "phase_map", "acceptance_map",
-    "validation", "recommendation",
-)  # fmt: skip
-"""Figures whose table is that of one run: several result directories have none in common."""
 FROM_CELLS = ("latency", "rivals", "tradeoff")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")

@@ -22,7 +22,7 @@ from plots.over_cloud import over_cloud
 from plots.page import Page
 from plots.style import chosen, curves
 from plots.whiskers import halves, measured, numbers, whiskers
-from simulator.results.display_names import DIRECTORY, FIELDS, words_of
+from simulator.results.display_names import FIELDS
 from simulator.results.intervals import interval
 
 LATENCY: Final = "latency_per_token_s"
@@ -145,7 +145,7 @@ def draw_convergence(summary: pd.DataFrame, axis: str | None, page: Page) -> Fig
     drawn = [*found[:1], *found[1:][-1:]]
     if not drawn:
         return None
-    titles = [_set_as(curve, rows.iloc[0]) for curve, rows in drawn]
+    titles = [_set_as(rows.iloc[0]) for _, rows in drawn]
     figure, axes, width_in = grid(page, titles, 2, (1.0, 3.6), 1.6 if page.narrow else 2.8, "xy", narrow=2)
     for ax, (_, rows) in zip(axes, drawn, strict=True):
         _threshold(ax, rows, summary)
@@ -185,9 +185,9 @@ def _threshold(ax: Axes, rows: pd.DataFrame, summary: pd.DataFrame) -> None:
                 label="measured, kept drafts")  # fmt: skip
 
 
-def _set_as(curve: str, row: pd.Series[float]) -> str:
+def _set_as(row: pd.Series[float]) -> str:
     words = [f"{FIELDS[name]} = {row[f'scheme.{name}']:g}" for name in ("step", "initial")]
     rollback = str(row["scheme.rollback"])
     words += [] if rollback == _ROLLBACK else [rollback.replace("_", " ")]
     words += [] if row["scheme.carry"] else ["without carry"]
-    return ", ".join(filter(None, [*words, words_of(curve)[1].get(DIRECTORY)]))
+    return ", ".join(words)

@@ -15,11 +15,6 @@ from scenarios.command.registry import LISTS
 if TYPE_CHECKING:
     from simulator.sweeps.worker_pools import WorkerPool
 
-CONTROLS: Final = {
-    "bh": "Benjamini-Hochberg: of those told, at most 5% are false alarms on average",
-    "holm": "Holm: the probability of any false alarm among them is at most 5%",
-}
-"""Methods by which `sqsim compare` limits false alarms."""
 ROLES: Final = ("drafter", "verifier")
 """The models of a pair."""
 RECORDING: Final = ".sqr"
@@ -239,8 +234,6 @@ def compare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("before", type=Path, metavar="A", help="a result directory")
     add("after", type=Path, metavar="B", help="another")
-    control = "how false alarms are held down: " + "; ".join(f"{name}, {means}" for name, means in CONTROLS.items())
-    add("--control", choices=CONTROLS, default="bh", help=control.replace("%", "%%"))
     _add_import(parser, "metrics, schemes, ...")
     add("--all", action="store_true", help="a line for every change and every setting of one alone")
     add("--json", action="store_true", help="the same, and every change that is none, for a program")
@@ -311,7 +304,7 @@ def schema(parser: argparse.ArgumentParser) -> None:
 
 def plot(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("folders", nargs="+", type=Path, metavar="DIR", help="a result directory; of several, curves in one figure")
+    add("folder", type=Path, metavar="DIR", help="a result directory")
     add("--format", action="append", default=[], choices=("svg", "png", "pdf"), dest="formats",
         help="of the files; may be given again (default: svg and png); for LaTeX: pdf, fonts embedded")  # fmt: skip
     add("--width", type=_inches, metavar="INCHES", help="of each figure, such as 3.5, a column of a paper")
