@@ -19,7 +19,7 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
     "Loss": frozenset({"block_errors"}),
     "Mobility": frozenset({"periodic", "random", "scheduled", "still"}),
     "Oracle": frozenset({"goodput_told"}),
-    "Pair": frozenset({"random_weights"}),
+    "Pair": frozenset({"random_weights", "replay"}),
     "Policy": frozenset({"dual_threshold"}),
     "Rate": frozenset({"duty_cycle", "markov", "markov_per_message", "scheduled_outages"}),
     "Relocation": frozenset({"kept", "moved", "read_again"}),

@@ -80,7 +80,6 @@ FILES = {
         "file",
         "batch,new_tokens,cached_tokens,seconds\n1,1,0,0.02\n1,1,4096,0.02\n1,512,0,0.02\n1,512,4096,0.02\n64,1,0,0.02\n64,1,4096,0.02\n64,512,0,0.02\n64,512,4096,0.02\n",
     ),
-    "models.pair": ("replay", "file", '{"accepted": [1, 0]}\n'),
 }
 
 
