@@ -259,9 +259,7 @@ def explain(parser: argparse.ArgumentParser) -> None:
     add("cell", type=Path, metavar="CELL.yaml", help="a cell, such as cells/ID.yaml of any result directory")
     add("--request", type=int, default=0, metavar="N", help="which of the device's requests, from 0 on (default: 0)")
     add("--device", type=int, default=0, metavar="D", help="whose, from 0 on (default: 0)")
-    add("--rounds", type=_rounds, metavar="A-B", help="only these rounds, in the text and in the figure")
-    add("--out", type=Path, metavar="DIR", help="where the figure goes (default: beside the cell's file)")
-    add("--no-figure", action="store_false", dest="drawn", help="only the text")
+    add("--rounds", type=_rounds, metavar="A-B", help="only these rounds")
     _add_import(parser, cell=True)
 
 

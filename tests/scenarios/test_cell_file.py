@@ -103,10 +103,10 @@ def test_a_finished_directory_is_not_touched_and_tells_no_path_that_was_typed(fo
 
 def test_a_cells_file_runs_what_is_trusted_or_typed_under_the_same_name_from_another_place(folder, typed):
     (folder / "sent.yaml").write_text(CELL + f"imports: [{folder / 'mine.py'}]\n")
-    assert typed("explain", "sent.yaml", "--no-figure", "--trust")[0] == 0
+    assert typed("explain", "sent.yaml", "--trust")[0] == 0
     (folder / "sent.yaml").write_text(CELL + "imports: [/somebody/elses/mine.py]\n")
-    assert typed("explain", "sent.yaml", "--no-figure", "--trust")[0] == 2
-    assert typed("explain", "sent.yaml", "--no-figure", "--import=mine.py")[0] == 0
+    assert typed("explain", "sent.yaml", "--trust")[0] == 2
+    assert typed("explain", "sent.yaml", "--import=mine.py")[0] == 0
 
 
 def test_the_manifests_wall_time_is_the_whole_commands_and_one_that_only_reads_leaves_it(folder, typed, monkeypatch):
