@@ -141,6 +141,7 @@ def faulty(number: int) -> tuple[str, Cell]:
     workload |= {"rate_per_s": one_of(rng, 0.5, 5.0)} if workload["kind"] == "poisson" else {"think_s": 0.1}
     cloud = {
         "servers": servers,
+        "judge_s": one_of(rng, 0.0, 1e-3),
         "batching": one_of(rng, "none", "waiting", {"kind": "window", "cap": 3, "window_s": 0.03}, "continuous"),
         "token_budget": one_of(rng, None, 3, 12),
         "kv_tokens": one_of(rng, None, 27, 40),
