@@ -1,4 +1,4 @@
-"""Names that sqsim no longer has: who types one is told in one line which version had it.
+"""Names that sqsim no longer has: who types one is told in one line which versions had it.
 
 A name that is known again, as a user's own kind of that name, is never looked up here.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-RETIRED: Final = "retired in 0.4; 0.3 has it"
+RETIRED: Final = "retired; 0.3 or 0.4 has it"
 """Text of the message."""
 
 KINDS: Final[Mapping[str, frozenset[str]]] = {
