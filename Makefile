@@ -7,7 +7,7 @@ TORCH := torch>=2.6,<3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: run test test-slow check bench mutation gallery docs clean
+.PHONY: run test test-slow check bench gallery docs clean
 run: $(STAMP)
 	$(BIN)/sqsim run latency_vs_bandwidth --overwrite
 
@@ -28,10 +28,6 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/pytest -s tests/benchmarks
-
-# One small fault at a time in a copy of the tree: do the tests notice? MODULE=simulator/results for those files alone.
-mutation: $(STAMP)
-	$(BIN)/python tests/mutation.py $(MODULE)
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "sqsim needs Python 3.11 or later; $(PYTHON) is older. Try: make PYTHON=python3.11"; exit 2; }

@@ -1,4 +1,4 @@
-"""Names that sqsim no longer has: who types one is told in one line which version had it.
+"""Names that sqsim no longer has: who types one is told in one line which versions had it.
 
 A name that is known again, as a user's own kind of that name, is never looked up here.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-RETIRED: Final = "retired in 0.4; 0.3 has it"
+RETIRED: Final = "retired; 0.3 or 0.4 has it"
 """Text of the message."""
 
 KINDS: Final[Mapping[str, frozenset[str]]] = {
@@ -19,13 +19,11 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
     "Loss": frozenset({"block_errors"}),
     "Mobility": frozenset({"periodic", "random", "scheduled", "still"}),
     "Oracle": frozenset({"goodput_told"}),
-    "Pair": frozenset({"random_weights"}),
+    "Pair": frozenset({"random_weights", "replay"}),
     "Policy": frozenset({"dual_threshold"}),
-    "QueueOrder": frozenset({"earliest_deadline"}),
     "Rate": frozenset({"duty_cycle", "markov", "markov_per_message", "scheduled_outages"}),
     "Relocation": frozenset({"kept", "moved", "read_again"}),
     "Reply": frozenset({"candidates", "certified"}),
-    "Routing": frozenset({"round_robin", "shortest_queue"}),
     "Scheme": frozenset(
         {"asym", "dssd_candidates", "likely_tree", "mirrored", "oracle", "pipesd", "skip_when_confident"}
     ),
@@ -35,8 +33,9 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
 
 FIELDS: Final = frozenset(
     {
-        "bulk", "capacity_share", "clouds", "congestion", "cut_through", "failures", "headers", "hystart", "mobility",
-        "opening_bits", "opening_each", "opening_rtts", "prefill_servers", "relocation",
+        "bulk", "capacity_share", "clouds", "congestion", "cut_through", "distinct_seed", "failures", "headers",
+        "hystart", "mobility", "opening_bits", "opening_each", "opening_rtts", "pad_to_bits", "prefill_servers",
+        "priority", "relocation", "routing",
         "kv_token_bytes", "kv_transfer_bytes_per_s", "swap_bytes_per_s",
     }
 )  # fmt: skip
@@ -60,11 +59,13 @@ PRESETS: Final = frozenset(
 )
 """Links with a name."""
 
-ACTIONS: Final = frozenset({"prior", "record"})
+ACTIONS: Final = frozenset({"completion", "edge", "prior", "record", "sites"})
 """Commands, and actions of commands."""
 
 OPTIONS: Final[Mapping[str, str]] = {
-    "--minutes": "retired, 0.4 has it; --budget N counts trials, so that the same command has the same answer"
+    "--control": RETIRED,
+    "--dry-run": RETIRED,
+    "--minutes": "retired, 0.4 has it; --budget N counts trials, so that the same command has the same answer",
 }
 """Options of commands, each with what is there now."""
 
@@ -77,7 +78,10 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "conformal_time": "conformal",
     "fading": "lossy_uplink",
     "hand_over": "",
+    "interactions": "",
+    "leakage": "",
     "outage": "lossy_uplink",
+    "scaling": "phase_map",
     "trees": "rivals",
 }
 """Scenarios, each with what asks its question now, if anything does."""

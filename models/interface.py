@@ -225,8 +225,6 @@ class Pair(Choice, family=True):
     decides the prompts and the end token, too."""
     repeats: ClassVar[bool] = True
     """False if its tokens are drawn to fit an acceptance, so that its texts do not repeat as real ones do."""
-    has_distributions: ClassVar[bool] = True
-    """True if its distributions say more than the token, as schemes that send distributions need."""
 
     @property
     def remark(self) -> str:

@@ -14,7 +14,6 @@ from kinds import ConfigError, first_line
 from kinds.files import GivenPath, placed, read_json, sha256
 from kinds.mistakes import shown
 from models import published as published  # registers its kinds, as the others do theirs
-from models import replay as replay
 from models import synthetic as synthetic
 from models.bundled import smollm2 as smollm2
 from models.bundled import sotu as sotu

@@ -32,7 +32,6 @@ FIGURES: dict[str, str] = {
     "breakdown": "where the time goes, at up to four values of the swept axis",
     "bits": "payload bits per token, or per draft where the axis moves the length of a round",
     "resampling": "resampling rate beside its bound",
-    "heatmap": "latency of every setting of a full factorial",
     "ladder": "latency per token of each step, a bar a length of headers, a panel a temperature and link",
     "groups": "rejections, support, bits and latency by a swept name",
     "rivals": "latency per token of many schemes over one's, a panel a delay, those lowest somewhere in colour",
@@ -46,18 +45,17 @@ FIGURES: dict[str, str] = {
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
     "phase_map": "who answers fastest, by round-trip time and prompt, a panel a pair and an answer's length",
     "acceptance_map": "an edge's time over cloud-only decoding's by the closed form, by accepted drafts and round trip",
-    "leakage": "how often the sizes of packets tell which prompt was asked, against their padding",
     "positions": "resampling rate at each draft position, beside the terms of its bound",
     "validation": "where the time of a token goes in the real system, beside the simulated one",
     "recommendation": "the best setting of each kind of scheme, and by what share each is off the recommended",
 }
 """Name of the figure and what it shows."""
 _IN = {
-    "line_figures": ("latency", "tails", "first_token", "capacity", "leakage", "convergence"),
+    "line_figures": ("latency", "tails", "first_token", "capacity", "convergence"),
     "bar_figures": ("bits", "ladder", "groups", "both_ways", "recommendation"),
     "breakdown_figures": ("breakdown", "validation"),
     "rejection_figures": ("resampling", "positions"),
-    "cell_figures": ("heatmap", "useful", "phase_map", "acceptance_map", "goodput"),
+    "cell_figures": ("useful", "phase_map", "acceptance_map", "goodput"),
     "front_figures": ("rivals", "fronts"),
     "tradeoff_figures": ("tradeoff", "pareto", "rates", "blocks"),
 }
@@ -67,12 +65,7 @@ _OWN: dict[str, Draw] = {}
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
-OF_ONE = (
-    "heatmap", "tradeoff", "pareto", "fronts", "rates", "blocks", "phase_map", "acceptance_map", "goodput",
-    "validation", "recommendation",
-)  # fmt: skip
-"""Figures whose table is that of one run: several result directories have none in common."""
-FROM_CELLS = ("latency", "rivals", "heatmap", "tradeoff", "goodput")
+FROM_CELLS = ("latency", "rivals", "tradeoff")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 

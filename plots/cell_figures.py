@@ -1,10 +1,9 @@
-"""Figures of cells: a full factorial, schemes on links, who answers fastest, and where drafting at the edge pays."""
+"""Figures of cells: schemes on links, who answers fastest, and where drafting at the edge pays."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -15,8 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from pandas.api.types import is_numeric_dtype
 
-from kinds.arrays import Floats
-from plots.axes import rows_of, with_unit, written
+from plots.axes import rows_of, written
 from plots.caption import caption, marks
 from plots.cells import Cells, Place, Scale, colour_bar
 from plots.layout import Key, Wording, finish, grid
@@ -27,127 +25,10 @@ from simulator.results import goodput_plane as goodput
 from simulator.results import phase_regions as regions
 from simulator.results.columns import CURVE, READING_S
 from simulator.results.display_names import MARKS
-from simulator.results.intervals import CONFIDENCE, geometric_means, paired
 from simulator.results.phase_regions import OPPONENT, RTT
-from simulator.results.units import quantity, symbol
+from simulator.results.units import quantity
 
 LATENCY, LENGTH = "latency_per_token_s", "scheme.max_drafts"
-
-
-@dataclass(frozen=True)
-class Factorial:
-    """`rows` and `columns` are two of the scheme's fields; `across` and `down`, which may be missing, other fields."""
-
-    rows: str
-    columns: str
-    across: str | None
-    down: str | None
-
-    def values(self, table: pd.DataFrame, name: str) -> list[float]:
-        return sorted(float(value) for value in table[name].unique())
-
-    def table(self, rows: pd.DataFrame, column: str) -> Floats:
-        return rows.pivot(index=self.rows, columns=self.columns, values=column).to_numpy(dtype=np.float64)
-
-
-def factorial(summary: pd.DataFrame) -> Factorial | None:
-    """Returns the factorial of a table, None if it is no full factorial of two numbers of the scheme and at most two
-    others."""
-    numbers = summary[[name for name in summary.columns if "." in str(name)]].select_dtypes(["number", "bool"])
-    swept = [name for name in numbers.columns if numbers[name].nunique() > 1]
-    swept.sort(key=lambda name: name != LENGTH)
-    for name in list(swept):  # what follows from the others, as a draft length that was chosen, is no factor
-        others = [other for other in swept if other != name]
-        if others and not summary.duplicated(others).any():
-            swept = others
-    of_scheme = [name for name in summary.columns if name in swept and name.startswith("scheme.")]
-    others = [name for name in summary.columns if name in swept and name not in of_scheme]
-    if len(of_scheme) != 2 or len(others) > 2 or summary[swept].isna().any(axis=None):
-        return None
-    across, down = (*others, None, None)[:2]
-    return Factorial(of_scheme[0], of_scheme[1], across, down)
-
-
-def draw_heatmap(
-    summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None
-) -> Figure | None:
-    """A cell is a setting's latency over the lowest of its panel, with the draft length where those were chosen;
-    settings are compared seed by seed where the cells are there. None where the table is no full factorial of two
-    fields of the scheme and at most two others."""
-    found = factorial(summary)
-    if found is None or summary[LATENCY].isna().any():
-        return None
-    table, own = chosen(summary), None if cells is None else chosen(cells)
-    others = [name for name in (found.down, found.across) if name is not None]
-    places: list[dict[str, float]] = [{}]
-    for name in others:
-        places = [{**place, name: value} for place in places for value in found.values(table, name)]
-    ranked = [_ranked(_at(table, each), None if own is None else _at(own, each), found) for each in places]
-    down, across = found.values(table, found.rows), found.values(table, found.columns)
-    second = LENGTH in table.columns and LENGTH not in (found.rows, found.columns, *others)
-    second = second and table[LENGTH].nunique() > 1
-    most = len(found.values(table, found.across)) if found.across is not None else 1
-    width, height = 0.4 + max(0.52 * len(across), 2.4), 0.6 + (0.26 if page.narrow else 0.42) * len(down)
-    titles = [", ".join(f"{page.axis(name)} {with_unit(at[name], name)}" for name in others[::-1]) for at in places]
-    titles = ["\n".join(filter(None, [at, f"1.00 is {written(each.lowest, LATENCY)}"]))
-              for at, each in zip(titles, ranked, strict=True)]  # fmt: skip
-    figure, axes, _ = grid(page, titles, most, (1.6 + max(0.0, 3.6 - most * width), width), height, "xy")
-    colours = Scale.of(np.concatenate([each.over.ravel() for each in ranked]))
-    for ax, each, at in zip(axes, ranked, places, strict=True):
-        texts = [[f"{ratio:.2f}" for ratio in line] for line in each.over]
-        if second:
-            lengths = found.table(_at(table, at), LENGTH)
-            texts = [
-                [f"{text}\n{n:g}" for text, n in zip(*line, strict=True)] for line in zip(texts, lengths, strict=True)
-            ]
-        Cells(
-            [[colours.colour(ratio) for ratio in line] for line in each.over], texts, [f"{value:g}" for value in down],
-            [f"{value:g}" for value in across], framed=[each.best], bold=[each.best], tied=each.tied,
-        ).draw(ax)  # fmt: skip
-    colour_bar(figure, axes, colours, "times the lowest of its panel")
-    tied = f"; dashed: not distinguishable from it at {CONFIDENCE:.0%}" if any(each.tied for each in ranked) else ""
-    notes = [f"Framed: the lowest of a panel{tied}."]
-    notes += [f"Second line of a cell: {symbol(LENGTH)}, the draft length chosen."] if second else []
-    text = caption(summary, page, "lower", notes, intervals=False)
-    rows, columns = symbol(found.rows), symbol(found.columns)
-    return finish(figure, page, Wording(f"Latency per token over {rows} and {columns}", text, columns, rows))
-
-
-def _at(table: pd.DataFrame, place: Mapping[str, float]) -> pd.DataFrame:
-    for name, value in place.items():
-        table = table[table[name] == value]
-    return table
-
-
-@dataclass(frozen=True)
-class _Ranked:
-    """The settings of one place, rows and columns as in the factorial."""
-
-    over: Floats
-    """Latency of each setting over that of the best, [rows, columns]; with cells the geometric mean over seeds."""
-    best: Place
-    lowest: float
-    """The mean latency of the best."""
-    tied: Sequence[Place]
-    """The settings that are not distinguishable from it; none without the cells of several seeds."""
-
-
-def _ranked(summary: pd.DataFrame, cells: pd.DataFrame | None, found: Factorial) -> _Ranked:
-    means = over = found.table(summary, LATENCY)
-    if cells is not None:
-        over = found.table(geometric_means(cells, [found.rows, found.columns], LATENCY).reset_index(), LATENCY)
-    over = over / over.min()
-    best, tied = divmod(int(np.argmin(over)), over.shape[1]), list[Place]()
-    if cells is not None:
-        down, across = (found.values(summary, name) for name in (found.rows, found.columns))
-        settings = {
-            (row, column): (cells[found.rows] == down[row]) & (cells[found.columns] == across[column])
-            for row, column in np.ndindex(over.shape)
-        }
-        for place in settings.keys() - {best}:
-            behind = paired(cells, LATENCY, settings[place], settings[best])
-            tied += [place] if behind.n > 1 and not behind.separable else []
-    return _Ranked(over, best, float(means[best]), sorted(tied))
 
 
 def draw_useful(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:

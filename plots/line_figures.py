@@ -1,4 +1,4 @@
-"""Figures of lines along an axis: latency, time to first token, tails, capacity, leakage, and the convergence of a
+"""Figures of lines along an axis: latency, time to first token, tails, capacity, and the convergence of a
 conformal threshold along a text."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from plots.over_cloud import over_cloud
 from plots.page import Page
 from plots.style import chosen, curves
 from plots.whiskers import halves, measured, numbers, whiskers
-from simulator.results.display_names import DIRECTORY, FIELDS, words_of
+from simulator.results.display_names import FIELDS
 from simulator.results.intervals import interval
 
 LATENCY: Final = "latency_per_token_s"
@@ -70,25 +70,6 @@ def draw_tails(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | 
 
 def _against(axis: str | None, page: Page) -> str:
     return f" against {page.axis(axis)}" if axis is not None else ""
-
-
-ACCURACY, CHANCE = "prompt_accuracy", "prompt_chance"
-_SIZES_ALONE: Final = (
-    "Told by who sees sizes, no content and no time, and has heard each prompt under other random numbers. A multiple "
-    "of 8 bits is no padding. Where all sizes are one, what is left is how many rounds an answer takes."
-)
-
-
-def draw_leakage(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Draws the share of requests whose prompt the sizes of packets tell, beside guessing; None if nobody listened."""
-    if ACCURACY not in summary.columns:
-        return None
-    what = Description(
-        "How often sizes tell the prompt" + (f", against {page.axis(axis)}" if axis else ""), {ACCURACY: ""},
-        "requests whose prompt is told", notes=[_SIZES_ALONE], clock=False, from_zero=True,
-        reference=("guessing", float(summary[CHANCE].iloc[0])),
-    )  # fmt: skip
-    return along(summary, axis, what, page)
 
 
 FOUND, LIMIT = "capacity", "first_limit"
@@ -164,7 +145,7 @@ def draw_convergence(summary: pd.DataFrame, axis: str | None, page: Page) -> Fig
     drawn = [*found[:1], *found[1:][-1:]]
     if not drawn:
         return None
-    titles = [_set_as(curve, rows.iloc[0]) for curve, rows in drawn]
+    titles = [_set_as(rows.iloc[0]) for _, rows in drawn]
     figure, axes, width_in = grid(page, titles, 2, (1.0, 3.6), 1.6 if page.narrow else 2.8, "xy", narrow=2)
     for ax, (_, rows) in zip(axes, drawn, strict=True):
         _threshold(ax, rows, summary)
@@ -204,9 +185,9 @@ def _threshold(ax: Axes, rows: pd.DataFrame, summary: pd.DataFrame) -> None:
                 label="measured, kept drafts")  # fmt: skip
 
 
-def _set_as(curve: str, row: pd.Series[float]) -> str:
+def _set_as(row: pd.Series[float]) -> str:
     words = [f"{FIELDS[name]} = {row[f'scheme.{name}']:g}" for name in ("step", "initial")]
     rollback = str(row["scheme.rollback"])
     words += [] if rollback == _ROLLBACK else [rollback.replace("_", " ")]
     words += [] if row["scheme.carry"] else ["without carry"]
-    return ", ".join(filter(None, [*words, words_of(curve)[1].get(DIRECTORY)]))
+    return ", ".join(words)

@@ -13,7 +13,7 @@ from scenarios import LATENCY, Also, OwnQuestion, Quick, Scenario, Table, asks, 
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import counted
 from simulator.results.columns import BREAKDOWN
-from simulator.results.study_columns import CLOCK_WITHIN, COMPARED
+from simulator.results.study_columns import COMPARED
 from simulator.results.units import title
 
 CELL = "uplink.label"
@@ -162,21 +162,6 @@ def printed_comparison(cells: pd.DataFrame) -> TextTable | None:
     others = int(cells[OTHER_ANSWERS].sum())
     note = f"Answers whose tokens differ: {others or 'none'}."
     return replace(TextTable.of(heading, ["", "real", "simulated", "error"], body), notes=[note])
-
-
-def remote_edge(table: pd.DataFrame) -> pd.DataFrame:
-    """Returns a row per quantity of a run whose devices are on another machine: its `name`, `real`, the mean over
-    seeds."""
-    names = [*COMPARED, CLOCK_WITHIN]
-    return pd.DataFrame([(title(each), float(table[each].mean())) for each in names], columns=["name", "real"])
-
-
-def printed_remote_edge(cells: pd.DataFrame) -> TextTable | None:
-    """Times in ms, and how well the two clocks agree."""
-    *rows, (_, within_s) = remote_edge(cells).itertuples(index=False)
-    body = [[name, f"{1e3 * value:.1f}"] for name, value in rows]
-    found = TextTable.of("The real system, its devices on another machine, ms:", ["", "real"], body)
-    return replace(found, notes=[f"The devices' clock was known to within {1e3 * within_s:.3g} ms."])
 
 
 def _parts(row: pd.Series) -> str:

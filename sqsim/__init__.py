@@ -16,7 +16,6 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from simulator.run import CellResult
     from simulator.sweeps.meter import OnProgress
 
-__all__ = ["Cell", "CellResult", "ConfigError", "Observer", "draw", "paired", "simulate", "sites", "summarise", "sweep"]
+__all__ = ["Cell", "CellResult", "ConfigError", "Observer", "draw", "paired", "simulate", "summarise", "sweep"]
 __version__ = metadata.version("sqsim")
 
 _HOMES: Final = {
@@ -85,43 +84,6 @@ def sweep(
     _require(progress is None or callable(progress), "progress", progress, "a function of done, total and label")
     folder = None if out is None else Path(out)
     return run(listed, folder, workers, cluster, overwrite=overwrite, progress=progress, asking=asking)
-
-
-def sites(
-    cell: Cell,
-    number: int,
-    out: str | Path,
-    *,
-    vary: Mapping[str, object] = MappingProxyType({}),
-    workers: int = 1,
-    cluster: str | None = None,
-    rounds: bool = False,
-    partition: int | None = None,
-    overwrite: bool = False,
-    progress: OnProgress | None = None,
-) -> pd.DataFrame:
-    """Simulates so many sites on Dask, each a radio cell with its share of the cloud, and returns their summary.
-
-    Each site is `cell` with a seed of its own, and of each field in `vary` one of a list of values, or a value of
-    `{"kind": "uniform", "low": 50, "high": 150}`. Workers write the rows to `out` as partitions and summarise them
-    there: a row for each time of answered requests, and for each metric over sites. `rounds` has rounds written too;
-    `partition` sites are written together. The rest is as in `sweep`. A script calls it below
-    `if __name__ == "__main__":`.
-    """
-    from simulator.sites.many_sites import sites as run
-    from simulator.sites.site_draws import Sites
-
-    _require(isinstance(cell, _home("Cell")), "cell", cell, "a Cell, such as Cell() or Cell.from_yaml(path)")
-    _require(isinstance(out, str | Path), "out", out, "a path")
-    _require(isinstance(vary, Mapping), "vary", vary, "a mapping of fields to lists of values, or to draws")
-    _require(_whole(workers) and workers >= 1, "workers", workers, "a whole number, at least 1")
-    _require(isinstance(cluster, str | None), "cluster", cluster, "the address of a Dask scheduler")
-    _require(partition is None or _whole(partition), "partition", partition, "a whole number, at least 1")
-    _require(progress is None or callable(progress), "progress", progress, "a function of done, total and label")
-    given = Sites.of(cell, number, vary)
-    return run(
-        given, Path(out), workers, cluster, rounds=rounds, partition=partition, overwrite=overwrite, progress=progress
-    )
 
 
 def summarise(cells: pd.DataFrame) -> pd.DataFrame:

@@ -26,7 +26,6 @@ from kinds.files import (
     sha256_once,
 )
 from models.prompt_files import read_prompts
-from models.replay import read_requests
 from scenarios.command.inspect.codec import read_distribution
 from simulator.cell.cell import Cell
 from simulator.cell.workload import Workload
@@ -97,7 +96,6 @@ READERS = {
     "prompts": lambda path: read_prompts(path, lambda text: []),
     "law": read_distribution,
     "cell": Cell.from_yaml,
-    "replay": read_requests,
 }
 
 

@@ -3,26 +3,19 @@
     python -m tools.other_simulators
 
 takes two minutes of processor time and writes the table of docs/validation.md between the marks that stand there. The
-requests, and when each got its first and its last token elsewhere, are the files of tests/data/served, one a load. To
-make these again, with checkouts of BLIS and Vidur at the commits that are printed:
-
-    python -m tools.other_simulators --write DIR    writes what the two read, and prints the commands that run them
-    python -m tools.other_simulators --read DIR     makes DIR/LOAD.csv, as in tests/data/served, of what they left there
+requests, and when each got its first and its last token elsewhere, are the files of tests/data/served, one a load.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from kinds.arrays import Floats
-from kinds.csv_tables import read_header
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 from tools.validation_page import DOCS, put
@@ -166,113 +159,5 @@ def table(each: Iterator[Against]) -> str:
     return "\n".join(lines)
 
 
-REQUESTS: Final = ["arrival_time_us", "input_tokens", "output_tokens"]
-TRACE_V2: Final = """\
-request_id,client_id,tenant_id,slo_class,session_id,round_index,prefix_group,prefix_length,streaming,input_tokens,\
-output_tokens,text_tokens,image_tokens,audio_tokens,video_tokens,reason_ratio,model,deadline_us,server_input_tokens,\
-arrival_time_us,send_time_us,first_chunk_time_us,last_chunk_time_us,num_chunks,status,error_message,finish_reason
-"""
-TRACE_V2_ROW: Final = "{0},,,,,0,,0,false,{2},{3},0,0,0,0,0,,0,0,{1},0,0,0,0,ok,,\n"
-PREDICTOR: Final = """\
-import os
-
-from vidur.entities import ExecutionTime
-
-
-class RandomForrestExecutionTimePredictor:
-    def __init__(self, *configs, **named):
-        pass
-
-    def get_execution_time(self, batch, stage):
-        cached = sum(each.num_processed_tokens - each.is_prefill_complete for each in batch.requests)
-        pass_ms = 20 + 0.05 * batch.total_num_tokens + float(os.environ["CACHED_MS"]) * cached
-        return ExecutionTime(1, *[0.0] * 14, pass_ms, *[0.0] * 4)
-"""
-"""Takes the place of Vidur's predictor of pass times. A token that was just made is not in the cache."""
-BLIS: Final = (
-    "./blis replay --trace-header {folder}/header.yaml --trace-data {folder}/{load}.requests.blis.csv --results-path "
-    "{folder}/{load}.{answers}.json --horizon 1000000000 --model meta-llama/llama-3.1-70b-instruct --latency-model "
-)
-COMMANDS: Final = {
-    "blis": BLIS + "blackbox --beta-coeffs 20000,50,50 --alpha-coeffs 0,0,0 --max-num-running-reqs {cap} "
-    "--max-num-scheduled-tokens {budget} --total-kv-blocks {blocks}",
-    "physics": BLIS + "trained-physics --hardware H100 --tp 4 --max-num-seqs {cap} --max-num-batched-tokens {budget} "
-    "--total-kv-blocks 100000",
-    "vidur": "CACHED_MS={cached_ms} python -m vidur.main --request_generator_config_type trace_replay "
-    "--trace_request_generator_config_trace_file {folder}/{load}.requests.vidur.csv --replica_scheduler_config_type "
-    "sarathi --sarathi_scheduler_config_chunk_size {budget} --sarathi_scheduler_config_batch_size_cap {cap} "
-    "--sarathi_scheduler_config_watermark_blocks_fraction 0 --sarathi_scheduler_config_num_blocks {blocks} "
-    "--metrics_config_output_dir {folder}/{load}.{answers} --no-metrics_config_store_plots "
-    "--no-metrics_config_enable_chrome_trace",
-}
-"""Commands of the simulators, by the beginning of the names of a run's columns."""
-CHECKOUTS: Final = {
-    "blis": "# BLIS: in inference-sim at d06d301, after `go build -o blis main.go`",
-    "physics": "# BLIS with its own latency model: in inference-sim at f90a1e3, after `go build -o blis main.go`",
-    "vidur": "# Vidur: in its repository at 7d47513, after `pip install -r requirements.txt`\n"
-    "cp {folder}/predictor.py vidur/execution_time_predictor/random_forrest_execution_time_predictor.py",
-}
-
-
-def answers_of(load: str) -> list[str]:
-    """Returns the runs of other simulators on a load, by the names of their columns."""
-    header = read_header(SERVED / f"{load}.csv")
-    return [name.removesuffix("_ttft_us") for name in header if name.endswith("_ttft_us")]
-
-
-def write_runs(folder: Path) -> str:
-    """Writes the requests of each load as BLIS and Vidur read them, and returns the commands that serve them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "header.yaml").write_text("trace_version: 2\ntime_unit: us\nmode: generated\nwarm_up_requests: 0\n")
-    (folder / "predictor.py").write_text(PREDICTOR)
-    lines = {program: [place.format(folder=folder.resolve())] for program, place in CHECKOUTS.items()}
-    for load in sorted(path.stem for path in SERVED.glob("*.csv")):
-        requests = pd.read_csv(SERVED / f"{load}.csv")[REQUESTS]
-        rows = (TRACE_V2_ROW.format(*row) for row in requests.itertuples())
-        (folder / f"{load}.requests.blis.csv").write_text(TRACE_V2 + "".join(rows))
-        vidur = requests.set_axis(["arrived_at", "num_prefill_tokens", "num_decode_tokens"], axis="columns")
-        vidur.assign(arrived_at=vidur["arrived_at"] / 1e6).to_csv(folder / f"{load}.requests.vidur.csv", index=False)
-        cap, budget = (8, 64) if load == "tight" else (64, 512)
-        for answers in answers_of(load):
-            program, blocks = answers.rstrip("0123456789"), answers.lstrip("abcdefghijklmnopqrstuvwxyz")
-            lines[program] += [
-                COMMANDS[program].format(
-                    folder=folder.resolve(), load=load, answers=answers, cap=cap, budget=budget,
-                    blocks=blocks or 1_000_000, cached_ms=0 if blocks else 0.0002,
-                )
-            ]  # fmt: skip
-    return "\n\n".join("\n".join(each) for each in lines.values())
-
-
-def read_answers(folder: Path) -> None:
-    """Makes the file of each load, LOAD.csv, of what the commands have left in the folder. Raises SystemExit where
-    requests lack an answer."""
-    for path in SERVED.glob("*.csv"):
-        table = pd.read_csv(path)[REQUESTS]
-        for answers in answers_of(path.stem):
-            run, ids, columns, unit_us = f"{path.stem}.{answers}", "request_id", ("ttft_us", "e2e_us"), 1.0
-            left = folder / f"{run}.json"
-            if answers.startswith("vidur"):
-                ids, columns, unit_us = "Request Id", ("prefill_e2e_time", "request_e2e_time"), 1e6
-                left = max(folder.glob(f"{run}/*/request_metrics.csv"), default=folder / run)
-            said = (pd.read_json if left.suffix == ".json" else pd.read_csv)(left) if left.is_file() else pd.DataFrame()
-            if len(said) != len(table):
-                raise SystemExit(f"{left}: {len(said)} answers to {len(table)} requests")
-            said = said.sort_values(ids, ignore_index=True)
-            for name, column in zip(("ttft", "e2e"), columns, strict=True):
-                table[f"{answers}_{name}_us"] = (said[column] * unit_us).round().astype(int)
-        table.to_csv(folder / path.name, index=False)
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--write", type=Path, metavar="DIR", help="write what the others read, print how to run them")
-    parser.add_argument(
-        "--read", type=Path, metavar="DIR", help="make the files of tests/data/served of what they left"
-    )
-    if (asked := parser.parse_args()).write:
-        print(write_runs(asked.write))
-    elif asked.read:
-        read_answers(asked.read)
-    else:
-        put(DOCS / "validation.md", table(rows()), BEGIN, END)
+    put(DOCS / "validation.md", table(rows()), BEGIN, END)

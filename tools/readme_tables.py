@@ -25,7 +25,7 @@ from models.latency.latency import Latency
 from scenarios.command.cli import _parser
 from scenarios.command.registry import NAMES, scenario
 from simulator.cell.amounts import Amount
-from simulator.cell.cloud_config import Admission, Batching, QueueOrder, Routing
+from simulator.cell.cloud_config import Admission, Batching
 from simulator.cell.downtime import Downtime
 from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Workload
@@ -34,7 +34,6 @@ from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import unit
 from simulator.schemes import Acceptance, Code, Draw, Policy, Quantizer, Reply, Sparsifier
-from simulator.sites.site_draws import SiteDraw
 
 ROOT: Final = Path(__file__).parents[1]
 README: Final = ROOT / "README.md"
@@ -51,7 +50,7 @@ HEADLINE: Final = ("latency_per_token_s", "ttft_s", "payload_bits_per_token", "a
 SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Acceptance, Reply)
 OTHER_FAMILIES: Final = (
     Rate, Loss, Delay, Arq, Sharing, Listening, Latency, Pair, Workload, Batching,
-    QueueOrder, Routing, Admission, Amount, Downtime, SiteDraw,
+    Admission, Amount, Downtime,
 )  # fmt: skip
 END: Final = "<!-- end -->"
 

@@ -12,7 +12,6 @@ from channels.link.arq import LEAST_WINDOW, WIDEST_WINDOW, Arq, SelectiveRepeat
 from channels.link.delays import ConstantDelay, Delay
 from channels.link.listening import Always, Listening
 from channels.link.losses import Loss, NoLoss
-from channels.link.padding import MARK_BITS, padded_bits
 from channels.link.radio_power import RADIO_NEEDED, RADIOS, Connection, OnAir, Radio, RadioName
 from channels.link.rates import ConstantRate, Curve, Rate
 from channels.link.sharing import Fifo, Sharing
@@ -82,15 +81,6 @@ class LinkConfig(Part):
         le=1_000_000,
         description="Header of each packet, bits: IPv4 160 + UDP 64 + 96 of ours: kind, device, request, round, "
         "fragment, attempt; at most 1,000,000, beyond any protocol's.",
-    )
-    pad_to_bits: int | None = Field(
-        None,
-        ge=16,
-        le=1_000_000,
-        multiple_of=8,
-        exclude_if=_is_none,
-        description="What each packet carries is padded to a multiple of so many bits, whole bytes, so that its size "
-        "tells less; 8 bits at least say where the padding begins. null: it is sent as it is.",
     )
     part_header_bits: int | None = Field(
         None,
@@ -162,11 +152,6 @@ class LinkConfig(Part):
             )
         if self.mtu_bits is not None and self.mtu_bits <= self.header_bits:
             raise ValueError(f"mtu_bits = {self.mtu_bits} leaves no room beside a header of {self.header_bits} bits")
-        if self.room_bits is not None and self.room_bits <= 0:
-            raise ValueError(
-                f"pad_to_bits = {self.pad_to_bits}: must be at most mtu_bits less header_bits, "
-                f"{self.mtu_bits} - {self.header_bits}"
-            )
         return self
 
     @model_validator(mode="after")
@@ -275,10 +260,7 @@ class LinkConfig(Part):
     @property
     def room_bits(self) -> int | None:
         """The payload that any packet holds, bits; None: any."""
-        if self.mtu_bits is None:
-            return None
-        room, multiple = self.mtu_bits - self.header_bits, self.pad_to_bits
-        return room if multiple is None else room // multiple * multiple - MARK_BITS
+        return None if self.mtu_bits is None else self.mtu_bits - self.header_bits
 
     def packets_of(self, payload_bits: int, parts_bits: Sequence[int] = (), first: int = 0) -> list[tuple[int, int]]:
         """The packets that carry a message: of each its size, all included, and its header; an empty message is one
@@ -292,14 +274,11 @@ class LinkConfig(Part):
             assert room is None or max(parts_bits) <= room, f"I7: a part of {max(parts_bits)} bits in a room of {room}"
             later = header if self.part_header_bits is None else self.part_header_bits
             headers = [later if number else header for number in range(first, first + len(parts_bits))]
-            return [(self._padded_bits(bits) + own, own) for bits, own in zip(parts_bits, headers, strict=True)]
+            return [(bits + own, own) for bits, own in zip(parts_bits, headers, strict=True)]
         taken = [payload_bits]
         while room is not None and taken[-1] > room:
             taken[-1:] = [room, taken[-1] - room]
-        return [(self._padded_bits(bits) + header, header) for bits in taken]
-
-    def _padded_bits(self, carried_bits: int) -> int:
-        return carried_bits if self.pad_to_bits is None else padded_bits(carried_bits, self.pad_to_bits)
+        return [(bits + header, header) for bits in taken]
 
 
 def answer_s(link: LinkConfig, reverse: LinkConfig) -> float:

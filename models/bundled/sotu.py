@@ -1,4 +1,4 @@
-"""The pair `sotu`: small models of our own over a small vocabulary, for tests and the scaling study."""
+"""The pair `sotu`: small models of our own over a small vocabulary, for tests and the smaller scenarios."""
 
 from __future__ import annotations
 

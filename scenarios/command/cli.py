@@ -87,10 +87,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line `sqsim ARGUMENTS`; returns its exit status."""
     started_s = time.time()
     parser = _parser()
-    if "_ARGCOMPLETE" in os.environ:  # a shell asks
-        from scenarios.command.completion import complete
-
-        complete(parser)
     options = parser.parse_all(_typed(parser, arguments), started_s)
     if options.command is None:
         parser.print_help()
@@ -202,7 +198,7 @@ def _run(options: argparse.Namespace) -> str:
     from scenarios.command.run.run_plan import plan_around, plan_of  # here: all names are known by now
 
     changes = _changes(options)
-    return _ran(plan_around(options.config, changes) if given is None else plan_of(given, changes), options, given)
+    return _ran(plan_around(options.config, changes) if given is None else plan_of(given, changes), options)
 
 
 def _capacity(options: argparse.Namespace) -> str:
@@ -216,7 +212,7 @@ def _capacity(options: argparse.Namespace) -> str:
     if plan.objective is not None and (options.config or options.measured):
         notes += assumed_limits(plan.objective, plan.cells, {*changes.settings, *changes.grid})
     plan = replace(plan, notes=[*plan.notes, *notes])
-    return _ran(plan, options, given if options.config is None else None)
+    return _ran(plan, options)
 
 
 def _changes(options: argparse.Namespace) -> Changes:
@@ -230,17 +226,10 @@ def _changes(options: argparse.Namespace) -> Changes:
     )  # fmt: skip
 
 
-def _ran(plan: RunPlan, options: argparse.Namespace, given: Scenario | None) -> str:
+def _ran(plan: RunPlan, options: argparse.Namespace) -> str:
     run_options = RunOptions.typed(options, plan.scenario.name + ("_quick" if options.quick else ""))
     for warning in plan.warnings:
         aside(warning)
-    if options.dry_run or options.verbose:
-        from scenarios.command.run.dry_run import dry_run
-
-        text = dry_run(plan, run_options, given)
-        if options.dry_run:
-            return text
-        print(_kept(text), file=sys.stderr, flush=True)
     from scenarios.command.run.running import run  # here, so that the mistakes above are answered at once
 
     return run(plan, run_options)
@@ -253,14 +242,6 @@ def _schema(options: argparse.Namespace) -> str:
 
     load_imports(options.imports)
     return json.dumps({"$schema": PartSchema.schema_dialect, **Cell.model_json_schema()}, indent=1, allow_nan=False)
-
-
-def _edge(options: argparse.Namespace) -> Iterator[str]:
-    from simulator.testbed.remote.edge_listener import listen
-    from simulator.testbed.remote.secure_frames import Identity
-
-    host, port = options.listen
-    return listen(host, port, Identity(options.certificate, options.peer))
 
 
 def _module(name: str, function: str = "run") -> Run:
@@ -310,13 +291,6 @@ COMMANDS: Final = {
     "real": Command(
         "a cell as real processes on this machine, over a shaped link", options.real, _module("run.running", "real")
     ),
-    "edge": Command(
-        "serve as the edge of another machine's real runs, over TLS", options.edge, _edge
-    ),
-    "sites": Command(
-        "many sites, each a radio cell with its share of the cloud, on Dask", options.sites,
-        _module("run.printed_sites"),
-    ),
     "check": Command(
         "a scheme, or a part of one, of your own: does it keep the verifier's text?", options.check,
         _module("inspect.check"),
@@ -331,7 +305,4 @@ COMMANDS: Final = {
         _module("inspect.calibrate"),
     ),
     "cache": Command("recorded rounds: show, export, import, clear", options.cache, _module("inspect.cache")),
-    "completion": Command(
-        'completion for your shell: eval "$(sqsim completion bash)"', options.completion, _module("completion")
-    ),
 }  # fmt: skip

@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import urlsplit
 
 from kinds import ConfigError
 from scenarios.command.registry import LISTS
@@ -16,11 +15,6 @@ from scenarios.command.registry import LISTS
 if TYPE_CHECKING:
     from simulator.sweeps.worker_pools import WorkerPool
 
-CONTROLS: Final = {
-    "bh": "Benjamini-Hochberg: of those told, at most 5% are false alarms on average",
-    "holm": "Holm: the probability of any false alarm among them is at most 5%",
-}
-"""Methods by which `sqsim compare` limits false alarms."""
 ROLES: Final = ("drafter", "verifier")
 """The models of a pair."""
 RECORDING: Final = ".sqr"
@@ -28,9 +22,6 @@ RECORDING: Final = ".sqr"
 PAGE: Final = "report.html"
 RACE: Final = "race.html"
 PLAYED: Final = "play.html"
-SHELLS: Final = ("bash", "zsh", "fish")
-EDGE_PORT: Final = 7443
-OWN_CERTIFICATE: Final = "this machine's key and certificate, one PEM file that its owner alone may read"
 
 
 def _share(text: str) -> float:
@@ -57,18 +48,6 @@ def _request(text: str) -> tuple[int, int]:
     if not (device.isascii() and device.isdigit() and number.isascii() and number.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r}: device and request such as 2:0, both numbered from 0")
     return int(device), int(number)
-
-
-def _host_port(text: str) -> tuple[str, int]:
-    """`phone.lan`, `10.0.0.7:7443`, `[fe80::1]:7443`."""
-    try:
-        found = urlsplit(f"//{text}")
-        host, port = found.hostname, found.port
-    except ValueError:
-        host, port = None, None
-    if host is None or found.netloc != text or "@" in text:
-        raise argparse.ArgumentTypeError(f"{text!r}: a host, or a host and a port such as 10.0.0.7:{EDGE_PORT}")
-    return host, EDGE_PORT if port is None else port
 
 
 def _rounds(text: str) -> tuple[int, int]:
@@ -204,8 +183,7 @@ def script(parser: argparse.ArgumentParser, *, cell: bool = False) -> None:
     add("--name", action="append", default=[], dest="labelled", metavar="NAME={...}",
         help="one more scheme, under your name: 'mine={kind: k_sqs, k: 4}'; in a file: label: mine")  # fmt: skip
     add("--trace", action="store_true", help="write cells/ID.trace.json too, for https://ui.perfetto.dev")
-    add("--dry-run", action="store_true", help="say how many cells, how long, and what is there already; run nothing")
-    add("-v", "--verbose", action="store_true", help="say that before the run too, and where a mistake was found")
+    add("-v", "--verbose", action="store_true", help="say where a mistake was found")
     _add_import(parser, cell=cell)
 
 
@@ -256,8 +234,6 @@ def compare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("before", type=Path, metavar="A", help="a result directory")
     add("after", type=Path, metavar="B", help="another")
-    control = "how false alarms are held down: " + "; ".join(f"{name}, {means}" for name, means in CONTROLS.items())
-    add("--control", choices=CONTROLS, default="bh", help=control.replace("%", "%%"))
     _add_import(parser, "metrics, schemes, ...")
     add("--all", action="store_true", help="a line for every change and every setting of one alone")
     add("--json", action="store_true", help="the same, and every change that is none, for a program")
@@ -283,9 +259,7 @@ def explain(parser: argparse.ArgumentParser) -> None:
     add("cell", type=Path, metavar="CELL.yaml", help="a cell, such as cells/ID.yaml of any result directory")
     add("--request", type=int, default=0, metavar="N", help="which of the device's requests, from 0 on (default: 0)")
     add("--device", type=int, default=0, metavar="D", help="whose, from 0 on (default: 0)")
-    add("--rounds", type=_rounds, metavar="A-B", help="only these rounds, in the text and in the figure")
-    add("--out", type=Path, metavar="DIR", help="where the figure goes (default: beside the cell's file)")
-    add("--no-figure", action="store_false", dest="drawn", help="only the text")
+    add("--rounds", type=_rounds, metavar="A-B", help="only these rounds")
     _add_import(parser, cell=True)
 
 
@@ -314,41 +288,6 @@ def real(parser: argparse.ArgumentParser) -> None:
     either.add_argument("--alone", action="store_true", help=text)
     text = "a link that draws its own losses, delays and rates, and tells no sender when a packet has left"
     either.add_argument("--independent", action="store_true", help=text)
-    text = f"devices on another machine, where `sqsim edge` listens (default port: {EDGE_PORT}), over TLS"
-    either.add_argument("--edge", type=_host_port, metavar="HOST[:PORT]", help=text)
-    parser.add_argument("--certificate", type=Path, metavar="OWN.pem", help=f"with --edge: {OWN_CERTIFICATE}")
-    parser.add_argument("--peer", type=Path, metavar="EDGE.crt", help="with --edge: certificate of that machine")
-    _add_import(parser, cell=True)
-
-
-def edge(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--listen", required=True, type=_host_port, metavar="ADDRESS[:PORT]",
-        help=f"one address of this machine, or `all` for every one of them (default port: {EDGE_PORT})")  # fmt: skip
-    add("--certificate", required=True, type=Path, metavar="OWN.pem", help=OWN_CERTIFICATE)
-    add("--peer", required=True, type=Path, metavar="CLOUD.crt", help="certificate of the one machine that is served")
-
-
-def sites(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("sites", type=int, metavar="N", help="how many sites, each a cell with a seed of its own")
-    add("--config", type=Path, metavar="FILE.yaml", help="the cell that each site begins with (default: a plain one)")
-    add("--vary", action="append", default=[], metavar="A.B=V1,V2",
-        help="a field that each site draws: one of these values, or of {kind: uniform, low: 50, high: 150}, or of "
-        "{kind: lognormal, median: 1M, sigma: 0.5}")  # fmt: skip
-    add("--rounds", action="store_true", help="write rounds too, not requests alone")
-    add("--partition", type=int, metavar="M", help="sites that are simulated and written together (default: from 4 on)")
-    add("--cell", type=int, metavar="I", help="print the cell of site I, from 0 on, for --config; run nothing")
-    _add_shared(
-        parser,
-        set="change a field in every site; V is YAML",
-        workers=None,
-        cluster="the address of a Dask cluster, in place of processes here",
-        out="where results go (default: results/sites)",
-        overwrite=None,
-        quiet=None,
-        format=None,
-    )
     _add_import(parser, cell=True)
 
 
@@ -363,7 +302,7 @@ def schema(parser: argparse.ArgumentParser) -> None:
 
 def plot(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("folders", nargs="+", type=Path, metavar="DIR", help="a result directory; of several, curves in one figure")
+    add("folder", type=Path, metavar="DIR", help="a result directory")
     add("--format", action="append", default=[], choices=("svg", "png", "pdf"), dest="formats",
         help="of the files; may be given again (default: svg and png); for LaTeX: pdf, fonts embedded")  # fmt: skip
     add("--width", type=_inches, metavar="INCHES", help="of each figure, such as 3.5, a column of a paper")
@@ -434,7 +373,3 @@ def cache(parser: argparse.ArgumentParser) -> None:
     for action in (export, clear):
         action.add_argument("--pair", metavar="NAME|FINGERPRINT",
                          help="only of this: a kind, a model's name, or the first digits of a fingerprint")  # fmt: skip
-
-
-def completion(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", choices=SHELLS, help="which shell")

@@ -205,11 +205,6 @@ class Cell(Part):
                     f"must be at most the pair's context, {pair.context_tokens} tokens"
                 )
             each.check_scheme(pair.vocabulary)
-            if each.scheme.sends_distributions and not pair.has_distributions:
-                message = (
-                    f"must be one that sends none of the drafter's distributions, as coupled: {pair.kind} has none"
-                )
-                raise ConfigError(f"{each.name}scheme = {each.scheme.kind}: {message}")
             if each.scheme.copies_text and not pair.repeats:
                 message = (
                     f"copies drafts from the text, and the texts of pair {pair.kind} do not repeat as real ones do"
@@ -254,7 +249,6 @@ class Cell(Part):
                 edge=each.edge or self.edge,
                 uplink=each.uplink or self.uplink,
                 downlink=each.downlink or self.downlink,
-                priority=each.priority,
                 workload=each.workload or self.workload,
                 own_workload=each.workload is not None,
                 prompts=each.prompts,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from math import inf
-from typing import Annotated, ClassVar, Literal, Protocol
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -78,63 +77,6 @@ class Continuous(Batching):
     cap: int = Field(64, ge=1, description="most jobs of one pass")
 
 
-class Urgent(Protocol):
-    """Entry of a queue that has a priority."""
-
-    priority: int
-
-
-class QueueOrder(Choice, family=True):
-    """Order of the jobs that wait for a pass or for admission; among equals the first to come goes first. No job is
-    taken out of a pass for another."""
-
-    ranks: ClassVar[bool] = True
-    """True if the order depends on more than the arrival."""
-
-    @abstractmethod
-    def rank(self, job: Urgent) -> float:
-        """The lower, the sooner."""
-
-
-class ByArrival(QueueOrder):
-    """First come, first served; where prefills are cut, what decodes and verifies goes before them."""
-
-    ranks: ClassVar[bool] = False
-    kind: Literal["arrival"] = "arrival"
-
-    def rank(self, job: Urgent) -> float:
-        return 0.0
-
-
-class ByPriority(QueueOrder):
-    """The devices whose class has the lowest `fleet.NAME.priority`, as vLLM's policy `priority`. Others may starve."""
-
-    kind: Literal["priority"] = "priority"
-
-    def rank(self, job: Urgent) -> float:
-        return job.priority
-
-
-class Routing(Choice, family=True):
-    """Rule that decides to which server a job goes. Only `shared` has one queue and one cache memory for all."""
-
-    pooled: ClassVar[bool]
-
-
-class Shared(Routing):
-    """Single queue before all servers, in which any server reaches any cache: the idealized pool."""
-
-    pooled: ClassVar[bool] = True
-    kind: Literal["shared"] = "shared"
-
-
-class Affinity(Routing):
-    """The server that holds the session's cache; a new session joins the shortest queue."""
-
-    pooled: ClassVar[bool] = False
-    kind: Literal["affinity"] = "affinity"
-
-
 class Admission(Choice, family=True):
     """Rule that decides whose keys and values a server's memory holds when there is no room for all."""
 
@@ -190,13 +132,7 @@ class CloudConfig(Part):
     """The verifier's servers."""
 
     servers: int = Field(1, ge=1, le=10_000, description="each with a copy of the verifier: a GPU, or `latency.gpus`")
-    routing: Routing = Field(Shared(), description="which server a job goes to")
     batching: Batching = Field(BatchWaiting(), description="how waiting jobs share a pass")
-    order: QueueOrder = Field(
-        ByArrival(),
-        exclude_if=lambda order: order == ByArrival(),
-        description="who goes first of the jobs that wait",
-    )
     token_budget: int | None = Field(
         None, ge=1, description="most new tokens of one pass; a single longer job goes alone; null for no limit"
     )

@@ -29,7 +29,7 @@ from simulator.results.columns import ALL_CLASSES
 
 PREPARED: Final = ("prepared", "cloud_first_prepared", "sent_ahead", "cloud_first_sent_ahead")
 PREPARES: Final = "where rounds are prepared (scheme.prepared)"
-THE_CELLS: Final = ("horizon_s", "distinct_seed")
+THE_CELLS: Final = ("horizon_s",)
 """Fields of a workload that are one for the whole cell, whatever classes it has."""
 
 
@@ -103,16 +103,11 @@ class DeviceClass(Part):
     edge: Edge | None = Field(None, description="what they compute with")
     uplink: LinkConfig | None = Field(None, description="an uplink shared among them only")
     downlink: LinkConfig | None = Field(None, description="a downlink shared among them only")
-    priority: int = Field(
-        0,
-        exclude_if=lambda priority: not priority,
-        description="under `cloud.order` priority: the lower, the sooner are their jobs served",
-    )
     workload: Workload | None = Field(
         None,
         exclude_if=lambda workload: workload is None,
         description="when they ask, for what, and their objective (slo_ttft_s, slo_tpot_s); its devices are count, "
-        "numbered from 0 in the class, its horizon_s and distinct_seed the cell's",
+        "numbered from 0 in the class, its horizon_s the cell's",
     )
     prompts: tuple[str, ...] | None = Field(
         None,
@@ -156,7 +151,6 @@ class Equipped:
     edge: Edge
     uplink: LinkConfig
     downlink: LinkConfig
-    priority: int
     workload: Workload
     own_workload: bool
     prompts: tuple[str, ...] | None

@@ -93,14 +93,6 @@ class Workload(Choice, family=True):
         description="requests share this many texts and random numbers, in turn, so that a large run decodes only "
         "these; null: each its own",
     )
-    distinct_seed: int | None = Field(
-        None,
-        ge=0,
-        lt=1 << 62,
-        exclude_if=lambda seed: seed is None,
-        description="seed of those shared texts, of which each cell's requests begin at a place of its own seed's, so "
-        "that cells of many seeds decode them once; null: each seed its own texts",
-    )
     learning_requests: int = Field(
         0, ge=0, le=MOST, description="first requests of each device that are served and not counted in metrics"
     )
@@ -108,12 +100,6 @@ class Workload(Choice, family=True):
     @model_validator(mode="after")
     def _absences_of_devices(self) -> Self:
         self.absences.check_numbers(self.devices)
-        return self
-
-    @model_validator(mode="after")
-    def _distinct_are_shared(self) -> Self:
-        if self.distinct_seed is not None and self.distinct is None:
-            raise ValueError(f"distinct_seed = {self.distinct_seed}: needs distinct, how many texts are shared")
         return self
 
     @model_validator(mode="after")

@@ -98,12 +98,7 @@ class Decoder:
         self._settings = [one for one, each in zip(described, cell.classes, strict=True) for _ in range(each.count)]
         """The setting of each device, the description of it, and how its trees are named on disk."""
         self._distinct = [each.workload.distinct for each in cell.classes for _ in range(each.count)]
-        shared = cell.workload.distinct_seed
-        self._seed = cell.seed if shared is None else shared
-        """The seed of the texts."""
-        self._first = 0 if shared is None else cell.seed * cell.requests
-        """The place among texts that other cells share at which this one's begin."""
-        self._streams = {purpose: Uniforms.of(self._seed, purpose) for purpose in ("draft", "verdict", "shared")}
+        self._streams = {purpose: Uniforms.of(cell.seed, purpose) for purpose in ("draft", "verdict", "shared")}
         card = card_of(cell.models.pair)
         self._prompts: list[Sequence[Prompt]] = []
         """The prompts of each device."""
@@ -120,10 +115,7 @@ class Decoder:
         what is new. Prompts go round, and each seed goes on where the one before it ended, so that many seeds of few
         requests see as many prompts as few seeds of many."""
         total, prompts = self._cell.requests, self._prompts[device]
-        texts = self._distinct[device] or total
-        if self._cell.workload.distinct_seed is None:
-            texts = min(total, texts)
-        place = self._seed * texts + self._place(device, number)
+        place = self._cell.seed * min(total, self._distinct[device] or total) + self._place(device, number)
         new = prompts[place % len(prompts)].first(ask.prompt_tokens)
         return new if ask.turn == 1 else Prompt(new.name, new.kind, (*before, *new.tokens))
 
@@ -134,7 +126,7 @@ class Decoder:
         tokens where rounds are drafted ahead, and is part of the root then only."""
         (setting, description, stored), index = self._settings[device], self._index(device, number)
         entry = setting.scheme.entry(state) if isinstance(setting.scheme, DraftScheme) else ()
-        root: Root = description, (self._seed, *index), entry, prompt.tokens
+        root: Root = description, (self._cell.seed, *index), entry, prompt.tokens
         uniforms = KeyedUniforms(self._streams, index)
         lookahead = SYNCHRONOUS
         if isinstance(setting.scheme, DraftScheme) and setting.scheme.depth:
@@ -149,7 +141,7 @@ class Decoder:
     def _place(self, device: int, number: int) -> int:
         """Returns the number of a request's text among the cell's: along the devices' first requests, then their
         second."""
-        place = self._first + device + number * self._cell.workload.devices
+        place = device + number * self._cell.workload.devices
         return place % (self._distinct[device] or place + 1)
 
     def _index(self, device: int, number: int) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,6 @@ from kinds.arrays import Floats, Ints
 from simulator.results.intervals import CONFIDENCE, Difference, Interval, paired_values, settings_of
 from simulator.results.units import names_file, quantity
 
-Control = Literal["bh", "holm"]
 LEVEL: Final = round(1 - CONFIDENCE, 9)
 """The level of `beyond_noise`: what CONFIDENCE leaves."""
 
@@ -77,23 +76,18 @@ def _change(metric: str, before: tuple[Ints, Floats], after: tuple[Ints, Floats]
     return Change(metric, float(one.mean()), float(other.mean()), difference, p, paired)
 
 
-def beyond_noise(changes: Sequence[Change], control: Control) -> list[bool]:
+def beyond_noise(changes: Sequence[Change]) -> list[bool]:
     """True for each change that is more than noise, all taken together at LEVEL; without an interval none is.
 
-    `holm` (Holm 1979): the probability that any of them is a false alarm is at most LEVEL. `bh` (Benjamini and Hochberg
-    1995): of those that are reported, a share of at most LEVEL is false, on average. What is the same on both sides is
-    no change, and does not count among the tests.
+    Of those that are reported, a share of at most LEVEL is false, on average (Benjamini and Hochberg 1995). What is the
+    same on both sides is no change, and does not count among the tests.
     """
     from scipy.stats import false_discovery_control
 
     p = np.array([each.p for each in changes], dtype=np.float64)
     beyond = np.zeros(len(p), dtype=bool)
     tested = np.flatnonzero(~np.isnan(p))
-    if control == "bh":
-        beyond[tested] = false_discovery_control(p[tested]) <= LEVEL
-    else:  # statsmodels has it too, and a collection of all garbage with each call
-        upwards = tested[np.argsort(p[tested])]
-        beyond[upwards] = np.logical_and.accumulate(p[upwards] <= LEVEL / np.arange(len(upwards), 0, -1))
+    beyond[tested] = false_discovery_control(p[tested]) <= LEVEL
     return [bool(each) for each in beyond]
 
 

@@ -140,7 +140,6 @@ FIELDS: Final[dict[str, str]] = {
 }
 """Fields that the papers write as a symbol, in the markup of figures."""
 _IN_TEXT: Final = {r"$\ell$": "ℓ", r"$\beta_1$": "β₁", r"$\beta$": "β", r"$\eta$": "η", r"$\alpha$": "α"}
-DIRECTORY: Final = "from"  # the word that tells the curves of several result directories apart
 _WORDS = re.compile(r" (?=[A-Za-z_][A-Za-z_0-9]*=)")
 
 
@@ -196,8 +195,6 @@ class DisplayNames:
     def setting(self, name: str, value: str) -> str:
         """`k`, `16` -> `K = 16`; `coherence_s`, `0.02` -> `coherence 20 ms`; `loss`, `bernoulli` -> `loss
         independent`."""
-        if name == DIRECTORY:
-            return self.labels.get(value, value)
         symbol = self.symbol(name)
         if value in ("True", "False"):
             return ("" if value == "True" else "no ") + (symbol or title(name))

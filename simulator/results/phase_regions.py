@@ -82,7 +82,6 @@ def foreseen(rows: pd.DataFrame) -> pd.DataFrame:
     if rows.empty:
         return rows
     given = rows.reindex(columns=["uplink.rate.bps", "downlink.rate.bps"]).notna().all(axis=1)
-    given &= rows.reindex(columns=["uplink.pad_to_bits", "downlink.pad_to_bits"]).isna().all(axis=1)
     given &= ~rows.reindex(columns=[_PARTIAL])[_PARTIAL].eq(True)
     warm = rows.reindex(columns=["models.temperature"])["models.temperature"].gt(0)
     given &= ~(rows.reindex(columns=[_PREPARED])[_PREPARED].gt(0) & warm)  # how often a guess is right is not known

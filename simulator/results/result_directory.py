@@ -26,8 +26,6 @@ TUNING: Final = "tuning"
 """The folder of the trials by which schemes choose: a result directory inside the scenario's."""
 PARTS: Final = "parts"
 """The folder of what is done of a sweep that has not ended."""
-PARTITIONS: Final = "partitions"
-"""The folder of the tables of a study of many sites, a folder for each range of sites."""
 LANDED: Final = "searched"
 """The folder of what was simulated for places of a search that are not found yet."""
 FAILED: Final = "failed"
@@ -36,7 +34,7 @@ LOCK: Final = ".lock"
 """The file that says who writes to the directory."""
 _CHECKS_ITSELF: Final = ""
 """Text in place of a checksum, for a note that holds its own, or a folder with a manifest of its own."""
-_OF_A_CELL: Final = re.compile(r"[0-9a-f]{16}(\.yaml|\.json)?|sites_\d+_\d+")
+_OF_A_CELL: Final = re.compile(r"[0-9a-f]{16}(\.yaml|\.json)?")
 _LEFT: Final = re.compile(r"\.\w{8}\.unfinished$")
 """Names under which `atomically`, and a part that has not landed, are written."""
 
@@ -122,7 +120,7 @@ def claim(out: Path, name: str) -> None:
 def release(out: Path) -> None:
     """Takes back the claim of a directory in which nothing has come of it."""
     manifest = read_note(out / MANIFEST)
-    left = any((out / name).exists() for name in (*listed(out), PARTS, PARTITIONS, LANDED, FAILED))
+    left = any((out / name).exists() for name in (*listed(out), PARTS, LANDED, FAILED))
     if manifest and "identity" not in manifest and not left:
         (out / MANIFEST).unlink()
 
@@ -143,9 +141,8 @@ def entries(out: Path) -> list[Path]:
 
 
 def begun_parts(out: Path) -> list[Path]:
-    """The cells that are done of a sweep that has not ended, or the partitions of sites, each a folder."""
-    found = (each for name in (PARTS, PARTITIONS) for each in (out / name).glob("*"))
-    return [each for each in found if _OF_A_CELL.fullmatch(each.name)]
+    """The cells that are done of a sweep that has not ended, each a folder."""
+    return [each for each in (out / PARTS).glob("*") if _OF_A_CELL.fullmatch(each.name)]
 
 
 def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
@@ -178,7 +175,7 @@ def remove(out: Path, keep: Collection[str] = ()) -> None:
             elif not path.is_dir():
                 path.unlink(missing_ok=True)
             _remove_empty(path if path.is_dir() else path.parent, home)
-    for name in {PARTS, PARTITIONS, LANDED, FAILED} - {*keep}:
+    for name in {PARTS, LANDED, FAILED} - {*keep}:
         clear(out / name)
     for path in out.iterdir():
         if _LEFT.search(path.name):

@@ -10,12 +10,10 @@ COMPARED: Final = (
     "ttft_s",
 )  # fmt: skip
 """The metrics of the simulated run that stand beside those of a real one."""
-CLOCK_WITHIN: Final = "edge_clock_within_s"
 STUDY_KEYS: Final[dict[str, str]] = {
     "position": "place of a draft in its round, 1 the first",
     "round_drafts": "L, drafts of a round",
     "tokens": "output tokens of a device so far, over its requests",
-    "padded_to_bits": "what packets up carry is padded to a multiple of this (uplink.pad_to_bits); 8: whole bytes",
     "system": "real: the cell as processes of this machine, over a shaped link; simulated: under clocks measured there",
 }
 """Columns that tell the rows of one cell apart, and can be an axis."""
@@ -59,17 +57,8 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "adversarial_dropped_mass": "kept_dropped_mass where who sees the threshold chooses distributions against it",
     **{f"simulated_{name}": f"{name} beside a real one, simulated under clocks measured there" for name in COMPARED},
     "other_answers": "requests whose tokens in the real system are not those of the simulated one",
-    CLOCK_WITHIN: "largest error of a remote edge's times: half of the shortest round trip over TLS before the run, or "
-    "after it with what the clocks have drifted",
     "verified_drafts": "drafts that were verified at this position",
     "tv_compression": "total variation between q and qhat, exact, mean over drafts",
-    "prompts": "prompts that a request may be of, each asked equally often",
-    "prompt_accuracy": "requests whose prompt is told by the sizes of their packets, up and down, to who has heard "
-    "each prompt under seven other seeds / requests",
-    "prompt_chance": "what guessing gives of prompt_accuracy: 1 / prompts",
-    "kind_accuracy": "requests of which the prompt that is told is at least of the right kind / requests",
-    "kind_chance": "what guessing a prompt gives of kind_accuracy: the sum of squares of the kinds' shares of prompts",
-    "round_sizes": "different numbers of bits that a round takes up, over all seeds that are heard",
     "rejection_slack": "rejection_bound less tv_qhat",
     "rejections_z": "(rejections - sum of TV(qhat, p) over verified drafts) / rejections_sd, all positions of the cell",
     "rejections_sd": "standard deviation of that difference: root of the sum of TV(qhat, p) (1 - TV(qhat, p))",

@@ -32,10 +32,6 @@ _DECLARED = {
         "positions.Positions",
         "rejections at each draft position of a round, beside their probability and the terms of its bound",
     ),
-    "fingerprints": (
-        "fingerprints.Fingerprints",
-        "how often the sizes of packets tell which prompt was asked, by who has heard it before",
-    ),
     "real": (
         "real_runs.RealRun",
         "the cell as real processes on this machine, over a shaped link, in real time, and how far a simulation is off",
@@ -45,9 +41,6 @@ _DECLARED = {
         "the same, where the link draws its own losses, delays and rates, and tells no sender when a packet has left",
     ),
     "real_alone": ("real_runs.RealAlone", "the same real processes, and no simulation beside them"),
-    "real_edge": (
-        "real_runs.RemoteEdgeRun", "the same real processes, the devices' on another machine (`sqsim real --edge`)"
-    ),
     "validation": (
         "real_runs.Validation",
         "the cell as real processes on this machine, and simulated under clocks measured there",

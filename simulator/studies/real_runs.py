@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextvars import ContextVar
 from pathlib import Path
 from typing import ClassVar, Final, NamedTuple
 
-from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer, together
@@ -24,7 +22,6 @@ from simulator.run import CellResult, simulate
 from simulator.studies.study import Row, Study, StudyResult
 from simulator.testbed import journal
 from simulator.testbed.calibration.cell_calibration import calibrate, calibrated, merge, require_constant_delays
-from simulator.testbed.remote.secure_frames import RemoteEdge
 from simulator.testbed.supervisor import real
 
 BUDGET_S: Final = 14.0  # of the passes that each of the two times
@@ -41,21 +38,6 @@ class RealAlone(Study):
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         result = real(cell, memory=memory, rounds_to=rounds_to, independent=self.independent)
-        return StudyResult([result.summary], result.request_table)
-
-
-EDGE: ContextVar[RemoteEdge | None] = ContextVar("edge", default=None)
-"""The machine of the devices in `RemoteEdgeRun`: who asks it says so."""
-
-
-class RemoteEdgeRun(RealAlone):
-    """`real`, its devices on another machine."""
-
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
-        edge = EDGE.get()
-        if edge is None:
-            raise ConfigError("real_edge: needs another machine's address; type `sqsim real CELL.yaml --edge HOST`")
-        result = real(cell, memory=memory, rounds_to=rounds_to, edge=edge)
         return StudyResult([result.summary], result.request_table)
 
 

@@ -3,6 +3,6 @@
 `supervisor.real` runs it. `plan` says which cells can be run, `packet_header` what crosses the link, and each process
 keeps a `journal`. `network` builds the two hosts and the emulated link between them, `transport` sends and receives
 messages, `endpoints` are the programs of edge and cloud, which drive the machines of `simulator.protocols`, and
-`replayed` makes the tables of a simulation from the journals. `remote` has the devices on another machine.
+`replayed` makes the tables of a simulation from the journals.
 `calibration` measures what the processes take.
 """

@@ -112,8 +112,6 @@ def _of_cloud(cell: Cell) -> Iterator[tuple[str, object, str]]:
     cloud = cell.cloud
     if cloud.servers > 1:
         yield "cloud.servers", cloud.servers, "1"
-    if cloud.order.ranks:
-        yield "cloud.order", cloud.order.kind, "arrival: this cloud knows no classes"
     if not memory_holds_all(cell):
         yield "cloud.kv_tokens", cloud.kv_tokens, "null: this machine's memory holds all"
     if cloud.drafts_per_pass > 1:

@@ -26,15 +26,11 @@ from typing import Final
 from kinds import ConfigError
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
-from simulator.results.study_columns import CLOCK_WITHIN
 from simulator.run import CellResult, memory_for
 from simulator.testbed.journal import CloudRestarted, Journal, journal_path
 from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces
 from simulator.testbed.plan import CELL, DIRECTIONS, INDEPENDENT, Side, check, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, TIME, TIMED, ControlLines
-from simulator.testbed.remote.edge_gateway import CLOCK
-from simulator.testbed.remote.remote_edge import taken
-from simulator.testbed.remote.secure_frames import RemoteEdge
 from simulator.testbed.replayed.real_tables import tables
 
 READY_S: Final = 300.0
@@ -59,7 +55,6 @@ def real(
     rounds_to: Path | None = None,
     journals: Path | None = None,
     independent: bool = False,
-    edge: RemoteEdge | None = None,
     cloud_down: Sequence[tuple[float, float]] = (),
 ) -> CellResult:
     """Runs a cell as real processes on this machine, and answers the tables that `simulate` would.
@@ -67,29 +62,22 @@ def real(
     Its latency models are not asked: passes take the time that they take here. `memory` has what is decoded already
     when the tables are made; the run itself decodes everything. `journals`: a folder that keeps what each process has
     noted. `independent`: losses, delays and rates are drawn by the relay's own random numbers, which no seed tells, and
-    no sender hears of when a packet has left: its timers run from when it has handed the packet to the kernel. `edge`:
-    the machine of the devices, in place of this one; `summary` says then how well its clock was known (CLOCK_WITHIN).
+    no sender hears of when a packet has left: its timers run from when it has handed the packet to the kernel.
     `cloud_down`: from when to when the cloud's process is killed, seconds since the run's zero. A scheme whose edge
     corrects by p, or whose cloud starts, cannot go on as before after that.
 
     Raises ConfigError, one line, for a cell that cannot be run so and on a machine that does not permit it.
     """
     check(cell)
-    if edge is not None:
-        edge.identity.tls(serves=False)
-        taken(cell.to_fields("json"))
     prepare_pairs([cell])
     with _heeds_termination(), _folder(journals) as folder:
         if independent:
             (folder / INDEPENDENT).touch()
-        with _processes(folder, cell, edge) as run:
+        with _processes(folder, cell) as run:
             run.serve(cloud_down)
         memory = memory_for(cell) if memory is None else memory
         try:
-            result = tables(cell, folder, memory, rounds_to)
-            if edge is not None:
-                result.summary[CLOCK_WITHIN] = max(float(path.read_text()) for path in folder.glob(f"*{CLOCK}"))
-            return result
+            return tables(cell, folder, memory, rounds_to)
         finally:
             memory.flush()
 
@@ -100,17 +88,17 @@ def note(cell: Cell, journals: Path, most_s: float, passes: Path, budget_s: floa
     happens in journals. Raises ConfigError as `real`."""
     check(cell)
     prepare_pairs([cell])
-    with _heeds_termination(), _folder(journals) as folder, _processes(folder, cell, None) as run:
+    with _heeds_termination(), _folder(journals) as folder, _processes(folder, cell) as run:
         run.time_passes(passes, budget_s)
         run.serve((), most_s)
 
 
 @contextmanager
-def _processes(folder: Path, cell: Cell, edge: RemoteEdge | None) -> Iterator[_Run]:
+def _processes(folder: Path, cell: Cell) -> Iterator[_Run]:
     """Yields the processes of a run, ready; they are ended with it. Raises ConfigError if one fails."""
     (folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
     with ExitStack() as stack:
-        run = _Run(folder, cell, stack, edge)
+        run = _Run(folder, cell, stack)
         yield run
         run.end()
 
@@ -230,11 +218,9 @@ class _Process:
 class _Run:
     """Run under way: all of its processes have loaded, and have served a request to warm up."""
 
-    def __init__(self, folder: Path, cell: Cell, stack: ExitStack, edge: RemoteEdge | None) -> None:
-        self._folder, self._cell, self._stack, self._edge = folder, cell, stack, edge
+    def __init__(self, folder: Path, cell: Cell, stack: ExitStack) -> None:
+        self._folder, self._cell, self._stack = folder, cell, stack
         devices = range(cell.workload.devices)
-        self._far = [] if edge is None else [stack.enter_context(edge.connection()) for _ in devices]
-        """A connection for each device to its machine: made here, since the edge's host has no way out."""
         self._selector = stack.enter_context(selectors.DefaultSelector())
         self._journal = stack.enter_context(closing(Journal(journal_path(folder, "supervisor"))))
         self._hosts = stack.enter_context(Namespaces(cell))
@@ -285,11 +271,6 @@ class _Run:
             process.check_end()
 
     def _start_endpoint(self, side: Side, number: int) -> _Process:
-        if self._edge is not None and side == "edge":
-            with self._far[number] as connection:  # from now on the gateway's
-                descriptor = connection.fileno()
-                argv = _module("remote.edge_gateway", self._folder, number, descriptor, *self._edge.words)
-                return self._start(f"edge {number}", self._hosts.command(side, argv), (descriptor,))
         argv = _module("endpoints.program", side, self._folder, number)
         return self._start(f"{side} {number}", self._hosts.command(side, argv))
 

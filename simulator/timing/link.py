@@ -94,8 +94,7 @@ class Link:
         self._observer = observer
         self._watched = observer is not None and receives(observer, Observer.on_packet)
         arq = config.arq
-        alike = config.mtu_bits is None and config.pad_to_bits is None
-        self._header_bits = config.header_bits if alike else None
+        self._header_bits = config.header_bits if config.mtu_bits is None else None
         """That of each message's one packet, where they are all alike."""
         self._follows = arq.follows_network
         """Whether a sender has an alarm."""

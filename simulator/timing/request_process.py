@@ -439,7 +439,6 @@ def ordered_job(
         done=done,
         cloud_drafts=command.cloud_drafts,
         verified_drafts=command.verified_drafts,
-        priority=network.devices.priority,
         number=number,
     )
 

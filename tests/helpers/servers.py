@@ -63,7 +63,6 @@ class Bench:
         request: int | None = None,
         cloud_drafts: int = 0,
         verified_drafts: int | None = None,
-        priority: int = 0,
     ) -> Visit:
         """Hands in a job now. A `prefill` reads all its tokens, others the first `read`; of its session's request this
         is all, unless `request` says how much there is."""
@@ -83,7 +82,6 @@ class Bench:
             done=lambda: self.on_done(visit),
             cloud_drafts=cloud_drafts,
             verified_drafts=verified_drafts,
-            priority=priority,
         )
         visit = Visit(job, env.now)
         self.visits.append(visit)

@@ -88,8 +88,8 @@ CELLS: dict[str, Cell] = {
         edge={"latency": {"kind": "constant", "per_pass_s": 0.005}, "encode_s_per_draft": 0},
     ),
     "a tree": cell({"kind": "coupled_tree", "nodes": 6}, workload=SHORT, uplink=link(1e4)),
-    "joins": begun_by_the_cloud({"kind": "dssd"}, pad_to_bits=64),
-    "joins and parts": begun_by_the_cloud({"kind": "k_sqs", "partial": True}, part_header_bits=8, pad_to_bits=24),
+    "joins": begun_by_the_cloud({"kind": "dssd"}),
+    "joins and parts": begun_by_the_cloud({"kind": "k_sqs", "partial": True}, part_header_bits=8),
 }
 
 

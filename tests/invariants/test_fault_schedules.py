@@ -141,7 +141,7 @@ def faulty(number: int) -> tuple[str, Cell]:
     workload |= {"rate_per_s": one_of(rng, 0.5, 5.0)} if workload["kind"] == "poisson" else {"think_s": 0.1}
     cloud = {
         "servers": servers,
-        "routing": one_of(rng, "shared", "affinity"),
+        "judge_s": one_of(rng, 0.0, 1e-3),
         "batching": one_of(rng, "none", "waiting", {"kind": "window", "cap": 3, "window_s": 0.03}, "continuous"),
         "token_budget": one_of(rng, None, 3, 12),
         "kv_tokens": one_of(rng, None, 27, 40),
@@ -244,7 +244,8 @@ def verify(number: int, seen: Counter[str]) -> None:
         assert not plant.arrivals._pending and all(each.outcome != "in_flight" for each in requests)
         assert all(device.station.present == 0 for device in plant.devices)
         plant.env.run(plant.env.now + HEARD_S)
-        assert not any(pool.reservations.waiting or pool.reservations._reserved for pool in plant.cloud._pools)
+        held = plant.cloud.pool.reservations
+        assert not held.waiting and not held._reserved
     seen["eviction"] += plant.cloud.evictions
     assert made.cloud.admission.preempts or not plant.cloud.evictions
     for way in plant.links:
@@ -313,7 +314,6 @@ def test_half_the_packets_bursts_and_lost_acknowledgements_change_no_token(schem
             downlink=link(1e5, loss=BURSTS, arq=arq),
             cloud={
                 "servers": 2,
-                "routing": "affinity",
                 "latency": {"kind": "constant", "per_pass_s": 0.02},
             },
         ),

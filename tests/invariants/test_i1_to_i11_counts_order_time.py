@@ -156,7 +156,7 @@ def one_fewer(encode: Any) -> Any:
 
 
 def blind_once_served(dispatch: Any) -> Any:
-    return lambda self, pool: None if self.station.served else dispatch(self, pool)
+    return lambda self: None if self.station.served else dispatch(self)
 
 
 FAULTS: dict[str, tuple[str, Any, Any, Callable[[Any], Any], str]] = {

@@ -34,7 +34,7 @@ def test_describing_pairs_imports_no_network_library():
     script = (
         "import sys; from models.interface import Pair; import models.zoo\n"
         "from models.bundled.smollm2 import SmolLM2\n"
-        "pairs = [kind() for name, kind in Pair.kinds.items() if name not in ('huggingface', 'replay')]\n"
+        "pairs = [kind() for name, kind in Pair.kinds.items() if name != 'huggingface']\n"
         "pair = SmolLM2(); SmolLM2.available()\n"
         "assert (pair.vocabulary, pair.context_tokens, len(pair.fingerprint)) == (49152, 8192, 64)\n"
         "assert Pair.of('sotu').vocabulary == 1024 and Pair.of('sotu').context_tokens == 1024\n"

@@ -17,29 +17,10 @@ from matplotlib.patches import Rectangle
 
 import plots
 from plots.bar_figures import PANELS
-from plots.cell_figures import Factorial, factorial
 from plots.cells import Cells, Scale
 from simulator.results.columns import CI_SUFFIX, READING_S
 
 SECONDS = {"cloud_only": 1.0, "dense": 3.0, "k_sqs": 0.9, "edge_only": 0.01}
-KS, ELLS, TEMPERATURES, RATES = (2, 8, 32), (10, 100), (0.5, 1.0), (1e3, 1e6)
-
-
-def latency(k: int, ell: int, temperature: float, rate: float) -> float:
-    return temperature * (0.02 + abs(math.log2(k) - 3) * 0.01 + math.log10(ell) * k / rate)
-
-
-def settings() -> pd.DataFrame:
-    """A full factorial; the draft length was chosen: it follows from the others."""
-    rows = [
-        {
-            "scheme.kind": "k_sqs", "curve": "k_sqs", "scheme.k": k, "scheme.resolution": ell, "n": 3,
-            "models.temperature": t, "uplink.rate.bps": bps, "scheme.max_drafts": 1 if bps < 1e4 else 2 + (t < 1),
-            "latency_per_token_s": latency(k, ell, t, bps), "latency_per_token_s_ci95": 0.001,
-        }
-        for k, ell, t, bps in itertools.product(KS, ELLS, TEMPERATURES, RATES)
-    ]  # fmt: skip
-    return pd.DataFrame(rows).sample(frac=1, random_state=0, ignore_index=True)
 
 
 def by_name() -> pd.DataFrame:
@@ -99,63 +80,6 @@ def test_equal_zero_and_missing_values_have_a_colour(values: list[float]) -> Non
         assert (to_rgb(patch.get_facecolor()) == (1, 1, 1)) == math.isnan(value)
 
 
-def test_a_factorial_is_drawn_from_what_was_chosen() -> None:
-    table = settings()
-    assert factorial(table) == Factorial("scheme.k", "scheme.resolution", "models.temperature", "uplink.rate.bps")
-    one_rate = table[table["uplink.rate.bps"] == 1e3]
-    assert factorial(one_rate) == Factorial("scheme.k", "scheme.resolution", "models.temperature", None)
-    assert factorial(table[table["scheme.k"] == 2]) is None
-    length = table.assign(**{"scheme.resolution": 10, "scheme.max_drafts": table["scheme.resolution"]})
-    found = factorial(length)
-    assert found is not None and {found.rows, found.columns} == {"scheme.k", "scheme.max_drafts"}
-
-
-def seeds(noise: float = 0.0) -> pd.DataFrame:
-    """The cells of the same: latencies of three seeds whose geometric mean is the summary's, K = 2 apart by `noise`."""
-    table = settings()
-    shares = {0: 1.0, 1: 0.9, 2: 1 / 0.9}
-    return pd.concat([
-        table.assign(seed=seed, latency_per_token_s=table["latency_per_token_s"] * share
-                     * np.where(table["scheme.k"] == 2, (1.0, 1 + noise, 1 / (1 + noise))[seed], 1.0))
-        for seed, share in shares.items()
-    ])  # fmt: skip
-
-
-def pictured(cells: pd.DataFrame | None, table: pd.DataFrame | None = None) -> Figure:
-    return drawn("heatmap", settings() if table is None else table, None, cells=cells)
-
-
-@pytest.mark.parametrize("cells", [None, seeds()])
-def test_each_cell_of_the_heat_map_is_its_setting_over_the_lowest_of_its_panel(cells: pd.DataFrame | None) -> None:
-    figure = pictured(cells)
-    panels = [(rate, t) for rate in RATES for t in TEMPERATURES]
-    *axes, bar = figure.axes
-    for ax, (rate, t) in zip(axes, panels, strict=True):
-        wanted = np.array([[latency(k, ell, t, rate) for ell in ELLS] for k in KS])
-        length = 1 if rate < 1e4 else 2 + (t < 1)
-        for (row, column), text in texts(ax).items():
-            value, drafts = text.split("\n")
-            assert float(value) == pytest.approx(wanted[row, column] / wanted.min(), abs=6e-3) and int(drafts) == length
-        assert frames(ax) == [divmod(int(np.argmin(wanted)), len(ELLS))]
-        assert names_beside(axes[0]) == ["2", "8", "32"]
-        assert f"1.00 is {1e3 * wanted.min():.3g} ms" in ax.get_title(loc="left")
-    titles = [ax.get_title(loc="left").split("\n")[0] for ax in axes]
-    assert titles == [f"temperature {t}, uplink rate {r}" for r in ("1 kbit/s", "1 Mbit/s") for t in ("0.5", "1")]
-    assert bar.get_ylabel() == "times the lowest of its panel" and bar.get_ylim()[0] == 1.0
-    of_one_length = pictured(cells, settings().assign(**{"scheme.max_drafts": 4}))
-    assert all("\n" not in text for ax in of_one_length.axes[:-1] for text in texts(ax).values())
-
-
-def test_settings_that_are_not_distinguishable_from_the_lowest_are_dashed() -> None:
-    """Latencies of K = 2 vary by more than what it is above the best, those of K = 32 by a factor of all settings."""
-    for noise, tied in ((0.0, False), (0.9, True)):
-        *axes, _ = pictured(seeds(noise)).axes
-        found = {place for ax in axes for place in frames(ax, dashed=True)}
-        assert found <= {(0, 0), (0, 1)} and bool(found) == tied
-    assert "not distinguishable" in words_around(pictured(seeds(0.9)))
-    assert "distinguishable" not in words_around(pictured(None))
-
-
 def test_groups_show_each_scheme_in_each_row_with_its_interval() -> None:
     table = by_name()
     figure = drawn("groups", table, "uplink.label")
@@ -185,15 +109,6 @@ def test_the_table_of_use_frames_the_best_that_keeps_the_distribution_and_stars_
     assert [t.get_text() for t in ax.get_xticklabels()] == [
         "cloud\nonly", "dense\nlattice\n(Q-S)", "K-SQS", "edge only\n(lossy)"
     ]  # fmt: skip
-
-
-def test_what_is_no_factorial_has_no_heat_map_and_a_number_is_no_name() -> None:
-    table, numbered = settings(), by_name().assign(**{"uplink.label": [1.0] * 4 + [2.0] * 4})
-    assert plots.draw("heatmap", table[table["scheme.k"] == 2], None) is None
-    assert plots.draw("heatmap", by_name(), "uplink.label") is None
-    assert plots.draw("heatmap", table.assign(latency_per_token_s=math.nan), None) is None
-    for name in ("groups", "useful"):
-        assert plots.draw(name, numbered, "uplink.label") is None and plots.draw(name, numbered, None) is None
 
 
 def test_goodput_has_a_panel_a_device_with_the_best_scheme_and_its_rivals_in_each_cell() -> None:

@@ -1,4 +1,4 @@
-"""`sqsim plot`: result directories drawn again, several in one figure, under the options of a paper."""
+"""`sqsim plot`: result directories drawn again, under the options of a paper."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from figures import AXIS, drawn, summary
 from kinds import ConfigError
 from kinds.files import write_note
 from scenarios.command.cli import main
-from scenarios.command.report.drawing import PlotOptions, read_labels, redraw
+from scenarios.command.report.drawing import read_labels
 from simulator.results.result_directory import record
 
 Results = Callable[..., Path]
@@ -67,21 +67,6 @@ def test_formats_and_the_place_are_the_users(results: Results, tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("text_as_text")
-def test_curves_of_several_directories_are_distinguished_by_their_names(results: Results) -> None:
-    one, other = results("run_one"), results("x/run_two", k=16)
-    assert list(redraw([one, other], PlotOptions(formats=["svg"]), pytest.fail)) == [
-        one / "figures" / "with_run_two" / "latency.svg"
-    ]
-    text = svg_of(one, "with_run_two/latency")
-    for curve in ("K-SQS, run_one", "K-SQS, run_two", "cloud only, run_one", "cloud only, run_two"):
-        assert f">{curve}<" in text
-    same = results("y/run_two")
-    redrawn = list(redraw([other, same], PlotOptions(formats=["svg"]), pytest.fail))
-    assert redrawn == [other / "figures" / "with_y_run_two" / "latency.svg"]
-    assert ">K-SQS, x_run_two<" in redrawn[0].read_text()
-
-
-@pytest.mark.usefixtures("text_as_text")
 def test_labels_are_the_users_and_those_of_nothing_are_warned_of(
     results: Results, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -94,21 +79,18 @@ def test_labels_are_the_users_and_those_of_nothing_are_warned_of(
 
 
 def test_mistakes_are_refused_in_one_line(results: Results, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one, other, whole = results("a"), results("b", axis="models.temperature"), results("c", figures=("heatmap",))
+    one = results("a")
     (tmp_path / "list.yaml").write_text("- k_sqs")
     (tmp_path / "latin.yaml").write_bytes("k_sqs: für uns".encode("latin-1"))
     for words, message in (
-        ((one, other), "needs one axis"),
-        ((one, one), "given twice"),
-        ((whole, results("d", figures=("pareto",))), "each of one directory"),
         ((one, "--figure", "nothing"), "must be one of latency"),
-        ((one, "--figure", "heatmap"), "has nothing for heatmap"),
+        ((one, "--figure", "blocks"), "has nothing for blocks"),
         ((one, "--width", "0"), "inches, from 2 to 40"),
         ((one, "--format", "gif"), "invalid choice"),
         ((one, "--labels", tmp_path / "none.yaml"), "No such file"),
         ((one, "--labels", tmp_path / "list.yaml"), "a name of the tables and one for the figures"),
         ((one, "--labels", tmp_path / "latin.yaml"), "must be UTF-8 text"),
-        ((tmp_path / "nowhere", one), "no summary.csv"),
+        ((tmp_path / "nowhere",), "no summary.csv"),
     ):
         assert typed(*words) == 2, words
         err = capsys.readouterr().err

@@ -66,24 +66,6 @@ def convergence(seeds: int = 3) -> pd.DataFrame:
     return pd.DataFrame([*rows, *stays])
 
 
-def test_of_a_leak_the_accuracy_is_drawn_with_its_intervals_above_chance() -> None:
-    table = pd.DataFrame(
-        {"curve": curve, "scheme.kind": curve, "padded_to_bits": padded, "prompt_accuracy": share / (1 + padded / 512),
-         "prompt_accuracy_ci95": 0.01, "prompt_chance": 0.025, "n": 8}
-        for curve, share in (("k_sqs", 0.05), ("c_sqs", 0.2))
-        for padded in (8, 512, 1024)
-    )  # fmt: skip
-    figure = drawn("leakage", table, "padded_to_bits")
-    (panel,) = figure.axes
-    for curve, container in curves_of(panel).items():
-        rows = table[table["curve"] == curve]
-        np.testing.assert_allclose(container.lines[0].get_ydata(), rows["prompt_accuracy"])
-    (chance,) = [line for line in panel.lines if line.get_label() == "guessing"]
-    assert set(chance.get_ydata()) == {0.025} and "no content and no time" in words_around(figure)
-    assert "guessing" in legend_of(figure) and "padding multiple (bit)" in words_around(figure)
-    assert plots.draw("leakage", table.drop(columns="prompt_accuracy"), "padded_to_bits") is None
-
-
 MEASURED = "measured, kept drafts"
 
 

@@ -75,7 +75,7 @@ def stranger(tmp_path, finished, own_model, monkeypatch):
 @pytest.mark.parametrize(
     "words",
     [
-        ("run", "--config", "CELL"), ("run", "--config", "CELL", "--dry-run"), ("explain", "CELL"), ("real", "CELL"),
+        ("run", "--config", "CELL"), ("explain", "CELL"), ("real", "CELL"),
         ("calibrate", "--cell", "CELL", "--out", "c"), ("recommend", "--config", "CELL", "--quick"),
         ("run", "latency_vs_bandwidth", "--quick", f"--set=models.pair={PAIR}"), ("calibrate", PAIR, "--out", "c.csv"),
         ("recommend", "--quick", f"--set=models.pair={PAIR}"),

@@ -77,8 +77,6 @@ def test_overwrite_runs_a_whole_sweep_again_and_without_it_nothing_is_run(folder
     run = (*RUN, "--import=mine.py", "--workers=1")
     first = typed(*run)
     assert len(done) == 1 and typed(*run) == first and len(done) == 1
-    assert "nothing is run again" in typed(*run, "--dry-run")[1]
-    assert "--overwrite removes the results" in typed(*run, "--dry-run", "--overwrite")[1]
     (folder / "out" / "notes.txt").write_text("mine")
     assert typed(*run, "--overwrite") == first and len(done) == 2
     assert (folder / "out" / "notes.txt").read_text() == "mine"
@@ -105,10 +103,10 @@ def test_a_finished_directory_is_not_touched_and_tells_no_path_that_was_typed(fo
 
 def test_a_cells_file_runs_what_is_trusted_or_typed_under_the_same_name_from_another_place(folder, typed):
     (folder / "sent.yaml").write_text(CELL + f"imports: [{folder / 'mine.py'}]\n")
-    assert typed("explain", "sent.yaml", "--no-figure", "--trust")[0] == 0
+    assert typed("explain", "sent.yaml", "--trust")[0] == 0
     (folder / "sent.yaml").write_text(CELL + "imports: [/somebody/elses/mine.py]\n")
-    assert typed("explain", "sent.yaml", "--no-figure", "--trust")[0] == 2
-    assert typed("explain", "sent.yaml", "--no-figure", "--import=mine.py")[0] == 0
+    assert typed("explain", "sent.yaml", "--trust")[0] == 2
+    assert typed("explain", "sent.yaml", "--import=mine.py")[0] == 0
 
 
 def test_the_manifests_wall_time_is_the_whole_commands_and_one_that_only_reads_leaves_it(folder, typed, monkeypatch):
@@ -143,3 +141,9 @@ def test_relative_paths_of_a_cells_file_begin_at_it_for_commands_too(folder, typ
     kept = yaml.safe_load(written_cell(folder).read_text())
     assert (kept["imports"], kept["uplink"]["rate"]["path"]) == ([str(folder / "mine.py")], str(folder / "rate.csv"))
     assert typed(*run, "--import=../mine.py")[0] == 0
+
+
+def test_verbose_says_where_a_mistake_was_found(typed):
+    status, out, err = typed("run", "latency_vs_bandwidth", "--quick", "-v", "--set=scheme=ksqs")
+    assert (status, out) == (2, "") and "Traceback" in err
+    assert err.splitlines()[-1].startswith("sqsim: scheme.kind = 'ksqs'")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
-import os
 import re
 import runpy
 import shutil
@@ -25,8 +23,7 @@ from models.prompt_files import LANGUAGES
 from plots.page import Page
 from plots.style import write
 from scenarios import blocks, ladder
-from scenarios.command import cli, completion
-from scenarios.command.options import SHELLS
+from scenarios.command import cli
 from scenarios.command.registry import NAMES, scenario
 from scenarios.findings import findings_file
 from scenarios.findings.sentences.lowest import NOT_RUN
@@ -271,7 +268,6 @@ FEWER = {
         "--set=scheme.acceptance=rejection",
     ],
     "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", "--grid=models.temperature=0.2,1.4", *GIVEN],
-    "scaling": [TWO_KINDS, *GIVEN],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED, *MODE],
     "ladder": [
         f"--grid=scheme={json.dumps(ladder.SCHEMES[:2])}",
@@ -288,7 +284,6 @@ FEWER = {
     "fleet": [TWO_KINDS, "--set=models.pair.size=512", "--grid=fleet.meters.count=1,9", "--set=fleet.phones.count=2"],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *GIVEN],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", *GIVEN],
-    "interactions": ["--grid=scheme.k=2,32", UNTUNED],
     "lossy_uplink": [TWO_KINDS, f"--grid={BOTH_LOSE}={json.dumps(loss_processes((0.0, 0.2))[:2])}", *GIVEN],
     "languages": [
         "--grid=scheme=dense,k_sqs",
@@ -300,12 +295,6 @@ FEWER = {
     "blocks": [
         f"--grid=scheme={json.dumps([blocks.ALL_OF_Q, *blocks.SCHEMES[2:10:4]])}",
         "--grid=models.pair,workload.requests=[[{kind: synthetic, size: 64}, 1]]",
-    ],
-    "leakage": [
-        "--grid=scheme=cloud_only,coupled",
-        f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'}",
-        "--grid=uplink.pad_to_bits=null,512",
-        "--set=workload.requests=8",
     ],
     "thresholds": ["--grid=models.temperature=0.5,1.1", f"--grid=scheme.sparsifier={','.join(CURVES)}"],
     "adaptive": [
@@ -357,8 +346,6 @@ def test_each_scenario_runs_to_its_answer_and_draws_what_it_promises(name, typed
         options.append("--set=workload.learning_requests=0")
     if name == "conversations":  # a device's conversations are counted, not its requests
         options.remove("--set=workload.requests=1")
-    if name == "leakage":  # each of its prompts is asked, by random numbers of its own
-        options = [each for each in options if each not in ("--set=workload.requests=1", "--set=workload.distinct=1")]
     status, out, err = typed("run", name, "--quick", *options)
     remarks = (
         "which no edge can: a limit",
@@ -405,42 +392,6 @@ def test_what_is_typed_must_be_text(refused, tmp_path, words):
 def test_links_schemes_and_policies_are_listed_with_their_sources(name, words, done):
     out = done("list", name)
     assert all(word in " ".join(out.split()) for word in words)
-
-
-def words(typed_so_far: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The words that a shell is answered."""
-    monkeypatch.setenv("_ARGCOMPLETE", "1")
-    monkeypatch.setenv("_ARGCOMPLETE_IFS", "\n")
-    monkeypatch.setenv("COMP_LINE", typed_so_far)
-    monkeypatch.setenv("COMP_POINT", str(len(typed_so_far)))
-    monkeypatch.setattr(os, "fdopen", lambda *_: io.StringIO())  # it would close pytest's own stream of that number
-    answered = io.StringIO()
-
-    class Ended(BaseException):
-        """The process would end here."""
-
-    def ended(_: int) -> None:
-        raise Ended
-
-    with pytest.raises(Ended):
-        completion.complete(cli._parser(), answered, ended)
-    return answered.getvalue().split("\n")
-
-
-def test_scenarios_pages_options_fields_and_kinds_are_completed(monkeypatch):
-    assert {word.strip() for word in words("sqsim run ", monkeypatch)} >= set(NAMES)
-    assert {word.strip() for word in words("sqsim list mo", monkeypatch)} == {"models"}
-    assert "check" in {word.strip() for word in words("sqsim ch", monkeypatch)}
-    assert "--dry-run" in {word.strip() for word in words("sqsim run paper --d", monkeypatch)}
-    fields = words("sqsim run paper --set uplink.rate.", monkeypatch)
-    assert "uplink.rate.bps=" in fields and all(field.startswith("uplink.rate.") for field in fields)
-    assert completion._fields("scheme=dense,k_") == ["scheme=dense,k_sqs"]
-    assert completion._fields("scheme.partial=") == ["scheme.partial=false", "scheme.partial=true"]
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_the_code_for_a_shell_names_the_command(shell, done):
-    assert "sqsim" in done("completion", shell)
 
 
 def test_the_version_and_the_named_devices_and_models_are_listed(typed, done):

@@ -110,11 +110,5 @@ def test_a_capacity_beyond_the_bound_is_at_least_that_and_has_its_dollars(done, 
     assert "not given" not in text
 
 
-def test_what_is_assumed_of_a_cell_without_limits_is_printed(done, cell):
-    cell.write_text(CELL.replace(", slo_tpot_s: 0.5", ""))
-    out = done("capacity", f"--config={cell}", "--dry-run", "--devices-up-to=9")
-    assert "Assumed: 30 ms TPOT (workload.slo_tpot_s not given)" in out and "from 1 to 9 in each setting" in out
-
-
 def test_a_bound_below_one_device_is_refused(refused, cell):
     assert "objective.high (--devices-up-to) = 0" in refused("capacity", f"--config={cell}", "--devices-up-to=0")

@@ -135,8 +135,8 @@ MISTAKES = [
     (("codec", "decode", "ffffffff", "--vocabulary=4", "--scheme=dense"), "decode: "),
     (("codec", "decode", "0000", "--vocabulary=3", "--scheme={kind: k_sqs, k: 2}"), "decode: "),
     (("codec", "decode", "00", "--vocabulary=1", "--scheme=dense"), "vocabulary = 1"),
-    (("codec", "prior", "sotu"), "argument ACTION = 'prior': retired in 0.4; 0.3 has it"),
-    (("cache", "record", "cell.yaml"), "argument [ACTION] = 'record': retired in 0.4; 0.3 has it"),
+    (("codec", "prior", "sotu"), "argument ACTION = 'prior': retired; 0.3 or 0.4 has it"),
+    (("cache", "record", "cell.yaml"), "argument [ACTION] = 'record': retired; 0.3 or 0.4 has it"),
     (("check", "nosuch.py"), "nosuch.py: must be a Python file"),
     (("check", "nothing.py"), "file = nothing.py: registers nothing"),
     # recommendations

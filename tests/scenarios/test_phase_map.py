@@ -124,11 +124,11 @@ def test_the_closed_form_s_border_is_that_of_who_begins_and_of_two_modes_the_far
 @pytest.mark.parametrize(
     "asked",
     [
-        {"workload.kind": "conversations"}, {"workload.devices": 8}, {"downlink.pad_to_bits": 64},
+        {"workload.kind": "conversations"}, {"workload.devices": 8},
         {"scheme.partial": True},
     ],
 )  # fmt: skip
-def test_the_closed_forms_say_nothing_of_conversations_devices_that_share_padding_and_parts(exact, asked):
+def test_the_closed_forms_say_nothing_of_conversations_devices_that_share_and_parts(exact, asked):
     short = exact.query("`workload.prompt_tokens` == 16 and `workload.output_tokens` == 32")
     rows = mapped(short.assign(**asked))
     assert foreseen(rows).empty and sign_agreement(rows, "latency_s") is None

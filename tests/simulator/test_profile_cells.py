@@ -87,7 +87,7 @@ def test_so_is_one_whose_requests_share_a_device_or_may_be_read_again(
     quiet = on("constant", table, {"kind": "k_sqs", "max_drafts": 4})
     with pytest.raises(ConfigError, match=f"^cloud.latency = profile .*: there are passes of {words}"):
         quiet.with_(fields)
-    apart = quiet.with_({"edge.concurrency": 2, "cloud.servers": 2, "cloud.routing": "affinity"})
+    apart = quiet.with_({"edge.concurrency": 2, "cloud.servers": 2})
     assert (simulate(apart).requests["outcome"] == "answered").all()
 
 

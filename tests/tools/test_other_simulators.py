@@ -3,17 +3,12 @@ when a plain loop says that follows vLLM's rule."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from simulator.cell.workload import requests_in
 from tools.other_simulators import (
     BLOCK,
     LOADS,
@@ -21,11 +16,8 @@ from tools.other_simulators import (
     SMALL,
     Against,
     Answers,
-    answers_of,
-    read_answers,
     scheduled,
     short_of_memory,
-    write_runs,
 )
 
 TICK_S = 1e-6
@@ -147,48 +139,3 @@ def test_what_the_admission_rule_alone_moves(blocks: int, whole_text: bool, figu
 def test_preempt_serves_the_busy_load_as_vllms_rule_says(blocks: int) -> None:
     row = next(row for row in short_of_memory() if row.answers == f"blis{blocks}" and "kv_block_tokens" in row.cloud)
     assert apart_s(row.ours(), served_by_the_rule("busy", blocks)) < 1e-9
-
-
-def say_what_is_committed(folder: Path, load: str) -> None:
-    """Leaves what each program would leave had it served the load as the committed file says."""
-    table = pd.read_csv(SERVED / f"{load}.csv")
-    for answers in answers_of(load):
-        first_us, last_us = table[f"{answers}_ttft_us"], table[f"{answers}_e2e_us"]
-        if answers.startswith("vidur"):
-            out = folder / f"{load}.{answers}" / "2026-12-02_10-36-27-000000"
-            out.mkdir(parents=True)
-            said = pd.DataFrame(
-                {"Request Id": table.index, "prefill_e2e_time": first_us / 1e6, "request_e2e_time": last_us / 1e6}
-            )
-            said[::-1].to_csv(out / "request_metrics.csv", index=False)
-        else:
-            said = pd.DataFrame({"request_id": table.index, "ttft_us": first_us, "e2e_us": last_us})
-            (folder / f"{load}.{answers}.json").write_text(json.dumps(said[::-1].to_dict("records")))
-
-
-def test_answers_read_from_what_the_programs_leave_are_the_committed_files(tmp_path: Path) -> None:
-    for path in SERVED.glob("*.csv"):
-        say_what_is_committed(tmp_path, path.stem)
-    read_answers(tmp_path)
-    for path in SERVED.glob("*.csv"):
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
-
-
-def test_an_answer_that_is_missing_is_named(tmp_path: Path) -> None:
-    for path in SERVED.glob("*.csv"):
-        say_what_is_committed(tmp_path, path.stem)
-    (tmp_path / "tight.blis.json").write_text("[]")
-    with pytest.raises(SystemExit, match=r"tight\.blis\.json: 0 answers to 60 requests"):
-        read_answers(tmp_path)
-
-
-def test_both_programs_are_asked_what_is_served_here(tmp_path: Path) -> None:
-    commands = write_runs(tmp_path)
-    for path in SERVED.glob("*.csv"):
-        ours = requests_in(path)
-        assert requests_in(tmp_path / f"{path.stem}.requests.blis.csv") == ours
-        for mine, its in zip(ours, requests_in(tmp_path / f"{path.stem}.requests.vidur.csv"), strict=True):
-            assert its == replace(mine, at_s=pytest.approx(mine.at_s, rel=1e-15))
-        for answers in answers_of(path.stem):
-            asked = [line for line in commands.splitlines() if re.search(rf"/{path.stem}\.{answers}( |\.json)", line)]
-            assert len(asked) == 1

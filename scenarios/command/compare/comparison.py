@@ -13,11 +13,10 @@ from typing import Final
 import pandas as pd
 
 from scenarios.command.cell_file import load_own
-from scenarios.command.options import CONTROLS
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings.text_table import TextTable, screen_width, wrapped
 from scenarios.findings.wording import counted, signed, would_show
-from simulator.results.changes import Change, Control, SameSettings, beyond_noise, changes, same_settings
+from simulator.results.changes import Change, SameSettings, beyond_noise, changes, same_settings
 from simulator.results.columns import CURVE
 from simulator.results.intervals import CONFIDENCE, metrics_of
 from simulator.results.plain_values import Plain, plain
@@ -81,6 +80,9 @@ class SettingChange:
         }
 
 
+CONTROL: Final = "Benjamini-Hochberg: of those told, at most 5% are false alarms on average"
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Two directories A and B, and how they differ. `values`: how many metrics of how many settings were compared, all
@@ -89,7 +91,6 @@ class Comparison:
 
     a: Side
     b: Side
-    control: Control
     both: int
     values: int
     changes: Sequence[SettingChange]
@@ -106,7 +107,6 @@ class Comparison:
             "metrics": {"a_only": self.a.metrics, "b_only": self.b.metrics},
             "values": self.values,
             "confidence": CONFIDENCE,
-            "control": self.control,
             "searched": self.searched,
             "found": [list(each) for each in self.found],
             "without_value_in_b": [list(each) for each in self.b.without_value],
@@ -124,13 +124,13 @@ class Comparison:
 def run(options: argparse.Namespace) -> str:
     """Returns what to print. Raises ConfigError, one line, where A or B is no finished result directory."""
     load_own(options.imports, [options.before, options.after])
-    found = compare(ResultFolder.read(options.before), ResultFolder.read(options.after), options.control)
+    found = compare(ResultFolder.read(options.before), ResultFolder.read(options.after))
     if options.json:
         return json.dumps(found.plain(), indent=1, allow_nan=False)
     return found.text(everything=options.all)
 
 
-def compare(before: ResultFolder, after: ResultFolder, control: Control) -> Comparison:
+def compare(before: ResultFolder, after: ResultFolder) -> Comparison:
     """Compares setting by setting. Raises ConfigError where a table cannot be read."""
     tables = before.cells, after.cells
     searched = None
@@ -151,12 +151,12 @@ def compare(before: ResultFolder, after: ResultFolder, control: Control) -> Comp
         found += [(name, each) for each in here.differing]
         gone += [(name, metric) for metric in here.gone]
         came += [(name, metric) for metric in here.came]
-    beyond = beyond_noise([each for _, each in found], control)
+    beyond = beyond_noise([each for _, each in found])
     own = [[name for name in mine if name not in shared] for mine in metrics]
     return Comparison(
         Side(before, names[both : both + only_before], met.fields_before, own[0], came),
         Side(after, names[both + only_before :], met.fields_after, own[1], gone),
-        control, both, (both - len(numbers)) * len(shared),
+        both, (both - len(numbers)) * len(shared),
         [SettingChange(*each, more) for each, more in zip(found, beyond, strict=True)], searched, numbers,
     )  # fmt: skip
 
@@ -243,7 +243,7 @@ def _changes(found: Comparison, most: int) -> Iterator[str]:
     how = "paired by seed" if paired else "paired by seed where both have the same seeds, else Welch's"
     yield _folded(
         f"{len(alone):,} have a {CONFIDENCE:.0%} interval of the mean of ln(B/A), {how}, that leaves out 0. Of "
-        f"{len(found.changes):,} tests at once some do by chance. {CONTROLS[found.control]}."
+        f"{len(found.changes):,} tests at once some do by chance. {CONTROL}."
     )
     if not changed:
         times = [each.change.difference for each in found.changes if each.change.metric == HEADLINE]

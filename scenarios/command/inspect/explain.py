@@ -1,5 +1,5 @@
-"""`sqsim explain cells/ID.yaml`: one request of a cell, simulated again with an observer, as a timeline in the terminal
-and as a sequence diagram beside the cell's file: ID.request_2_3.svg and .png."""
+"""`sqsim explain cells/ID.yaml`: one request of a cell, simulated again with an observer, as a timeline in the
+terminal."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ import argparse
 
 from channels.uniforms import Uniforms
 from kinds import ConfigError
-from plots import save
-from plots.page import Page
 from scenarios.command.cell_file import read_cell
 from scenarios.command.inspect.timeline_text import story
 from simulator import Cell, simulate
 from simulator.cell.device_classes import Equipped
-from simulator.results.result_directory import record
 from simulator.results.spans import Spans, Timeline, timeline
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.sweeps.tracing import speller_of
 
 
 def run(options: argparse.Namespace) -> str:
-    """The timeline as text; draws it too. Raises ConfigError, one line."""
+    """The timeline as text. Raises ConfigError, one line."""
     cell = read_cell(options.cell, options.imports, trust=options.trust)
     key = options.device, options.request
     _require_request(cell, *key)
@@ -30,10 +27,7 @@ def run(options: argparse.Namespace) -> str:
         raise ConfigError(f"rounds = {options.rounds[0]}-{options.rounds[1]}: {there}")
     its = _class_of(cell, options.device)
     edge_corrects = isinstance(its.scheme, DraftScheme) and its.scheme.families.reply.edge_corrects
-    lines = story(made, speller_of(cell), options.rounds, _heading(cell, its), edge_corrects=edge_corrects)
-    if options.drawn:
-        lines += ["", *_drawn(made, cell, options)]
-    return "\n".join(lines)
+    return "\n".join(story(made, speller_of(cell), options.rounds, _heading(cell, its), edge_corrects=edge_corrects))
 
 
 def _class_of(cell: Cell, device: int) -> Equipped:
@@ -63,18 +57,3 @@ def _heading(cell: Cell, each: Equipped) -> str:
     alone = "alone" if devices == 1 else f"among {devices} devices"
     of = f"class {each.called}, " if each.called else ""
     return f"Scheme {each.scheme.kind}, {of}pair {cell.models.pair.kind}, {alone}, seed {cell.seed}."
-
-
-def _drawn(made: Timeline, cell: Cell, options: argparse.Namespace) -> list[str]:
-    from plots.sequence_figure import draw_sequence
-    from plots.style import styled
-
-    page = Page()
-    with styled(page):
-        figure = draw_sequence(made, options.rounds, page)
-    if figure is None:
-        return ["Figure: none, nothing happened."]
-    name = f"{options.cell.stem}.request_{options.device}_{options.request}"
-    paths = save(figure, options.out or options.cell.parent, name, page=page)
-    record(options.cell.parent.parent, paths)
-    return [f"Figure: {paths[0].parent}/{name}.svg|png"]

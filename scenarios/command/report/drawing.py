@@ -1,4 +1,4 @@
-"""Figures of a result directory, drawn from its summary table: one directory's, or those of several in one."""
+"""Figures of a result directory, drawn from its summary table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scenarios.command.cell_file import load_own
 from scenarios.command.progress_bar import aside
 from scenarios.command.result_folder import read_curved_cells, read_summary
 from simulator.results.columns import CHOSEN, CURVE, SETTING
-from simulator.results.display_names import DIRECTORY, curve_of, words_of
+from simulator.results.display_names import words_of
 from simulator.results.result_directory import MANIFEST, own_folder, record
 
 if TYPE_CHECKING:
@@ -38,25 +38,23 @@ class PlotOptions:
 
 def run(options: argparse.Namespace) -> Iterator[Path]:
     """`sqsim plot`: yields the files as they are written. Raises ConfigError, one line, as `redraw` does."""
-    load_own(options.imports, options.folders)
+    load_own(options.imports, [options.folder])
     labels = read_labels(options.labels) if options.labels is not None else {}
     page = Page(labels, options.width, options.titled, options.captioned)
     requested = PlotOptions(page, options.formats or PlotOptions.formats, options.figures, options.out)
-    yield from redraw(options.folders, requested, aside)
+    yield from redraw(options.folder, requested, aside)
 
 
-def redraw(folders: Sequence[Path], requested: PlotOptions, warn: Callable[[str], None]) -> Iterator[Path]:
-    """Draws the figures of a result directory again, or those of several in one; the files as they are written. Labels
-    of what is not there are warned of. Raises ConfigError where a directory holds no summary, several have no axis in
-    common, or there is nothing to draw."""
+def redraw(folder: Path, requested: PlotOptions, warn: Callable[[str], None]) -> Iterator[Path]:
+    """Draws the figures of a result directory again; yields the files as they are written. Labels of what is not there
+    are warned of. Raises ConfigError where it holds no summary, or there is nothing to draw."""
     plots.check(requested.figures)
-    table, axis, figures = _together(folders) if len(folders) > 1 else read_summary(folders[0])
-    cells = read_curved_cells(folders[0], table) if len(folders) == 1 else None
-    if unknown := _unknown(requested.page.labels, [*folders, *_names(folders)], table):
+    table, axis, figures = read_summary(folder)
+    cells = read_curved_cells(folder, table)
+    if unknown := _unknown(requested.page.labels, table):
         warn(f"labels of nothing in these figures: {', '.join(unknown)}")
     wanted = requested.figures or known_figures(figures, warn)
-    within = "figures" if len(folders) == 1 else f"figures/with_{'_and_'.join(_names(folders)[1:])}"
-    to = requested.out or own_folder(folders[0], within)
+    to = requested.out or own_folder(folder, "figures")
     wrote = list[Path]()
     try:
         for name, figure in drawn(table, axis, wanted, requested.page, cells):
@@ -64,13 +62,12 @@ def redraw(folders: Sequence[Path], requested: PlotOptions, warn: Callable[[str]
             wrote += paths
             yield from paths
     except KeyError as error:
-        raise ConfigError(f"{folders[0]}: its summary lacks a column that a figure needs, {error.args[0]}") from None
-    record(folders[0], wrote)
-    for folder in folders if wrote else ():
-        if not (folder / MANIFEST).exists():
-            warn(f"{folder}: has no {MANIFEST}, its tables are drawn as they are")
+        raise ConfigError(f"{folder}: its summary lacks a column that a figure needs, {error.args[0]}") from None
+    record(folder, wrote)
+    if wrote and not (folder / MANIFEST).exists():
+        warn(f"{folder}: has no {MANIFEST}, its tables are drawn as they are")
     if not wrote:
-        raise ConfigError(f"{folders[0]}: its table has nothing for {', '.join(wanted)}")
+        raise ConfigError(f"{folder}: its table has nothing for {', '.join(wanted)}")
 
 
 def figures_of(folder: Path) -> Iterator[tuple[str, Figure]]:
@@ -120,45 +117,11 @@ def read_labels(path: Path) -> dict[str, str]:
     return {str(name): str(label) for name, label in given.items()}
 
 
-def _unknown(labels: Mapping[str, str], names: Sequence[object], table: pd.DataFrame) -> list[str]:
+def _unknown(labels: Mapping[str, str], table: pd.DataFrame) -> list[str]:
     curves = [str(curve) for curve in dict.fromkeys(table[CURVE])]
-    known = {*curves, *map(str, names), *map(str, table.columns)}
+    known = {*curves, *map(str, table.columns)}
     for scheme, fields in map(words_of, curves):
         known |= {scheme, *fields, *fields.values()}
     for name in table.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]]:
         known |= set(map(str, table[name].unique()))
     return [label for label in labels if label not in known]
-
-
-def _together(folders: Sequence[Path]) -> tuple[pd.DataFrame, str | None, Sequence[str]]:
-    """The summaries of several directories in one, their curves distinguished by the directory's name."""
-    parts = []
-    for folder, name in zip(folders, _names(folders), strict=True):
-        table, axis, figures = read_summary(folder)
-        named = [curve_of(scheme, {DIRECTORY: name, **fields}) for scheme, fields in map(words_of, table[CURVE])]
-        parts.append((table.assign(**{CURVE: named}), axis, figures))
-    axes = [axis for _, axis, _ in parts]
-    if len(set(axes)) > 1:
-        text = ", ".join(f"{folder}: {axis}" for folder, axis in zip(folders, axes, strict=True))
-        raise ConfigError(f"one figure of several directories needs one axis; they have {text}")
-    table = pd.concat([part for part, _, _ in parts], ignore_index=True)
-    if SETTING in table.columns:
-        table[SETTING] = table[SETTING].fillna(CHOSEN)
-    figures = [
-        name for name in dict.fromkeys(name for _, _, each in parts for name in each) if name not in plots.OF_ONE
-    ]
-    if not figures:
-        raise ConfigError(f"figures {', '.join(parts[0][2])}: each of one directory; give one")
-    return table, axes[0], figures
-
-
-def _names(folders: Sequence[Path]) -> list[str]:
-    """Returns names that tell the directories apart: as many of the last parts of their paths as that takes."""
-    paths = [folder.resolve() for folder in folders]
-    if len(set(paths)) < len(paths):
-        raise ConfigError(f"a directory is given twice: {', '.join(map(str, folders))}")
-    for depth in range(1, max(len(path.parts) for path in paths)):
-        names = ["_".join(path.parts[-depth:]) for path in paths]
-        if len(set(names)) == len(names):
-            break
-    return names

@@ -39,8 +39,6 @@ _PROPERTIES: Final = {
 }  # fmt: skip
 """Properties that a style attribute may have."""
 _MOST_BYTES: Final = 2**24
-_TIMELINE: Final = r"cells/[0-9a-f]+\.request_\d+_\d+\.svg"
-_MOST_TIMELINES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -69,15 +67,6 @@ def figures(folder: ResultFolder, warn: Callable[[str], None]) -> Iterator[Repor
             checked(folder.path, f"figures/{name}.svg")
             caption = plots.FIGURES.get(name, name.replace("_", " "))
             yield ReportFigure(name, caption[:1].upper() + caption[1:], inline(path, name, caption))
-
-
-def timelines(folder: ResultFolder) -> Iterator[ReportFigure]:
-    """The sequence diagrams that `sqsim explain` has drawn beside the directory's cells, the first few."""
-    for name in [name for name in sorted(listed(folder.path)) if re.fullmatch(_TIMELINE, name)][:_MOST_TIMELINES]:
-        path = checked(folder.path, name)
-        cell, device, request = path.stem.replace(".request_", "_").split("_")
-        caption = f"Request {request} of device {device}, run {cell}"
-        yield ReportFigure(f"{cell}-{device}-{request}", caption, inline(path, f"t{cell}-{device}-{request}", caption))
 
 
 def inline(path: Path, name: str, caption: str) -> str:

@@ -26,7 +26,7 @@ from scenarios.command.progress_bar import aside
 from scenarios.command.report.at_each_value import Compared
 from scenarios.command.report.interactive_figure import Plots, library, plain, plots_of, set_up_of, sign_of
 from scenarios.command.report.ranked_table import base_line, ranking, ranking_note
-from scenarios.command.report.report_figures import ReportFigure, figures, timelines
+from scenarios.command.report.report_figures import ReportFigure, figures
 from scenarios.command.report.report_table import (
     comparisons,
     definitions,
@@ -108,7 +108,6 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         "remarks": found.get("remarks") or [],
         "details": findings_file.tables_of(found)[1],
         "figures": drawn,
-        "timelines": [(each, Markup(each.svg)) for each in timelines(folder)],
         "request_commands": _request_commands(folder),
         "tables": tables,
         "meanings": definitions([*tables, *filter(None, [behind_answer, *(table for _, table in sentences)])]),
@@ -164,7 +163,7 @@ def _request_commands(folder: ResultFolder) -> list[tuple[str, str]]:
     """Returns pairs of what shows one request, and the command to type."""
     cell = f"{folder.path}/cells/{folder.cells['cell'].iloc[0]}.yaml"
     traced = any((folder.path / "cells").glob("*.trace.json"))
-    lines = [("a request of a run, as a timeline and a figure", f"sqsim explain {cell} --request 0")]
+    lines = [("a request of a run, as a timeline", f"sqsim explain {cell} --request 0")]
     if not traced:
         lines.append(("the runs with traces", f"sqsim run --config {cell} --trace --out traced"))
     return [*lines, ("a run as a moving picture", f"sqsim play {folder.path if traced else 'traced'}")]

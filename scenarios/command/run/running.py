@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from scenarios.command.run.screen import Screen
 from scenarios.command.run.searching import CapacitySearch, settings_of_search
 from scenarios.command.run.typed_settings import parse_settings
 from scenarios.findings.question import Table
-from scenarios.validation import comparison, printed_comparison, printed_remote_edge, remote_edge
+from scenarios.validation import comparison, printed_comparison
 from simulator import sweep
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.columns import SEARCHED
@@ -30,17 +29,14 @@ from simulator.results.intervals import of_all_devices
 from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, claim, make_way, record, release
 from simulator.results.trace import MOST_EVENTS
 from simulator.studies import SIMULATION
-from simulator.studies.real_runs import EDGE
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.meter import OnProgress, works
 from simulator.sweeps.store import CELL_FILES, begin_again, holds
 from simulator.sweeps.tracing import cut_traces, trace_again, without_trace
 from simulator.testbed.calibration.cell_calibration import require_constant_delays
 from simulator.testbed.plan import check
-from simulator.testbed.remote.remote_edge import taken
-from simulator.testbed.remote.secure_frames import Identity, RemoteEdge
 
-REAL, REAL_INDEPENDENT, REAL_ALONE, REAL_EDGE = "real", "real_independent", "real_alone", "real_edge"
+REAL, REAL_INDEPENDENT, REAL_ALONE = "real", "real_independent", "real_alone"
 WRITING = "tables and figures"
 """The last stage of a run."""
 REAL_ASSUMED = (
@@ -49,11 +45,6 @@ REAL_ASSUMED = (
 )
 """Remarks that a reader of a real run's table must know."""
 OWN_LINK_ASSUMED = "; losses, delays and rates are the link's own draws, which --seeds averages"
-REMOTE_ASSUMED = (
-    "; the devices are at {edge}, and the way there and back is in their times: up in the uplink's queue, down in "
-    "propagation"
-)
-REMOTE = Table("real_remote_edge", remote_edge, printed_remote_edge)
 COMPARISON = Table("real_beside_simulated", comparison, printed_comparison)
 
 
@@ -81,12 +72,9 @@ def real(options: argparse.Namespace) -> Escaped:
     settings = parse_settings(options.set)
     changes = Changes(settings, seeds=options.seeds, imports=tuple(options.imports), trust=options.trust)
     plan = plan_around(options.cell, changes)
-    edge = _remote_edge(options)
     for cell in plan.cells:
         check(cell)
-        if edge is not None:
-            taken(cell.to_fields("json"))
-    alone, notes = options.alone or edge is not None, list(plan.notes)
+    alone, notes = options.alone, list(plan.notes)
     try:
         for cell in () if alone else plan.cells:
             require_constant_delays(cell)
@@ -94,29 +82,12 @@ def real(options: argparse.Namespace) -> Escaped:
         alone = True
         notes.append(f"not compared with a simulation: {error}")
     scenario = replace(plan.scenario, name=f"{plan.scenario.name}_real", study=REAL_ALONE, assumed=REAL_ASSUMED)
-    if edge is not None:
-        assumed = REAL_ASSUMED + REMOTE_ASSUMED.format(edge=edge.words[0])
-        scenario = replace(scenario, study=REAL_EDGE, tables=(REMOTE,), headlines=(), assumed=assumed)
-    elif not alone:
+    if not alone:
         study = REAL_INDEPENDENT if options.independent else REAL
         scenario = replace(scenario, study=study, tables=(COMPARISON,), headlines=())
         if options.independent:
             scenario = replace(scenario, assumed=REAL_ASSUMED + OWN_LINK_ASSUMED)
-    context = copy_context()
-    context.run(EDGE.set, edge)
-    return context.run(run, replace(plan, scenario=scenario, notes=notes), RunOptions.typed(options, scenario.name))
-
-
-def _remote_edge(options: argparse.Namespace) -> RemoteEdge | None:
-    """Returns the address of the devices if they are on another machine."""
-    if options.edge is None:
-        if options.certificate or options.peer:
-            raise ConfigError("certificate, peer: are for --edge HOST")
-        return None
-    if options.certificate is None or options.peer is None:
-        raise ConfigError("edge: needs --certificate OWN.pem and --peer EDGE.crt; see docs/real_system.md")
-    host, port = options.edge
-    return RemoteEdge(host, port, Identity(options.certificate, options.peer))
+    return run(replace(plan, scenario=scenario, notes=notes), RunOptions.typed(options, scenario.name))
 
 
 def _ran(plan: RunPlan, options: RunOptions) -> Screen:

@@ -32,16 +32,6 @@ def parse_axes(texts: Iterable[str]) -> dict[str, list[object]]:
     return _each_once(texts, parse_axis, "--grid")
 
 
-def parse_draws(texts: Iterable[str]) -> dict[str, object]:
-    """Returns the draws typed after each `--vary`: values, or the mapping of a draw. Raises ConfigError if two give one
-    field."""
-    typed = _each_once(texts, parse_axis, "--vary")
-    return {
-        path: values[0] if len(values) == 1 and isinstance(values[0], dict) else values
-        for path, values in typed.items()
-    }
-
-
 def _each_once(texts: Iterable[str], parse: Callable[[str], tuple[str, V]], option: str) -> dict[str, V]:
     found: dict[str, V] = {}
     given: set[str] = set()

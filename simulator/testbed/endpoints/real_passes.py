@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from models.shared_passes import together
-from simulator.cell.cloud_config import Batching, ByArrival
+from simulator.cell.cloud_config import Batching
 from simulator.results.station import Customer
 from simulator.testbed.journal import Journal, PassMade, PassShare
 from simulator.timing.cloud.job import Job, Server, SessionKey, Share
@@ -39,8 +39,7 @@ class RealPasses:
 
     def __init__(self, batching: Batching, journal: Journal, worker: ThreadPoolExecutor) -> None:
         self._server = Server(0)
-        order = ByArrival()
-        self._pool = ServerPool([self._server], batching, None, KvMemory(None), KvReservations(None, 1, order), order)
+        self._pool = ServerPool([self._server], batching, None, KvMemory(None), KvReservations(None, 1))
         self._journal = journal
         self._worker = worker
         self._over: set[SessionKey] = set()

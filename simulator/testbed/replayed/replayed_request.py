@@ -191,7 +191,7 @@ class ReplayedRequest(ServedRequest):
     def taken(self, address: MessageAddress) -> None:
         """A machine takes a message."""
         content = self._contents.get(address)
-        if content is None:  # by the clock of another machine
+        if content is None:
             raise self._differs(address.round, address.kind.name.lower(), "taken", "put before")
         if address.kind is PacketKind.RESTORE:
             for round_ in self._request.open.values():  # whatever the killed cloud had verified

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, Self
 
-from channels.link.padding import unpad
 from simulator.cell.cell import Cell
 from simulator.testbed.journal import Journal, MessageReceived
 from simulator.testbed.packet_header import (
@@ -127,7 +126,6 @@ class Endpoint:
         ack_bits = link(cell, OPPOSITE[self._sends]).arq.ack_bits
         self._ack_padding = bytes(max(0, ack_bits - link(cell, self._sends).header_bits) // 8) if ack_bits else None
         """Behind an acknowledgement; None: they go over the free network."""
-        self._padded = link(cell, OPPOSITE[self._sends]).pad_to_bits is not None
         self._sockets = sockets
         self.epoch = epoch
         self.strange = 0
@@ -182,11 +180,6 @@ class Endpoint:
     def _take(self, header: PacketHeader, content: bytes) -> None:
         """Acknowledges a packet of a message, and delivers the message that it completes."""
         address = header.address
-        try:
-            content = unpad(content) if self._padded else content
-        except ValueError:
-            self.strange += 1
-            return
         if address.direction == self._sends:
             self.strange += 1
             return

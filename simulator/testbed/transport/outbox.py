@@ -16,7 +16,6 @@ from math import nan
 from channels.link.arq import Expiry, Packet, Sender
 from channels.link.link_config import answer_s
 from channels.link.losses import PacketIndex
-from channels.link.padding import pad
 from channels.link.retransmission_timeout import TimerJitter
 from channels.uniforms import Uniforms
 from kinds import ConfigError
@@ -114,12 +113,11 @@ class Outbox:
         sizes, room = self._sizes(address, content), self._link.room_bits
         step = max(1, len(content)) if room is None else room // 8
         self._journal.note(MessagePut(address, content.hex(), self._journal.now_s))
-        sender, last, multiple = self._sender(address.device), len(sizes) - 1, self._link.pad_to_bits
+        sender, last = self._sender(address.device), len(sizes) - 1
         cut = (content[number * step : (number + 1) * step] for number in range(len(sizes)))
-        carried = cut if multiple is None else (pad(each, multiple) for each in cut)
         self._under_way[address] = fragments = [
             OutgoingFragment(bits, address, number, number == last, each, sender)
-            for number, (bits, each) in enumerate(zip(sizes, carried, strict=True))
+            for number, (bits, each) in enumerate(zip(sizes, cut, strict=True))
         ]
         for fragment in fragments:
             self._offer(fragment)

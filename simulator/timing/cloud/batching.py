@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain
 
-from simulator.cell.cloud_config import Batching, QueueOrder
+from simulator.cell.cloud_config import Batching
 from simulator.timing.cloud.job import Job, JobState, SessionKey, Share
 from simulator.timing.cloud.kv import KvMemory
 
@@ -14,7 +14,7 @@ class JobQueue:
     """Jobs wait here in order of arrival; where prefills are cut into chunks, they wait behind the rest. Where sessions
     are preempted and there is no room for all that wait, those first whose sessions are in and came first."""
 
-    def __init__(self, batching: Batching, token_budget: int | None, kv: KvMemory, order: QueueOrder) -> None:
+    def __init__(self, batching: Batching, token_budget: int | None, kv: KvMemory) -> None:
         self.jobs: dict[Job, None] = {}
         """Those that wait, in order."""
         self.prefills: dict[Job, None] = {}
@@ -24,7 +24,6 @@ class JobQueue:
         self._batching = batching
         self._token_budget = token_budget
         self._kv = kv
-        self._order = order
         self._is_short = False
         """True if there was no room for all that waited when a pass was formed last."""
 
@@ -77,7 +76,7 @@ class JobQueue:
                 break
             if chunked and job in self.jobs and job not in reread and self._may_be_cut(job):
                 reread[job] = None
-                if not (self._is_short or self._order.ranks):
+                if not self._is_short:
                     continue
             share = self._share(job, budget, alone=not shares)
             if share is None:
@@ -102,15 +101,15 @@ class JobQueue:
 
     def _in_order(self, reread: dict[Job, None]) -> Iterable[Job]:
         """Returns the waiting jobs in the order in which they are considered for a pass."""
-        if self._is_short or self._order.ranks:
+        if self._is_short:
             return sorted(chain(self.jobs, self.prefills), key=self._turn)
         return chain(self.jobs, self.prefills, reread) if self._batching.chunked else self.jobs
 
-    def _turn(self, job: Job) -> tuple[bool, float, bool, int]:
-        """Sorts jobs: where there is no room for all, those first whose sessions are in; then by the queue's order;
-        then those that decode and verify; then by arrival."""
-        waits, arrived = self._kv.turn(job.session) if self._is_short else (False, 0)
-        return waits, self._order.rank(job), self._batching.chunked and self._may_be_cut(job), arrived
+    def _turn(self, job: Job) -> tuple[bool, bool, int]:
+        """Sorts jobs where there is no room for all: those first whose sessions are in, then those that decode and
+        verify, then by arrival."""
+        waits, arrived = self._kv.turn(job.session)
+        return waits, self._batching.chunked and self._may_be_cut(job), arrived
 
     def _may_be_cut(self, job: Job) -> bool:
         """True if the job has tokens to read into its cache, which it may do chunk by chunk where that is done."""

@@ -36,8 +36,6 @@ class Job:
     """Drafts that the cloud's own drafter makes for it before the pass."""
     verified_drafts: int | None = None
     """Drafts that are read and verified beside the pass; None where no round is: a prompt."""
-    priority: int = 0
-    """Priority of its device; the lower, the sooner."""
     number: int = 0
     """Place among the session's jobs."""
     batch: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from simulator.cell.cloud_config import QueueOrder, whole_blocks
+from simulator.cell.cloud_config import whole_blocks
 from simulator.timing.cloud.job import Job, SessionKey
 
 
@@ -178,15 +178,14 @@ class KvMemory:
 
 
 class KvReservations:
-    """Reservations of each session, and the jobs whose sessions wait for a reservation, in the order of the queue.
+    """Reservations of each session, and the jobs whose sessions wait for a reservation, in order of arrival.
 
     Nobody overtakes for its size: a short request waits behind a long one for which there is no space. A reservation
     lasts until it is released. Without a capacity every session is admitted.
     """
 
-    def __init__(self, capacity_tokens: int | None, block_tokens: int, order: QueueOrder) -> None:
+    def __init__(self, capacity_tokens: int | None, block_tokens: int) -> None:
         self._block_tokens = block_tokens
-        self._order = order
         self.limited = capacity_tokens is not None
         self._capacity_tokens = capacity_tokens
         self._reserved: dict[SessionKey, int] = {}
@@ -242,7 +241,7 @@ class KvReservations:
         self._taken_tokens -= self._reserved.pop(session, 0)
 
     def _next(self) -> Job:
-        return min(self._waiting, key=self._order.rank) if self._order.ranks else next(iter(self._waiting))
+        return next(iter(self._waiting))
 
     def _fits(self, job: Job) -> bool:
         assert self._capacity_tokens is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 
-from simulator.cell.cloud_config import Batching, QueueOrder
+from simulator.cell.cloud_config import Batching
 from simulator.timing.cloud.batching import JobQueue
 from simulator.timing.cloud.job import Job, Server, SessionKey, Share
 from simulator.timing.cloud.kv import KvMemory, KvReservations
@@ -21,19 +21,13 @@ class ServerPool:
         token_budget: int | None,
         kv: KvMemory,
         reservations: KvReservations,
-        order: QueueOrder,
     ) -> None:
         self.servers = servers
         self.kv = kv
         self.reservations = reservations
-        self.queue = JobQueue(batching, token_budget, kv, order)
+        self.queue = JobQueue(batching, token_budget, kv)
         self._running: set[SessionKey] = set()
         self._idle = list(range(len(servers)))  # a heap of places in `servers`; some may have become stale
-
-    @property
-    def load(self) -> int:
-        """Jobs that wait for admission, in the queue and in passes."""
-        return self.reservations.waiting + len(self.queue) + len(self._running)
 
     @property
     def may_wait(self) -> bool:

@@ -1,4 +1,4 @@
-"""The cloud in time: jobs are routed to pools, and the clock says when their servers begin and end passes.
+"""The cloud in time: the clock says when its servers begin and end passes over the jobs that come.
 
 A free server never waits beside a job that it may take (I5), beyond the instant at which that comes: jobs of one
 instant may share a pass. A batching window is the one exception, and has its end.
@@ -47,23 +47,22 @@ class Cloud:
         """Shares of passes that verify a round, or bring a session to its next token; not those that only read."""
         self._config = config
         self._times = PassTimes(config, pass_uniforms, spell_uniforms)
-        self._pooled = config.routing.pooled
-        """Whether there is one pool for all."""
         self._served_s = 0.0
         self.class_use = ClassUse(classes, self._times)
-        self._homes: dict[SessionKey, ServerPool] = {}
-        """Where a session's jobs go, unless there is one pool for all."""
         self._new: dict[Job, None] = {}
         """Jobs that have come at this instant, and were not looked at yet."""
-        self._stale: dict[ServerPool, None] = {}
-        """The pools in which a pass may be able to begin."""
+        self._stale = False
+        """Whether a pass may be able to begin."""
         self._looks = False
         """Whether it looks at these at the end of this instant."""
         self._over: set[SessionKey] = set()
         self._servers = [Server(number) for number in range(config.servers)]
-        step = config.servers if self._pooled else 1
-        groups = [self._servers[first : first + step] for first in range(0, len(self._servers), step)]
-        self._pools = [self._pool(group, kv_tokens) for group in groups]
+        capacity_tokens = None if kv_tokens is None else kv_tokens * config.servers
+        kv, reserved = (capacity_tokens, None) if config.admission.preempts else (None, capacity_tokens)
+        memory = KvMemory(kv, config.kv_block_tokens)
+        reservations = KvReservations(reserved, config.kv_block_tokens)
+        self.pool = ServerPool(self._servers, config.batching, config.token_budget, memory, reservations)
+        """One for all servers, any of which reaches any cache. It preempts sessions, or admits whole requests."""
 
     @property
     def service_s(self) -> float:
@@ -74,7 +73,7 @@ class Cloud:
     @property
     def evictions(self) -> int:
         """Sessions whose cache was thrown out for another's."""
-        return sum(pool.kv.evicted + pool.kv.dropped for pool in self._pools)
+        return self.pool.kv.evicted + self.pool.kv.dropped
 
     def submit(self, job: Job) -> None:
         """Takes on a job; never blocks."""
@@ -86,8 +85,7 @@ class Cloud:
 
     def runs(self, session: SessionKey) -> bool:
         """True if a pass over the session is under way."""
-        pool = self._pool_of(session)
-        return pool is not None and pool.runs(session)
+        return self.pool.runs(session)
 
     def withdraw(self, job: Job) -> None:
         """The job is no longer wanted. In a pass, it runs to the pass's end, unreported."""
@@ -95,68 +93,36 @@ class Cloud:
         if job in self._new:
             del self._new[job]
             self._leave(job)
-        elif (pool := self._pool_of(job.session)) and pool.remove(job):
+        elif self.pool.remove(job):
             self._leave(job)
-            self._look_at(pool)  # what waited behind it may be admissible, or have a window of its own
+            self._look_at(stale=True)  # what waited behind it may be admissible, or have a window of its own
 
     def crop(self, session: SessionKey, tokens: int) -> None:
         """Only the first `tokens` of the session's cached text stay: the rest were rejected drafts."""
-        if pool := self._pool_of(session):
-            pool.kv.crop(session, tokens)
+        self.pool.kv.crop(session, tokens)
 
     def forget(self, session: SessionKey) -> None:
         """The session is over: its cache is freed, where a pass still runs over it at the pass's end."""
-        pool = self._pool_of(session)
-        if pool and pool.runs(session):
+        if self.pool.runs(session):
             self._over.add(session)
-        elif pool and pool.holds(session):
-            pool.forget(session)
-            self._look_at(pool)
-        self._homes.pop(session, None)
+        elif self.pool.holds(session):
+            self.pool.forget(session)
+            self._look_at(stale=True)
 
     def keep(self, session: SessionKey) -> None:
         """The session is over, and another turn of its conversation may adopt its cache, if nobody needs the room."""
-        if (pool := self._pool_of(session)) and pool.holds(session):
-            pool.keep(session)
-            self._look_at(pool)
+        if self.pool.holds(session):
+            self.pool.keep(session)
+            self._look_at(stale=True)
 
     def adopt(self, session: SessionKey, turn: SessionKey, tokens: int) -> None:
         """The first `tokens` of what was kept of a session are the next turn's from now on."""
-        if pool := self._pool_of(session):
-            pool.adopt(session, turn, tokens)
-        if session in self._homes:
-            self._homes[turn] = self._homes.pop(session)
+        self.pool.adopt(session, turn, tokens)
 
-    def _pool(self, servers: list[Server], kv_tokens: int | None) -> ServerPool:
-        """A pool whose memory preempts sessions, or admits whole requests; never both."""
-        config = self._config
-        capacity_tokens = None if kv_tokens is None else kv_tokens * len(servers)
-        kv, reserved = (capacity_tokens, None) if config.admission.preempts else (None, capacity_tokens)
-        memory = KvMemory(kv, config.kv_block_tokens)
-        reservations = KvReservations(reserved, config.kv_block_tokens, config.order)
-        return ServerPool(servers, config.batching, config.token_budget, memory, reservations, config.order)
-
-    def _pool_of(self, session: SessionKey) -> ServerPool | None:
-        """Returns the pool that may hold something of a session, None if it has had no job yet."""
-        return self._pools[0] if self._pooled else self._homes.get(session)
-
-    def _route(self, job: Job) -> None:
-        pool = self._pools[0] if self._pooled else self._choose(job.session)
-        pool.add(job)
-        self._look_at(pool)
-
-    def _choose(self, session: SessionKey) -> ServerPool:
-        """The pool for a session's job."""
-        home = self._homes.get(session)
-        if home is None:
-            home = self._homes[session] = min(self._pools, key=lambda pool: pool.load)
-        return home
-
-    def _look_at(self, pool: ServerPool | None = None) -> None:
-        """Looks at what waits, in this pool too, once all has happened that happens at this instant: what comes at one
-        instant may share a pass."""
-        if pool is not None:
-            self._stale[pool] = None
+    def _look_at(self, stale: bool = False) -> None:
+        """Looks at what waits once all has happened that happens at this instant: what comes at one instant may share
+        a pass."""
+        self._stale |= stale
         if not self._looks:
             self._looks = True
             at_last(self.env, Last.SERVE, (), self._look)
@@ -164,38 +130,39 @@ class Cloud:
     def _look(self, _: simpy.Event) -> None:
         new, self._new = sorted(self._new, key=lambda job: (job.session, job.number)), {}
         for job in new:
-            self._route(job)
-        stale, self._stale, self._looks = self._stale, {}, False
-        for pool in stale:
-            self._dispatch(pool)
-            idle = pool.free() and pool.queue.ready_s() <= self.env.now
-            assert not idle or pool.may_wait, "I5: a server idles beside a job"
+            self.pool.add(job)
+        stale, self._stale, self._looks = self._stale or bool(new), False, False
+        if stale:
+            self._dispatch()
+            idle = self.pool.free() and self.pool.queue.ready_s() <= self.env.now
+            assert not idle or self.pool.may_wait, "I5: a server idles beside a job"
         for job in new:
             assert job.visit is not None
             if job.visit.began_s is None:
                 job.report("queue")
 
-    def _dispatch(self, pool: ServerPool) -> None:
-        while server := pool.free():
-            if pool.queue.waits_for_batch and (wait_s := pool.queue.ready_s() - self.env.now) > 0:
-                later(self.env, wait_s, partial(self._window_over, pool, pool.queue.oldest()))
+    def _dispatch(self) -> None:
+        queue = self.pool.queue
+        while server := self.pool.free():
+            if queue.waits_for_batch and (wait_s := queue.ready_s() - self.env.now) > 0:
+                later(self.env, wait_s, partial(self._window_over, queue.oldest()))
                 return
-            if not self._begin(pool, server):
+            if not self._begin(server):
                 return
 
-    def _window_over(self, pool: ServerPool, job: Job, _: simpy.Event) -> None:
+    def _window_over(self, job: Job, _: simpy.Event) -> None:
         """The oldest job has waited long enough: with what comes at this instant too a pass begins."""
-        at_last(self.env, Last.CLOSE, (), partial(self._begin_small, pool, job))
+        at_last(self.env, Last.CLOSE, (), partial(self._begin_small, job))
 
-    def _begin_small(self, pool: ServerPool, job: Job, _: simpy.Event) -> None:
+    def _begin_small(self, job: Job, _: simpy.Event) -> None:
         """A pass begins whatever its size, if its oldest job still waits."""
-        if (server := pool.free()) and pool.queue.oldest() is job and self._begin(pool, server):
-            self._dispatch(pool)
+        if (server := self.pool.free()) and self.pool.queue.oldest() is job and self._begin(server):
+            self._dispatch()
 
-    def _begin(self, pool: ServerPool, server: Server) -> bool:
+    def _begin(self, server: Server) -> bool:
         """Starts a pass; False where memory admits no job beside those in passes."""
-        if not pool.begin(server):
-            assert pool.may_wait, "I5: an empty pool does not admit its first job"
+        if not self.pool.begin(server):
+            assert self.pool.may_wait, "I5: an empty pool does not admit its first job"
             return False
         server.since_s = self.env.now
         self.passes += 1
@@ -210,12 +177,12 @@ class Cloud:
             job.passes += 1
             self.round_passes += share.verifies
             job.report(share.state)
-        later(self.env, duration_s, partial(self._finish, pool, server))
+        later(self.env, duration_s, partial(self._finish, server))
         return True
 
-    def _finish(self, pool: ServerPool, server: Server, _: simpy.Event) -> None:
+    def _finish(self, server: Server, _: simpy.Event) -> None:
         self._end_pass(server)
-        shares = pool.end(server)
+        shares = self.pool.end(server)
         cut = []
         for share in shares:
             job = share.job
@@ -226,14 +193,14 @@ class Cloud:
                 self._wait_again(job)
                 cut.append(job)
             if self._over:
-                self._free_if_over(pool, job.session)
+                self._free_if_over(job.session)
         if cut:
-            pool.queue.put_back(cut)
+            self.pool.queue.put_back(cut)
         for share in shares:
             if share.completes and not share.job.withdrawn:
                 share.job.done()
-        pool.release(server)
-        self._look_at(pool)
+        self.pool.release(server)
+        self._look_at(stale=True)
 
     def _end_pass(self, server: Server) -> None:
         """Adds up a pass that has ended, and reports it."""
@@ -257,10 +224,10 @@ class Cloud:
                 )
             )
 
-    def _free_if_over(self, pool: ServerPool, session: SessionKey) -> None:
+    def _free_if_over(self, session: SessionKey) -> None:
         if session in self._over:
             self._over.remove(session)
-            pool.forget(session)
+            self.pool.forget(session)
 
     def _leave(self, job: Job) -> None:
         assert job.visit is not None

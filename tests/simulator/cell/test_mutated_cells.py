@@ -60,8 +60,8 @@ def bases() -> list[dict[str, Any]]:
     composed = {"kind": "composed", "sparsifier": "top_p", "quantizer": "dual", "policy": "confidence_stop"}
     crowd = {**short, "devices": 3}
     trees = {"kind": "coupled_tree", "nodes": (2, 5), "policy": "goodput", "cloud_first": True}
-    padded, cut = link(2e4, pad_to_bits=64), link(3e4, header_bits=24, mtu_bits=200)
-    parts = link(1e4, sharing="own", part_header_bits=8, pad_to_bits=24)
+    cut = link(3e4, header_bits=24, mtu_bits=200)
+    parts = link(1e4, sharing="own", part_header_bits=8)
     slots = {"rate": "base_station", "sharing": {"kind": "scheduled", "configured_period_s": 0.02}}
     made = (
         cell("k_sqs", workload=short),
@@ -69,7 +69,7 @@ def bases() -> list[dict[str, Any]]:
         cell(
             "dense",
             workload={**short, "kind": "poisson"},
-            cloud={"batching": "continuous", "servers": 2, "routing": "affinity", "admission": "whole_request"},
+            cloud={"batching": "continuous", "servers": 2, "admission": "whole_request"},
         ),
         cell("tree", workload=short, uplink=link(1e5, loss={"kind": "bit_errors"})),
         cell("coupled", workload=short, uplink={"rate": "rayleigh", "delay": "jitter", "arq": selective}),
@@ -79,10 +79,10 @@ def bases() -> list[dict[str, Any]]:
         cell("dense", workload=short, uplink={"rate": "token_bucket"}, cloud={"batching": "window"}),
         cell({"kind": "k_sqs", "partial": True}, workload={**short, "absences": "random"}, uplink=link(1e4)),
         cell("k_sqs", workload=crowd, fleet=[{"count": 1}, {"count": 2, "scheme": "dense", "uplink": link(1e4)}]),
-        cell(trees, workload=short, uplink=padded, downlink=cut),
+        cell(trees, workload=short, uplink=link(2e4), downlink=cut),
         cell("dssd", workload=short, edge={"drafts_per_pass": 2}, uplink=cut),
         cell({"kind": "half_dense", "partial": True}, workload={**short, "devices": 2}, uplink=parts),
-        cell({**composed, "policy": "ucb_specstop"}, workload=short, cloud={"drafts_per_pass": 2}, downlink=padded),
+        cell({**composed, "policy": "ucb_specstop"}, workload=short, cloud={"drafts_per_pass": 2}, downlink=link(2e4)),
         cell("k_sqs", workload=crowd, uplink=slots, downlink=slots),
         cell("multi_candidate", workload=short, edge={}, cloud={}, uplink={"rate": "lora"}),
     )

@@ -13,7 +13,6 @@ from simulator import Cell, ConfigError
 NONSENSE: list[tuple[str, dict[str, Any]]] = [
     ("cloud.servers", {"servers": 0}),
     ("cloud.servers", {"servers": 1.5}),
-    ("cloud.routing", {"routing": "nearest"}),
     ("cloud.batching", {"batching": "dynamic"}),
     ("cloud.batching.cap", {"batching": {"kind": "waiting", "cap": 0}}),
     ("cloud.batching.cap", {"batching": {"kind": "none", "cap": 2}}),
@@ -45,7 +44,6 @@ NONSENSE: list[tuple[str, dict[str, Any]]] = [
     ("workload.rate_per_s", {"kind": "poisson", "rate_per_s": 0}),
     ("workload.rate_per_s", {"kind": "poisson", "rate_per_s": inf}),
     ("workload.distinct", {"distinct": 0}),
-    ("workload: distinct_seed", {"distinct_seed": 0}),
     ("workload.prompt_at_cloud", {"prompt_at_cloud": "where"}),
     ("workload.absences", {"absences": "often"}),
     ("workload.absences.mean_there_s", {"absences": {"kind": "random", "mean_there_s": 0}}),

@@ -80,7 +80,6 @@ FILES = {
         "file",
         "batch,new_tokens,cached_tokens,seconds\n1,1,0,0.02\n1,1,4096,0.02\n1,512,0,0.02\n1,512,4096,0.02\n64,1,0,0.02\n64,1,4096,0.02\n64,512,0,0.02\n64,512,4096,0.02\n",
     ),
-    "models.pair": ("replay", "file", '{"accepted": [1, 0]}\n'),
 }
 
 
@@ -113,7 +112,7 @@ RARE: dict[str, tuple[object, object]] = {
     "edge.drafts_per_pass": (1, 15), "cloud.drafts_per_pass": (1, 3),
     "cloud.step_s": (0.0, 0.1), "cloud.judge_s": (0.0, 0.1), "cloud.decode_s_per_draft": (0.0, 0.1),
     "uplink.idle_access_s": (0.0, 1.0), "uplink.idle_after_s": (None, 1.0), "uplink.overhead_s": (0.0, 0.1),
-    "uplink.label": (None, "LoRa"), "uplink.pad_to_bits": (None, 64), "uplink.part_header_bits": (None, 16),
+    "uplink.label": (None, "LoRa"), "uplink.part_header_bits": (None, 16),
     "downlink.listens": ("always", None),
     "uplink.half_duplex": (None, None),
 }  # fmt: skip

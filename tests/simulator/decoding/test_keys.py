@@ -156,7 +156,7 @@ def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
     for changes in (
         {"uplink.rate.bps": 1e4},
         {"cloud.servers": 2},
-        {"cloud.kv_block_tokens": 16, "cloud.admission": "whole_request", "cloud.order": "priority"},
+        {"cloud.kv_block_tokens": 16, "cloud.admission": "whole_request"},
         {"workload.devices": 3},
         blocks,
         as_much_room,
@@ -193,7 +193,7 @@ DECIDES_TOKENS: Final[dict[str, object]] = {
 }  # fmt: skip
 """Fields of a class of devices with values that decide tokens: its uplink only by how much a partial round has room."""
 DECIDES_TIME: Final[dict[str, object]] = {
-    "name": "b", "count": 1, "priority": 1, "edge": {"encode_s_per_draft": 1.0}, "downlink": {"access_s": 1.0},
+    "name": "b", "count": 1, "edge": {"encode_s_per_draft": 1.0}, "downlink": {"access_s": 1.0},
     "workload": {"kind": "ticks", "requests": 3, "slo_ttft_s": 1.0, "deadline_s": 9.0, "stop_at_eos": False},
 }  # fmt: skip
 
@@ -277,7 +277,7 @@ CHANGES: Final[dict[str, Callable[[], str]]] = {
             "models.temperature": 0.2, "workload.devices": 3, "scheme.resolution": 50, "uplink.rate.bps": 1e4,
             "downlink.mtu_bits": 500, "edge.latency": {"kind": "constant", "per_pass_s": 1.0}, "cloud.servers": 2,
             "uplink.header_bits": 24, "edge.drafts_per_pass": 2, "cloud.drafts_per_pass": 2, "seed": 1,
-            "cloud.kv_block_tokens": 16, "cloud.admission": "whole_request", "cloud.order": "priority",
+            "cloud.kv_block_tokens": 16, "cloud.admission": "whole_request",
             "percentiles": ["ttft_p95_s"], "fleet": {"a": {"count": 2}},
         }.items()
     },

@@ -87,7 +87,7 @@ def test_results_say_whether_equal_cells_have_equal_answers(
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_what_measures_real_processes_is_run_alone_and_what_measures_real_time_is_not_deterministic(name: str) -> None:
-    real = ("real", "real_independent", "real_alone", "real_edge", "validation")
+    real = ("real", "real_independent", "real_alone", "validation")
     assert study(name).alone == (name in real)
     assert study(name).deterministic == (name not in real)
 

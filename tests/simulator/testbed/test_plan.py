@@ -28,7 +28,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"workload.absences": {"kind": "scheduled", "away": [[0, 1.0, 2.0]]}}, "workload = closed"),
     ({"edge.concurrency": 2}, "edge.concurrency = 2"),
     ({"cloud.servers": 2}, "cloud.servers = 2"),
-    ({"cloud.order": "priority"}, "cloud.order = priority"),
     ({"cloud.kv_tokens": 209}, "cloud.kv_tokens = 209"),
     ({"cloud.token_budget": 64}, "cloud.token_budget = 64"),
     ({"scheme": "edge_only"}, "scheme = edge_only, protocol local"),

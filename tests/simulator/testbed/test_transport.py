@@ -105,17 +105,6 @@ def test_attempts_go_when_those_of_the_simulated_link_do(arq: dict[str, Any], lo
         assert at_s == pytest.approx(delivered[each.address.message_index], abs=1e-6)
 
 
-def test_padded_packets_come_as_they_were_put_and_go_as_long_and_as_often_as_the_simulated_ones() -> None:
-    of = cell().with_({"uplink.pad_to_bits": 256})
-    world = played(of, *((at_s, put(each)) for at_s, each in PUTS), lost=LOST, deaf=DEAF)
-    queued = world.noted(PacketQueued)
-    assert {each.bits for each in queued} == {320 + 256, 320 + 512}
-    attempts = sorted(((*a.address.message_index, a.fragment, a.attempt), a.at_s) for a in queued)
-    expected, _ = simulated(of, PUTS, LOST, DEAF)
-    assert attempts == [(index, pytest.approx(at_s, abs=1e-6)) for index, at_s in expected]
-    assert sorted(world.messages("cloud")) == sorted(each for _, each in PUTS)
-
-
 def test_a_packet_that_waits_for_the_link_never_times_out() -> None:
     """20 packets of 1,000 bits at 4 kbit/s: the last waits for 5 s, 125 timeouts."""
     world = played(cell(bps=4000), (0, put(message(20 * ROOM_BYTES))))

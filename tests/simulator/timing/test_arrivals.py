@@ -142,26 +142,6 @@ def test_distinct_texts_go_round() -> None:
     assert len({next(iter(same)) for same in texts.values()}) == 4
 
 
-def test_cells_of_many_seeds_share_distinct_texts_of_one_seed_each_from_a_place_of_its_own() -> None:
-    """Three requests of each cell, four texts of all: the second cell begins with the fourth."""
-    asked = {"kind": "closed", "requests": 1, "devices": 3, "prompt_tokens": 8, "output_tokens": 16}
-    shared, lossy = asked | {"distinct": 4, "distinct_seed": 7}, {"kind": "bernoulli", "probability": 0.3}
-    texts: dict[int, set[tuple[int, ...]]] = {}
-    decoded, ends_s = Memory(), list[float]()
-    for seed in (0, 1, 2):
-        run = ran(cell("k_sqs", seed=seed, workload=shared, uplink=link(1e5, loss=lossy)), memory=decoded)
-        ends_s.append(sum(each.finish_s for each in run.requests))
-        for each in run.requests:
-            texts.setdefault((3 * seed + each.device) % 4, set()).add((*each.prompt.tokens, *each.tokens))
-    assert sorted(texts) == [0, 1, 2, 3] and all(len(same) == 1 for same in texts.values())
-    assert len({next(iter(same)) for same in texts.values()}) == 4 and decoded.size == 4
-    assert len(set(ends_s)) == 3  # losses are each cell's own
-    other = ran(
-        cell("k_sqs", seed=7, workload=asked | {"distinct": 4, "requests": 2})
-    )  # whose texts are those of the seed 7
-    assert {(*each.prompt.tokens, *each.tokens) for each in other.requests} <= {text for (text,) in texts.values()}
-
-
 def test_at_the_horizon_what_is_unanswered_is_in_flight() -> None:
     assert [outcome for _, outcome, _ in ends(whole_seconds(requests=3, horizon_s=9))] == [
         "answered", "answered", "in_flight",

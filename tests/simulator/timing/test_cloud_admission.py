@@ -77,7 +77,7 @@ class Sessions(Bench):
         self.ran[number].append(
             self.submit(
                 (number, 0), texts[turn], prefill=self.reads_first and not turn, read=texts[turn - 1] if turn else 0,
-                request=request.room_tokens, priority=number % 3,
+                request=request.room_tokens,
             )
         )  # fmt: skip
 
@@ -232,26 +232,24 @@ def test_blocks_of_16_let_in_as_many_as_have_whole_ones() -> None:
         for number in range(40):
             bench.submit((number, 0), tokens)
         bench.settle()
-        assert 40 - bench.cloud._pools[0].reservations.waiting == room // block // -(-tokens // block)
+        assert 40 - bench.cloud.pool.reservations.waiting == room // block // -(-tokens // block)
 
 
 @settings(max_examples=100, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
-    routing=st.sampled_from(["shared", "affinity"]),
     batching=st.sampled_from(["none", "waiting", {"kind": "window", "cap": 3, "window_s": 7}, "continuous"]),
     servers=st.integers(1, 3),
     budget=st.sampled_from([None, 12]),
     block=st.sampled_from([1, 16]),
     room_tokens=st.sampled_from([None, 96, 96]),
     admission=st.sampled_from(["whole_request", "preempt"]),
-    order=st.sampled_from(["arrival", "priority"]),
     ties=st.booleans(),
     reads_first=st.booleans(),
 )
 def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_but_by_those_before_it(
-    seed: int, routing: str, batching: object, servers: int, budget: int | None, block: int,
-    room_tokens: int | None, admission: str, order: str, ties: bool, reads_first: bool,
+    seed: int, batching: object, servers: int, budget: int | None, block: int,
+    room_tokens: int | None, admission: str, ties: bool, reads_first: bool,
 ) -> None:  # fmt: skip
     """Some requests are given up; with `ties` all in whole seconds, so that events coincide all the time."""
     requests = asked(seed, 12, 5.0)
@@ -261,8 +259,8 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_b
             for each in requests
         ]
     made = Sessions(
-        requests, seed=seed, servers=servers, routing=routing, batching=batching, kv_tokens=room_tokens,
-        token_budget=budget, kv_block_tokens=block, admission=admission, order=order,
+        requests, seed=seed, servers=servers, batching=batching, kv_tokens=room_tokens,
+        token_budget=budget, kv_block_tokens=block, admission=admission,
     )  # fmt: skip
     made.reads_first = reads_first
     rng, given_up = np.random.default_rng(seed), set[int]()
@@ -276,7 +274,7 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_b
         made.env.step()
         made.settle()
         assert made.env.now < 1e5, "a request never ends"
-        for pool in made.cloud._pools:
+        for pool in [made.cloud.pool]:
             most_tokens = inf if room_tokens is None else room_tokens * len(pool.servers)
             assert pool.kv.held_tokens <= most_tokens
             if admission == "whole_request" and room_tokens is not None:
@@ -296,7 +294,7 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_b
     if reads_first:
         later = [visit for visits in made.ran.values() for visit in visits[1:]]
         assert all(state != "prefill" for visit in later for _, state in visit.states)
-    if routing == "shared" and order == "arrival" and room_tokens is not None:
+    if room_tokens is not None:
         firsts = [visit.began_s[0] for visits in made.ran.values() for visit in visits[:1] if visit.began_s]
         assert firsts == sorted(firsts), "somebody has overtaken"
 
@@ -306,7 +304,7 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_b
     [
         {"batching": {"kind": "waiting", "cap": 3}},
         {"batching": {"kind": "continuous", "cap": 4}, "token_budget": 12, "kv_block_tokens": 16},
-        {"batching": "none", "servers": 2, "routing": "affinity"},
+        {"batching": "none", "servers": 2},
     ],
     ids=str,
 )
@@ -341,7 +339,7 @@ def test_requests_that_are_given_up_let_the_next_in(scheme: str, drafts: int, de
     run = ran(made)
     assert len(run.requests) == 6 and {each.outcome for each in run.requests} > {"answered"}
     run.plant.env.run(run.plant.env.now + 1.0)  # the last one's word is under way
-    [pool] = run.plant.cloud._pools
+    pool = run.plant.cloud.pool
     assert not pool.reservations.waiting and all(pool.runs(session) for session in pool.reservations._reserved)
 
 
@@ -398,7 +396,7 @@ def test_a_device_that_draws_its_corrections_ends_a_request_whose_end_the_cloud_
     assert any(len(each.tokens) < 40 for each in run.requests)
     assert {each.outcome for each in run.requests} == {"answered"}
     run.plant.env.run(run.plant.env.now + 5)
-    assert not run.plant.cloud._pools[0].reservations._reserved
+    assert not run.plant.cloud.pool.reservations._reserved
 
 
 @pytest.mark.parametrize("scheme", ["cloud_only", "k_sqs", {"kind": "k_sqs", "depth": 2}])
@@ -420,4 +418,4 @@ def test_the_cloud_works_on_for_a_request_given_up_until_the_word_of_it_has_come
     assert max(each.began_s for each in watch.passes) < heard_s
     if scheme == "cloud_only":
         assert max(each.ended_s for each in watch.passes) > heard_s
-    assert not run.plant.cloud._pools[0].kv._held and not run.plant.cloud.station.present
+    assert not run.plant.cloud.pool.kv._held and not run.plant.cloud.station.present

@@ -62,13 +62,12 @@ class Patient(Batching):
 
 
 WINDOW = {"kind": "window", "cap": 4, "window_s": 30}
-AFFINE = {"servers": 2, "routing": "affinity"}
 ALONE = {"batching": "none"}
 WHOLE = {"batching": "none", "admission": "whole_request"}
 FILLED = [job(0, A, 60), job(1, B, 70), job(2, C, 30)]
 """A's pass of 10 s holds 60; B's 70 wait for memory; C's 30 wait behind B."""
 BUSY_HOME = [job(0, A, 10), job(500, B, 1000), job(1000, A, 12)]
-"""A's cache is on server 0, which B keeps busy from 500 to 1500; server 1 is free, but has nothing of A."""
+"""B keeps server 0 busy from 500 to 1500; server 1 is free, and reaches the cache of A."""
 GROWING = [job(1000 * number, A, tokens) for number, tokens in enumerate((10, 12, 14, 16))]
 """One session's text, each job long after the one before."""
 LINE = [job(0, A, 20, request=70), job(1, B, 5, request=60), job(2, C, 5, request=30)]
@@ -131,25 +130,19 @@ PLAYS = {
     "memory: a cancelled job holds its share to the end of its pass": Play(
         {"servers": 2, **ALONE, **SMALL}, [*FILLED, withdraw(7, 0), forget(7, A)], [[0.0], [10.0], [10.0]]
     ),
-    "routing: a shared pool has the cache at hand": Play(
-        {"servers": 2, "routing": "shared", **ALONE, **NOTED}, BUSY_HOME,
+    "pool: it has the cache at hand": Play(
+        {"servers": 2, **ALONE, **NOTED}, BUSY_HOME,
         [[0.0], [500.0], [1000.0]], works=[((10, 0),), ((1000, 0),), ((2, 10),)],
     ),
-    "routing: affinity waits for a busy home": Play(
-        AFFINE | ALONE | NOTED, BUSY_HOME, [[0.0], [500.0], [1500.0]], works=[((10, 0),), ((1000, 0),), ((2, 10),)]
+    "pool: where the cache is at hand only new tokens are computed": Play(
+        {"servers": 2, **ALONE, **NOTED}, GROWING,
+        works=[((10, 0),), ((2, 10),), ((2, 12),), ((2, 14),)],
     ),
-    **{
-        f"routing: where the cache is at hand only new tokens are computed ({routing})": Play(
-            {"servers": 2, "routing": routing, **ALONE, **NOTED}, GROWING,
-            works=[((10, 0),), ((2, 10),), ((2, 12),), ((2, 14),)],
-        )
-        for routing in ("shared", "affinity")
-    },
-    "routing: a rejected tail is computed again": Play(
+    "pool: a rejected tail is computed again": Play(
         {"servers": 2, **ALONE, **NOTED}, [job(0, A, 20), crop(100, A, 13), job(200, A, 21)],
         works=[((20, 0),), ((8, 13),)],
     ),
-    "routing: in the queue a cancelled job leaves, and in a pass it runs on unreported": Play(
+    "pool: in the queue a cancelled job leaves, and in a pass it runs on unreported": Play(
         ALONE | NOTED, [job(0, A, 10), job(1, B, 10), job(2, C, 10), withdraw(4, 0), withdraw(5, 1)],
         [[0.0], [], [10.0]], [[], [], [20.0]], service_s=20.0,
     ),

@@ -146,9 +146,8 @@ def test_a_device_that_has_read_reads_the_new_text_alone() -> None:
 @pytest.mark.parametrize(
     "memory",
     [
-        *({"admission": kind, "routing": routing} for kind in ("whole_request", "preempt")
-          for routing in ("shared", "affinity")),
-        {"kv_block_tokens": 16, "admission": "whole_request"}, {"kv_block_tokens": 16, "routing": "affinity"},
+        {"admission": "whole_request"}, {"admission": "preempt"},
+        {"kv_block_tokens": 16, "admission": "whole_request"}, {"kv_block_tokens": 16},
         {"batching": "continuous"}, {"batching": "continuous", "admission": "whole_request"},
     ],
     ids=str,
@@ -165,8 +164,8 @@ def test_whoever_needs_the_memory_takes_it_from_those_who_think(memory: dict[str
     }
     cloud = run.plant.cloud
     assert cloud.evictions > 0 == roomy.plant.cloud.evictions
-    assert made.cloud.admission.preempts or not sum(pool.kv.evicted for pool in cloud._pools)
-    for pool in cloud._pools:
+    assert made.cloud.admission.preempts or not sum(pool.kv.evicted for pool in [cloud.pool])
+    for pool in [cloud.pool]:
         size = made.cloud.kv_block_tokens
         blocks = {session: whole_blocks(tokens, size) for session, tokens in pool.kv._held.items()}
         assert pool.kv.held_tokens == sum(blocks.values()) <= 80 * len(pool.servers)

@@ -102,10 +102,8 @@ def any_cell(number: int) -> Cell:
     }
     cloud = {
         "servers": servers,
-        "routing": one_of(rng, "shared", "shared", "affinity"),
         "batching": one_of(rng, "none", "waiting", {"kind": "window", "cap": 3, "window_s": 0.03}, "continuous"),
         "admission": one_of(rng, "preempt", "preempt", "whole_request"),
-        "order": one_of(np.random.default_rng((31, number)), "arrival", "arrival", "priority"),
         "kv_tokens": one_of(rng, None, None, 60),
         "latency": one_of(rng, {"kind": "constant", "per_pass_s": 0.02}, {"kind": "affine", "base_s": 0.01}),
     }
@@ -119,11 +117,9 @@ def any_cell(number: int) -> Cell:
         other = rarely(rng, 0.2 + odd, one_of(rng, *SCHEMES), *OTHERS)
         fleet = [
             {"name": "one", "count": 1},
-            {"name": "two", "count": devices - 1, "scheme": other, "priority": number % 3, **own},
+            {"name": "two", "count": devices - 1, "scheme": other, **own},
         ]
     links = {"uplink": any_link(rng, odd), "downlink": any_link(rng, odd)}
-    for each in links.values():
-        each["pad_to_bits"] = (None, None, 64)[number % 3]
     block = one_of(np.random.default_rng((29, number)), 1, 1, 1, 2, 3)
     if block > 1:
         edge |= {"drafts_per_pass": block, "latency": {"kind": "affine", "base_s": 0.004, "per_token_s": 1e-3}}
@@ -149,9 +145,7 @@ def mixed_fleet(number: int) -> Cell:
     }
     cloud = {
         "servers": one_of(rng, 1, 1, 2),
-        "routing": one_of(rng, "shared", "shared", "affinity"),
         "batching": one_of(rng, "none", "waiting", {"kind": "window", "cap": 3, "window_s": 0.03}, "continuous"),
-        "order": one_of(rng, "arrival", "priority"),
         "latency": one_of(rng, {"kind": "constant", "per_pass_s": 0.02}, {"kind": "affine", "base_s": 0.01}),
     }
     edge = {"latency": {"kind": "constant", "per_pass_s": one_of(rng, 0.0, 0.005)}, "encode_s_per_draft": 0.0}
@@ -159,7 +153,7 @@ def mixed_fleet(number: int) -> Cell:
     if rng.random() < 0.6:  # no message is longer than another, and more rounds come at one time
         ways = {way: made | {"rate": {"kind": "constant", "bps": "inf"}} for way, made in ways.items()}
     fleet = [
-        {"name": name, "count": int(rng.integers(1, 4)), "scheme": scheme, "priority": int(rng.integers(2)), **ways}
+        {"name": name, "count": int(rng.integers(1, 4)), "scheme": scheme, **ways}
         for name, scheme in (("decoded", one_of(rng, *SCHEMES)), ("not", one_of(rng, *OTHERS)))
     ]
     if rng.random() < 0.5:

@@ -88,7 +88,6 @@ LINKS = (
             "arq": ARQS | QUIC,
             "access_s": st.sampled_from([0.0, 1.0]),
             "mtu_bits": st.sampled_from([None, 704]),
-            "pad_to_bits": st.sampled_from([None, None, 64]),
             "sharing": st.sampled_from(["fifo", "round_robin", "processor", "own", SCHEDULED]),
             "buffer_packets": st.sampled_from([None, 0, 2]),
             "reassembly_s": st.sampled_from([None, 2.0, 5.0]),

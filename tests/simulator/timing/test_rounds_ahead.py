@@ -83,7 +83,6 @@ def faulty(number: int) -> tuple[str, int, Cell]:
     }
     cloud = {
         "servers": servers,
-        "routing": str(rng.choice(["shared", "affinity"])),
         "batching": ["none", "waiting", "continuous"][rng.integers(3)],
         "kv_tokens": [None, 40][rng.integers(2)],
         "admission": str(rng.choice(["preempt", "whole_request"])),
