@@ -114,7 +114,7 @@ def _remote_edge(options: argparse.Namespace) -> RemoteEdge | None:
             raise ConfigError("certificate, peer: are for --edge HOST")
         return None
     if options.certificate is None or options.peer is None:
-        raise ConfigError("edge: needs --certificate OWN.pem and --peer EDGE.crt; see docs/real_system.md")
+        raise ConfigError("edge: needs --certificate OWN.pem and --peer EDGE.crt; see docs/own_numbers.md")
     host, port = options.edge
     return RemoteEdge(host, port, Identity(options.certificate, options.peer))
 
