@@ -37,21 +37,10 @@ autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 100
 myst_enable_extensions = ["html_image"]
 GROUPS = {
-    "Start here": ["tutorial", "findings", "scenarios", "gallery/README", "faq"],
-    "How to": [
-        "own_parts",
-        "examples",
-        "looking_inside",
-        "real_system",
-        "from_your_engine",
-        "remote_drafter",
-        "serving",
-        "fleets",
-        "conversations",
-        "clusters",
-    ],
-    "Reference": ["commands", "results", "metrics", "schemes", "codec", "glossary", "api/index"],
-    "Explanation": ["how_it_works", "limits", "validation"],
+    "Start here": ["tutorial", "findings", "gallery/README"],
+    "How to": ["own_parts", "own_numbers", "links_and_devices", "serving"],
+    "Explanation": ["how_it_works", "schemes", "trust"],
+    "Reference": ["reference", "commands", "metrics", "api/index"],
 }
 """The pages of docs/ by what a reader comes for, in the order of the side bar."""
 PROJECT = ["CONTRIBUTING", "CHANGELOG", "THIRD_PARTY_NOTICES"]

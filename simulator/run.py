@@ -89,7 +89,7 @@ class CellResult:
     summary: dict[str, float]
     by_class: Mapping[str, dict[str, float]]
     """The summary of each class of devices of a fleet, by its name; {} where there is no fleet. What classes share
-    is divided among them, as docs/fleets.md says."""
+    is divided among them, as docs/links_and_devices.md says."""
     request_table: pa.Table
     """The requests as they are written to a file."""
     round_table: pa.Table

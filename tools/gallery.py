@@ -51,6 +51,7 @@ from simulator.results.display_names import words_of
 from simulator.results.lossy_schemes import MARK
 from simulator.results.result_directory import checked, intact, listed
 from simulator.studies import SIMULATION, STUDIES, study
+from tools.readme_picture import draw_picture
 
 HOME: Final = Path(__file__).parents[1] / "docs" / "gallery"
 HANG: Final = "python -m tools.gallery --drawn"
@@ -172,6 +173,9 @@ def hang(names: Sequence[str], results: Path, home: Path) -> None:
         (home / name).write_text(text)
     if text := raced(home):
         (home.parent / RACE).write_text(text, encoding="utf-8")
+        table = record_of(RACED, home).race
+        assert table is not None
+        draw_picture(table, home.parent / "figures")
 
 
 def pages(home: Path) -> dict[str, str]:
@@ -182,8 +186,8 @@ def pages(home: Path) -> dict[str, str]:
         f"# Gallery\n\n{first}"
         "Full runs of the scenarios, by topic; a picture leads to its page, which has the answer, all figures, every "
         "finding and what they were made with. `make gallery` makes all of it anew. [What the numbers "
-        "mean](../metrics.md), and [where they end to be valid](../limits.md). Of what is listed without a picture the "
-        f"command makes the results, and `{HANG} NAME` hangs them.\n"
+        "mean](../metrics.md), and [what they do not cover](../trust.md#which-limits-decide). Scenarios without a "
+        f"picture were not rerun for this version; the command makes them, and `{HANG} NAME` adds the page.\n"
     )
     topics = [_topic(topic, names, records) for topic, names in TOPICS.items()]
     return {"README.md": "\n".join([head, *topics]), **{f"{name}.md": _page(name, records[name]) for name in records}}

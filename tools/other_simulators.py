@@ -2,7 +2,7 @@
 
     python -m tools.other_simulators
 
-takes two minutes of processor time and writes the table of docs/validation.md between the marks that stand there. The
+takes two minutes of processor time and writes docs/figures/other_simulators.csv. The
 requests, and when each got its first and its last token elsewhere, are the files of tests/data/served, one a load.
 """
 
@@ -18,9 +18,8 @@ import pandas as pd
 from kinds.arrays import Floats
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
-from tools.validation_page import DOCS, put
+from tools.validation_page import DOCS
 
-BEGIN, END = "<!-- simulators -->", "<!-- /simulators -->"
 SERVED: Final = DOCS.parent / "tests" / "data" / "served"
 LOADS: Final = {
     "light": "1.5 requests a second",
@@ -144,20 +143,23 @@ def rows() -> Iterator[Against]:
     yield from timed()
 
 
-def table(each: Iterator[Against]) -> str:
-    """The rows as Markdown: their figure, and how far ours is from it."""
-    lines = list[str]()
-    for row in each:
-        theirs, ours = row.theirs().figures, row.ours().figures
-        if not lines:
-            lines += [
-                f"| against | load | {' | '.join(theirs)} | what differs |",
-                f"|---|---|{'---:|' * len(theirs)}---|",
-            ]
-        cells = [f"{its:,.{0 if its >= 100 else 1}f} ({ours[name] / its - 1:+.1%})" for name, its in theirs.items()]
-        lines.append(f"| {row.simulator} | {row.load} | {' | '.join(cells)} | {row.why} |".replace("-0.0%", "+0.0%"))
-    return "\n".join(lines)
+def table(each: Iterator[Against]) -> pd.DataFrame:
+    """Returns a row per comparison and figure: their value and ours, milliseconds or tokens per second."""
+    long = [
+        {
+            "against": row.simulator,
+            "load": row.load,
+            "differs": row.why,
+            "figure": name,
+            "theirs": its,
+            "ours": ours[name],
+        }
+        for row in each
+        for theirs, ours in [(row.theirs().figures, row.ours().figures)]
+        for name, its in theirs.items()
+    ]
+    return pd.DataFrame(long).round(3)
 
 
 if __name__ == "__main__":
-    put(DOCS / "validation.md", table(rows()), BEGIN, END)
+    table(rows()).to_csv(DOCS / "figures" / "other_simulators.csv", index=False)

@@ -1,4 +1,4 @@
-"""The generated tables of README.md and docs/: scenarios from the registry, metrics from their definitions in
+"""The generated tables of docs/: metrics from their definitions in
 `simulator.results`, families and kinds from their classes, commands from the parsers of the command line.
 
 python -m tools.readme_tables            rewrites them, each between its markers
@@ -23,7 +23,6 @@ from kinds import Choice
 from models.interface import Pair
 from models.latency.latency import Latency
 from scenarios.command.cli import _parser
-from scenarios.command.registry import NAMES, scenario
 from simulator.cell.amounts import Amount
 from simulator.cell.cloud_config import Admission, Batching
 from simulator.cell.downtime import Downtime
@@ -38,10 +37,9 @@ from simulator.schemes import Acceptance, Code, Draw, Policy, Quantizer, Reply, 
 ROOT: Final = Path(__file__).parents[1]
 README: Final = ROOT / "README.md"
 PAGES: Final = {
-    "README.md": ("headline",),
     "docs/metrics.md": ("metrics", "breakdown", "studies"),
-    "docs/scenarios.md": ("scenarios",),
     "docs/commands.md": ("commands",),
+    "docs/reference.md": ("headline",),
     "docs/own_parts.md": ("scheme families", "other families"),
 }
 """Tables of each page."""
@@ -59,7 +57,6 @@ def tables() -> dict[str, str]:
     """The Markdown of each generated table, by its name."""
     meanings = {metric.name: metric.meaning for metric in METRICS.values()}
     return {
-        "scenarios": _scenarios(),
         "commands": "\n".join(_commands(_parser())),
         "headline": _table("metric", {name: meanings[name] for name in HEADLINE}),
         "metrics": _table("metric", meanings),
@@ -79,11 +76,6 @@ def filled(page: str, text: str) -> str:
         before, after = text.split(start)
         text = before + start + made[name] + after[after.index(END) :]
     return text
-
-
-def _scenarios() -> str:
-    rows = [f"| `{found.name}` | {found.summary} | {found.minutes:g} |" for found in map(scenario, NAMES)]
-    return "\n".join(["| scenario | question | minutes |", "|---|---|---|", *rows]) + "\n"
 
 
 def _commands(parser: argparse.ArgumentParser, summary: str = "") -> Iterator[str]:

@@ -1,16 +1,15 @@
-"""The page on the real system: what was compared, the table of errors, the figure.
+"""The real system beside the simulated one: the answer, the figure, every number.
 
     python -m tools.validation_page               runs the scenario `validation`, then writes the page
     python -m tools.validation_page --drawn       runs nothing: takes what is in results/validation
 
-Writes docs/validation.md between the marks that stand there, and docs/figures/validation.svg.
+Writes docs/trust.md between its marks, and docs/figures/validation.svg and .csv.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -23,7 +22,7 @@ from scenarios.command.report.drawing import figures_of
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
 from scenarios.findings.findings_file import FINDINGS
-from scenarios.validation import CELL, LEAST, OTHER_ANSWERS, TIMES, errors
+from scenarios.validation import CELL, LEAST, TIMES, errors
 from simulator.results.columns import BREAKDOWN
 
 NAME = "validation"
@@ -32,12 +31,13 @@ BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 
 
 def write(results: Path, docs: Path) -> None:
-    """Puts what was measured on the page, and the figure beside it. Raises ConfigError where nothing was."""
+    """Puts the answer on the page, and figure and numbers beside it. Raises ConfigError if nothing was measured."""
     if not (results / "cells.csv").is_file():
         raise ConfigError(f"{results}: holds no results; run the scenario {NAME} first")
     for name, figure in figures_of(results):
         plots.save(figure, docs / "figures", name, ("svg",))
-    put(docs / f"{NAME}.md", measured(results))
+    numbers(pd.read_csv(results / "cells.csv")).to_csv(docs / "figures" / f"{NAME}.csv", index=False)
+    put(docs / "trust.md", measured(results))
 
 
 def put(page: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
@@ -49,42 +49,32 @@ def put(page: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
 
 
 def measured(results: Path) -> str:
-    """Returns the results as Markdown."""
-    rows = errors(pd.read_csv(results / "cells.csv"))
+    """Returns the date, the answer and the figure as Markdown."""
     manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
     found = json.loads((results / FINDINGS).read_text(encoding="utf-8"))
-    lines = [*(each["line"] for each in found["findings"]), f"Answer: {found['answer']}"]
-    findings = "\n".join(f"* {line}" for line in lines)
     return "\n\n".join(
         [
-            f"Measured on {str(manifest['date'])[:10]}. Milliseconds of the real system, and how far the simulated one "
-            "is from them:",
-            "\n".join(_times(rows)),
-            findings,
+            f"Measured on {str(manifest['date'])[:10]}. {found['answer']}.",
             "![Where the time of a token goes in both](figures/validation.svg)",
-            f"Each part of the time per token, ms, real / simulated, those of {100 * LEAST:.0f}% or more. What kernel, "
-            "event loops and threads take is in the simulated one's propagation, and in the real one's part that it "
-            "delays: edge queue, encode, cloud queue, verify.",
-            "\n".join(_parts(rows)),
         ]
     )
 
 
-def _times(rows: pd.DataFrame) -> Iterator[str]:
-    yield "| cell | " + " | ".join(TIMES.values()) + " | other answers |"
-    yield "|---|" + "---:|" * (len(TIMES) + 1)
-    for row in rows.to_dict("records"):
-        text = [f"{1e3 * row[f'{name}_real']:.1f} ({100 * row[f'{name}_error']:+.1f}%)" for name in TIMES]
-        yield f"| {row[CELL]} | " + " | ".join(text) + f" | {row[OTHER_ANSWERS]} |"
-
-
-def _parts(rows: pd.DataFrame) -> Iterator[str]:
-    names = [name for name in BREAKDOWN if f"{name}_real" in rows.columns and _matters(rows, name)]
-    yield "| cell | " + " | ".join(name.removesuffix("_s").replace("_", " ") for name in names) + " |"
-    yield "|---|" + "---:|" * len(names)
-    for row in rows.to_dict("records"):
-        text = [f"{1e3 * row[f'{name}_real']:.1f} / {1e3 * row[f'{name}_simulated']:.1f}" for name in names]
-        yield f"| {row[CELL]} | " + " | ".join(text) + " |"
+def numbers(cells: pd.DataFrame) -> pd.DataFrame:
+    """Returns a row per cell and quantity, milliseconds: times, and parts of at least 1% of a token's time."""
+    rows = errors(cells)
+    parts = [name for name in BREAKDOWN if f"{name}_real" in rows.columns and _matters(rows, name)]
+    long = [
+        {
+            "cell": row[CELL],
+            "quantity": name,
+            "real_ms": 1e3 * row[f"{name}_real"],
+            "simulated_ms": 1e3 * row[f"{name}_simulated"],
+        }
+        for row in rows.to_dict("records")
+        for name in (*TIMES, *parts)
+    ]
+    return pd.DataFrame(long).round(2)
 
 
 def _matters(rows: pd.DataFrame, name: str) -> bool:

@@ -22,7 +22,7 @@ from tools.readme_tables import PAGES, README, ROOT, filled, tables
 
 TEXT = README.read_text()
 TOUR = TEXT[TEXT.index("## Five minutes") : TEXT.index("## Where to read on")]
-CODEC = (ROOT / "docs" / "codec.md").read_text()
+CODEC = (ROOT / "docs" / "how_it_works.md").read_text()
 OWN_PARTS = (ROOT / "docs" / "own_parts.md").read_text()
 
 

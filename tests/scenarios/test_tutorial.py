@@ -61,7 +61,7 @@ def test_the_file_as_it_stands_is_a_cell_of_what_the_tutorial_says():
     assert cell.cloud.latency.pass_s([(1, 100)]) == pytest.approx(0.0433, rel=0.05)
 
 
-@pytest.mark.parametrize("page", ["tutorial", "glossary"])
+@pytest.mark.parametrize("page", ["tutorial", "own_numbers"])
 def test_parts_that_a_page_names_in_a_line_have_those_kinds_and_fields(page):
     families = [family for family in below(Choice) if family.is_family()]
     typed = re.findall(r"\{kind: [^{}`]*\}", (ROOT / "docs" / f"{page}.md").read_text())

@@ -16,7 +16,7 @@ from scenarios.findings.findings_file import Answered
 from scenarios.validation import CELL, error_of, errors, printed_comparison, printed_errors, same_answers
 from simulator.results.result_directory import record
 from simulator.results.study_columns import COMPARED
-from tools.validation_page import BEGIN, END, measured, write
+from tools.validation_page import BEGIN, END, numbers, write
 
 NAMES = ("thin", "wide")
 TOOK_S = {"thin": 0.1, "wide": 0.02}
@@ -115,26 +115,23 @@ def results(tmp_path):
     return folder
 
 
-def test_the_page_has_both_tables_and_what_was_found(results):
-    page = measured(results)
-    assert "Measured on 2026-11-26." in page and "* Every answer is the same" in page
-    assert "| thin | 110.0 (+10.0%) | 110.0 (+10.0%) | 220.0 (+10.0%) | 330.0 (+10.0%) | 440.0 (+10.0%) | 0 |" in page
-    heads = [line for line in page.splitlines() if line.startswith("| cell |")]
-    assert len(heads) == 2 and "uplink transmit" in heads[1] and "encode" not in heads[1]
-    assert "72.6 / 79.9" in page
+def test_the_numbers_have_a_row_per_cell_and_quantity_that_matters():
+    rows = numbers(table()).set_index(["cell", "quantity"])
+    assert rows.loc[("thin", "latency_per_token_s")].tolist() == pytest.approx([110.0, 121.0])
+    assert "uplink_transmit_s" in rows.index.get_level_values(1) and "encode_s" not in rows.index.get_level_values(1)
 
 
 def test_the_page_is_written_between_its_marks(results, tmp_path):
     docs = tmp_path / "docs"
     (docs / "figures").mkdir(parents=True)
-    (docs / "validation.md").write_text(f"before\n\n{BEGIN}\nold\n{END}\n\nafter\n")
+    (docs / "trust.md").write_text(f"before\n\n{BEGIN}\nold\n{END}\n\nafter\n")
     table().to_csv(results / "summary.csv", index=False)
     record(results, [results / "summary.csv"])
     for _ in range(2):
         write(results, docs)
-        page = (docs / "validation.md").read_text()
+        page = (docs / "trust.md").read_text()
         assert page.startswith(f"before\n\n{BEGIN}\n\n") and page.endswith(f"\n\n{END}\n\nafter\n")
-        assert "old" not in page and page.count("| thin |") == 2
-    assert (docs / "figures" / "validation.svg").is_file()
+        assert "old" not in page and "Measured on 2026-11-26." in page
+    assert (docs / "figures" / "validation.svg").is_file() and (docs / "figures" / "validation.csv").is_file()
     with pytest.raises(ConfigError, match="holds no results"):
         write(tmp_path / "none", docs)

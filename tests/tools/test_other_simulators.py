@@ -128,7 +128,7 @@ def test_requests_of_a_full_memory_are_served_as_vllms_rule_says_and_not_with_ro
     ],
 )
 def test_what_the_admission_rule_alone_moves(blocks: int, whole_text: bool, figures: list[float]) -> None:
-    """The numbers of docs/validation.md: ms to the first token and per token, p50, p90, p99."""
+    """Milliseconds to the first token and per token, p50, p90, p99."""
     found = list(served_by_the_rule("busy", blocks, whole_text=whole_text).figures.values())[1:]
     assert found[:3] == pytest.approx(figures[:3], abs=0.06)
     assert found[3:] == pytest.approx(figures[3:], abs=0.006)
