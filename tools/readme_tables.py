@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import simulator.cell  # noqa: F401  registers the kinds
+import simulator.cell.cell  # noqa: F401  registers the kinds
 from channels.link.arq import Arq
 from channels.link.delays import Delay
 from channels.link.listening import Listening

@@ -58,21 +58,29 @@ BRANCHES: Final = 4
 
 
 class Mode(NamedTuple):
-    """A serving mode: rounds that are drafted ahead, True if the cloud starts, and branches that are prepared."""
+    """A serving mode: rounds drafted ahead, does the cloud start, branches prepared, and are these sent ahead."""
 
     depth: int
     starts: bool
     branches: int
+    at_cloud: bool
 
     @property
     def fields(self) -> dict[str, object]:
         """The columns of the scheme that say so."""
-        return dict(zip(SERVING, (self.depth, self.starts, False, self.branches), strict=True))
+        at = "cloud" if self.at_cloud else "edge"
+        return dict(zip(SERVING, (self.depth, self.starts, False, self.branches, at), strict=True))
 
 
 _MODES: Final = [
-    Mode(depth, starts, branches)
-    for depth, branches in ((0, 0), (1, 0), (2, 0), (0, BRANCHES))
+    Mode(depth, starts, branches, at_cloud)
+    for depth, branches, at_cloud in (
+        (0, 0, False),
+        (1, 0, False),
+        (2, 0, False),
+        (0, BRANCHES, False),
+        (0, BRANCHES, True),
+    )
     for starts in (False, True)
 ]
 MODES: Final = {serving_mode(each.fields): each for each in _MODES}
@@ -85,11 +93,12 @@ class Length(NamedTuple):
     rounds: Rounds
     survives: float
 
-    def outcomes(self, branches: int, next_choice: float) -> Outcomes | None:
-        """The branches behind them; None without any."""
-        return (
-            Outcomes(Geometric().widths(self.rounds.drafts, branches), next_choice, self.survives) if branches else None
-        )
+    def outcomes(self, mode: Mode, next_choice: float) -> Outcomes | None:
+        """Returns the branches behind them; None without any."""
+        if not mode.branches:
+            return None
+        widths = Geometric().widths(self.rounds.drafts, mode.branches)
+        return Outcomes(widths, next_choice, self.survives, mode.at_cloud)
 
 
 class Predicted(NamedTuple):
@@ -122,7 +131,7 @@ def predict(
     alone_s = cloud_only(place).latency_s
 
     def over(mode: Mode, share: float) -> float:
-        forms = (drafting(mode.starts, mode.depth, each.outcomes(mode.branches, share)) for each in lengths)
+        forms = (drafting(mode.starts, mode.depth, each.outcomes(mode, share)) for each in lengths)
         times = (form(place, each.rounds, bits_a_draft) for form, each in zip(forms, lengths, strict=True))
         return min(each.latency_s for each in times) / alone_s
 
@@ -210,7 +219,7 @@ def _known(table: pd.DataFrame) -> pd.DataFrame:
     rows = table.iloc[:0]
     if SPEED in table.columns:
         rows = mapped(table)
-        rows = rows.loc[foreseen(rows.assign(**{SERVING[-1]: 0})).index]  # in whatever mode: predicted is the best one
+        rows = rows.loc[foreseen(rows.assign(**{"scheme.prepared": 0})).index]  # in any mode
     return rows if {*_PLACE, SPEED, BITS} <= {*rows.columns} else pd.DataFrame(columns=[SPEED, KIND, BITS, *_PLACE])
 
 

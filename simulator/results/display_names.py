@@ -163,11 +163,14 @@ def serving_mode(row: Mapping[str, object]) -> str:
 
 def serving_mark(row: Mapping[str, object]) -> str:
     """The same as a mark of figures: `2*`, "" where the edge waits. Parts have none."""
-    depth, starts, _, prepared = (row.get(column) for column in SERVING)
-    return f"{depth or ''}{'p' if prepared else ''}{'*' if starts else ''}"
+    depth, starts, _, prepared, at = (row.get(column) for column in SERVING)
+    branches = ("P" if at == "cloud" else "p") if prepared else ""
+    return f"{depth or ''}{branches}{'*' if starts else ''}"
 
 
-MARKS: Final = "Digit: rounds drafted ahead; p: rounds prepared; *: the cloud starts; none: the edge waits."
+MARKS: Final = (
+    "Digit: rounds drafted ahead; p: prepared; P: prepared and sent; *: the cloud starts; none: the edge waits."
+)
 
 
 @dataclass(frozen=True)

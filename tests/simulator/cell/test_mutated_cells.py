@@ -247,7 +247,7 @@ def outcome(given: Mutated, path: Path, memory: Memory) -> str:
             message = str(error)
     ours = re.sub(r"\w+_in_tests(, )?", "", message)  # kinds of other tests are open in this process
     assert len(ours) <= LONGEST_LINE and message.isprintable(), message
-    named = re.match(r"[\w.]+", message.removeprefix("import = ")) or re.match(".*", message)
+    named = re.match(r"[\w.-]+", message.removeprefix("import = ")) or re.match(".*", message)
     assert named is not None
     known = named[0].split(".")[0] in {*Cell.model_fields, "config", "cell"}
     known = known or ("config" in given.touched and f"{named[0]}:" in given.text)  # a letter of a name is another
