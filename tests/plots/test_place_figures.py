@@ -208,7 +208,7 @@ def test_the_acceptance_map_has_a_plane_a_speed_with_simulated_circles_and_a_dot
     for ax in (slow, fast):
         assert len(ax.texts) == len(TRIPS_S) * len(ACCEPTED)
         marks = {text.get_text().partition(" ")[2] for text in ax.texts}
-        assert marks <= {"", "*", "1", "1*", "2", "2*", "p", "p*"} and {"p*", "2"} <= marks
+        assert marks <= {"", "*", "1", "1*", "2", "2*", "p", "p*", "P", "P*"} and {"P*", "2"} <= marks
         circles = [line for line in ax.lines if line.get_marker() == "o"]
         assert len(circles) == len(phase_tables.NAMES) * len({*phase_tables.TRIPS} & {*TRIPS_S})
     assert [line.get_marker() for line in below.lines].count("o") == len(published()) == len(names_beside(below))

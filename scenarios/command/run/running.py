@@ -126,6 +126,8 @@ def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[C
     choosing = Choosing(plan.cells, plan.tune, plan.precision)
     tuner = choosing.tuner()
     folder, trying = _tuning(options), tuner.first()
+    if not trying:  # each scheme has one valid setting
+        return choosing.choices(tuner.outcomes())
     overwrite = options.overwrite and not holds(folder, trying, f"{SIMULATION}, {tuner.rule}")
     tuning = progress.part("trials")
     shown = sum(works(plan.cells).values()) * choosing.most_shown() / len(plan.cells)

@@ -49,7 +49,7 @@ def test_prepared_rounds_are_in_the_planes_where_the_share_of_right_guesses_is_k
     near = replace(place, up_delay_s=0.01, down_delay_s=0.01)
     lengths = plane.rounds_along(along)
     found, unknown = plane.predict(near, lengths, 16.0), plane.predict(near, lengths, 16.0, None)
-    assert found.mode.endswith("prepares rounds") and "prepares" not in unknown.mode
+    assert "prepared rounds" in found.mode and "prepare" not in unknown.mode
     assert found.least < found.edge < found.most <= unknown.edge == unknown.least == unknown.most
     form = drafting(True, 0, Outcomes(Geometric().widths(1, plane.BRANCHES), 0.3, float(along.survival(2)[-1])))
     one = form(near, Rounds(tuple(along.survival(1))), 16.0).latency_s / cloud_only(near).latency_s
