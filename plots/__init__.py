@@ -29,7 +29,7 @@ FIGURES: dict[str, str] = {
     "first_token": "time to first token along the swept axis, the highest percentile asked for or the mean",
     "capacity": "devices that a cell bears, a curve a scheme",
     "goodput": "requests per second within limits on both times, and the best scheme, a panel a device",
-    "breakdown": "where the time goes, at up to four values of the swept axis",
+    "breakdown": "where the time goes, at up to three values of the swept axis",
     "bits": "payload bits per token, or per draft where the axis moves the length of a round",
     "resampling": "resampling rate beside its bound",
     "ladder": "latency per token of each step, a bar a length of headers, a panel a temperature and link",
@@ -65,7 +65,7 @@ _OWN: dict[str, Draw] = {}
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
-FROM_CELLS = ("latency", "rivals", "tradeoff", "goodput")
+FROM_CELLS = ("rivals", "tradeoff", "goodput")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 

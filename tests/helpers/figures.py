@@ -69,6 +69,11 @@ def legend_of(figure: Figure) -> list[str]:
     return [text.get_text() for text in legend.get_texts()]
 
 
+def ends_of(figure: Figure) -> list[str]:
+    """The curves' names at their ends, panel by panel, from the lowest up."""
+    return [text.get_text() for ax in figure.axes for text in ax.texts if text.get_position()[0] > 1]
+
+
 def titles_of(figure: Figure) -> list[str]:
     return [ax.get_title(loc="left") for ax in figure.axes]
 

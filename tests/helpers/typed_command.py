@@ -53,10 +53,11 @@ def whole_plan(name: str) -> RunPlan:
 
 
 def only_latency(
-    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path, cells: pd.DataFrame | None = None
-) -> Iterator[Path]:
+    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path, cells: pd.DataFrame | None = None,
+    finding: str = "",
+) -> Iterator[Path]:  # fmt: skip
     """One figure of four: the others have tests of their own and cost a second each run."""
-    return draw_all(summary, axis, [name for name in figures if name == "latency"], folder, cells)
+    return draw_all(summary, axis, [name for name in figures if name == "latency"], folder, cells, finding)
 
 
 def noted(folder: Path, **fields: object) -> None:
