@@ -35,6 +35,9 @@ from scenarios.command.recommend.tried_schemes import (
 )
 from scenarios.command.recommend.turning import ACCEPTANCE, DEVICES, PRICE, PROMPT, RATE, ROUND_TRIP, turns
 from scenarios.command.registry import scenario
+from scenarios.command.report.at_each_value import Compared
+from scenarios.command.report.ranked_table import ranking
+from scenarios.command.result_folder import ResultFolder
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.typed_settings import parse_settings
 from simulator.cell.cell import Cell
@@ -485,6 +488,9 @@ def test_a_recommendation_leaves_all_that_was_tried_and_says_in_one_breath_by_ho
     assert len(table) == 3 and set(table["scheme.kind"]) == {"cloud_only", "k_sqs"}
     shown = pd.read_csv(out / "chosen_and_fixed.csv")
     assert list(shown["n"]) == [4] * 2 and shown["margin"].iloc[0] == 0.0
+    compared = Compared(ResultFolder.read(out), [])
+    ((group,),) = ranking(compared).tables
+    assert compared.axis is None and [row.curve.key for row in group.rows] == [*shown["curve"]]
     best = Cell.from_yaml(out / "recommended.yaml")
     assert best.scheme.kind == shown["scheme.kind"].iloc[0] and best.seed == 0
     found = json.loads((out / "findings.json").read_text())

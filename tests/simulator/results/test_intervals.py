@@ -141,6 +141,8 @@ def test_the_axis_is_the_one_asked_for_or_the_numeric_one_that_varies() -> None:
     assert axis_of(cells[cells["uplink.rate.bps"] == 1.0]) is None
     shared = cells.assign(**{"scheme.k": [4, 8, 16]})
     assert axis_of(shared[shared.columns[::-1]]) == "uplink.rate.bps"  # the scheme's own last, wherever they stand
+    computed = cells[cells["uplink.rate.bps"] == 1.0].assign(margin=[0.0, 0.2], scale=[1.0, 3.0])
+    assert axis_of(computed) is None and "margin" not in settings_of(computed)
 
 
 NONE = np.nan
