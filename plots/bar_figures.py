@@ -23,7 +23,7 @@ from plots.lines import along
 from plots.page import Page
 from plots.style import GREY, SCHEMES, Look, chosen, curve_key, curves, looks, lossy_curves
 from plots.whiskers import numbers, reaches
-from simulator.results.columns import CHOSEN, CURVE, RECOMMENDED, SETTING
+from simulator.results.columns import BETTER, BY, CHOSEN, CURVE, MARGIN, MARGIN_HIGH, MARGIN_LOW, RECOMMENDED, SETTING
 from simulator.results.intervals import named_without
 from simulator.results.units import quantity, title
 
@@ -234,7 +234,6 @@ def draw_both_ways(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
     return finish(figure, page, Wording("What each scheme sends, both ways", text, "bits per output token"))
 
 
-BY, BETTER, MARGIN, MARGIN_LOW, MARGIN_HIGH = RECOMMENDED
 FAR: Final = 3.0
 """Ratios beyond this, or below 1 over it, have a panel of their own: on one axis the others would be one heap."""
 TICKS, TIMES = 5, "\N{MULTIPLICATION SIGN}"

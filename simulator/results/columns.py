@@ -76,6 +76,7 @@ RECOMMENDED: Final = {
     "margin_high": "the upper end",
 }
 """Columns that a recommendation adds to its summary, and their meaning."""
+BY, BETTER, MARGIN, MARGIN_LOW, MARGIN_HIGH = RECOMMENDED
 
 
 def chosen_name(name: str, names: Iterable[str]) -> str:

@@ -74,7 +74,8 @@ def test_a_run_prints_question_answer_one_table_and_whose_numbers_they_are(finis
     assert "Pair synthetic. Timed as OPT-125M on Jetson Orin Nano drafts" in base and "Round trip 40 ms" in " ".join(
         base.split()
     )
-    assert places.splitlines()[1].startswith("more: sqsim report results/latency_vs_bandwidth_quick | --details")
+    more = ["more: sqsim report results/latency_vs_bandwidth_quick", "more: the same command with --details"]
+    assert places.splitlines()[1:3] == more
 
 
 def test_all_else_is_among_the_details_of_its_findings(finished):
@@ -355,7 +356,7 @@ def test_each_scenario_runs_to_its_answer_and_draws_what_it_promises(name, typed
     warned = [line for line in err.splitlines() if not line.endswith(remarks)]
     assert (status, warned) == (0, [])
     folder = tmp_path / "results" / f"{name}_quick"
-    assert f"more: sqsim report results/{name}_quick | --details" in out
+    assert f"more: sqsim report results/{name}_quick\n" in out
     is_answered(out, folder)
     assert drawn == list(scenario(name).figures)
     first = folder / "figures" / f"{drawn[0]}.svg"
