@@ -24,7 +24,9 @@ from simulator.results.display_names import words_of
 RIVAL: Final = "cloud_only"
 LABEL: Final = "over cloud only"
 NOTE: Final = "Over cloud only: the ratio paired by seed, below 1 where a scheme is faster."
-CROSSES: Final = "Diamonds: where a scheme passes cloud only, mean over the seeds in which it does, where most do."
+CROSSES: Final = (
+    "Diamonds: where a scheme that is seen faster somewhere passes cloud only, mean over the seeds in which it does."
+)
 _BASELINES: Final = (RIVAL, "colocated", "edge_only")
 """Kinds that are drawn here too; the panels are for the schemes that draft at the edge."""
 _NEAR: Final = (0.8, 1.2)
@@ -105,7 +107,9 @@ def over_cloud(summary: pd.DataFrame, cells: pd.DataFrame | None, axis: str, met
         return None
     within = [each for each in ratios if each.between(*_REACH).any() and (each > _NEAR[0]).any()]
     means = pd.concat(within or ratios).clip(*_FARTHEST)
+    seen = {*rows.loc[(rows[RATIO] < 1) & ~(rows[HIGH] >= 1), CURVE]}  # one without spread has no interval
     found = {} if cells is None else _crossings(chosen(cells), axis, metric)
+    found = {name: each for name, each in found.items() if name in seen}
     return OverCloud(rows, found, min(_NEAR[0], float(means.min())), max(_NEAR[1], float(means.max())))
 
 

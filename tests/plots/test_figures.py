@@ -87,6 +87,10 @@ def test_where_a_scheme_comes_near_cloud_only_decoding_its_ratio_has_a_panel_and
     assert "passes cloud only" in legend_of(figure) and "paired by seed" in words_around(figure)
     unmarked = drawn("latency", table)
     assert "passes cloud only" not in legend_of(unmarked) and len(unmarked.axes) == 3
+    slower = (cells["scheme.kind"] == "dense") & (cells[AXIS] == 1e5) & (cells["seed"] == 2)
+    noisy = cells.assign(latency_per_token_s=cells["latency_per_token_s"] * slower.map({True: 1.3, False: 1.0}))
+    figure = drawn("latency", summarise_curves(noisy), cells=noisy)
+    assert "passes cloud only" not in legend_of(figure), "two of three seeds cross; no difference is seen"
 
 
 def test_where_no_scheme_comes_near_cloud_only_decoding_there_are_no_ratios() -> None:
