@@ -234,7 +234,7 @@ def meant(typed: str, known: Iterable[str]) -> str:
 
 def _edits(one: str, other: str) -> int:
     """Returns the fewest letters to insert, drop, replace or swap with the next one to make one text the other."""
-    rows = [[*range(len(other) + 1)]]
+    rows: list[list[int]] = [[*range(len(other) + 1)]]
     for i, letter in enumerate(one):
         row = [i + 1]
         for j, its in enumerate(other):
