@@ -308,7 +308,8 @@ def test_limits_that_are_typed_rank_first_what_meets_them_and_none_is_an_answer(
     none = " ".join(screen.split())
     assert "None meets your limits (1 ms TTFT); nearest: " in none and "0% of requests meet them" in none
     assert (
-        re.search(r"TTFT [\d.]+ ms, [\d,]+% above", none) and "se " not in none.split("ANSWER")[1].split("nearest")[0]
+        re.search(r"TTFT [\d.]+ ms, x [\d.,]+ the limit", none)
+        and "se " not in none.split("ANSWER")[1].split("nearest")[0]
     )
 
 

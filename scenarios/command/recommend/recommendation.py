@@ -30,6 +30,7 @@ from scenarios.findings.sentences.limits import HEAD as LIMITS
 from scenarios.findings.sentences.limits import limits_entry, limits_legend, limits_of
 from scenarios.findings.text_table import Detail, TextTable, number
 from scenarios.findings.wording import (
+    MANIFOLD,
     Finding,
     amount,
     counted,
@@ -436,10 +437,11 @@ class Recommendation:
     def _miss(self) -> str:
         """`K-SQS L=4: TTFT 2.4 s, 20% above; 61% of requests meet them`, of the nearest to the limits."""
         row = self.summary.iloc[0]
+        over = {name: row[name] / limit for name, limit in self.wish.aim.limits.items() if row[name] > limit}
         times = [
-            f"{name.removesuffix('_s').upper()} {amount(row[name], name)}, {row[name] / limit - 1:,.0%} above"
-            for name, limit in self.wish.aim.limits.items()
-            if row[name] > limit
+            f"{name.removesuffix('_s').upper()} {amount(row[name], name)}, "
+            + (f"x {quantity(ratio, '')} the limit" if ratio > 1 + MANIFOLD else f"{ratio - 1:.0%} above")
+            for name, ratio in over.items()
         ]
         share = f"{row[ATTAINMENT]:.0%} of requests meet them"
         return f"{self._short(str(row[CURVE]))}: {'; '.join([*times, share])}"
@@ -466,7 +468,8 @@ class Recommendation:
         row = Place(self.metric, self.shown).of(self.names[self.best.id], other)
         less, name = row.less, self._short(other) + (", which misses them" if self._excess(other) else "")
         if less.separable or less.n < 2 or less.same:
-            return Finding(f"{percent(less)} than {name}", [row])
+            text = percent(less)
+            return Finding(f"{text} {'that of' if text.startswith('x ') else 'than'} {name}", [row])
         return Finding(no_difference([less], between=f"from {name}"), [row])
 
     def _lossy_answer(self) -> str:
