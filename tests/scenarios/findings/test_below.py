@@ -76,4 +76,4 @@ def test_more_than_three_times_is_a_multiple_in_sentences_tables_and_changes() -
     assert percent(less) == signed(less) == "x 4.10 (3.86 to 4.36)" and change(less) == "x 4.1"
     assert percent(paired_values(METRIC, theirs[:1] * 7713, theirs[:1])) == "x 7,713 (one seed)"
     near = paired_values(METRIC, theirs * np.array([2.9, 2.8, 2.7]), theirs)
-    assert percent(near) == "180% higher (155% to 207%)"
+    assert percent(near) == "180% higher (156% to 206%)"
