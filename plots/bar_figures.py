@@ -23,7 +23,7 @@ from plots.lines import along
 from plots.page import Page
 from plots.style import GREY, SCHEMES, Look, chosen, curve_key, curves, looks, lossy_curves
 from plots.whiskers import numbers, reaches
-from simulator.results.columns import CHOSEN, CURVE, SETTING
+from simulator.results.columns import BETTER, BY, CHOSEN, CURVE, MARGIN, MARGIN_HIGH, MARGIN_LOW, RECOMMENDED, SETTING
 from simulator.results.intervals import named_without
 from simulator.results.units import quantity, title
 
@@ -246,9 +246,6 @@ def draw_both_ways(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
     return finish(figure, page, Wording("What each scheme sends, both ways", text, "bits per output token"))
 
 
-BY, BETTER, MARGIN = "metric", "better", "margin"
-"""Columns: the metric aimed at, which way is better, and a setting's metric over that of the best, less 1."""
-MARGIN_LOW, MARGIN_HIGH = f"{MARGIN}_low", f"{MARGIN}_high"  # columns: the ends of its interval
 FAR: Final = 3.0
 """Ratios beyond this, or below 1 over it, have a panel of their own: on one axis the others would be one heap."""
 TICKS, TIMES = 5, "\N{MULTIPLICATION SIGN}"
@@ -257,7 +254,7 @@ TICKS, TIMES = 5, "\N{MULTIPLICATION SIGN}"
 def draw_recommendation(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """The best setting of each kind of scheme: what it reaches, also over what the recommended does, a row a kind, the
     recommended at the top. None of a table that no recommendation has made."""
-    if not {BY, BETTER, MARGIN, MARGIN_LOW, MARGIN_HIGH} <= {*summary.columns} or summary.empty:
+    if not {*RECOMMENDED} <= {*summary.columns} or summary.empty:
         return None
     metric = str(summary[BY].iloc[0])
     ratio, low, high = (1 + numbers(summary, name) for name in (MARGIN, MARGIN_LOW, MARGIN_HIGH))

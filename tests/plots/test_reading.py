@@ -151,7 +151,7 @@ def test_every_figure_names_pair_latency_models_lengths_round_trip_seeds_and_whi
         ({"cloud.latency.kind": "profile", "cloud.latency.file": "/home/me/my gpu.csv"}, "My gpu verifies."),
         ({"models.pair.kind": "sotu", "models.pair.drafter": "100k", "models.pair.verifier": "1m"}, "sotu 100k / 1m."),
         ({"uplink.delay.delay_s": [0.005, 0.3] * 8, "downlink.delay.delay_s": [0.005, 0.3] * 8,
-          "uplink.delay.jitter_s": 0.01}, "Round trip 10 ms or 600 ms, jitter apart."),
+          "uplink.delay.jitter_s": 0.01}, "Round trip 20 ms or 610 ms."),
         ({"uplink.rate.bps": 1e4, "workload.devices": [1, 2, 3, 4] * 4}, "Uplink 10 kbit/s."),
         ({"workload.output_tokens": [10, 20, 30, 40] * 4}, "Answers of 10 to 40 tokens."),
     ],

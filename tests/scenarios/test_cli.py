@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from typed_command import ONE_MODE
 
 import plots
+from channels.link.presets import PRESETS
 from models.latency.datasheets import DEVICES, SIZES
 from models.prompt_files import LANGUAGES
 from plots.page import Page
@@ -33,8 +34,10 @@ from scenarios.sparse_or_coded import schemes
 from scenarios.validation import ALONE, FIELDS
 from scenarios.who_drafts import WHERE, place
 from simulator import Cell, simulate
+from simulator.cell.scheme import Scheme
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
+from simulator.schemes.policy import Policy
 from simulator.studies import real_runs
 from simulator.studies.real_runs import _Both
 
@@ -74,7 +77,8 @@ def test_a_run_prints_question_answer_one_table_and_whose_numbers_they_are(finis
     assert "Pair synthetic. Timed as OPT-125M on Jetson Orin Nano drafts" in base and "Round trip 40 ms" in " ".join(
         base.split()
     )
-    assert places.splitlines()[1].startswith("more: sqsim report results/latency_vs_bandwidth_quick | --details")
+    more = ["more: sqsim report results/latency_vs_bandwidth_quick", "more: the same command with --details"]
+    assert places.splitlines()[1:3] == more
 
 
 def test_all_else_is_among_the_details_of_its_findings(finished):
@@ -355,7 +359,7 @@ def test_each_scenario_runs_to_its_answer_and_draws_what_it_promises(name, typed
     warned = [line for line in err.splitlines() if not line.endswith(remarks)]
     assert (status, warned) == (0, [])
     folder = tmp_path / "results" / f"{name}_quick"
-    assert f"more: sqsim report results/{name}_quick | --details" in out
+    assert f"more: sqsim report results/{name}_quick\n" in out
     is_answered(out, folder)
     assert drawn == list(scenario(name).figures)
     first = folder / "figures" / f"{drawn[0]}.svg"
@@ -382,16 +386,24 @@ def test_what_is_typed_must_be_text(refused, tmp_path, words):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "kinds", "line", "one", "words"),
     [
-        ("links", ["nb_iot", "16.9 kbit/s", "3GPP Release 13", "lora_sf12", "iridium_sbd"]),
-        ("schemes", ["k_sqs", "arXiv 2510.09942", "cloud_only", "dssd"]),
-        ("policies", ["goodput", "qs_heuristic", "arXiv 2507.00605"]),
+        ("links", PRESETS, r"nb_iot +16.9 kbit/s +26 kbit/s", "nb_iot", ["3GPP Release 13", "(I): assumed"]),
+        (
+            "schemes",
+            Scheme.kinds,
+            r"k_sqs +K-SQS: Sparsify .*",
+            "k_sqs",
+            ["arXiv 2510.09942", "Tuned: max_drafts 1, 2"],
+        ),
+        ("policies", Policy.kinds, r"goodput +.*", "qs_heuristic", ["arXiv 2507.00605"]),
     ],
 )
-def test_links_schemes_and_policies_are_listed_with_their_sources(name, words, done):
-    out = done("list", name)
-    assert all(word in " ".join(out.split()) for word in words)
+def test_links_schemes_and_policies_are_a_line_each_and_one_by_name_has_its_source(name, kinds, line, one, words, done):
+    listed, note = done("list", name).split("\n\n")
+    assert [each.split()[0] for each in listed.splitlines()[1:]] == ([*kinds] if name == "links" else sorted(kinds))
+    assert any(re.fullmatch(line, each) for each in listed.splitlines()) and f"sqsim list {name} NAME" in note
+    assert all(word in " ".join(done("list", name, one).split()) for word in words)
 
 
 def test_the_version_and_the_named_devices_and_models_are_listed(typed, done):

@@ -31,7 +31,7 @@ from scenarios.command.run.printed_tables import (
     unsettled,
 )
 from scenarios.command.run.run_plan import RunPlan
-from scenarios.command.run.screen import Screen
+from scenarios.command.run.screen import Screen, more
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
 from scenarios.findings.curve_table import capacity_table, cost_table, curve_table
@@ -172,7 +172,7 @@ class FinishedRun:
         made += [out / name for name in (NOTE, FINDINGS, CAPACITY, BESIDE)] + figures
         record(out, [*made, *(trace_path(out / CELL_FILES, cell.id) for cell in self.cells)])
         remarks = [*notes, *self._read_with_care()]
-        places = [f"{out}   {counted(len(self.cells), 'run')}", f"more: sqsim report {out} | --details"]
+        places = [f"{out}   {counted(len(self.cells), 'run')}", *more(out)]
         if any((out / CELL_FILES).glob(f"*{SUFFIX}")):
             places.append(f"traces: {out / CELL_FILES}/ID{SUFFIX}; as a moving picture: sqsim play {out}")
         return Screen(
