@@ -9,6 +9,8 @@ import pytest
 from scenarios.who_drafts import SPEED, beside_simulated, pays_from_accepted, printed_beside
 from simulator.results.acceptance_plane import MODES
 
+pytestmark = pytest.mark.usefixtures("few_predictions")
+
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
