@@ -1,7 +1,5 @@
 """Who wins where: the map of who answers fastest, many schemes over links, and what each step gains on them."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The command from what is typed to tables, text and figures, and what a shell is answered at the tab key."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

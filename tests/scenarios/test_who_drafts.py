@@ -1,7 +1,5 @@
 """What is reported of accepted drafts and distance, on a table made of the closed forms themselves."""
 
-from __future__ import annotations
-
 import pandas as pd
 import phase_tables
 import pytest

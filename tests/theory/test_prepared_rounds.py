@@ -2,8 +2,6 @@
 shares c of corrections that are the drafter's next choice; and so they do, over the same links, where the branches
 travel ahead, at the phone and at edges that are 2.8 and 6 times as fast."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

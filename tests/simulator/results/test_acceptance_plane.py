@@ -1,7 +1,5 @@
 """Where drafting at the edge pays by accepted drafts and distance, beside the closed forms that it is made of."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import pairwise
 

@@ -1,8 +1,6 @@
 """Schemes without a payload: `colocated` keeps the verifier's distribution, and each round takes what its closed form
 says."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from functools import cache
 from typing import Any, Literal
