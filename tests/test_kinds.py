@@ -1,7 +1,5 @@
 """Families and their kinds: who is one, who registers where, and who may take a name."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A table to draw, and what tests read off its figures: curves, bars, words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What tests type, the run that has ended well which they share, and a note of it changed."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Sizes of models from the configuration beside their weights."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

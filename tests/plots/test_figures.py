@@ -1,7 +1,5 @@
 """Figures show the table's numbers, with units, the same colours everywhere, on any swept axis."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import subprocess

@@ -1,8 +1,6 @@
 """What keeps a figure from misleading: intervals above 0, panels, marks, captions, names, ticks; and how it fits a
 page, whole and under the user's settings of matplotlib."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from pathlib import Path

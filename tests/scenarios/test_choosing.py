@@ -1,7 +1,5 @@
 """Each scheme's own choice: what is tried, that the least mean is chosen, and what is shown beside it."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The command from what is typed to tables, text and figures, and what a shell is answered at the tab key."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re
@@ -252,7 +250,7 @@ CURVES = [
 ]  # fmt: skip
 """Families that overlap in bits, one of them with a step to choose."""
 UNTUNED = "--set=scheme.max_drafts=4"
-GIVEN = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8")
+GIVEN = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8", *ONE_MODE)
 """No trials, every setting is given: `finished` has them, and the searches of test_searching."""
 MODE = ONE_MODE[1:]
 RUNGS = "settings: [{sparsifier: {kind: top_k, k: 32}}, {sparsifier: {kind: top_k, k: 8}}]"
@@ -269,7 +267,6 @@ FEWER = {
         "--grid=scheme=dense,k_sqs,c_sqs",
         "--grid=models.temperature=0,1.4",
         *GIVEN,
-        "--set=scheme.acceptance=rejection",
     ],
     "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", "--grid=models.temperature=0.2,1.4", *GIVEN],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED, *MODE],
@@ -285,7 +282,13 @@ FEWER = {
         *MODE,
     ],
     "conversations": ["--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]", UNTUNED, *MODE],
-    "fleet": [TWO_KINDS, "--set=models.pair.size=512", "--grid=fleet.meters.count=1,9", "--set=fleet.phones.count=2"],
+    "fleet": [
+        TWO_KINDS,
+        "--set=models.pair.size=512",
+        "--grid=fleet.meters.count=1,9",
+        "--set=fleet.phones.count=2",
+        *GIVEN,
+    ],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *GIVEN],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", *GIVEN],
     "lossy_uplink": [TWO_KINDS, f"--grid={BOTH_LOSE}={json.dumps(loss_processes((0.0, 0.2))[:2])}", *GIVEN],
@@ -303,10 +306,10 @@ FEWER = {
     "thresholds": ["--grid=models.temperature=0.5,1.1", f"--grid=scheme.sparsifier={','.join(CURVES)}"],
     "adaptive": [
         f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}}",
-        UNTUNED,
+        *GIVEN,
     ],
     "traces": [TWO_KINDS, "--grid=workload.devices=1,4", *GIVEN],
-    "batching": ["--grid=workload.devices=1,8"],
+    "batching": ["--grid=workload.devices=1,8", "--grid=cloud.batching=none,{kind: continuous, cap: 16}"],
     "base_station": ["--grid=workload.devices=1,2"],
     "capacity": [TWO_KINDS, "--grid=workload.devices=2,4", *GIVEN],
     "pareto": ["--grid=scheme=cloud_only,colocated,k_sqs", "--grid=workload.devices=1,2", *GIVEN],
@@ -336,7 +339,9 @@ def simulated_twice(cell: Cell, memory: Memory, observer: Observer | None, round
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "latency_vs_bandwidth"])
-def test_each_scenario_runs_to_its_answer_and_draws_what_it_promises(name, typed, small, tmp_path, monkeypatch):
+def test_each_scenario_runs_to_its_answer_and_draws_what_it_promises(
+    name, typed, small, tmp_path, monkeypatch, few_predictions
+):
     drawn = list[str]()
     monkeypatch.setattr(plots, "save", saves_first(drawn))
     monkeypatch.setattr(real_runs, "_both", simulated_twice)

@@ -1,8 +1,6 @@
 """`sqsim play`: a request of traces as a moving picture, with the numbers of the tables, in one page that needs nothing
 else and plays in a real browser."""
 
-from __future__ import annotations
-
 import json
 import re
 from base64 import b64encode

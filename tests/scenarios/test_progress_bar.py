@@ -1,7 +1,5 @@
 """ProgressBar goes to stderr: a line each half minute, a bar where there is a terminal, nothing when quiet."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 

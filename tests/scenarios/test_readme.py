@@ -1,7 +1,5 @@
 """README, pages and examples keep their word: tables are the code's, commands run, parts of the reader's own work."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

@@ -1,7 +1,5 @@
 """`sqsim recommend`: what is tried, how the race goes, what it leaves and says, what it refuses."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """Each scenario's answer is one breath, whatever its table says: made up here, over the cells of the scenario."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """By how much one scheme is below another, from tables whose outcome is known."""
 
-from __future__ import annotations
-
 import itertools
 import math
 

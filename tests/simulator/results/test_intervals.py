@@ -1,7 +1,5 @@
 """Intervals and pairing against closed forms and hand-made tables."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 
