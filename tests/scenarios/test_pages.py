@@ -98,6 +98,34 @@ def test_the_first_screen_of_the_readme_is_short():
     assert len(before.split()) <= 500
 
 
+def intervals_of(text: str) -> set[tuple[int, int]]:
+    """The intervals (`24% to 36%`) of a text without the paragraphs that have a date, which are of older runs."""
+    undated = [part for part in text.split("\n\n") if not re.search(r"\d{4}-\d\d-\d\d", part)]
+    return {(int(low), int(high)) for low, high in re.findall(r"\((-?\d+)% to (-?\d+)%\)", "\n\n".join(undated))}
+
+
+@pytest.mark.parametrize(
+    ("page", "start", "end", "scenario"),
+    [
+        ("README.md", "## What we found", "**A drafter in the cloud", "latency_at_70b"),
+        ("docs/findings.md", "## Should a phone", "**The serving mode decides", "latency_at_70b"),
+        ("docs/findings.md", "## How fast must", "## What is each idea", "who_drafts"),
+    ],
+)
+def test_a_pages_comparisons_with_cloud_only_are_those_of_the_committed_run(page, start, end, scenario):
+    text = (ROOT / page).read_text().partition(start)[2].partition(end)[0]
+    record = json.loads((ROOT / "docs" / "gallery" / f"{scenario}.json").read_text())
+    pairs = {
+        (round(100 * (low - 1)), round(100 * (high - 1)))
+        for scheme in record["race"]["schemes"]
+        for low, high in zip(scheme["low"], scheme["high"], strict=True)
+        if low is not None
+    }
+    less = {(-high, -low) for low, high in pairs}
+    found = intervals_of(text)
+    assert len(found) >= 2 and found <= pairs | less, found - pairs - less
+
+
 def test_the_glossary_has_the_words_that_readers_look_for_in_order():
     glossary = (ROOT / "docs" / "reference.md").read_text().partition("## What does a word mean?")[2]
     words = re.findall(r"^### (.*)$", glossary, re.MULTILINE)
