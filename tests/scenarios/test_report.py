@@ -20,8 +20,10 @@ import plots
 import scenarios.command.report
 from kinds.files import read_note, write_note
 from scenarios.command.cli import main
+from scenarios.command.report.at_each_value import Compared
 from scenarios.command.report.report_figures import SVG, inline
 from scenarios.command.report.report_table import DEFINITIONS, comparisons, with_interval
+from scenarios.command.result_folder import ResultFolder
 from simulator.results.columns import BREAKDOWN
 from simulator.results.display_names import DisplayNames
 from simulator.results.lossy_schemes import marked
@@ -331,7 +333,7 @@ def test_the_address_sorts_print_loses_no_column_the_slider_redraws_and_the_lege
     assert first["wide"] <= first["inner"] == width
 
 
-def test_without_scripts_the_drawn_figure_and_the_middle_table_are_there(page, report, tmp_path):
+def test_without_scripts_the_drawn_figure_and_the_opened_table_are_there(page, report, tmp_path):
     hidden = [each for each in page.every() if "needs-script" in each.attributes.get("class", "")]
     assert len(hidden) == 2 and all("hidden" in each.attributes for each in hidden)
     (still,) = [each for each in page.all("div") if each.attributes.get("class") == "still"]
@@ -342,6 +344,17 @@ def test_without_scripts_the_drawn_figure_and_the_middle_table_are_there(page, r
     seen = """found.seen = [...document.querySelectorAll(".needs-script, .still, .ranked, .states")]
       .filter((each) => each.offsetParent !== null).map((each) => each.className);"""
     assert driven(bare, seen, tmp_path)["seen"] == ["still", "ranked", "states"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "opened"),
+    [("edge drafting takes at least 2.5 times as long (K-SQS, 1 Mbit/s)", "1 Mbit/s"),
+     ("from 1 Mbit/s on with K-SQS, at none of 10 kbit/s", "1 Mbit/s"), ("110 kbit/s, 1 Mbit/sec", "10 kbit/s"),
+     ("", "10 kbit/s")],
+)  # fmt: skip
+def test_the_report_opens_at_the_value_of_the_axis_that_the_answer_names(finished, answer, opened):
+    compared = Compared(ResultFolder.read(finished.out), [LATENCY], answer)
+    assert compared.at[compared.opened] == opened
 
 
 def test_comparisons_have_columns_for_what_differs_alone():
