@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from browser import driven
 from typed_blocks import commands
 
 import sqsim
@@ -67,6 +68,15 @@ def test_every_page_is_in_the_contents_of_the_site_once():
     there = [Path("/", page.relative_to(ROOT).with_suffix("")) for page in ROOT.glob("docs/**/*.md")]
     assert sorted(listed) == sorted([*there, *(Path("/", page) for page in conf["PROJECT"])])
     assert list(conf["GROUPS"]) == ["Start here", "How to", "Explanation", "Reference"]
+
+
+def test_a_search_ranks_pages_before_names_of_the_api(tmp_path):
+    scorer = (ROOT / "docs" / runpy.run_path(str(ROOT / "docs" / "conf.py"))["html_search_scorer"]).read_text()
+    page = tmp_path / "page.html"
+    page.write_text(f"<!doctype html><body><script>{scorer}</script></body>", encoding="utf-8")
+    results = [["docs/api/parts", "KSqs", "", "", 26], ["docs/schemes", "", "", "", 5], ["README", "", "", "", 2]]
+    script = f"found.ranked = {results}.sort((a, b) => Scorer.score(b) - Scorer.score(a)).map((each) => each[0]);"
+    assert driven(page, script, tmp_path)["ranked"] == ["docs/schemes", "README", "docs/api/parts"]
 
 
 MOST_WORDS = {
