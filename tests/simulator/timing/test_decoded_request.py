@@ -113,10 +113,7 @@ def any_cell(number: int) -> Cell:
     if devices > 1 and rng.random() < 0.3:
         own = {"uplink": any_link(rng, odd)} if rng.random() < 0.5 else {}
         other = rarely(rng, 0.2 + odd, one_of(rng, *SCHEMES), *OTHERS)
-        fleet = [
-            {"name": "one", "count": 1},
-            {"name": "two", "count": devices - 1, "scheme": other, **own},
-        ]
+        fleet = [{"name": "one", "count": 1}, {"name": "two", "count": devices - 1, "scheme": other, **own}]
     links = {"uplink": any_link(rng, odd), "downlink": any_link(rng, odd)}
     block = one_of(np.random.default_rng((29, number)), 1, 1, 1, 2, 3)
     if block > 1:
