@@ -31,10 +31,7 @@ from simulator.tuning.trials import FIRST_SEED
 AXIS = "uplink.rate.bps"
 SCHEMES = ["cloud_only", {"kind": "dense", "max_drafts": 4}, {"kind": "k_sqs", "k": 8, "max_drafts": 4}]
 CLOSED = dict.fromkeys((*SERVING, "scheme.resolution", "scheme.acceptance"), "the question's")
-TUNE = Tune(
-    CLOSED,
-    {"scheme.max_drafts": [1, 2], "scheme.k": [2, 4, 8]},
-)
+TUNE = Tune(CLOSED, {"scheme.max_drafts": [1, 2], "scheme.k": [2, 4, 8]})
 """Two of the declared fields have fewer values here."""
 
 

@@ -110,7 +110,7 @@ def test_a_pair_of_the_grid_that_this_machine_lacks_is_left_out_and_reported(mon
 
 def test_precision_needs_a_headline():
     with pytest.raises(ConfigError, match=r"^precision: this scenario has no headline; give --seeds$"):
-        plan_of(scenario("thresholds"), Changes(precision=0.02, settings={"models.pair": "sotu"}))
+        plan_of(scenario("thresholds"), Changes(quick=True, precision=0.02, settings={"models.pair": "sotu"}))
 
 
 def test_dense_beats_sparse_from_81_tokens_of_50257_at_a_resolution_of_100_and_of_few_tokens_never():

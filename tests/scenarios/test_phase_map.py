@@ -69,7 +69,7 @@ def test_the_table_has_a_row_a_pair_with_the_measured_border_beside_the_closed_f
     part = rows[(rows[WHO] == f"{NAMES[0]}, T = 0") & (rows["workload.prompt_tokens"] == 16)]
     part = part[part["workload.output_tokens"] == 128]
     found = border(part, "tpot_s")
-    assert found is not None and found.log10_at.n == 8
+    assert found is not None and found.log10_at.n == 4
     ids = part[part["scheme.kind"] == "coupled"].iloc[0]
     assert 10**found.log10_at.mean == pytest.approx(predicted_border_s(ids, "tpot_s"), rel=0.3)
 

@@ -4,14 +4,7 @@ import re
 
 import pandas as pd
 
-from scenarios.rivals import (
-    AIR,
-    HEADER,
-    on_air,
-    printed_on_air,
-    who_wins,
-    winners,
-)
+from scenarios.rivals import AIR, HEADER, on_air, printed_on_air, who_wins, winners
 from simulator.results.columns import CHOSEN, FIXED
 
 AXIS, DELAY = "uplink.rate.bps", "uplink.delay.delay_s"
