@@ -7,6 +7,7 @@ import pytest
 from phase_tables import AXIS, NAMES, table
 
 from kinds import ConfigError
+from models.latency.roofline import Roofline
 from scenarios.command.registry import scenario
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.phase_map import (
@@ -137,6 +138,13 @@ def test_the_closed_forms_say_nothing_of_conversations_devices_that_share_and_pa
     assert NAMES[0] in last and NAMES[1] in end and ";" not in last + end
 
 
+def test_cloud_only_decoding_that_prepares_nothing_is_known_at_a_temperature_above_zero(exact):
+    edge = exact["scheme.kind"].isin(("coupled", "k_sqs", "dense"))
+    prepared = pd.array([0 if at_edge else pd.NA for at_edge in edge], dtype="Int64")
+    warm = mapped(exact.assign(**{"models.temperature": 1.0, "scheme.prepared": prepared}))
+    assert len(foreseen(warm)) == len(warm) and sign_agreement(warm, "latency_s") is not None
+
+
 def test_a_latency_model_of_parts_is_read_from_its_columns(exact):
     made = Cell().cloud.latency
     columns = {name: value for name, value in flatten(Cell()).items() if name.startswith("cloud.latency.")}
@@ -152,6 +160,13 @@ def test_a_pair_before_two_targets_is_one_for_each(exact):
     both = pd.concat([slow, fast], ignore_index=True)
     assert {*mapped(both)[WHO]} == {f"{name}, T = 0, target {of} ms" for name in NAMES for of in (18, 43)}
     assert {*mapped(fast)[WHO]} == {f"{name}, T = 0" for name in NAMES}
+    mixture = Roofline(size="qwen3_30b_a3b", device="h100_80gb_sxm")
+    columns = flatten(Cell(cloud={"latency": mixture}))
+    sparse = exact.drop(columns="cloud.latency.per_pass_s")
+    sparse = sparse.assign(**{name: value for name, value in columns.items() if name.startswith("cloud.latency.")})
+    found = mapped(pd.concat([slow, sparse], ignore_index=True))
+    assert {*found[WHO]} == {f"{name}, T = 0, target {of} ms" for name in NAMES for of in ("4.4", "43")}
+    assert place_of(found[found[WHO].str.endswith("4.4 ms")].iloc[0]).target == mixture
 
 
 def test_a_summary_s_interval_is_that_of_the_edge_since_cloud_only_takes_one_time():
