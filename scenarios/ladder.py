@@ -215,7 +215,6 @@ SCENARIO = Scenario(
         )
     ],
     axis=PLACE,
-    hidden=("models.pair", "models.temperature", "uplink.delay", "downlink.delay", "uplink.rate", HEADER),
     seeds=8,
     tune=Tune(ONE_BY_ONE, named=AS_TYPED, settings=12, looks=(1, 2, 4), base={"workload.requests": 1}),
     left_out={"edge_only": "its text is not the verifier's"},

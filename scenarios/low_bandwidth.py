@@ -170,7 +170,6 @@ SCENARIO = Scenario(
         "uplink,downlink": LINKS,
     },
     axis="uplink.label",
-    hidden=("uplink", "downlink"),
     seeds=8,
     tune=Tune(settings=8, looks=(1, 2), steps=1),
     quick=Quick(

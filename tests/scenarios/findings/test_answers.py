@@ -20,19 +20,26 @@ from simulator.cell.dotted_names import Scalar, flatten
 from simulator.results.columns import ALL_CLASSES, BREAKDOWN, CLASS, CURVE
 from simulator.results.lossy_schemes import marked, with_lossy
 from simulator.results.metrics import METRICS
+from simulator.results.study_columns import STUDY_METRICS
 from simulator.studies import SIMULATION
 from simulator.sweeps.parts import with_labels
 
 SIMULATED = [name for name in NAMES if scenario(name).study == SIMULATION]
+KEYS: dict[str, dict[str, list[int]]] = {
+    "positions": {"position": [1, 2, 3, 4]}, "round_tokens": {"round_drafts": [4, 8]},
+    "convergence": {"tokens": [64, 4096]},
+}  # fmt: skip
+"""The rows of one cell in studies that have several."""
 AXIS, METRIC = "uplink.rate.bps", "latency_per_token_s"
 OTHER_PAIRS = {"languages": {"models.pair": "sotu"}}
 
 
 @cache
-def planned(name: str) -> tuple[list[Cell], list[dict[str, Scalar]], dict[str, dict[str, float]]]:
-    """The cells of a quick run of three seeds, their fields, and by cell what tables compute for them."""
+def planned(name: str, *, quick: bool) -> tuple[list[Cell], list[dict[str, Scalar]], dict[str, dict[str, float]]]:
+    """The cells of a quick run of three seeds, or of a full one of two, their fields, and by cell what tables compute
+    for them."""
     found = scenario(name)
-    cells = plan_of(found, Changes(quick=True, seeds=3, settings=OTHER_PAIRS.get(name, {}))).cells
+    cells = plan_of(found, Changes(quick=quick, seeds=2 + quick, settings=OTHER_PAIRS.get(name, {}))).cells
     computed = along(cells, [found.axis, *axes_of([found.answer, *found.findings])])
     return cells, [flatten(cell) for cell in cells], computed
 
@@ -41,22 +48,24 @@ COLUMNS = (*(name for name, each in METRICS.items() if not each.if_known), *BREA
 """Those of a run without figures of power."""
 
 
-def made_up(name: str, noise: float, draw: int) -> tuple[pd.DataFrame, str | None]:
-    """The table that a quick run of three seeds would leave, of random numbers: one a setting, with `noise` a seed."""
+def made_up(name: str, noise: float, draw: int, *, quick: bool = True) -> tuple[pd.DataFrame, str | None]:
+    """The table that such a run would leave, of random numbers: one a setting, with `noise` a seed."""
     found = scenario(name)
-    cells, fields, computed = planned(name)
+    cells, fields, computed = planned(name, quick=quick)
+    keys = [{key: value} for key, values in KEYS.get(found.study, {}).items() for value in values] or [{}]
     rng = np.random.default_rng(draw)
     levels: dict[str, np.ndarray] = {}
     rows = []
     for cell, flat in zip(cells, fields, strict=True):
         names = [each.called for each in cell.classes if each.called]
-        for of in [{CLASS: name} for name in (ALL_CLASSES, *names)] if names else [dict[str, str]()]:
+        for of in [{CLASS: name} for name in (ALL_CLASSES, *names)] if names else keys:
             setting = str({name: value for name, value in (flat | of).items() if name != "seed"})
-            metrics = (*COLUMNS, *cell.percentiles)
+            metrics = (*COLUMNS, *cell.percentiles, *(STUDY_METRICS if found.study != SIMULATION else ()))
             level = levels.setdefault(setting, rng.lognormal(size=len(metrics)))
             values = (level * np.exp(noise * rng.normal(size=len(metrics)))).tolist()
             row = dict(zip(metrics, values, strict=True))
-            rows.append({"cell": cell.id, **flat, **of, **row, "answered": 1.0, "tv_output": 0.0})
+            row |= {} if "scheme.target" in flat else {"one_sided_bound": np.nan}  # a fixed threshold has none
+            rows.append({"cell": cell.id, **flat, **row, **of, "answered": 1.0, "tv_output": 0.0})
     table = with_labels(pd.DataFrame(rows), cells)
     table = with_lossy(table.assign(**computed), {cell.id: cell.scheme.lossless for cell in cells})
     curved, axis = Note(name, found.axis, (), found.hidden, dict.fromkeys(computed, ())).curved(table)
@@ -81,6 +90,15 @@ def test_the_answer_of_every_scenario_is_one_breath(name, noise):
     assert found.is_answer and 4 <= len(found.line.split()) <= MOST_WORDS, found.line
     assert not {"distinguishable", "None"} & {*found.line.replace(",", " ").split()}
     assert not any(name in found.line.split() for name in ("k_sqs", "c_sqs", "cloud_only", "colocated")), found.line
+
+
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[pytest.mark.slow] * (name == "lattices"))
+    for name in NAMES if scenario(name).study != "validation"
+])  # fmt: skip
+def test_the_full_grid_of_every_scenario_has_what_its_question_needs(name):
+    table, axis = made_up(name, 0.02, draw=len(name), quick=False)
+    assert list(answered((), table, axis, scenario(name).answer)), "no answer"
 
 
 def sweep(latency: dict[str, tuple[float, float]], noise: float = 0.0) -> pd.DataFrame:
