@@ -22,7 +22,7 @@ import pandas as pd
 from scenarios import Also, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import joined, listed
+from scenarios.findings.wording import listed
 from scenarios.set_ups import BASE_70B, GREEDY, IN_CLOUD, JETSON_1B, PHONE, UNCUT, WAITS_IF_QUICK
 from simulator.results.display_names import SERVING
 from simulator.results.goodput_plane import DEVICES, OPPONENT, TPOT, TPOT_S, TTFT, TTFT_S, Goodput, Within, plane
@@ -70,22 +70,16 @@ def _seen(found: list[Within], sign: int) -> int:
 @asks(TPOT)
 def goodput(table: pd.DataFrame, axis: str | None) -> str:
     """How many requests per second do cloud-only decoding, co-located speculation and the best edge scheme of each
-    device serve within the middle limits, and within how many limits does that edge exceed cloud-only decoding?"""
+    device serve within the middle limits?"""
     found = _planes(table)
     middle = [each for each in found if (each.tpot_s, each.ttft_s) == MIDDLE]
     if not middle:
         return ""
-    cloud = [f"{each.scheme} {each.written}" for kind in IN_CLOUD[::-1] if (each := middle[0].of(kind)) is not None]
-    edge, above = list[str](), list[str]()
-    for within in middle:
-        own = [each for each in found if each.device == within.device]
-        if (best := within.best(edge=True)) is not None:
-            edge.append(f"{within.device} drafting {best.written}")
-            above.append(f"{_seen(own, 1)} ({within.device})")
-    line = f"requests/s within {_limits(middle[0])}: {', '.join([*cloud, *edge])}"
-    return (
-        f"{line}; edge above cloud only within {joined(above)} of {len(TPOT_S) * len(TTFT_S)} limits" if edge else line
-    )
+    served = [f"{_with_interval(alone)} requests/s" for within in middle[:1] if (alone := within.of(OPPONENT))]
+    served += [f"{each.scheme} {each.written}" for within in middle[:1] if (each := within.of("colocated"))]
+    edge = [(within.device, best.written) for within in middle if (best := within.best(edge=True)) is not None]
+    served += [f"{device} {written}" for device, written in edge]
+    return f"within {_limits(middle[0])}: {', '.join(served)}"
 
 
 @asks(TPOT)

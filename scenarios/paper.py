@@ -12,7 +12,7 @@ import pandas as pd
 from scenarios import LATENCY, Lowest, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.below import below_where, of_kinds
-from scenarios.findings.wording import Finding, briefly, called, rows_of
+from scenarios.findings.wording import Finding, called, change, less_or_more, rows_of
 from scenarios.set_ups import BASELINES, SELECTIVE_REPEAT, WAITS
 from simulator.results.units import quantity, title
 
@@ -38,15 +38,17 @@ def swap_places(table: pd.DataFrame, axis: str | None) -> str:
     low, high, against = COMPARED
     if axis is None or not {*COMPARED} <= {*rows["scheme.kind"]}:
         return ""
-    both = {
-        end: of_kinds(rows[rows[axis] == end], axis, low, high, LATENCY) for end in (rows[axis].min(), rows[axis].max())
-    }
-    ends = [f"{briefly(row.less)} at {quantity(end, axis)}" for end, row in both.items()]
+    ends = (rows[axis].max(), rows[axis].min())
+    both = [of_kinds(rows[rows[axis] == end], axis, low, high, LATENCY) for end in ends]
     below = {kind: below_where(rows, axis, kind, against, LATENCY) for kind in (low, high)}
+    least = f"{change(both[1].less)} at {quantity(ends[1], axis)}"
+    beats = f"both beat {called(against)} {below[low]}"
+    if below[low] != below[high]:
+        beats = f"{called(against)} loses to {called(low)} {below[low]}, to {called(high)} {below[high]}"
     return Finding(
-        f"{called(low)} against {called(high)}, by {title(axis)}: {', '.join(ends)}; below {called(against)}: "
-        f"{', '.join(f'{called(kind)} {where}' for kind, where in below.items())}",
-        [*both.values(), *rows_of(below.values())],
+        f"{called(low)} takes {less_or_more(both[0].less)} time than {called(high)} at {title(axis)} "
+        f"{quantity(ends[0], axis)}, {least}; {beats}",
+        [*both, *rows_of(below.values())],
     )
 
 

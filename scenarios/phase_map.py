@@ -58,7 +58,7 @@ def edge_wins(table: pd.DataFrame, axis: str | None) -> str:
     wins = len(_winning_modes(found))
     first = sum(each.fastest == regions.COLOCATED for each in found)
     line = (
-        f"{called(regions.COLOCATED)} is fastest end to end at {first} of {len(found)} places; edge drafting beats "
+        f"{called(regions.COLOCATED)} is fastest at {first} of {len(found)} places; edge drafting beats "
         f"{called(OPPONENT)} at {wins}"
     )
     known = [
@@ -68,8 +68,8 @@ def edge_wins(table: pd.DataFrame, axis: str | None) -> str:
     ]
     if not known or not wins:
         return line
-    (pair, prompt, answer), far = max(known, key=lambda item: item[1].log10_at.mean)
-    return f"{line}; farthest {passes(far, RTT)} with {pair}, {prompt:g} in, {answer:g} out"
+    far = max((crossed for _, crossed in known), key=lambda each: each.log10_at.mean)
+    return f"{line}; {passes(far, RTT)}"
 
 
 def _winning_modes(found: Sequence[regions.Stand]) -> list[str]:

@@ -17,7 +17,16 @@ from scenarios.findings.question import of_setting, without
 from scenarios.findings.sentences.lowest import outcomes
 from scenarios.findings.sentences.one_breath import IN_CLOUD, fastest_clause
 from scenarios.findings.text_table import TextTable, number
-from scenarios.findings.wording import Finding, amount, called, joined, percent, rows_of, sizes, would_show
+from scenarios.findings.wording import (
+    Finding,
+    amount,
+    called,
+    joined,
+    less_or_more,
+    rows_of,
+    sizes,
+    would_show,
+)
 from scenarios.set_ups import PATIENT, TRIP, UNCUT, round_trips
 from simulator.results.columns import CURVE
 from simulator.results.intervals import named_without
@@ -50,9 +59,8 @@ def who_wins(table: pd.DataFrame, axis: str | None) -> str:
     if not gains:
         return line
     best = min(gains, key=lambda each: each.less.size)
-    where = f"({best.place.where}, {table[HEADER].iloc[0]:g}-bit headers)"
-    gain = f"{called(best.first)} gains most over {called(best.second)}: {percent(best.less)} {where}"
-    return Finding(f"{line}; at the edge {gain}", [*rows_of([line]), *gains])
+    gain = f"{called(best.first)}: at best {less_or_more(best.less)} than published {called('k_sqs')}"
+    return Finding(f"{line}; {gain}", [*rows_of([line]), *gains])
 
 
 def _is_rival(rows: pd.DataFrame) -> pd.Series[bool]:

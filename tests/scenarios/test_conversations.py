@@ -18,7 +18,7 @@ TINY = (
 )  # fmt: skip
 
 
-def test_the_answer_has_the_difference_of_each_turn_by_prompt_in_forty_words() -> None:
+def test_the_answer_has_the_difference_of_each_turn_by_prompt_at_both_ends() -> None:
     """Twice as fast where both ends keep the text, as slow at the first turn, slower by half where neither keeps it."""
     rows, noise = [], np.random.default_rng(2)
     for (turn, keeps, _), ratio in ((KEPT, 0.5), (FIRST, 1.0), (FORGOTTEN, 1.5)):
@@ -32,10 +32,10 @@ def test_the_answer_has_the_difference_of_each_turn_by_prompt_in_forty_words() -
                         "curve": kind, "edge.latency.device.name": "jetson_agx_orin_64gb",
                     })  # fmt: skip
     text = fourth_turn.report(pd.DataFrame(rows), SCENARIO.axis)
-    assert len(text.split()) <= 40 and "1,024 and 8,192 tokens" in text
-    assert re.search(
-        r": coupled on Jetson AGX Orin kept -(51|50|49)±\d%, -(51|50|49)±\d%; "
-        r"read anew \+\d+±\d%, \+\d+±\d%; turn 1 .*±",
+    assert re.fullmatch(
+        r"at turn 4 after 1,024 kept tokens, drafting on Jetson AGX Orin takes (49|50)\.\d% less \(.*\) than "
+        r"cloud only; "
+        r"after 8,192 -(51|50|49)±\d%",
         text,
     )
 
