@@ -22,6 +22,8 @@ class Page(DisplayNames):
     width_in: float | None = None
     titled: bool = True
     captioned: bool = True
+    changed: str = ""
+    """What a user has changed of the scenario's base, in words, for the caption."""
 
     @property
     def narrow(self) -> bool:

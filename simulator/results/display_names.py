@@ -221,6 +221,7 @@ class DisplayNames:
             text = self.word(value)
         if symbol:
             return f"{symbol} = {text}"
+        text = text.removesuffix(f" {title(name).rpartition(' ')[2]}")  # `prompt tokens 8`, whose unit is in its name
         return text if name in ("pair", "drafter", "verifier", "label") else f"{title(name)} {text}"
 
     def axis(self, name: str) -> str:

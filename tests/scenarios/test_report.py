@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 from browser import driven
+from matplotlib.text import Text
 from parsed_page import Element, parsed
 from typed_command import noted
 
@@ -23,6 +24,7 @@ import scenarios.command.report
 from kinds.files import read_note, write_note
 from scenarios.command.cli import main
 from scenarios.command.report.at_each_value import Compared
+from scenarios.command.report.drawing import figures_of
 from scenarios.command.report.report_figures import SVG, inline
 from scenarios.command.report.report_table import DEFINITIONS, comparisons, with_interval
 from scenarios.command.result_folder import ResultFolder
@@ -67,6 +69,14 @@ def test_the_page_tells_question_sentences_command_and_versions(page, finished):
         assert " ".join(line.split()) in text
     assert f"sqsim compare {finished.out} OTHER" in text and f"{finished.out}/cells/{manifest['cells'][0]}.yaml" in text
     assert manifest["libraries"]["numpy"] in text
+
+
+def test_footer_head_and_captions_state_what_was_changed_of_the_scenario(page, finished):
+    changed = "Changed: pair synthetic (size 64, contexts 8), requests 1, output tokens 6, prompt tokens 4."
+    for text in (finished.stdout, page.text, json.loads((finished.out / "findings.json").read_text())["base"]):
+        assert changed in " ".join(text.split())
+    _, figure = next(figures_of(finished.out))
+    assert changed in " ".join(" ".join(each.get_text() for each in figure.findobj(Text)).split())
 
 
 def test_the_table_has_every_setting_with_its_interval(page, finished):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from kinds.yaml_file import read_yaml
 from plots.page import Page
 from scenarios.command.cell_file import load_own
 from scenarios.command.progress_bar import aside
-from scenarios.command.result_folder import read_curved_cells, read_summary
+from scenarios.command.result_folder import Note, read_curved_cells, read_summary
 from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.display_names import words_of
 from simulator.results.result_directory import MANIFEST, own_folder, record
@@ -57,7 +57,8 @@ def redraw(folder: Path, requested: PlotOptions, warn: Callable[[str], None]) ->
     to = requested.out or own_folder(folder, "figures")
     wrote = list[Path]()
     try:
-        for name, figure in drawn(table, axis, wanted, requested.page, cells):
+        page = replace(requested.page, changed=Note.read(folder).changed)
+        for name, figure in drawn(table, axis, wanted, page, cells):
             paths = plots.save(figure, to, name, requested.formats, requested.page)
             wrote += paths
             yield from paths
@@ -73,7 +74,8 @@ def redraw(folder: Path, requested: PlotOptions, warn: Callable[[str], None]) ->
 def figures_of(folder: Path) -> Iterator[tuple[str, Figure]]:
     """The figures of a result directory by their names. Raises ConfigError where it holds no summary."""
     summary, axis, figures = read_summary(folder)
-    return drawn(summary, axis, figures, cells=read_curved_cells(folder, summary))
+    page = Page(changed=Note.read(folder).changed)
+    return drawn(summary, axis, figures, page, read_curved_cells(folder, summary))
 
 
 def known_figures(names: Sequence[str], warn: Callable[[str], None]) -> list[str]:
@@ -85,10 +87,10 @@ def known_figures(names: Sequence[str], warn: Callable[[str], None]) -> list[str
 
 
 def draw_all(
-    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path, cells: pd.DataFrame | None = None
+    summary: pd.DataFrame, axis: str | None, note: Note, folder: Path, cells: pd.DataFrame | None = None
 ) -> Iterator[Path]:
-    """Draws `figures` of a summary with curves into `folder`; `cells`: its cells, with curves too."""
-    for name, figure in drawn(summary, axis, figures, cells=cells):
+    """Draws the figures of a summary with curves into `folder`; `cells`: its cells, with curves too."""
+    for name, figure in drawn(summary, axis, note.figures, Page(changed=note.changed), cells):
         yield from plots.save(figure, folder, name)
 
 
