@@ -231,6 +231,13 @@ class DisplayNames:
         return self.labels.get(name, otherwise)
 
 
+def letter(path: str) -> str:
+    """The papers' symbol of a field as text, the last word of its name where they have none: `scheme.resolution` ->
+    `ℓ`."""
+    word = path.rsplit(".", 1)[-1]
+    return DisplayNames().symbol(word) or word
+
+
 def _digits(value: str) -> int:
     """Returns the number of digits with which a number with a point is shown: all that a curve's name has, so that no
     two look alike."""

@@ -317,6 +317,7 @@ class FinishedRun:
             heading = self._chosen_by(plan.tune, self.choices)
             yield Detail("Settings chosen", tables=[chosen_table(choices, self.axis, heading)])
             rows, given = one_setting(self.fixed, self.chosen) if searched else (self.fixed, "")
+            given = DisplayNames().curve(f"k_sqs {given}").partition(", ")[2] if given else ""
             first = self._measured(rows, of_setting(self.table, FIXED), plan.headline)
             yield Detail(f"As the grid gives them{given and f', {given}'}", tables=[*filter(None, [first])])
         if headlines:
