@@ -23,7 +23,7 @@ class Page(DisplayNames):
     titled: bool = True
     captioned: bool = True
     changed: str = ""
-    """What a user has changed of the scenario's base, in words, for the caption."""
+    """Changes of the scenario's base by the user, in words, for the caption."""
 
     @property
     def narrow(self) -> bool:

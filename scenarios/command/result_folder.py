@@ -51,7 +51,7 @@ class Note:
     labels: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
     """Labels that the user gives to schemes (`simulator.results.intervals.Labels`)."""
     changed: str = ""
-    """What the user has changed of the scenario's base, in words; figures state it."""
+    """Changes of the scenario's base by the user, in words, which figures state."""
 
     def write(self, folder: Path) -> None:
         text = json.dumps(asdict(self), indent=2) + "\n"

@@ -79,7 +79,7 @@ class RunPlan:
     limited: bool = False
     """True if the user typed limits (workload.slo_ttft_s, slo_tpot_s), which the table and the answer then use."""
     changed: str = ""
-    """What the user has changed of the scenario's base, in words (`changed_in_words`)."""
+    """Changes of the scenario's base by the user, in words (`changed_in_words`)."""
 
     @property
     def labels(self) -> Labels:
