@@ -50,5 +50,6 @@ def test_the_fourth_turn_is_compared_where_the_text_is_kept_and_where_it_is_not(
     assert all(part in text for part in ("kept", "read anew", "turn 1")) and "(± 95%)" in out
     requests = pd.read_parquet(tmp_path / "a" / "requests.parquet")
     assert requests["turn"].max() == 4 and requests["held_in_cloud_tokens"].max() == 64 + 3 * 14 - 8
-    summary = pd.read_csv(tmp_path / "a" / "summary.csv")
-    assert sorted(summary["workload.counted_turn"].unique()) == [1, 4] and len(summary) == 12
+    summary = pd.read_csv(tmp_path / "a" / "chosen_and_fixed.csv")
+    chosen = summary[summary["setting"] == "chosen"]  # beside them the grid's own settings, where others were chosen
+    assert sorted(chosen["workload.counted_turn"].unique()) == [1, 4] and len(chosen) == 12

@@ -347,4 +347,5 @@ def test_a_curve_names_its_serving_mode_in_words() -> None:
     found = [DisplayNames().curve(name.format(*served)) for served in ((0, False, 0), (2, True, 0), (0, False, 4))]
     assert found == [f"K-SQS, L = 2, K = 8, {mode}" for mode in ("waits", "the cloud starts, drafts 2 ahead",
                                                                   "prepares 4 rounds")]  # fmt: skip
+    assert DisplayNames().setting("workload.prompt_tokens", "8") == "prompt tokens 8"
     assert DisplayNames().curve("k_sqs depth=2 cloud_first=False") == "K-SQS, depth 2, no cloud first"
