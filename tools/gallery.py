@@ -313,7 +313,7 @@ def _topic(topic: str, names: Sequence[str], records: Mapping[str, Record]) -> s
 def _entry(name: str, record: Record) -> str:
     """A scenario's picture, whose text is its question, the beginning of its answer, and the minutes of its run."""
     question = record.question.replace("|", " ").replace('"', "")
-    picture = f'[<img src="{next(iter(record.figures))}" alt="{question}" title="{question}" width="250">]({name}.md)'
+    picture = f'[<img src="{next(iter(record.figures))}" alt="{question}" width="250">]({name}.md)'
     minutes = scenario(name).minutes if record.wall_s is None else record.wall_s / 60
     answer = in_one_breath(record.answer, most=INDEX_WORDS).replace("|", " ")
     return f"{picture} [{name}]({name}.md), {max(1, round(minutes))} min: {answer}"

@@ -78,7 +78,7 @@ def test_the_page_has_each_figure_in_its_own_letters_and_the_first_table(home: P
     assert "±" not in page.rpartition("| ms per token")[2] and "\n2 of 2 rows, without intervals" in page
     figures = sorted(path.name for path in home.glob("*.svg"))
     assert (
-        f'[<img src="traces-latency.svg" alt="{TINY.summary}" title="{TINY.summary}" width="250">](traces.md) '
+        f'[<img src="traces-latency.svg" alt="{TINY.summary}" width="250">](traces.md) '
         "[traces](traces.md), 1 min: " in (home / "README.md").read_text()
     )
     assert figures == ["traces-bits.svg", "traces-latency.svg"] and all(f"]({name})" in page for name in figures)
