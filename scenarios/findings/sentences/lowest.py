@@ -5,7 +5,7 @@ clause."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -142,7 +142,7 @@ def lossy_apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> st
         if metric is not None and gains:
             ends = _above_or_below(gains[0].less, gains[-1].less)
             clause += f", {title(metric)} {ends} the lowest of the lossless"
-        clauses.append(Finding(clause, [replace(gain, against="the lowest of the lossless") for gain in gains]))
+        clauses.append(Finding(clause, gains))
     unknown = UNKNOWN in marks(cells).values()
     return listed(f"{'Lossy or not known to be lossless' if unknown else 'Lossy'}, ranked apart", clauses)
 
