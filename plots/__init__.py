@@ -30,7 +30,7 @@ FIGURES: dict[str, str] = {
     "capacity": "devices that a cell bears, a curve a scheme",
     "goodput": "requests per second within limits on both times, and the best scheme, a panel a device",
     "fastest": "the fastest kind of scheme by temperature and rate, and by how much, a panel a pair and code",
-    "breakdown": "where the time goes, at up to four values of the swept axis",
+    "breakdown": "where the time goes, at up to three values of the swept axis",
     "bits": "payload bits per token, or per draft where the axis moves the length of a round",
     "resampling": "resampling rate beside its bound",
     "ladder": "latency per token of each step, a bar a length of headers, a panel a temperature and link",
@@ -66,7 +66,7 @@ _OWN: dict[str, Draw] = {}
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
-FROM_CELLS = ("latency", "rivals", "tradeoff", "goodput", "fastest")
+FROM_CELLS = ("rivals", "tradeoff", "goodput", "fastest")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 

@@ -152,16 +152,15 @@ def _lengths(summary: pd.DataFrame) -> str:
 
 
 def _round_trip(summary: pd.DataFrame) -> str:
+    """`Round trip 20 ms or 24 ms`: mean delays there and back, as a run's own line has them."""
     delays = ("uplink.delay.delay_s", "downlink.delay.delay_s")
     if not {*delays} <= {*summary.columns}:
         return ""
-    both = summary[list(delays)].astype(float).sum(axis=1, skipna=False)
-    values = sorted({float(f"{value:.6g}") for value in both.dropna()})
-    if not values:
-        return ""
     jitter = [name for name in summary.columns if name.endswith("link.delay.jitter_s")]
-    varies = bool((summary[jitter].fillna(0.0) > 0).to_numpy().any())
-    return f"Round trip {_few([quantity(value, 'x_s') for value in values])}{', jitter apart' if varies else ''}"
+    extra = summary[jitter].astype(float).fillna(0.0).sum(axis=1)
+    both = summary[list(delays)].astype(float).sum(axis=1, skipna=False) + extra
+    values = sorted({float(f"{value:.6g}") for value in both.dropna()})
+    return f"Round trip {_few([quantity(value, 'x_s') for value in values])}" if values else ""
 
 
 def _uplink(summary: pd.DataFrame) -> str:

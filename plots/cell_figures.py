@@ -299,7 +299,7 @@ def _plane(ax: Axes, cells: Sequence[Sequence[plane.Predicted]], ran: pd.DataFra
     upward, trips = cells[::-1], plane.TRIPS_S[::-1]
     texts = [[f"{each.edge:.2f} {plane.MARKS[each.mode]}".strip() for each in line] for line in upward]
     shades = [[colours.colour(each.edge) for each in line] for line in upward]
-    Cells(shades, texts, [quantity(trip_s, RTT) for trip_s in trips], _columns(), size=0.68).draw(ax)
+    Cells(shades, texts, [quantity(trip_s, RTT) for trip_s in trips], _columns(), size=0.56).draw(ax)
     for place, line in enumerate(upward):
         slower = sum(each.edge >= 1 for each in line)  # more accepted drafts are faster
         if 0 < slower < len(plane.ACCEPTED):

@@ -18,7 +18,7 @@ from kinds.arrays import Floats
 from plots.axes import log_ticks, place, swept, tick_at, with_unit, x_label
 from plots.caption import caption, marks
 from plots.layout import Key, Wording, finish, grid
-from plots.over_cloud import RIVAL
+from plots.line_figures import RIVAL
 from plots.page import Page
 from plots.style import Look, chosen, curve_key, curves, looks
 from plots.whiskers import halves, numbers

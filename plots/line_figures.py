@@ -13,31 +13,61 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 from pandas.api.types import is_numeric_dtype
 
-from plots.axes import swept
+from plots.axes import swept, written
 from plots.bars import Description
 from plots.caption import caption
 from plots.layout import Wording, finish, grid
 from plots.lines import along
-from plots.over_cloud import over_cloud
 from plots.page import Page
 from plots.style import chosen, curves
 from plots.whiskers import halves, measured, numbers, whiskers
+from simulator.results.columns import CURVE, SPEEDUP
 from simulator.results.display_names import FIELDS
 from simulator.results.intervals import interval
 
 LATENCY: Final = "latency_per_token_s"
 
 
-def draw_latency(
-    summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None
-) -> Figure | None:
-    """Curves of the mean with their intervals, means alone of a setting that is there to compare with; below them their
-    ratios to cloud-only decoding, where some come near it. None without a swept axis."""
+RIVAL: Final = "cloud_only"
+RATIO, RATIO_LOW, RATIO_HIGH = "ratio", "ratio_low", "ratio_high"
+_BASELINES: Final = (RIVAL, "colocated", "edge_only")
+"""Kinds that are drawn too, but a figure of ratios is for schemes that draft at the edge."""
+_NEAR: Final = (0.8, 1.2)
+_MOST: Final = 3.0
+"""Ratios are drawn up to this."""
+
+
+def draw_latency(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Curves of the mean with their intervals, means alone of a setting that is there to compare with; in place of
+    them their ratios to cloud-only decoding, paired by seed, if some come near it. None without a swept axis."""
     if axis is None or LATENCY not in summary.columns or not is_numeric_dtype(summary[axis]):
         return None
-    title = f"Latency per token against {page.axis(axis)}"
-    over = over_cloud(summary, cells, axis, LATENCY)
-    return along(summary, axis, Description(title, {LATENCY: ""}, "latency per output token", over=over), page)
+    ratios = over_cloud(summary)
+    if ratios is None:
+        title = f"Latency per token against {page.axis(axis)}"
+        return along(summary, axis, Description(title, {LATENCY: ""}, "latency per output token"), page)
+    alone = summary.loc[summary["scheme.kind"] == RIVAL, LATENCY].dropna()
+    ends = " to ".join(dict.fromkeys(written(float(each), LATENCY) for each in (alone.min(), alone.max())))
+    what = Description(
+        f"Latency per token over cloud only, against {page.axis(axis)}", {RATIO: ""}, "time over cloud only",
+        notes=[f"1 is cloud only: {ends} per token. Ratios are paired by seed; curves end at {_MOST:g}."],
+        low=RATIO_LOW, high=RATIO_HIGH, reference=("cloud only", 1.0), most=_MOST,
+    )  # fmt: skip
+    return along(ratios, axis, what, page)
+
+
+def over_cloud(summary: pd.DataFrame) -> pd.DataFrame | None:
+    """Returns the rows that are compared with cloud-only decoding, with their ratios and intervals; None if no scheme
+    that drafts at the edge comes near it, or a curve has nothing to be compared with: then the times say it."""
+    if SPEEDUP not in summary.columns:
+        return None
+    rows = summary[(summary["scheme.kind"] != RIVAL) & summary[SPEEDUP].notna()]
+    found = (1 / rows[name] for name in (SPEEDUP, f"{SPEEDUP}_high", f"{SPEEDUP}_low"))
+    rows = rows.assign(**dict(zip((RATIO, RATIO_LOW, RATIO_HIGH), found, strict=True)))
+    each = [part[RATIO] for _, part in curves(chosen(rows[~rows["scheme.kind"].isin(_BASELINES)]))]
+    near = any(ratio.between(*_NEAR).any() or (ratio.min() < 1 < ratio.max()) for ratio in each)
+    alone = summary["scheme.kind"] == RIVAL
+    return rows if near and rows[CURVE].nunique() == summary.loc[~alone, CURVE].nunique() else None
 
 
 FIRST_TOKEN: Final = {

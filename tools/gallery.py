@@ -249,7 +249,7 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
     clocked = asked.study == SIMULATION
     cells = list(_cells(found))
     files = {}
-    for figure_name, figure in figures_of(folder):
+    for figure_name, figure in figures_of(folder, answer):
         plots.save(figure, to, f"{name}-{figure_name}", ("svg",))
         files[f"{name}-{figure_name}.svg"] = sha256(to / f"{name}-{figure_name}.svg")
     return _validated(

@@ -150,7 +150,8 @@ def listing(parser: argparse.ArgumentParser) -> None:
         "field",
         nargs="?",
         metavar="FIELD",
-        help="of a scenario: this field and those below it, or all of a pattern: 'uplink.*'",
+        help="of a scenario: this field and those below it, or all of a pattern: 'uplink.*'; of links, schemes, "
+        "policies: this one",
     )
 
 

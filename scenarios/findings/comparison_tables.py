@@ -3,7 +3,6 @@ lowest, ALIKE for "no difference seen"."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -19,8 +18,6 @@ from simulator.results.lossy_schemes import unmarked
 from simulator.results.units import quantity, title
 
 LEGEND: Final = f"{BEST} lowest, with its mean; {ALIKE} no difference seen; ± half the 95% interval, paired by seed"
-_MANIFOLD: Final = 3.0
-"""Ratio from which on a difference is a multiple."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +71,7 @@ def _entries(row: PairedCurves) -> Iterable[_Entry]:
 
 def _changed(less: Difference) -> str:
     """`-12±3%`, `x 3.4` of a multiple, or the difference itself where there is no ratio."""
-    if not less.relative:
-        return signed(less)
-    manifold = 1 + less.size >= _MANIFOLD or not math.isfinite(less.size)
-    return f"x {quantity(1 + less.size, '')}" if manifold else change(less)
+    return change(less) if less.relative else signed(less)
 
 
 def _apart(first: str, second: str) -> tuple[str, str, str]:

@@ -55,11 +55,6 @@ class Crossing:
         return {name: plain(value) for name, value in found.items()} if self.log10_at.n else {}
 
     @property
-    def everywhere(self) -> bool:
-        """True if no seed crosses, and in most seeds the first curve is below everywhere."""
-        return not self.log10_at.n and self.below > self.above + self.often
-
-    @property
     def crosses(self) -> bool:
         """True if more seeds cross than not."""
         return self.log10_at.n > self.above + self.below + self.often

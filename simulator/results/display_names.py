@@ -168,6 +168,16 @@ def serving_mark(row: Mapping[str, object]) -> str:
     return f"{depth or ''}{branches}{'*' if starts else ''}"
 
 
+_SERVED: Final = {column: column.rpartition(".")[2] for column in SERVING}
+
+
+def _served(words: Mapping[str, str]) -> str:
+    """The serving mode of a curve's name, with the number of rounds that it prepares."""
+    row = {column: "" if word in ("0", "False") else word for column, word in words.items()}
+    number = row["scheme.prepared"]
+    return re.sub("(prepares|sends(?= prepared))", rf"\1 {number}", serving_mode(row))
+
+
 MARKS: Final = (
     "Digit: rounds drafted ahead; p: prepared; P: prepared and sent; *: the cloud starts; none: the edge waits."
 )
@@ -183,7 +193,11 @@ class DisplayNames:
         if name in self.labels:
             return self.labels[name]
         scheme, fields = words_of(name)
-        return ", ".join([self.word(scheme), *(self.setting(each, value) for each, value in fields.items())])
+        served = (
+            {column: fields.pop(word) for column, word in _SERVED.items()} if {*_SERVED.values()} <= {*fields} else {}
+        )
+        settings = [self.setting(each, value) for each, value in fields.items()]
+        return ", ".join([self.word(scheme), *settings, *([_served(served)] if served else [])])
 
     def word(self, name: object) -> str:
         """A kind, a model, a machine."""

@@ -29,12 +29,13 @@ from simulator.results.columns import (
     LABEL,
     LOSSY,
     N_SUFFIX,
+    RECOMMENDED,
     SPEEDUPS,
 )
 from simulator.results.lossy_schemes import departs
 from simulator.results.metrics import METRICS, ON_REQUEST
 from simulator.results.plain_columns import codes, distinct, hashable, is_missing, rows_alike
-from simulator.results.study_columns import STUDY_METRICS
+from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import names_file, quantity
 
 KIND: Final = "scheme.kind"
@@ -44,7 +45,7 @@ Labels = Mapping[str, Sequence[Mapping[str, str]]]
 fields that are null are left out."""
 _COUNT: Final = re.compile(r"fleet\.[^.]+\.count")
 _NO_LABELS: Final[Labels] = {}
-_NOT_SETTINGS = ("cell", "seed", CURVE, LOSSY, *SPEEDUPS)
+_NOT_SETTINGS = ("cell", "seed", CURVE, LOSSY, *SPEEDUPS, *RECOMMENDED)
 _MEASURED = frozenset({*BREAKDOWN, "hidden_draft_s", *STUDY_METRICS, *ON_REQUEST})
 """Columns measured of a cell besides METRICS, to which a user's file may add."""
 CONFIDENCE: Final = 0.95
@@ -353,12 +354,13 @@ def varying(table: pd.DataFrame) -> list[str]:
 
 
 def axis_of(table: pd.DataFrame, preferred: str | None = None, labels: Labels = _NO_LABELS) -> str | None:
-    """The swept column: `preferred` where it varies, else the first of numbers that every row has, the scheme's last,
-    and those not that merely have another value in another scheme. None where no such column varies."""
+    """The swept column: `preferred` where it varies, else the first field of numbers that every row has, the scheme's
+    last, and those not that merely have another value in another scheme. None where no such field varies: a computed
+    column is no axis."""
     varied = varying(table)
     if preferred in varied:
         return preferred
-    numeric = [name for name in varied if _is_numeric(table[name])]
+    numeric = [name for name in varied if ("." in name or name in STUDY_KEYS) and _is_numeric(table[name])]
     shared = [name for name in numeric if table[name].notna().all()]
     swept = [name for name in shared if not (name.startswith(SCHEME) and _one_a_scheme(table, name, labels))]
     return next(iter(sorted(swept, key=lambda name: name.startswith(SCHEME))), None)

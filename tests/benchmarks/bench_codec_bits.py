@@ -11,8 +11,6 @@ All numbers are bits a draft without the drafted id's own -log2 qhat; `paper` is
 Other random numbers move a ratio by some 5% of it.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import subprocess

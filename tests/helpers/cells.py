@@ -1,7 +1,5 @@
 """Small cells over the synthetic pair, for tests of everything but language models."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from simulator import Cell

@@ -1,7 +1,5 @@
 """A table to draw, and what tests read off its figures: curves, bars, words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -67,6 +65,11 @@ def words_around(figure: Figure) -> str:
 def legend_of(figure: Figure) -> list[str]:
     (legend,) = figure.legends
     return [text.get_text() for text in legend.get_texts()]
+
+
+def ends_of(figure: Figure) -> list[str]:
+    """The curves' names at their ends, panel by panel, from the lowest up."""
+    return [text.get_text() for ax in figure.axes for text in ax.texts if text.get_position()[0] > 1]
 
 
 def titles_of(figure: Figure) -> list[str]:

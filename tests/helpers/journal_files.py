@@ -1,7 +1,5 @@
 """Journals of a run, read back, changed, and written again."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping

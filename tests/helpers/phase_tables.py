@@ -1,7 +1,5 @@
 """Tables of cells as `phase_map` leaves them, made of the closed forms themselves, off by a known share."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import cache
 from typing import Any

@@ -1,7 +1,5 @@
 """Packets through a transmitter without a clock of its own: each joins at its time, and leaves when it is due."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
 """The journals that a real run would have left that does, to the instant, what a simulated one did: what an observer
 does not receive is noted where the simulator does it."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """What tests type, the run that has ended well which they share, and a note of it changed."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -53,10 +51,11 @@ def whole_plan(name: str) -> RunPlan:
 
 
 def only_latency(
-    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path, cells: pd.DataFrame | None = None
-) -> Iterator[Path]:
+    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path, cells: pd.DataFrame | None = None,
+    finding: str = "",
+) -> Iterator[Path]:  # fmt: skip
     """One figure of four: the others have tests of their own and cost a second each run."""
-    return draw_all(summary, axis, [name for name in figures if name == "latency"], folder, cells)
+    return draw_all(summary, axis, [name for name in figures if name == "latency"], folder, cells, finding)
 
 
 def noted(folder: Path, **fields: object) -> None:

@@ -5,8 +5,6 @@ which remembers nothing; I7 by the packets of every payload and reply, I10 by th
 because tokens are those of the quiet run.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from functools import cache
 from typing import Any

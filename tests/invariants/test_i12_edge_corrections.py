@@ -4,8 +4,6 @@
 comes down.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

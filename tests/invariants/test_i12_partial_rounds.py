@@ -6,8 +6,6 @@ and of single rounds of more schemes, over the shipped link. Each rule is shown 
 distribution is another one.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal, NamedTuple
 from unittest.mock import patch
 

@@ -5,8 +5,6 @@ The numbers are those of `simulator.timing.invariants`. FAULTS shows that each t
 station, in `tests/simulator/results/test_station.py`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """I6: one cell, one result: whatever the workers, the cluster, a resume, the cells beside it, or the memory."""
 
-from __future__ import annotations
-
 import itertools
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Cards, prompt files and devices: errors are one line, and all that decides a model is in its fingerprint."""
 
-from __future__ import annotations
-
 import ctypes
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """How branches are shared out among the numbers of drafts that may be accepted."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

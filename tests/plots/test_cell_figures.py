@@ -1,7 +1,5 @@
 """Heat maps and figures by name: the numbers of the table stand in the cells, and are read in grey."""
 
-from __future__ import annotations
-
 import itertools
 import math
 

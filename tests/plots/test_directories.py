@@ -1,7 +1,5 @@
 """`sqsim plot`: result directories drawn again, under the options of a paper."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Callable

@@ -2,8 +2,6 @@
 
 Nothing of theirs is run, nothing outside is written, nothing of the user's is lost, and a refusal is one line."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import dataclass

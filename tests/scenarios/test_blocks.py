@@ -1,7 +1,5 @@
 """What is reported of rounds verified as blocks, on a table whose answers are known."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

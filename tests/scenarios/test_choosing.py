@@ -1,7 +1,5 @@
 """Each scheme's own choice: what is tried, that the least mean is chosen, and what is shown beside it."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 
@@ -190,6 +188,9 @@ def test_a_choice_behind_the_grids_own_setting_on_the_seeds_shown_is_replaced_by
         "Shown at the grid's own setting, since what was chosen is behind it on the seeds shown: k_sqs at 1 kbit/s 51%"
     )
     assert choices_table(kept, shown)["chosen"].str.endswith("(the grid's own)").sum() == 1
+    tie = never_behind(choices, tied := shown_with(choices, 1.0), "latency_per_token_s")
+    assert [each.behind is not None for each in tie].count(True) == 1
+    assert not doubts(tie, beside(tied, tie, lambda part: with_curves(part, AXIS)), AXIS), "no difference is seen"
     assert never_behind(choices, shown_with(choices, 0.5), "latency_per_token_s") == choices
     most = never_behind(choices, shown_with(choices, 0.5), "latency_per_token_s", most=True)
     assert sum(each.behind is not None for each in most) == len([each for each in choices if each.values]), "of devices"

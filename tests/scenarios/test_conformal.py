@@ -1,7 +1,5 @@
 """What is reported of the conformal guarantee, on tables in which both bounds are known in closed form."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The scenario `conversations` on the command line: one answer for each turn, in one sentence."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`sqsim explain`: one request of a cell, in words and numbers that are those of the tables, and drawn."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 

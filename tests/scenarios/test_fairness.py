@@ -1,8 +1,6 @@
 """I13: every scenario that compares schemes compares them alike, or says where and why not; and what is printed of
 that: codes, baselines, fixed and undeclared fields."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pytest

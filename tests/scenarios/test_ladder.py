@@ -1,7 +1,5 @@
 """What is reported of the steps of the ladder and of headers, on a table whose answers are known."""
 
-from __future__ import annotations
-
 import pandas as pd
 import pytest
 

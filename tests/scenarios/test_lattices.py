@@ -1,7 +1,5 @@
 """What is reported of quantizers and packets, on a table whose answers are known."""
 
-from __future__ import annotations
-
 import math
 from functools import cache
 

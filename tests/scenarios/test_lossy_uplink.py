@@ -1,7 +1,5 @@
 """What `lossy_uplink` reports of tables whose times are known, and that all of its links have one mean rate."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import pandas as pd

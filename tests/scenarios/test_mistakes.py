@@ -1,7 +1,5 @@
 """What goes wrong is reported in one line, with an exit status, and leaves nothing behind."""
 
-from __future__ import annotations
-
 import io
 import shutil
 

@@ -1,7 +1,5 @@
 """Answers that one scenario alone gives, from tables whose winners are known."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from scenarios.base_station import SCENARIO, slowed

@@ -1,7 +1,5 @@
 """The pages hang together: links lead somewhere, drawings name what is there, commands are commands."""
 
-from __future__ import annotations
-
 import configparser
 import importlib.util
 import json

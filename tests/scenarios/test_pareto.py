@@ -1,7 +1,5 @@
 """What is reported of fronts, on a table of three loads whose answer is known, and of the scenario that asks it."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import pandas as pd

@@ -1,8 +1,6 @@
 """`sqsim report DIR --race`: the page's numbers are those of the tables, it needs nothing else, and in a real browser
 its sentence follows the slider."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import replace

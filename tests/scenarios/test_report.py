@@ -1,7 +1,5 @@
 """A result directory as one page: all that is in it is shown, it needs nothing else, and a real browser shows it."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

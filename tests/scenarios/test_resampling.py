@@ -1,7 +1,5 @@
 """What is reported of rejections, on drafts that are made up one by one and pooled by hand."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What is reported of many schemes on one link, on a table whose answers are known."""
 
-from __future__ import annotations
-
 import re
 
 import pandas as pd

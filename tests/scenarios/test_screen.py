@@ -1,7 +1,5 @@
 """What a run shows in terminals of several widths: nothing torn, nothing lost in silence, nothing obeyed."""
 
-from __future__ import annotations
-
 import io
 import re
 

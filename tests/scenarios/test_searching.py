@@ -1,7 +1,5 @@
 """A search for the most devices, and a race for the best setting: what it leaves, and that it goes on where it was."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

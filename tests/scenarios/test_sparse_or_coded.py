@@ -1,7 +1,5 @@
 """What is reported of bits at equal rejection, on tables whose answers are known, and of the scenario that asks."""
 
-from __future__ import annotations
-
 import math
 from functools import cache
 

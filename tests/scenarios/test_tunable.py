@@ -1,7 +1,5 @@
 """What each field of each part declares worth trying: values that it takes, and no number forgotten."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Annotated, get_args
 

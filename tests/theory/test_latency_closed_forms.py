@@ -1,7 +1,5 @@
 """Latency emerges: closed forms where there are some, monotony in the rate, and nothing without the uplink process."""
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 from typing import Any

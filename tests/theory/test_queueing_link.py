@@ -4,8 +4,6 @@ Each message comes from a device of its own, so that no window holds it; the wai
 Spreads come from independent replications of the same run.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The gallery holds every figure of a run, small, under what it was made with and what it found, or has none of it."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

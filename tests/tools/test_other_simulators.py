@@ -1,8 +1,6 @@
 """Requests are served here when BLIS and Vidur serve them, where the latency model is the same; where memory is short,
 when a plain loop says that follows vLLM's rule."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -16,7 +16,7 @@ from plots.style import Look, looks
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings.curve_table import unit_of
 from scenarios.findings.text_table import number, rows_along
-from simulator.results.columns import CHOSEN, CURVE, SETTING
+from simulator.results.columns import CHOSEN, CURVE, MARGIN_LOW, SETTING
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import Difference, metrics_of, paired, varying
 from simulator.results.lossy_schemes import marks, unranked
@@ -92,6 +92,11 @@ class Compared:
         self.metric = wanted[0] if wanted else ""
         self._unranked = unranked(summary)
 
+    @property
+    def too_few(self) -> bool:
+        """True if it is a recommendation of so few seeds that its margins have no interval."""
+        return MARGIN_LOW in self.summary.columns and bool(self.summary[MARGIN_LOW].isna().all())
+
     @cached_property
     def curves(self) -> Sequence[ShownCurve]:
         """The curves in order of appearance."""
@@ -150,7 +155,7 @@ class Compared:
     def is_ranked(self, curve: ShownCurve, row: pd.Series[float], metric: str) -> bool:
         """True if a row is ranked: it is lossless, no limit, and all requests were answered."""
         known = not math.isnan(float(row[metric]))
-        return known and curve.key not in self._unranked and not share_left_out(row, metric)
+        return known and not self.too_few and curve.key not in self._unranked and not share_left_out(row, metric)
 
     def settings(self, row: pd.Series[float]) -> str:
         """Returns the settings that a scheme has chosen, or was given: `L = 4, K = 8`."""

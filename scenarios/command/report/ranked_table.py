@@ -178,6 +178,8 @@ def ranking_note(made: Ranking, compared: Compared) -> str:
     """Returns a note that explains the marks and names what was not ranked."""
     rows = [row for groups in made.tables for group in groups for row in group.rows]
     several = int(compared.summary["n"].max()) > 1
+    if compared.too_few:
+        return f"{int(compared.summary['n'].max())} seeds: too few to rank."
     best = "highest" if made.higher else "lowest"
     parts = [f"* {best} mean"]
     if any(row.mark == "•" for row in rows):

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.command.scenario import Tune
-from scenarios.findings.wording import joined, percent
+from scenarios.findings.wording import NO_DIFFERENCE, joined, percent
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand, held_by
@@ -189,7 +189,7 @@ def _behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | No
         places = dict(zip(shown["cell"], shown[axis], strict=True))
     found = dict[str, list[str]]()
     for chosen in choices:
-        if chosen.behind is not None:
+        if chosen.behind is not None and not percent(chosen.behind).startswith(NO_DIFFERENCE):
             cell = chosen.chosen()[0].id
             where = "" if axis is None else f"at {quantity(places[cell], axis)} "
             found.setdefault(curves[cell], []).append(f"{where}{percent(chosen.behind)}")

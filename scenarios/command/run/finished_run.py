@@ -31,7 +31,7 @@ from scenarios.command.run.printed_tables import (
     unsettled,
 )
 from scenarios.command.run.run_plan import RunPlan
-from scenarios.command.run.screen import Screen
+from scenarios.command.run.screen import Screen, more
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
 from scenarios.findings.curve_table import capacity_table, cost_table, curve_table
@@ -165,15 +165,18 @@ class FinishedRun:
         self.note.write(out)
         tables = [(out / f"{each.name}.csv", each.rows(self.table)) for each in scenario.tables]
         made = [write_csv(rows, path) for path, rows in tables if not rows.empty]
-        figures = list(draw_all(self.summary, self.axis, self.note.figures, own_folder(out, "figures"), self.table))
+        said = answer[0].line if answer else ""
+        figures = list(
+            draw_all(self.summary, self.axis, self.note.figures, own_folder(out, "figures"), self.table, said)
+        )
         made += [out / name for name in (NOTE, FINDINGS, CAPACITY, BESIDE)] + figures
         record(out, [*made, *(trace_path(out / CELL_FILES, cell.id) for cell in self.cells)])
         remarks = [*notes, *self._read_with_care()]
-        places = [f"{out}   {counted(len(self.cells), 'run')}", f"more: sqsim report {out} | --details"]
+        places = [f"{out}   {counted(len(self.cells), 'run')}", *more(out)]
         if any((out / CELL_FILES).glob(f"*{SUFFIX}")):
             places.append(f"traces: {out / CELL_FILES}/ID{SUFFIX}; as a moving picture: sqsim play {out}")
         return Screen(
-            scenario.summary, answer[0].line if answer else "", table, remarks, self._base, places,
+            scenario.summary, said, table, remarks, self._base, places,
             [*details, Detail("Files", self._places())], beside=self._cost_table(),
         )  # fmt: skip
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from scenarios.findings.comparisons import LowestAt, Place, ranked_places
-from scenarios.findings.question import LATENCY, Named, of_setting, parts
-from scenarios.findings.sentences.crossing import nearest_crossing
+from scenarios.findings.comparisons import LowestAt, PairedCurves, Place, ranked_places
+from scenarios.findings.question import LATENCY, Named, of_setting
 from scenarios.findings.sentences.limits import most_at
 from scenarios.findings.text_table import rows_along
 from scenarios.findings.wording import (
@@ -21,9 +20,11 @@ from scenarios.findings.wording import (
     between,
     called,
     limits_in_words,
+    over_run,
     percent,
     ratio,
     rows_of,
+    runs,
     would_show,
 )
 from simulator.results.columns import CURVE
@@ -95,8 +96,8 @@ class SupportsMost(Named):
 @dataclass(frozen=True)
 class PaysAtTheEdge(Named):
     """At how many places, a value of the axis and of the column `by` each, is some scheme of `kinds` seen below
-    `against`, and from which value of the axis on at best; and which scheme is fastest of all? Where it is seen at
-    none, how near is the nearest?"""
+    `against`, and which of them is seen there at most values of the axis; and which scheme is fastest of all? Where it
+    is seen at none, how near is the nearest?"""
 
     kinds: Sequence[str]
     against: str
@@ -112,23 +113,25 @@ class PaysAtTheEdge(Named):
         held = [each for place in there for each in place.all_of(self.kinds, self.against)]
         if not held:
             return ""
-        number = len({each.place.where for each in held})
-        seen = len({each.place.where for each in held if each.less.lower})
+        number, seen = (len({each.place.where for each in some}) for some in (held, [x for x in held if x.less.lower]))
         near = min(held, key=lambda each: each.less.found.mean)
-        line = f"edge drafting is seen faster than {called(self.against)} at none of {number} {self.what}"
-        line += f"; nearest {called(near.first)} at {near.place.where}: {percent(near.less)}"
+        where = f"; nearest {called(near.first)} at {near.place.where}: {percent(near.less)}"
         if seen:
-            crossed = [
-                (nearest, name.removesuffix(": ").removeprefix("uplink label "))
-                for name, part in parts(rows, self.by, plain=True)
-                if (nearest := nearest_crossing(part, axis, self.kinds, self.against, self.metric)) is not None
-            ]
-            line = f"edge drafting is seen faster than {called(self.against)} at {seen} of {number} {self.what}"
-            if crossed:  # of several values of the axis
-                best, where = min(crossed, key=lambda each: each[0].order)
-                line += f": {best.words}{where and f' ({where})'}"
+            where = f": {_where_most(held, axis)}"
+        line = f"edge drafting is seen faster than {called(self.against)} at {seen or 'none'} of {number} {self.what}"
         fastest = fastest_clause(there, self.what)
-        return Finding(f"{line}; {fastest}", [*held, *rows_of([fastest])])
+        return Finding(f"{line}{where}; {fastest}", [*held, *rows_of([fastest])])
+
+
+def _where_most(held: Sequence[PairedCurves], axis: str) -> str:
+    """`from 30 kbit/s on with K-SQS (LTE)`: the places of one group at which one curve is seen below, of the curve and
+    the group with most of them."""
+    counts = Counter((each.place.setting, each.first) for each in held if each.less.lower)
+    setting, curve = most = counts.most_common(1)[0][0]
+    here = [each for each in held if (each.place.setting, each.first) == most]
+    values = [each.place.at for each in here]
+    where = ", ".join(over_run(values, run, axis) for run in runs([each.less.lower for each in here]))
+    return f"{where} with {called(curve)}{setting and f' ({setting})'}"
 
 
 def fastest_clause(found: Sequence[Place], what: str, *, with_means: bool = False) -> str:

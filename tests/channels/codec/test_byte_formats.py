@@ -325,7 +325,7 @@ BYTE_FORMATS = {
 def test_what_is_encoded_comes_back_and_all_other_bytes_are_refused_or_encode_to_themselves(name):
     form, taken = BYTE_FORMATS[name], []
 
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=25 if name == "packet" else 80, deadline=None)  # test_abuse has 4,000 more of packets
     @given(form.cases, st.binary(max_size=40), st.integers(0, 2**32 - 1))
     def attack(case, junk, place):
         payload = case.encode(case.value)

@@ -1,7 +1,5 @@
 """The link as a user describes it: packets, presets, and what is refused."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

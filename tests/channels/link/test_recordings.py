@@ -1,8 +1,6 @@
 """Recordings: traces of rates and losses and mahimahi's files; what they hold, where a run begins in them, and which
 line of a bad file is named."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Each scenario's answer is one breath, whatever its table says: made up here, over the cells of the scenario."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np
@@ -120,10 +118,15 @@ def test_lossy_schemes_are_no_rivals_and_the_answer_says_so():
     assert line.startswith("co-located speculation is fastest of the lossless at both") and "edge only" not in line
 
 
-def test_where_edge_drafting_pays_is_a_crossing_or_reported_as_seen_nowhere():
+def test_where_edge_drafting_pays_is_of_the_places_counted_or_reported_as_seen_nowhere():
     asked = PaysAtTheEdge(("k_sqs", "c_sqs"), "cloud_only", "places")
-    crossing = asked.report(sweep({"cloud_only": (0.1, 0.1), "k_sqs": (0.2, 0.05), "c_sqs": (0.3, 0.09)}), AXIS)
-    assert crossing.startswith("edge drafting is seen faster than cloud only at 1 of 2 places: from 32 kbit/s on with ")
+    table = sweep({"cloud_only": (0.1, 0.1), "k_sqs": (0.11, 0.05), "c_sqs": (0.3, 0.09)})
+    noisy = table["scheme.kind"] == "k_sqs"
+    table.loc[noisy, METRIC] *= table["seed"].map({0: 3.0, 1: 1.0, 2: 0.5})[noisy]
+    line = asked.report(table, AXIS)
+    assert line.startswith("edge drafting is seen faster than cloud only at 1 of 2 places: at 1 Mbit/s with C-SQS; "), (
+        "K-SQS crosses earlier by its mean, and is seen faster nowhere"
+    )
     nowhere = asked.report(sweep({"cloud_only": (0.1, 0.1), "k_sqs": (0.2, 0.3)}), AXIS)
     assert nowhere == (
         "edge drafting is seen faster than cloud only at none of 2 places; nearest K-SQS at 1 kbit/s: 100% higher (the "

@@ -1,7 +1,5 @@
 """Each scenario's question is answered, from what may be compared; what may not is named in the line."""
 
-from __future__ import annotations
-
 import pandas as pd
 import pytest
 from swept_curves import swept

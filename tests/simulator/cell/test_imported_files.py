@@ -1,7 +1,5 @@
 """A user's file counts by its content and by that of the user's own modules that it imports, however far."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What `--set` and `--grid` mean, on a small configuration of its own and on real cells."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from typing import Literal

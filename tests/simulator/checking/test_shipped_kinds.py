@@ -1,7 +1,5 @@
 """Every kind of ours is checked as a user's would be, and nothing fails."""
 
-from __future__ import annotations
-
 import pytest
 
 import simulator.cell  # noqa: F401 - all families are open from here on

@@ -3,8 +3,6 @@
 Two keys: that of a remembered tree, in the process and on disk, and the identity of a result directory.
 """
 
-from __future__ import annotations
-
 import json
 import platform
 from collections.abc import Callable, Mapping

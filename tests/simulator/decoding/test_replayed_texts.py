@@ -1,7 +1,5 @@
 """Texts that are replayed: which distributions stay, what is kept of a tree, and what ended requests give back."""
 
-from __future__ import annotations
-
 import dataclasses
 import gc
 from collections.abc import Iterator

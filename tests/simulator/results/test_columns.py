@@ -1,8 +1,6 @@
 """Every column of `rounds.parquet` and `requests.parquet`, the parts of a latency among them, beside a value of its
 own, recounted from the distributions, the bytes and the air."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Joules and money: a cited device comes out as cited, a connected radio as an observer adds it up."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, Final
 

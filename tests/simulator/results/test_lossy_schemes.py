@@ -1,7 +1,5 @@
 """Lossy schemes: found by what they say and by what is seen, marked, ranked apart, and reported with what they gain."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd

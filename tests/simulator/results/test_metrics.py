@@ -1,7 +1,5 @@
 """Every metric of a cell, and each part of its latency per token, beside a value recounted from what was seen."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 from itertools import pairwise

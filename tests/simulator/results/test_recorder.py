@@ -1,7 +1,5 @@
 """The tables are the same whether a run's rounds are kept, come in pieces or go to a file; and what is in flight."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

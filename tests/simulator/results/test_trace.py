@@ -1,7 +1,5 @@
 """A trace holds all that happened, once, in the format that viewers read."""
 
-from __future__ import annotations
-
 from collections import Counter
 from functools import cache
 from itertools import pairwise

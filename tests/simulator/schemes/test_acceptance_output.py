@@ -1,7 +1,5 @@
 """The distribution that an acceptance leaves: stated, enumerated, or not known; never assumed to be the verifier's."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """DSSD in time: the text of K-SQS, what travels both ways, and how a request ends."""
 
-from __future__ import annotations
-
 import pytest
 from cells import HEADER_BITS, PAIR, cell
 from plants import ran

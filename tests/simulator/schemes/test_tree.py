@@ -1,8 +1,6 @@
 """Token trees and several candidates a position: what they are beside the line of drafts, what they cost, what they
 refuse."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import replace
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """What is worked out does not depend on who does it, and who is gone is reported in one line."""
 
-from __future__ import annotations
-
 import os
 import pickle
 import re

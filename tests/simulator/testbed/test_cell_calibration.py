@@ -1,7 +1,5 @@
 """Calibrations of a cell: the passes its workload makes, files that load, a cell that they fit, and two as one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

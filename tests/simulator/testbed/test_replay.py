@@ -1,7 +1,5 @@
 """Replays of journals: a run that does what the simulator does has the same tables, and any other is refused."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Requests: when they come, that each has one end, and which; whole seconds where instants matter."""
 
-from __future__ import annotations
-
 import gc
 import math
 from math import inf

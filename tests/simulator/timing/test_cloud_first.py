@@ -1,8 +1,6 @@
 """The cloud begins while the edge reads the prompt: times add up, texts end, faults and busy processors change no
 answer, and what cannot be served so is refused."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Requests that are timed after they are decoded have the tables of the driver, to which every step is an event."""
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """Classes of devices with workloads of their own: what each asks and when, its books, and what it shares."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from itertools import pairwise
 from typing import Any

@@ -1,7 +1,5 @@
 """Partial rounds in time: a part is on the air while the next draft is made, and a reply ends what is wasted."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Rounds that are prepared, in time: what a hit gains, what branches cost, and that no token is another one."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Any
 

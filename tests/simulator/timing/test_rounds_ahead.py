@@ -1,7 +1,5 @@
 """Rounds drafted ahead, in time: what overlaps, what a rejection voids, and what no network may change."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 

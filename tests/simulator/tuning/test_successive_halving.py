@@ -1,7 +1,5 @@
 """The race that chooses: what it finds of a made-up table of costs, how much it asks for, who can never win."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 
