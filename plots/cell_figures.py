@@ -26,7 +26,7 @@ from simulator.results import goodput_plane as goodput
 from simulator.results import phase_regions as regions
 from simulator.results.columns import CURVE, READING_S
 from simulator.results.display_names import MARKS
-from simulator.results.fastest_schemes import PAPERS, RATE, Fastest, fastest_schemes
+from simulator.results.fastest_schemes import LEAST, PAPERS, RATE, Fastest, fastest_schemes
 from simulator.results.phase_regions import OPPONENT, RTT
 from simulator.results.units import quantity
 
@@ -125,14 +125,14 @@ def draw_fastest(
     """Draws the map of the fastest kind of scheme: temperature down, rate across, a panel a pair and code. In each
     cell the kind and by how much less time than the next; dashed where another is not distinguishable from it. None
     without the cells, or if they lack temperatures or rates."""
-    found = [] if cells is None else [each for each in fastest_schemes(chosen(cells)) if each.less is not None]
+    found = [] if cells is None else fastest_schemes(chosen(cells))
     if not found:
         return None
     panels = list(dict.fromkeys((each.pair, each.code) for each in sorted(found, key=lambda each: each.pair != "sotu")))
     rates = sorted({each.rate_bps for each in found})
     down = max(len({each.temperature for each in found if (each.pair, each.code) == panel}) for panel in panels)
     titles = [f"{page.word(pair)}, {_COUNTS.get(code, code)}" for pair, code in panels]
-    figure, axes, _ = grid(page, titles, 3, (0.4, 0.4 + 0.95 * len(rates)), 0.6 + 0.5 * down)
+    figure, axes, _ = grid(page, titles, 3, (0.4, max(2.6, 0.4 + 0.95 * len(rates))), 0.6 + 0.5 * down)
     for ax, panel in zip(axes, panels, strict=True):
         own = {(each.temperature, each.rate_bps): each for each in found if (each.pair, each.code) == panel}
         rows = sorted({temperature for temperature, _ in own}, reverse=True)
@@ -148,7 +148,7 @@ def draw_fastest(
     line = ", ".join(f"{_FAMILIES.get(kind, kind)} at {seen[kind]}" for kind in _FAMILIES if seen[kind]) or "none"
     notes = [
         "In a cell: the fastest kind, each by its best curve, and how much less time it takes than the next kind. "
-        "Dashed: another is not distinguishable from it. C-SQS only where its threshold has settled."
+        f"Dashed: another is within {LEAST:.0%} or not distinguishable from it. C-SQS only where it has settled."
     ]
     text = caption(summary, page, "", notes, intervals=False)
     words = Wording(f"Seen fastest, of {len(found)} places: {line}", text, page.axis(RATE), "temperature")
@@ -161,7 +161,7 @@ def _ahead(each: Fastest) -> str:
     if each.tied:
         others = [_FAMILIES.get(kind, kind) for kind in each.tied]
         return f"{name}\n~ {others[0] if len(others) == 1 else f'{len(others)} others'}"
-    return f"{name}\n{100 * abs(each.less.size if each.less else 0):.0f}% less"
+    return f"{name}\n{100 * abs(each.less.size):.0f}% less"
 
 
 LOOKS: Final = {

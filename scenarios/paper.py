@@ -20,11 +20,11 @@ from scenarios import LATENCY, Also, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.claims import Claim, below_everywhere, ruled
 from scenarios.findings.comparisons import PairedCurves, Place, places
 from scenarios.findings.question import OwnQuestion, of_setting
-from scenarios.findings.text_table import TextTable, number
+from scenarios.findings.text_table import TableGroup, TextTable, number
 from scenarios.findings.wording import Finding, briefly, called, would_show
 from scenarios.set_ups import BASELINES, Q_S_ADAPTIVE, SELECTIVE_REPEAT, WAITS
 from simulator.results.columns import LOSSLESS_TV
-from simulator.results.fastest_schemes import PAIR, PAPERS, RATE, TEMPERATURE, Fastest, fastest_schemes, settled
+from simulator.results.fastest_schemes import LEAST, PAIR, PAPERS, RATE, TEMPERATURE, Fastest, fastest_schemes, settled
 from simulator.results.intervals import interval, scheme_names
 from simulator.results.units import quantity, title
 
@@ -115,7 +115,6 @@ def map_rows(cells: pd.DataFrame) -> pd.DataFrame:
             "not_distinguishable": ", ".join(each.tied),
         }
         for each in map_of(cells)
-        if each.less is not None
     )  # fmt: skip
 
 
@@ -125,15 +124,15 @@ def printed_map(cells: pd.DataFrame) -> TextTable | None:
     body: dict[str, dict[float, str]] = {}
     for each in found:
         where = f"{called(each.pair)}, {CODES.get(each.code, each.code)}, temperature {each.temperature:g}"
-        less = "" if each.less is None else f" {100 * abs(each.less.size):.0f}%"
+        less = f" {100 * abs(each.less.size):.0f}%"
         body.setdefault(where, {})[each.rate_bps] = KINDS.get(each.kind, each.kind) + less + (" ~" if each.tied else "")
     if not body:
         return None
     rates = sorted({each.rate_bps for each in found})
-    limit = would_show(each.less for each in found if each.tied and each.less is not None)
+    limit = would_show(each.less for each in found if each.tied)
     heading = (
         "Fastest of K-SQS, C-SQS (settled), Q-S static and Q-S adaptive, and by how much less time than the next; ~ "
-        f"where no difference is seen{limit and f' ({limit})'}"
+        f"where none, or less than {LEAST:.0%}, is seen{limit and f' ({limit})'}"
     )
     lines = [[where, *(at.get(rate, "-") for rate in rates)] for where, at in body.items()]
     return TextTable.of(heading, ["", *(quantity(rate, RATE) for rate in rates)], lines)
@@ -141,8 +140,8 @@ def printed_map(cells: pd.DataFrame) -> TextTable | None:
 
 KINDS = {"dense": STATIC, "rungs": ADAPTIVE, "k_sqs": "K-SQS", "c_sqs": "C-SQS"}
 CODES = {PAPERS: "as the papers count", "recoded": "tuned and coded"}
-KEPT = ("support_size", "coded_size", "dropped_mass", "tv_quantization", "tv_mismatch", "tv_qhat",
-        "payload_bits_per_draft", "unsettled_share")  # fmt: skip
+KEPT = ("support_size", "coded_size", "dropped_mass", "tv_quantization", "tv_qhat", "payload_bits_per_draft",
+        "unsettled_share")  # fmt: skip
 
 
 def kept_rows(cells: pd.DataFrame) -> pd.DataFrame:
@@ -155,16 +154,18 @@ def kept_rows(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def printed_kept(cells: pd.DataFrame) -> TextTable | None:
-    """Writes the same for a person."""
+    """Writes the same for a person, a group a pair and temperature."""
     rows = kept_rows(cells)
     names = [name for name in KEPT if name in rows.columns]
-    body = [
-        [f"{called(row[PAIR])}, {row['scheme']}, temperature {row[TEMPERATURE]:g}",
-         *(number(float(row[name])).text for name in names)]
-        for _, row in rows.iterrows()
-    ]  # fmt: skip
-    heading = "What is kept of a draft's distribution: tokens, those with a count, mass dropped, total variations, bits"
-    return TextTable.of(heading, ["", *map(title, names)], body) if body else None
+    groups = [
+        TableGroup(
+            f"{called(pair)}, temperature {temperature:g}",
+            [(str(row["scheme"]), [number(float(row[name])) for name in names]) for _, row in part.iterrows()],
+        )
+        for (pair, temperature), part in rows.groupby([PAIR, TEMPERATURE], sort=False)
+    ]
+    heading = "What is kept of a draft's distribution, means over seeds and rates"
+    return TextTable(heading, "", [*map(title, names)], groups) if groups else None
 
 
 def step_s(size: int) -> tuple[float, float]:
@@ -211,10 +212,10 @@ def counts_all_time(table: pd.DataFrame, axis: str | None) -> str:
     """What share of a token's time is propagation, which Q-S's model of latency leaves out?"""
     rows = of_setting(table)
     rows = rows[scheme_names(rows).eq(STATIC) & rows[PAIR].eq("sotu")]
-    shares = rows["propagation_s"] / rows["latency_s"] if "propagation_s" in rows.columns else rows[LATENCY].iloc[:0]
+    shares = rows["propagation_s"] / rows[LATENCY] if "propagation_s" in rows.columns else rows[LATENCY].iloc[:0]
     found = interval(shares.groupby(rows["seed"]).mean().to_numpy(float))
     words = (
-        f"{found.mean:.0%} ± {found.half_width:.1%} of the time is propagation (40 ms of round trip), not in the model"
+        f"{found.mean:.0%} ± {found.half_width:.1%} of a token's time is propagation at 40 ms of round trip, left out"
     )
     return ruled(found.mean < CHEAP, words) if found.n else ""
 
@@ -240,7 +241,7 @@ def claim(
 
 
 TIME, RESAMPLED, SENT = "SQS-SD, latency by temperature", "SQS-SD, resampling by temperature", "SQS-SD, bits"
-BITS, BOTH, COLD, HOT = "payload_bits_per_token", ("K-SQS" + TUNED, "C-SQS" + TUNED), (0.0, 0.5), (1.4,)
+BITS, BOTH, COLD, HOT = "payload_bits_per_token", ("K-SQS" + TUNED, "C-SQS" + TUNED), (0.5,), (1.4,)
 REJECTED, ONE = "tv_qhat", RATES[1:2]
 SCENARIO = Scenario(
     name="paper",

@@ -18,7 +18,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final, Self
 
@@ -35,12 +35,13 @@ from scenarios.command.report.drawing import figures_of
 from scenarios.command.report.race_page import page as race_page
 from scenarios.command.report.race_table import RaceTable, race_table
 from scenarios.command.report.report_table import values_in_words
-from scenarios.command.result_folder import ResultFolder
+from scenarios.command.result_folder import ResultFolder, read_curved_cells
 from scenarios.command.run.answers import answers_again
 from scenarios.command.run.base_line import timed_as
 from scenarios.command.run.printed_tables import stands_for
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
+from scenarios.findings.claims import NAME as CLAIM
 from scenarios.findings.comparison_tables import LEGEND
 from scenarios.findings.findings_file import FINDINGS, Answered
 from scenarios.findings.text_table import TextTable, written
@@ -48,7 +49,7 @@ from scenarios.findings.wording import called, in_one_breath, joined
 from simulator.cell.cell import Cell
 from simulator.results.columns import CURVE
 from simulator.results.display_names import words_of
-from simulator.results.lossy_schemes import MARK
+from simulator.results.lossy_schemes import MARK, marked
 from simulator.results.result_directory import checked, intact, listed
 from simulator.studies import SIMULATION, STUDIES, study
 from tools.readme_picture import draw_picture
@@ -72,6 +73,8 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     "Against the real system": ("validation",),
 }  # fmt: skip
 """Every scenario under what a reader looks for."""
+COLLECTING: Final = "paper"
+"""The scenario whose page has the papers' claims of all."""
 RACED: Final = "latency_at_70b"
 """The scenario whose numbers are the page RACE."""
 RACE: Final = "draft-or-not.html"
@@ -121,6 +124,20 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """A paper's claim, where it stands there, and whether it holds in the page's results."""
+
+    text: Told
+    source: Told
+    line: Told
+
+    @property
+    def safe(self) -> Self:
+        """Returns the same without what would end an entry of a table."""
+        return replace(self, **{name: text.replace("|", "\\|") for name, text in asdict(self).items()})
+
+
+@dataclass(frozen=True)
 class Record:
     """Record of a page: the versions with which its results were made, all read from the result directory, and their
     answers."""
@@ -142,6 +159,7 @@ class Record:
     figures: dict[str, Told]  # checksums by file, that of the thumbnail first
     answer: str = ""
     """Answer in at most 40 words."""
+    claims: tuple[Judged, ...] = ()
     race: RaceTable | None = None
     """Means, intervals and ratios to cloud-only decoding at each place; None without such a baseline."""
 
@@ -190,7 +208,7 @@ def pages(home: Path) -> dict[str, str]:
         f"picture were not rerun for this version; the command makes them, and `{HANG} NAME` adds the page.\n"
     )
     topics = [_topic(topic, names, records) for topic, names in TOPICS.items()]
-    return {"README.md": "\n".join([head, *topics]), **{f"{name}.md": _page(name, records[name]) for name in records}}
+    return {"README.md": "\n".join([head, *topics]), **{f"{name}.md": _page(name, records) for name in records}}
 
 
 def raced(home: Path) -> str:
@@ -244,6 +262,16 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
     assert isinstance(noted, dict)
     told = answers_again(asked, found)
     (answer,) = [str(each.line) for each in told if each.is_answer] or [""]
+    asked_of = [each for each in told if not each.is_answer and each.asked != CLAIM]
+    claims = [
+        {"text": claim.text, "source": claim.source, "line": each.line.removeprefix(claim.heading)}
+        for claim in asked.claims
+        for each in told
+        if each.asked == CLAIM and each.line.startswith(claim.heading)
+    ]
+    cells_of = read_curved_cells(folder, found.curved_summary[0])
+    tables = [each.printed(marked(cells_of)) for each in asked.tables] if cells_of is not None else []
+    own = [Shown(each.heading, (each,)) for each in tables if each is not None]
     names = [(called(curve), called(words_of(curve)[0])) for curve in found.curved_summary[0][CURVE]]
     curves = {name: (scheme, name.removeprefix(scheme).removeprefix(", ")) for name, scheme in names}
     clocked = asked.study == SIMULATION
@@ -262,10 +290,11 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
             **_settings(cells, asked.study),
             "seeds": values_in_words(sorted(int(seed) for seed in found.cells["seed"].unique()), "seed"),
             "question": noted["question"],
-            "findings": [asdict(Shown.of(each)) for each in told if not each.is_answer],
+            "findings": [asdict(each) for each in (*own, *map(Shown.of, asked_of))],
             "remarks": shortened([line for line in noted["remarks"] if not line.startswith(FACTS)], curves),
             "figures": files,
             "answer": answer,
+            "claims": claims,
             "race": race_table(found),
         },
         folder,
@@ -316,8 +345,20 @@ def _topic(topic: str, names: Sequence[str], records: Mapping[str, Record]) -> s
     return "\n".join([f"## {topic}\n", *table, *([""] if table else []), *([note, *missing, ""] if missing else [])])
 
 
-def _page(name: str, record: Record) -> str:
-    """A scenario's question, answer, figures, what they were made with, and every finding."""
+def _page(name: str, records: Mapping[str, Record]) -> str:
+    """A scenario's question, answer, figures, papers' claims, what they were made with, and every finding; COLLECTING
+    has the claims of all."""
+    record = records[name]
+    others = [each for each in records if each != name and records[each].claims] if name == COLLECTING else []
+    judged = [(each, claim) for each in (name, *others) for claim in records[each].claims]
+    claims = [
+        f"| {claim.text} | {claim.source} | {claim.line}{'' if each == name else f' ([{each}]({each}.md))'} |"
+        for each, claim in ((each, claim.safe) for each, claim in judged)
+    ]
+    papers = ["## Do the papers' claims hold?", "\n".join(["| claim | source | here |", "|---|---|---|", *claims])]
+    papers += [
+        f"![{each}, of its page]({next(iter(records[each].figures))})" for each in others if records[each].figures
+    ]
     facts = {
         "made": f"{record.date}, commit {record.commit[:7]}, wire format {record.wire_format}",
         "pair": record.pair, "latency models": record.clock, "temperature": record.temperature,
@@ -336,7 +377,12 @@ def _page(name: str, record: Record) -> str:
     answer = [f"**Answer.** {brief}"] if record.answer else []
     made = ["## What it was made with", table, f"Made by `sqsim run {name}`. [Gallery](README.md)"]
     found = ["## Every finding", *([f"Tables: {LEGEND}."] if tabled else []), *findings, "\n".join(lines)]
-    return "\n\n".join([f"# {name}", record.question, *answer, *figures, *made, *filter(None, found)]) + "\n"
+    return (
+        "\n\n".join(
+            [f"# {name}", record.question, *answer, *figures, *(papers if claims else ()), *made, *filter(None, found)]
+        )
+        + "\n"
+    )
 
 
 def shortened(remarks: Sequence[str], curves: Mapping[str, tuple[str, str]]) -> list[str]:

@@ -9,18 +9,20 @@ from typing import Final
 import pandas as pd
 
 from scenarios.findings.comparisons import PairedCurves
-from scenarios.findings.question import Named, Question
+from scenarios.findings.question import Question
 from scenarios.findings.wording import Finding, called, percent, rows_of
 
 HOLDS: Final = "holds"
 FAILS: Final = "does not hold"
 UNCLEAR: Final = "cannot be told"
+NAME: Final = "Claim"
+"""Name of the question in `findings.json`."""
 FAIR: Final = "tuned and coded"
 """Name of the comparison in which every scheme is tuned and has the shorter code, beside that of the paper."""
 
 
 @dataclass(frozen=True)
-class Claim(Named):
+class Claim:
     """A claim of a paper; `finding` tells whether it holds, with numbers."""
 
     text: str
@@ -31,6 +33,10 @@ class Claim(Named):
     @property
     def metric(self) -> str:
         return self.finding.metric
+
+    @property
+    def name(self) -> str:
+        return NAME
 
     @property
     def heading(self) -> str:

@@ -16,14 +16,17 @@ LATENCY: Final = "latency_per_token_s"
 PAIR, TEMPERATURE, RATE, CODE = "models.pair.kind", "models.temperature", "uplink.rate.bps", "code"
 _CODES: Final = ("scheme.code", "scheme.code.kind")
 _TARGET: Final = "scheme.target"
+LEAST: Final = 0.01
+"""Share of time below which a difference counts as none: at temperature 0 all send one token, in a few bits more or
+less."""
 PAPERS: Final = "enumerative"
 """The code whose bits are those that the papers count."""
 
 
 @dataclass(frozen=True)
 class Fastest:
-    """The fastest kind at one place, the next, those from which no difference is seen, and the lead over the next: None
-    of a kind that is alone."""
+    """The fastest kind at one place, the next, those from which no difference of LEAST is seen, and the lead over the
+    next."""
 
     pair: str
     code: str
@@ -32,9 +35,9 @@ class Fastest:
     kind: str
     curve: str
     mean_s: float
-    following: str | None
+    following: str
     tied: tuple[str, ...]
-    less: Difference | None
+    less: Difference
 
 
 def with_code(cells: pd.DataFrame) -> pd.DataFrame:
@@ -72,5 +75,5 @@ def _at(place: tuple[str, str, float, float], rows: pd.DataFrame) -> Fastest:
     less = {other: paired(rows, LATENCY, rows[CURVE] == curve, rows[CURVE] == best[other]) for other in others}
     return Fastest(
         *place, kind, curve, float(rows.loc[rows[CURVE] == curve, LATENCY].mean()), others[0],
-        tuple(other for other in others if not less[other].separable), less[others[0]],
+        tuple(other for other in others if not less[other].separable or abs(less[other].size) < LEAST), less[others[0]],
     )  # fmt: skip
