@@ -30,6 +30,7 @@ FIGURES: dict[str, str] = {
     "capacity": "devices that a cell bears, a curve a scheme",
     "goodput": "requests per second within limits on both times, and the best scheme, a panel a device",
     "fastest": "the fastest kind of scheme by temperature and rate, and by how much, a panel a pair and code",
+    "experiments": "latency, probability of rejection and bits by temperature, as the papers count bits",
     "breakdown": "where the time goes, at up to three values of the swept axis",
     "bits": "payload bits per token, or per draft where the axis moves the length of a round",
     "resampling": "resampling rate beside its bound",
@@ -52,7 +53,7 @@ FIGURES: dict[str, str] = {
 }
 """Name of the figure and what it shows."""
 _IN = {
-    "line_figures": ("latency", "tails", "first_token", "capacity", "convergence"),
+    "line_figures": ("latency", "experiments", "tails", "first_token", "capacity", "convergence"),
     "bar_figures": ("bits", "ladder", "groups", "both_ways", "recommendation"),
     "breakdown_figures": ("breakdown", "validation"),
     "rejection_figures": ("resampling", "positions"),

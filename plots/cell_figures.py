@@ -132,7 +132,7 @@ def draw_fastest(
     rates = sorted({each.rate_bps for each in found})
     down = max(len({each.temperature for each in found if (each.pair, each.code) == panel}) for panel in panels)
     titles = [f"{page.word(pair)}, {_COUNTS.get(code, code)}" for pair, code in panels]
-    figure, axes, _ = grid(page, titles, 3, (0.4, max(2.6, 0.4 + 0.95 * len(rates))), 0.6 + 0.5 * down)
+    figure, axes, _ = grid(page, titles, 3, (0.4, max(2.6, 0.4 + 1.1 * len(rates))), 0.6 + 0.5 * down)
     for ax, panel in zip(axes, panels, strict=True):
         own = {(each.temperature, each.rate_bps): each for each in found if (each.pair, each.code) == panel}
         rows = sorted({temperature for temperature, _ in own}, reverse=True)
@@ -141,7 +141,7 @@ def draw_fastest(
             [[tint(each.kind) if each else (1.0, 1.0, 1.0) for each in line] for line in lines],
             [[_ahead(each) if each else "" for each in line] for line in lines],
             [f"{temperature:g}" for temperature in rows], [quantity(rate, RATE) for rate in rates],
-            tied=[(row, column) for row, line in enumerate(lines) for column, each in enumerate(line)
+            size=0.62, tied=[(row, column) for row, line in enumerate(lines) for column, each in enumerate(line)
                   if each and each.tied],
         ).draw(ax)  # fmt: skip
     seen = Counter(each.kind for each in found if not each.tied)

@@ -23,7 +23,7 @@ from scenarios.findings.question import OwnQuestion, of_setting
 from scenarios.findings.text_table import TableGroup, TextTable, number
 from scenarios.findings.wording import Finding, briefly, called, would_show
 from scenarios.set_ups import BASELINES, Q_S_ADAPTIVE, SELECTIVE_REPEAT, WAITS
-from simulator.results.columns import LOSSLESS_TV
+from simulator.results.columns import CURVE, LOSSLESS_TV
 from simulator.results.fastest_schemes import LEAST, PAIR, PAPERS, RATE, TEMPERATURE, Fastest, fastest_schemes, settled
 from simulator.results.intervals import interval, scheme_names
 from simulator.results.units import quantity, title
@@ -71,19 +71,21 @@ def compared(
     rows = of_setting(table)
     names = scheme_names(rows)
     rows = rows[rows[PAIR].eq(pair) & names.isin([*first, *second]) & rows[metric].notna()]
-    names, there = names[rows.index], settled(rows)
+    named = rows.assign(**{CURVE: names[rows.index]})
+    rows = rows if named.duplicated([CURVE, TEMPERATURE, RATE, "seed"]).any() else named
+    there = settled(rows)
     found = []
     for rate, part in rows[rows[RATE].isin(rates)].groupby(RATE, sort=True):
         group = quantity(rate, RATE) if len(rates) > 1 else ""
         for place in places(part, TEMPERATURE, metric, group):
             if not at or place.at in at:
-                one, other = (_of(place, there, names, each) for each in (first, second))
+                one, other = (_of(place, there, each) for each in (first, second))
                 found += filter(None, [place.best_of(one, other)])
     return found
 
 
-def _of(place: Place, there: pd.DataFrame, names: pd.Series[str], schemes: Sequence[str]) -> pd.Series[bool]:
-    mine = names[place.rows.index].isin(schemes)
+def _of(place: Place, there: pd.DataFrame, schemes: Sequence[str]) -> pd.Series[bool]:
+    mine = scheme_names(place.rows).isin(schemes)
     kept = mine & place.rows.index.isin(there.index)
     return kept if kept.any() else mine
 
@@ -283,7 +285,7 @@ SCENARIO = Scenario(
         grid={"models.temperature": TEMPERATURES[::2], RATE: RATES[1:2]},
         seeds=3,
     ),
-    figures=("fastest", "latency", "resampling", "bits"),
+    figures=("fastest", "experiments"),
     headlines=(),
     tables=(Table("fastest", map_rows, printed_map), Table("kept", kept_rows, printed_kept)),
     answer=swap_places,
