@@ -29,6 +29,8 @@ FIGURES: dict[str, str] = {
     "first_token": "time to first token along the swept axis, the highest percentile asked for or the mean",
     "capacity": "devices that a cell bears, a curve a scheme",
     "goodput": "requests per second within limits on both times, and the best scheme, a panel a device",
+    "fastest": "the fastest kind of scheme by temperature and rate, and by how much, a panel a pair and code",
+    "experiments": "latency, probability of rejection and bits by temperature, as the papers count bits",
     "breakdown": "where the time goes, at up to three values of the swept axis",
     "bits": "payload bits per token, or per draft where the axis moves the length of a round",
     "resampling": "resampling rate beside its bound",
@@ -51,11 +53,11 @@ FIGURES: dict[str, str] = {
 }
 """Name of the figure and what it shows."""
 _IN = {
-    "line_figures": ("latency", "tails", "first_token", "capacity", "convergence"),
+    "line_figures": ("latency", "experiments", "tails", "first_token", "capacity", "convergence"),
     "bar_figures": ("bits", "ladder", "groups", "both_ways", "recommendation"),
     "breakdown_figures": ("breakdown", "validation"),
     "rejection_figures": ("resampling", "positions"),
-    "cell_figures": ("useful", "phase_map", "acceptance_map", "goodput"),
+    "cell_figures": ("useful", "phase_map", "acceptance_map", "goodput", "fastest"),
     "front_figures": ("rivals", "fronts"),
     "tradeoff_figures": ("tradeoff", "pareto", "rates", "blocks"),
 }
@@ -65,7 +67,7 @@ _OWN: dict[str, Draw] = {}
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
-FROM_CELLS = ("rivals", "tradeoff", "goodput")
+FROM_CELLS = ("rivals", "tradeoff", "goodput", "fastest")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 

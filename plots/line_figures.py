@@ -13,16 +13,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 from pandas.api.types import is_numeric_dtype
 
-from plots.axes import swept, written
+from plots.axes import scale, swept, written, x_label
 from plots.bars import Description
 from plots.caption import caption
 from plots.layout import Wording, finish, grid
 from plots.lines import along
 from plots.page import Page
-from plots.style import chosen, curves
-from plots.whiskers import halves, measured, numbers, whiskers
+from plots.style import chosen, curve_key, curves, looks
+from plots.whiskers import draw_curves, halves, measured, numbers, reaches, whiskers
 from simulator.results.columns import CURVE, SPEEDUP
-from simulator.results.display_names import FIELDS
+from simulator.results.display_names import FIELDS, words_of
+from simulator.results.fastest_schemes import CODE, PAIR, PAPERS, RATE, TEMPERATURE, with_code
 from simulator.results.intervals import interval
 
 LATENCY: Final = "latency_per_token_s"
@@ -54,6 +55,37 @@ def draw_latency(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure 
         low=RATIO_LOW, high=RATIO_HIGH, reference=("cloud only", 1.0), most=_MOST,
     )  # fmt: skip
     return along(ratios, axis, what, page)
+
+
+_EXPERIMENTS: Final = {
+    LATENCY: "latency per token",
+    "tv_qhat": "probability of rejection",
+    "payload_bits_per_draft": "payload bits per draft",
+}
+"""Metrics of the experiments of SQS-SD, and the titles of their panels."""
+
+
+def draw_experiments(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Curves along the temperature of what the papers' experiments report, a panel a metric: schemes whose bits are
+    counted as the papers count, of the first pair, at the rate in the middle. None without temperatures, or rates."""
+    if axis != TEMPERATURE or not {PAIR, RATE, *_EXPERIMENTS} <= {*summary.columns}:
+        return None
+    rows = with_code(chosen(summary))
+    rates = sorted(rows[RATE].unique())
+    rows = rows[(rows[PAIR] == rows[PAIR].iloc[0]) & (rows[RATE] == rates[len(rates) // 2]) & (rows[CODE] == PAPERS)]
+    rows = rows.assign(**{CURVE: [words_of(str(curve))[0] for curve in rows[CURVE]]})
+    if rows.empty:
+        return None
+    figure, axes, width_in = grid(page, [*_EXPERIMENTS.values()], 3, (0.4, 3.2), 2.8, "x")
+    look = looks(rows)
+    for ax, metric in zip(axes, _EXPERIMENTS, strict=True):
+        logarithmic = metric.endswith("_draft")
+        draw_curves(ax, rows, axis, metric, look, logarithmic)
+        scale(ax.yaxis, metric, rows[metric].tolist(), reaches(rows, [metric], logarithmic), logarithmic)
+    swept(axes[0], axis, rows[axis].tolist(), width_in)
+    notes = ["Bits as the papers count. The probability is exact, TV(qhat, p), mean over drafts."]
+    words = Wording("The papers' experiments by temperature", caption(rows, page, "lower", notes), x_label(page, axis))
+    return finish(figure, page, words, curve_key(look, page))
 
 
 def over_cloud(summary: pd.DataFrame) -> pd.DataFrame | None:

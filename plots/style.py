@@ -19,6 +19,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.backend_bases import get_registered_canvas_class
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.typing import FillStyleType
@@ -215,6 +216,12 @@ def curves(summary: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 def curve_key(look: Mapping[str, Look], page: Page) -> list[tuple[str, Artist]]:
     """Returns the legend of these curves, lossy ones marked."""
     return [(page.curve(name) + each.mark, each.handle()) for name, each in look.items()]
+
+
+def tint(kind: str) -> tuple[float, float, float]:
+    """Returns a light shade of a kind's colour, on which black letters are read."""
+    red, green, blue = to_rgb(SCHEMES.get(kind, SPARE[0])[0])
+    return 0.5 + red / 2, 0.5 + green / 2, 0.5 + blue / 2
 
 
 def _of_the_user() -> set[str]:

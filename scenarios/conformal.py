@@ -12,7 +12,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from scenarios import Quick, Scenario, asks, script
+from scenarios import Claim, Quick, Scenario, asks, script
+from scenarios.findings.claims import ruled
 from scenarios.findings.wording import listed
 from simulator.results.columns import CURVE
 from simulator.results.intervals import interval
@@ -95,6 +96,22 @@ def says_something(table: pd.DataFrame, axis: str | None) -> str:
     half = f" ± {most.half_width:.2g}" if most.half_width > 0 else ""
     after = _all(each.tokens for each in found)
     return f"{line}; after {after} it is at most {most.mean:.2f}{half} times the dropped mass"
+
+
+@asks("kept_dropped_mass")
+def keeps_to_bound(table: pd.DataFrame, axis: str | None) -> str:
+    """Is the mean of the dropped mass within the papers' bound, and from which length on does that say anything?"""
+    found = guarantees(table)
+    if not found:
+        return ""
+    rows = table[table["papers_bound"].notna()]
+    slowest = max(found, key=lambda each: each.papers)
+    line = (
+        f"{slowest.name} {slowest.dropped:.3g} within {slowest.papers:.3g} after {slowest.tokens:,} tokens; that bound"
+    )
+    line += f" is below 1 from {slowest.tokens_to(1.0, slowest.papers)} tokens on, within twice the target from "
+    line += slowest.tokens_to(2 * slowest.target, slowest.papers)
+    return ruled(bool((rows["kept_dropped_mass"] <= rows["papers_bound"]).all()), f"{line}; {len(rows):,} lengths")
 
 
 def _from_to(tokens: Iterable[str]) -> str:
@@ -181,6 +198,13 @@ SCENARIO = Scenario(
         promised,
         meaningful,
         covered,
+    ),
+    claims=(
+        Claim(
+            "the mean dropped mass is at most alpha + (|beta_1| + 1 + eta alpha) / (eta N)",
+            "SQS-SD, theorem 2",
+            keeps_to_bound,
+        ),
     ),
 )
 

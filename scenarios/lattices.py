@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from channels.codec.paper_counts import dense_bits, log2_binomial, paper_bits, subset_bits
-from scenarios import AtEqual, Quick, Scenario, Table, asks, script
+from scenarios import AtEqual, Claim, Quick, Scenario, Table, asks, script
+from scenarios.findings.claims import ruled
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import called, fewer, less_or_more, listed
 from simulator.results.intervals import Difference, geometric_means, paired_values, summarise
@@ -94,6 +95,21 @@ def dense_shorter_from(table: pd.DataFrame, axis: str | None) -> str:
         sizes = [f"{shorter_from_size(vocabulary, ell) or 'none'}" for ell in (cells[0], cells[-1])]
         clauses.append(f"V={vocabulary:,} K={sizes[0]} at ell={cells[0]}, {sizes[1]} at {cells[-1]}")
     return f"the dense packet is shorter from {'; '.join(clauses)}" if clauses else ""
+
+
+@asks("largest_bound_share")
+def near_enough(table: pd.DataFrame, axis: str | None) -> str:
+    """How near does the lattice come to its bound?"""
+    share = float(table.loc[table[QUANTIZER] == "lattice", "largest_bound_share"].max())
+    return "" if math.isnan(share) else ruled(share <= 1 + 1e-9, f"TV(q, qhat) is at most {share:.3f} of the bound")
+
+
+@asks(BITS)
+def sparse_is_shorter(table: pd.DataFrame, axis: str | None) -> str:
+    """Up to which K is the packet of K tokens the shorter one at ell = 100?"""
+    sizes = {vocabulary: shorter_from_size(vocabulary, 100) for vocabulary, _ in by_vocabulary(table)}
+    words = [f"K = {size - 1 if size else vocabulary // 2} at V = {vocabulary:,}" for vocabulary, size in sizes.items()]
+    return ruled(True, f"up to {', '.join(words)} (exact counts, ell = 100)") if words else ""
 
 
 @asks(REJECTED)
@@ -216,6 +232,10 @@ SCENARIO = Scenario(
         keeps_its_word,
         dense_shorter_from,
         code_saves,
+    ),
+    claims=(
+        Claim("the lattice is within K / (4 ell) in total variation", "Q-S and SQS-SD, lattice", near_enough),
+        Claim("K tokens take fewer bits than the whole vocabulary", "SQS-SD, bits", sparse_is_shorter),
     ),
 )
 

@@ -13,7 +13,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from scenarios import Quick, Scenario, asks, script
+from scenarios import Claim, Quick, Scenario, asks, script
+from scenarios.findings.claims import ruled
 from scenarios.findings.rejections import capped
 from scenarios.findings.wording import called, listed
 from simulator.results.columns import CURVE
@@ -120,6 +121,21 @@ def how_often_and_why(table: pd.DataFrame, axis: str | None) -> str:
     return f"{often}; the bound's loosest term: {term}"
 
 
+@asks("tv_qhat")
+def bounded(table: pd.DataFrame, axis: str | None) -> str:
+    """Is the probability of rejection within the bound, and how far?"""
+    found = dict(_curves(table))
+    if not found:
+        return ""
+    spread = max(interval(rows["tv_qhat"].to_numpy(float)).half_width for _, rows in table.groupby([CURVE, "position"]))
+    each = [f"{called(name)} {one.expected:.2f} within {one.bound:.3g}" for name, one in found.items()]
+    drafts = sum(one.drafts for one in found.values())
+    line = (
+        f"probability and mean bound {', '.join(each)} (± {spread:.2g} at most); asserted of each of {drafts:,} drafts"
+    )
+    return ruled(all(one.expected <= one.bound for one in found.values()), line)
+
+
 def _each(heading: str, table: pd.DataFrame, words: Callable[[Rejections], str]) -> str:
     return listed(heading, [f"{called(curve)} {words(each)}" for curve, each in _curves(table)])
 
@@ -156,6 +172,7 @@ SCENARIO = Scenario(
         slack,
         martingale,
     ),
+    claims=(Claim("a draft is rejected with at most TV(q, p) + alpha + K / (4 ell)", "SQS-SD, theorem 1", bounded),),
 )
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ from scenarios.command.run.printed_tables import stands_for
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
 from scenarios.findings import findings_file
+from scenarios.findings.claims import NAME as CLAIM
 from scenarios.findings.text_table import TableGroup, TextTable, written
 from scenarios.findings.wording import in_one_breath
 from simulator.cell.cell import Cell
@@ -70,6 +71,8 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     "Against the real system": ("validation",),
 }  # fmt: skip
 """Every scenario under what a reader looks for."""
+COLLECTING: Final = "paper"
+"""The scenario whose page has the papers' claims of all."""
 RACED: Final = "latency_at_70b"
 """The scenario whose numbers are the page RACE."""
 RACE: Final = "draft-or-not.html"
@@ -85,6 +88,20 @@ FACT_WORDS: Final = 30
 INDEX_WORDS: Final = 15
 """Most words of an answer in the index, if it has several clauses."""
 Told = Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A paper's claim, where it stands there, and whether it holds in the page's results."""
+
+    text: Told
+    source: Told
+    line: Told
+
+    @property
+    def safe(self) -> Judged:
+        """Returns the same without what would end an entry of a table."""
+        return replace(self, **{name: text.replace("|", "\\|") for name, text in asdict(self).items()})
 
 
 @dataclass(frozen=True)
@@ -113,6 +130,7 @@ class Record:
     wall_s: float | None = None
     """Duration of the run, and its processors' seconds; None if the record is older."""
     cpu_s: float | None = None
+    claims: tuple[Judged, ...] = ()
     race: RaceTable | None = None
     """Means, intervals and ratios to cloud-only decoding at each place; None without such a baseline."""
 
@@ -189,7 +207,7 @@ def pages(home: Path) -> dict[str, str]:
         "page. `make gallery` runs all anew. [Metrics](../metrics.md), [limits](../trust.md#which-limits-decide).\n"
     )
     topics = [_topic(topic, names, records) for topic, names in TOPICS.items()]
-    return {"README.md": "\n".join([head, *topics]), **{f"{name}.md": _page(name, records[name]) for name in records}}
+    return {"README.md": "\n".join([head, *topics]), **{f"{name}.md": _page(name, records) for name in records}}
 
 
 def raced(home: Path) -> str:
@@ -243,6 +261,12 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
     assert isinstance(remarks, list)
     told = answers_again(asked, found)
     (answer,) = [str(each.line) for each in told if each.is_answer] or [""]
+    claims = [
+        {"text": claim.text, "source": claim.source, "line": each.line.removeprefix(claim.heading)}
+        for claim in asked.claims
+        for each in told
+        if each.asked == CLAIM and each.line.startswith(claim.heading)
+    ]
     clocked = asked.study == SIMULATION
     cells = list(_cells(found))
     files = {}
@@ -265,6 +289,7 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
             "table": None if (table := findings_file.tables_of(noted)[0]) is None else asdict(table),
             "wall_s": found.manifest["wall_s"],
             "cpu_s": found.manifest["cpu_s"],
+            "claims": claims,
             "race": race_table(found),
         },
         folder,
@@ -319,8 +344,20 @@ def _entry(name: str, record: Record) -> str:
     return f"{picture} [{name}]({name}.md), {max(1, round(minutes))} min: {answer}"
 
 
-def _page(name: str, record: Record) -> str:
-    """A scenario's question, answer, figures, what they were made with, and its table as far as PAGE_WORDS go."""
+def _page(name: str, records: Mapping[str, Record]) -> str:
+    """A scenario's question, answer, figures, papers' claims, what they were made with, and its table as far as
+    PAGE_WORDS go; COLLECTING has the claims of all."""
+    record = records[name]
+    others = [each for each in records if each != name and records[each].claims] if name == COLLECTING else []
+    judged = [(each, claim) for each in (name, *others) for claim in records[each].claims]
+    claims = [
+        f"| {claim.text} | {claim.source} | {claim.line}{'' if each == name else f' ([{each}]({each}.md))'} |"
+        for each, claim in ((each, claim.safe) for each, claim in judged)
+    ]
+    papers = ["## Do the papers' claims hold?", "\n".join(["| claim | source | here |", "|---|---|---|", *claims])]
+    papers += [
+        f"![{each}, of its page]({next(iter(records[each].figures))})" for each in others if records[each].figures
+    ]
     facts = {
         "made": f"{record.date}, commit {record.commit[:7]}, wire format {record.wire_format}",
         "took": "" if record.wall_s is None else f"{record.wall_s / 60:.1f} min, {(record.cpu_s or 0) / 60:.1f} of CPU",
@@ -332,10 +369,12 @@ def _page(name: str, record: Record) -> str:
     figures = [f"![{name}, {file[len(name) + 1 : -4]}]({file})" for file in record.figures]
     parts = [
         f"# {name}", record.question, *([f"**Answer.** {record.answer}"] if record.answer else []), *figures,
-        "\n".join(["## What it was made with\n", "| | |", "|---|---|", *rows]), _remarks(name, record.remarks),
+        *(papers if claims else ()), "\n".join(["## What it was made with\n", "| | |", "|---|---|", *rows]),
+        _remarks(name, record.remarks),
     ]  # fmt: skip
     made = f"Made by `sqsim run {name}`; all numbers: `sqsim report results/{name}`. [Gallery](README.md)"
-    table = _table(name, record.table, PAGE_WORDS - words("\n".join([*parts, made]))) if record.table else ""
+    room = PAGE_WORDS + words("\n".join(claims)) - words("\n".join([*parts, made]))
+    table = _table(name, record.table, room) if record.table else ""
     return "\n\n".join(filter(None, [*parts, table, made])) + "\n"
 
 
