@@ -20,7 +20,7 @@ from scenarios import LATENCY, Also, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.claims import Claim, below_everywhere, ruled
 from scenarios.findings.comparisons import PairedCurves, Place, places
 from scenarios.findings.question import OwnQuestion, of_setting
-from scenarios.findings.text_table import TableGroup, TextTable, number
+from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number
 from scenarios.findings.wording import Finding, briefly, called, would_show
 from scenarios.set_ups import BASELINES, Q_S_ADAPTIVE, SELECTIVE_REPEAT, WAITS
 from simulator.results.columns import CURVE, LOSSLESS_TV
@@ -58,23 +58,24 @@ TUNABLES = {
     for name in ("max_drafts", "resolution", "acceptance", "target", "step", "initial", "acceptance.kind",
                  "acceptance.least_confidence", "policy.short", "policy.long")
 }  # fmt: skip
-AT = "100 kbit/s"
+ONE, AT = RATES[1:2], "100 kbit/s"
 """The rate at which the papers' claims are looked at where the rate is not what they are about."""
 
 
 def compared(
     table: pd.DataFrame, first: Sequence[str], second: Sequence[str], metric: str = LATENCY, *,
-    at: Sequence[float] = (), rates: Sequence[float] = RATES, pair: str = "sotu",
+    at: Sequence[float] = (), rates: Sequence[float] = RATES, pair: str = "",
 ) -> list[PairedCurves]:  # fmt: skip
     """Compares the best curve of some schemes with the best of others, by their labels, at each temperature and rate
-    of these that both have; thresholds that have not settled are left out where others of the scheme have."""
+    of these that both have, of the first pair or a given one; thresholds that have not settled are left out where
+    others of the scheme have."""
     rows = of_setting(table)
     names = scheme_names(rows)
-    rows = rows[rows[PAIR].eq(pair) & names.isin([*first, *second]) & rows[metric].notna()]
+    rows = rows[rows[PAIR].eq(pair or _first_pair(rows)) & names.isin([*first, *second]) & rows[metric].notna()]
     named = rows.assign(**{CURVE: names[rows.index]})
     rows = rows if named.duplicated([CURVE, TEMPERATURE, RATE, "seed"]).any() else named
     there = settled(rows)
-    found = []
+    found: list[PairedCurves] = []
     for rate, part in rows[rows[RATE].isin(rates)].groupby(RATE, sort=True):
         group = quantity(rate, RATE) if len(rates) > 1 else ""
         for place in places(part, TEMPERATURE, metric, group):
@@ -82,6 +83,10 @@ def compared(
                 one, other = (_of(place, there, each) for each in (first, second))
                 found += filter(None, [place.best_of(one, other)])
     return found
+
+
+def _first_pair(rows: pd.DataFrame) -> str:
+    return str(rows[PAIR].iloc[0]) if len(rows) else ""
 
 
 def _of(place: Place, there: pd.DataFrame, schemes: Sequence[str]) -> pd.Series[bool]:
@@ -93,13 +98,13 @@ def _of(place: Place, there: pd.DataFrame, schemes: Sequence[str]) -> pd.Series[
 @asks(LATENCY)
 def swap_places(table: pd.DataFrame, axis: str | None) -> str:
     """How far is K-SQS from C-SQS at both ends of the temperatures, with the papers' K and with K tuned?"""
-    found = [compared(table, (*C_SQS, SETTLED), of, rates=RATES[1:2]) for of in (K_SQS, (TUNED_K,))]
-    if not all(found):
+    found, tuned = (compared(table, (*C_SQS, SETTLED), of, rates=ONE) for of in (K_SQS, (TUNED_K,)))
+    if not found:
         return ""
-    (low, *_, high), (*_, tuned) = found
+    low, high = found[0], found[-1]
     line = f"C-SQS against the papers' K-SQS at {AT}: {briefly(high.less)} at {title(TEMPERATURE)} {high.place.at:g}"
-    line += f"; with K tuned {briefly(tuned.less)}; at {low.place.at:g} {briefly(low.less)}"
-    return Finding(line, [high, tuned, low])
+    line += f"; with K tuned {briefly(tuned[-1].less)}" if tuned else ""
+    return Finding(f"{line}; at {low.place.at:g} {briefly(low.less)}", [high, *tuned[-1:], low])
 
 
 def map_of(cells: pd.DataFrame) -> list[Fastest]:
@@ -162,12 +167,16 @@ def printed_kept(cells: pd.DataFrame) -> TextTable | None:
     groups = [
         TableGroup(
             f"{called(pair)}, temperature {temperature:g}",
-            [(str(row["scheme"]), [number(float(row[name])) for name in names]) for _, row in part.iterrows()],
+            [(str(row["scheme"]), [_entry(float(row[name])) for name in names]) for _, row in part.iterrows()],
         )
         for (pair, temperature), part in rows.groupby([PAIR, TEMPERATURE], sort=False)
     ]
     heading = "What is kept of a draft's distribution, means over seeds and rates"
     return TextTable(heading, "", [*map(title, names)], groups) if groups else None
+
+
+def _entry(mean: float) -> TableEntry:
+    return TableEntry("-") if np.isnan(mean) else number(mean)
 
 
 def step_s(size: int) -> tuple[float, float]:
@@ -213,12 +222,11 @@ def keeps_the_text(table: pd.DataFrame, axis: str | None) -> str:
 def counts_all_time(table: pd.DataFrame, axis: str | None) -> str:
     """What share of a token's time is propagation, which Q-S's model of latency leaves out?"""
     rows = of_setting(table)
-    rows = rows[scheme_names(rows).eq(STATIC) & rows[PAIR].eq("sotu")]
+    rows = rows[scheme_names(rows).eq(STATIC) & rows[PAIR].eq(_first_pair(rows))]
     shares = rows["propagation_s"] / rows[LATENCY] if "propagation_s" in rows.columns else rows[LATENCY].iloc[:0]
     found = interval(shares.groupby(rows["seed"]).mean().to_numpy(float))
-    words = (
-        f"{found.mean:.0%} ± {found.half_width:.1%} of a token's time is propagation at 40 ms of round trip, left out"
-    )
+    spread = "" if np.isnan(found.half_width) else f" ± {found.half_width:.1%}"
+    words = f"{found.mean:.0%}{spread} of a token's time is propagation at 40 ms of round trip, left out"
     return ruled(found.mean < CHEAP, words) if found.n else ""
 
 
@@ -230,7 +238,7 @@ CHEAP = 0.01
 
 def claim(
     text: str, source: str, first: Sequence[str], second: Sequence[str], metric: str = LATENCY, *,
-    at: Sequence[float] = (), rates: Sequence[float] = RATES, fair: Sequence[str] = (), pair: str = "sotu",
+    at: Sequence[float] = (), rates: Sequence[float] = RATES, fair: Sequence[str] = (), pair: str = "",
 ) -> Claim:  # fmt: skip
     """Returns the claim that some schemes are below others; `fair`: the tuned ones of both sides."""
 
@@ -244,7 +252,7 @@ def claim(
 
 TIME, RESAMPLED, SENT = "SQS-SD, latency by temperature", "SQS-SD, resampling by temperature", "SQS-SD, bits"
 BITS, BOTH, COLD, HOT = "payload_bits_per_token", ("K-SQS" + TUNED, "C-SQS" + TUNED), (0.5,), (1.4,)
-REJECTED, ONE = "tv_qhat", RATES[1:2]
+REJECTED = "tv_qhat"
 SCENARIO = Scenario(
     name="paper",
     summary="Is K-SQS better at low temperature and C-SQS at high, and both better than the dense lattice?",
