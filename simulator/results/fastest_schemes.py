@@ -64,16 +64,17 @@ def fastest_schemes(cells: pd.DataFrame) -> list[Fastest]:
     if not {PAIR, TEMPERATURE, RATE, LATENCY} <= {*cells.columns}:
         return []
     rows = settled(with_code(cells.dropna(subset=[LATENCY])))
-    return [_at(place, here) for place, here in rows.groupby(keys, sort=True) if here["scheme.kind"].nunique() > 1]
+    places = [here for _, here in rows.groupby(keys, sort=True) if here["scheme.kind"].nunique() > 1]
+    return [_at(here) for here in places]
 
 
-def _at(place: tuple[str, str, float, float], rows: pd.DataFrame) -> Fastest:
+def _at(rows: pd.DataFrame) -> Fastest:
     means = geometric_means(rows, ["scheme.kind", CURVE], LATENCY).sort_values(kind="stable")
     best = {str(kind): str(curve) for kind, curve in reversed(means.index.tolist())}
     (kind, curve), *_ = means.index.tolist()
     others = [other for other in dict.fromkeys(str(each) for each, _ in means.index) if other != kind]
     less = {other: paired(rows, LATENCY, rows[CURVE] == curve, rows[CURVE] == best[other]) for other in others}
-    return Fastest(
-        *place, kind, curve, float(rows.loc[rows[CURVE] == curve, LATENCY].mean()), others[0],
-        tuple(other for other in others if not less[other].separable or abs(less[other].size) < LEAST), less[others[0]],
-    )  # fmt: skip
+    pair, code, temperature, rate_bps = (rows[name].iloc[0] for name in (PAIR, CODE, TEMPERATURE, RATE))
+    mean_s = float(rows.loc[rows[CURVE] == curve, LATENCY].mean())
+    tied = tuple(other for other in others if not less[other].separable or abs(less[other].size) < LEAST)
+    return Fastest(pair, code, temperature, rate_bps, kind, curve, mean_s, others[0], tied, less[others[0]])
