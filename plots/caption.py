@@ -40,7 +40,7 @@ def caption(
     """The notes and a line on the set-up; `clock` where time was simulated, `intervals` where they are drawn."""
     timed = [_latency_models(summary, page), _lengths(summary), _round_trip(summary), _uplink(summary)] if clock else []
     parts = [_pairs(summary, page), *timed, _seeds(summary, intervals) + _settings(summary)]
-    text = ". ".join(part for part in parts if part) + "."
+    text = " ".join(filter(None, [". ".join(part for part in parts if part) + ".", page.changed]))
     return "\n".join([*notes, text + (f" {better.capitalize()} is better." if better else "")])
 
 

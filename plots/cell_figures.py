@@ -185,17 +185,18 @@ def draw_phase_map(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
     figure = page.figure(2.6 * len(columns) + 0.8, (0.42 * rows[regions.PROMPT].nunique() + 0.75) * len(pairs))
     axes = figure.subplots(len(pairs), len(columns), squeeze=False, sharex=True, sharey=True)
     stands: list[regions.Stand] = []
+    places = regions.order(rows, RTT), regions.order(rows, regions.PROMPT)[::-1]
     for line, pair in zip(axes, pairs, strict=True):
         for ax, (answer, metric) in zip(line, columns, strict=True):
             part = rows[(rows[regions.WHO] == pair) & (rows[regions.ANSWER] == answer)]
-            stands += _regions(ax, part, metric)
+            stands += _regions(ax, part, metric, *places)
             words = f"{answer:g} tokens out, end to end" if metric == regions.WHOLE else "per token"
             ax.set_title(words if pair == pairs[0] else "", fontsize="small", loc="left")
         name, *rest = pair.split(", ")
         line[0].set_ylabel("\n".join([page.word(name), *rest]).replace(" / ", " /\n"), fontsize="small")
     note = (
         "Shown: the fastest where the cloud does not speculate by itself; framed: it beats co-located speculation too. "
-        f"{MARKS} Line: border by the closed form at the best serving mode, the edge to its left."
+        f"{MARKS} Line: border by the closed form at the best serving mode, the edge to its left. White: not run."
     )
     text = caption(summary, page, "", [note], intervals=False)
     seen = {_look(stand)[2] for stand in stands}
@@ -210,8 +211,9 @@ def draw_phase_map(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
     return finish(figure, page, Wording("Who answers fastest?", text, "round-trip time", "prompt tokens"), key)
 
 
-def _regions(ax: Axes, part: pd.DataFrame, metric: str) -> Sequence[regions.Stand]:
-    trips, prompts = regions.order(part, RTT), regions.order(part, regions.PROMPT)[::-1]
+def _regions(
+    ax: Axes, part: pd.DataFrame, metric: str, trips: Sequence[float], prompts: Sequence[float]
+) -> Sequence[regions.Stand]:
     stands = {(prompts.index(each.place[1]), trips.index(each.place[3])): each for each in regions.stands(part, metric)}
     colours = [["white"] * len(trips) for _ in prompts]
     texts = [[""] * len(trips) for _ in prompts]

@@ -26,6 +26,8 @@ class Page(DisplayNames):
     captioned: bool = True
     finding: str = ""
     """What the figure shows, in a sentence: its title, above the words for what is drawn; "" where it is not known."""
+    changed: str = ""
+    """Changes of the scenario's base by the user, in words, for the caption."""
 
     @property
     def narrow(self) -> bool:

@@ -19,7 +19,7 @@ from channels.codec.paper_counts import dense_bits, log2_binomial, paper_bits, s
 from scenarios import AtEqual, Claim, Quick, Scenario, Table, asks, script
 from scenarios.findings.claims import ruled
 from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import called, fewer, listed
+from scenarios.findings.wording import called, fewer, less_or_more, listed
 from simulator.results.intervals import Difference, geometric_means, paired_values, summarise
 from simulator.results.units import quantity, symbol, title
 
@@ -117,12 +117,14 @@ def least_in_brief(table: pd.DataFrame, axis: str | None) -> str:
     """Which quantizer and code reject least within ONE_LIMIT of bits at most vocabularies, and what does the shorter
     code save?"""
     found = [row for _, rows in table.groupby(V, sort=True) if (row := _best(rows, ONE_LIMIT[0]))]
-    best = Counter(f"{called(row[QUANTIZER])}{_coded(row)}" for row in found)
-    words = ", ".join(f"{name} at {count} of {table[V].nunique()} vocabularies" for name, count in best.most_common())
-    line = f"least {title(REJECTED)} within {quantity(ONE_LIMIT[0], BITS)} a draft: {words}" if best else ""
+    best = Counter(f"{_coded(row).removeprefix(', ')} {called(row[QUANTIZER])}".strip() for row in found)
+    line = ""
+    for name, count in best.most_common(1):
+        line = f"within {quantity(ONE_LIMIT[0], BITS)} the {name} rejects least at {count} of "
+        line += f"{table[V].nunique()} vocabularies"
     less = saved(table)
-    later = f"the lattice takes, in bits, {fewer(less)} {SHORT_WORD} than by {LONG_WORD}" if less.n else ""
-    return "; ".join(filter(None, (line, later)))
+    first = f"context coding takes {less_or_more(less, 'fewer')} bits than the paper's" if less.n else ""
+    return "; ".join(filter(None, (first, line)))
 
 
 @asks(BITS)

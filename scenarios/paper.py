@@ -21,7 +21,7 @@ from scenarios.findings.claims import Claim, below_everywhere, ruled
 from scenarios.findings.comparisons import PairedCurves, Place, places
 from scenarios.findings.question import OwnQuestion, of_setting
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number
-from scenarios.findings.wording import Finding, briefly, called, would_show
+from scenarios.findings.wording import Finding, called, change, less_or_more, with_interval, would_show
 from scenarios.set_ups import BASELINES, Q_S_ADAPTIVE, SELECTIVE_REPEAT, WAITS
 from simulator.results.columns import CURVE, LOSSLESS_TV
 from simulator.results.fastest_schemes import LEAST, PAIR, PAPERS, RATE, TEMPERATURE, Fastest, fastest_schemes, settled
@@ -75,7 +75,7 @@ def compared(
     named = rows.assign(**{CURVE: names[rows.index]})
     rows = rows if named.duplicated([CURVE, TEMPERATURE, RATE, "seed"]).any() else named
     there = settled(rows)
-    found: list[PairedCurves] = []
+    found = list[PairedCurves]()
     for rate, part in rows[rows[RATE].isin(rates)].groupby(RATE, sort=True):
         group = quantity(rate, RATE) if len(rates) > 1 else ""
         for place in places(part, TEMPERATURE, metric, group):
@@ -97,14 +97,31 @@ def _of(place: Place, there: pd.DataFrame, schemes: Sequence[str]) -> pd.Series[
 
 @asks(LATENCY)
 def swap_places(table: pd.DataFrame, axis: str | None) -> str:
-    """How far is K-SQS from C-SQS at both ends of the temperatures, with the papers' K and with K tuned?"""
+    """How far is C-SQS from K-SQS at the two highest temperatures, and from K-SQS with K tuned, at AT?"""
     found, tuned = (compared(table, (*C_SQS, SETTLED), of, rates=ONE) for of in (K_SQS, (TUNED_K,)))
     if not found:
         return ""
-    low, high = found[0], found[-1]
-    line = f"C-SQS against the papers' K-SQS at {AT}: {briefly(high.less)} at {title(TEMPERATURE)} {high.place.at:g}"
-    line += f"; with K tuned {briefly(tuned[-1].less)}" if tuned else ""
-    return Finding(f"{line}; at {low.place.at:g} {briefly(low.less)}", [high, *tuned[-1:], low])
+    low, high = found[-2:] if len(found) > 1 else (found[0], found[0])
+    at = f"at {title(TEMPERATURE)} {high.place.at:g}, {change(low.less)} at {low.place.at:g}"
+    line = f"C-SQS takes {less_or_more(high.less)} time than the papers' K-SQS {at}"
+    line += f"; than K-SQS with K tuned {change(tuned[-1].less)}" if tuned else ""
+    return Finding(line, [high, low, *tuned[-1:]])
+
+
+@asks("support_size")
+def stays_sparse(table: pd.DataFrame, axis: str | None) -> str:
+    """How many tokens does C-SQS keep once it has settled, and what does it drop?"""
+    rows = of_setting(table)
+    rows = rows[scheme_names(rows).eq(SETTLED) & rows[PAIR].isin(SIZES)]
+    words, shares = [], list[float]()
+    for (pair, temperature), part in rows.groupby([PAIR, TEMPERATURE], sort=False):
+        kept, dropped = (
+            interval(part.groupby("seed")[name].mean().to_numpy(float)) for name in ("support_size", "dropped_mass")
+        )
+        shares.append(kept.mean / SIZES[str(pair)])
+        of = f"{with_interval(kept, 'support_size')} of {SIZES[str(pair)]:,} tokens at temperature {temperature:g}"
+        words.append(f"{of} (dropped mass {dropped.mean:.2g})")
+    return ruled(max(shares) < SPARSE, f"settled it keeps {', '.join(words)}") if words else ""
 
 
 def map_of(cells: pd.DataFrame) -> list[Fastest]:
@@ -232,6 +249,8 @@ def counts_all_time(table: pd.DataFrame, axis: str | None) -> str:
 
 SIZES = {"sotu": 1024, "smollm2": 49_152}
 """Vocabularies."""
+SPARSE = 0.1
+"""Share of the vocabulary below which a support counts as sparse."""
 CHEAP = 0.01
 """Share of a token's time below which a step counts as cheap."""
 
@@ -311,6 +330,7 @@ SCENARIO = Scenario(
               fair=(BOTH[0], STATIC + TUNED)),
         claim("C-SQS takes fewer bits than the dense lattice", SENT, C_SQS, (STATIC,), BITS, rates=ONE,
               fair=(BOTH[1], STATIC + TUNED)),
+        Claim("C-SQS sends a sparse support", "SQS-SD, sparsification", stays_sparse),
         Claim("the text follows the verifier's distribution", "SQS-SD and Q-S, theorem", keeps_the_text),
         Claim("the conformal step costs little", "SQS-SD, section III-B", step_is_cheap),
         claim("adapting length and resolution is faster than the static lattice", "Q-S, throughput", (ADAPTIVE,),

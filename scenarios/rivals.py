@@ -23,6 +23,7 @@ from scenarios.findings.wording import (
     amount,
     called,
     joined,
+    less_or_more,
     percent,
     rows_of,
     sizes,
@@ -61,9 +62,8 @@ def who_wins(table: pd.DataFrame, axis: str | None) -> str:
     if not gains:
         return line
     best = min(gains, key=lambda each: each.less.size)
-    where = f"({best.place.where}, {table[HEADER].iloc[0]:g}-bit headers)"
-    gain = f"{called(best.first)} gains most over {called(best.second)}: {percent(best.less)} {where}"
-    return Finding(f"{line}; at the edge {gain}", [*rows_of([line]), *gains])
+    gain = f"{called(best.first)}: at best {less_or_more(best.less)} than published {called('k_sqs')}"
+    return Finding(f"{line}; {gain}", [*rows_of([line]), *gains])
 
 
 @asks("tv_output")

@@ -19,7 +19,7 @@ from scenarios import Claim, Quick, Scenario, Table, asks, script
 from scenarios.findings.claims import ruled
 from scenarios.findings.curve_table import curve_table
 from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import fewer, listed, percent
+from scenarios.findings.wording import fewer, less_or_more, listed, percent
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, paired_values, summarise_curves
 from simulator.results.tradeoffs import (
@@ -81,8 +81,8 @@ def sparse_pays(table: pd.DataFrame, axis: str | None) -> str:
     places = by_setup(equal, SPARSE, DENSE)
     lower = sum(each.lower for each in places.values())
     return (
-        f"at equal rejection, sparsification takes {fewer(less)} bits a draft than the dense lattice, resolutions "
-        f"chosen for both; fewer in {lower} of {len(places)} settings"
+        f"at equal rejection, sparsification takes {less_or_more(less, 'fewer')} bits a draft than the dense lattice; "
+        f"fewer in {lower} of {len(places)} settings"
     )
 
 

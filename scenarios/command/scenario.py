@@ -117,7 +117,8 @@ class Scenario:
     """Metrics with a table each. Without any, the costs and choices of schemes are not printed either: for grids with
     too many curves to read."""
     hidden: Sequence[str] = ()
-    """Fields, or whole parts, that tell no curves apart because the axis stands for them."""
+    """Fields, or whole parts, that tell no curves apart because a label, or an axis of several fields, stands for them;
+    those that follow from the axis do not either, and need not be here."""
     assumed: str = ""
     """Unknowns of the set-up that were chosen here; printed beside the numbers."""
     tables: Sequence[Table] = ()

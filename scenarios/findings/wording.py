@@ -24,8 +24,8 @@ DISTINGUISHABLE = (
     f"A difference is seen where the {CONFIDENCE:.0%} interval of mean ln(a/b), paired by seed, leaves out 0 (shown: "
     "a/b - 1)."
 )
-MOST_WORDS = 40
-"""Most words that can be read in one breath."""
+MOST_WORDS = 25
+"""Most words of an answer, which is read in one breath."""
 MANIFOLD = 2.0
 """Above +200% a ratio is written as a multiple, `x 3.4`."""
 _WIDE = 1.0
@@ -135,14 +135,28 @@ def signed(less: Difference) -> str:
     return with_ends(less.size, less.low, less.high, lambda each: f"{100 * each:+,.{digits}f}%")
 
 
+def fewer(less: Difference) -> str:
+    """`percent` of what is counted: `21% fewer (18% to 24%)`."""
+    return percent(less).replace("lower", "fewer").replace("higher", "more")
+
+
 def briefly(less: Difference) -> str:
     """`percent`, without an interval where no difference is seen."""
     return percent(less) if less.separable or less.n == 1 else no_difference([less])
 
 
-def fewer(less: Difference) -> str:
-    """`percent` of what is counted: `21% fewer (18% to 24%)`."""
-    return percent(less).replace("lower", "fewer").replace("higher", "more")
+def less_or_more(less: Difference, down: str = "less", up: str = "more") -> str:
+    """Returns `12% less (9% to 15%)`, or both ends of the interval if no difference is seen: `4% less to 2% more`."""
+
+    def part(size: float) -> str:
+        return f"{_amount(less, abs(size))} {down if size < 0 else up}"
+
+    if less.n == 1 or less.same:
+        return f"{sizes([less])} {down if less.size < 0 else up}" + (" (one seed)" if less.n == 1 else "")
+    if not less.separable:
+        return f"{part(less.low)} to {part(less.high)}"
+    near, far = (_amount(less, each) for each in sorted((abs(less.low), abs(less.high))))
+    return f"{part(less.size)} ({near} to {far})"
 
 
 def times(found: Difference) -> str:

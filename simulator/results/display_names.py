@@ -221,6 +221,7 @@ class DisplayNames:
             text = self.word(value)
         if symbol:
             return f"{symbol} = {text}"
+        text = text.removesuffix(f" {title(name).rpartition(' ')[2]}")  # `prompt tokens 8`, whose unit is in its name
         return text if name in ("pair", "drafter", "verifier", "label") else f"{title(name)} {text}"
 
     def axis(self, name: str) -> str:
@@ -228,6 +229,13 @@ class DisplayNames:
 
     def metric(self, name: str, otherwise: str) -> str:
         return self.labels.get(name, otherwise)
+
+
+def letter(path: str) -> str:
+    """The papers' symbol of a field as text, the last word of its name where they have none: `scheme.resolution` ->
+    `ℓ`."""
+    word = path.rsplit(".", 1)[-1]
+    return DisplayNames().symbol(word) or word
 
 
 def _digits(value: str) -> int:

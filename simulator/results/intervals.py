@@ -419,7 +419,8 @@ def with_curves(
     The class of devices that a row is of is always told, as are the fields that are named `always`.
     """
     varied = [name for name in varying(table) if name not in (axis, KIND)]
-    open_ = [name for name in varied if name not in hidden]
+    follow = () if axis is None or axis.startswith(SCHEME) else _following(table, axis, varied)
+    open_ = [name for name in varied if name not in hidden and name not in follow]
     always = [name for name in (*always, CLASS) if name in table.columns]
     place = [name for name in (axis, "seed") if name in table.columns]
     words = {name: _words(table[name], name) for name in {*varied, *always}}
@@ -438,6 +439,13 @@ def with_curves(
         if not named.duplicated([CURVE, *place]).any():
             break
     return named
+
+
+def _following(table: pd.DataFrame, axis: str, fields: Sequence[str]) -> list[str]:
+    """Returns the fields, the scheme's apart, that have one value at each value of the axis."""
+    others = [name for name in fields if not name.startswith(SCHEME)]
+    places = codes(table[axis])
+    return [name for name in others if len({*zip(places, codes(table[name]), strict=True)}) == len({*places})]
 
 
 def named_without(table: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -2,9 +2,9 @@
 
 SimPy sorts the events of one instant by their priority, then as they were scheduled. First happens all that concerns
 one device alone, and the ends of passes. Then, one by one, what waits for the end of the instant (`EndOfInstant`): by
-its kind, then by device and request; each leads to all that follows from it at this instant before the next one. So the
-order of what devices share does not depend on which events of theirs are simulated, and which are left out because
-their times are known (`timing.request_process`).
+its kind, then by device, request and round; each leads to all that follows from it at this instant before the next one.
+So the order of what devices share depends neither on the order in which they were built, nor on which events of theirs
+are simulated, and which are left out because their times are known (`timing.request_process`).
 """
 
 from __future__ import annotations

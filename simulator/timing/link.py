@@ -513,17 +513,16 @@ class Link:
         if left_s == inf:
             packet.does(course)
         elif self._foreseen:
+            if self._watched:  # before it arrives, which may be at that instant
+                clock.later(delay_until(now_s, left_s), partial(self._watch, attempt))
             self._launch(attempt, course)
         else:
             packet.does(course)
             clock.later(delay_until(now_s, left_s), partial(self._leave, attempt))
-        if self._watched and self._foreseen and left_s < inf:
-            clock.later(delay_until(now_s, left_s), partial(self._watch, attempt))
 
     def _leave(self, attempt: PlacedAttempt, _: object) -> None:
         """The last bit has left."""
         if not attempt.off:
-            self._settle(attempt.packet.sender, attempt.left_s)
             self._launch(attempt, [])
 
     def serve(self, transmitter: LinkTransmitter, now_s: float) -> None:
@@ -605,6 +604,7 @@ class Link:
         packet, left_s, sender = attempt.packet, attempt.left_s, attempt.packet.sender
         transmitter = sender.transmitter
         clock, now_s = transmitter.clock, transmitter.clock.now
+        self._settle(sender)
         timeout_s = sender.arq.on_send(packet, left_s)
         travel_s = self._fly(attempt, failed=failed)
         if self._watched and not (self._foreseen and transmitter.server is None):
@@ -653,7 +653,7 @@ class Link:
         if self.config.arq.ack_bits:
             back = partial(self._acknowledge, packet, attempt.number)
             self._send_back(packet.index, -packet.number - 1, packet.arrivals - 1, back)
-        elif back_s < inf and packet.message.unacked == 1 and not (sender.arq.held or self._follows or self._watched):
+        elif back_s < inf and packet.message.unacked == 1 and not (sender.arq.held or self._follows):
             sender.acks.append((clock.now + back_s, attempt))
         elif back_s < inf:
             clock.later(back_s, partial(self._acknowledge, packet, attempt.number, None))
@@ -701,6 +701,8 @@ class Link:
     def _acknowledge(self, packet: Fragment, attempt: int, acked_s: object, _: object = None) -> None:
         """An acknowledgement of this attempt of the packet is back."""
         sender = packet.sender
+        if not isinstance(acked_s, float):
+            self._settle(sender)  # those that came before
         now_s = acked_s if isinstance(acked_s, float) else sender.transmitter.clock.now
         if packet.acked:
             return
@@ -742,6 +744,7 @@ class Link:
             sender.transmitter.clock.later(pause_s, partial(self._resume, packet))
 
     def _resume(self, packet: Fragment, _: object) -> None:
+        self._settle(packet.sender)
         if not packet.acked:
             self._offer(packet)
 

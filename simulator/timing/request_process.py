@@ -100,17 +100,16 @@ class Network:
     """True if messages may end the work of their edges, which then takes up both after what else happens at that
     instant."""
     in_turn: frozenset[LinkRole] = field(init=False)
-    """The links that messages join at the end of an instant, by device and request: those that devices share, where
-    some of their steps may be no events."""
+    """The links that messages join at the end of an instant, by device, request and round: those that devices
+    share."""
     runs_ahead: bool = field(init=False)
     """True if the links of each device have a clock of its own, which may run ahead (`event_loop.OwnClock`)."""
 
     def __post_init__(self) -> None:
         scheme = self.devices.scheme
         self.reads_at_work = bool(protocol_of(scheme).edge.needs(scheme) & {Need.LOOKAHEAD, Need.PARTS, Need.PREPARES})
-        decoded = self.serving in (Serving.WALKED, Serving.WATCHED)
         shared = {role for role, link in self.links.items() if not link.config.sharing.transmitter_per_device}
-        self.in_turn = frozenset(shared if decoded else ())
+        self.in_turn = frozenset(shared)
         self.runs_ahead = self.serving is Serving.WALKED and not shared
 
 

@@ -101,10 +101,7 @@ def drafters():
         "verifier, 28 of 30 layers": lambda: without(pair().verifier, (10, 20)),
     }
     if first := from_git("show", FIRST_DRAFTER):
-        found |= {
-            "first": lambda: former_drafter(first, True),
-            "first, all of V": lambda: former_drafter(first, False),
-        }
+        found |= {"first": lambda: former_drafter(first, True), "first, all of V": lambda: former_drafter(first, False)}
     if second := from_git("show", SECOND_DRAFTER):
         found["second"] = lambda: former_drafter(second, True)
     return found

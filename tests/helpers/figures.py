@@ -46,11 +46,7 @@ def summary(
 
 
 def drawn(
-    name: str,
-    table: pd.DataFrame,
-    axis: str | None = AXIS,
-    page: Page | None = None,
-    cells: pd.DataFrame | None = None,
+    name: str, table: pd.DataFrame, axis: str | None = AXIS, page: Page | None = None, cells: pd.DataFrame | None = None
 ) -> Figure:
     figure = plots.draw(name, table, axis, page, cells)
     assert figure is not None

@@ -39,11 +39,7 @@ def opened(sharing: object, curve: Curve, seed: int = 0) -> Any:
 
 
 def gone(
-    server: Any,
-    packets: Sequence[Sent],
-    *,
-    until_s: float = inf,
-    withdrawn: Sequence[tuple[float, Sent]] = (),
+    server: Any, packets: Sequence[Sent], *, until_s: float = inf, withdrawn: Sequence[tuple[float, Sent]] = ()
 ) -> dict[Sent, Gone]:
     """What becomes of each packet: what comes at the instant of a departure comes first, as the worst of all orders.
 

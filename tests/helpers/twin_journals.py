@@ -13,14 +13,7 @@ from journal_files import write
 
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
-from simulator.protocols.machine import (
-    DraftAll,
-    DraftPass,
-    FlushRounds,
-    MessageArrived,
-    SubmitJob,
-    TimeIs,
-)
+from simulator.protocols.machine import DraftAll, DraftPass, FlushRounds, MessageArrived, SubmitJob, TimeIs
 from simulator.results.observer import JOINS, Airing, Observer, ServerPass
 from simulator.results.requests import Request
 from simulator.testbed.journal import (

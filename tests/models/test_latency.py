@@ -51,8 +51,7 @@ def test_a_verify_pass_of_128_long_sequences_does_not_hide_its_caches_behind_its
 
 
 @pytest.mark.parametrize(
-    ("device", "launch_s"),
-    [("jetson_orin_nano_8gb", 140e-6), ("a100_80gb_sxm", 40e-6), ("raspberry_pi_5", 0)],
+    ("device", "launch_s"), [("jetson_orin_nano_8gb", 140e-6), ("a100_80gb_sxm", 40e-6), ("raspberry_pi_5", 0)]
 )
 def test_a_pass_launches_each_layer_unless_its_overhead_is_given(device, launch_s):
     default, none, given = (

@@ -1,6 +1,7 @@
 """Each scheme's own choice: what is tried, that the least mean is chosen, and what is shown beside it."""
 
 import math
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -31,10 +32,7 @@ from simulator.tuning.trials import FIRST_SEED
 AXIS = "uplink.rate.bps"
 SCHEMES = ["cloud_only", {"kind": "dense", "max_drafts": 4}, {"kind": "k_sqs", "k": 8, "max_drafts": 4}]
 CLOSED = dict.fromkeys((*SERVING, "scheme.resolution", "scheme.acceptance"), "the question's")
-TUNE = Tune(
-    CLOSED,
-    {"scheme.max_drafts": [1, 2], "scheme.k": [2, 4, 8]},
-)
+TUNE = Tune(CLOSED, {"scheme.max_drafts": [1, 2], "scheme.k": [2, 4, 8]})
 """Two of the declared fields have fewer values here."""
 
 
@@ -104,6 +102,17 @@ def test_what_was_chosen_stands_under_the_schemes_name_and_the_grids_own_says_wh
     shown = to_show(choices)
     assert len(shown) == 12
     assert len(beside(table(shown), choices, lambda part: with_curves(part, AXIS))) == 12 + 8
+
+
+def test_what_was_chosen_and_tried_is_shown_by_the_symbols_of_the_papers():
+    fixed = {path: reason for path, reason in CLOSED.items() if path != "scheme.resolution"}
+    given = [cell for cell in grid() if cell.scheme.kind == "dense"]
+    choices = raced(Choosing(given, Tune(fixed, {"scheme.resolution": [10, 20], "scheme.max_drafts": [1]})))
+    rows = beside(table(to_show(choices)), choices, lambda part: with_curves(part, AXIS))
+    assert all(
+        re.fullmatch(r"L=1 ℓ=\d+( \(the grid's own\))?", text) for text in choices_table(choices, rows)["chosen"]
+    )
+    assert "ℓ in {" in tried_values([each.alternatives for each in choices])[0]
 
 
 def test_a_serving_mode_is_named_with_what_is_given_of_it_as_well_as_what_is_chosen():

@@ -263,11 +263,7 @@ FEWER = {
         UNTUNED,
         *MODE,
     ],
-    "paper": [
-        "--grid=scheme=dense,k_sqs,c_sqs",
-        "--grid=models.temperature=0,1.4",
-        *GIVEN,
-    ],
+    "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4", *GIVEN],
     "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", "--grid=models.temperature=0.2,1.4", *GIVEN],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED, *MODE],
     "ladder": [
@@ -304,10 +300,7 @@ FEWER = {
         "--grid=models.pair,workload.requests=[[{kind: synthetic, size: 64}, 1]]",
     ],
     "thresholds": ["--grid=models.temperature=0.5,1.1", f"--grid=scheme.sparsifier={','.join(CURVES)}"],
-    "adaptive": [
-        f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}}",
-        *GIVEN,
-    ],
+    "adaptive": [f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}}", *GIVEN],
     "traces": [TWO_KINDS, "--grid=workload.devices=1,4", *GIVEN],
     "batching": ["--grid=workload.devices=1,8", "--grid=cloud.batching=none,{kind: continuous, cap: 16}"],
     "base_station": ["--grid=workload.devices=1,2"],

@@ -7,16 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tools.other_simulators import (
-    BLOCK,
-    LOADS,
-    SERVED,
-    SMALL,
-    Against,
-    Answers,
-    scheduled,
-    short_of_memory,
-)
+from tools.other_simulators import BLOCK, LOADS, SERVED, SMALL, Against, Answers, scheduled, short_of_memory
 
 TICK_S = 1e-6
 """The clock of BLIS; what Vidur said is rounded to it."""

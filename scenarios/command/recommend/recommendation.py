@@ -57,11 +57,11 @@ from simulator.results.columns import (
     MARGIN_LOW,
     SETTING,
 )
-from simulator.results.display_names import DisplayNames, words_of
+from simulator.results.display_names import DisplayNames, letter, words_of
 from simulator.results.intervals import CONFIDENCE, Difference, interval, summarise_curves, varying, with_curves
 from simulator.results.lossy_schemes import marks
 from simulator.results.plain_values import Plain
-from simulator.results.units import quantity, symbol
+from simulator.results.units import quantity
 from simulator.tuning.racing import SEARCH_SEEDS, SPENT, Entrants, RaceGroup
 from simulator.tuning.trials import Row
 
@@ -295,7 +295,7 @@ class Recommendation:
 
     def _ends(self) -> list[str]:
         ends = at_an_end(self.wish.places, self.best)
-        text = "; ".join(f"{symbol(name)} = {value} is an end of what was tried: --grid {name}=... tries more"
+        text = "; ".join(f"{letter(name)} = {value} is an end of what was tried: --grid {name}=... tries more"
                          for name, value in ends)  # fmt: skip
         return [text] if text else []
 

@@ -166,7 +166,8 @@ def _written(made: Recommendation, options: RunOptions) -> Recommendation:
     write_csv(made.summary, out / BESIDE)
     atomically(out / RECOMMENDED, partial(Path.write_text, data=made.best.to_yaml(), encoding="utf-8"))
     findings_file.write(out, made.about(), made.findings())
-    Note("recommend", None, (FIGURE,), told=made.fields).write(out)
-    figures = list(draw_all(made.summary, None, (FIGURE,), own_folder(out, "figures")))
+    note = Note("recommend", None, (FIGURE,), told=made.fields)
+    note.write(out)
+    figures = list(draw_all(made.summary, None, note, own_folder(out, "figures")))
     record(out, [*(out / name for name in (TRIED, BESIDE, RECOMMENDED, FINDINGS, NOTE)), *figures], options.started_s)
     return made

@@ -4,6 +4,7 @@ interval, settings chosen, and the difference, paired by seed, from another curv
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -78,7 +79,8 @@ class Group:
 class Compared:
     """A result directory's summary as a report compares it, along its axis."""
 
-    def __init__(self, folder: ResultFolder, asked: Sequence[str]) -> None:
+    def __init__(self, folder: ResultFolder, asked: Sequence[str], answer: str = "") -> None:
+        self._answer = answer
         summary, axis = folder.curved_summary
         if SETTING in summary.columns:
             summary = summary[summary[SETTING] == CHOSEN]
@@ -144,10 +146,14 @@ class Compared:
         return self.names.word(at)
 
     @property
-    def middle(self) -> int:
-        """The index of the middle value of the axis, of those at which the first group has a curve."""
+    def opened(self) -> int:
+        """The index of the value of the axis that the answer names first, or else of the middle one of those at which
+        the first group has a curve."""
+        words = [re.escape(at) if re.search(r"[^\W\d]", at) else rf"(?:at|[Ww]ith) {re.escape(at)}" for at in self.at]
+        found = [re.search(rf"(?<![\w.,]){word}(?!\w|[.,]\d)", self._answer) if word else None for word in words]
+        named = [(match.start(), at) for at, match in enumerate(found) if match]
         there = sorted({at for curve in self.groups[0].curves for at in self.rows[curve.key]})
-        return there[(len(there) - 1) // 2]
+        return min(named)[1] if named else there[(len(there) - 1) // 2]
 
     def scale(self, metric: str) -> InUnit:
         return InUnit.of(metric, [float(value) for value in self.summary[metric]])

@@ -16,7 +16,7 @@ from kinds.yaml_file import read_yaml
 from plots.page import Page
 from scenarios.command.cell_file import load_own
 from scenarios.command.progress_bar import aside
-from scenarios.command.result_folder import read_curved_cells, read_summary
+from scenarios.command.result_folder import Note, read_curved_cells, read_summary
 from scenarios.findings import findings_file
 from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.display_names import words_of
@@ -58,7 +58,8 @@ def redraw(folder: Path, requested: PlotOptions, warn: Callable[[str], None]) ->
     to = requested.out or own_folder(folder, "figures")
     wrote = list[Path]()
     try:
-        for name, figure in drawn(table, axis, wanted, requested.page, cells, finding=answer_of(folder)):
+        page = replace(requested.page, changed=Note.read(folder).changed, finding=answer_of(folder))
+        for name, figure in drawn(table, axis, wanted, page, cells):
             paths = plots.save(figure, to, name, requested.formats, requested.page)
             wrote += paths
             yield from paths
@@ -75,7 +76,8 @@ def figures_of(folder: Path, finding: str) -> Iterator[tuple[str, Figure]]:
     """The figures of a result directory by their names; the first one's title is the `finding`. Raises ConfigError
     where it holds no summary."""
     summary, axis, figures = read_summary(folder)
-    return drawn(summary, axis, figures, cells=read_curved_cells(folder, summary), finding=finding)
+    page = Page(changed=Note.read(folder).changed, finding=finding)
+    return drawn(summary, axis, figures, page, read_curved_cells(folder, summary))
 
 
 def answer_of(folder: Path) -> str:
@@ -92,12 +94,12 @@ def known_figures(names: Sequence[str], warn: Callable[[str], None]) -> list[str
 
 
 def draw_all(
-    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path, cells: pd.DataFrame | None = None,
+    summary: pd.DataFrame, axis: str | None, note: Note, folder: Path, cells: pd.DataFrame | None = None,
     finding: str = "",
 ) -> Iterator[Path]:  # fmt: skip
-    """Draws `figures` of a summary with curves into `folder`; `cells`: its cells, with curves too; `finding`: title of
-    the first figure."""
-    for name, figure in drawn(summary, axis, figures, cells=cells, finding=finding):
+    """Draws the figures of a summary with curves into `folder`; `cells`: its cells, with curves too; `finding`: title
+    of the first figure."""
+    for name, figure in drawn(summary, axis, note.figures, Page(changed=note.changed, finding=finding), cells):
         yield from plots.save(figure, folder, name)
 
 
@@ -107,15 +109,14 @@ def drawn(
     figures: Sequence[str],
     page: Page | None = None,
     cells: pd.DataFrame | None = None,
-    finding: str = "",
 ) -> Iterator[tuple[str, Figure]]:
     """`figures` of a summary with curves by their names, without those that the table has nothing for. Of schemes that
     chose for themselves they show what was chosen, plots.BESIDE also what the grid gave. The first one's title is the
-    `finding`."""
+    page's finding."""
     plots.check(figures)
     chosen = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
     for name in figures:
-        on = replace(page or Page(), finding=finding if name == figures[0] else "")
+        on = page if page is None or name == figures[0] else replace(page, finding="")
         figure = plots.draw(name, summary if name in plots.BESIDE else chosen, axis, on, cells)
         if figure is not None:
             yield name, figure

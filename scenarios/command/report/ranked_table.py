@@ -22,7 +22,7 @@ from scenarios.command.report.at_each_value import (
     ShownCurve,
     on_dark,
 )
-from scenarios.findings.wording import briefly
+from scenarios.findings.wording import less_or_more
 from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import CONFIDENCE, interval_of
 from simulator.results.metrics import higher_is_better
@@ -149,7 +149,7 @@ def _against(compared: Compared, row: pd.Series[float], first: pd.Series[float])
     found = compared.difference(row, first, compared.metric)
     if found is None:
         return "", "–"
-    return "•" if found.n > 1 and not found.separable else "", briefly(found)
+    return "•" if found.n > 1 and not found.separable else "", less_or_more(found, "lower", "higher")
 
 
 def _segments(

@@ -97,6 +97,7 @@ class FinishedRun:
             dict.fromkeys(computed, ()),
             told=named,
             labels=plan.labels,
+            changed=plan.changed,
         )
         if choices is None:
             plain = summarise(table)
@@ -166,9 +167,7 @@ class FinishedRun:
         tables = [(out / f"{each.name}.csv", each.rows(self.table)) for each in scenario.tables]
         made = [write_csv(rows, path) for path, rows in tables if not rows.empty]
         said = answer[0].line if answer else ""
-        figures = list(
-            draw_all(self.summary, self.axis, self.note.figures, own_folder(out, "figures"), self.table, said)
-        )
+        figures = list(draw_all(self.summary, self.axis, self.note, own_folder(out, "figures"), self.table, said))
         made += [out / name for name in (NOTE, FINDINGS, CAPACITY, BESIDE)] + figures
         record(out, [*made, *(trace_path(out / CELL_FILES, cell.id) for cell in self.cells)])
         remarks = [*notes, *self._read_with_care()]
@@ -182,12 +181,11 @@ class FinishedRun:
 
     @cached_property
     def _base(self) -> str:
-        if self.choices is None or self.plan.tune is None:
-            several = self.table["scheme.kind"].nunique() > 1
-            return base_line(self.cells, "one setting for each scheme" if several else "", timed=self._timed)
-        seeds = max(each.outcome.seeds for each in self.choices)
-        settings = f"each scheme at a setting chosen on {counted(seeds, 'other seed')}"
-        return base_line(self.cells, settings, timed=self._timed)
+        settings = "one setting for each scheme" if self.table["scheme.kind"].nunique() > 1 else ""
+        if self.choices is not None and self.plan.tune is not None:
+            seeds = max(each.outcome.seeds for each in self.choices)
+            settings = f"each scheme at a setting chosen on {counted(seeds, 'other seed')}"
+        return " ".join(filter(None, [base_line(self.cells, settings, timed=self._timed), self.plan.changed]))
 
     @cached_property
     def _timed(self) -> bool:
@@ -320,6 +318,7 @@ class FinishedRun:
             heading = self._chosen_by(plan.tune, self.choices)
             yield Detail("Settings chosen", tables=[chosen_table(choices, self.axis, heading)])
             rows, given = one_setting(self.fixed, self.chosen) if searched else (self.fixed, "")
+            given = DisplayNames().curve(f"k_sqs {given}").partition(", ")[2] if given else ""
             first = self._measured(rows, of_setting(self.table, FIXED), plan.headline)
             yield Detail(f"As the grid gives them{given and f', {given}'}", tables=[*filter(None, [first])])
         if headlines:

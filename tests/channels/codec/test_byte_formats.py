@@ -75,9 +75,7 @@ def reply(format, accepted, token):
 
 def branches(format, sent):
     return Case(
-        tuple(sent),
-        lambda sent: encode_branches(sent, format),
-        lambda content: decode_branches(content, format),
+        tuple(sent), lambda sent: encode_branches(sent, format), lambda content: decode_branches(content, format)
     )
 
 
@@ -283,11 +281,7 @@ BYTE_FORMATS = {
         b"\x60",
     ),
     "count": ByteFormat(COUNTS, Case(1, encode_request, decode_request), b"\x01\x2c"),
-    "status": ByteFormat(
-        STATUSES,
-        Case(Status(0.0, 0.0, 1), encode_status, decode_status),
-        b"\x00\x38\x03",
-    ),
+    "status": ByteFormat(STATUSES, Case(Status(0.0, 0.0, 1), encode_status, decode_status), b"\x00\x38\x03"),
     "scalars": ByteFormat(scalar_packets(), scalars(Format(3, 3, 2), [(1, 1)]), b"\x18"),
     "token": ByteFormat(
         FLAT.flatmap(lambda form: st.integers(0, form.vocabulary - 1).map(lambda number: token(form, number))),

@@ -7,13 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulator import Cell, ConfigError
-from simulator.cell.imported_files import (
-    import_name,
-    imported_names,
-    imports_digest,
-    load_imports,
-    local_modules,
-)
+from simulator.cell.imported_files import import_name, imported_names, imports_digest, load_imports, local_modules
 from simulator.cell.scheme import Scheme
 from simulator.decoding.round_keys import origin
 

@@ -14,15 +14,7 @@ from kinds import Choice, ConfigError, Part
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import describe
 from simulator.cell.dotted_names import flatten
-from simulator.cell.settings import (
-    changed,
-    expand,
-    held_by,
-    pin,
-    spread,
-    validated,
-    widen,
-)
+from simulator.cell.settings import changed, expand, held_by, pin, spread, validated, widen
 
 
 class Drink(Choice, family=True):

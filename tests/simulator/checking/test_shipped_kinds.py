@@ -10,7 +10,7 @@ from simulator.checking.calls import VOCABULARIES, answers
 from simulator.checking.checks import Line, lines_of
 from simulator.checking.subjects import PARTS, Subject
 
-FAST = {"split_rejection", "shared_race"}
+FAST = {"shared_race"}
 LOSSY = {"s_q", "unquantized"}
 
 

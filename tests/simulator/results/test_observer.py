@@ -1,9 +1,10 @@
 """An observer receives all that happens, each thing once, and changes nothing."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
-from cells import busy
+from cells import busy, cell, link
 from plants import AirWatch, Ran, ran
 from traced_cells import impatient
 
@@ -15,6 +16,28 @@ from simulator.results.rounds import OpenRound, Round
 
 EVERY = ["k_sqs", "half_dense", "tree", "cloud_only", "colocated", "edge_only"]
 """One of each protocol, and of a payload that takes seconds."""
+
+HALF = {"kind": "bernoulli", "probability": 0.5}
+EAGER = {"timeout_s": 0.65, "timer": {"kind": "jacobson", "min_s": 0.0, "granularity_s": 0.0}}
+"""Once the round trips were short, a longer one comes after the timer."""
+LINKS: dict[str, dict[str, Any]] = {
+    "a queue on events, and a timer that learns from acknowledgements": {
+        "sharing": "round_robin",
+        "arq": {"kind": "selective_repeat", "timeout_s": 0.1, "timer": "jacobson", "backoff": 2.0},
+    },
+    "acknowledged while it pauses": {
+        "sharing": "fifo",
+        "arq": EAGER | {"kind": "selective_repeat", "max_attempts": 1, "timeout_max_s": 0.5},
+        "delay": {"kind": "jitter", "delay_s": 0.01, "jitter_s": 0.3, "reorder": True},
+    },
+    "acknowledged at the instant at which another attempt leaves": {
+        "sharing": {"kind": "scheduled", "error_rate": 0.5, "attempts": 2},
+        "rate": {"kind": "base_station", "blocks": 4, "distance_m": 500, "coherence_s": 0.01, "shadow": False},
+        "arq": {"kind": "selective_repeat", "timeout_s": 0.25, "timer": "jacobson", "backoff": 2.0},
+        "delay": {"kind": "constant", "delay_s": 0.0},
+    },
+}
+"""Uplinks on which it matters by when an acknowledgement is counted."""
 
 
 class Ear(AirWatch):
@@ -50,6 +73,26 @@ def test_with_and_without_an_observer_the_tables_are_the_same(scheme: str) -> No
     with_one, without = ran(busy(scheme), watch=Ear()).result, simulate(busy(scheme), memory=Memory())
     assert with_one.requests.equals(without.requests) and with_one.rounds.equals(without.rounds)
     assert with_one.summary == pytest.approx(without.summary, rel=0, abs=0, nan_ok=True)
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_an_acknowledgement_counts_from_its_time_on_whether_or_not_somebody_observes(name: str) -> None:
+    asked = {"kind": "closed", "requests": 3, "prompt_tokens": 8, "output_tokens": 10, "devices": 3}
+    for scheme in ("k_sqs", "cloud_only"):
+        one_way = link(2e4, loss=HALF, header_bits=24) | LINKS[name]
+        made = cell(scheme, seed=5, workload=asked, uplink=one_way, downlink=one_way)
+        with_one, without = ran(made, watch=Ear()).result, ran(made).result
+        assert with_one.requests.equals(without.requests) and with_one.rounds.equals(without.rounds)
+
+
+def test_a_packet_that_arrives_as_its_last_bit_leaves_is_reported_before_the_round_that_it_ends() -> None:
+    class Order(Ear):
+        def on_round(self, request: Request, round_: Round) -> None:
+            replies = [each for each in self.airings if each.link == "downlink" and not each.acknowledges]
+            assert replies[-1].round == round_.round
+
+    at_once = link(1e5, delay_s=0.0, sharing="own")
+    ran(cell("cloud_only", uplink=at_once, downlink=at_once), watch=Order())
 
 
 @pytest.mark.parametrize("scheme", EVERY)

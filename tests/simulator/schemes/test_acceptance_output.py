@@ -7,13 +7,7 @@ import pandas as pd
 import pytest
 
 from kinds import ConfigError
-from models.verification import (
-    Verdict,
-    inverse_cdf,
-    output_distribution,
-    reject_along,
-    total_variation,
-)
+from models.verification import Verdict, inverse_cdf, output_distribution, reject_along, total_variation
 from scenarios.findings.rejections import beyond_chance
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
