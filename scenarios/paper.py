@@ -77,7 +77,7 @@ def compared(
     there = settled(rows)
     found = list[PairedCurves]()
     for rate, part in rows[rows[RATE].isin(rates)].groupby(RATE, sort=True):
-        group = quantity(rate, RATE) if len(rates) > 1 else ""
+        group = quantity(rate, RATE) if [*rates] != ONE else ""
         for place in places(part, TEMPERATURE, metric, group):
             if not at or place.at in at:
                 one, other = (_of(place, there, each) for each in (first, second))
@@ -97,22 +97,24 @@ def _of(place: Place, there: pd.DataFrame, schemes: Sequence[str]) -> pd.Series[
 
 @asks(LATENCY)
 def swap_places(table: pd.DataFrame, axis: str | None) -> str:
-    """How far is C-SQS from K-SQS at the two highest temperatures, and from K-SQS with K tuned, at AT?"""
+    """How far is C-SQS from K-SQS at the highest temperature, at AT and on a thin link, and from K-SQS with K tuned?"""
     found, tuned = (compared(table, (*C_SQS, SETTLED), of, rates=ONE) for of in (K_SQS, (TUNED_K,)))
     if not found:
         return ""
-    low, high = found[-2:] if len(found) > 1 else (found[0], found[0])
-    at = f"at {title(TEMPERATURE)} {high.place.at:g}, {change(low.less)} at {low.place.at:g}"
+    high = found[-1]
+    at = f"at {title(TEMPERATURE)} {high.place.at:g} and {AT}"
     line = f"C-SQS takes {less_or_more(high.less)} time than the papers' K-SQS {at}"
-    line += f"; than K-SQS with K tuned {change(tuned[-1].less)}" if tuned else ""
-    return Finding(line, [high, low, *tuned[-1:]])
+    thin = compared(table, (*C_SQS, SETTLED), K_SQS, at=[float(str(high.place.at))], rates=RATES[:1])
+    line += "".join(f", {change(row.less)} at {quantity(RATES[0], RATE)}" for row in thin)
+    line += f"; tuned K: {change(tuned[-1].less)}" if tuned else ""
+    return Finding(line, [high, *thin, *tuned[-1:]])
 
 
 @asks("support_size")
 def stays_sparse(table: pd.DataFrame, axis: str | None) -> str:
     """How many tokens does C-SQS keep once it has settled, and what does it drop?"""
     rows = of_setting(table)
-    rows = rows[scheme_names(rows).eq(SETTLED) & rows[PAIR].isin(SIZES)]
+    rows = rows[scheme_names(rows).eq(SETTLED) & rows[PAIR].isin(SIZES) & (rows[TEMPERATURE] > 0)]
     words, shares = [], list[float]()
     for (pair, temperature), part in rows.groupby([PAIR, TEMPERATURE], sort=False):
         kept, dropped = (
@@ -257,14 +259,18 @@ CHEAP = 0.01
 
 def claim(
     text: str, source: str, first: Sequence[str], second: Sequence[str], metric: str = LATENCY, *,
-    at: Sequence[float] = (), rates: Sequence[float] = RATES, fair: Sequence[str] = (), pair: str = "",
+    at: Sequence[float] = (), rates: Sequence[float] = ONE, fair: Sequence[str] = (), pair: str = "",
 ) -> Claim:  # fmt: skip
     """Returns the claim that some schemes are below others; `fair`: the tuned ones of both sides."""
 
     def report(table: pd.DataFrame, axis: str | None) -> str:
         rows = compared(table, first, second, metric, at=at, rates=rates, pair=pair)
         tuned = compared(table, fair[:1], fair[1:], metric, at=at, rates=rates) if fair else ()
-        return below_everywhere(rows, tuned)
+        others = [rate for rate in RATES if rate not in rates] if at else []
+        beside = [
+            row for rate in others for row in compared(table, first, second, metric, at=at, rates=[rate], pair=pair)
+        ]
+        return below_everywhere(rows, tuned, beside if metric == LATENCY else ())
 
     return Claim(text, source, OwnQuestion(metric, report))
 
@@ -324,17 +330,17 @@ SCENARIO = Scenario(
         claim("C-SQS is faster at high temperature, V = 49,152", TIME, (SETTLED,), K_SQS, at=HOT, pair="smollm2"),
         claim("K-SQS is faster than the dense lattice", TIME, K_SQS, (STATIC,), fair=(BOTH[0], STATIC + TUNED)),
         claim("C-SQS is faster than the dense lattice", TIME, C_SQS, (STATIC,), fair=(BOTH[1], STATIC + TUNED)),
-        claim("K-SQS resamples less at low temperature", RESAMPLED, K_SQS, C_SQS, REJECTED, at=COLD, rates=ONE),
-        claim("C-SQS resamples less at high temperature", RESAMPLED, C_SQS, K_SQS, REJECTED, at=HOT, rates=ONE),
-        claim("K-SQS takes fewer bits than the dense lattice", SENT, K_SQS, (STATIC,), BITS, rates=ONE,
+        claim("K-SQS resamples less at low temperature", RESAMPLED, K_SQS, C_SQS, REJECTED, at=COLD),
+        claim("C-SQS resamples less at high temperature", RESAMPLED, C_SQS, K_SQS, REJECTED, at=HOT),
+        claim("K-SQS takes fewer bits than the dense lattice", SENT, K_SQS, (STATIC,), BITS,
               fair=(BOTH[0], STATIC + TUNED)),
-        claim("C-SQS takes fewer bits than the dense lattice", SENT, C_SQS, (STATIC,), BITS, rates=ONE,
+        claim("C-SQS takes fewer bits than the dense lattice", SENT, C_SQS, (STATIC,), BITS,
               fair=(BOTH[1], STATIC + TUNED)),
         Claim("C-SQS sends a sparse support", "SQS-SD, sparsification", stays_sparse),
         Claim("the text follows the verifier's distribution", "SQS-SD and Q-S, theorem", keeps_the_text),
         Claim("the conformal step costs little", "SQS-SD, section III-B", step_is_cheap),
         claim("adapting length and resolution is faster than the static lattice", "Q-S, throughput", (ADAPTIVE,),
-              (STATIC,), fair=(ADAPTIVE + TUNED, STATIC + TUNED)),
+              (STATIC,), rates=RATES, fair=(ADAPTIVE + TUNED, STATIC + TUNED)),
         Claim("latency is drafts, bits over rate, and verification", "Q-S, throughput model", counts_all_time),
     ),
     assumed="models and data (the papers' may be GPT-Neo on LM1B, OPT on CNN/DailyMail), eta = 1e-3, alpha = 5e-4, ell "
