@@ -20,8 +20,8 @@ from scenarios import LATENCY, Also, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.claims import Claim, below_everywhere, ruled
 from scenarios.findings.comparisons import PairedCurves, Place, places
 from scenarios.findings.question import OwnQuestion, of_setting
-from scenarios.findings.text_table import TableGroup, TextTable, number
-from scenarios.findings.wording import Finding, briefly, called, would_show
+from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number
+from scenarios.findings.wording import Finding, called, change, less_or_more, with_interval, would_show
 from scenarios.set_ups import BASELINES, Q_S_ADAPTIVE, SELECTIVE_REPEAT, WAITS
 from simulator.results.columns import CURVE, LOSSLESS_TV
 from simulator.results.fastest_schemes import LEAST, PAIR, PAPERS, RATE, TEMPERATURE, Fastest, fastest_schemes, settled
@@ -58,30 +58,35 @@ TUNABLES = {
     for name in ("max_drafts", "resolution", "acceptance", "target", "step", "initial", "acceptance.kind",
                  "acceptance.least_confidence", "policy.short", "policy.long")
 }  # fmt: skip
-AT = "100 kbit/s"
+ONE, AT = RATES[1:2], "100 kbit/s"
 """The rate at which the papers' claims are looked at where the rate is not what they are about."""
 
 
 def compared(
     table: pd.DataFrame, first: Sequence[str], second: Sequence[str], metric: str = LATENCY, *,
-    at: Sequence[float] = (), rates: Sequence[float] = RATES, pair: str = "sotu",
+    at: Sequence[float] = (), rates: Sequence[float] = RATES, pair: str = "",
 ) -> list[PairedCurves]:  # fmt: skip
     """Compares the best curve of some schemes with the best of others, by their labels, at each temperature and rate
-    of these that both have; thresholds that have not settled are left out where others of the scheme have."""
+    of these that both have, of the first pair or a given one; thresholds that have not settled are left out where
+    others of the scheme have."""
     rows = of_setting(table)
     names = scheme_names(rows)
-    rows = rows[rows[PAIR].eq(pair) & names.isin([*first, *second]) & rows[metric].notna()]
+    rows = rows[rows[PAIR].eq(pair or _first_pair(rows)) & names.isin([*first, *second]) & rows[metric].notna()]
     named = rows.assign(**{CURVE: names[rows.index]})
     rows = rows if named.duplicated([CURVE, TEMPERATURE, RATE, "seed"]).any() else named
     there = settled(rows)
     found = list[PairedCurves]()
     for rate, part in rows[rows[RATE].isin(rates)].groupby(RATE, sort=True):
-        group = quantity(rate, RATE) if len(rates) > 1 else ""
+        group = quantity(rate, RATE) if [*rates] != ONE else ""
         for place in places(part, TEMPERATURE, metric, group):
             if not at or place.at in at:
                 one, other = (_of(place, there, each) for each in (first, second))
                 found += filter(None, [place.best_of(one, other)])
     return found
+
+
+def _first_pair(rows: pd.DataFrame) -> str:
+    return str(rows[PAIR].iloc[0]) if len(rows) else ""
 
 
 def _of(place: Place, there: pd.DataFrame, schemes: Sequence[str]) -> pd.Series[bool]:
@@ -92,14 +97,33 @@ def _of(place: Place, there: pd.DataFrame, schemes: Sequence[str]) -> pd.Series[
 
 @asks(LATENCY)
 def swap_places(table: pd.DataFrame, axis: str | None) -> str:
-    """How far is K-SQS from C-SQS at both ends of the temperatures, with the papers' K and with K tuned?"""
-    found = [compared(table, (*C_SQS, SETTLED), of, rates=RATES[1:2]) for of in (K_SQS, (TUNED_K,))]
-    if not all(found):
+    """How far is C-SQS from K-SQS at the highest temperature, at AT and on a thin link, and from K-SQS with K tuned?"""
+    found, tuned = (compared(table, (*C_SQS, SETTLED), of, rates=ONE) for of in (K_SQS, (TUNED_K,)))
+    if not found:
         return ""
-    (low, *_, high), (*_, tuned) = found
-    line = f"C-SQS against the papers' K-SQS at {AT}: {briefly(high.less)} at {title(TEMPERATURE)} {high.place.at:g}"
-    line += f"; with K tuned {briefly(tuned.less)}; at {low.place.at:g} {briefly(low.less)}"
-    return Finding(line, [high, tuned, low])
+    high = found[-1]
+    at = f"at {title(TEMPERATURE)} {high.place.at:g} and {AT}"
+    line = f"C-SQS takes {less_or_more(high.less)} time than the papers' K-SQS {at}"
+    thin = compared(table, (*C_SQS, SETTLED), K_SQS, at=[float(str(high.place.at))], rates=RATES[:1])
+    line += "".join(f", {change(row.less)} at {quantity(RATES[0], RATE)}" for row in thin)
+    line += f"; tuned K: {change(tuned[-1].less)}" if tuned else ""
+    return Finding(line, [high, *thin, *tuned[-1:]])
+
+
+@asks("support_size")
+def stays_sparse(table: pd.DataFrame, axis: str | None) -> str:
+    """How many tokens does C-SQS keep once it has settled, and what does it drop?"""
+    rows = of_setting(table)
+    rows = rows[scheme_names(rows).eq(SETTLED) & rows[PAIR].isin(SIZES) & (rows[TEMPERATURE] > 0)]
+    words, shares = [], list[float]()
+    for (pair, temperature), part in rows.groupby([PAIR, TEMPERATURE], sort=False):
+        kept, dropped = (
+            interval(part.groupby("seed")[name].mean().to_numpy(float)) for name in ("support_size", "dropped_mass")
+        )
+        shares.append(kept.mean / SIZES[str(pair)])
+        of = f"{with_interval(kept, 'support_size')} of {SIZES[str(pair)]:,} tokens at temperature {temperature:g}"
+        words.append(f"{of} (dropped mass {dropped.mean:.2g})")
+    return ruled(max(shares) < SPARSE, f"settled it keeps {', '.join(words)}") if words else ""
 
 
 def map_of(cells: pd.DataFrame) -> list[Fastest]:
@@ -162,12 +186,16 @@ def printed_kept(cells: pd.DataFrame) -> TextTable | None:
     groups = [
         TableGroup(
             f"{called(pair)}, temperature {temperature:g}",
-            [(str(row["scheme"]), [number(float(row[name])) for name in names]) for _, row in part.iterrows()],
+            [(str(row["scheme"]), [_entry(float(row[name])) for name in names]) for _, row in part.iterrows()],
         )
         for (pair, temperature), part in rows.groupby([PAIR, TEMPERATURE], sort=False)
     ]
     heading = "What is kept of a draft's distribution, means over seeds and rates"
     return TextTable(heading, "", [*map(title, names)], groups) if groups else None
+
+
+def _entry(mean: float) -> TableEntry:
+    return TableEntry("-") if np.isnan(mean) else number(mean)
 
 
 def step_s(size: int) -> tuple[float, float]:
@@ -213,38 +241,43 @@ def keeps_the_text(table: pd.DataFrame, axis: str | None) -> str:
 def counts_all_time(table: pd.DataFrame, axis: str | None) -> str:
     """What share of a token's time is propagation, which Q-S's model of latency leaves out?"""
     rows = of_setting(table)
-    rows = rows[scheme_names(rows).eq(STATIC) & rows[PAIR].eq("sotu")]
+    rows = rows[scheme_names(rows).eq(STATIC) & rows[PAIR].eq(_first_pair(rows))]
     shares = rows["propagation_s"] / rows[LATENCY] if "propagation_s" in rows.columns else rows[LATENCY].iloc[:0]
     found = interval(shares.groupby(rows["seed"]).mean().to_numpy(float))
-    words = (
-        f"{found.mean:.0%} ± {found.half_width:.1%} of a token's time is propagation at 40 ms of round trip, left out"
-    )
+    spread = "" if np.isnan(found.half_width) else f" ± {found.half_width:.1%}"
+    words = f"{found.mean:.0%}{spread} of a token's time is propagation at 40 ms of round trip, left out"
     return ruled(found.mean < CHEAP, words) if found.n else ""
 
 
 SIZES = {"sotu": 1024, "smollm2": 49_152}
 """Vocabularies."""
+SPARSE = 0.1
+"""Share of the vocabulary below which a support counts as sparse."""
 CHEAP = 0.01
 """Share of a token's time below which a step counts as cheap."""
 
 
 def claim(
     text: str, source: str, first: Sequence[str], second: Sequence[str], metric: str = LATENCY, *,
-    at: Sequence[float] = (), rates: Sequence[float] = RATES, fair: Sequence[str] = (), pair: str = "sotu",
+    at: Sequence[float] = (), rates: Sequence[float] = ONE, fair: Sequence[str] = (), pair: str = "",
 ) -> Claim:  # fmt: skip
     """Returns the claim that some schemes are below others; `fair`: the tuned ones of both sides."""
 
     def report(table: pd.DataFrame, axis: str | None) -> str:
         rows = compared(table, first, second, metric, at=at, rates=rates, pair=pair)
         tuned = compared(table, fair[:1], fair[1:], metric, at=at, rates=rates) if fair else ()
-        return below_everywhere(rows, tuned)
+        others = [rate for rate in RATES if rate not in rates] if at else []
+        beside = [
+            row for rate in others for row in compared(table, first, second, metric, at=at, rates=[rate], pair=pair)
+        ]
+        return below_everywhere(rows, tuned, beside if metric == LATENCY else ())
 
     return Claim(text, source, OwnQuestion(metric, report))
 
 
 TIME, RESAMPLED, SENT = "SQS-SD, latency by temperature", "SQS-SD, resampling by temperature", "SQS-SD, bits"
 BITS, BOTH, COLD, HOT = "payload_bits_per_token", ("K-SQS" + TUNED, "C-SQS" + TUNED), (0.5,), (1.4,)
-REJECTED, ONE = "tv_qhat", RATES[1:2]
+REJECTED = "tv_qhat"
 SCENARIO = Scenario(
     name="paper",
     summary="Is K-SQS better at low temperature and C-SQS at high, and both better than the dense lattice?",
@@ -297,16 +330,17 @@ SCENARIO = Scenario(
         claim("C-SQS is faster at high temperature, V = 49,152", TIME, (SETTLED,), K_SQS, at=HOT, pair="smollm2"),
         claim("K-SQS is faster than the dense lattice", TIME, K_SQS, (STATIC,), fair=(BOTH[0], STATIC + TUNED)),
         claim("C-SQS is faster than the dense lattice", TIME, C_SQS, (STATIC,), fair=(BOTH[1], STATIC + TUNED)),
-        claim("K-SQS resamples less at low temperature", RESAMPLED, K_SQS, C_SQS, REJECTED, at=COLD, rates=ONE),
-        claim("C-SQS resamples less at high temperature", RESAMPLED, C_SQS, K_SQS, REJECTED, at=HOT, rates=ONE),
-        claim("K-SQS takes fewer bits than the dense lattice", SENT, K_SQS, (STATIC,), BITS, rates=ONE,
+        claim("K-SQS resamples less at low temperature", RESAMPLED, K_SQS, C_SQS, REJECTED, at=COLD),
+        claim("C-SQS resamples less at high temperature", RESAMPLED, C_SQS, K_SQS, REJECTED, at=HOT),
+        claim("K-SQS takes fewer bits than the dense lattice", SENT, K_SQS, (STATIC,), BITS,
               fair=(BOTH[0], STATIC + TUNED)),
-        claim("C-SQS takes fewer bits than the dense lattice", SENT, C_SQS, (STATIC,), BITS, rates=ONE,
+        claim("C-SQS takes fewer bits than the dense lattice", SENT, C_SQS, (STATIC,), BITS,
               fair=(BOTH[1], STATIC + TUNED)),
+        Claim("C-SQS sends a sparse support", "SQS-SD, sparsification", stays_sparse),
         Claim("the text follows the verifier's distribution", "SQS-SD and Q-S, theorem", keeps_the_text),
         Claim("the conformal step costs little", "SQS-SD, section III-B", step_is_cheap),
         claim("adapting length and resolution is faster than the static lattice", "Q-S, throughput", (ADAPTIVE,),
-              (STATIC,), fair=(ADAPTIVE + TUNED, STATIC + TUNED)),
+              (STATIC,), rates=RATES, fair=(ADAPTIVE + TUNED, STATIC + TUNED)),
         Claim("latency is drafts, bits over rate, and verification", "Q-S, throughput model", counts_all_time),
     ),
     assumed="models and data (the papers' may be GPT-Neo on LM1B, OPT on CNN/DailyMail), eta = 1e-3, alpha = 5e-4, ell "

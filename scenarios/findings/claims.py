@@ -10,7 +10,7 @@ import pandas as pd
 
 from scenarios.findings.comparisons import PairedCurves
 from scenarios.findings.question import Question
-from scenarios.findings.wording import Finding, called, percent, rows_of
+from scenarios.findings.wording import Finding, called, change, percent, rows_of
 
 HOLDS: Final = "holds"
 FAILS: Final = "does not hold"
@@ -53,13 +53,17 @@ def ruled(found: bool | None, words: str) -> str:
     return f"{UNCLEAR if found is None else HOLDS if found else FAILS}: {words}"
 
 
-def below_everywhere(rows: Sequence[PairedCurves], fair: Sequence[PairedCurves] = ()) -> str:
+def below_everywhere(
+    rows: Sequence[PairedCurves], fair: Sequence[PairedCurves] = (), beside: Sequence[PairedCurves] = ()
+) -> str:
     """Returns whether the first curves are below the second at every place: a claim holds if all are seen lower, and
-    does not if any is seen higher. Then the same of `fair`; "" without places."""
+    does not if any is seen higher. Then what is seen at places `beside` those of the claim, and the same of `fair`; ""
+    without places."""
     if not rows:
         return ""
-    line = _ruled_over(rows) + (f"; {FAIR} {_ruled_over(fair)}" if fair else "")
-    return Finding(line, [*rows, *fair])
+    others = [f"{change(row.less)} at {row.place.setting}" for row in beside]
+    parts = [_ruled_over(rows), ", ".join(others), f"{FAIR} {_ruled_over(fair)}" if fair else ""]
+    return Finding("; ".join(filter(None, parts)), [*rows, *beside, *fair])
 
 
 def _ruled_over(rows: Sequence[PairedCurves]) -> str:

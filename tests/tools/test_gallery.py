@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -217,6 +218,17 @@ def test_what_this_commit_has_finished_is_not_run_again_and_what_is_left_is_said
     monkeypatch.setattr(gallery, "_minutes", lambda name, home: 7.0)
     gallery.make(["traces"], results, home)
     assert ran == ["traces"] and "gallery: traces, 1 of 1; about 7 minutes left" in capsys.readouterr().err
+
+
+def test_claims_are_on_their_page_and_all_on_the_papers(home: Path) -> None:
+    claim = {"text": "short is fast", "source": "a paper", "line": "holds: |TV| 5% lower"}
+    (record,) = gallery.hung(home).values()
+    judged = replace(record, claims=(gallery.Judged(**claim),))
+    row = "| short is fast | a paper | holds: \\|TV\\| 5% lower"
+    assert f"\n{row} |\n" in gallery._page("traces", {"traces": judged})
+    collected = gallery._page("paper", {"traces": judged, "paper": record})
+    assert f"\n{row} ([traces](traces.md)) |\n" in collected and "](traces-latency.svg)" in collected
+    assert "claims hold" not in gallery._page("paper", {"traces": record, "paper": record})
 
 
 def test_hanging_again_changes_nothing(results: Path, home: Path) -> None:
