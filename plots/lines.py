@@ -28,6 +28,7 @@ from simulator.results.columns import CI_SUFFIX, CURVE, FIXED, SETTING, chosen_n
 
 MOST_FIXED: Final = 3  # curves of one setting for all: more are a second figure on top of the first
 SQUEEZED: Final = 20.0  # curves that end so many times above all others would squeeze them
+_MOST_LETTERS: Final = 32  # of a curve's name at its end
 OWN_SCALE: Final = "Upper panel: what would squeeze the others, on a scale of its own."
 UNBOUNDED: Final[dict[str, Any]] = {
     "linestyle": "", "marker": r"$\uparrow$", "markersize": 9, "markerfacecolor": "black", "markeredgewidth": 0.4,
@@ -168,12 +169,17 @@ def _label_ends(
     what: Description, page: Page,
 ) -> bool:  # fmt: skip
     """Writes each curve's name at its end, beside the last panel of each row. False, with nothing written, on a narrow
-    page, or if such a panel lacks a curve that another of its row has: then a legend has them."""
+    page, of long names, or if such a panel lacks a curve that another of its row has: then a legend has them."""
     across = page.across(3, len(shown.facets))
     places = range(len(shown.facets))
     last = {place_: min(place_ // across * across + across, len(places)) - 1 for place_ in places}
-    if page.narrow or any(
-        not {*shown.facets[place_][1].values()} <= {*shown.facets[last[place_]][1].values()} for place_ in places
+    longest = max(len(page.curve(rest)) for _, members in shown.facets for rest in members.values())
+    if (
+        page.narrow
+        or longest > _MOST_LETTERS
+        or any(
+            not {*shown.facets[place_][1].values()} <= {*shown.facets[last[place_]][1].values()} for place_ in places
+        )
     ):
         return False
     for line, (column, group) in zip(axes, rows, strict=True):

@@ -6,8 +6,8 @@ is its ids, ceil(log2 V) bits each, most significant bit first, then a single 1 
 length needs no header.
 
 Branches of a round, each for one outcome of the round before it, go up as one message: their number in a byte, then of
-each its outcome, written as a feedback, the length of its payload, except of the last one, and the payload. A length has two
-bytes, big-endian; one above 65,534 has four behind the two bytes ff ff.
+each its outcome, written as a feedback, the length of its payload, except of the last one, and the payload. A length
+has two bytes, big-endian; one above 65,534 has four behind the two bytes ff ff.
 
 A request for so many tokens, which the cloud is to decode by itself, is a big-endian integer of two bytes. A status is
 three bytes: how long a job queued and how long it was served, each on a scale of equal ratios from 1 ms (1) to 1,000 s

@@ -57,8 +57,7 @@ def test_the_answer_names_the_repair_and_holds_the_edge_against_the_cloud_under_
     timer."""
     line = against_cloud.report(table, AXIS)
     assert line == (
-        "at 20% loss both ways, edge drafting takes 127% more time than cloud only with QUIC; +300% with timer "
-        "of 200 ms"
+        "at 20% loss both ways, edge drafting takes 127% more time than cloud only with QUIC; x 4 with timer of 200 ms"
     )
     assert len(line.split()) <= MOST_WORDS
     least = table[table[AXIS] <= 0.1]

@@ -73,7 +73,7 @@ def test_footer_head_and_captions_state_what_was_changed_of_the_scenario(page, f
     changed = "Changed: pair synthetic (size 64, contexts 8), requests 1, output tokens 6, prompt tokens 4."
     for text in (finished.stdout, page.text, json.loads((finished.out / "findings.json").read_text())["base"]):
         assert changed in " ".join(text.split())
-    _, figure = next(figures_of(finished.out))
+    _, figure = next(figures_of(finished.out, ""))
     assert changed in " ".join(" ".join(each.get_text() for each in figure.findobj(Text)).split())
 
 
