@@ -223,13 +223,13 @@ def _rules_of(base: type) -> Mapping[str, Rule]:
 
 
 def meant(typed: str, known: Iterable[str]) -> str:
-    """`; did you mean A, B or C?` with at most three that may be meant by `typed`, the nearest first and alone if one
-    edit is all and it begins none; "" where nothing known is like it."""
+    """`; did you mean A, B or C?` with at most three that may be meant by `typed`: those that it begins, then the
+    nearest; the first alone if one edit is all; "" where nothing known is like it."""
     names = list(known)
     longer = [name for name in names if typed and name.startswith(typed)]
     near = {*longer, *difflib.get_close_matches(typed, names, n=3)}
-    edits = sorted((_edits(typed, name), name not in longer, name) for name in near)
-    return did_you_mean([name for *_, name in edits[: 1 if not longer and edits and edits[0][0] == 1 else 3]])
+    edits = sorted((name not in longer, _edits(typed, name), name) for name in near)
+    return did_you_mean([name for *_, name in edits[: 1 if edits and edits[0][1] == 1 else 3]])
 
 
 def _edits(one: str, other: str) -> int:
