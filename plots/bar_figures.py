@@ -23,7 +23,17 @@ from plots.lines import along
 from plots.page import Page
 from plots.style import GREY, SCHEMES, Look, chosen, curve_key, curves, looks, lossy_curves
 from plots.whiskers import numbers, reaches
-from simulator.results.columns import BETTER, BY, CHOSEN, CURVE, MARGIN, MARGIN_HIGH, MARGIN_LOW, RECOMMENDED, SETTING
+from simulator.results.column_names import (
+    BETTER,
+    BY,
+    CHOSEN,
+    CURVE,
+    MARGIN,
+    MARGIN_HIGH,
+    MARGIN_LOW,
+    RECOMMENDED,
+    SETTING,
+)
 from simulator.results.intervals import named_without
 from simulator.results.units import quantity, title
 

@@ -22,7 +22,7 @@ from plots.layout import Wording, finish
 from plots.page import Page
 from plots.style import GREY, Look, curves, looks
 from plots.whiskers import Rows, ends, halves, measured, numbers, reaches
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.units import quantity
 
 HATCH: Final = "////"

@@ -20,7 +20,7 @@ from plots.facets import panel_title, panels
 from plots.layout import Wording, finish
 from plots.page import Page
 from plots.style import curves, lossy_curves
-from simulator.results.columns import BREAKDOWN, CURVE
+from simulator.results.column_names import BREAKDOWN, CURVE
 from simulator.results.units import state_name
 
 LABEL: Final = "time per output token"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from plots.page import Page
 from plots.style import curves, lossy_curves
-from simulator.results.columns import CHOSEN, CI_SUFFIX, SETTING
+from simulator.results.column_names import CHOSEN, CI_SUFFIX, SETTING
 from simulator.results.intervals import CONFIDENCE
 from simulator.results.lossy_schemes import MARK, UNKNOWN
 from simulator.results.units import quantity, unit

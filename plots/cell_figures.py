@@ -24,7 +24,7 @@ from plots.style import chosen, lossy_curves, tint
 from simulator.results import acceptance_plane as plane
 from simulator.results import goodput_plane as goodput
 from simulator.results import phase_regions as regions
-from simulator.results.columns import CURVE, READING_S
+from simulator.results.column_names import CURVE, READING_S
 from simulator.results.display_names import MARKS
 from simulator.results.fastest_schemes import LEAST, PAPERS, RATE, Fastest, fastest_schemes
 from simulator.results.phase_regions import OPPONENT, RTT

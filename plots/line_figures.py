@@ -21,7 +21,7 @@ from plots.lines import along
 from plots.page import Page
 from plots.style import chosen, curve_key, curves, looks
 from plots.whiskers import draw_curves, halves, measured, numbers, reaches, whiskers
-from simulator.results.columns import CURVE, SPEEDUP
+from simulator.results.column_names import CURVE, SPEEDUP
 from simulator.results.display_names import FIELDS, words_of
 from simulator.results.fastest_schemes import CODE, PAIR, PAPERS, RATE, TEMPERATURE, with_code
 from simulator.results.intervals import interval

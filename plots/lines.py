@@ -24,7 +24,7 @@ from plots.layout import Key, Wording, finish
 from plots.page import Page
 from plots.style import GREY, Look, curve_key, curves, looks
 from plots.whiskers import draw_curves, reaches
-from simulator.results.columns import CI_SUFFIX, CURVE, FIXED, SETTING, chosen_name
+from simulator.results.column_names import CI_SUFFIX, CURVE, FIXED, SETTING, chosen_name
 
 MOST_FIXED: Final = 3  # curves of one setting for all: more are a second figure on top of the first
 SQUEEZED: Final = 20.0  # curves that end so many times above all others would squeeze them

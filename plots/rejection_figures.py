@@ -24,7 +24,7 @@ from plots.layout import Key, Wording, finish, grid
 from plots.page import Page
 from plots.style import Look, curves, looks
 from plots.whiskers import measured, numbers
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 
 MEASURED, EXPECTED, BOUND = "resampling_per_draft", "tv_qhat", "rejection_bound"
 _NOTE: Final = (

@@ -27,7 +27,7 @@ from matplotlib.typing import FillStyleType
 from kinds import ConfigError
 from kinds.files import atomically
 from plots.page import Page
-from simulator.results.columns import CHOSEN, CURVE, SETTING
+from simulator.results.column_names import CHOSEN, CURVE, SETTING
 from simulator.results.display_names import curve_of, words_of
 from simulator.results.lossy_schemes import marks
 

@@ -16,7 +16,7 @@ from scenarios.findings.comparisons import PairedCurves, Place
 from scenarios.findings.question import in_words, of_setting
 from scenarios.findings.wording import Finding, called, less_or_more, listed, percent
 from scenarios.set_ups import UNCUT
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import SERVING
 from simulator.results.intervals import Difference, geometric_means
 from simulator.results.units import quantity, title

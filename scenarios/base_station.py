@@ -13,7 +13,7 @@ from scenarios import LATENCY, Lowest, Quick, Scenario, asks, script
 from scenarios.findings.comparisons import Place
 from scenarios.findings.question import of_setting
 from scenarios.findings.wording import Finding, times
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import words_of
 
 

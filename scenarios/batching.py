@@ -23,7 +23,7 @@ from scenarios.findings.wording import (
     percent,
     sizes,
 )
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import SERVING, words_of
 from simulator.results.intervals import Difference
 from simulator.results.lossy_schemes import ranked

@@ -15,7 +15,7 @@ import pandas as pd
 from scenarios import Claim, Quick, Scenario, asks, script
 from scenarios.findings.claims import ruled
 from scenarios.findings.wording import listed
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import interval
 from simulator.results.units import symbol
 

@@ -21,7 +21,7 @@ from scenarios.findings.sentences.lowest import lowest_where
 from scenarios.findings.wording import Finding, change, joined, less_or_more, listed, rows_of
 from scenarios.set_ups import A100, GREEDY, JETSON_1B, LONG_PROMPTS, NEAR, PROMPTS, SELECTIVE_REPEAT, speed_bench
 from simulator.results import phase_regions as regions
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.drafting_devices import drafting_devices
 
 WHOLE, PROMPT, TURN, KEEPS = "latency_per_token_s", "workload.prompt_tokens", "workload.counted_turn", "cloud_keeps_s"

@@ -13,7 +13,7 @@ from scenarios import Lowest, Quick, Scenario, Tune, asks, script
 from scenarios.findings.comparisons import Place
 from scenarios.findings.wording import Finding, called, ratio
 from scenarios.set_ups import BASE_70B, IN_CLOUD
-from simulator.results.columns import CLASS, CURVE
+from simulator.results.column_names import CLASS, CURVE
 from simulator.results.display_names import SERVING
 from simulator.results.intervals import geometric_means
 from simulator.results.units import quantity

@@ -26,7 +26,7 @@ from scenarios.findings.question import in_words, of_setting
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import Finding, amount, called, change, less_or_more, listed, percent
 from scenarios.set_ups import H100_1_7B, IN_CLOUD, PATIENT, PHONE, TWO_GPUS_70B
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import SERVING
 from simulator.results.intervals import geometric_means
 from simulator.results.units import quantity

@@ -18,7 +18,7 @@ from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.below import end_over_start
 from scenarios.findings.wording import Finding, called, change, less_or_more, listed, times
 from scenarios.set_ups import BASE_70B, DRAFTING, IN_CLOUD
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import curve_of, words_of
 from simulator.results.intervals import Difference
 from simulator.results.lossy_schemes import ranked

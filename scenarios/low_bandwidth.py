@@ -25,7 +25,7 @@ from scenarios.findings.wording import (
     with_interval,
 )
 from scenarios.set_ups import IN_CLOUD
-from simulator.results.columns import CURVE, READING_S
+from simulator.results.column_names import CURVE, READING_S
 from simulator.results.intervals import interval
 from simulator.results.lossy_schemes import ranked
 from simulator.results.units import quantity

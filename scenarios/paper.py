@@ -23,7 +23,7 @@ from scenarios.findings.question import OwnQuestion, of_setting
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number
 from scenarios.findings.wording import Finding, called, change, less_or_more, with_interval, would_show
 from scenarios.set_ups import BASELINES, Q_S_ADAPTIVE, SELECTIVE_REPEAT, WAITS
-from simulator.results.columns import CURVE, LOSSLESS_TV
+from simulator.results.column_names import CURVE, LOSSLESS_TV
 from simulator.results.fastest_schemes import LEAST, PAIR, PAPERS, RATE, TEMPERATURE, Fastest, fastest_schemes, settled
 from simulator.results.intervals import interval, scheme_names
 from simulator.results.units import quantity, title

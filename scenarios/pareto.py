@@ -19,7 +19,7 @@ from scenarios.findings.question import without
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number
 from scenarios.findings.wording import Finding, called, joined, less_or_more, listed, rows_of
 from scenarios.set_ups import BASE_70B, GREEDY
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import SERVING
 from simulator.results.intervals import interval
 from simulator.results.pareto_fronts import (

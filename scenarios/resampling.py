@@ -17,7 +17,7 @@ from scenarios import Claim, Quick, Scenario, asks, script
 from scenarios.findings.claims import ruled
 from scenarios.findings.rejections import capped
 from scenarios.findings.wording import called, listed
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import interval
 
 FREE = {"budget_bits": None, "max_drafts": 4}

@@ -31,7 +31,7 @@ from scenarios.findings.wording import (
     would_show,
 )
 from scenarios.set_ups import PATIENT, TRIP, UNCUT, round_trips
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import interval, named_without
 from simulator.results.lossy_schemes import marked, ranked
 from simulator.results.units import quantity, title

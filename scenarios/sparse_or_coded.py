@@ -20,7 +20,7 @@ from scenarios.findings.claims import ruled
 from scenarios.findings.curve_table import curve_table
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import fewer, less_or_more, listed, percent
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import Difference, paired_values, summarise_curves
 from simulator.results.tradeoffs import (
     BITS,

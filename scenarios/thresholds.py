@@ -14,7 +14,7 @@ import pandas as pd
 from scenarios import AtEqual, Quick, Scenario, asks, script
 from scenarios.findings.comparisons import PairedCurves, places
 from scenarios.findings.wording import Finding, less_or_more
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import Difference
 
 LEAST = [0.3, 0.2, 0.13, 0.08, 0.05, 0.032, 0.02, 0.012, 0.0075, 0.0045, 0.0025, 0.0013]

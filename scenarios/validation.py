@@ -12,7 +12,7 @@ import pandas as pd
 from scenarios import LATENCY, Also, OwnQuestion, Quick, Scenario, Table, asks, script
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import counted
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.results.study_columns import COMPARED
 from simulator.results.units import title
 

@@ -20,7 +20,7 @@ from scenarios.findings.wording import Finding, called, joined, less_or_more, li
 from scenarios.set_ups import H100_1_7B, IN_CLOUD, PATIENT, TWO_GPUS_70B
 from simulator.results import acceptance_plane as plane
 from simulator.results.acceptance_plane import SPEED
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.drafting_devices import drafting_devices
 from simulator.results.intervals import paired
 from simulator.results.phase_regions import BITS, IDS, KIND, RTT, WHOLE, pair_of, place_of

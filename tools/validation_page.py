@@ -23,7 +23,7 @@ from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
 from scenarios.findings.findings_file import FINDINGS
 from scenarios.validation import CELL, LEAST, TIMES, errors
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 
 NAME = "validation"
 DOCS = Path(__file__).parents[1] / "docs"

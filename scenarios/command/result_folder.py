@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 import plots
 from kinds import ConfigError, first_error
 from kinds.files import atomically, read_note, read_text
-from simulator.results.columns import SETTING
+from simulator.results.column_names import SETTING
 from simulator.results.csv_file import read_csv
 from simulator.results.intervals import axis_of, with_curves
 from simulator.results.paired_ratios import with_curves_of

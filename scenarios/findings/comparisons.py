@@ -16,7 +16,7 @@ from kinds.arrays import Bools
 from scenarios.findings.question import in_words, of_setting, parts
 from scenarios.findings.text_table import rows_along
 from scenarios.findings.wording import counted
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import Difference, geometric_means, paired
 from simulator.results.lossy_schemes import ranked, unranked
 from simulator.results.plain_values import Plain, plain

@@ -33,7 +33,7 @@ from kinds.files import atomically, read_text
 from scenarios.findings.question import Question, ask, ask_in_one_breath
 from scenarios.findings.text_table import Detail, TextTable
 from scenarios.findings.wording import rows_of
-from simulator.results.columns import SETTING
+from simulator.results.column_names import SETTING
 from simulator.results.intervals import CONFIDENCE, varying
 from simulator.results.plain_values import Plain
 from simulator.results.result_directory import checked

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kinds.arrays import Floats
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import Interval, interval
 from simulator.results.plain_values import Plain, plain
 

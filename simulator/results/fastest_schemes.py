@@ -9,7 +9,7 @@ from typing import Final
 
 import pandas as pd
 
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import Difference, geometric_means, paired
 
 LATENCY: Final = "latency_per_token_s"

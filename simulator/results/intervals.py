@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kinds.arrays import Bools, Floats, Ints
-from simulator.results.columns import (
+from simulator.results.column_names import (
     ALL_CLASSES,
     BREAKDOWN,
     CHOICE_SUFFIX,

@@ -14,11 +14,11 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from kinds import Choice
-from models.fan_out import FanOut, Geometric
+from models.branch_counts import FanOut, Geometric
 from models.interface import Pair
 from models.latency.latency import Latency
 from models.published import OfAcceptance
-from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
+from simulator.results.column_names import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.display_names import SERVING, serving_mark, serving_mode
 from simulator.results.intervals import Difference, paired

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 import plots
 from plots.page import Page
-from simulator.results.columns import BREAKDOWN, CI_SUFFIX
+from simulator.results.column_names import BREAKDOWN, CI_SUFFIX
 
 AXIS = "uplink.rate.bps"
 GENERAL = ("latency", "tails", "capacity", "breakdown", "bits", "resampling")

@@ -17,7 +17,7 @@ from paper_cells import paper_cells
 import plots
 from plots.bar_figures import PANELS
 from plots.cells import Cells, Scale
-from simulator.results.columns import CI_SUFFIX, READING_S
+from simulator.results.column_names import CI_SUFFIX, READING_S
 
 SECONDS = {"cloud_only": 1.0, "dense": 3.0, "k_sqs": 0.9, "edge_only": 0.01}
 

@@ -37,7 +37,7 @@ from plots.axes import place
 from plots.breakdown_figures import COLOURS
 from plots.lines import UNBOUNDED, _with_a_course
 from plots.style import SCHEMES, looks
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.results.intervals import summarise_curves
 
 BITS = ("cloud_only", "dense", "k_sqs", "c_sqs")

@@ -19,7 +19,7 @@ from typed_blocks import commands
 import sqsim
 from scenarios.command.cli import _parser
 from scenarios.command.registry import LISTS, NAMES
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from tools.readme_tables import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

@@ -14,7 +14,7 @@ from parsed_page import parsed
 
 from scenarios.command.report.race_page import page
 from scenarios.findings.comparisons import places
-from simulator.results.columns import CHOSEN, CURVE, SETTING
+from simulator.results.column_names import CHOSEN, CURVE, SETTING
 from simulator.results.paired_ratios import with_curves_of
 from simulator.results.plain_columns import in_plain_columns
 from simulator.results.result_directory import record

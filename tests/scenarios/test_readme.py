@@ -14,7 +14,7 @@ from typed_blocks import commands, made_small
 from typed_command import only_latency
 
 from scenarios.command.run import finished_run
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.results.metrics import METRICS
 from tools.readme_tables import PAGES, README, ROOT, filled, tables
 

@@ -26,7 +26,7 @@ from scenarios.command.report.drawing import figures_of
 from scenarios.command.report.report_figures import SVG, inline
 from scenarios.command.report.report_table import DEFINITIONS, comparisons, with_interval
 from scenarios.command.result_folder import ResultFolder
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.results.display_names import DisplayNames
 from simulator.results.lossy_schemes import marked
 from simulator.results.metrics import METRICS

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 
 from scenarios.rivals import AIR, HEADER, on_air, printed_on_air, who_wins, winners
-from simulator.results.columns import CHOSEN, FIXED
+from simulator.results.column_names import CHOSEN, FIXED
 
 AXIS, DELAY = "uplink.rate.bps", "uplink.delay.delay_s"
 SECONDS = {"cloud_only": (0.3, 0.2), "k_sqs": (4.0, 1.0), "coupled": (1.0, 0.6), "edge_only": (0.1, 0.1)}

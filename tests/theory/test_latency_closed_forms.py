@@ -8,7 +8,7 @@ import pytest
 from cells import HEADER_BITS, SCHEMES, cell, link
 
 from simulator import simulate
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.timing.link import Link
 
 

@@ -45,7 +45,7 @@ from scenarios.findings.wording import (
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
-from simulator.results.columns import (
+from simulator.results.column_names import (
     ATTAINMENT,
     BETTER,
     BY,

@@ -32,7 +32,7 @@ from scenarios.findings.findings_file import FINDINGS
 from simulator import sweep
 from simulator.cell.cell import Cell, claims, prepare_pairs
 from simulator.cell.settings import expand
-from simulator.results.columns import ATTAINMENT
+from simulator.results.column_names import ATTAINMENT
 from simulator.results.csv_file import write_csv
 from simulator.results.intervals import of_all_devices
 from simulator.results.lossy_schemes import with_lossy

@@ -17,7 +17,7 @@ from plots.style import Look, looks
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings.curve_table import unit_of
 from scenarios.findings.text_table import number, rows_along
-from simulator.results.columns import CHOSEN, CURVE, MARGIN_LOW, SETTING
+from simulator.results.column_names import CHOSEN, CURVE, MARGIN_LOW, SETTING
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import Difference, metrics_of, paired, varying
 from simulator.results.lossy_schemes import marks, unranked

@@ -18,7 +18,7 @@ from scenarios.command.cell_file import load_own
 from scenarios.command.progress_bar import aside
 from scenarios.command.result_folder import Note, read_curved_cells, read_summary
 from scenarios.findings import findings_file
-from simulator.results.columns import CHOSEN, CURVE, SETTING
+from simulator.results.column_names import CHOSEN, CURVE, SETTING
 from simulator.results.display_names import words_of
 from simulator.results.result_directory import MANIFEST, own_folder, record
 

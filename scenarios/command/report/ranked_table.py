@@ -23,7 +23,7 @@ from scenarios.command.report.at_each_value import (
     on_dark,
 )
 from scenarios.findings.wording import less_or_more
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.results.intervals import CONFIDENCE, interval_of
 from simulator.results.metrics import higher_is_better
 from simulator.results.unanswered_requests import percent, share_left_out

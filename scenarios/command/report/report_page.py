@@ -38,7 +38,7 @@ from scenarios.command.result_folder import ResultFolder
 from scenarios.command.self_contained_page import digest, environment, in_a_script
 from scenarios.findings import findings_file
 from scenarios.findings.wording import DISTINGUISHABLE
-from simulator.results.columns import SEARCHED
+from simulator.results.column_names import SEARCHED
 from simulator.results.result_directory import intact, listed, record
 
 TEMPLATES: Final = Path(__file__).parent / "templates"

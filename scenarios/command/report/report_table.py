@@ -16,7 +16,7 @@ from scenarios.findings.wording import with_ends
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import FieldLine, describe, shown
 from simulator.cell.dotted_names import flatten
-from simulator.results.columns import (
+from simulator.results.column_names import (
     BREAKDOWN_MEANINGS,
     CHOSEN,
     CURVE,

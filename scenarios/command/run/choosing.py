@@ -18,7 +18,7 @@ from scenarios.findings.wording import NO_DIFFERENCE, joined, percent
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand, held_by
-from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, FIXED, SETTING
+from simulator.results.column_names import CHOSEN, CI_SUFFIX, CURVE, FIXED, SETTING
 from simulator.results.display_names import SERVING, DisplayNames, letter, serving_mode
 from simulator.results.intervals import Difference, of_all_devices, paired_values, summarise
 from simulator.results.units import quantity, symbol, title

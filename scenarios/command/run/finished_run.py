@@ -42,7 +42,7 @@ from scenarios.findings.sentences.limits import limited, one_setting, within_lim
 from scenarios.findings.text_table import Detail, TextTable
 from scenarios.findings.wording import DISTINGUISHABLE, counted, in_one_breath, joined
 from simulator.cell.cell import Cell, claims
-from simulator.results.columns import ALL_CLASSES, ATTAINMENT, CHOICE_SUFFIX, CHOSEN, CURVE, FIXED, SETTING
+from simulator.results.column_names import ALL_CLASSES, ATTAINMENT, CHOICE_SUFFIX, CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
 from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import of_all_devices, summarise, summarise_curves

@@ -24,7 +24,7 @@ from scenarios.findings.question import Table
 from scenarios.validation import comparison, printed_comparison
 from simulator import sweep
 from simulator.cell.cell import Cell, prepare_pairs
-from simulator.results.columns import SEARCHED
+from simulator.results.column_names import SEARCHED
 from simulator.results.intervals import of_all_devices
 from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, claim, make_way, record, release
 from simulator.results.trace import MOST_EVENTS

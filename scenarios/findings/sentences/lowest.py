@@ -26,7 +26,7 @@ from scenarios.findings.wording import (
     sizes,
     with_interval,
 )
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import Difference, interval
 from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marks, ranked
 from simulator.results.units import title

@@ -26,7 +26,7 @@ from scenarios.findings.wording import (
     rows_of,
     runs,
 )
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.energy import MONTH_H
 from simulator.results.lossy_schemes import ranked
 from simulator.results.run_totals import CHARGED

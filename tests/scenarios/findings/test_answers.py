@@ -15,7 +15,7 @@ from scenarios.findings.sentences.one_breath import FastestOfAll, PaysAtTheEdge,
 from scenarios.findings.wording import MOST_WORDS, called, in_one_breath
 from simulator import Cell
 from simulator.cell.dotted_names import Scalar, flatten
-from simulator.results.columns import ALL_CLASSES, BREAKDOWN, CLASS, CURVE
+from simulator.results.column_names import ALL_CLASSES, BREAKDOWN, CLASS, CURVE
 from simulator.results.lossy_schemes import marked, with_lossy
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_METRICS

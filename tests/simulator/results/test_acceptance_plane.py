@@ -9,7 +9,7 @@ import pytest
 
 from kinds.tunable import tunables
 from models.acceptance_mix import fit_accepted_length
-from models.fan_out import Geometric
+from models.branch_counts import Geometric
 from models.published import Published
 from simulator.cell.scheme import Scheme
 from simulator.results import acceptance_plane as plane

@@ -13,7 +13,7 @@ from seen_requests import RequestSeen, RoundSeen
 from slow_times import PARTS, Transfer
 from tables_pair import PROMPTS
 
-from simulator.results.columns import BREAKDOWN, REQUEST_COLUMNS
+from simulator.results.column_names import BREAKDOWN, REQUEST_COLUMNS
 from simulator.results.round_columns import ROUND_COLUMNS
 
 

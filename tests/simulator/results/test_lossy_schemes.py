@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from simulator.results.columns import LOSSY
+from simulator.results.column_names import LOSSY
 from simulator.results.intervals import settings_of, summarise, with_curves
 from simulator.results.lossy_schemes import lossy_curves, marked, ranked, with_lossy
 

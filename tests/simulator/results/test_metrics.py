@@ -13,7 +13,7 @@ from seen_requests import RequestSeen, RoundSeen, lines
 from slow_decoding import SlowRound
 from slow_times import PARTS
 
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.results.metrics import METRICS, ON_REQUEST, fewest
 
 Value = Callable[[Account], float]

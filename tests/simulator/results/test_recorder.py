@@ -12,7 +12,7 @@ from cells import cell
 from simulator import Cell, run, simulate
 from simulator.decoding.memory import Memory
 from simulator.results import recorder
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 
 
 @pytest.mark.parametrize("cell", ["impatient", "fleet"])

@@ -11,7 +11,7 @@ from models.verification import Verdict, inverse_cdf, output_distribution, rejec
 from scenarios.findings.rejections import beyond_chance
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
-from simulator.results.columns import CURVE, LOSSY
+from simulator.results.column_names import CURVE, LOSSY
 from simulator.results.lossy_schemes import MARK, UNKNOWN, marked, ranked, with_lossy
 from simulator.schemes.acceptance import Acceptance, Rejection
 

@@ -7,7 +7,7 @@ from cells import cell, link
 from heard import Looking
 from plants import AirWatch, Ran, ran
 
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 
 PASS_S, ENCODE_S, DELAY_S, VERIFY_S = 0.005, 0.001, 0.02, 0.02
 EDGE = {"latency": {"kind": "constant", "per_pass_s": PASS_S}, "encode_s_per_draft": ENCODE_S}
