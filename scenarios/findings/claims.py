@@ -71,8 +71,8 @@ def _size(row: PairedCurves) -> float:
 
 
 def _ruled_over(rows: Sequence[PairedCurves]) -> str:
-    """Returns the ruling with one number: the least of a claim that holds, the worst seen against one that does not, the
-    nearest to one that cannot be told."""
+    """Returns the ruling with one number: the least of a claim that holds, the worst seen against one that does not,
+    and the nearest to one that cannot be told."""
     higher = [row for row in rows if row.less.separable and not row.less.lower]
     lower = sum(row.less.lower for row in rows)
     found = False if higher else True if lower == len(rows) else None
