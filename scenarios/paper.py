@@ -24,8 +24,10 @@ from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, num
 from scenarios.findings.wording import Finding, called, change, less_or_more, with_interval, would_show
 from scenarios.set_ups import BASELINES, Q_S_ADAPTIVE, SELECTIVE_REPEAT, WAITS
 from simulator.results.column_names import CURVE, LOSSLESS_TV
+from simulator.results.display_names import words_of
 from simulator.results.fastest_schemes import LEAST, PAIR, PAPERS, RATE, TEMPERATURE, Fastest, fastest_schemes, settled
-from simulator.results.intervals import interval, scheme_names
+from simulator.results.intervals import interval
+from simulator.results.lossy_schemes import unmarked
 from simulator.results.units import quantity, title
 
 COUNT = {"budget_bits": 5000, "token": "flat", "code": PAPERS}
@@ -70,10 +72,9 @@ def compared(
     of these that both have, of the first pair or a given one; thresholds that have not settled are left out where
     others of the scheme have."""
     rows = of_setting(table)
-    names = scheme_names(rows)
+    names = _schemes(rows)
     rows = rows[rows[PAIR].eq(pair or _first_pair(rows)) & names.isin([*first, *second]) & rows[metric].notna()]
-    named = rows.assign(**{CURVE: names[rows.index]})
-    rows = rows if named.duplicated([CURVE, TEMPERATURE, RATE, "seed"]).any() else named
+    rows = rows.assign(**{CURVE: names[rows.index]})
     there = settled(rows)
     found = list[PairedCurves]()
     for rate, part in rows[rows[RATE].isin(rates)].groupby(RATE, sort=True):
@@ -85,12 +86,17 @@ def compared(
     return found
 
 
+def _schemes(rows: pd.DataFrame) -> pd.Series[str]:
+    """Returns the scheme of each row by its curve: a setting that two schemes chose is one run, of one label."""
+    return rows[CURVE].map(lambda curve: words_of(unmarked(str(curve)))[0])
+
+
 def _first_pair(rows: pd.DataFrame) -> str:
     return str(rows[PAIR].iloc[0]) if len(rows) else ""
 
 
 def _of(place: Place, there: pd.DataFrame, schemes: Sequence[str]) -> pd.Series[bool]:
-    mine = scheme_names(place.rows).isin(schemes)
+    mine = _schemes(place.rows).isin(schemes)
     kept = mine & place.rows.index.isin(there.index)
     return kept if kept.any() else mine
 
@@ -114,7 +120,7 @@ def swap_places(table: pd.DataFrame, axis: str | None) -> str:
 def stays_sparse(table: pd.DataFrame, axis: str | None) -> str:
     """How many tokens does C-SQS keep once it has settled, and what does it drop?"""
     rows = of_setting(table)
-    rows = rows[scheme_names(rows).eq(SETTLED) & rows[PAIR].isin(SIZES) & (rows[TEMPERATURE] > 0)]
+    rows = rows[_schemes(rows).eq(SETTLED) & rows[PAIR].isin(SIZES) & (rows[TEMPERATURE] > 0)]
     words, shares = [], list[float]()
     for (pair, temperature), part in rows.groupby([PAIR, TEMPERATURE], sort=False):
         kept, dropped = (
@@ -174,7 +180,7 @@ def kept_rows(cells: pd.DataFrame) -> pd.DataFrame:
     """Returns what each scheme keeps of a distribution, drops and errs by: a row a pair, scheme and temperature, means
     over seeds and rates."""
     rows = of_setting(cells)
-    rows = rows.assign(scheme=scheme_names(rows))
+    rows = rows.assign(scheme=_schemes(rows))
     names = [name for name in (*KEPT, "scheme.k") if name in rows.columns]
     return rows.groupby([PAIR, "scheme", TEMPERATURE], sort=False)[names].mean().reset_index()
 
@@ -231,9 +237,10 @@ def step_is_cheap(table: pd.DataFrame, axis: str | None) -> str:
 @asks("tv_output")
 def keeps_the_text(table: pd.DataFrame, axis: str | None) -> str:
     """How far is the text from the verifier's distribution at most?"""
-    known = table["tv_output"].dropna() if "tv_output" in table.columns else table.iloc[:0, 0]
+    rows = of_setting(table)
+    known = rows["tv_output"].dropna() if "tv_output" in rows.columns else rows[CURVE].iloc[:0]
     most = float(known.max()) if len(known) else np.nan
-    words = f"TV(output, p) at most {most:.2g} in {len(known):,} runs; the exact test is I12"
+    words = f"TV(output, p) at most {most:.2g} in {len(known):,} runs; `sqsim check` enumerates it"
     return ruled(most <= LOSSLESS_TV, words) if len(known) else ""
 
 
@@ -241,11 +248,11 @@ def keeps_the_text(table: pd.DataFrame, axis: str | None) -> str:
 def counts_all_time(table: pd.DataFrame, axis: str | None) -> str:
     """What share of a token's time is propagation, which Q-S's model of latency leaves out?"""
     rows = of_setting(table)
-    rows = rows[scheme_names(rows).eq(STATIC) & rows[PAIR].eq(_first_pair(rows))]
+    rows = rows[_schemes(rows).eq(STATIC) & rows[PAIR].eq(_first_pair(rows))]
     shares = rows["propagation_s"] / rows[LATENCY] if "propagation_s" in rows.columns else rows[LATENCY].iloc[:0]
     found = interval(shares.groupby(rows["seed"]).mean().to_numpy(float))
     spread = "" if np.isnan(found.half_width) else f" ± {found.half_width:.1%}"
-    words = f"{found.mean:.0%}{spread} of a token's time is propagation at 40 ms of round trip, left out"
+    words = f"{found.mean:.1%}{spread} of a token's time is propagation at 40 ms of round trip, left out"
     return ruled(found.mean < CHEAP, words) if found.n else ""
 
 
@@ -275,7 +282,9 @@ def claim(
     return Claim(text, source, OwnQuestion(metric, report))
 
 
-TIME, RESAMPLED, SENT = "SQS-SD, latency by temperature", "SQS-SD, resampling by temperature", "SQS-SD, bits"
+TIME, RESAMPLED, SENT = (
+    f"SQS-SD, {what} by temperature ({AT})" for what in ("latency", "probability of resampling", "bits")
+)
 BITS, BOTH, COLD, HOT = "payload_bits_per_token", ("K-SQS" + TUNED, "C-SQS" + TUNED), (0.5,), (1.4,)
 REJECTED = "tv_qhat"
 SCENARIO = Scenario(

@@ -66,14 +66,19 @@ def below_everywhere(
     return Finding("; ".join(filter(None, parts)), [*rows, *beside, *fair])
 
 
+def _size(row: PairedCurves) -> float:
+    return row.less.found.mean
+
+
 def _ruled_over(rows: Sequence[PairedCurves]) -> str:
+    """Returns the ruling with one number: the least of a claim that holds, the worst seen against one that does not,
+    and the nearest to one that cannot be told."""
     higher = [row for row in rows if row.less.separable and not row.less.lower]
     lower = sum(row.less.lower for row in rows)
     found = False if higher else True if lower == len(rows) else None
-    pick = max if higher else min
-    most = pick(rows, key=lambda row: row.less.found.mean)
-    number = f"{called(most.first)} against {called(most.second)} {percent(most.less)}"
+    shown = min(rows, key=_size) if found is None else max(higher or rows, key=_size)
+    number = f"{called(shown.first)} against {called(shown.second)} {percent(shown.less)}"
     if len(rows) == 1:
         return ruled(found, number)
-    number += f" at {most.place.where}"
+    number += f" at {shown.place.where}"
     return ruled(found, f"lower at {lower}, higher at {len(higher)} of {len(rows)} places; {number}")
