@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -145,6 +146,7 @@ def draw_ladder(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
         + (f", {page.word(pair)}" if rows[PAIR].nunique() > 1 else "")
         for at, up_s, down_s, bps, pair in (part[[*LINKS, PAIR]].iloc[0] for _, part in panels)
     ]
+    titles = [textwrap.fill(each, 30) for each in titles]
     figure, axes, _ = grid(page, titles, 2, (0.5 + 0.07 * longest, 3.4), height, "y")
     for ax, (_, part) in zip(axes, panels, strict=True):
         there = [bits for bits in headers if part[HEADER].eq(bits).any()]
