@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -143,10 +142,9 @@ def draw_ladder(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
     height = 0.7 + (0.24 if page.narrow else 0.3) * len(steps)
     titles = [
         f"temperature {at:g}, {with_unit(up_s + down_s, 'x_s')}, {with_unit(bps, LINKS[-1])}"
-        + (f", {page.word(pair)}" if rows[PAIR].nunique() > 1 else "")
+        + (f"\n{page.word(pair)}" if rows[PAIR].nunique() > 1 else "")
         for at, up_s, down_s, bps, pair in (part[[*LINKS, PAIR]].iloc[0] for _, part in panels)
     ]
-    titles = [textwrap.fill(each, 30) for each in titles]
     figure, axes, _ = grid(page, titles, 2, (0.5 + 0.07 * longest, 3.4), height, "y")
     for ax, (_, part) in zip(axes, panels, strict=True):
         there = [bits for bits in headers if part[HEADER].eq(bits).any()]
