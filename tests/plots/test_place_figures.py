@@ -190,7 +190,7 @@ def test_two_pairs_on_one_link_have_a_panel_each_with_their_names() -> None:
     rows, pair = ladder()[lambda rows: rows["uplink.rate.bps"] == 1e6], "models.pair.kind"
     both = [rows.assign(**{pair: "published"}), rows[:4].assign(**{pair: "smollm2", LABEL: "edits"})]
     assert titles_of(drawn("ladder", pd.concat(both, ignore_index=True), LABEL))[:3] == [
-        "temperature 0, 20 ms, 1 Mbit/s\npublished", "temperature 1, 20 ms, 1 Mbit/s, published",
+        "temperature 0, 20 ms, 1 Mbit/s\npublished", "temperature 1, 20 ms, 1 Mbit/s\npublished",
         "temperature 0, 20 ms, 1 Mbit/s\nSmolLM2",
     ]  # fmt: skip
 
