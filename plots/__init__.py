@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,7 @@ def draw(
     from simulator.results.csv_file import with_texts
 
     page = page or Page()
+    page = replace(page, finding=_plain(page.finding), changed=_plain(page.changed))
     more = () if name in _OWN or name not in FROM_CELLS else (None if cells is None else with_texts(cells, _plain),)
     with styled(page):
         return _drawing(name)(with_texts(summary, _plain), axis, page, *more)

@@ -25,7 +25,7 @@ class Page(DisplayNames):
     titled: bool = True
     captioned: bool = True
     finding: str = ""
-    """What the figure shows, in a sentence: its title, above the words for what is drawn; "" where it is not known."""
+    """Answer in a sentence, the title above the words for what is drawn; "" where it is not known."""
     changed: str = ""
     """Changes of the scenario's base by the user, in words, for the caption."""
 
