@@ -132,9 +132,12 @@ def _devices(*rows: tuple[str, float, float, float, str]) -> dict[str, Accelerat
     }
 
 
-def _sizes(*rows: tuple[str, int, int, int, int, int, int, str]) -> dict[str, ModelSize]:
-    fields = [name for name in ModelSize.model_fields if name != "experts"]
-    return {row[0]: ModelSize.model_validate(dict(zip(fields, row, strict=True))) for row in rows}
+_Dense = tuple[str, int, int, int, int, int, int, str]
+
+
+def _sizes(*rows: _Dense | tuple[*_Dense, Experts]) -> dict[str, ModelSize]:
+    fields = list(ModelSize.model_fields)
+    return {row[0]: ModelSize.model_validate(dict(zip(fields[: len(row)], row, strict=True))) for row in rows}
 
 
 DEVICES: dict[str, Accelerator] = _devices(
@@ -244,44 +247,19 @@ SIZES: dict[str, ModelSize] = _sizes(
     ("qwen2.5_1.5b", 1_543_714_304, 28, 1536, 256, 12, 2, _QWEN),
     ("qwen2.5_7b", 7_615_616_512, 28, 3584, 512, 28, 4, _QWEN),
     ("mistral_7b", 7_241_732_096, 32, 4096, 1024, 32, 8, "Jiang et al. 2023, arXiv 2310.06825; released configuration"),
-) | {
-    "qwen3_30b_a3b": ModelSize(
-        name="qwen3_30b_a3b",
-        parameters=30_532_122_624,
-        layers=48,
-        width=2048,
-        kv_width=512,
-        heads=32,
-        kv_heads=4,
-        source="Qwen/Qwen3-30B-A3B: dimensions as models trained from it state them, weights counted from them; 30.5B "
-        "as announced",
-        experts=Experts(count=128, per_token=8, parameters=226_492_416, shared_parameters=1_229_928_448),
-    ),
-    "gpt_oss_120b": ModelSize(
-        name="gpt_oss_120b",
-        parameters=116_829_156_672,
-        layers=36,
-        width=2880,
-        kv_width=512,
-        heads=64,
-        kv_heads=8,
-        source="openai/gpt-oss-120b: defaults of transformers' gpt_oss, weights counted from them; 116.8B as "
-        "announced. Released experts have 4.25 bits a weight (bytes_per_expert_parameter 0.53125), the rest 16. U: "
-        "every second layer attends to 128 tokens only, here to all",
-        experts=Experts(count=128, per_token=4, parameters=896_106_240, shared_parameters=1_548_424_512),
-    ),
-    "deepseek_v4_flash": ModelSize(
-        name="deepseek_v4_flash",
-        parameters=284_332_230_231,
-        layers=43,
-        width=4096,
-        kv_width=40,
-        heads=64,
-        kv_heads=1,
-        source="deepseek-ai/DeepSeek-V4-Flash: defaults of transformers' deepseek_v4, weights counted from them "
-        "without the layer that drafts; 284B, 13B a token as announced. Released with bytes_per_parameter 1 and "
-        "bytes_per_expert_parameter 0.53125. U: keys compressed 4 and 128 times, 3,440 numbers a token in all layers, "
-        "all read and attended to with d; nobody's passes were compared",
-        experts=Experts(count=256, per_token=6, parameters=1_082_130_432, shared_parameters=6_777_308_759),
-    ),
-}
+    ("qwen3_30b_a3b", 30_532_122_624, 48, 2048, 512, 32, 4,
+     "Qwen/Qwen3-30B-A3B: dimensions as models trained from it state them, weights counted from them; 30.5B as "
+     "announced",
+     Experts(count=128, per_token=8, parameters=226_492_416, shared_parameters=1_229_928_448)),
+    ("gpt_oss_120b", 116_829_156_672, 36, 2880, 512, 64, 8,
+     "openai/gpt-oss-120b: defaults of transformers' gpt_oss, weights counted from them; 116.8B as announced. Released "
+     "experts have 4.25 bits a weight (bytes_per_expert_parameter 0.53125), the rest 16. U: every second layer attends "
+     "to 128 tokens only, here to all",
+     Experts(count=128, per_token=4, parameters=896_106_240, shared_parameters=1_548_424_512)),
+    ("deepseek_v4_flash", 284_332_230_231, 43, 4096, 40, 64, 1,
+     "deepseek-ai/DeepSeek-V4-Flash: defaults of transformers' deepseek_v4, weights counted from them without the "
+     "layer that drafts; 284B, 13B a token as announced. Released with bytes_per_parameter 1 and "
+     "bytes_per_expert_parameter 0.53125. U: keys compressed 4 and 128 times, 3,440 numbers a token in all layers, all "
+     "read and attended to with d; nobody's passes were compared",
+     Experts(count=256, per_token=6, parameters=1_082_130_432, shared_parameters=6_777_308_759)),
+)  # fmt: skip
