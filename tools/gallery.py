@@ -47,6 +47,7 @@ from scenarios.findings.claims import NAME as CLAIM
 from scenarios.findings.text_table import TableGroup, TextTable, written
 from scenarios.findings.wording import in_one_breath
 from simulator.cell.cell import Cell
+from simulator.results.cpu_time import cpu_s
 from simulator.results.result_directory import MANIFEST, intact, listed
 from simulator.studies import SIMULATION, STUDIES, study
 from simulator.sweeps import store
@@ -144,7 +145,8 @@ def make(names: Sequence[str], results: Path, home: Path) -> None:
     for place, name in enumerate(left):
         rest = sum(minutes[other] for other in left[place:])
         print(f"gallery: {name}, {place + 1} of {len(left)}; about {rest:.0f} minutes left", file=sys.stderr)
-        print(run(plan_of(scenario(name), Changes()), RunOptions(results / name, os.cpu_count() or 1, overwrite=True)))
+        options = RunOptions(results / name, os.cpu_count() or 1, overwrite=True, before_cpu_s=cpu_s())
+        print(run(plan_of(scenario(name), Changes()), options))
     hang(names, results, home)
     spent = [read_note(results / name / MANIFEST) for name in names]
     cpu, wall = (sum(float(each[key]) for each in spent) / 3600 for key in ("cpu_s", "wall_s"))

@@ -122,6 +122,8 @@ class RunOptions:
     """Format of the printed table, as typed after `--format`."""
     details: bool = False
     """True if all that is known is printed."""
+    before_cpu_s: float = 0.0
+    """CPU seconds that this process and its workers had taken when the command began."""
 
     @classmethod
     def typed(cls, options: argparse.Namespace, name: str) -> Self:

@@ -62,7 +62,7 @@ def run(plan: RunPlan, options: RunOptions) -> Escaped:
             screen = _ran(plan, options)
         finally:
             release(options.out)
-        record(options.out, (), options.started_s)
+        record(options.out, (), options.started_s, options.before_cpu_s)
         return screen.text(options.form, detailed=options.details)
 
 
