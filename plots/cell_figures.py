@@ -26,7 +26,7 @@ from simulator.results import goodput_plane as goodput
 from simulator.results import phase_regions as regions
 from simulator.results.column_names import CURVE, READING_S
 from simulator.results.display_names import MARKS
-from simulator.results.fastest_schemes import LEAST, PAPERS, RATE, Fastest, fastest_schemes
+from simulator.results.fastest_schemes import FAMILIES, LEAST, PAPERS, RATE, Fastest, fastest_schemes
 from simulator.results.phase_regions import OPPONENT, RTT
 from simulator.results.units import quantity
 
@@ -114,8 +114,6 @@ def _best_and_rivals(within: goodput.Within) -> str:
     return "\n".join([f"{best.scheme} {best.written}", ", ".join(rivals)])
 
 
-_FAMILIES: Final = {"k_sqs": "K-SQS", "c_sqs": "C-SQS", "dense": "Q-S static", "rungs": "Q-S adaptive"}
-"""Kinds of the map of the fastest."""
 _COUNTS: Final = {PAPERS: "bits as the papers count", "recoded": "tuned and coded"}
 
 
@@ -145,7 +143,7 @@ def draw_fastest(
                   if each and each.tied],
         ).draw(ax)  # fmt: skip
     seen = Counter(each.kind for each in found if not each.tied)
-    line = ", ".join(f"{_FAMILIES.get(kind, kind)} at {seen[kind]}" for kind in _FAMILIES if seen[kind]) or "none"
+    line = ", ".join(f"{FAMILIES.get(kind, kind)} at {seen[kind]}" for kind in FAMILIES if seen[kind]) or "none"
     notes = [
         "In a cell: the fastest kind, each by its best curve, and how much less time it takes than the next kind. "
         f"Dashed: another is within {LEAST:.0%} or not distinguishable from it. C-SQS only where it has settled."
@@ -157,9 +155,9 @@ def draw_fastest(
 
 def _ahead(each: Fastest) -> str:
     """Returns `K-SQS` over `12% less`, or over `~ C-SQS` if that is not distinguishable."""
-    name = _FAMILIES.get(each.kind, each.kind)
+    name = FAMILIES.get(each.kind, each.kind)
     if each.tied:
-        others = [_FAMILIES.get(kind, kind) for kind in each.tied]
+        others = [FAMILIES.get(kind, kind) for kind in each.tied]
         return f"{name}\n~ {others[0] if len(others) == 1 else f'{len(others)} others'}"
     return f"{name}\n{100 * abs(each.less.size):.0f}% less"
 

@@ -19,7 +19,7 @@ from plots.caption import caption
 from plots.layout import Wording, finish, grid
 from plots.lines import along
 from plots.page import Page
-from plots.style import chosen, curve_key, curves, looks
+from plots.style import BASELINES, chosen, curve_key, curves, looks
 from plots.whiskers import draw_curves, halves, measured, numbers, reaches, whiskers
 from simulator.results.column_names import CURVE, SPEEDUP
 from simulator.results.display_names import FIELDS, words_of
@@ -31,8 +31,6 @@ LATENCY: Final = "latency_per_token_s"
 
 RIVAL: Final = "cloud_only"
 RATIO, RATIO_LOW, RATIO_HIGH = "ratio", "ratio_low", "ratio_high"
-_BASELINES: Final = (RIVAL, "colocated", "edge_only")
-"""Kinds that are drawn too, but a figure of ratios is for schemes that draft at the edge."""
 _NEAR: Final = (0.8, 1.2)
 _MOST: Final = 3.0
 """Ratios are drawn up to this."""
@@ -96,7 +94,7 @@ def over_cloud(summary: pd.DataFrame) -> pd.DataFrame | None:
     rows = summary[(summary["scheme.kind"] != RIVAL) & summary[SPEEDUP].notna()]
     found = (1 / rows[name] for name in (SPEEDUP, f"{SPEEDUP}_high", f"{SPEEDUP}_low"))
     rows = rows.assign(**dict(zip((RATIO, RATIO_LOW, RATIO_HIGH), found, strict=True)))
-    each = [part[RATIO] for _, part in curves(chosen(rows[~rows["scheme.kind"].isin(_BASELINES)]))]
+    each = [part[RATIO] for _, part in curves(chosen(rows[~rows["scheme.kind"].isin(BASELINES)]))]
     near = any(ratio.between(*_NEAR).any() or (ratio.min() < 1 < ratio.max()) for ratio in each)
     alone = summary["scheme.kind"] == RIVAL
     return rows if near and rows[CURVE].nunique() == summary.loc[~alone, CURVE].nunique() else None

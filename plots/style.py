@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import matplotlib
 import pandas as pd
@@ -84,8 +84,8 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "coupled": ("#B2182B", "*"),
     "coupled_tree": ("#AE017E", "X"),
 }
-_BASELINES = ("cloud_only", "colocated", "edge_only")
-"""Kinds whose colours are theirs alone."""
+BASELINES: Final = ("cloud_only", "colocated", "edge_only")
+"""Kinds that do not draft at the edge for a cloud; their colours are theirs alone."""
 SPARE = (("#3F3F91", "<"), ("#7F7F7F", ">"), ("#01665E", "d"), ("#F0A3B0", "8"), ("#8A8A00", "H"))
 """Looks of what is no listed scheme: curves that differ in something else do not take a scheme's."""
 SPARSIFIERS: dict[str, tuple[str, str]] = {
@@ -178,7 +178,7 @@ def _schemes(summary: pd.DataFrame) -> dict[str, _Scheme]:
 def _styles(schemes: Sequence[_Scheme]) -> dict[_Scheme, tuple[str, str]]:
     firsts = {kind: (kind, name) for kind, name in reversed(schemes)}
     known = {first: SCHEMES[kind] for kind, first in firsts.items() if kind in SCHEMES}
-    others = [style for kind, style in SCHEMES.items() if kind not in _BASELINES]
+    others = [style for kind, style in SCHEMES.items() if kind not in BASELINES]
     unknown = [scheme for scheme in schemes if scheme in firsts.values() and scheme not in known]
     known |= dict(zip(unknown, itertools.cycle(SPARE), strict=False))
     free = [style for style in dict.fromkeys([*SPARE, *others]) if style not in known.values()]

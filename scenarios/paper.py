@@ -25,7 +25,17 @@ from scenarios.findings.wording import Finding, called, change, less_or_more, wi
 from scenarios.set_ups import BASELINES, Q_S_ADAPTIVE, SELECTIVE_REPEAT, WAITS
 from simulator.results.column_names import CURVE, LOSSLESS_TV
 from simulator.results.display_names import words_of
-from simulator.results.fastest_schemes import LEAST, PAIR, PAPERS, RATE, TEMPERATURE, Fastest, fastest_schemes, settled
+from simulator.results.fastest_schemes import (
+    FAMILIES,
+    LEAST,
+    PAIR,
+    PAPERS,
+    RATE,
+    TEMPERATURE,
+    Fastest,
+    fastest_schemes,
+    settled,
+)
 from simulator.results.intervals import interval
 from simulator.results.lossy_schemes import unmarked
 from simulator.results.units import quantity, title
@@ -33,7 +43,7 @@ from simulator.results.units import quantity, title
 COUNT = {"budget_bits": 5000, "token": "flat", "code": PAPERS}
 PAPER = {"max_drafts": 4, "resolution": 100, **COUNT}
 CONFORMAL = {"kind": "c_sqs", **PAPER, "target": 5e-4}
-STATIC, ADAPTIVE, TUNED = "Q-S static", "Q-S adaptive", ", tuned"
+STATIC, ADAPTIVE, TUNED = FAMILIES["dense"], FAMILIES["rungs"], ", tuned"
 K_SQS, TUNED_K, SETTLED = ("K-SQS, K = 2", "K-SQS, K = 3"), "K-SQS, K tuned", "C-SQS, η = 0.01"
 C_SQS = ("C-SQS, β₁ = 0.1", "C-SQS, β₁ = 0.2")
 OWN: list[dict[str, object]] = [
@@ -157,7 +167,9 @@ def printed_map(cells: pd.DataFrame) -> TextTable | None:
     for each in found:
         where = f"{called(each.pair)}, {CODES.get(each.code, each.code)}, temperature {each.temperature:g}"
         less = f" {100 * abs(each.less.size):.0f}%"
-        body.setdefault(where, {})[each.rate_bps] = KINDS.get(each.kind, each.kind) + less + (" ~" if each.tied else "")
+        body.setdefault(where, {})[each.rate_bps] = (
+            FAMILIES.get(each.kind, each.kind) + less + (" ~" if each.tied else "")
+        )
     if not body:
         return None
     rates = sorted({each.rate_bps for each in found})
@@ -170,7 +182,6 @@ def printed_map(cells: pd.DataFrame) -> TextTable | None:
     return TextTable.of(heading, ["", *(quantity(rate, RATE) for rate in rates)], lines)
 
 
-KINDS = {"dense": STATIC, "rungs": ADAPTIVE, "k_sqs": "K-SQS", "c_sqs": "C-SQS"}
 CODES = {PAPERS: "as the papers count", "recoded": "tuned and coded"}
 KEPT = ("support_size", "coded_size", "dropped_mass", "tv_quantization", "tv_qhat", "payload_bits_per_draft",
         "unsettled_share")  # fmt: skip

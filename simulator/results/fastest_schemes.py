@@ -19,6 +19,8 @@ _TARGET: Final = "scheme.target"
 LEAST: Final = 0.01
 """Share of time below which a difference counts as none: at temperature 0 all send one token, in a few bits more or
 less."""
+FAMILIES: Final = {"k_sqs": "K-SQS", "c_sqs": "C-SQS", "dense": "Q-S static", "rungs": "Q-S adaptive"}
+"""Names of the kinds on the map."""
 PAPERS: Final = "enumerative"
 """The code whose bits are those that the papers count."""
 
