@@ -56,7 +56,7 @@ def ruled(found: bool | None, words: str) -> str:
 def below_everywhere(
     rows: Sequence[PairedCurves], fair: Sequence[PairedCurves] = (), beside: Sequence[PairedCurves] = ()
 ) -> str:
-    """Returns whether the first curves are below the second at every place: a claim holds if all are seen lower, and
+    """Returns the ruling on first curves below second ones at every place: a claim holds if all are seen lower, and
     does not if any is seen higher. Then what is seen at places `beside` those of the claim, and the same of `fair`; ""
     without places."""
     if not rows:

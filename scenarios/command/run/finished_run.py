@@ -166,8 +166,8 @@ class FinishedRun:
         self.note.write(out)
         tables = [(out / f"{each.name}.csv", each.rows(self.table)) for each in scenario.tables]
         made = [write_csv(rows, path) for path, rows in tables if not rows.empty]
-        said = answer[0].line if answer else ""
-        figures = list(draw_all(self.summary, self.axis, self.note, own_folder(out, "figures"), self.table, said))
+        line = answer[0].line if answer else ""
+        figures = list(draw_all(self.summary, self.axis, self.note, own_folder(out, "figures"), self.table, line))
         made += [out / name for name in (NOTE, FINDINGS, CAPACITY, BESIDE)] + figures
         record(out, [*made, *(trace_path(out / CELL_FILES, cell.id) for cell in self.cells)])
         remarks = [*notes, *self._read_with_care()]
@@ -175,7 +175,7 @@ class FinishedRun:
         if any((out / CELL_FILES).glob(f"*{SUFFIX}")):
             places.append(f"traces: {out / CELL_FILES}/ID{SUFFIX}; as a moving picture: sqsim play {out}")
         return Screen(
-            scenario.summary, said, table, remarks, self._base, places,
+            scenario.summary, line, table, remarks, self._base, places,
             [*details, Detail("Files", self._places())], beside=self._cost_table(),
         )  # fmt: skip
 
