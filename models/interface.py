@@ -232,6 +232,11 @@ class Pair(Choice, family=True):
         return ""
 
     @property
+    def reads_features(self) -> bool:
+        """True if the drafter reads hidden states of the verifier, as far as that is known."""
+        return False
+
+    @property
     def at_hand(self) -> bool:
         """True if vocabulary, context and fingerprint are known without the network. If not, they raise ConfigError
         until `prepare` has been called: describing a pair never reaches the network."""

@@ -189,6 +189,10 @@ class Published(OfAcceptance):
         return f"acceptance of {self.name} was measured on one task, {self.task}{opened}"
 
     @property
+    def reads_features(self) -> bool:
+        return self.figures.reads_features
+
+    @property
     def task(self) -> str:
         """The task that its acceptance was measured on."""
         return self.figures.task

@@ -14,7 +14,8 @@ from models.acceptance_mix import CONCENTRATION
 
 PresetName = Literal[
     "llama_1b_70b", "qwen3_1_7b_32b", "eagle3_llama_8b", "eagle3_qwen3_8b", "eagle3_qwen3_8b_four_tasks",
-    "eagle3_qwen3_32b", "eagle3_qwen3_1_7b", "eagle3_qwen3_4b", "eagle3_qwen3_14b", "eagle3_qwen3_30b_a3b",
+    "eagle3_qwen3_32b", "eagle3_qwen3_32b_greedy", "eagle3_qwen3_1_7b", "eagle3_qwen3_4b", "eagle3_qwen3_14b",
+    "eagle3_qwen3_30b_a3b",
     "vicuna_68m_7b", "vicuna_68m_13b", "vicuna_68m_33b", "qwen2_5_0_5b_72b", "qwen2_5_0_5b_coder_32b_code",
     "qwen2_5_0_5b_coder_32b_prose",
     "dflash_qwen3_4b", "dflash_qwen3_4b_code", "dflash_qwen3_4b_math",
@@ -40,6 +41,11 @@ class Figures:
     """A weight of the models that were measured, None where that is not told."""
     source: str = ""
     assumed: str = ""  # what the source leaves open, and stands here by our reading
+
+    @property
+    def reads_features(self) -> bool:
+        """True if the drafter reads hidden states of the verifier, as those of EAGLE-3 and DFlash do."""
+        return any(name in self.drafter.lower() for name in ("eagle3", "dflash"))
 
 
 def _llama(verifier: str, drafter: str, survival: tuple[float, ...], task: str, source: str) -> Figures:
@@ -74,11 +80,11 @@ KEPT: Final = 0.72  # the mean of the six Qwen3 models; the median of all nine i
 KEPT_MOST: Final = 0.89  # the most: Hunyuan-7B. Of the six Qwen3 models it is 0.86
 
 
-def _angelslim(verifier: str) -> Figures:
-    """Returns figures at temperature 1. The depth of the draft trees, 7 as in the EAGLE-3 code, is assumed."""
+def _angelslim(verifier: str, temperature: Literal[0, 1] = 1) -> Figures:
+    """Returns figures at a temperature. The depth of the draft trees, 7 as in the EAGLE-3 code, is assumed."""
     return Figures(
-        f"Qwen/{verifier}", f"AngelSlim/{verifier}_eagle3", 151_936, 7, accepted_length=AT_0_AND_1[verifier][1],
-        task="MT-Bench, HumanEval, GSM8K, Alpaca", temperature=1.0, source="AngelSlim documentation",
+        f"Qwen/{verifier}", f"AngelSlim/{verifier}_eagle3", 151_936, 7, (), AT_0_AND_1[verifier][temperature],
+        task="MT-Bench, HumanEval, GSM8K, Alpaca", temperature=float(temperature), source="AngelSlim documentation",
         assumed="7 drafts a round; 16-bit weights",
     )  # fmt: skip
 
@@ -96,8 +102,7 @@ def _dflash(length: float, task: str) -> Figures:
         "Qwen/Qwen3-4B", "z-lab/Qwen3-4B-DFlash-b16", 151_936, 16, accepted_length=length, task=task,
         source="data card seliny2/qwen3-4b-dflash-data, the published drafter in SGLang, without reasoning",
         assumed="16 drafts a round, by the ceiling of 17 tokens that is stated; 16-bit weights; survival by a Beta "
-        "distribution; a pass makes them all (edge.drafts_per_pass: 16) and reads the verifier's hidden states, which "
-        "no link here carries",
+        "distribution; a pass makes them all (edge.drafts_per_pass: 16)",
     )  # fmt: skip
 
 
@@ -123,6 +128,7 @@ PRESETS: Final[dict[PresetName, Figures]] = {
     "eagle3_qwen3_8b": _qwen("Qwen3-8B", _EAGLE3.format("Qwen3-8B"), (0.65, 0.40, 0.20), "MT-Bench", _VLLM_TESTS),
     "eagle3_qwen3_8b_four_tasks": _angelslim("Qwen3-8B"),
     "eagle3_qwen3_32b": _angelslim("Qwen3-32B"),
+    "eagle3_qwen3_32b_greedy": _angelslim("Qwen3-32B", 0),
     "eagle3_qwen3_1_7b": _angelslim("Qwen3-1.7B"),
     "eagle3_qwen3_4b": _angelslim("Qwen3-4B"),
     "eagle3_qwen3_14b": _angelslim("Qwen3-14B"),
@@ -137,5 +143,6 @@ PRESETS: Final[dict[PresetName, Figures]] = {
     "dflash_qwen3_4b_code": _dflash(6.72, "HumanEval"),
     "dflash_qwen3_4b_math": _dflash(8.24, "MATH-500"),
 }  # fmt: skip
-"""EAGLE-3 and DFlash drafters read hidden states, which no link here carries: they stand for edge drafters as good."""
+"""EAGLE-3 and DFlash drafters read hidden states, which `scheme.features` sends to the edge: without it they stand for
+drafters as good that read none."""
 assert set(PRESETS) == set(get_args(PresetName))

@@ -258,7 +258,8 @@ SCENARIO = Scenario(
     findings=(winning_modes, predictor_holds, outside_checks),
     assumed="a target of 43 ms a pass (70B on two GPUs; once 18 ms) verifies for every dense pair, smaller ones too; "
     "ids of 13 bits; the 32B's drafter takes 27 ms and reads a prompt token in 6.5 ms; temperature 1 keeps 72% of "
-    "AL - 1; before the mixture of experts a Jetson's drafter of 6 ms stands for EAGLE-3",
+    "AL - 1; before the mixture of experts a Jetson's drafter of 6 ms stands for EAGLE-3, without what sending it "
+    "features takes",
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     "Which scheme, at which rate": (
         "latency_vs_bandwidth", "latency_at_70b", "low_bandwidth", "rivals", "paper", "bandwidth_by_temperature",
     ),
-    "When drafting at the edge pays": ("who_drafts", "ladder", "phase_map", "adaptive"),
+    "When drafting at the edge pays": ("who_drafts", "ladder", "phase_map", "features", "adaptive"),
     "Bits, distributions, acceptance": (
         "sparse_or_coded", "blocks", "lattices", "thresholds", "conformal", "resampling", "languages",
     ),

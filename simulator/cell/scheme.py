@@ -70,6 +70,11 @@ class Scheme(Choice, family=True):
         return self.protocol == "stream" and self.drafts > 0
 
     @property
+    def drafts_at_edge(self) -> bool:
+        """True if the pair's drafter makes drafts, or the answer, at the edge."""
+        return self.protocol != "stream" and not self.copies_text
+
+    @property
     def copies_text(self) -> bool:
         """True if its drafts are copied from the text, so that they need a text that repeats as real ones do."""
         return False

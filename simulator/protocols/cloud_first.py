@@ -20,7 +20,7 @@ from math import isnan, nan
 from typing import Final
 
 from simulator.cell.scheme import Scheme
-from simulator.decoding.nodes import CloudNode, EdgeNode
+from simulator.decoding.nodes import CloudNode, EdgeNode, Verified
 from simulator.protocols import machine
 from simulator.protocols.accounts import Terms
 from simulator.protocols.ahead import AheadCloud, AheadEdge
@@ -64,7 +64,8 @@ class CloudFirstEdge(SpeculateEdge):
         self.commands += (machine.BeginRound(node.round), machine.EnterState(node.round, "prompt_uplink_s"))
         self._send_prompt()
         self.commands.append(Order.AWAIT)
-        self._want_turn(node)
+        if self._scheme.features is None:
+            self._want_turn(node)
         while self._streams and self._answer.remaining:
             event = yield
             if event is Signal.TURN:
@@ -98,6 +99,8 @@ class CloudFirstEdge(SpeculateEdge):
         if message.kind is MessageKind.LAST:
             self._last = message.round
         super()._read(message)
+        if self._scheme.features is not None:
+            self._replies[message.round] = self._scheme.features.before(message.parts[0])
 
     def _take_tokens(self, node: EdgeNode) -> Steps[EdgeNode]:
         """Takes those that are here, in their order. A policy sees each but the first, whose time is the prompt's, and
@@ -138,10 +141,11 @@ class CloudFirstEdge(SpeculateEdge):
 
     def _is_behind(self, node: EdgeNode) -> Steps[bool]:
         """True if it is to read on before it joins: what is unread takes longer than a round trip, in which it is read
-        as well, and reading is more than twice as fast as the cloud. A round trip that is not known is none."""
+        as well, and reading is more than twice as fast as the cloud. A round trip that is not known is none. Nor does
+        it join before it has read anything, if it had to wait for features."""
         unread = len(node.committed) - node.cached
-        if not unread:
-            return False
+        if not unread or isnan(self._per_token_s):
+            return bool(unread)
         trip_s = (yield from self._look()).link.round_trip_s
         gap_s = (self._since_s - self._first_s) / max(1, node.round - 2)
         return 2 * self._per_token_s < gap_s and not unread * self._per_token_s <= trip_s
@@ -178,6 +182,7 @@ class CloudFirstCloud(SpeculateCloud):
 
     def __init__(self, terms: Terms) -> None:
         super().__init__(terms)
+        self._features = terms.decoding.draft_setting.scheme.features
         self._opens = True
         """It decodes by itself because nobody else has drafted yet."""
         self._joined = False
@@ -200,6 +205,18 @@ class CloudFirstCloud(SpeculateCloud):
             self._alone, self._opens, self._answers = 1, False, MessageKind.LAST
         super()._job_done(job)
         self._answers = MessageKind.REPLY
+
+    def _with_features(self, reply: bytes, before: CloudNode, after: CloudNode, verified: Verified) -> bytes:
+        """The first reply brings the features of the prompt, but for what the drafter has kept of a conversation."""
+        if self._features is None:
+            return reply
+        first = before.round == 1
+        tokens = after.cached - (self._terms.edge_held if first else len(before.committed) - (not before.owed))
+        if first and self._features.prompt_tokens is not None:
+            tokens = min(tokens, self._features.prompt_tokens)
+        if self._features.tokens == "verified":
+            tokens += verified.checked - verified.accepted
+        return self._features.after(reply, tokens)
 
 
 class CloudFirstAheadEdge(CloudFirstEdge, AheadEdge):

@@ -22,7 +22,7 @@ from channels.codec.fixed_width import (
 from kinds import ConfigError
 from kinds.arrays import Floats
 from simulator.cell.scheme import Scheme
-from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Tokens
+from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Tokens, Verified
 from simulator.protocols import machine
 from simulator.protocols.accounts import RemainingAnswer, Terms, bytes_prompt, is_made, prompt_bytes
 from simulator.protocols.machine import (
@@ -434,8 +434,8 @@ class SpeculateCloud(CloudMachine):
         if not self._ready:
             self._prefilled(job.node)
             return
-        number, verified, self._due = self._due, job.verified, None
-        assert number is not None and verified is not None, "I3: a job is done that was not submitted"
+        number, verified, self._due, before = self._due, job.verified, None, self._node
+        assert number is not None and verified is not None and before is not None, "I3: a job is done, not submitted"
         node = self._node = job.node
         made = is_made(node, self._prompt_tokens, self._terms)
         if made:
@@ -447,6 +447,11 @@ class SpeculateCloud(CloudMachine):
                 self._payloads[node.round] = ()
                 self._take_next()
         status = encode_status(Status(job.queue_s, job.serve_s, job.batch)) if self._reports else b""
-        self.commands.append(machine.SendReply(self._answers, number, verified.reply + status, verified))
+        content = self._with_features(verified.reply + status, before, node, verified)
+        self.commands.append(machine.SendReply(self._answers, number, content, verified))
         if self._payloads:
             self._take_next()
+
+    def _with_features(self, reply: bytes, before: CloudNode, after: CloudNode, verified: Verified) -> bytes:
+        """Returns the reply with what else comes down for the drafter."""
+        return reply

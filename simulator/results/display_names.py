@@ -115,6 +115,7 @@ NAMES: Final[dict[str, str]] = {
     "eagle3_qwen3_8b": "EAGLE-3 / Qwen3-8B",
     "eagle3_qwen3_8b_four_tasks": "EAGLE-3 / Qwen3-8B, four tasks",
     **{f"eagle3_qwen3_{size}": f"EAGLE-3 / Qwen3-{size.upper()}" for size in ("32b", "4b", "14b")},
+    "eagle3_qwen3_32b_greedy": "EAGLE-3 / Qwen3-32B, T = 0",
     "eagle3_qwen3_1_7b": "EAGLE-3 / Qwen3-1.7B",
     "eagle3_qwen3_30b_a3b": "EAGLE-3 / Qwen3-30B-A3B",
     "dflash_qwen3_4b": "DFlash / Qwen3-4B",

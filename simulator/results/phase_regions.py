@@ -80,11 +80,13 @@ def mapped(table: pd.DataFrame) -> pd.DataFrame:
 
 def foreseen(rows: pd.DataFrame) -> pd.DataFrame:
     """The `mapped` rows that the closed forms know all of: a pair by its acceptance, constant rates, rounds in single
-    packets without padding, and single requests of one device, which waits for no other and reads each prompt whole."""
+    packets without padding or features, and single requests of one device, which waits for no other and reads each
+    prompt whole."""
     if rows.empty:
         return rows
     given = rows.reindex(columns=["uplink.rate.bps", "downlink.rate.bps"]).notna().all(axis=1)
     given &= ~rows.reindex(columns=[_PARTIAL])[_PARTIAL].eq(True)
+    given &= rows.reindex(columns=["scheme.features.width"])["scheme.features.width"].isna()
     warm = rows.reindex(columns=["models.temperature"])["models.temperature"].gt(0)
     prepares = rows.reindex(columns=[_PREPARED])[_PREPARED].fillna(0).gt(0)
     given &= ~(prepares & warm)  # how often a guess is right is not known

@@ -33,6 +33,7 @@ from simulator.schemes.acceptance import Received, received
 from simulator.schemes.code import Load, Packets
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
 from simulator.schemes.families import Families
+from simulator.schemes.features import Features
 from simulator.schemes.policy import Policy
 from simulator.schemes.sparsifier import State
 
@@ -90,6 +91,11 @@ class DraftScheme(Scheme):
         default_factory=Geometric,
         exclude_if=lambda rule: rule == Geometric(),
         description="how many of the branches are for which number of accepted drafts",
+    )
+    features: Features | None = Field(
+        None,
+        exclude_if=lambda features: features is None,
+        description="hidden states of the verifier that come down for a drafter that reads them; null: none do",
     )
 
     @abstractmethod
@@ -203,6 +209,11 @@ class DraftScheme(Scheme):
         self._check_ahead()
         self._check_prepared()
         self._check_cut()
+        if self.features is not None and self.copies_text:
+            raise ValueError("features: must be null where drafts are copied from the text")
+        if self.features is not None and not self.cloud_first:
+            message = "must be true with features, as the drafter reads nothing before those of the prompt"
+            raise ValueError(f"cloud_first = {self.cloud_first}: {message}")
 
     def _check_ahead(self) -> None:
         """Raises ValueError where rounds are to be drafted ahead and cannot be."""

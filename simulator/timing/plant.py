@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import nan
@@ -30,6 +30,7 @@ from simulator.timing.cloud import Cloud
 from simulator.timing.conversation import Conversation
 from simulator.timing.device import Device, EdgePasses
 from simulator.timing.event_loop import OwnClock
+from simulator.timing.gateway import GatewayRequest, GatewayUser, gateway
 from simulator.timing.half_duplex import keep_half_duplex
 from simulator.timing.invariants import check_link, check_station
 from simulator.timing.link import Link
@@ -163,14 +164,18 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         passes = EdgePasses(each.draft_latency, Uniforms.of(cell.seed, "edge passes"), spells, each.drafts_per_pass)
         talks = {device: Conversation(env, cloud, each.workload) for device in each.devices if each.workload.talks}
         links = dict(zip((UPLINK, DOWNLINK), both, strict=True))
+        make: Callable[..., Device] = Device
         network = Network(env, links, cloud, each, passes, serving, windows, talks)
+        if serving is Serving.GATEWAY:
+            network.driven = GatewayRequest
+            make = partial(GatewayUser, gateway(env, each, Uniforms.of(cell.seed, "edge passes"), spells))
         if network.runs_ahead:
             clocks |= {device: OwnClock(each.workload.horizon_s) for device in each.devices}
         if windows is not None and each.downlink.listens.windows_s:
             windows.add(each.devices, *both)
         ways += [both] * each.count
         life = partial(serve, network, decoder)
-        devices += [Device(number, env, life, arrivals.ended, each.edge.concurrency) for number in each.devices]
+        devices += [make(number, env, life, arrivals.ended, each.edge.concurrency) for number in each.devices]
     for link in uplinks.built:
         link.reverse = lambda device: ways[device][1]
     for link in downlinks.built:
@@ -203,6 +208,8 @@ def servings(cell: Cell, links: Sequence[tuple[Link, Link]], watching: Observer 
 
 def _serving(each: Equipped, uplink: Link, downlink: Link) -> Serving:
     """Returns how the requests of a class are served, if those of the others are served alike and nobody looks on."""
+    if each.edge.gateway is not None:
+        return Serving.GATEWAY
     if not is_decodable(each.scheme):
         return Serving.TIME_DECIDES
     if each.edge.concurrency > 1 or not each.workload.all_are_awaited or each.workload.talks:

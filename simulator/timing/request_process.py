@@ -80,6 +80,7 @@ class Serving(Enum):
     LINKS = "what happens to a packet is not known when it is put"
     LISTENS = "what a receiver draws is added up in the order in which messages come, so that they come by events"
     BESIDE = "requests of another class, on a link that both use, are not decoded before they are timed"
+    GATEWAY = "passes of the drafter are shared, so that no end of theirs is known before they begin"
 
 
 @dataclass(slots=True, eq=False)
@@ -96,6 +97,8 @@ class Network:
     """Receive windows, if some device receives only after sending."""
     conversations: Mapping[int, Conversation] = field(default_factory=dict)
     """Conversations by device, if they talk."""
+    driven: type[DrivenRequest] = field(default_factory=lambda: DrivenRequest)
+    """Class of requests that are not WALKED."""
     reads_at_work: bool = field(init=False)
     """True if messages may end the work of their edges, which then takes up both after what else happens at that
     instant."""
@@ -133,7 +136,7 @@ def opened(network: Network, decoder: Decoder, device: Device, request: Request)
     if network.serving is Serving.WALKED:
         answer = decoded_answer(terms, network.edge_passes.drafts_per_pass)
         return DecodedRequest(network, device, request, answer)
-    return DrivenRequest(network, device, request, terms, held.session)
+    return network.driven(network, device, request, terms, held.session)
 
 
 class DecodedRequest:
@@ -549,7 +552,7 @@ class DrivenRequest(ServedRequest):
         self._then = then
         later(self._env, delay_s, partial(self._happens, then))
 
-    def _happens(self, then: Callable[[], None], event: simpy.Event) -> None:
+    def _happens(self, then: Callable[[], None], event: simpy.Event | None) -> None:
         if self._network.reads_at_work and not isinstance(event, EndOfInstant) and self._then is then:
             at_last(self._env, Last.READ, self._key, partial(self._happens, then))
         elif self._then is then:
@@ -630,9 +633,7 @@ class DrivenRequest(ServedRequest):
         now_s, number, node = self._env.now, command.round, command.node
         round_, drafted = self._request.open[number], command.session.compose(node, command.drafts)
         passes, drafts_per_pass = self._network.edge_passes, self._network.edge_passes.drafts_per_pass
-        cached = max(passes.cached(node.cached, self._read_tokens), self._edge_held)
-        made, runs = command.made, (node.length - cached, *drafted.later_passes)
-        left, cached = runs[made:], cached + sum(runs[:made])
+        made, (left, cached) = command.made, self._passes_left(command, drafted)
         durations_s = passes.of_round_s(self._request, number, left[0], cached, left[1:], made) if left else ()
         _, *ends_s = accumulate(durations_s, initial=now_s)
         self._read_tokens = node.length + (made + len(ends_s) - 1) * drafts_per_pass
@@ -643,6 +644,14 @@ class DrivenRequest(ServedRequest):
         self._device.work(end_s)
         self._drafted = drafted
         self._after(delay_until(now_s, end_s), self._round_drafted)
+
+    def _passes_left(self, command: machine.DraftAll, drafted: EdgeNode) -> tuple[tuple[int, ...], int]:
+        """Returns the new tokens of each pass that a round still needs, if each makes one draft, and the tokens that
+        are cached before the first."""
+        node, made = command.node, command.made
+        cached = max(self._network.edge_passes.cached(node.cached, self._read_tokens), self._edge_held)
+        runs = (node.length - cached, *drafted.later_passes)
+        return runs[made:], cached + sum(runs[:made])
 
     def _round_drafted(self) -> None:
         assert self._drafted is not None
@@ -658,27 +667,31 @@ class DrivenRequest(ServedRequest):
             self._work_for(round_, "draft_s", 0.0)
             return
         cached, self._read_tokens = max(passes.cached(node.cached, self._read_tokens), self._edge_held), node.length
-        new = node.length - cached
-        (pass_s,) = passes.of_round_s(self._request, command.round, new, cached, made=round_.edge_passes)
+        new, made = node.length - cached, round_.edge_passes
         if command.hidden:
             round_.edge_passes += 1  # it may close before the pass ends
             self._hidden_since_s, self._reads = self._env.now, new
-            self._work_for(round_, None, pass_s)
+            self._pass_for(round_, None, new, cached, made)
         else:
-            self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
+            self._pass_for(round_, "draft_s" if node.cached else "prefill_s", new, cached, made, passes=1)
 
     def _prepare_pass(self, command: machine.PreparePass) -> None:
-        round_, passes = self._request.open[command.round], self._network.edge_passes
-        made = round_.edge_passes + command.made
-        (pass_s,) = passes.of_round_s(self._request, command.round, command.tokens, command.cached, made=made)
+        round_ = self._request.open[command.round]
         self._hidden_since_s, self._aside = self._env.now, (command.tokens, "draft")
-        self._work_for(round_, None, pass_s)
+        self._pass_for(round_, None, command.tokens, command.cached, round_.edge_passes + command.made)
 
     def _encode(self, command: machine.Encode) -> None:
         encode_s = self._network.devices.edge.encode_s_per_draft * command.drafts
         if command.hidden:
             self._hidden_since_s, self._aside = self._env.now, (command.drafts, "encode")
         self._work_for(self._request.open[command.round], None if command.hidden else "encode_s", encode_s)
+
+    def _pass_for(
+        self, round_: OpenRound, state: str | None, new: int, cached: int, made: int, passes: int = 0
+    ) -> None:
+        """The processor makes a pass, behind `made` others in the round. `passes`: how many it counts for there."""
+        (pass_s,) = self._network.edge_passes.of_round_s(self._request, round_.number, new, cached, made=made)
+        self._work_for(round_, state, pass_s, passes)
 
     def _work_for(self, round_: OpenRound, state: str | None, duration_s: float, passes: int = 0) -> None:
         """`state`: what the round is charged for; None: what it was before."""

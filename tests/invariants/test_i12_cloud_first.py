@@ -25,6 +25,7 @@ Q = ((0.3, 0.5, 0.2), (0.6, 0.1, 0.3), (0.25, 0.25, 0.5))
 P = ((0.6, 0.3, 0.1), (0.2, 0.3, 0.5), (0.4, 0.2, 0.4))
 K_SQS: dict[str, Any] = {"kind": "k_sqs", "k": 2, "resolution": 5, "max_drafts": 2, "cloud_first": True}
 AHEAD = K_SQS | {"max_drafts": 1, "depth": 1}
+FED = {"features": {"width": 16, "layers": 1, "numbers": "int4"}}
 PARTS = K_SQS | {"partial": True}
 C_SQS = {"kind": "c_sqs", "initial": 0.2, "step": 0.3, "resolution": 5, "max_drafts": 1, "cloud_first": True}
 TURNS = {
@@ -85,6 +86,8 @@ def bend(cell: Cell) -> tuple[float, set[int]]:
 LOST = {"loss": Looking(places=(0,))}
 """Whatever is sent for the first time is lost: prompt, join, tokens, drafts."""
 NOW_AND_THEN = {"loss": Looking(period_s=0.11, share=0.4)}
+SEVERAL_LOST = {"loss": Looking(longer_than=150)}
+"""What brings the features of one token has 136 bits, a header of 8 among them."""
 CASES: dict[str, tuple[Cell, set[int], set[int]]] = {
     "k_sqs": (made(K_SQS), {2}, {2, 3}),
     "k_sqs, all is lost once": (made(K_SQS, up=LOST, down=LOST), {2}, {3}),
@@ -95,6 +98,9 @@ CASES: dict[str, tuple[Cell, set[int], set[int]]] = {
     "read at once": (made(K_SQS, pass_s=0.031), {1}, {2, 3}),
     "ahead": (made(AHEAD, pass_s=0.031, tokens=4), {1}, {2, 3, 4}),
     "ahead, c_sqs": (made(C_SQS | {"depth": 2}, pass_s=0.031, tokens=4), {1}, {2, 3, 4}),
+    "features": (made(K_SQS | FED, pass_s=0.031), {2}, {2, 3}),
+    "features, of several tokens lost": (made(K_SQS | FED, pass_s=0.031, down=SEVERAL_LOST), {2}, {2, 3}),
+    "features, ahead": (made(AHEAD | FED, pass_s=0.031, tokens=4), {2}, {2, 3, 4}),
     "ahead, all is lost once": (made(AHEAD, pass_s=0.031, tokens=4, up=LOST, down=LOST), {1}, {3, 4}),
 }
 """Cells, with how many tokens their clouds begin with, and how many under `by_the_last_token`."""
@@ -104,7 +110,7 @@ def fast(*names: str) -> list[object]:
     return [pytest.param(name, marks=() if name in names else pytest.mark.slow) for name in CASES]
 
 
-@pytest.mark.parametrize("name", fast("k_sqs, all is lost once", "c_sqs", "the cloud between"))
+@pytest.mark.parametrize("name", fast("k_sqs, all is lost once", "c_sqs", "the cloud between", "features"))
 def test_i12_however_many_tokens_the_cloud_began_with(name: str) -> None:
     cell, begun, _ = CASES[name]
     assert bend(cell) == (pytest.approx(0, abs=1e-12), begun)

@@ -221,6 +221,7 @@ class FinishedRun:
     def _read_with_care(self) -> Iterator[str]:
         scenario, named = self.plan.scenario, self._chosen_by_name
         yield from self.assumed
+        yield from (line for line in self.stands_for if line.startswith("Assumed"))
         if self.plan.quick:
             yield "--quick: a small version; an answer for a paper takes the whole run"
         yield from filter(None, [served(self.choices or ())])

@@ -173,7 +173,7 @@ def stands_for(cells: Sequence[Cell], clock: bool = True) -> list[str]:
         links = dict.fromkeys(f"{name} {begins}" for name, link in both if (begins := getattr(link, part).begins))
         recorded += [f"Recorded {part}: {'; '.join(links)} ({part}.start_s)."] if links else []
     measured = dict.fromkeys(source for cell in cells for source in cell.sources)
-    more = [*_blocks(cells), *_engine_steps(cells), *_precisions(cells), *measured]
+    more = [*_features(cells), *_blocks(cells), *_engine_steps(cells), *_precisions(cells), *measured]
     return [f"Tokens: {tokens}.", *more, *recorded]
 
 
@@ -189,6 +189,21 @@ def refused_rivals(cells: Sequence[Cell]) -> list[str]:
     ]
 
 
+def _features(cells: Sequence[Cell]) -> list[str]:
+    """Returns a line on pairs whose drafters read hidden states that nothing sends to the edge, and one on those that
+    they are sent to."""
+    sent: dict[bool, dict[str, None]] = {False: {}, True: {}}
+    for cell in cells:
+        pair = cell.models.pair
+        for scheme in (each.scheme for each in cell.classes if pair.reads_features and each.scheme.drafts_at_edge):
+            sent[getattr(scheme, "features", None) is not None][str(getattr(pair, "name", pair.kind))] = None
+    lines = {
+        False: "at the edge reads hidden states of the verifier that nothing sends (scheme.features)",
+        True: "accepts as published, whatever the numbers of its features, and before they have come",
+    }
+    return [f"Assumed: the drafter of {joined([*names])} {lines[comes]}." for comes, names in sent.items() if names]
+
+
 def _blocks(cells: Sequence[Cell]) -> list[str]:
     edge = any(each.drafts_per_pass > 1 for cell in cells for each in cell.classes if each.scheme.protocol != "stream")
     inside = any(
@@ -199,8 +214,7 @@ def _blocks(cells: Sequence[Cell]) -> list[str]:
     where = " and ".join(name for name, is_there in (("edge", edge), ("cloud", inside)) if is_there)
     return [
         f"Blocks: several drafts a pass ({where}.drafts_per_pass) are a matter of time alone: the drafts are the "
-        "pair's, drawn one after another and accepted as it has them; what such a drafter reads of the verifier's "
-        "hidden states crosses no link here."
+        "pair's, drawn one after another and accepted as it has them."
     ]
 
 

@@ -1,0 +1,149 @@
+"""From which downlink rate and round trip on does a drafter at the edge pay that reads the verifier's hidden states?
+
+EAGLE-3 reads three layers at each token, prompt included: 246 kbit a token of Qwen3-32B in fp16. Its first linear layer
+makes one vector of the three: if the cloud applies it, a third comes down; in 4 bits, a twelfth. It drafts on a Jetson
+beside Qwen3-1.7B, which reads tokens alone, for the same verifier on an H100; in the cloud both read for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from models.latency.cited_passes import QWEN3_1_7B, QWEN3_32B
+from scenarios import LATENCY, Also, Lowest, Quick, Scenario, Table, Tune, asks, script
+from scenarios.findings.question import of_setting
+from scenarios.findings.text_table import TextTable
+from scenarios.findings.wording import Finding, called, passes
+from scenarios.set_ups import H100_1_7B, IN_CLOUD, PATIENT, round_trips
+from simulator.results.column_names import CURVE
+from simulator.results.crossings import Crossing, crossing
+from simulator.results.intervals import named_without, paired
+
+RATE, PLACE = "downlink.rate.bps", "uplink.label"
+WHERE = "uplink.delay,downlink.delay,uplink.label"
+RATES_BPS = [3e6, 1e7, 3e7, 1e8, 3e8, 1e9]
+EAGLE_3 = {
+    "name": "eagle3_qwen3_32b", "parameters": 782_499_840, "layers": 1, "width": 5120, "kv_width": 1024,
+    "source": "one layer of the verifier's dimensions that reads two vectors of d, a linear layer from three to one, "
+    "and a head of 32,000 tokens, counted here",
+}  # fmt: skip
+WHO = "models.pair,edge.latency,cloud.drafter_latency"
+PAIR = {"kind": "published", "prompt_tokens": 170, "size": 8192}
+JETSON = {"kind": "roofline", "device": "jetson_agx_orin_64gb", "bytes_per_parameter": 0.5}
+OWN = [PAIR | {"name": "qwen3_1_7b_32b"}, JETSON | {"size": QWEN3_1_7B.model_dump()}, H100_1_7B]
+READS = [
+    PAIR | {"name": "eagle3_qwen3_32b_greedy"}, JETSON | {"size": EAGLE_3},
+    {"kind": "roofline", "device": "h100_80gb_sxm", "size": EAGLE_3},
+]  # fmt: skip
+THREE = {"width": QWEN3_32B.width, "layers": 3}
+ONE = THREE | {"layers": 1}
+SENT = {"three layers, fp16": THREE, "one vector, fp16": ONE, "one vector, 4-bit": ONE | {"numbers": "int4"}}
+FED = [
+    {"kind": "coupled", "cloud_first": True, "features": features, "label": label} for label, features in SENT.items()
+]
+TOKENS_ALONE, IN_CLOUD_EAGLE, IN_CLOUD_OWN = "1.7B at the edge", "EAGLE-3 in the cloud", "1.7B in the cloud"
+AGAINST = (TOKENS_ALONE, "cloud_only", IN_CLOUD_EAGLE)
+PLACES = [
+    [*trip, f"{1e3 * trip_s:g} ms there and back"]
+    for trip_s, (trip,) in ((each, round_trips(each)) for each in (0.005, 0.02, 0.05))
+]
+
+QUICK = {WHERE: PLACES[::2], RATE: RATES_BPS[1::2]}
+
+
+def borders(cells: pd.DataFrame) -> Iterator[tuple[str, str, str, Crossing]]:
+    """Yields the place, what is sent, what it is compared with, and the rate from which on it takes less time."""
+    for place, rows in named_without(of_setting(cells), PLACE).groupby(PLACE, sort=False):
+        there = {*rows.loc[rows[LATENCY].notna(), CURVE]}
+        for label in SENT:
+            for against in AGAINST:
+                found = crossing(rows, RATE, label, against, LATENCY) if {label, against} <= there else None
+                if found is not None:
+                    yield str(place), label, against, found
+
+
+@asks(LATENCY)
+def pays_from(table: pd.DataFrame, axis: str | None) -> str:
+    """From which rate on, at the nearest place, does the smallest of what is sent beat the edge's own small model, and
+    at how many places and rates anything sent the same drafter in the cloud?"""
+    found = [each for each in borders(table) if each[1:3] == ([*SENT][-1], TOKENS_ALONE)]
+    if not found:
+        return ""
+    rows = named_without(of_setting(table), PLACE)
+    less = [
+        paired(part, LATENCY, part[CURVE] == label, part[CURVE] == IN_CLOUD_EAGLE)
+        for _, part in rows.groupby([PLACE, RATE])
+        for label in SENT
+    ]
+    near, *_, nearest = found[0]
+    line = f"EAGLE-3 fed one 4-bit vector beats a 1.7B at the edge {passes(nearest, RATE)} at {near}"
+    return Finding(f"{line}; co-located speculation at {sum(each.lower for each in less)} of {len(less)}", [nearest])
+
+
+def border_rows(cells: pd.DataFrame) -> pd.DataFrame:
+    """A row per place, what is sent and what it is compared with: the rate with its interval, in bit/s, and the number
+    of seeds that cross there, are below everywhere, and nowhere."""
+    return pd.DataFrame(
+        {
+            "place": place, "sent": label, "against": against, "from_bps": found.at, "from_low": found.ends[0],
+            "from_high": found.ends[1], "cross": found.log10_at.n, "below": found.below, "above": found.above,
+        }
+        for place, label, against, found in borders(cells)
+    )  # fmt: skip
+
+
+def printed_borders(cells: pd.DataFrame) -> TextTable | None:
+    """A row per place and what it is compared with, a column for each of what is sent."""
+    body: dict[tuple[str, str], dict[str, str]] = {}
+    for place, label, against, found in borders(cells):
+        body.setdefault((place, against), {})[label] = passes(found, RATE)
+    rows = [
+        [f"{place}, {called(against)}", *(line.get(label, "-") for label in SENT)]
+        for (place, against), line in body.items()
+    ]
+    heading = "Downlink rate from which on EAGLE-3 at the edge takes less time per token, by what is sent to it (95%)"
+    return TextTable.of(heading, ["against", *SENT], rows) if rows else None
+
+
+ONE_PACKET = {"scheme.partial": "at 10 Mbit/s a round is on the uplink for about 0.1 ms, which is all that parts save"}
+SCENARIO = Scenario(
+    name="features",
+    summary="From which downlink rate and round trip on does an edge drafter pay that reads the verifier's features?",
+    minutes=8,
+    base={
+        "models.temperature": 0.0, "workload.requests": 2, "workload.prompt_tokens": 170,
+        "workload.output_tokens": 146, "uplink.rate.bps": 1e7, "downlink.mtu_bits": 12_000,
+        "cloud.latency": {"kind": "profile", "name": "h100_32b"}, **PATIENT,
+    },
+    grid={
+        "scheme": [
+            "cloud_only", {"kind": "colocated", "label": IN_CLOUD_OWN}, {"kind": "coupled", "label": TOKENS_ALONE},
+        ],
+        WHO: [OWN], WHERE: PLACES, RATE: RATES_BPS,
+    },
+    also=[Also(
+        {"scheme": [{"kind": "colocated", "label": IN_CLOUD_EAGLE}, *FED], WHO: [READS], WHERE: PLACES,
+         RATE: RATES_BPS},
+        quick=QUICK,
+    )],
+    axis=RATE,
+    hidden=("models.pair", "edge.latency", "cloud.drafter_latency", "uplink.delay", "downlink.delay"),
+    seeds=8,
+    tune=Tune(ONE_PACKET, settings=6, looks=(1, 2, 4), steps=0, base={"workload.requests": 1}),
+    left_out={"edge_only": "its text is not the verifier's"},
+    quick=Quick(
+        base={"workload.requests": 1}, grid=QUICK,
+        tune=Tune(ONE_PACKET, settings=3, looks=(1,), steps=0, base={"workload.requests": 1}),
+    ),
+    figures=("latency", "breakdown"),
+    tables=(Table("borders", border_rows, printed_borders),),
+    answer=pays_from,
+    findings=(Lowest(by=PLACE), Lowest(without=(IN_CLOUD[1],), by=PLACE)),
+    assumed="EAGLE-3's acceptance is of four tasks, with 7 drafts a round, the 1.7B's of code editing; ids of 13 bits; "
+    "EAGLE-3's size is counted, not released; nobody has measured what 4 bits, or drafts before features, cost",
+)  # fmt: skip
+
+if __name__ == "__main__":
+    script(SCENARIO)
