@@ -467,8 +467,12 @@ class DrivenRequest(ServedRequest):
         self._messages: dict[LinkRole, list[Message]] = {role: [] for role in network.links}
         """By link, what was put on it and not acknowledged by the other end, in order."""
         # At the edge.
-        self._then: Callable[[], None] | None = None
-        """What the edge does next, beside reading messages, once what it waits for has come."""
+        self._work_ends: tuple[simpy.Event, Callable[[], None]] | None = None
+        """The event that the edge waits for, beside messages, and what it does then."""
+        self._unread: list[MessageArrived] = []
+        """Messages that have come to the edge and are not read."""
+        self._called = self._env.event()
+        """Happens when a message is to be read, or the request has ended."""
         self._drafted: EdgeNode | None = None
         """The round that is being drafted, as it will be."""
         self._read_tokens = 0
@@ -499,12 +503,26 @@ class DrivenRequest(ServedRequest):
         """The text after the last of them, as the cloud knows it."""
         self._answer_is_made = False
         """Whether the cloud knows it."""
-        self._ended = self._env.event()
 
     def life(self) -> ProcessGenerator:
-        """Yields the events of the request, from its turn on the device to its end."""
+        """Yields what the edge waits for, from its turn on the device to the end of the request: its work is done, or a
+        message is to be read; of both at one instant, the work comes first. Where messages may end the work, it takes
+        up both after what else happens at that instant."""
+        env, reads_at_work = self._env, self._network.reads_at_work
         self._tell_edge(None)
-        yield self._ended
+        while self._edge is not None:
+            work = self._work_ends
+            if not self._called.triggered:
+                yield self._called if work is None else work[0] | self._called
+            if reads_at_work or self._called.triggered:
+                yield EndOfInstant(env, Last.READ, self._key)
+            if work is not None and work[0].processed and self._edge is not None:
+                self._work_ends = None
+                work[1]()
+            if self._called.triggered:
+                self._called, unread, self._unread = env.event(), self._unread, []
+                for arrived in unread:
+                    self._tell_edge(arrived)
 
     def close(self) -> None:
         """The request has ended, answered or not: nothing of it is wanted any more, at neither end. Unless both ends
@@ -512,10 +530,9 @@ class DrivenRequest(ServedRequest):
         that has come."""
         assert self._edge is not None, "I1: a request ends twice"
         self._show()
-        self._then = None
         self._edge.close()
         self._edge = None
-        self._ended.succeed()
+        self._call()
         self._withdraw_all(UPLINK)
         self._has_all()
         if self._former is not None:
@@ -539,22 +556,14 @@ class DrivenRequest(ServedRequest):
             for command in self._cloud.step(event):
                 HANDLERS[type(command)](self, command)
 
-    def _when(self, event: simpy.Event, then: Callable[[], None]) -> None:
-        """Calls `then` once the event comes, unless the request waits for another by then."""
-        self._then = then
-        event.callbacks.append(partial(self._happens, then))
+    def _call(self) -> None:
+        """Has the edge look up from its work, or its wait."""
+        if not self._called.triggered:
+            self._called.succeed()
 
     def _after(self, delay_s: float, then: Callable[[], None]) -> None:
-        """Calls `then` after that time, unless the request waits for another event by then."""
-        self._then = then
-        later(self._env, delay_s, partial(self._happens, then))
-
-    def _happens(self, then: Callable[[], None], event: simpy.Event) -> None:
-        if self._network.reads_at_work and not isinstance(event, EndOfInstant) and self._then is then:
-            at_last(self._env, Last.READ, self._key, partial(self._happens, then))
-        elif self._then is then:
-            self._then = None
-            then()
+        """Has the edge do this after that time, unless it gives up the work that it does until then."""
+        self._work_ends = self._env.timeout(delay_s), then
 
     def _edge_receives(self, message: Message) -> None:
         if self._edge is not None:
@@ -568,13 +577,8 @@ class DrivenRequest(ServedRequest):
             if self._edge.reads_at_once:
                 self._tell_edge(arrived)
             else:
-                at_last(self._env, Last.READ, self._key, partial(self._read, arrived))
-
-    def _read(self, arrived: MessageArrived, _: simpy.Event) -> None:
-        if self._network.reads_at_work and self._then is not None:
-            at_last(self._env, Last.READ, self._key, lambda _: self._tell_edge(arrived))
-        else:
-            self._tell_edge(arrived)
+                self._unread.append(arrived)
+                self._call()
 
     def _cloud_receives(self, message: Message) -> None:
         assert self._cloud is not None and message.kind is not None
@@ -613,7 +617,7 @@ class DrivenRequest(ServedRequest):
         else:
             if not hidden:
                 self._enter(round_number, "edge_queue_s")
-            self._when(called, then)
+            self._work_ends = called, then
 
     def _take_turn(self, command: machine.TakeTurn) -> None:
         if command.round not in self._request.open:
@@ -728,7 +732,7 @@ class DrivenRequest(ServedRequest):
             if not self._network.cloud.runs(self._key):
                 self._tell_cloud(Signal.JOINS)
         else:
-            self._then = None
+            self._work_ends = None
             if self._work is not None:
                 self._end_work()
                 self._device.end_work()
@@ -791,7 +795,7 @@ class DrivenRequest(ServedRequest):
         if command.cut is not None:
             round_, drafted = request.open[command.cut], self._drafted
             assert drafted is not None
-            self._then = None
+            self._work_ends = None
             self._show()
             self._device.end_work()
             self._device.rest(request)
