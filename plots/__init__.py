@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,9 @@ FIGURES: dict[str, str] = {
     "first_token": "time to first token along the swept axis, the highest percentile asked for or the mean",
     "capacity": "devices that a cell bears, a curve a scheme",
     "goodput": "requests per second within limits on both times, and the best scheme, a panel a device",
-    "breakdown": "where the time goes, at up to four values of the swept axis",
+    "fastest": "the fastest kind of scheme by temperature and rate, and by how much, a panel a pair and code",
+    "experiments": "latency, probability of rejection and bits by temperature, as the papers count bits",
+    "breakdown": "where the time goes, at up to three values of the swept axis",
     "bits": "payload bits per token, or per draft where the axis moves the length of a round",
     "resampling": "resampling rate beside its bound",
     "ladder": "latency per token of each step, a bar a length of headers, a panel a temperature and link",
@@ -51,11 +54,11 @@ FIGURES: dict[str, str] = {
 }
 """Name of the figure and what it shows."""
 _IN = {
-    "line_figures": ("latency", "tails", "first_token", "capacity", "convergence"),
+    "line_figures": ("latency", "experiments", "tails", "first_token", "capacity", "convergence"),
     "bar_figures": ("bits", "ladder", "groups", "both_ways", "recommendation"),
     "breakdown_figures": ("breakdown", "validation"),
     "rejection_figures": ("resampling", "positions"),
-    "cell_figures": ("useful", "phase_map", "acceptance_map", "goodput"),
+    "cell_figures": ("useful", "phase_map", "acceptance_map", "goodput", "fastest"),
     "front_figures": ("rivals", "fronts"),
     "tradeoff_figures": ("tradeoff", "pareto", "rates", "blocks"),
 }
@@ -65,7 +68,7 @@ _OWN: dict[str, Draw] = {}
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
-FROM_CELLS = ("latency", "rivals", "tradeoff", "goodput")
+FROM_CELLS = ("rivals", "tradeoff", "goodput", "fastest")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 
@@ -93,6 +96,7 @@ def draw(
     from simulator.results.csv_file import with_texts
 
     page = page or Page()
+    page = replace(page, finding=_plain(page.finding), changed=_plain(page.changed))
     more = () if name in _OWN or name not in FROM_CELLS else (None if cells is None else with_texts(cells, _plain),)
     with styled(page):
         return _drawing(name)(with_texts(summary, _plain), axis, page, *more)

@@ -23,7 +23,17 @@ from plots.lines import along
 from plots.page import Page
 from plots.style import GREY, SCHEMES, Look, chosen, curve_key, curves, looks, lossy_curves
 from plots.whiskers import numbers, reaches
-from simulator.results.columns import CHOSEN, CURVE, SETTING
+from simulator.results.column_names import (
+    BETTER,
+    BY,
+    CHOSEN,
+    CURVE,
+    MARGIN,
+    MARGIN_HIGH,
+    MARGIN_LOW,
+    RECOMMENDED,
+    SETTING,
+)
 from simulator.results.intervals import named_without
 from simulator.results.units import quantity, title
 
@@ -32,7 +42,6 @@ PER_DRAFT: Final = ("payload_bits_per_draft", "payload bits per draft", "Payload
 """Column, label, title."""
 LATENCY, LENGTH, DELAY = "latency_per_token_s", "draft_length", "uplink.delay.delay_s"
 MOVED: Final = "Per draft: the length of a round changes along the axis, and with it the bits of a token."
-CHOSE: Final = "Marks of one row: settings that the scheme chose at other values; {} itself changes none of this."
 DOTS_FROM: Final = 50.0  # bits that span this ratio or more are dots on a logarithmic axis
 _PLACES: Final = ("uplink.", "downlink.", "edge.", "cloud.", "workload.devices")
 Facet = tuple[dict[str, str], pd.DataFrame, dict[str, Look]]
@@ -47,24 +56,23 @@ def draw_bits(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | N
         return None
     moved = {LENGTH, PER_DRAFT[0]} <= {*sent.columns} and changes(sent, axis, LENGTH)
     metric, label, words = PER_DRAFT if moved else PER_TOKEN
-    changed, facets = changes(sent, axis, metric), in_panels(sent, looks(sent))
-    along_axis = axis is not None and changed and not no_factor(sent, axis)
-    title_ = words + ("" if axis is None else f" ({page.axis(axis)} is no factor)")
-    title_ = f"{words} against {page.axis(str(axis))}" if along_axis else title_
+    along_axis = axis is not None and changes(sent, axis, metric) and not no_factor(sent, axis)
+    sent, at = (sent, "") if along_axis else in_the_middle(sent, axis, [metric], page)
+    facets = in_panels(sent, looks(sent))
+    title_ = f"{words} against {page.axis(str(axis))}" if along_axis else words + at
     notes = [MOVED] if moved else []
     what = Description(title_, {metric: ""}, label, notes=notes, clock=False, dots_from=DOTS_FROM, valued=True)
-    if along_axis or (not changed and len(facets) == 1):
+    if along_axis or len(facets) == 1:
         return along(sent, axis if along_axis else None, what, page)
-    notes = [*notes, *([CHOSE.format(page.axis(str(axis)))] if changed else []), *marks(sent, metric)]
+    notes = [*notes, *marks(sent, metric)]
     figure, axes = row_panels(page, facets)
     logarithmic = spans_far(means := sent[metric].tolist())
     for ax, (_, rows, look) in zip(axes, facets, strict=True):
         for y, (name, part) in enumerate(curves(rows)):
-            kept = distinct(part, axis if changed else None, [metric])
-            at = y + 0.5 * (np.arange(1, len(kept) + 1) / (len(kept) + 1) - 0.5)
-            dots(ax, kept, metric, at, look[name], logarithmic)
+            dots(ax, part.iloc[:1], metric, [y], look[name], logarithmic)
         rows_of(ax, [page.curve(name) + look[name].mark for name, _ in curves(rows)])
-    scale(axes[0].xaxis, metric, means, reaches(sent, [metric], logarithmic), logarithmic)
+    scale(axes[0].xaxis, metric, means, reaches(sent, [metric], logarithmic), logarithmic, most=4)
+    name_once(axes)
     text = caption(sent, page, "lower", notes, clock=False)
     return finish(figure, page, Wording(title_, text, page.metric(metric, label)))
 
@@ -81,11 +89,17 @@ def no_factor(summary: pd.DataFrame, axis: str) -> bool:
     return axis.startswith(_PLACES) and SETTING in summary.columns and bool((summary[SETTING] == CHOSEN).all())
 
 
-def distinct(rows: pd.DataFrame, axis: str | None, columns: Sequence[str]) -> pd.DataFrame:
-    """Returns the rows of a curve along the axis that differ in a column (beyond 1e-9 of it), the first of each."""
-    ordered = rows.sort_values(axis) if axis is not None else rows.iloc[:1]
-    keys = ordered[list(columns)].map(lambda value: f"{value:.9g}")
-    return ordered[~keys.duplicated()]
+def in_the_middle(
+    summary: pd.DataFrame, axis: str | None, columns: Sequence[str], page: Page
+) -> tuple[pd.DataFrame, str]:
+    """Returns the rows at the middle value of the axis, of curves without it at their own middle one, if what schemes
+    chose along it changes a column; else a row a curve. And words for that: ` at uplink rate 100 kbit/s`."""
+    if not any(changes(summary, axis, name) for name in columns) or axis is None:
+        return summary.drop_duplicates(CURVE), ""
+    values = sorted(summary[axis].dropna().unique())
+    middle = values[len(values) // 2]
+    nearest = [rows.iloc[(rows[axis] != middle).argsort(kind="stable")[:1]] for _, rows in curves(summary)]
+    return pd.concat(nearest), f" at {page.axis(axis)} {with_unit(float(middle), axis)}"
 
 
 def row_panels(page: Page, facets: Sequence[Facet]) -> tuple[Figure, list[Axes]]:
@@ -94,6 +108,14 @@ def row_panels(page: Page, facets: Sequence[Facet]) -> tuple[Figure, list[Axes]]
     titles = [panel_title(fields, page) for fields, _, _ in facets]
     figure, axes, _ = grid(page, titles, 3, (0.5, width_in if len(facets) == 1 else 3.6), row_in, "x")
     return figure, axes
+
+
+def name_once(axes: Sequence[Axes]) -> None:
+    """Leaves the names of rows out of each panel whose left neighbour has the same."""
+    names = [[text.get_text() for text in ax.get_yticklabels()] for ax in axes]
+    for place, ax in enumerate(axes):
+        spec = ax.get_subplotspec()
+        ax.tick_params(labelleft=spec is None or spec.is_first_col() or names[place] != names[place - 1])
 
 
 HEADER: Final = "uplink.header_bits"
@@ -120,7 +142,7 @@ def draw_ladder(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
     height = 0.7 + (0.24 if page.narrow else 0.3) * len(steps)
     titles = [
         f"temperature {at:g}, {with_unit(up_s + down_s, 'x_s')}, {with_unit(bps, LINKS[-1])}"
-        + (f", {page.word(pair)}" if rows[PAIR].nunique() > 1 else "")
+        + (f"\n{page.word(pair)}" if rows[PAIR].nunique() > 1 else "")
         for at, up_s, down_s, bps, pair in (part[[*LINKS, PAIR]].iloc[0] for _, part in panels)
     ]
     figure, axes, _ = grid(page, titles, 2, (0.5 + 0.07 * longest, 3.4), height, "y")
@@ -234,9 +256,6 @@ def draw_both_ways(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
     return finish(figure, page, Wording("What each scheme sends, both ways", text, "bits per output token"))
 
 
-BY, BETTER, MARGIN = "metric", "better", "margin"
-"""Columns: the metric aimed at, which way is better, and a setting's metric over that of the best, less 1."""
-MARGIN_LOW, MARGIN_HIGH = f"{MARGIN}_low", f"{MARGIN}_high"  # columns: the ends of its interval
 FAR: Final = 3.0
 """Ratios beyond this, or below 1 over it, have a panel of their own: on one axis the others would be one heap."""
 TICKS, TIMES = 5, "\N{MULTIPLICATION SIGN}"
@@ -245,7 +264,7 @@ TICKS, TIMES = 5, "\N{MULTIPLICATION SIGN}"
 def draw_recommendation(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """The best setting of each kind of scheme: what it reaches, also over what the recommended does, a row a kind, the
     recommended at the top. None of a table that no recommendation has made."""
-    if not {BY, BETTER, MARGIN, MARGIN_LOW, MARGIN_HIGH} <= {*summary.columns} or summary.empty:
+    if not {*RECOMMENDED} <= {*summary.columns} or summary.empty:
         return None
     metric = str(summary[BY].iloc[0])
     ratio, low, high = (1 + numbers(summary, name) for name in (MARGIN, MARGIN_LOW, MARGIN_HIGH))

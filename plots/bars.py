@@ -19,11 +19,10 @@ from kinds.arrays import Floats
 from plots.axes import LOG_FROM, rows_of, scale, spans_far
 from plots.caption import UNANSWERED, Better, caption, marks, unanswered
 from plots.layout import Wording, finish
-from plots.over_cloud import OverCloud
 from plots.page import Page
 from plots.style import GREY, Look, curves, looks
 from plots.whiskers import Rows, ends, halves, measured, numbers, reaches
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.units import quantity
 
 HATCH: Final = "////"
@@ -59,8 +58,8 @@ class Description:
     """Bars whose values span this ratio or more are dots on a logarithmic axis."""
     valued: bool = False
     """True if the mean is written beside its bar."""
-    over: OverCloud | None = None
-    """Panels below lines: ratios to cloud-only decoding."""
+    most: float = float("inf")
+    """The axis ends here; curves beyond are cut."""
 
 
 def bar_figure(summary: pd.DataFrame, what: Description, page: Page) -> Figure:

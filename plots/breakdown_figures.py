@@ -1,9 +1,9 @@
-"""Figures of stacked bars: where the time of a token goes, at up to four values of an axis; and in the real system
+"""Figures of stacked bars: where the time of a token goes, at up to three values of an axis; and in the real system
 beside the simulated one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -16,10 +16,11 @@ from pandas.api.types import is_numeric_dtype
 from plots.axes import rows_of, ticks, with_unit, written
 from plots.bars import StackedPart, stack
 from plots.caption import caption, marks
+from plots.facets import panel_title, panels
 from plots.layout import Wording, finish
 from plots.page import Page
 from plots.style import curves, lossy_curves
-from simulator.results.columns import BREAKDOWN, CURVE
+from simulator.results.column_names import BREAKDOWN, CURVE
 from simulator.results.units import state_name
 
 LABEL: Final = "time per output token"
@@ -60,37 +61,36 @@ def looks_of(states: Sequence[str]) -> dict[str, tuple[str, str, str]]:
 
 
 def draw_breakdown(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """A bar a curve, in a panel for each of up to four values of the axis, of more the lowest, middle and highest.
-    Curves that hardly share a value with the others have a row of panels of their own. None where there is nothing."""
+    """A bar a curve, in a panel for each of up to three values of the axis, of more the lowest, middle and highest. Of
+    many set-ups the one with the most values is drawn. None where there is nothing."""
     names = [name for name in looks_of(BREAKDOWN) if name in summary.columns]
     if not names or not summary[names].fillna(0.0).to_numpy().any():
         return None
-    lossy, large = lossy_curves(summary), _large(summary, names)
-    rows = list[list[tuple[list[str], float | str | None, pd.DataFrame]]]()
-    for order in _groups(summary, axis):
-        own = summary[summary[CURVE].isin(order)]
-        panels = [(order, at, own if at is None else own[own[axis] == at]) for at in _few(own, axis)]
-        rows += [[panel] for panel in panels] if page.narrow else [panels]
-    across, longest = max(map(len, rows)), max(len(page.curve(name)) for name, _ in curves(summary))
-    heights = [0.75 + (0.21 if page.narrow else 0.32) * len(row[0][0]) for row in rows]
-    figure = page.figure(1.0 + 0.07 * longest + 2.8 * across, sum(heights))
-    axes = figure.subplots(len(rows), across, squeeze=False, height_ratios=heights)
+    set_up, members, others = _one_set_up(summary, axis, page)
+    summary = summary[summary[CURVE].isin(list(members))]
+    lossy, large, order = lossy_curves(summary), _large(summary, names), list(members)
+    values = _few(summary, axis)
+    across, longest = (1 if page.narrow else len(values)), max(map(len, map(page.curve, members.values())))
+    height = 0.75 + (0.21 if page.narrow else 0.32) * len(order)
+    figure = page.figure(1.0 + 0.07 * longest + 2.8 * across, height * len(values) / across)
+    axes = figure.subplots(len(values) // across, across, squeeze=False).ravel()
     cut = False
-    for line, row in zip(axes, rows, strict=True):
-        for unused in line[len(row) :]:
-            unused.set_axis_off()
-        for ax, (order, at, part) in zip(line, row, strict=False):
-            cut |= _panel(ax, part, order, names, large)
-            rows_of(ax, [page.curve(name) + lossy.get(name, "") for name in order])
-            if axis is not None and at is not None:
-                value = with_unit(at, axis) if isinstance(at, float) else page.word(at)
-                ax.set_title(f"{page.axis(axis)} {value}", loc="left")
-            ax.tick_params(labelleft=ax is line[0])
+    for ax, at in zip(axes, values, strict=True):
+        cut |= _panel(ax, summary if at is None else summary[summary[axis] == at], order, names, large)
+        rows_of(ax, [page.curve(members[name]) + lossy.get(name, "") for name in order])
+        if axis is not None and at is not None:
+            value = with_unit(at, axis) if isinstance(at, float) else page.word(at)
+            ax.set_title(
+                f"{page.axis(axis)} {value}" if ax is axes[0] or page.narrow else value, loc="left", fontsize="small"
+            )
+        ax.tick_params(labelleft=ax is axes[0] or page.narrow)
     searched = FOUND in summary.columns
     notes = [*([_CUT] if cut else []), *([_LOADED] if searched else []), *marks(summary)]
+    notes += [f"Not drawn: {others} other set-ups."] if others else []
     text = caption(summary, page, "" if searched else "lower", notes, intervals=False)
     key = [(part.name, part.patch()) for part in _parts(summary, names, large)]
-    return finish(figure, page, Wording("Where the time goes", text, LABEL), key)
+    title = ", ".join(filter(None, ["Where the time goes", set_up]))
+    return finish(figure, page, Wording(title, text, LABEL), key)
 
 
 def _parts(means: pd.DataFrame, names: Sequence[str], large: Sequence[str]) -> list[StackedPart]:
@@ -127,37 +127,29 @@ def _panel(ax: Axes, rows: pd.DataFrame, order: Sequence[str], names: Sequence[s
         label = (_SERVES_NONE if devices.get(curve) == 0 else "none") if curve in missing else label
         ax.text(min(total, top) + 0.02 * top, y, label, ha="left", va="center", fontsize="x-small")
     ax.xaxis.set_major_formatter(ticks("x_s"))
-    ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.xaxis.set_major_locator(MaxNLocator(2))
     ax.set_xlim(0, top * (1.6 if devices else 1.3) or 1.0)
     return bool((totals > top).any())
 
 
-def _groups(summary: pd.DataFrame, axis: str | None) -> list[list[str]]:
-    """The curves, in order, by values of the axis: those of a group have half of their values in common with its first;
-    one group where the axis is of names."""
-    names = [name for name, _ in curves(summary)]
-    if axis is None or not is_numeric_dtype(summary[axis]):
-        return [names]
-    groups: list[tuple[set[float], list[str]]] = []
-    for name, rows in curves(summary):
-        mine = {*rows[axis].dropna()}
-        for theirs, members in groups:
-            if 2 * len(mine & theirs) >= len(mine | theirs):
-                members.append(name)
-                break
-        else:
-            groups.append((mine, [name]))
-    return [members for _, members in groups]
+def _one_set_up(summary: pd.DataFrame, axis: str | None, page: Page) -> tuple[str, Mapping[str, str], int]:
+    """The set-up with the most values of the axis and curves, the first of several: its title, {curve: its name in it},
+    and the number of other set-ups."""
+    facets = panels([name for name, _ in curves(summary)])
+    rows = [summary[summary[CURVE].isin(list(each))] for _, each in facets]
+    sizes = [(each[axis].nunique() if axis else 0, each[CURVE].nunique()) for each in rows]
+    fields, members = facets[sizes.index(max(sizes))]
+    return panel_title(fields, page), members, len(facets) - 1
 
 
 def _few(summary: pd.DataFrame, axis: str | None) -> list[float | str | None]:
-    """Returns up to four numbers, of more the lowest, middle and highest; the first three of names."""
+    """Returns up to three numbers, of more the lowest, middle and highest; the first three of names."""
     if axis is None:
         return [None]
     if not is_numeric_dtype(summary[axis]):
         return [str(value) for value in list(dict.fromkeys(summary[axis].dropna()))[:3]]
     values = sorted(summary[axis].dropna().unique())
-    shown = range(len(values)) if len(values) <= 4 else (0, (len(values) - 1) // 2, len(values) - 1)
+    shown = range(len(values)) if len(values) <= 3 else (0, (len(values) - 1) // 2, len(values) - 1)
     return [float(values[i]) for i in shown]
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from plots.page import Page
 from plots.style import curves, lossy_curves
-from simulator.results.columns import CHOSEN, CI_SUFFIX, SETTING
+from simulator.results.column_names import CHOSEN, CI_SUFFIX, SETTING
 from simulator.results.intervals import CONFIDENCE
 from simulator.results.lossy_schemes import MARK, UNKNOWN
 from simulator.results.units import quantity, unit
@@ -40,7 +40,7 @@ def caption(
     """The notes and a line on the set-up; `clock` where time was simulated, `intervals` where they are drawn."""
     timed = [_latency_models(summary, page), _lengths(summary), _round_trip(summary), _uplink(summary)] if clock else []
     parts = [_pairs(summary, page), *timed, _seeds(summary, intervals) + _settings(summary)]
-    text = ". ".join(part for part in parts if part) + "."
+    text = " ".join(filter(None, [". ".join(part for part in parts if part) + ".", page.changed]))
     return "\n".join([*notes, text + (f" {better.capitalize()} is better." if better else "")])
 
 
@@ -152,16 +152,15 @@ def _lengths(summary: pd.DataFrame) -> str:
 
 
 def _round_trip(summary: pd.DataFrame) -> str:
+    """`Round trip 20 ms or 24 ms`: mean delays there and back, as a run's own line has them."""
     delays = ("uplink.delay.delay_s", "downlink.delay.delay_s")
     if not {*delays} <= {*summary.columns}:
         return ""
-    both = summary[list(delays)].astype(float).sum(axis=1, skipna=False)
-    values = sorted({float(f"{value:.6g}") for value in both.dropna()})
-    if not values:
-        return ""
     jitter = [name for name in summary.columns if name.endswith("link.delay.jitter_s")]
-    varies = bool((summary[jitter].fillna(0.0) > 0).to_numpy().any())
-    return f"Round trip {_few([quantity(value, 'x_s') for value in values])}{', jitter apart' if varies else ''}"
+    extra = summary[jitter].astype(float).fillna(0.0).sum(axis=1)
+    both = summary[list(delays)].astype(float).sum(axis=1, skipna=False) + extra
+    values = sorted({float(f"{value:.6g}") for value in both.dropna()})
+    return f"Round trip {_few([quantity(value, 'x_s') for value in values])}" if values else ""
 
 
 def _uplink(summary: pd.DataFrame) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,12 +20,13 @@ from plots.caption import caption, marks
 from plots.cells import Cells, Place, Scale, colour_bar
 from plots.layout import Key, Wording, finish, grid
 from plots.page import Page
-from plots.style import chosen, lossy_curves
+from plots.style import chosen, lossy_curves, tint
 from simulator.results import acceptance_plane as plane
 from simulator.results import goodput_plane as goodput
 from simulator.results import phase_regions as regions
-from simulator.results.columns import CURVE, READING_S
+from simulator.results.column_names import CURVE, READING_S
 from simulator.results.display_names import MARKS
+from simulator.results.fastest_schemes import FAMILIES, LEAST, PAPERS, RATE, Fastest, fastest_schemes
 from simulator.results.phase_regions import OPPONENT, RTT
 from simulator.results.units import quantity
 
@@ -112,6 +114,54 @@ def _best_and_rivals(within: goodput.Within) -> str:
     return "\n".join([f"{best.scheme} {best.written}", ", ".join(rivals)])
 
 
+_COUNTS: Final = {PAPERS: "bits as the papers count", "recoded": "tuned and coded"}
+
+
+def draw_fastest(
+    summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None
+) -> Figure | None:
+    """Draws the map of the fastest kind of scheme: temperature down, rate across, a panel a pair and code. In each
+    cell the kind and by how much less time than the next; dashed where another is not distinguishable from it. None
+    without the cells, or if they lack temperatures or rates."""
+    found = [] if cells is None else fastest_schemes(chosen(cells))
+    if not found:
+        return None
+    panels = list(dict.fromkeys((each.pair, each.code) for each in sorted(found, key=lambda each: each.pair != "sotu")))
+    rates = sorted({each.rate_bps for each in found})
+    down = max(len({each.temperature for each in found if (each.pair, each.code) == panel}) for panel in panels)
+    titles = [f"{page.word(pair)}, {_COUNTS.get(code, code)}" for pair, code in panels]
+    figure, axes, _ = grid(page, titles, 3, (0.4, max(2.6, 0.4 + 1.1 * len(rates))), 0.6 + 0.5 * down)
+    for ax, panel in zip(axes, panels, strict=True):
+        own = {(each.temperature, each.rate_bps): each for each in found if (each.pair, each.code) == panel}
+        rows = sorted({temperature for temperature, _ in own}, reverse=True)
+        lines = [[own.get((temperature, rate)) for rate in rates] for temperature in rows]
+        Cells(
+            [[tint(each.kind) if each else (1.0, 1.0, 1.0) for each in line] for line in lines],
+            [[_ahead(each) if each else "" for each in line] for line in lines],
+            [f"{temperature:g}" for temperature in rows], [quantity(rate, RATE) for rate in rates],
+            size=0.62, tied=[(row, column) for row, line in enumerate(lines) for column, each in enumerate(line)
+                  if each and each.tied],
+        ).draw(ax)  # fmt: skip
+    seen = Counter(each.kind for each in found if not each.tied)
+    line = ", ".join(f"{FAMILIES.get(kind, kind)} at {seen[kind]}" for kind in FAMILIES if seen[kind]) or "none"
+    notes = [
+        "In a cell: the fastest kind, each by its best curve, and how much less time it takes than the next kind. "
+        f"Dashed: another is within {LEAST:.0%} or not distinguishable from it. C-SQS only where it has settled."
+    ]
+    text = caption(summary, page, "", notes, intervals=False)
+    words = Wording(f"Seen fastest, of {len(found)} places: {line}", text, page.axis(RATE), "temperature")
+    return finish(figure, page, words)
+
+
+def _ahead(each: Fastest) -> str:
+    """Returns `K-SQS` over `12% less`, or over `~ C-SQS` if that is not distinguishable."""
+    name = FAMILIES.get(each.kind, each.kind)
+    if each.tied:
+        others = [FAMILIES.get(kind, kind) for kind in each.tied]
+        return f"{name}\n~ {others[0] if len(others) == 1 else f'{len(others)} others'}"
+    return f"{name}\n{100 * abs(each.less.size):.0f}% less"
+
+
 LOOKS: Final = {
     OPPONENT: ("#E3E3E3", "", "C", "cloud-only decoding"),
     regions.IDS[0]: ("#E08214", "///", "I", "edge sends ids"),
@@ -133,17 +183,18 @@ def draw_phase_map(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
     figure = page.figure(2.6 * len(columns) + 0.8, (0.42 * rows[regions.PROMPT].nunique() + 0.75) * len(pairs))
     axes = figure.subplots(len(pairs), len(columns), squeeze=False, sharex=True, sharey=True)
     stands: list[regions.Stand] = []
+    places = regions.order(rows, RTT), regions.order(rows, regions.PROMPT)[::-1]
     for line, pair in zip(axes, pairs, strict=True):
         for ax, (answer, metric) in zip(line, columns, strict=True):
             part = rows[(rows[regions.WHO] == pair) & (rows[regions.ANSWER] == answer)]
-            stands += _regions(ax, part, metric)
+            stands += _regions(ax, part, metric, *places)
             words = f"{answer:g} tokens out, end to end" if metric == regions.WHOLE else "per token"
             ax.set_title(words if pair == pairs[0] else "", fontsize="small", loc="left")
         name, *rest = pair.split(", ")
         line[0].set_ylabel("\n".join([page.word(name), *rest]).replace(" / ", " /\n"), fontsize="small")
     note = (
         "Shown: the fastest where the cloud does not speculate by itself; framed: it beats co-located speculation too. "
-        f"{MARKS} Line: border by the closed form at the best serving mode, the edge to its left."
+        f"{MARKS} Line: border by the closed form at the best serving mode, the edge to its left. White: not run."
     )
     text = caption(summary, page, "", [note], intervals=False)
     seen = {_look(stand)[2] for stand in stands}
@@ -158,8 +209,9 @@ def draw_phase_map(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
     return finish(figure, page, Wording("Who answers fastest?", text, "round-trip time", "prompt tokens"), key)
 
 
-def _regions(ax: Axes, part: pd.DataFrame, metric: str) -> Sequence[regions.Stand]:
-    trips, prompts = regions.order(part, RTT), regions.order(part, regions.PROMPT)[::-1]
+def _regions(
+    ax: Axes, part: pd.DataFrame, metric: str, trips: Sequence[float], prompts: Sequence[float]
+) -> Sequence[regions.Stand]:
     stands = {(prompts.index(each.place[1]), trips.index(each.place[3])): each for each in regions.stands(part, metric)}
     colours = [["white"] * len(trips) for _ in prompts]
     texts = [[""] * len(trips) for _ in prompts]
@@ -247,7 +299,7 @@ def _plane(ax: Axes, cells: Sequence[Sequence[plane.Predicted]], ran: pd.DataFra
     upward, trips = cells[::-1], plane.TRIPS_S[::-1]
     texts = [[f"{each.edge:.2f} {plane.MARKS[each.mode]}".strip() for each in line] for line in upward]
     shades = [[colours.colour(each.edge) for each in line] for line in upward]
-    Cells(shades, texts, [quantity(trip_s, RTT) for trip_s in trips], _columns(), size=0.68).draw(ax)
+    Cells(shades, texts, [quantity(trip_s, RTT) for trip_s in trips], _columns(), size=0.56).draw(ax)
     for place, line in enumerate(upward):
         slower = sum(each.edge >= 1 for each in line)  # more accepted drafts are faster
         if 0 < slower < len(plane.ACCEPTED):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from plots.page import Page
 from plots.style import Look
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import curve_of, words_of
 
 Facets = Sequence[tuple[Mapping[str, str], Mapping[str, str]]]

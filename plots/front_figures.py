@@ -18,11 +18,11 @@ from kinds.arrays import Floats
 from plots.axes import log_ticks, place, swept, tick_at, with_unit, x_label
 from plots.caption import caption, marks
 from plots.layout import Key, Wording, finish, grid
-from plots.over_cloud import RIVAL
+from plots.line_figures import RIVAL
 from plots.page import Page
 from plots.style import Look, chosen, curve_key, curves, looks
 from plots.whiskers import halves, numbers
-from simulator.results.columns import CI_SUFFIX, CURVE
+from simulator.results.column_names import CI_SUFFIX, CURVE
 from simulator.results.intervals import CONFIDENCE, geometric_means, named_without
 from simulator.results.paired_ratios import HIGH, LOW, RATIO, ratios
 from simulator.results.pareto_fronts import LATENCY, PAYING, device_j, has_costs, usd

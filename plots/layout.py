@@ -78,10 +78,12 @@ def finish(figure: Figure, page: Page, wording: Wording, key: Key = ()) -> Figur
     width, height = (float(inches) for inches in figure.get_size_inches())
     legend, size = _legend(figure, page, key)
     right = legend is not None and size[0] <= _BESIDE * width and not page.narrow
-    title = _block(figure, wording.title, rcParams["figure.titlesize"], width) if page.titled else None
+    finding = _block(figure, page.finding, rcParams["figure.titlesize"], width) if page.titled else None
+    size_ = "medium" if page.finding else rcParams["figure.titlesize"]
+    title = _block(figure, wording.title, size_, width) if page.titled else None
     caption = _block(figure, wording.caption, "x-small", width) if page.captioned else None
     below = _block(figure, wording.below, "medium", width) if wording.below else None
-    top = _inches(title)[1]
+    top = _inches(finding)[1] + _inches(title)[1]
     bottoms = [_inches(caption)[1], 0.0 if right else size[1], _inches(below)[1]]
     beside = figure.text(0, 0, wording.beside, rotation=90, va="center", ha="left") if wording.beside else None
     left, end = _inches(beside)[0], size[0] if right else 0.0
@@ -89,7 +91,8 @@ def finish(figure: Figure, page: Page, wording: Wording, key: Key = ()) -> Figur
     if legend is not None and right:
         tall = max(tall, top + size[1])
     figure.set_size_inches(width, tall)
-    _put(title, _PAD / width, 1 - _PAD / tall, "top")
+    _put(finding, _PAD / width, 1 - _PAD / tall, "top")
+    _put(title, _PAD / width, 1 - (_inches(finding)[1] + _PAD) / tall, "top")
     _put(caption, _PAD / width, _PAD / tall, "bottom")
     middle = (left + (width - end)) / 2 / width
     _put(below, middle, (bottoms[0] + bottoms[1] + _PAD) / tall, "bottom", "center")

@@ -13,31 +13,91 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 from pandas.api.types import is_numeric_dtype
 
-from plots.axes import swept
+from plots.axes import scale, swept, written, x_label
 from plots.bars import Description
 from plots.caption import caption
 from plots.layout import Wording, finish, grid
 from plots.lines import along
-from plots.over_cloud import over_cloud
 from plots.page import Page
-from plots.style import chosen, curves
-from plots.whiskers import halves, measured, numbers, whiskers
-from simulator.results.display_names import FIELDS
+from plots.style import BASELINES, chosen, curve_key, curves, looks
+from plots.whiskers import draw_curves, halves, measured, numbers, reaches, whiskers
+from simulator.results.column_names import CURVE, SPEEDUP
+from simulator.results.display_names import FIELDS, words_of
+from simulator.results.fastest_schemes import CODE, PAIR, PAPERS, RATE, TEMPERATURE, with_code
 from simulator.results.intervals import interval
 
 LATENCY: Final = "latency_per_token_s"
 
 
-def draw_latency(
-    summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None
-) -> Figure | None:
-    """Curves of the mean with their intervals, means alone of a setting that is there to compare with; below them their
-    ratios to cloud-only decoding, where some come near it. None without a swept axis."""
+RIVAL: Final = "cloud_only"
+RATIO, RATIO_LOW, RATIO_HIGH = "ratio", "ratio_low", "ratio_high"
+_NEAR: Final = (0.8, 1.2)
+_MOST: Final = 3.0
+"""Ratios are drawn up to this."""
+
+
+def draw_latency(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Curves of the mean with their intervals, means alone of a setting that is there to compare with; in place of
+    them their ratios to cloud-only decoding, paired by seed, if some come near it. None without a swept axis."""
     if axis is None or LATENCY not in summary.columns or not is_numeric_dtype(summary[axis]):
         return None
-    title = f"Latency per token against {page.axis(axis)}"
-    over = over_cloud(summary, cells, axis, LATENCY)
-    return along(summary, axis, Description(title, {LATENCY: ""}, "latency per output token", over=over), page)
+    ratios = over_cloud(summary)
+    if ratios is None:
+        title = f"Latency per token against {page.axis(axis)}"
+        return along(summary, axis, Description(title, {LATENCY: ""}, "latency per output token"), page)
+    alone = summary.loc[summary["scheme.kind"] == RIVAL, LATENCY].dropna()
+    ends = " to ".join(dict.fromkeys(written(float(each), LATENCY) for each in (alone.min(), alone.max())))
+    what = Description(
+        f"Latency per token over cloud only, against {page.axis(axis)}", {RATIO: ""}, "time over cloud only",
+        notes=[f"1 is cloud only: {ends} per token. Ratios are paired by seed; curves end at {_MOST:g}."],
+        low=RATIO_LOW, high=RATIO_HIGH, reference=("cloud only", 1.0), most=_MOST,
+    )  # fmt: skip
+    return along(ratios, axis, what, page)
+
+
+_EXPERIMENTS: Final = {
+    LATENCY: "latency per token",
+    "tv_qhat": "probability of rejection",
+    "payload_bits_per_draft": "payload bits per draft",
+}
+"""Metrics of the experiments of SQS-SD, and the titles of their panels."""
+
+
+def draw_experiments(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Curves along the temperature of what the papers' experiments report, a panel a metric: schemes whose bits are
+    counted as the papers count, of the first pair, at the rate in the middle. None without temperatures, or rates."""
+    if axis != TEMPERATURE or not {PAIR, RATE, *_EXPERIMENTS} <= {*summary.columns}:
+        return None
+    rows = with_code(chosen(summary))
+    rates = sorted(rows[RATE].unique())
+    rows = rows[(rows[PAIR] == rows[PAIR].iloc[0]) & (rows[RATE] == rates[len(rates) // 2]) & (rows[CODE] == PAPERS)]
+    rows = rows.assign(**{CURVE: [words_of(str(curve))[0] for curve in rows[CURVE]]})
+    if rows.empty:
+        return None
+    figure, axes, width_in = grid(page, [*_EXPERIMENTS.values()], 3, (0.4, 3.2), 2.8, "x")
+    look = looks(rows)
+    for ax, metric in zip(axes, _EXPERIMENTS, strict=True):
+        logarithmic = metric.endswith("_draft")
+        draw_curves(ax, rows, axis, metric, look, logarithmic)
+        scale(ax.yaxis, metric, rows[metric].tolist(), reaches(rows, [metric], logarithmic), logarithmic)
+    swept(axes[0], axis, rows[axis].tolist(), width_in)
+    notes = ["Bits as the papers count. The probability is exact, TV(qhat, p), mean over drafts."]
+    words = Wording("The papers' experiments by temperature", caption(rows, page, "lower", notes), x_label(page, axis))
+    return finish(figure, page, words, curve_key(look, page))
+
+
+def over_cloud(summary: pd.DataFrame) -> pd.DataFrame | None:
+    """Returns the rows that are compared with cloud-only decoding, with their ratios and intervals; None if no scheme
+    that drafts at the edge comes near it, or a curve has nothing to be compared with: then the times say it."""
+    if SPEEDUP not in summary.columns:
+        return None
+    rows = summary[(summary["scheme.kind"] != RIVAL) & summary[SPEEDUP].notna()]
+    found = (1 / rows[name] for name in (SPEEDUP, f"{SPEEDUP}_high", f"{SPEEDUP}_low"))
+    rows = rows.assign(**dict(zip((RATIO, RATIO_LOW, RATIO_HIGH), found, strict=True)))
+    each = [part[RATIO] for _, part in curves(chosen(rows[~rows["scheme.kind"].isin(BASELINES)]))]
+    near = any(ratio.between(*_NEAR).any() or (ratio.min() < 1 < ratio.max()) for ratio in each)
+    alone = summary["scheme.kind"] == RIVAL
+    return rows if near and rows[CURVE].nunique() == summary.loc[~alone, CURVE].nunique() else None
 
 
 FIRST_TOKEN: Final = {

@@ -21,14 +21,14 @@ from plots.bars import Description, bar_figure
 from plots.caption import caption, coinciding, marks, sentence
 from plots.facets import Facets, alike, panel_title, panels
 from plots.layout import Key, Wording, finish
-from plots.over_cloud import LABEL, OverCloud
 from plots.page import Page
 from plots.style import GREY, Look, curve_key, curves, looks
 from plots.whiskers import draw_curves, reaches
-from simulator.results.columns import CI_SUFFIX, CURVE, FIXED, SETTING, chosen_name
+from simulator.results.column_names import CI_SUFFIX, CURVE, FIXED, SETTING, chosen_name
 
 MOST_FIXED: Final = 3  # curves of one setting for all: more are a second figure on top of the first
 SQUEEZED: Final = 20.0  # curves that end so many times above all others would squeeze them
+_MOST_LETTERS: Final = 32  # of a curve's name at its end
 OWN_SCALE: Final = "Upper panel: what would squeeze the others, on a scale of its own."
 UNBOUNDED: Final[dict[str, Any]] = {
     "linestyle": "", "marker": r"$\uparrow$", "markersize": 9, "markerfacecolor": "black", "markeredgewidth": 0.4,
@@ -62,13 +62,13 @@ class _Shown:
         best, fixed = (part[part[CURVE].isin(names)] for part in (self.best, self.fixed))
         return [float(value) for part in (best[[*columns]], fixed[[columns[0]]]) for value in part.to_numpy().ravel()]
 
-    def key(self, what: Description, page: Page) -> Key:
+    def key(self, what: Description, page: Page, labelled: bool) -> Key:
+        """Returns the legend, without the curves if they are `labelled` at their ends."""
         look = {rest: self.look[name] for _, members in self.facets for name, rest in members.items()}
-        key = curve_key(look, page)
-        if what.reference is not None:
+        key = [] if labelled else curve_key(look, page)
+        if what.reference is not None and not labelled:
             key.append((what.reference[0], Line2D([], [], **_REFERENCE)))
-        key += what.over.key() if what.over is not None else []
-        if len(self.fixed):
+        if len(self.fixed) and not labelled:
             key.append(("one setting for all", Line2D([], [], color=GREY, **_DOTTED)))
         if what.hollow(self.best).any():
             key.append(
@@ -80,7 +80,6 @@ class _Shown:
 
     def notes(self, what: Description, axis: str, page: Page) -> list[str]:
         notes = marks(self.best, next(iter(what.columns)))
-        notes += what.over.notes() if what.over is not None else []
         if len(self.fixed):
             chose = f"each scheme's chosen setting at each {page.axis(axis)}"
             notes.append(f"Lines with marks: {chose}; dotted: one setting for all.")
@@ -89,7 +88,6 @@ class _Shown:
         for fields, members in self.facets:
             together = self.best[self.best[CURVE].isin(list(members))].replace({CURVE: members})
             more = coinciding(together, axis, next(iter(what.columns)), page)
-            more += [above] if what.over is not None and (above := what.over.above(members, page)) else []
             panel = f"{panel_title(fields, page)}: " if fields else ""
             notes += [sentence(f"{panel}{each}.") for each in more]
         return notes
@@ -117,15 +115,16 @@ def along(summary: pd.DataFrame, axis: str | None, what: Description, page: Page
         return None
     shown = _Shown.of(given, axis)
     names = list(dict.fromkeys(shown.best[CURVE].astype(str)))
-    one = what.from_zero or len(columns) > 1
+    one = what.from_zero or len(columns) > 1 or np.isfinite(what.most)
     groups = [names] if one else split({name: max(shown.means([name], columns)) for name in names})
     rows = [(column, group) for column in columns for group in groups]
-    figure, axes = _grid(page, len(shown.facets), len(columns), len(groups), what.over)
+    figure, axes = _grid(page, len(shown.facets), len(columns), len(groups))
     for row, (column, group) in enumerate(rows):
-        means = shown.means(group, columns)
+        means = [min(each, what.most) for each in shown.means(group, columns)]
         logarithmic = spans_far(means) and not what.from_zero
         best = shown.best[shown.best[CURVE].isin(group)]
         reach = reaches(best, columns, logarithmic) + ([float(best[what.high].max())] if what.high else [])
+        reach = [min(each, what.most) for each in reach]
         for ax, (fields, members) in zip(axes[row], shown.facets, strict=True):
             _panel(ax, shown, [name for name in members if name in group], axis, column, what, logarithmic)
             scale(ax.yaxis, column, means, reach, logarithmic)
@@ -134,35 +133,24 @@ def along(summary: pd.DataFrame, axis: str | None, what: Description, page: Page
                 size = "small" if len(shown.facets) > 2 or what.columns[column] else "medium"
                 ax.set_title(textwrap.fill(title, 30), loc="left", fontsize=size)
     label = page.metric(columns[0], what.label)
-    if what.over is not None:
-        for place_, (_, members) in enumerate(shown.facets):
-            near, *strip = (line[place_] for line in axes[len(rows) :])
-            what.over.draw(near, strip[0] if strip else None, list(members), axis, shown.look)
-            if place_ % page.across(3, len(shown.facets)) == 0:
-                axes[len(rows) - 1][place_].set_ylabel(label, fontsize="small")
-                near.set_ylabel(LABEL, fontsize="small")
     wide = float(figure.get_size_inches()[0]) * (0.85 if page.narrow or len(shown.facets) > 1 else 0.65)
     _swept(axes, shown, axis, wide / page.across(3, len(shown.facets)))
     notes = [*what.notes, *([OWN_SCALE] if len(groups) > 1 else []), *shown.notes(what, axis, page)]
     intervals = any(column + CI_SUFFIX in shown.best.columns for column in columns)
     text = caption(shown.best, page, what.better, notes, clock=what.clock, intervals=intervals)
-    wording = Wording(what.title, text, x_label(page, axis), "" if what.over is not None else label)
-    return finish(figure, page, wording, shown.key(what, page))
+    labelled = _label_ends(axes, shown, rows, axis, what, page)
+    return finish(figure, page, Wording(what.title, text, x_label(page, axis), label), shown.key(what, page, labelled))
 
 
-def _grid(
-    page: Page, facets: int, columns: int, groups: int, over: OverCloud | None
-) -> tuple[Figure, list[list[Axes]]]:
+def _grid(page: Page, facets: int, columns: int, groups: int) -> tuple[Figure, list[list[Axes]]]:
     """Axes by row and facet; facets in rows of three, or of one on a narrow page, below each other the columns and
-    groups of each, then its panels over cloud-only decoding."""
+    groups of each."""
     across = page.across(3, facets)
     down = -(-facets // across)
     height = (2.1 if page.narrow else 3.6) if facets == 1 else (1.4 if page.narrow else 2.3)
     heights = [1.35 * height / 2.9, 1.35 * height * 1.9 / 2.9] if groups > 1 else [height]
     if columns > 1:
         heights = [0.75 * height] * columns
-    if over is not None:
-        heights = [0.8 * each for each in heights] + [0.9 * height, *([0.3 * height] if over.strip else [])]
     rows = len(heights)
     figure = page.figure(7.2 if facets == 1 else 1.2 + 2.9 * across, down * sum(heights))
     grid = figure.subplots(down * rows, across, squeeze=False, height_ratios=heights * down)
@@ -174,6 +162,58 @@ def _grid(
         for panels_in_row in axes:
             panels_in_row[inner].tick_params(labelleft=False)
     return figure, axes
+
+
+def _label_ends(
+    axes: Sequence[Sequence[Axes]], shown: _Shown, rows: Sequence[tuple[str, Sequence[str]]], axis: str,
+    what: Description, page: Page,
+) -> bool:  # fmt: skip
+    """Writes each curve's name at its end, beside the last panel of each row. False, with nothing written, on a narrow
+    page, of long names, or if such a panel lacks a curve that another of its row has: then a legend has them."""
+    across = page.across(3, len(shown.facets))
+    places = range(len(shown.facets))
+    last = {place_: min(place_ // across * across + across, len(places)) - 1 for place_ in places}
+    longest = max(len(page.curve(rest)) for _, members in shown.facets for rest in members.values())
+    if (
+        page.narrow
+        or longest > _MOST_LETTERS
+        or any(
+            not {*shown.facets[place_][1].values()} <= {*shown.facets[last[place_]][1].values()} for place_ in places
+        )
+    ):
+        return False
+    for line, (column, group) in zip(axes, rows, strict=True):
+        for place_ in sorted({*last.values()}):
+            names = {name: rest for name, rest in shown.facets[place_][1].items() if name in group}
+            ends = list[tuple[float, str, Look]]()
+            for name, rest in names.items():
+                own = shown.best[shown.best[CURVE] == name].sort_values(axis)
+                text = page.curve(rest) + shown.look[name].mark
+                ends += [(float(own[column].iloc[-1]), text, shown.look[name])] if len(own) else []
+            if what.reference is not None:
+                ends.append((what.reference[1], what.reference[0], Look("black", "")))
+            _beside(line[place_], ends)
+    return True
+
+
+def _beside(ax: Axes, ends: Sequence[tuple[float, str, Look]]) -> None:
+    """Writes texts at the right of these heights, none on another, each behind its curve's marker."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    height_in = float(figure.get_size_inches()[1]) / ax.get_gridspec().nrows  # type: ignore[union-attr]
+    room = min(0.165 / height_in, 1.0 / max(1, len(ends)))
+    heights = ax.transLimits.transform(ax.transScale.transform([(ax.get_xlim()[0], each[0]) for each in ends]))[:, 1]
+    order = np.argsort(heights, kind="stable")
+    spread = np.clip(heights[order], 0.0, 1.0)
+    for rank in range(1, len(spread)):
+        spread[rank] = max(spread[rank], spread[rank - 1] + room)
+    for rank in range(len(spread) - 1, -1, -1):
+        spread[rank] = min(spread[rank], 1.0 - room * (len(spread) - 1 - rank))
+    for height, (_, text, look) in zip(spread, [ends[place_] for place_ in order], strict=True):
+        if look.marker:
+            ax.plot([1.05], [height], transform=ax.transAxes, clip_on=False, linestyle="", **look.marked())
+        ax.text(1.09 if look.marker else 1.02, height, text, transform=ax.transAxes, va="center", fontsize="small",
+                color=look.colour)  # fmt: skip
 
 
 def _swept(axes: Sequence[Sequence[Axes]], shown: _Shown, axis: str, width_in: float) -> None:

@@ -10,18 +10,24 @@ from simulator.results.display_names import FIELDS, DisplayNames
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SCREEN_IN: Final = 7.6
+"""Width of a figure on a page of text: its letters are read there as they are."""
 NARROW_IN: Final = 5.0
 """Below this width panels stand below each other, legends below the axes, and letters are smaller."""
 
 
 @dataclass(frozen=True)
 class Page(DisplayNames):
-    """The default is a screen: each figure as wide as it likes. Its names are a person's, a user's
+    """The default is a screen: each figure up to SCREEN_IN wide. Its names are a person's, a user's
     labels first."""
 
     width_in: float | None = None
     titled: bool = True
     captioned: bool = True
+    finding: str = ""
+    """Answer in a sentence, the title above the words for what is drawn; "" where it is not known."""
+    changed: str = ""
+    """Changes of the scenario's base by the user, in words, for the caption."""
 
     @property
     def narrow(self) -> bool:
@@ -33,7 +39,7 @@ class Page(DisplayNames):
         from matplotlib.figure import Figure  # here: a mistake is reported before it is loaded
         from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-        return Figure(figsize=(self.width_in or width_in, height_in), layout=ConstrainedLayoutEngine())
+        return Figure(figsize=(self.width_in or min(width_in, SCREEN_IN), height_in), layout=ConstrainedLayoutEngine())
 
     def across(self, most: int, panels: int) -> int:
         """Returns the number of panels side by side."""

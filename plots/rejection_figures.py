@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator
 from pandas.api.types import is_numeric_dtype
 
 from plots.axes import place, rows_of, swept, x_label
-from plots.bar_figures import CHOSE, changes, distinct, no_factor, row_panels
+from plots.bar_figures import changes, in_the_middle, name_once, no_factor, row_panels
 from plots.bars import HATCH
 from plots.caption import caption
 from plots.facets import in_panels
@@ -24,7 +24,7 @@ from plots.layout import Key, Wording, finish, grid
 from plots.page import Page
 from plots.style import Look, curves, looks
 from plots.whiskers import measured, numbers
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 
 MEASURED, EXPECTED, BOUND = "resampling_per_draft", "tv_qhat", "rejection_bound"
 _NOTE: Final = (
@@ -38,8 +38,7 @@ _EXACT: Final = {"linestyle": "", "marker": "D", "color": "black", "markerfaceco
 
 def draw_resampling(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """Rejections per verified draft, beside their expected rate TV(qhat, p) and the bound on that, which holds draft by
-    draft (SQS-SD). Rows, several marks in one where schemes chose otherwise along an axis that is no factor itself; or
-    a panel a curve where the axis changes the rate. None where nothing is drafted."""
+    draft (SQS-SD). Rows, or a panel a curve where the axis changes the rate. None where nothing is drafted."""
     if not {MEASURED, BOUND} <= {*summary.columns}:
         return None
     drafted = summary[summary[MEASURED].notna() & summary[BOUND].notna()]
@@ -62,18 +61,18 @@ def draw_resampling(summary: pd.DataFrame, axis: str | None, page: Page) -> Figu
         wording = Wording(f"{what} and its bound against {page.axis(axis)}", text, x_label(page, axis), label)
         bound: Patch | Line2D = Line2D([], [], linestyle="--", color=_SHADE)
     else:
+        drafted, at = in_the_middle(drafted, axis, [MEASURED, BOUND], page)
         facets = in_panels(drafted, looks(drafted))
         figure, axes = row_panels(page, facets)
         for ax, (_, rows, look) in zip(axes, facets, strict=True):
             for y, (name, part) in enumerate(curves(rows)):
-                _rejections(ax, distinct(part, axis if chose else None, [MEASURED, BOUND]), y, look[name])
+                _rejections(ax, part.iloc[:1], y, look[name])
             rows_of(ax, [page.curve(name) for name, _ in curves(rows)])
             ax.set_xlim(0, _TOP)
             ax.grid(axis="y", visible=False)
-        notes = [_NOTE, *([CHOSE.format(page.axis(str(axis)))] if chose else [])]
-        text = caption(drafted, page, "lower", notes, clock=False)
-        words = f"{what} beside its bound" + (f" ({page.axis(axis)} is no factor)" if axis else "")
-        wording = Wording(words, text, label)
+        name_once(axes)
+        text = caption(drafted, page, "lower", [_NOTE], clock=False)
+        wording = Wording(f"{what} beside its bound{at}", text, label)
         bound = Patch(facecolor="white", edgecolor="black", hatch=HATCH)
     exact: Key = [("TV(qhat, p), exact", Line2D([], [], **_EXACT))] if _expected(drafted).notna().any() else []  # type: ignore[arg-type]
     rate = Line2D([], [], color="black", marker="o", linestyle="-")
@@ -89,17 +88,15 @@ def _expected(rows: pd.DataFrame) -> pd.Series[float]:
 
 
 def _rejections(ax: Axes, kept: pd.DataFrame, y: int, look: Look) -> None:
-    """The measured rate with its interval, TV(qhat, p), and the bound as a wide open bar; one below the other where the
-    scheme chose several settings."""
-    at = y + (np.arange(len(kept)) - (len(kept) - 1) / 2) * 0.8 / len(kept)
+    """The measured rate with its interval, TV(qhat, p), and the bound as a wide open bar."""
+    at = np.array([float(y)])
     bound, (rate, arms) = numbers(kept, BOUND), measured(kept, MEASURED)
-    ax.barh(at, np.where(bound > 1, 0.0, bound), 0.66 / len(kept), color="white", edgecolor=look.colour, hatch=HATCH,
+    ax.barh(at, np.where(bound > 1, 0.0, bound), 0.66, color="white", edgecolor=look.colour, hatch=HATCH,
             linewidth=1.0)  # fmt: skip
     ax.errorbar(rate, at, xerr=arms, linestyle="", color="black", marker="o", elinewidth=1.3)
     ax.plot(_expected(kept), at, **_EXACT)  # type: ignore[arg-type]
-    if none := int((bound > 1).sum()):
-        words = "no bound" if none == len(bound) else f"none at {none} of {len(bound)}"
-        ax.text(0.99, y, words, ha="right", va="center", fontsize="small")
+    if (bound > 1).any():
+        ax.text(0.99, y, "no bound", ha="right", va="center", fontsize="small")
 
 
 def _rejections_along(ax: Axes, rows: pd.DataFrame, axis: str, look: Look) -> None:

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import matplotlib
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.backend_bases import get_registered_canvas_class
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.typing import FillStyleType
@@ -26,7 +27,7 @@ from matplotlib.typing import FillStyleType
 from kinds import ConfigError
 from kinds.files import atomically
 from plots.page import Page
-from simulator.results.columns import CHOSEN, CURVE, SETTING
+from simulator.results.column_names import CHOSEN, CURVE, SETTING
 from simulator.results.display_names import curve_of, words_of
 from simulator.results.lossy_schemes import marks
 
@@ -83,8 +84,8 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "coupled": ("#B2182B", "*"),
     "coupled_tree": ("#AE017E", "X"),
 }
-_BASELINES = ("cloud_only", "colocated", "edge_only")
-"""Kinds whose colours are theirs alone."""
+BASELINES: Final = ("cloud_only", "colocated", "edge_only")
+"""Kinds that do not draft at the edge for a cloud; their colours are theirs alone."""
 SPARE = (("#3F3F91", "<"), ("#7F7F7F", ">"), ("#01665E", "d"), ("#F0A3B0", "8"), ("#8A8A00", "H"))
 """Looks of what is no listed scheme: curves that differ in something else do not take a scheme's."""
 SPARSIFIERS: dict[str, tuple[str, str]] = {
@@ -177,7 +178,7 @@ def _schemes(summary: pd.DataFrame) -> dict[str, _Scheme]:
 def _styles(schemes: Sequence[_Scheme]) -> dict[_Scheme, tuple[str, str]]:
     firsts = {kind: (kind, name) for kind, name in reversed(schemes)}
     known = {first: SCHEMES[kind] for kind, first in firsts.items() if kind in SCHEMES}
-    others = [style for kind, style in SCHEMES.items() if kind not in _BASELINES]
+    others = [style for kind, style in SCHEMES.items() if kind not in BASELINES]
     unknown = [scheme for scheme in schemes if scheme in firsts.values() and scheme not in known]
     known |= dict(zip(unknown, itertools.cycle(SPARE), strict=False))
     free = [style for style in dict.fromkeys([*SPARE, *others]) if style not in known.values()]
@@ -215,6 +216,12 @@ def curves(summary: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 def curve_key(look: Mapping[str, Look], page: Page) -> list[tuple[str, Artist]]:
     """Returns the legend of these curves, lossy ones marked."""
     return [(page.curve(name) + each.mark, each.handle()) for name, each in look.items()]
+
+
+def tint(kind: str) -> tuple[float, float, float]:
+    """Returns a light shade of a kind's colour, on which black letters are read."""
+    red, green, blue = to_rgb(SCHEMES.get(kind, SPARE[0])[0])
+    return 0.5 + red / 2, 0.5 + green / 2, 0.5 + blue / 2
 
 
 def _of_the_user() -> set[str]:

@@ -23,7 +23,7 @@ from plots.page import Page
 from plots.scatter import TICKS, Family, plane, points
 from plots.style import DASHES, GREY, SCHEMES, SPARSIFIERS, Look, curves, of_sparsifiers
 from plots.whiskers import numbers
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import interval
 from simulator.results.tradeoffs import ADDED, TradeoffCurve, families, named, undominated
 from simulator.results.tradeoffs import DENSE as STATIC

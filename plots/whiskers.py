@@ -15,7 +15,7 @@ from kinds.arrays import Floats
 from plots.axes import place
 from plots.caption import unanswered
 from plots.style import Look, curves
-from simulator.results.columns import CI_SUFFIX
+from simulator.results.column_names import CI_SUFFIX
 
 Rows = Callable[[pd.DataFrame], "pd.Series[bool]"]  # which rows of a table
 BANDS: Final = 4  # so many curves may have bands, which would hide each other; more have bars

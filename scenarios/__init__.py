@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scenarios.command.cli import script
     from scenarios.command.scenario import Also, Quick, Scenario, Tune
+    from scenarios.findings.claims import Claim
     from scenarios.findings.question import LATENCY, OwnQuestion, Table, asks
     from scenarios.findings.sentences.below import Below, Costs
     from scenarios.findings.sentences.crossing import PaysFrom
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from scenarios.findings.sentences.one_breath import FastestOfAll, PaysAtTheEdge, SupportsMost
 
 __all__ = [
-    "LATENCY", "Also", "AtEqual", "Below", "Costs", "FastestOfAll", "LimitMetFirst", "Lowest", "OwnQuestion",
+    "LATENCY", "Also", "AtEqual", "Below", "Claim", "Costs", "FastestOfAll", "LimitMetFirst", "Lowest", "OwnQuestion",
     "PaysAtTheEdge", "PaysFrom", "Quick", "Scenario", "SupportsMost", "Table", "Tune", "asks", "script",
 ]  # fmt: skip
 _SENTENCES = ("lowest", "below", "crossing", "limits", "equal_cost", "one_breath")
 _MODULES = (
-    "command.cli", "command.scenario", "findings.question", *(f"findings.sentences.{name}" for name in _SENTENCES),
+    "command.cli", "command.scenario", "findings.claims", "findings.question",
+    *(f"findings.sentences.{name}" for name in _SENTENCES),
 )  # fmt: skip
 
 

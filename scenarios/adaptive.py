@@ -14,9 +14,9 @@ import pandas as pd
 from scenarios import LATENCY, Quick, Scenario, Tune, asks, script
 from scenarios.findings.comparisons import PairedCurves, Place
 from scenarios.findings.question import in_words, of_setting
-from scenarios.findings.wording import Finding, briefly, called, listed, percent
+from scenarios.findings.wording import Finding, called, less_or_more, listed, percent
 from scenarios.set_ups import UNCUT
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import SERVING
 from simulator.results.intervals import Difference, geometric_means
 from simulator.results.units import quantity, title
@@ -65,11 +65,10 @@ def beside_better(table: pd.DataFrame, axis: str | None) -> str:
         return ""
     lower, seen = (sum(getattr(each.found, name) for _, each in found) for name in ("lower", "separable"))
     slower = [each for each in found if each[1].found.separable and not each[1].found.lower]
-    name, worst = max(slower or found, key=lambda each: each[1].found.size)
-    where = f"{name.removesuffix(': ').removeprefix('uplink ')}{worst.where}".strip()
+    _, worst = max(slower or found, key=lambda each: each[1].found.size)
     return Finding(
-        f"the policy {called(LOOKING)} is seen slower than the better of {' and '.join(map(called, FIXED))} at "
-        f"{seen - lower} of {len(found)} links and loads, faster at {lower}; at worst {briefly(worst.found)} ({where})",
+        f"policy {called(LOOKING)} beats {' and '.join(map(called, FIXED))} at {lower} of {len(found)} places and "
+        f"loses at {seen - lower}; at worst it takes {less_or_more(worst.found)}",
         [each.row for _, each in found],
     )
 

@@ -11,7 +11,7 @@ import pandas as pd
 from scenarios import LATENCY, Below, Lowest, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.below import of_kinds
-from scenarios.findings.wording import Finding, briefly, called
+from scenarios.findings.wording import Finding, called, change, less_or_more
 from scenarios.set_ups import Q_S_ADAPTIVE, SELECTIVE_REPEAT, WAITS
 from simulator.results.units import quantity, title
 
@@ -30,14 +30,13 @@ def bits_of_a_draft(table: pd.DataFrame, axis: str | None) -> str:
     if axis is None or rows["scheme.kind"].nunique() < len(PAIR):
         return ""
     start, end = rows[axis].min(), rows[axis].max()
-    few, many = (of_kinds(rows[rows[axis] == at], axis, *PAIR, BITS) for at in (end, start))
+    first, last = (of_kinds(rows[rows[axis] == at], axis, *PAIR, BITS) for at in (start, end))
     time = of_kinds(rows[rows[axis] == end], axis, *PAIR, LATENCY)
     mine, other = map(called, PAIR)
-    first, last = quantity(start, axis), quantity(end, axis)
     return Finding(
-        f"bits a draft, {mine} against {other}, by {title(axis)}: {briefly(many.less)} at {first}, "
-        f"{briefly(few.less)} at {last}; time per token at {last} {briefly(time.less)}",
-        [many, few, time],
+        f"a {mine} draft takes {less_or_more(first.less, 'fewer')} bits than {other} at {title(axis)} "
+        f"{quantity(start, axis)}, {change(last.less)} at {quantity(end, axis)}; time {change(time.less)} there",
+        [first, last, time],
     )
 
 

@@ -12,8 +12,8 @@ import pandas as pd
 from scenarios import LATENCY, Lowest, Quick, Scenario, asks, script
 from scenarios.findings.comparisons import Place
 from scenarios.findings.question import of_setting
-from scenarios.findings.wording import Finding, between, listed, times
-from simulator.results.columns import CURVE
+from scenarios.findings.wording import Finding, times
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import words_of
 
 
@@ -23,15 +23,16 @@ def slowed(table: pd.DataFrame, axis: str | None) -> str:
     rows = of_setting(table)
     if axis is None or rows[axis].nunique() < 2:
         return ""
-    few, many = rows[axis].min(), rows[axis].max()
-    clauses = []
-    for curve, part in rows.groupby(CURVE, sort=False):
-        means = part.groupby(axis)[LATENCY].mean()
-        longer = Place(LATENCY, part).paired(part[axis] == many, part[axis] == few)
-        shared = words_of(str(curve))[1].get("label", str(curve))
-        took = between(means[few], means[many], LATENCY).replace(" ms to", " to")
-        clauses.append(Finding(f"{shared} {took}, {times(longer.less)}", [longer]))
-    return listed(f"time a token, {few:g} to {many:g} devices", clauses)
+    ends = (rows[axis].max(), rows[axis].min())
+    longer = {
+        words_of(str(curve))[1].get("label", str(curve)): Place(LATENCY, part).paired(*(part[axis] == n for n in ends))
+        for curve, part in rows.groupby(CURVE, sort=False)
+    }
+    most, *others = sorted(longer, key=lambda shared: -longer[shared].less.size)
+    line = f"with {ends[0]:g} devices against {ends[1]:g}, a token takes at most {times(longer[most].less)} as long "
+    line += f"({most})"
+    rest = [f"{1 + longer[shared].less.size:.3g} ({shared})" for shared in others]
+    return Finding("; ".join(filter(None, [line, ", ".join(rest)])), longer.values())
 
 
 SCENARIO = Scenario(

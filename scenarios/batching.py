@@ -14,8 +14,16 @@ from scenarios import LATENCY, Also, Costs, Lowest, Quick, Scenario, Tune, asks,
 from scenarios.findings.comparisons import Place, places
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.lowest import outcomes
-from scenarios.findings.wording import NO_DIFFERENCE, amount, called, counted, joined, listed, percent, sizes
-from simulator.results.columns import CURVE
+from scenarios.findings.wording import (
+    NO_DIFFERENCE,
+    called,
+    counted,
+    less_or_more,
+    listed,
+    percent,
+    sizes,
+)
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import SERVING, words_of
 from simulator.results.intervals import Difference
 from simulator.results.lossy_schemes import ranked
@@ -44,13 +52,14 @@ def fastest_of_many(table: pd.DataFrame, axis: str | None) -> str:
     if axis is None or len(found) < 2 or not pd.api.types.is_numeric_dtype(table[axis]):
         return ""
     most, last = found[-1], places(rows, axis, LATENCY)[-1]
-    line = f"with {last.where} {_batching(most.lowest)} takes {amount(most.mean, LATENCY)} a token"
+    line = f"with {last.where} {_batching(most.lowest)} is fastest"
     if len(most.tied) > 1:
-        line += f", not distinguishable from {counted(len(most.tied) - 1, 'other way')} to batch"
+        line += f", with {counted(len(most.tied) - 1, 'other way')} to batch"
     elif most.margin is not None:
-        line += f", {percent(most.margin)} than {_batching(most.following)}"
-    against = [f"{name} {_in_short(gain)}" for name, gain in _relief(last)]
-    return f"{line}; against that {joined(against)}" if against else line
+        line = f"with {last.where} {_batching(most.lowest)} takes {less_or_more(most.margin)} than "
+        line += _batching(most.following)
+    further = [f"{name} a further {sizes([gain], 2)} less" for name, gain in _relief(last) if gain.lower]
+    return "; ".join([line, *(each for each in further if not each.startswith(called("cloud_only")))])
 
 
 @asks(LATENCY)

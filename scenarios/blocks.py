@@ -17,7 +17,7 @@ import pandas as pd
 from kinds.arrays import Floats
 from scenarios import Quick, Scenario, Table, asks, script
 from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import amount, change, fewer, listed
+from scenarios.findings.wording import amount, change, less_or_more, listed
 from simulator.results.intervals import Difference, paired_values
 from simulator.results.units import quantity
 
@@ -79,10 +79,8 @@ def all_of_q_gains(table: pd.DataFrame, axis: str | None) -> str:
     rows = rows[rows[SETTING] == ALL]
     if rows.empty:
         return ""
-    return (
-        f"tokens that a round of {L} drafts commits as a block against rejection, if all of q is sent: "
-        f"{fewer(gained(rows))}, mean over pairs and temperatures ({rows[PLACE].nunique()})"
-    )
+    more = less_or_more(gained(rows), "fewer")
+    return f"verified as blocks, rounds of {L} drafts commit {more} tokens than by rejection if all of q is sent"
 
 
 @asks(GAIN)

@@ -15,13 +15,13 @@ from typing import Final
 import pandas as pd
 
 from scenarios import Quick, Scenario, Tune, asks, script
-from scenarios.findings.comparisons import Place
+from scenarios.findings.comparisons import PairedCurves, Place
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.lowest import lowest_where
-from scenarios.findings.wording import Finding, change, joined, listed, rows_of
+from scenarios.findings.wording import Finding, change, joined, less_or_more, listed, rows_of
 from scenarios.set_ups import A100, GREEDY, JETSON_1B, LONG_PROMPTS, NEAR, PROMPTS, SELECTIVE_REPEAT, speed_bench
 from simulator.results import phase_regions as regions
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.drafting_devices import drafting_devices
 
 WHOLE, PROMPT, TURN, KEEPS = "latency_per_token_s", "workload.prompt_tokens", "workload.counted_turn", "cloud_keeps_s"
@@ -40,28 +40,28 @@ def _places(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
             yield words, place
 
 
-def _changes(words: str, rows: pd.DataFrame, kind: str) -> Finding:
-    """The time a token of a kind of scheme against cloud-only decoding's, by prompt."""
-    found = [rows[rows[PROMPT] == prompt] for prompt in regions.order(rows, PROMPT)]
-    kinds = [(part, part["scheme.kind"]) for part in found]
-    pairs = [Place(WHOLE, part).paired(of == kind, of == regions.OPPONENT) for part, of in kinds]
-    return Finding(f"{words} {', '.join(change(each.less) for each in pairs)}", pairs)
+def _against_cloud(rows: pd.DataFrame) -> PairedCurves:
+    """Compares the time per token of DRAFTING with that of cloud-only decoding."""
+    kinds = rows["scheme.kind"]
+    return Place(WHOLE, rows).paired(kinds == DRAFTING, kinds == regions.OPPONENT)
 
 
 @asks(WHOLE)
 def fourth_turn(table: pd.DataFrame, axis: str | None) -> str:
-    """How much time does a token take at the edge against cloud-only decoding: at the fourth turn where both ends keep
-    the conversation, where neither does, and at the first? And co-located speculation, where they keep it?"""
+    """How much time does a token take at the edge against cloud-only decoding at the fourth turn, if both ends keep the
+    conversation, after the shortest and the longest first prompt?"""
     rows = of_setting(table)
     here, kinds = {*rows.columns}, {*rows.get("scheme.kind", ())}
     if not {WHOLE, PROMPT, TURN} <= here or not {DRAFTING, regions.OPPONENT} <= kinds:
         return ""
-    clauses = [_changes(words, place, DRAFTING) for words, place in _places(rows)]
-    if "colocated" in kinds:
-        clauses += [_changes(f"co-located {words}", place, "colocated") for words, place in _places(rows)][:1]
-    prompts = joined([f"{prompt:,g}" for prompt in regions.order(rows, PROMPT)])
-    drafting = f"{DRAFTING} on {_device(rows)}"
-    return f"turn 4 after {prompts} tokens, time per token against cloud only (± 95%): {drafting} {'; '.join(clauses)}"
+    (_, kept), *_ = _places(rows)
+    found = {prompt: _against_cloud(kept[kept[PROMPT] == prompt]) for prompt in regions.order(kept, PROMPT)}
+    first, last = min(found), max(found)
+    line = (
+        f"at turn 4 after {first:,g} kept tokens, drafting on {_device(rows)} takes {less_or_more(found[first].less)} "
+    )
+    line += f"than cloud only; after {last:,g} {change(found[last].less)}"
+    return Finding(line, found.values())
 
 
 @asks(WHOLE)

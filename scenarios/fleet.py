@@ -10,10 +10,10 @@ from __future__ import annotations
 import pandas as pd
 
 from scenarios import Lowest, Quick, Scenario, Tune, asks, script
-from scenarios.findings.comparisons import PairedCurves, Place
+from scenarios.findings.comparisons import Place
 from scenarios.findings.wording import Finding, called, ratio
 from scenarios.set_ups import BASE_70B, IN_CLOUD
-from simulator.results.columns import CLASS, CURVE
+from simulator.results.column_names import CLASS, CURVE
 from simulator.results.display_names import SERVING
 from simulator.results.intervals import geometric_means
 from simulator.results.units import quantity
@@ -43,15 +43,14 @@ def meters_cost(table: pd.DataFrame, axis: str | None) -> str:
     if few == many or most.empty:
         return ""
     means = geometric_means(most, CURVE, FIRST)
-    waits, rows = list[str](), list[PairedCurves]()
+    waits = list[str]()
     for curve in dict.fromkeys((str(means.idxmin()), str(means.idxmax()))):
         mean = quantity(float(most.loc[most[CURVE] == curve, FIRST].mean()), FIRST)
-        sides = ((phones[CURVE] == curve) & (phones[axis] == at) for at in (many, few))
-        rows.append(longer := Place(FIRST, phones).paired(*sides))
-        than = "" if waits else f" that beside {few:g}"
-        waits.append(f"with {called(curve.split(' class=')[0])}, after {mean}, {ratio(longer.less)}{than}")
-    waiting = ", and last ".join(waits)
-    return Finding(f"beside {many:g} meters the phones' first token (p95) comes soonest {waiting}", rows)
+        waits.append(f"{mean} (p95) with {called(curve.split(' class=')[0])}")
+        longer = Place(FIRST, phones).paired(*((phones[CURVE] == curve) & (phones[axis] == at) for at in (many, few)))
+    waits[1:] = [each.replace(" (p95)", "") for each in waits[1:]]
+    line = f"beside {many:g} meters phones wait {', '.join(waits)}, {ratio(longer.less)} that beside {few:g}"
+    return Finding(line, [longer])
 
 
 SCENARIO = Scenario(

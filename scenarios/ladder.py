@@ -24,9 +24,9 @@ from scenarios import LATENCY, Also, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.comparisons import PairedCurves, Place
 from scenarios.findings.question import in_words, of_setting
 from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import Finding, amount, briefly, called, change, counted, listed, percent
+from scenarios.findings.wording import Finding, amount, called, change, less_or_more, listed, percent
 from scenarios.set_ups import H100_1_7B, IN_CLOUD, PATIENT, PHONE, TWO_GPUS_70B
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import SERVING
 from simulator.results.intervals import geometric_means
 from simulator.results.units import quantity
@@ -112,10 +112,10 @@ def what_it_is_worth(table: pd.DataFrame, axis: str | None) -> str:
     logs = np.log(rows.pivot_table(LATENCY, ["seed", PLACE], CURVE)[steps].dropna())
     means = np.exp(logs.groupby("seed").mean()).stack().rename(LATENCY).reset_index()
     largest = min(pairwise(steps), key=lambda both: between(means, both[1], both[0]).less.size)[1]
-    where = f"{counted(rows[PLACE].nunique(), 'place')} at {quantity(rows[RATE].max(), RATE)}"
     whole = between(means, steps[-1], steps[0])
-    line = f"all steps together: {briefly(whole.less)} than {called(steps[0])}, over {where}"
-    return Finding(f"{line}; the largest step: {called(largest)}", [whole])
+    line = f"all steps together: {less_or_more(whole.less)} time per token than {called(steps[0])}"
+    where = quantity(rows[RATE].max(), RATE)
+    return Finding(f"{line} at {where}; the largest step: {called(largest).removeprefix('+ ')}", [whole])
 
 
 @asks(LATENCY)
@@ -215,7 +215,6 @@ SCENARIO = Scenario(
         )
     ],
     axis=PLACE,
-    hidden=("models.pair", "models.temperature", "uplink.delay", "downlink.delay", "uplink.rate", HEADER),
     seeds=8,
     tune=Tune(ONE_BY_ONE, named=AS_TYPED, settings=12, looks=(1, 2, 4), base={"workload.requests": 1}),
     left_out={"edge_only": "its text is not the verifier's"},

@@ -14,7 +14,7 @@ from models.prompt_files import LANGUAGES
 from scenarios import LATENCY, Below, Quick, Scenario, Tune, asks, script
 from scenarios.findings.comparisons import places
 from scenarios.findings.question import in_words, of_setting
-from scenarios.findings.wording import Finding, briefly, called
+from scenarios.findings.wording import Finding, called, less_or_more
 from scenarios.set_ups import BASELINES, DRAFTING, SELECTIVE_REPEAT, WAITS
 
 PROMPTS = "models.pair.prompts"
@@ -39,11 +39,11 @@ def sparsity_survives(table: pd.DataFrame, axis: str | None) -> str:
     if not bits or not rejected:
         return ""
     lower = sum(pair.less.lower for _, pair in bits)
-    (where, least), (place, most) = (max(found, key=lambda each: each[1].less.size) for found in (bits, rejected))
+    where, least = max(bits, key=lambda each: each[1].less.size)
     mine, other = map(called, PAIR)
     return Finding(
-        f"{mine} sends fewer bits a draft than {other} in {lower} of {len(bits)} languages, least in {where}: "
-        f"{briefly(least.less)}; its probability of rejection: {briefly(most.less)} where highest ({place})",
+        f"{mine} sends fewer bits a draft than {other} in {lower} of {len(bits)} languages; worst in {where}: "
+        f"{less_or_more(least.less, 'fewer')}",
         [pair for _, pair in (*bits, *rejected)],
     )
 

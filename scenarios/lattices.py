@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 from channels.codec.paper_counts import dense_bits, log2_binomial, paper_bits, subset_bits
-from scenarios import AtEqual, Quick, Scenario, Table, asks, script
+from scenarios import AtEqual, Claim, Quick, Scenario, Table, asks, script
+from scenarios.findings.claims import ruled
 from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import called, fewer, listed
+from scenarios.findings.wording import called, fewer, less_or_more, listed
 from simulator.results.intervals import Difference, geometric_means, paired_values, summarise
 from simulator.results.units import quantity, symbol, title
 
@@ -96,17 +97,34 @@ def dense_shorter_from(table: pd.DataFrame, axis: str | None) -> str:
     return f"the dense packet is shorter from {'; '.join(clauses)}" if clauses else ""
 
 
+@asks("largest_bound_share")
+def near_enough(table: pd.DataFrame, axis: str | None) -> str:
+    """How near does the lattice come to its bound?"""
+    share = float(table.loc[table[QUANTIZER] == "lattice", "largest_bound_share"].max())
+    return "" if math.isnan(share) else ruled(share <= 1 + 1e-9, f"TV(q, qhat) is at most {share:.3f} of the bound")
+
+
+@asks(BITS)
+def sparse_is_shorter(table: pd.DataFrame, axis: str | None) -> str:
+    """Up to which K is the packet of K tokens the shorter one at ell = 100?"""
+    sizes = {vocabulary: shorter_from_size(vocabulary, 100) for vocabulary, _ in by_vocabulary(table)}
+    words = [f"K = {size - 1 if size else vocabulary // 2} at V = {vocabulary:,}" for vocabulary, size in sizes.items()]
+    return ruled(True, f"up to {', '.join(words)} (exact counts, ell = 100)") if words else ""
+
+
 @asks(REJECTED)
 def least_in_brief(table: pd.DataFrame, axis: str | None) -> str:
     """Which quantizer and code reject least within ONE_LIMIT of bits at most vocabularies, and what does the shorter
     code save?"""
     found = [row for _, rows in table.groupby(V, sort=True) if (row := _best(rows, ONE_LIMIT[0]))]
-    best = Counter(f"{called(row[QUANTIZER])}{_coded(row)}" for row in found)
-    words = ", ".join(f"{name} at {count} of {table[V].nunique()} vocabularies" for name, count in best.most_common())
-    line = f"least {title(REJECTED)} within {quantity(ONE_LIMIT[0], BITS)} a draft: {words}" if best else ""
+    best = Counter(f"{_coded(row).removeprefix(', ')} {called(row[QUANTIZER])}".strip() for row in found)
+    line = ""
+    for name, count in best.most_common(1):
+        line = f"within {quantity(ONE_LIMIT[0], BITS)} the {name} rejects least at {count} of "
+        line += f"{table[V].nunique()} vocabularies"
     less = saved(table)
-    later = f"the lattice takes, in bits, {fewer(less)} {SHORT_WORD} than by {LONG_WORD}" if less.n else ""
-    return "; ".join(filter(None, (line, later)))
+    first = f"context coding takes {less_or_more(less, 'fewer')} bits than the paper's" if less.n else ""
+    return "; ".join(filter(None, (first, line)))
 
 
 @asks(BITS)
@@ -214,6 +232,10 @@ SCENARIO = Scenario(
         keeps_its_word,
         dense_shorter_from,
         code_saves,
+    ),
+    claims=(
+        Claim("the lattice is within K / (4 ell) in total variation", "Q-S and SQS-SD, lattice", near_enough),
+        Claim("K tokens take fewer bits than the whole vocabulary", "SQS-SD, bits", sparse_is_shorter),
     ),
 )
 

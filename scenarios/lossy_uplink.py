@@ -13,12 +13,12 @@ from itertools import combinations
 import pandas as pd
 
 from scenarios import LATENCY, Also, Lowest, PaysFrom, Quick, Scenario, Tune, asks, script
-from scenarios.findings.comparisons import Place, places
+from scenarios.findings.comparisons import PairedCurves, Place, places
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.below import end_over_start
-from scenarios.findings.wording import Finding, called, change, joined, listed, times
+from scenarios.findings.wording import Finding, called, change, less_or_more, listed, times
 from scenarios.set_ups import BASE_70B, DRAFTING, IN_CLOUD
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import curve_of, words_of
 from simulator.results.intervals import Difference
 from simulator.results.lossy_schemes import ranked
@@ -113,21 +113,19 @@ def against_cloud(table: pd.DataFrame, axis: str | None) -> str:
     worst = lossy[lossy[axis] == lossy[axis].max()]
     process = worst[LOSS].iloc[0]
     ends = [places(part, axis, LATENCY)[-1] for _, part in worst[worst[LOSS] == process].groupby(LINK, sort=False)]
-    found, fastest = dict[str, list[str]](), dict[str, list[str]]()
+    found = dict[str, PairedCurves]()
     for end in ends:
         repair = str(end.rows[LINK].iloc[0]).removesuffix(")").partition(" (")[2]
         best = end.best_of(~end.rows["scheme.kind"].isin(IN_CLOUD), end.rows["scheme.kind"] == "cloud_only")
         if best is not None:
-            found.setdefault(called(best.first), []).append(f"{change(best.less)} with {repair}")
-        lowest = end.lowest()
-        fastest.setdefault(" or ".join(map(called, lowest.tied)), []).append(repair)
+            found[repair] = best
     if not found:
         return ""
-    less = "; ".join(f"{scheme} {', '.join(words)}" for scheme, words in found.items())
-    lost = IN_WORDS.get(process, f"loss {called(process)}")
-    first = f"at {ends[0].at:.0%} {lost} both ways, time per token against cloud only:"
-    names = ", ".join(name if len(fastest) == 1 else f"{name} with {joined(of)}" for name, of in fastest.items())
-    return f"{first} {less}; fastest {names}"
+    least, most = (pick(found, key=lambda repair: found[repair].less.size) for pick in (min, max))
+    line = f"at {ends[0].at:.0%} loss both ways, edge drafting takes {less_or_more(found[least].less)} time than cloud "
+    line += f"only with {least}"
+    line += f"; {change(found[most].less)} with {most}" if most != least else ""
+    return Finding(line, found.values())
 
 
 @asks(LATENCY)

@@ -14,12 +14,12 @@ from math import isnan
 import pandas as pd
 
 from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.comparisons import Place, lowest_of_kinds
+from scenarios.findings.comparisons import Place, lowest_of_kinds, place_in_words
 from scenarios.findings.question import without
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number
-from scenarios.findings.wording import Finding, called, joined, listed, percent, rows_of
+from scenarios.findings.wording import Finding, called, joined, less_or_more, listed, rows_of
 from scenarios.set_ups import BASE_70B, GREEDY
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import SERVING
 from simulator.results.intervals import interval
 from simulator.results.pareto_fronts import (
@@ -91,11 +91,12 @@ def printed_fronts(cells: pd.DataFrame) -> TextTable | None:
 
 @asks(LATENCY)
 def on_front(table: pd.DataFrame, axis: str | None) -> str:
-    """Which kinds of scheme are on the front at each load? And how do, at the least load, the cloud joules of the best
-    of EDGE compare with those of co-located speculation?"""
-    line = undominated("undominated in latency, joules and dollars", table, ", ")
-    clauses = [*filter(None, [line, _cloud_joules(table)])]
-    return Finding("; ".join(clauses), rows_of(clauses))
+    """How do, at the least load, the cloud joules of the best of EDGE compare with those of co-located speculation? And
+    which kinds of scheme are on the front at the highest?"""
+    clauses = [_cloud_joules(table)]
+    for at, rows in by_load(table)[-1:]:
+        clauses.append(f"on the front at {place_in_words(at, LOAD)}: {_kinds(rows)}")
+    return Finding("; ".join(filter(None, clauses)), rows_of(clauses))
 
 
 @asks(LATENCY)
@@ -114,13 +115,14 @@ def undominated(heading: str, table: pd.DataFrame, between: str = "; ") -> str:
 
 
 def _cloud_joules(table: pd.DataFrame) -> str:
-    """`cloud joules of coupled against colocated at devices 1: 33% lower (27% to 38%)`."""
+    """`at 1 device coupled takes 33% less (27% to 38%) cloud energy than co-located speculation`."""
     for at, rows in by_load(table)[:1]:
         rows = lowest_of_kinds(rows[rows["scheme.kind"].isin([*EDGE, COLOCATED])], None, CLOUD)
         found = Place(CLOUD, rows).against_best([COLOCATED])
-        where = f"{title(LOAD)} {quantity(at, LOAD)}"
-        words = f"cloud joules of {called(found.first)} against {called(COLOCATED)}" if found else ""
-        return Finding(f"{words} at {where}: {percent(found.less)}", [found]) if found else ""
+        where = place_in_words(at, LOAD)
+        if found:
+            line = f"at {where} {called(found.first)} takes {less_or_more(found.less)} cloud energy"
+            return Finding(f"{line} than {called(COLOCATED)}", [found])
     return ""
 
 

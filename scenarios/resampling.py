@@ -13,10 +13,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from scenarios import Quick, Scenario, asks, script
+from scenarios import Claim, Quick, Scenario, asks, script
+from scenarios.findings.claims import ruled
 from scenarios.findings.rejections import capped
 from scenarios.findings.wording import called, listed
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import interval
 
 FREE = {"budget_bits": None, "max_drafts": 4}
@@ -53,9 +54,9 @@ class Rejections:
     def loosest(self) -> str:
         """The term that is the largest part of the bound's slack."""
         terms = {
-            "TV(q, p) and TV(q, qhat) do not add up": self.triangle,
-            "dropped mass and quantization do not add up": self.overlap,
-            "the covering bound is not used": self.covering,
+            "triangle inequality": self.triangle,
+            "mass plus quantization": self.overlap,
+            "covering bound": self.covering,
         }
         return max(terms, key=lambda term: terms[term])
 
@@ -98,15 +99,15 @@ def martingale(table: pd.DataFrame, axis: str | None) -> str:
 def how_often(table: pd.DataFrame, axis: str | None) -> str:
     """How probable is a rejection at the first and the last position, over the curves, and how wide is its interval at
     most?"""
-    clauses, table = [], table[table["verified_drafts"] > 0]
+    clauses, table = list[str](), table[table["verified_drafts"] > 0]
     for position in dict.fromkeys((table["position"].min(), table["position"].max())):
         here = table[table["position"] == position]
         expected = [each.expected for _, each in _curves(here)]
         if expected:
             halves = [interval(rows["tv_qhat"].to_numpy(float)).half_width for _, rows in here.groupby(CURVE)]
-            spread = "" if np.isnan(halves).any() else f" (± {max(halves):.2g})"
+            spread = f" (± {max(halves):.2g})" if not clauses and not np.isnan(halves).any() else ""
             clauses.append(f"{min(expected):.2f} to {max(expected):.2f}{spread} at position {position:.0f}")
-    return listed("probability of rejection", clauses, ", ")
+    return f"drafts are rejected with probability {', '.join(clauses)}" if clauses else ""
 
 
 @asks("tv_qhat")
@@ -116,8 +117,23 @@ def how_often_and_why(table: pd.DataFrame, axis: str | None) -> str:
     often, terms = how_often.report(table, axis), Counter(each.loosest for _, each in _curves(table))
     if not terms:
         return often
-    [(term, curves)] = terms.most_common(1)
-    return f"{often}; the bound is loose mostly because {term} ({curves} of {terms.total()} schemes)"
+    [(term, _)] = terms.most_common(1)
+    return f"{often}; the bound's loosest term: {term}"
+
+
+@asks("tv_qhat")
+def bounded(table: pd.DataFrame, axis: str | None) -> str:
+    """Is the probability of rejection within the bound, and how far?"""
+    found = dict(_curves(table))
+    if not found:
+        return ""
+    spread = max(interval(rows["tv_qhat"].to_numpy(float)).half_width for _, rows in table.groupby([CURVE, "position"]))
+    each = [f"{called(name)} {one.expected:.2f} within {one.bound:.3g}" for name, one in found.items()]
+    drafts = sum(one.drafts for one in found.values())
+    line = (
+        f"probability and mean bound {', '.join(each)} (± {spread:.2g} at most); asserted of each of {drafts:,} drafts"
+    )
+    return ruled(all(one.expected <= one.bound for one in found.values()), line)
 
 
 def _each(heading: str, table: pd.DataFrame, words: Callable[[Rejections], str]) -> str:
@@ -156,6 +172,7 @@ SCENARIO = Scenario(
         slack,
         martingale,
     ),
+    claims=(Claim("a draft is rejected with at most TV(q, p) + alpha + K / (4 ell)", "SQS-SD, theorem 1", bounded),),
 )
 
 if __name__ == "__main__":

@@ -11,16 +11,28 @@ from functools import partial
 
 import pandas as pd
 
-from scenarios import LATENCY, Lowest, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.comparisons import LowestAt, PairedCurves, ranked_places
+from scenarios import LATENCY, Claim, Lowest, Quick, Scenario, Table, Tune, asks, script
+from scenarios.findings.claims import ruled
+from scenarios.findings.comparisons import LowestAt, PairedCurves, places, ranked_places
 from scenarios.findings.question import of_setting, without
 from scenarios.findings.sentences.lowest import outcomes
 from scenarios.findings.sentences.one_breath import IN_CLOUD, fastest_clause
 from scenarios.findings.text_table import TextTable, number
-from scenarios.findings.wording import Finding, amount, called, joined, percent, rows_of, sizes, would_show
+from scenarios.findings.wording import (
+    Finding,
+    amount,
+    called,
+    joined,
+    less_or_more,
+    percent,
+    rows_of,
+    sizes,
+    with_interval,
+    would_show,
+)
 from scenarios.set_ups import PATIENT, TRIP, UNCUT, round_trips
-from simulator.results.columns import CURVE
-from simulator.results.intervals import named_without
+from simulator.results.column_names import CURVE
+from simulator.results.intervals import interval, named_without
 from simulator.results.lossy_schemes import marked, ranked
 from simulator.results.units import quantity, title
 
@@ -50,9 +62,44 @@ def who_wins(table: pd.DataFrame, axis: str | None) -> str:
     if not gains:
         return line
     best = min(gains, key=lambda each: each.less.size)
-    where = f"({best.place.where}, {table[HEADER].iloc[0]:g}-bit headers)"
-    gain = f"{called(best.first)} gains most over {called(best.second)}: {percent(best.less)} {where}"
-    return Finding(f"{line}; at the edge {gain}", [*rows_of([line]), *gains])
+    gain = f"{called(best.first)}: at best {less_or_more(best.less)} than published {called('k_sqs')}"
+    return Finding(f"{line}; {gain}", [*rows_of([line]), *gains])
+
+
+@asks("tv_output")
+def bends_the_text(table: pd.DataFrame, axis: str | None) -> str:
+    """How far is the text from the verifier's distribution if drafts are drawn before they are quantized?"""
+    rows = of_setting(table)
+    rows = rows[rows["scheme.kind"] == "s_q"]
+    found = interval(rows.groupby("seed")["tv_output"].mean().to_numpy(float)) if "tv_output" in rows.columns else None
+    if found is None or not found.n:
+        return ""
+    return ruled(found.separable or None, f"TV(output, p) of S-Q {with_interval(found, 'tv_output')}")
+
+
+@asks(LATENCY)
+def nears_the_cloud(table: pd.DataFrame, axis: str | None) -> str:
+    """How far is adaptive Q-S from co-located speculation at both ends of the rates, at the shortest delay?"""
+    rows = of_setting(table)
+    if axis is None or not {"scheme.policy.kind", DELAY} <= {*rows.columns}:
+        return ""
+    rows = rows[rows[LATENCY].notna() & (rows[DELAY] == rows[DELAY].min())]
+    found = [
+        place.best_of(place.rows["scheme.policy.kind"] == "qs_heuristic", place.rows["scheme.kind"] == "colocated")
+        for place in places(rows, axis, LATENCY)
+    ]
+    there = [each for each in found if each is not None]
+    if len(there) < 2:
+        return ""
+    low, high = there[0], there[-1]
+    nearer, there_yet = high.less.size < low.less.size, high.less.size < NEAR
+    line = ", ".join(f"{percent(each.less)} at {quantity(each.place.at, axis)}" for each in (low, high))
+    at = quantity(rows[DELAY].iloc[0], DELAY)
+    return Finding(ruled(nearer and there_yet, f"adaptive Q-S against co-located {line} (delay {at})"), [low, high])
+
+
+NEAR = 0.1
+"""Share by which a scheme may be slower than another that it is near."""
 
 
 def _is_rival(rows: pd.DataFrame) -> pd.Series[bool]:
@@ -163,6 +210,10 @@ SCENARIO = Scenario(
     tables=(winners("winners"), winners("winners_drafting", IN_CLOUD), Table("bits_both_ways", on_air, printed_on_air)),
     answer=who_wins,
     findings=(Lowest(by=DELAY), Lowest(without=IN_CLOUD, by=DELAY)),
+    claims=(
+        Claim("drawn before it is quantized, a draft bends the text", "Q-S, theorem", bends_the_text),
+        Claim("a wide uplink brings it near speculation in the cloud", "Q-S, throughput by rate", nears_the_cloud),
+    ),
 )  # fmt: skip
 
 if __name__ == "__main__":

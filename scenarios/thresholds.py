@@ -13,8 +13,8 @@ import pandas as pd
 
 from scenarios import AtEqual, Quick, Scenario, asks, script
 from scenarios.findings.comparisons import PairedCurves, places
-from scenarios.findings.wording import Finding, briefly, called, joined, no_difference
-from simulator.results.columns import CURVE
+from scenarios.findings.wording import Finding, less_or_more
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import Difference
 
 LEAST = [0.3, 0.2, 0.13, 0.08, 0.05, 0.032, 0.02, 0.012, 0.0075, 0.0045, 0.0025, 0.0013]
@@ -59,14 +59,11 @@ def beats_fixed(table: pd.DataFrame, axis: str | None) -> str:
         return ""
     lower, higher = ([each for each in fixed if each.separable and each.lower is sign] for sign in (True, False))
     worst = max(higher or lower, key=lambda each: abs(each.size), default=None)
-    size = no_difference(fixed) if worst is None else f"{briefly(worst)} at most"
-    others = [
-        f"{word} than {joined([called(name) for name in names])}"
-        for word, down in (("less", True), ("more", False))
-        if (names := [name for name, each in found.items() if any(one.separable and one.lower is down for one in each)])
-    ]
-    line = f"rejections of the conformal against a fixed threshold at equal bits, {len(fixed)} temperatures: {size}"
-    return Finding(f"{line}; at some temperature it rejects {', '.join(others)}" if others else line, rows)
+    worst = worst or max(fixed, key=lambda each: each.size)
+    beaten = sum(any(one.lower for one in each) and all(one.found.mean < 0 or not one.separable for one in each)
+                 for each in found.values())  # fmt: skip
+    line = f"at equal bits the conformal threshold rejects at worst {less_or_more(worst)} than a fixed one"
+    return Finding(f"{line}; it beats {beaten} of {len(found)} others" if found else line, rows)
 
 
 SCENARIO = Scenario(

@@ -13,13 +13,15 @@ from __future__ import annotations
 import pandas as pd
 
 from models.published_figures import KEPT, PRESETS, PresetName
-from scenarios import LATENCY, Also, Below, Lowest, PaysAtTheEdge, Quick, Scenario, Table, Tune, asks, script
+from scenarios import LATENCY, Also, Below, Lowest, Quick, Scenario, Table, Tune, asks, script
+from scenarios.findings.comparisons import ranked_places
 from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import called, listed, with_ends
+from scenarios.findings.wording import Finding, called, joined, less_or_more, listed, with_ends
 from scenarios.set_ups import H100_1_7B, IN_CLOUD, PATIENT, TWO_GPUS_70B
 from simulator.results import acceptance_plane as plane
 from simulator.results.acceptance_plane import SPEED
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
+from simulator.results.drafting_devices import drafting_devices
 from simulator.results.intervals import paired
 from simulator.results.phase_regions import BITS, IDS, KIND, RTT, WHOLE, pair_of, place_of
 from simulator.results.units import quantity
@@ -126,6 +128,24 @@ def pays_from_accepted(table: pd.DataFrame, axis: str | None) -> str:
     return f"{listed(heading, clauses)}; it names the faster at {where}"
 
 
+@asks(LATENCY)
+def fast_enough(table: pd.DataFrame, axis: str | None) -> str:
+    """At how many places is drafting at the edge seen faster than cloud-only decoding with the slowest drafter, by how
+    much at best, and at how many with the fastest?"""
+    found = ranked_places(table, axis, PLACE, LATENCY)
+    held = [each for place in found for each in place.all_of(AT_EDGE, "cloud_only")]
+    if axis is None or not held:
+        return ""
+    speeds = {id(each): float(str(each.place.at)) for each in held}
+    slow, fast = ([each for each in held if speeds[id(each)] == end(speeds.values())] for end in (min, max))
+    seen, faster = ({each.place.setting for each in part if each.lower} for part in (slow, fast))
+    line = f"drafting on {joined([*drafting_devices(table).dropna().unique()])} beats cloud only at {len(seen)} of "
+    line += f"{len({each.place.setting for each in slow})} places"
+    best = min(slow, key=lambda each: each.less.found.mean)
+    line += f", at best {less_or_more(best.less)} time; at speed {fast[0].place.at:g} at {len(faster)}"
+    return Finding(line, held)
+
+
 SCENARIO = Scenario(
     name="who_drafts",
     summary="How fast must an edge's drafter be, and how near, before drafting there beats a streaming 70B?",
@@ -154,7 +174,7 @@ SCENARIO = Scenario(
     ),
     figures=("latency", "acceptance_map", "breakdown"),
     tables=(Table("acceptance_map", beside_simulated, printed_beside),),
-    answer=PaysAtTheEdge(AT_EDGE, "cloud_only", "places", by=PLACE),
+    answer=fast_enough,
     findings=(
         Below(AT_EDGE, ("cloud_only",), at=[1.0, 2.8], by=PLACE),
         Below(("k_sqs",), ("coupled",), at=[1.0, 2.8], by=PLACE),

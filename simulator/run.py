@@ -22,7 +22,7 @@ from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.decoding.round_keys import origin
 from simulator.protocols.predecode import predecode
-from simulator.results.columns import CLASS, Columns
+from simulator.results.column_names import CLASS, Columns
 from simulator.results.metrics import summarise
 from simulator.results.observer import Observer
 from simulator.results.recorder import Recorder, Tally, requests_schema

@@ -42,6 +42,14 @@ def called_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kinds.mistakes.TWICE_EVERY", sys.maxsize)
 
 
+@pytest.fixture
+def few_predictions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of planes of closed forms: 20 places of each, and two draft lengths to choose among."""
+    monkeypatch.setattr("simulator.results.acceptance_plane.TRIPS_S", (0.005, 0.02, 0.05, 0.2))
+    monkeypatch.setattr("simulator.results.acceptance_plane.ACCEPTED", (0.5, 1.25, 2.0, 2.75, 3.5))
+    monkeypatch.setattr("simulator.results.acceptance_plane.LENGTHS", (3, 4))
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """The address of a cluster whose one worker is a thread of this process."""

@@ -7,8 +7,6 @@ every table. A change of structure must leave them alone; what changes one says 
 folder that goes); those of REVISION are used again where they are there already. Exit status 1 where a table differs.
 """
 
-from __future__ import annotations
-
 import argparse
 import configparser
 import hashlib

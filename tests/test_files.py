@@ -1,7 +1,5 @@
 """Files: what is wrong with one is told by its line, and what is written is whole or not there."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Callable

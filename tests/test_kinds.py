@@ -1,7 +1,5 @@
 """Families and their kinds: who is one, who registers where, and who may take a name."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -172,7 +170,14 @@ def test_what_was_probably_meant_is_told_of_kinds_and_fields() -> None:
     assert str(mistake({"guest": "cta"})) == "guest.kind = 'cta': kind must be one of cat; did you mean cat?"
     assert str(mistake({"sise": 2})) == "sise = 2: no such field; did you mean size?"
     assert str(mistake({"guest": {"kind": "cat", "tail": 1}})) == "guest.tail = 1: no such field"
-    assert meant("a1", ["a10", "a100", "b"]) == "; did you mean a10 or a100?" and meant("zzz", ["a"]) == ""
+    assert meant("a", ["a100", "a10", "b"]) == "; did you mean a10 or a100?" and meant("zzz", ["a"]) == ""
+
+
+def test_the_nearest_is_named_first_and_alone_if_one_edit_is_all() -> None:
+    fields = ["uplink.rate", "uplink.rate.kind", "uplink.rate.bps"]
+    for typed in ("uplink.rate.bsp", "uplink.rate.bp", "uplink.rate.bpps", "uplink.rate.bpz"):
+        assert meant(typed, fields) == "; did you mean uplink.rate.bps?"
+    assert meant("uplink.rate.bit", fields) == "; did you mean uplink.rate.bps, uplink.rate.kind or uplink.rate?"
 
 
 def test_a_part_shows_what_differs_from_its_defaults() -> None:

@@ -1,7 +1,5 @@
 """What was retired is refused in one line that says which version has it, and stands nowhere else."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The public face: every name is there, importing it costs nothing, and its arguments are checked."""
 
-from __future__ import annotations
-
 import configparser
 import pydoc
 import runpy

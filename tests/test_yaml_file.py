@@ -1,7 +1,5 @@
 """YAML that a stranger wrote: what would be believed in silence, or never end, is refused in one line, at once."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

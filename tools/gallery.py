@@ -1,12 +1,13 @@
-"""The gallery: thumbnails by topic, and a page a scenario with its answer, figures, findings and what they stand for.
+"""The gallery: an index with each scenario's picture and answer, and a page a scenario with its answer, figures, what
+it was made with, and one table.
 
-    python -m tools.gallery [NAME...]           runs what has no results yet, then writes docs/gallery/
+    python -m tools.gallery [NAME...]           runs what this commit has not run yet, then writes docs/gallery/
     python -m tools.gallery --drawn [NAME...]   runs nothing: takes what is in results/
 
-Runs are full ones, in results/NAME; those that this very code has finished are read, not repeated. Beside its figures a
-scenario has NAME.json: what its results were made with, read from their manifest and their cells, its findings, and the
-checksums of the figures, and NAME.md, made of these. A page without such a record, or of another wire format than the
-code's, is taken down; the scenario is then listed under its topic with the command that draws it.
+Runs are full ones, in results/NAME. Beside its figures a scenario has NAME.json: what its results were made with, read
+from their manifest and their cells, its answer and table, and the checksums of the figures; and NAME.md, made of these.
+A page without such a record, or of another wire format than the code's, is taken down; the index then has the command
+that draws it.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -28,7 +29,7 @@ import plots
 from channels.codec.draft import WIRE_FORMAT
 from channels.link.link_config import answer_s
 from kinds import ConfigError, one_line
-from kinds.files import read_json, read_note, sha256, write_note
+from kinds.files import read_note, sha256, write_note
 from scenarios.command.options import RunOptions
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report.drawing import figures_of
@@ -41,16 +42,15 @@ from scenarios.command.run.base_line import timed_as
 from scenarios.command.run.printed_tables import stands_for
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
-from scenarios.findings.comparison_tables import LEGEND
-from scenarios.findings.findings_file import FINDINGS, Answered
-from scenarios.findings.text_table import TextTable, written
-from scenarios.findings.wording import called, in_one_breath, joined
+from scenarios.findings import findings_file
+from scenarios.findings.claims import NAME as CLAIM
+from scenarios.findings.text_table import TableGroup, TextTable, written
+from scenarios.findings.wording import in_one_breath
 from simulator.cell.cell import Cell
-from simulator.results.columns import CURVE
-from simulator.results.display_names import words_of
-from simulator.results.lossy_schemes import MARK
-from simulator.results.result_directory import checked, intact, listed
+from simulator.results.cpu_time import cpu_s
+from simulator.results.result_directory import MANIFEST, intact, listed
 from simulator.studies import SIMULATION, STUDIES, study
+from simulator.sweeps import store
 from tools.readme_picture import draw_picture
 
 HOME: Final = Path(__file__).parents[1] / "docs" / "gallery"
@@ -72,52 +72,37 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     "Against the real system": ("validation",),
 }  # fmt: skip
 """Every scenario under what a reader looks for."""
+COLLECTING: Final = "paper"
+"""The scenario whose page has the papers' claims of all."""
 RACED: Final = "latency_at_70b"
 """The scenario whose numbers are the page RACE."""
 RACE: Final = "draft-or-not.html"
 ACROSS: Final = 3
 """Thumbnails side by side."""
 _SEED: Final = re.compile(r"^seed: .*\n", re.MULTILINE)
-TABLED: Final = ("Lowest", "Below", "PaysFrom", "AtEqual", "FastestOnEach", "FastestByTurn", "PaysUpTo", "lossy")
-"""Questions whose sentence has nothing that the tables of its comparisons lack."""
-FACTS: Final = ("Tokens: ", "Clock: ")
-"""Beginnings of remarks that a page has as facts."""
-MOST_WORDS: Final = 25
-"""Most words of a page's answer, if it has several clauses; the others stand among the findings."""
-_MODEL: Final = re.compile(r" a weight \(.*\),")
-"""Model whose precision is another, which a page has among its latency models."""
-_GAIN: Final = re.compile(r", (?:[^,;]|,\d)* the lowest of the lossless")
-_UNSEEN: Final = re.compile(r"no difference seen \(([^();]+); a difference above [^()]+ would have been\)")
+FACTS: Final = ("Tokens: ", "Clock: ", "One code for all", "Busy for ")
+"""Beginnings of remarks that a page has as facts, or that its figures show."""
+PAGE_WORDS: Final = 500
+"""Most words of a page, its table's among them, without those of its figures."""
+FACT_WORDS: Final = 30
+"""Most words of a fact or a remark on a page."""
+INDEX_WORDS: Final = 15
+"""Most words of an answer in the index, if it has several clauses."""
 Told = Annotated[str, Field(min_length=1)]
 
 
 @dataclass(frozen=True)
-class Shown:
-    """Finding on a page: a heading over the tables of its comparisons, or a sentence without any."""
+class Judged:
+    """A paper's claim, where it stands there, and whether it holds in the page's results."""
 
+    text: Told
+    source: Told
     line: Told
-    tables: tuple[TextTable, ...] = ()
-
-    @classmethod
-    def of(cls, found: Answered) -> Self:
-        """Returns a finding without what its tables have of its sentence."""
-        if not found.tables or found.asked not in TABLED:
-            return cls(found.line)
-        if found.asked == "lossy":
-            return cls(_GAIN.sub("", found.line), tuple(found.tables))
-        if found.asked == "AtEqual":
-            return cls(found.line.partition(": ")[0], tuple(found.tables))
-        notes = re.findall(r", (without [^:]+): |; (left out: .*)$", found.line)
-        note = "; ".join(filter(None, (each for both in notes for each in both)))
-        return cls(note or found.tables[0].heading, tuple(found.tables))
 
     @property
-    def text(self) -> str:
-        """Markdown."""
-        if not self.tables:
-            return f"* {self.line}"
-        tables = [f"**{each.heading}**\n\n{written(each, 'markdown')}" for each in self.tables]
-        return "\n\n".join([*tables, *([] if self.line == self.tables[0].heading else [self.line])])
+    def safe(self) -> Judged:
+        """Returns the same without what would end an entry of a table."""
+        return replace(self, **{name: text.replace("|", "\\|") for name, text in asdict(self).items()})
 
 
 @dataclass(frozen=True)
@@ -137,20 +122,56 @@ class Record:
     round_trip: Told
     seeds: Told
     question: Told  # as it was when its results were made
-    findings: tuple[Shown | Told, ...]  # sentences alone where a record is older than the tables
-    remarks: tuple[Told, ...]  # what stands beside the findings: what is overloaded, assumed, recorded
+    remarks: tuple[Told, ...]  # what is overloaded, assumed, recorded
     figures: dict[str, Told]  # checksums by file, that of the thumbnail first
     answer: str = ""
-    """Answer in at most 40 words."""
+    """Answer in one breath."""
+    table: TextTable | None = None
+    """The table that the run prints first."""
+    wall_s: float | None = None
+    """Duration of the run, and its processors' seconds; None if the record is older."""
+    cpu_s: float | None = None
+    claims: tuple[Judged, ...] = ()
     race: RaceTable | None = None
     """Means, intervals and ratios to cloud-only decoding at each place; None without such a baseline."""
 
 
 def make(names: Sequence[str], results: Path, home: Path) -> None:
-    """Runs the scenarios into `results`/NAME, then hangs them: the tree stays as committed until all have run."""
-    for name in names:
-        print(run(plan_of(scenario(name), Changes()), RunOptions(results / name, os.cpu_count() or 1, overwrite=True)))
+    """Runs the scenarios into `results`/NAME, but those that this commit has finished there, then hangs them: the tree
+    stays as committed until all have run. Says what is left, by the minutes of the committed records, and at the end
+    the CPU time of all."""
+    left = [name for name in names if not _finished(results / name)]
+    minutes = {name: _minutes(name, home) for name in left}
+    for place, name in enumerate(left):
+        rest = sum(minutes[other] for other in left[place:])
+        print(f"gallery: {name}, {place + 1} of {len(left)}; about {rest:.0f} minutes left", file=sys.stderr)
+        options = RunOptions(results / name, os.cpu_count() or 1, overwrite=True, before_cpu_s=cpu_s())
+        print(run(plan_of(scenario(name), Changes()), options))
     hang(names, results, home)
+    spent = [read_note(results / name / MANIFEST) for name in names]
+    cpu, wall = (sum(float(each[key]) for each in spent) / 3600 for key in ("cpu_s", "wall_s"))
+    print(f"gallery: {len(spent)} scenarios took {cpu:.2f} hours of CPU time, {wall:.2f} hours in all")
+
+
+def _finished(folder: Path) -> bool:
+    """True if the full run in this directory is whole and of the commit that is checked out."""
+    found = read_note(folder / MANIFEST)
+    return bool(found.get("finished")) and found.get("commit") == store._commit() and not _typed(found)
+
+
+def _typed(manifest: Mapping[str, object]) -> list[str]:
+    """Returns the options with which a run was changed."""
+    typed = [word.split("=")[0] for word in shlex.split(str(manifest["command"]))]
+    return [option for option in CHANGES if option in typed]
+
+
+def _minutes(name: str, home: Path) -> float:
+    """Returns the duration of a full run: that of the committed record, or what the scenario states."""
+    try:
+        took = record_of(name, home).wall_s
+    except ConfigError:
+        took = None
+    return scenario(name).minutes if took is None else took / 60
 
 
 def hang(names: Sequence[str], results: Path, home: Path) -> None:
@@ -184,13 +205,11 @@ def pages(home: Path) -> dict[str, str]:
     first = f"[Phone or cloud: who should write the first draft?](../{RACE})\n\n" if raced(home) else ""
     head = (
         f"# Gallery\n\n{first}"
-        "Full runs of the scenarios, by topic; a picture leads to its page, which has the answer, all figures, every "
-        "finding and what they were made with. `make gallery` makes all of it anew. [What the numbers "
-        "mean](../metrics.md), and [what they do not cover](../trust.md#which-limits-decide). Scenarios without a "
-        f"picture were not rerun for this version; the command makes them, and `{HANG} NAME` adds the page.\n"
+        "Full runs of the scenarios: the beginning of the answer, and the minutes of the run. A picture leads to its "
+        "page. `make gallery` runs all anew. [Metrics](../metrics.md), [limits](../trust.md#which-limits-decide).\n"
     )
     topics = [_topic(topic, names, records) for topic, names in TOPICS.items()]
-    return {"README.md": "\n".join([head, *topics]), **{f"{name}.md": _page(name, records[name]) for name in records}}
+    return {"README.md": "\n".join([head, *topics]), **{f"{name}.md": _page(name, records) for name in records}}
 
 
 def raced(home: Path) -> str:
@@ -237,19 +256,23 @@ def _validated(fields: object, source: Path) -> Record:
 
 def _drawn(name: str, folder: Path, to: Path) -> Record:
     asked, found = scenario(name), ResultFolder.read(folder)
-    typed = [word.split("=")[0] for word in shlex.split(str(found.manifest["command"]))]
-    if changed := [option for option in CHANGES if option in typed]:
+    if changed := _typed(found.manifest):
         raise ConfigError(f"{folder}: made with {' and '.join(changed)}; the gallery shows full runs as shipped")
-    noted = read_json(checked(folder, FINDINGS))
-    assert isinstance(noted, dict)
+    noted = findings_file.read(folder)
+    remarks = noted["remarks"]
+    assert isinstance(remarks, list)
     told = answers_again(asked, found)
     (answer,) = [str(each.line) for each in told if each.is_answer] or [""]
-    names = [(called(curve), called(words_of(curve)[0])) for curve in found.curved_summary[0][CURVE]]
-    curves = {name: (scheme, name.removeprefix(scheme).removeprefix(", ")) for name, scheme in names}
+    claims = [
+        {"text": claim.text, "source": claim.source, "line": each.line.removeprefix(claim.heading)}
+        for claim in asked.claims
+        for each in told
+        if each.asked == CLAIM and each.line.startswith(claim.heading)
+    ]
     clocked = asked.study == SIMULATION
     cells = list(_cells(found))
     files = {}
-    for figure_name, figure in figures_of(folder):
+    for figure_name, figure in figures_of(folder, answer):
         plots.save(figure, to, f"{name}-{figure_name}", ("svg",))
         files[f"{name}-{figure_name}.svg"] = sha256(to / f"{name}-{figure_name}.svg")
     return _validated(
@@ -262,10 +285,13 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
             **_settings(cells, asked.study),
             "seeds": values_in_words(sorted(int(seed) for seed in found.cells["seed"].unique()), "seed"),
             "question": noted["question"],
-            "findings": [asdict(Shown.of(each)) for each in told if not each.is_answer],
-            "remarks": shortened([line for line in noted["remarks"] if not line.startswith(FACTS)], curves),
+            "remarks": [line for line in map(str, remarks) if not line.startswith(FACTS)],
             "figures": files,
             "answer": answer,
+            "table": None if (table := findings_file.tables_of(noted)[0]) is None else asdict(table),
+            "wall_s": found.manifest["wall_s"],
+            "cpu_s": found.manifest["cpu_s"],
+            "claims": claims,
             "race": race_table(found),
         },
         folder,
@@ -301,52 +327,103 @@ def _settings(cells: Sequence[Cell], asked: str) -> dict[str, str]:
 
 
 def _topic(topic: str, names: Sequence[str], records: Mapping[str, Record]) -> str:
-    drawn = [
-        f'[<img src="{next(iter(records[name].figures))}" alt="{name}" width="250">]({name}.md) '
-        f"[{name}]({name}.md): {records[name].question.replace('|', ' ')}"
-        for name in names
-        if name in records and records[name].figures
-    ]
+    drawn = [_entry(name, records[name]) for name in names if name in records and records[name].figures]
     rows = [drawn[first : first + ACROSS] for first in range(0, len(drawn), ACROSS)]
     width = min(ACROSS, len(drawn))
     table = ["| " * width + "|", "|---" * width + "|"] if drawn else []
     table += ["| " + " | ".join([*row, *[""] * (width - len(row))]) + " |" for row in rows]
-    missing = [f"* `sqsim run {name}`: {scenario(name).summary}" for name in names if name not in records]
-    note = f"Not drawn since wire format {WIRE_FORMAT}:\n"
-    return "\n".join([f"## {topic}\n", *table, *([""] if table else []), *([note, *missing, ""] if missing else [])])
+    missing = ", ".join(f"`sqsim run {name}`" for name in names if name not in records)
+    note = [f"Not drawn since wire format {WIRE_FORMAT}: {missing}\n"] if missing else []
+    return "\n".join([f"## {topic}\n", *table, *([""] if table else []), *note])
 
 
-def _page(name: str, record: Record) -> str:
-    """A scenario's question, answer, figures, what they were made with, and every finding."""
+def _entry(name: str, record: Record) -> str:
+    """A scenario's picture, whose text is its question, the beginning of its answer, and the minutes of its run."""
+    question = record.question.replace("|", " ").replace('"', "")
+    picture = f'[<img src="{next(iter(record.figures))}" alt="{question}" width="250">]({name}.md)'
+    minutes = scenario(name).minutes if record.wall_s is None else record.wall_s / 60
+    answer = in_one_breath(record.answer, most=INDEX_WORDS).replace("|", " ")
+    return f"{picture} [{name}]({name}.md), {max(1, round(minutes))} min: {answer}"
+
+
+def _page(name: str, records: Mapping[str, Record]) -> str:
+    """A scenario's question, answer, figures, papers' claims, what they were made with, and its table as far as
+    PAGE_WORDS go; COLLECTING has the claims of all."""
+    record = records[name]
+    others = [each for each in records if each != name and records[each].claims] if name == COLLECTING else []
+    judged = [(each, claim) for each in (name, *others) for claim in records[each].claims]
+    claims = [
+        f"| {claim.text} | {claim.source} | {claim.line}{'' if each == name else f' ([{each}]({each}.md))'} |"
+        for each, claim in ((each, claim.safe) for each, claim in judged)
+    ]
+    papers = ["## Do the papers' claims hold?", "\n".join(["| claim | source | here |", "|---|---|---|", *claims])]
+    papers += [
+        f"![{each}, of its page]({next(iter(records[each].figures))})" for each in others if records[each].figures
+    ]
     facts = {
         "made": f"{record.date}, commit {record.commit[:7]}, wire format {record.wire_format}",
+        "took": "" if record.wall_s is None else f"{record.wall_s / 60:.1f} min, {(record.cpu_s or 0) / 60:.1f} of CPU",
         "pair": record.pair, "latency models": record.clock, "temperature": record.temperature,
         "prompts; answers": f"{record.prompts}; {record.answers} (tokens)",
         "round trip (mean delays)": record.round_trip, "seeds": record.seeds,
     }  # fmt: skip
-    table = "\n".join(
-        ["| | |", "|---|---|", *(f"| {fact} | {text.replace('|', ' ')} |" for fact, text in facts.items())]
-    )
-    findings = [each.text if isinstance(each, Shown) else f"* {each}" for each in record.findings]
-    brief = in_one_breath(record.answer, most=MOST_WORDS)
-    lines = [f"* {rest}"] if (rest := record.answer.removeprefix(brief).removeprefix("; ")) else []
-    lines += [f"* {line}" for line in record.remarks]
-    tabled = any(isinstance(each, Shown) and each.tables for each in record.findings)
+    rows = [f"| {fact} | {_brief(text.replace('|', ' '))} |" for fact, text in facts.items() if text]
     figures = [f"![{name}, {file[len(name) + 1 : -4]}]({file})" for file in record.figures]
-    answer = [f"**Answer.** {brief}"] if record.answer else []
-    made = ["## What it was made with", table, f"Made by `sqsim run {name}`. [Gallery](README.md)"]
-    found = ["## Every finding", *([f"Tables: {LEGEND}."] if tabled else []), *findings, "\n".join(lines)]
-    return "\n\n".join([f"# {name}", record.question, *answer, *figures, *made, *filter(None, found)]) + "\n"
+    parts = [
+        f"# {name}", record.question, *([f"**Answer.** {record.answer}"] if record.answer else []), *figures,
+        *(papers if claims else ()), "\n".join(["## What it was made with\n", "| | |", "|---|---|", *rows]),
+        _remarks(name, record.remarks),
+    ]  # fmt: skip
+    made = f"Made by `sqsim run {name}`; all numbers: `sqsim report results/{name}`. [Gallery](README.md)"
+    room = PAGE_WORDS + words("\n".join(claims)) - words("\n".join([*parts, made]))
+    table = _table(name, record.table, room) if record.table else ""
+    return "\n\n".join(filter(None, [*parts, table, made])) + "\n"
 
 
-def shortened(remarks: Sequence[str], curves: Mapping[str, tuple[str, str]]) -> list[str]:
-    """Returns the remarks, those of one heading as one; lists of curves by scheme, each setting once. `curves`: scheme
-    and setting of each curve."""
-    found = dict[str, dict[str, None]]()
-    for line in remarks:
-        heading, _, rest = _MODEL.sub(" a weight,", line).partition(": ")
-        found.setdefault(heading, {})[_of_schemes(_UNSEEN.sub(r"no difference seen (\1)", rest), curves)] = None
-    return [": ".join(filter(None, (heading, "; ".join(rests)))) for heading, rests in found.items()]
+def _remarks(name: str, remarks: Sequence[str]) -> str:
+    """Returns a line for each short remark and each assumption, and the number of the others."""
+    shown = [line for line in remarks if line.startswith("Assumed: ") or len(line.split()) <= FACT_WORDS]
+    others = len(remarks) - len(shown)
+    more = [f"{others} more remark{'' if others == 1 else 's'}: `sqsim run {name} --details`"] if others else []
+    return "\n".join(f"* {_brief(line)}" for line in (*shown, *more))
+
+
+def _table(name: str, table: TextTable, most: int) -> str:
+    """Returns the table without half-widths, as many of its first groups, or rows of a single one, as have at most so
+    many words."""
+    whole = [
+        (group.name, (line, [replace(each, half_width="") for each in row]))
+        for group in table.groups
+        for line, row in group.rows
+    ]
+    note = f"{{}} of {len(whole)} rows, without intervals; all: `sqsim table results/{name}`"
+    ends = [place for place in range(1, len(whole)) if whole[place][0] != whole[place - 1][0]]
+    for rows in (len(whole), *(reversed(ends or range(1, len(whole))))):
+        names = dict.fromkeys(of for of, _ in whole[:rows])
+        groups = [TableGroup(of, [row for at, row in whole[:rows] if at == of]) for of in names]
+        legend = [each for each in table.legend if not each.startswith("±")]
+        text = written(replace(table, groups=groups, legend=legend, notes=()), "markdown")
+        text = "\n\n".join(filter(None, [table.heading and f"**{table.heading}**", text, note.format(rows)]))
+        if words(text) <= most:
+            return text
+    return ""
+
+
+def words(page: str) -> int:
+    """Returns the number of words of a page, those of tables among them, without figures and lines between cells."""
+    text = re.sub(r"!?\[<?!?img[^]]*\]\([^)]*\)|!\[[^]]*\]\([^)]*\)", " ", page)
+    return sum(any(letter.isalnum() for letter in word) for word in text.split())
+
+
+def _brief(text: str) -> str:
+    """Returns a text as far as its clauses have FACT_WORDS, with ` ...` if there are more."""
+    clauses = re.split(r"(?<=[;,]) | (?=or )", text)
+    kept = ""
+    for clause in clauses:
+        if kept and len(f"{kept} {clause}".split()) > FACT_WORDS:
+            return f"{kept.rstrip(';,')} ..."
+        kept = f"{kept} {clause}".strip()
+    return kept
 
 
 def _once(text: str) -> str:
@@ -359,31 +436,6 @@ def _once(text: str) -> str:
         return "" if repeated else found[0]
 
     return re.sub(r" \([^()]{15,}\)", first, text)
-
-
-def _of_schemes(text: str, curves: Mapping[str, tuple[str, str]]) -> str:
-    """Returns a text whose lists of curves name each scheme once: `a and b (delay 5 ms; delay 50 ms)`, or the scheme
-    alone where all its curves are listed."""
-    whole = dict[str, set[str]]()
-    for scheme, setting in curves.values():
-        whole.setdefault(scheme, set()).add(setting)
-    name = "|".join(re.escape(curve) for curve in sorted(curves, key=len, reverse=True))
-    listed = re.compile(rf"(?:{name})(?: \(lossy\))?(?:(?:, | and )(?:{name})(?: \(lossy\))?)+")
-
-    def words(found: re.Match[str]) -> str:
-        settings = dict[str, dict[str, None]]()
-        for curve in re.findall(rf"(?:{name})(?: \(lossy\))?", found[0]):
-            scheme, setting = curves[curve.removesuffix(MARK)]
-            settings.setdefault(scheme, {})[setting] = None
-        alike = dict[tuple[str, ...], list[str]]()
-        for scheme, there in settings.items():
-            alike.setdefault(() if whole.get(scheme) == {*there} else tuple(there), []).append(scheme)
-        if [*alike] == [()] and len(alike[()]) == len(whole):
-            return "every curve"
-        groups = [joined(names) + (f" ({'; '.join(of)})" if any(of) else "") for of, names in alike.items()]
-        return min(", ".join(groups), found[0], key=len)
-
-    return listed.sub(words, text) if curves else text
 
 
 def _take_down(name: str, home: Path) -> None:

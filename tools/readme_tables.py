@@ -28,7 +28,7 @@ from simulator.cell.cloud_config import Admission, Batching
 from simulator.cell.downtime import Downtime
 from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Workload
-from simulator.results.columns import BREAKDOWN_MEANINGS
+from simulator.results.column_names import BREAKDOWN_MEANINGS
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import unit

@@ -23,7 +23,7 @@ from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
 from scenarios.findings.findings_file import FINDINGS
 from scenarios.validation import CELL, LEAST, TIMES, errors
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 
 NAME = "validation"
 DOCS = Path(__file__).parents[1] / "docs"
@@ -34,7 +34,7 @@ def write(results: Path, docs: Path) -> None:
     """Puts the answer on the page, and figure and numbers beside it. Raises ConfigError if nothing was measured."""
     if not (results / "cells.csv").is_file():
         raise ConfigError(f"{results}: holds no results; run the scenario {NAME} first")
-    for name, figure in figures_of(results):
+    for name, figure in figures_of(results, ""):
         plots.save(figure, docs / "figures", name, ("svg",))
     numbers(pd.read_csv(results / "cells.csv")).to_csv(docs / "figures" / f"{NAME}.csv", index=False)
     put(docs / "trust.md", measured(results))

@@ -6,8 +6,8 @@ is its ids, ceil(log2 V) bits each, most significant bit first, then a single 1 
 length needs no header.
 
 Branches of a round, each for one outcome of the round before it, go up as one message: their number in a byte, then of
-each its outcome, written as a feedback, the length of its payload in two bytes, big-endian, except of the last one, and
-the payload.
+each its outcome, written as a feedback, the length of its payload, except of the last one, and the payload. A length
+has two bytes, big-endian; one above 65,534 has four behind the two bytes ff ff.
 
 A request for so many tokens, which the cloud is to decode by itself, is a big-endian integer of two bytes. A status is
 three bytes: how long a job queued and how long it was served, each on a scale of equal ratios from 1 ms (1) to 1,000 s
@@ -27,6 +27,8 @@ MOST_COUNT: Final = (1 << 16) - 1  # the most tokens that one request may ask fo
 STATUS_BYTES: Final = 3
 _MOST_BRANCHES: Final = 255  # of a message
 _LENGTH_BYTES: Final = 2
+_LONG: Final = 0xFFFF
+_LONG_BYTES: Final = 4
 LEAST_S: Final = 1e-3
 MOST_S: Final = 1e3
 _STEPS: Final = 254  # between those two
@@ -76,11 +78,29 @@ def encode_branches(branches: Sequence[Branch], format: Format) -> bytes:
         raise CodecError(f"{len(branches)} branches: must be within 1 and {_MOST_BRANCHES}")
     parts = [bytes([len(branches)])]
     for number, (accepted, token, payload) in enumerate(branches, 1):
-        if len(payload) >= 1 << 8 * _LENGTH_BYTES:
-            raise CodecError(f"branch of {len(payload)} bytes: must be below {1 << 8 * _LENGTH_BYTES}")
-        length = b"" if number == len(branches) else len(payload).to_bytes(_LENGTH_BYTES, "big")
+        length = b"" if number == len(branches) else _written_length(len(payload))
         parts += [encode_feedback(accepted, token, format), length, payload]
     return b"".join(parts)
+
+
+def _written_length(length: int) -> bytes:
+    """Returns a length in two bytes, or, of what is as long as a float distribution, in four behind the mark _LONG."""
+    if length < _LONG:
+        return length.to_bytes(_LENGTH_BYTES, "big")
+    if length >= 1 << 8 * _LONG_BYTES:
+        raise CodecError(f"branch of {length} bytes: must be below {1 << 8 * _LONG_BYTES}")
+    return _LONG.to_bytes(_LENGTH_BYTES, "big") + length.to_bytes(_LONG_BYTES, "big")
+
+
+def _read_length(content: bytes) -> tuple[int, int]:
+    """Returns a length, and the number of bytes that state it. Raises CodecError on a long form of a short length."""
+    length = int.from_bytes(content[:_LENGTH_BYTES], "big")
+    if length < _LONG:
+        return length, _LENGTH_BYTES
+    length = int.from_bytes(content[_LENGTH_BYTES:], "big")
+    if length < _LONG:
+        raise CodecError(f"length of {length}: must be in its short form")
+    return length, _LENGTH_BYTES + _LONG_BYTES
 
 
 def decode_branches(content: bytes, format: Format) -> tuple[Branch, ...]:
@@ -92,8 +112,8 @@ def decode_branches(content: bytes, format: Format) -> tuple[Branch, ...]:
         place += outcome_bytes
         length = len(content) - place
         if left > 1:
-            length = int.from_bytes(content[place : place + _LENGTH_BYTES], "big")
-            place += _LENGTH_BYTES
+            length, taken = _read_length(content[place : place + _LENGTH_BYTES + _LONG_BYTES])
+            place += taken
         found.append(Branch(accepted, token, content[place : place + length]))
         place += length
     if not found or place != len(content):

@@ -3,7 +3,9 @@ kernels reach of peaks is a roofline's efficiency factors; memory is what a proc
 
 from __future__ import annotations
 
-from pydantic import Field, PositiveInt
+from typing import Self
+
+from pydantic import Field, PositiveInt, model_validator
 
 from kinds import Part
 
@@ -54,6 +56,25 @@ class Accelerator(Part):
     source: str = Field(default="user", description="where the figures come from")
 
 
+class Experts(Part):
+    """Routed experts of a mixture: each token takes some in each layer, and a pass reads those that its tokens take."""
+
+    count: PositiveInt = Field(description="routed experts of a layer")
+    per_token: PositiveInt = Field(description="routed experts of a layer that each token takes")
+    parameters: PositiveInt = Field(description="weights of one routed expert, in all layers together")
+    shared_parameters: PositiveInt = Field(
+        description="weights that every pass reads: attention, routers, shared experts, dense layers and the output "
+        "table, but no input table of its own, which is looked up"
+    )
+
+    def share_read(self, sequences: int, tokens: int, correlation: float) -> float:
+        """Returns the expected share of a layer's experts that a pass over so many tokens reads. A token takes those of
+        the token before it in its sequence with probability `correlation`, else `per_token` drawn evenly: at 0 it is
+        1 - (1 - per_token / count)^tokens."""
+        missed = 1 - self.per_token / self.count
+        return 1.0 - missed**sequences * (correlation + (1 - correlation) * missed) ** (tokens - sequences)
+
+
 class ModelSize(Part):
     """Dimensions of a decoder-only transformer that decide its cost."""
 
@@ -69,6 +90,31 @@ class ModelSize(Part):
         default=None, description="heads of a layer's keys and values, fewer with grouped heads; null: not known"
     )
     source: str = Field(default="user", description="where the figures come from")
+    experts: Experts | None = Field(default=None, description="of a mixture of experts; null: a dense model")
+
+    @model_validator(mode="after")
+    def _holds_its_experts(self) -> Self:
+        if (of := self.experts) is not None:
+            if of.per_token > of.count:
+                raise ValueError(f"experts.per_token = {of.per_token}: must be at most experts.count = {of.count}")
+            if of.shared_parameters + self.routed_parameters > self.parameters:
+                raise ValueError(f"parameters = {self.parameters}: must hold all experts and shared_parameters")
+        return self
+
+    @property
+    def routed_parameters(self) -> int:
+        """Weights of all routed experts."""
+        return self.experts.count * self.experts.parameters if self.experts else 0
+
+    @property
+    def shared_parameters(self) -> int:
+        """Weights that every pass reads."""
+        return self.experts.shared_parameters if self.experts else self.parameters
+
+    @property
+    def active_parameters(self) -> int:
+        """Weights that each token is multiplied with."""
+        return self.shared_parameters + (self.experts.per_token * self.experts.parameters if self.experts else 0)
 
 
 def _devices(*rows: tuple[str, float, float, float, str]) -> dict[str, Accelerator]:
@@ -86,9 +132,12 @@ def _devices(*rows: tuple[str, float, float, float, str]) -> dict[str, Accelerat
     }
 
 
-def _sizes(*rows: tuple[str, int, int, int, int, int, int, str]) -> dict[str, ModelSize]:
+_Dense = tuple[str, int, int, int, int, int, int, str]
+
+
+def _sizes(*rows: _Dense | tuple[*_Dense, Experts]) -> dict[str, ModelSize]:
     fields = list(ModelSize.model_fields)
-    return {row[0]: ModelSize.model_validate(dict(zip(fields, row, strict=True))) for row in rows}
+    return {row[0]: ModelSize.model_validate(dict(zip(fields[: len(row)], row, strict=True))) for row in rows}
 
 
 DEVICES: dict[str, Accelerator] = _devices(
@@ -198,4 +247,19 @@ SIZES: dict[str, ModelSize] = _sizes(
     ("qwen2.5_1.5b", 1_543_714_304, 28, 1536, 256, 12, 2, _QWEN),
     ("qwen2.5_7b", 7_615_616_512, 28, 3584, 512, 28, 4, _QWEN),
     ("mistral_7b", 7_241_732_096, 32, 4096, 1024, 32, 8, "Jiang et al. 2023, arXiv 2310.06825; released configuration"),
-)
+    ("qwen3_30b_a3b", 30_532_122_624, 48, 2048, 512, 32, 4,
+     "Qwen/Qwen3-30B-A3B: dimensions as models trained from it state them, weights counted from them; 30.5B as "
+     "announced",
+     Experts(count=128, per_token=8, parameters=226_492_416, shared_parameters=1_229_928_448)),
+    ("gpt_oss_120b", 116_829_156_672, 36, 2880, 512, 64, 8,
+     "openai/gpt-oss-120b: defaults of transformers' gpt_oss, weights counted from them; 116.8B as announced. Released "
+     "experts have 4.25 bits a weight (bytes_per_expert_parameter 0.53125), the rest 16. U: every second layer attends "
+     "to 128 tokens only, here to all",
+     Experts(count=128, per_token=4, parameters=896_106_240, shared_parameters=1_548_424_512)),
+    ("deepseek_v4_flash", 284_332_230_231, 43, 4096, 40, 64, 1,
+     "deepseek-ai/DeepSeek-V4-Flash: defaults of transformers' deepseek_v4, weights counted from them without the "
+     "layer that drafts; 284B, 13B a token as announced. Released with bytes_per_parameter 1 and "
+     "bytes_per_expert_parameter 0.53125. U: keys compressed 4 and 128 times, 3,440 numbers a token in all layers, all "
+     "read and attended to with d; nobody's passes were compared",
+     Experts(count=256, per_token=6, parameters=1_082_130_432, shared_parameters=6_777_308_759)),
+)  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kinds import ConfigError
 from kinds.files import open_file, parse_json, read_json
-from models.latency.datasheets import ModelSize
+from models.latency.datasheets import Experts, ModelSize
 
 Config = Mapping[str, Any]
 _MOST_HEADER_BYTES: Final = 2**24
@@ -37,22 +37,27 @@ def size_at(place: str) -> ModelSize | None:
 
 def size_of(config: Config, name: str, folder: Path | None = None) -> ModelSize:
     """The size that a configuration describes; `folder` may hold the weights of an architecture that is not known.
-    Raises ConfigError for a mixture of experts: a pass reads those of its tokens, which no dense size tells."""
+    Raises ConfigError for a mixture of experts that is none of MIXTURES: no dense size tells what its passes read."""
+    kind = config["model_type"]
     for field in EXPERTS:
-        if (config.get(field) or 1) > 1:
+        if kind not in MIXTURES and (config.get(field) or 1) > 1:
             raise ConfigError(
-                f"{name}: {field} = {config[field]}: mixtures of experts are not timed yet; must be a dense model"
+                f"{name}: {field} = {config[field]}: of mixtures of experts {', '.join(MIXTURES)} are timed; "
+                f"model_type is {kind!r}; write parameters, layers, width, kv_width, experts"
             )
     heads = _first(config, "num_attention_heads", "n_head", "num_heads")
     width = _first(config, "hidden_size", "n_embd")
     head_width = config.get("head_dim") or width // heads
     kv_heads = config.get("num_key_value_heads") or heads
-    count = PARAMETERS.get(config["model_type"])
+    count = PARAMETERS.get(kind)
     parameters = count(config) if count is not None else stored_numbers(folder) if folder is not None else 0
+    experts = None
+    if kind in MIXTURES:
+        parameters, experts = _mixture(config)
     if not parameters:
-        known = ", ".join(sorted(PARAMETERS))
+        known = ", ".join(sorted((*PARAMETERS, *MIXTURES)))
         raise ConfigError(
-            f"{name}: model_type {config['model_type']!r} is none of {known}, and no safetensors are beside its "
+            f"{name}: model_type {kind!r} is none of {known}, and no safetensors are beside its "
             "config.json; write parameters, layers, width, kv_width"
         )
     return ModelSize(
@@ -64,6 +69,7 @@ def size_of(config: Config, name: str, folder: Path | None = None) -> ModelSize:
         heads=heads,
         kv_heads=kv_heads,
         source=f"config.json of {name}",
+        experts=experts,
     )
 
 
@@ -92,11 +98,30 @@ def _llama(config: Config) -> int:
         layer += q + 2 * kv
     elif config.get("attention_bias"):
         layer += q + 2 * kv + d
-    if config["model_type"] == "qwen3":
+    if config["model_type"].startswith("qwen3"):
         layer += 2 * head
     if config.get("mlp_bias"):
         layer += 2 * f + d
     return int(_embeddings(config, d, tied=False) + config["num_hidden_layers"] * layer + d)
+
+
+def _mixture(config: Config) -> tuple[int, Experts]:
+    """Parameters, and the experts among them: `_llama` with a router and gated experts for the feed-forward of sparse
+    layers; in gpt_oss both with biases, and a sink a head."""
+    d, layers, count = config["hidden_size"], config["num_hidden_layers"], _first(config, *EXPERTS)
+    f, biases = config.get("moe_intermediate_size") or config["intermediate_size"], config["model_type"] == "gpt_oss"
+    step, dense = config.get("decoder_sparse_step") or 1, config.get("mlp_only_layers") or ()
+    sparse = sum((layer + 1) % step == 0 and layer not in dense for layer in range(layers))
+    around = _llama({**config, "intermediate_size": 0}) + 3 * d * config["intermediate_size"] * (layers - sparse)
+    around += sparse * count * (d + biases) + biases * layers * config["num_attention_heads"]
+    expert = sparse * (3 * d * f + biases * (2 * f + d))
+    looked_up = 0 if config.get("tie_word_embeddings") else config["vocab_size"] * d
+    return around + count * expert, Experts(
+        count=count,
+        per_token=_first(config, "num_experts_per_tok", "experts_per_token"),
+        parameters=expert,
+        shared_parameters=around - looked_up,
+    )
 
 
 def _gpt2(config: Config) -> int:
@@ -130,6 +155,8 @@ PARAMETERS: dict[str, Callable[[Config], int]] = {
     "gpt2": _gpt2, "gpt_neo": _gpt_neo, "gpt_neox": _gpt_neox, "opt": _opt,
 }  # fmt: skip
 """Functions that count the parameters of a configuration, by its model_type."""
+MIXTURES: Final = ("gpt_oss", "qwen3_moe")
+"""Values of model_type of mixtures of experts that are timed."""
 
 
 def _layer(d: int, inner: int | None) -> int:

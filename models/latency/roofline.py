@@ -1,4 +1,4 @@
-"""The upper envelope of Williams et al. 2009 on each operator of a dense transformer.
+"""The upper envelope of Williams et al. 2009 on each operator of a transformer.
 
 A pass launches its kernels, runs its linear layers, then its attention; each takes as long as the slower of its
 arithmetic and its traffic, and neither hides behind the other:
@@ -6,9 +6,11 @@ arithmetic and its traffic, and neither hides behind the other:
     launches + max(linear FLOPs / F, weights / B) + max(attention FLOPs / F, keys and values / B)
 
 with 2 FLOPs a parameter and new token, 4 d a layer for each pair of a new token and a token it attends to, all weights
-once a pass, keys and values once a sequence. F and B are peaks of a data sheet times the share that real kernels reach.
-Tensor parallelism divides all four by the number of GPUs, which then sum their parts twice a layer. It gives each GPU
-as many whole heads as any other; where there are fewer heads of keys than GPUs, several GPUs hold the same ones.
+once a pass, keys and values once a sequence. Of a mixture a token meets its own experts, and a pass reads the expected
+union of those of its tokens (`Experts.share_read`). F and B are peaks of a data sheet times the share that real kernels
+reach. Tensor parallelism divides all four by the number of GPUs, which then sum their parts twice a layer. It gives
+each GPU as many whole heads as any other; where there are fewer heads of keys than GPUs, several GPUs hold the same
+ones.
 """
 
 from __future__ import annotations
@@ -53,6 +55,9 @@ class Roofline(Latency):
         description="devices that share the heads of each layer (tensor parallel), joined by the device's link",
     )
     bytes_per_parameter: float = Field(default=2.0, gt=0, le=8, description="weights in memory; 2 is FP16")
+    bytes_per_expert_parameter: float | None = Field(
+        default=None, gt=0, le=8, description="weights of routed experts in memory; null: bytes_per_parameter"
+    )
     bytes_per_kv: float = Field(default=2.0, gt=0, le=8, description="each number of the KV cache; 2 is FP16")
     compute_efficiency: float = Field(
         default=0.7,
@@ -67,6 +72,12 @@ class Roofline(Latency):
         le=1,
         description="share of the peak bandwidth reached; decoding on A100 reaches .7, on H100 .8 "
         "(aiconfigurator-core 0.12)",
+    )
+    expert_correlation: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="probability that a token takes the experts of the token before it; 0: routed independently",
     )
     overhead_s: float | None = Field(
         default=None,
@@ -105,13 +116,20 @@ class Roofline(Latency):
             device=device.name,
             gpus=self.gpus,
             device_bytes=self.gpus * device.memory_bytes,
-            weights_bytes=self.bytes_per_parameter * size.parameters,
+            weights_bytes=self.bytes_per_parameter * (size.parameters - size.routed_parameters)
+            + self._expert_bytes * size.routed_parameters,
             token_bytes=self.bytes_per_kv * 2 * size.layers * size.kv_width * self.kv_copies,
         )
 
     @property
     def weight_bytes(self) -> float | None:
-        return self.bytes_per_parameter
+        routed = self.size.routed_parameters / self.size.parameters
+        return self.bytes_per_parameter + (self._expert_bytes - self.bytes_per_parameter) * routed
+
+    @property
+    def _expert_bytes(self) -> float:
+        given = self.bytes_per_expert_parameter
+        return self.bytes_per_parameter if given is None else given
 
     def pass_s(self, work: Work) -> float:
         require_work(work)
@@ -121,7 +139,10 @@ class Roofline(Latency):
             held += cached_tokens + new_tokens
             pairs += new_tokens * cached_tokens + new_tokens * (new_tokens + 1) // 2
         costs = self._costs
-        linear_s = max(costs.linear_s * new, costs.weights_s)
+        read_s = costs.weights_s
+        if self.size.experts is not None:
+            read_s += costs.experts_s * self.size.experts.share_read(len(work), new, self.expert_correlation)
+        linear_s = max(costs.linear_s * new, read_s)
         attention_s = max(costs.pair_s * pairs, costs.held_s * held)
         return costs.launch_s + linear_s + attention_s + costs.exchange_s * new
 
@@ -138,8 +159,9 @@ class Roofline(Latency):
             exchange_s = 2 * size.layers * sent_bytes / (device.link_bytes_per_s * LINK_SHARE)
         return _Costs(
             launch_s=launch_s,
-            weights_s=self.bytes_per_parameter * size.parameters / bytes_per_s,
-            linear_s=2 * size.parameters / flops_per_s,
+            weights_s=self.bytes_per_parameter * size.shared_parameters / bytes_per_s,
+            experts_s=self._expert_bytes * size.routed_parameters / bytes_per_s,
+            linear_s=2 * size.active_parameters / flops_per_s,
             pair_s=4 * size.layers * size.width / flops_per_s,
             held_s=self.bytes_per_kv * 2 * size.layers * size.kv_width * self.kv_copies / bytes_per_s,
             exchange_s=exchange_s,
@@ -154,10 +176,12 @@ def _shares_heads(size: ModelSize, gpus: int) -> bool:
 
 
 class _Costs(NamedTuple):
-    """Seconds: launches, weights a pass; arithmetic a new token, a pair; traffic a held token; sums a new token."""
+    """Seconds: launches, shared weights and all routed experts a pass; arithmetic a new token, a pair; traffic a held
+    token; sums a new token."""
 
     launch_s: float
     weights_s: float
+    experts_s: float
     linear_s: float
     pair_s: float
     held_s: float

@@ -167,12 +167,11 @@ def _parser() -> Parser:
 
 
 def _list(options: argparse.Namespace) -> str:
-    if options.name in LISTS and options.field is not None:
-        raise ConfigError(f"field = {options.field!r}: {options.name} has none, only a scenario has fields")
     if options.name in LISTS:
         from scenarios.command.inspect import listing
 
-        return listing.LISTS[options.name]()
+        one = options.field
+        return listing.LISTS[options.name]() if one is None else listing.source(options.name, one)
     if options.name is not None:
         from scenarios.command.inspect import listing
 

@@ -17,8 +17,7 @@ from scenarios.findings.wording import joined
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.scheme import Scheme
-from simulator.results.display_names import SERVING, DisplayNames
-from simulator.results.units import symbol
+from simulator.results.display_names import SERVING, DisplayNames, letter
 from simulator.schemes.draft_scheme import DraftScheme
 
 BASELINES: Final[Mapping[str, str]] = {
@@ -77,7 +76,7 @@ def compared_alike(cells: Sequence[Cell], tune: Tune | None, left_out: Mapping[s
     lines += [f"Not compared with: {joined(missing)}"] if missing else []
     reasons: dict[str, list[str]] = {}
     for path, reason in tune.fixed.items() if tune is not None else ():
-        reasons.setdefault(reason, []).append("serving mode" if path in SERVING else symbol(path))
+        reasons.setdefault(reason, []).append("serving mode" if path in SERVING else letter(path))
     lines += [f"Fixed, not tuned: {joined([*dict.fromkeys(names)])} ({reason})" for reason, names in reasons.items()]
     if tune is None:
         open_ones = [DisplayNames().word(scheme.kind) for scheme in schemes if tunables(scheme)]

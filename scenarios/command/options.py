@@ -122,6 +122,8 @@ class RunOptions:
     """Format of the printed table, as typed after `--format`."""
     details: bool = False
     """True if all that is known is printed."""
+    before_cpu_s: float = 0.0
+    """CPU seconds that this process and its workers had taken when the command began."""
 
     @classmethod
     def typed(cls, options: argparse.Namespace, name: str) -> Self:
@@ -150,7 +152,8 @@ def listing(parser: argparse.ArgumentParser) -> None:
         "field",
         nargs="?",
         metavar="FIELD",
-        help="of a scenario: this field and those below it, or all of a pattern: 'uplink.*'",
+        help="of a scenario: this field and those below it, or all of a pattern: 'uplink.*'; of links, schemes, "
+        "policies: this one",
     )
 
 

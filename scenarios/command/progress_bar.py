@@ -1,5 +1,6 @@
 """Progress on stderr: lines beside an answer, and one bar through all stages of a command, with the time left of all,
-on a terminal; a line every half minute elsewhere."""
+on a terminal; a line every half minute elsewhere. A percentage is of the whole command, and is left out where nobody
+knows how long that is; a count is of the stage that it names."""
 
 from __future__ import annotations
 
@@ -19,6 +20,8 @@ EVERY_S: Final = 30.0
 LEAST_SHARE: Final = 0.02
 """Share of a part below which the time left is unknown: first come the passes that many cells share, which count when
 the first of these ends."""
+WHOLE: Final = ("", "runs")
+"""Stages that are all of a command if it begins with them."""
 RESUMED: Final = "resumed"
 """The label of what was done before: it says nothing about the time that the rest will take."""
 
@@ -43,6 +46,8 @@ class ProgressBar:
         self._after: dict[str, float] = {}
         self._passed = 0.0
         """The share of all that was done before the part that is under way."""
+        self._share: float | None = None
+        """The largest share of all reported; None where all is not known."""
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +61,7 @@ class ProgressBar:
         """Progress of a part of the work that goes before the rest, or after it, reported under its name."""
 
         def report(done: float, total: int, label: str) -> None:
-            self._report(name, done, total, f"{name} {label}".rstrip())
+            self._report(name, done, total, label)
 
         return report
 
@@ -83,7 +88,10 @@ class ProgressBar:
         if part == self._part and done >= 1:
             done = max(done, self._done)  # what is under way is an estimate, and may be less than it was
         if part != self._part or done < self._done:
-            self._passed = 1 / (1 + self._after[self._part]) if self._part in self._after and part != self._part else 0
+            announced = self._part in self._after and part != self._part
+            known = announced or (self._part is None and part in (*WHOLE, *self._after))
+            self._passed = 1 / (1 + self._after[str(self._part)]) if announced else 0
+            self._share = (self._share or 0.0) if known else None
             self._part, self._printed_s, self._done = part, -EVERY_S, -1.0
             self._started = now_s, done
         elif label.endswith(RESUMED):
@@ -91,11 +99,15 @@ class ProgressBar:
         share = done / max(total, 1)
         follows = self._after.get(part)
         of_all = self._passed + (1 - self._passed) * share if follows is None else share / (1 + follows)
-        count = f"{round(done, 2):.9g} of {total}{self._left(now_s, done, total, follows or 0.0)}"
+        if self._share is not None:
+            self._share = max(self._share, of_all)
+        count = f"{int(done)} of {total}{self._left(now_s, done, total, follows or 0.0)}" if total > 1 else ""
+        text = "  ".join(filter(None, (f"{part} {count}".strip(), label)))
         if sys.stderr.isatty():
-            self._draw(of_all, f"{count}  {label}")
+            self._draw(text)
         else:
-            self._print(now_s, done, total, f"{int(100 * of_all):3d}%  {count}  {label}")
+            percent = "" if self._share is None else f"{int(100 * self._share):3d}%  "
+            self._print(now_s, done, total, percent + text)
         self._done = done
 
     def _left(self, now_s: float, done: float, total: int, follows: float) -> str:
@@ -112,12 +124,13 @@ class ProgressBar:
             self._bar.close()
             self._bar = None
 
-    def _draw(self, of_all: float, text: str) -> None:
+    def _draw(self, text: str) -> None:
         from tqdm import tqdm
 
         if self._bar is None:
             self._bar = tqdm([], total=1000, file=sys.stderr, dynamic_ncols=True, leave=False, bar_format=_BAR)
-        self._bar.n = round(1000 * of_all)
+        self._bar.bar_format = "{desc}" if self._share is None else _BAR
+        self._bar.n = round(1000 * (self._share or 0.0))
         self._bar.set_description_str(text, refresh=True)
 
     def _print(self, now_s: float, done: float, total: int, line: str) -> None:

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 import plots
 from kinds import ConfigError, first_error
 from kinds.files import atomically, read_note, read_text
-from simulator.results.columns import SETTING
+from simulator.results.column_names import SETTING
 from simulator.results.csv_file import read_csv
 from simulator.results.intervals import axis_of, with_curves
 from simulator.results.paired_ratios import with_curves_of
@@ -50,6 +50,8 @@ class Note:
     """Columns that every curve that has them tells: `distinguishing_fields`."""
     labels: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
     """Labels that the user gives to schemes (`simulator.results.intervals.Labels`)."""
+    changed: str = ""
+    """Changes of the scenario's base by the user, in words, which figures state."""
 
     def write(self, folder: Path) -> None:
         text = json.dumps(asdict(self), indent=2) + "\n"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from scenarios.findings.claims import Claim
     from scenarios.findings.question import Question, Table
     from simulator.cell.cell import Cell
     from simulator.sweeps.search import Objective
@@ -103,6 +104,8 @@ class Scenario:
     conditions."""
     findings: Sequence[Question] = field(default_factory=default_findings)
     """Other questions to the table, reported beside the answer."""
+    claims: Sequence[Claim] = ()
+    """Claims of papers that the table can judge; reported among the findings."""
     pairs: Sequence[str] = ()
     """Kinds of model pairs, best first: the first that this machine has is the default; (): the base's."""
     objective: Objective | None = None
@@ -114,7 +117,8 @@ class Scenario:
     """Metrics with a table each. Without any, the costs and choices of schemes are not printed either: for grids with
     too many curves to read."""
     hidden: Sequence[str] = ()
-    """Fields, or whole parts, that tell no curves apart because the axis stands for them."""
+    """Fields, or whole parts, that tell no curves apart because a label, or an axis of several fields, stands for them;
+    those that follow from the axis do not either, and need not be here."""
     assumed: str = ""
     """Unknowns of the set-up that were chosen here; printed beside the numbers."""
     tables: Sequence[Table] = ()

@@ -16,7 +16,7 @@ from kinds.arrays import Bools
 from scenarios.findings.question import in_words, of_setting, parts
 from scenarios.findings.text_table import rows_along
 from scenarios.findings.wording import counted
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import Difference, geometric_means, paired
 from simulator.results.lossy_schemes import ranked, unranked
 from simulator.results.plain_values import Plain, plain
@@ -33,10 +33,6 @@ class PairedCurves:
     less: Difference
     sides: tuple[Bools, Bools]
     """The place's rows of each side."""
-    lowest: bool = False
-    """True if the first is the lowest of the place."""
-    against: str = ""
-    """Name of the second in a table if it is another curve at each place: `the lowest of the lossless`."""
 
     def numbers(self, columns: Sequence[str]) -> dict[str, Plain]:
         """The comparison for a program, its place by those of `columns` that both sides share; {} of no seed."""
@@ -144,7 +140,7 @@ class Place:
         """Compares the curve of least geometric mean with each other one."""
         means = geometric_means(self.rows, CURVE, self.metric).sort_values(kind="stable")
         first, *others = [str(curve) for curve in means.index]
-        rows = tuple(replace(self.of(first, other), lowest=True) for other in others)
+        rows = tuple(self.of(first, other) for other in others)
         behind = [row.second for row in rows if row.less.separable or (row.less.n == 1 and row.less.size != 0)]
         tied = tuple(sorted({first, *others} - {*behind}))
         mean = float(self.rows.loc[self.rows[CURVE] == first, self.metric].mean())

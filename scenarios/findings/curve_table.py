@@ -18,7 +18,7 @@ from scenarios.findings.sentences.limits import HEAD as LIMITS
 from scenarios.findings.sentences.limits import limits_entry, limits_legend, most_at
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number, rows_along
 from scenarios.findings.wording import counted, limits_in_words, would_show
-from simulator.results.columns import CI_SUFFIX, CLASS, CURVE, N_SUFFIX
+from simulator.results.column_names import CI_SUFFIX, CLASS, CURVE, N_SUFFIX
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.energy import MONTH_H
 from simulator.results.intervals import CONFIDENCE, Difference, interval_of, varying

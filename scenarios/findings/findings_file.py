@@ -5,13 +5,12 @@
      "findings": [{"asked": "Lowest", "metric": ..., "line": ..., "comparisons": [
         {"metric": ..., "unit": ..., "first": CURVE, "second": CURVE, "where": {COLUMN: VALUE},
          "first_mean": ..., "second_mean": ..., "relative": true, "difference": ..., "low": ..., "high": ...,
-         "n": SEEDS, "separable": true | false | null}, ...], "tables": [...]}, ...]}
+         "n": SEEDS, "separable": true | false | null}, ...]}, ...]}
 
 `difference` is exp(mean ln(first / second)) - 1, paired by seed; first - second in the metric's unit where not
 `relative`, as where a value is 0. `low` and `high` are the ends of its interval, null of one seed, as `separable`,
 whether they leave out 0, then is. Where a curve passes another there is `crossing` in place of means.
-`answer` is one breath, "" where there is none. `tables` of a finding are its comparisons for a person
-(`comparison_tables`).
+`answer` is one breath, "" where there is none.
 `base` says in one line whose numbers they are; `table` is the table of the screen (`text_table.TextTable`), which
 `sqsim table` writes; `details` are the other tables of `sqsim run --details`: a `heading`, `tables` and `lines`.
 `remarks` are the other sentences printed: what is overloaded, what is assumed, what models and clocks stand for.
@@ -21,7 +20,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -31,11 +30,10 @@ from pydantic import ConfigDict, ValidationError
 
 from kinds import ConfigError, Part, first_error
 from kinds.files import atomically, read_text
-from scenarios.findings.comparison_tables import tables_of as tables_of_rows
 from scenarios.findings.question import Question, ask, ask_in_one_breath
 from scenarios.findings.text_table import Detail, TextTable
 from scenarios.findings.wording import rows_of
-from simulator.results.columns import SETTING
+from simulator.results.column_names import SETTING
 from simulator.results.intervals import CONFIDENCE, varying
 from simulator.results.plain_values import Plain
 from simulator.results.result_directory import checked
@@ -51,8 +49,6 @@ class Answered:
     metric: str
     line: str
     comparisons: Sequence[dict[str, Plain]]
-    tables: Sequence[TextTable] = ()
-    """The comparisons as tables."""
     is_answer: bool = False
     """True if it answers the scenario's question in one breath; others are findings beside it."""
 
@@ -89,9 +85,7 @@ def compared(
         line = f"Not answered ({asked} by {metric}): no cell here has the field {field}"
     if line:
         rows = rows_of([line])
-        yield Answered(
-            asked, metric, line, [each for row in rows if (each := row.numbers(fields))], tables_of_rows(rows)
-        )
+        yield Answered(asked, metric, line, [each for row in rows if (each := row.numbers(fields))])
 
 
 def write(folder: Path, about: Mapping[str, Plain], found: Sequence[Answered]) -> None:
@@ -108,7 +102,6 @@ def write(folder: Path, about: Mapping[str, Plain], found: Sequence[Answered]) -
                 "metric": each.metric,
                 "line": each.line,
                 "comparisons": each.comparisons,
-                "tables": [asdict(table) for table in each.tables],
             }
             for each in found
             if not each.is_answer

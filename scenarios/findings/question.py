@@ -11,7 +11,7 @@ import pandas as pd
 
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import Finding, called, counted, in_one_breath, rows_of, stretches
-from simulator.results.columns import CHOSEN, CLASS, CURVE, SETTING
+from simulator.results.column_names import CHOSEN, CLASS, CURVE, SETTING
 from simulator.results.intervals import named_without
 from simulator.results.unanswered_requests import ANSWERED, complete, had_it_answered, percent, share, unanswered
 from simulator.results.units import names_file, quantity, title

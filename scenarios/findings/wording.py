@@ -24,8 +24,10 @@ DISTINGUISHABLE = (
     f"A difference is seen where the {CONFIDENCE:.0%} interval of mean ln(a/b), paired by seed, leaves out 0 (shown: "
     "a/b - 1)."
 )
-MOST_WORDS = 40
-"""Most words that can be read in one breath."""
+MOST_WORDS = 25
+"""Most words of an answer, which is read in one breath."""
+MANIFOLD = 2.0
+"""Above +200% a ratio is written as a multiple, `x 3.4`."""
 _WIDE = 1.0
 """Half-width of log10 from which on an interval says nothing: a factor of ten either way."""
 
@@ -87,32 +89,55 @@ def amount(value: float, metric: str, digits: int = 3) -> str:
 
 
 def percent(less: Difference) -> str:
-    """`12% lower (9% to 15%)`, or, where the seeds cannot tell, `no difference seen (-4.0% to 1.7%; a difference above
-    6% would have been)`."""
+    """`12% lower (9% to 15%)`, `x 3.4 (2.9 to 4.1)`, or, where the seeds cannot tell, `no difference seen (-4.0% to
+    1.7%; a difference above 6% would have been)`."""
     direction = "lower" if less.found.mean < 0 else "higher"
+    if _is_manifold(less):
+        return multiple(less)
     if less.same and not less.found.mean:
         return "equal (in every seed)"
     if less.n == 1 or less.same:
         return f"{sizes([less])} {direction} ({'one seed' if less.n == 1 else 'the same in every seed'})"
     if not less.separable:
         low, high = (_amount(less, each) for each in (less.low, less.high))
+        if less.relative and MANIFOLD < less.high < math.inf:
+            low, high = (f"x {quantity(1 + each, '')}" for each in (less.low, less.high))
         return no_difference([less], f"{low} to {high}")
     near, size, far = (_amount(less, each) for each in sorted((abs(less.low), abs(less.size), abs(less.high))))
     return f"{size} {direction} ({near} to {far})"
 
 
+def _is_manifold(less: Difference) -> bool:
+    return less.relative and less.size > MANIFOLD and (less.separable or less.n < 2 or less.same)
+
+
+def multiple(less: Difference) -> str:
+    """Returns `x 3.4 (2.9 to 4.1)`: how many times the second the first is."""
+    note = "" if less.n > 1 and not less.same else " (one seed)" if less.n == 1 else " (the same in every seed)"
+    return f"x {times(less).replace(' times', '')}{note}"
+
+
 def change(less: Difference) -> str:
-    """Returns `-12±3%`, with half the width of its interval, if it has one."""
+    """Returns `-12±3%`, with half the width of its interval, if it has one; `x 3.4` of a multiple."""
+    if less.relative and not less.size <= MANIFOLD:
+        return f"x {quantity(1 + less.size, '')}"
     half = 50 * (less.high - less.low)
     return f"{100 * less.size:+.0f}{'' if math.isnan(half) else f'±{half:.0f}'}%"
 
 
 def signed(less: Difference) -> str:
-    """Returns `-11.2% (-14.1% to -8.2%)`; the difference itself if there is no ratio."""
+    """Returns `-11.2% (-14.1% to -8.2%)` or `x 3.4 (2.9 to 4.1)`; the difference itself if there is no ratio."""
+    if _is_manifold(less):
+        return multiple(less)
     if not less.relative:
         return with_ends(less.size, less.low, less.high, lambda each: amount(each, less.metric))
     digits = 0 if abs(less.size) >= 1 else 1 if abs(less.size) >= 0.01 else 2
     return with_ends(less.size, less.low, less.high, lambda each: f"{100 * each:+,.{digits}f}%")
+
+
+def fewer(less: Difference) -> str:
+    """`percent` of what is counted: `21% fewer (18% to 24%)`."""
+    return percent(less).replace("lower", "fewer").replace("higher", "more")
 
 
 def briefly(less: Difference) -> str:
@@ -120,9 +145,18 @@ def briefly(less: Difference) -> str:
     return percent(less) if less.separable or less.n == 1 else no_difference([less])
 
 
-def fewer(less: Difference) -> str:
-    """`percent` of what is counted: `21% fewer (18% to 24%)`."""
-    return percent(less).replace("lower", "fewer").replace("higher", "more")
+def less_or_more(less: Difference, down: str = "less", up: str = "more") -> str:
+    """Returns `12% less (9% to 15%)`, or both ends of the interval if no difference is seen: `4% less to 2% more`."""
+
+    def part(size: float) -> str:
+        return f"{_amount(less, abs(size))} {down if size < 0 else up}"
+
+    if less.n == 1 or less.same:
+        return f"{sizes([less])} {down if less.size < 0 else up}" + (" (one seed)" if less.n == 1 else "")
+    if not less.separable:
+        return f"{part(less.low)} to {part(less.high)}"
+    near, far = (_amount(less, each) for each in sorted((abs(less.low), abs(less.high))))
+    return f"{part(less.size)} ({near} to {far})"
 
 
 def times(found: Difference) -> str:
@@ -133,9 +167,9 @@ def times(found: Difference) -> str:
     if (found.n == 1 or found.same) and abs(found.size) < 0.005:
         return "unchanged"
     if found.n == 1 or found.same or not np.isfinite(high):
-        return f"{ratio:.3g} times"
+        return f"{quantity(ratio, '')} times"
     digits = max(0, 1 - int(np.floor(np.log10(max(ratio - low, 1e-3)))))
-    return f"{ratio:.{digits}f} times ({low:.{digits}f} to {high:.{digits}f})"
+    return f"{ratio:,.{digits}f} times ({low:,.{digits}f} to {high:,.{digits}f})"
 
 
 def ratio(found: Difference) -> str:

@@ -36,7 +36,7 @@ from simulator.cell.imported_files import load_imports as load_imports
 from simulator.cell.scheme import Scheme
 from simulator.cell.settings import axes_of, expand
 from simulator.cell.workload import Closed, Workload
-from simulator.results.columns import ALL_CLASSES
+from simulator.results.column_names import ALL_CLASSES
 from simulator.results.metrics import check_percentile
 
 PercentileName = Annotated[str, AfterValidator(check_percentile)]

@@ -25,7 +25,7 @@ from simulator.cell.cloud_config import request_tokens
 from simulator.cell.dotted_names import whole_fields
 from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Ask, Workload
-from simulator.results.columns import ALL_CLASSES
+from simulator.results.column_names import ALL_CLASSES
 
 PREPARED: Final = ("prepared", "cloud_first_prepared", "sent_ahead", "cloud_first_sent_ahead")
 PREPARES: Final = "where rounds are prepared (scheme.prepared)"

@@ -22,7 +22,7 @@ from models.verification import (
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import Drafted, EdgeNode, Tokens, TreeNode
 from simulator.decoding.setting import DraftSetting
-from simulator.results.columns import LOSSLESS_TV
+from simulator.results.column_names import LOSSLESS_TV
 from simulator.results.rounds import Divergences
 from simulator.schemes.acceptance import Acceptance, Received, on_support
 from simulator.schemes.code import Code

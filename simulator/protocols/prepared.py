@@ -1,7 +1,7 @@
 """Prepared: while a round is out the edge drafts the next one for several outcomes; the reply picks one of them.
 
 An outcome is a number of accepted drafts and the token that follows them: the drafter's next choices for a correction,
-its first ones for the bonus token (`EdgeSession.guesses`; `models.fan_out` says how many of each). Each
+its first ones for the bonus token (`EdgeSession.guesses`; `models.branch_counts` says how many of each). Each
 branch gets a draft in every pass, a batch of as many tokens. If the outcome was prepared, the next round needs only the
 passes that are still to be made, and goes out at once if there are none; else it is drafted as in `speculate`.
 

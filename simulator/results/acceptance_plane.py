@@ -16,13 +16,13 @@ from typing import Final, NamedTuple
 import pandas as pd
 
 from models.acceptance_mix import AlongText, fit_accepted_length, keep
-from models.fan_out import Geometric
+from models.branch_counts import Geometric
 from models.published import KnownAcceptance, Published
 from models.published_figures import AT_0_AND_1, KEPT_LEAST, PRESETS
 from models.published_figures import NEXT_CHOICE as NEXT_CHOICE
 from models.published_figures import NEXT_CHOICE_LEAST as NEXT_CHOICE_LEAST
 from models.published_figures import NEXT_CHOICE_MOST as NEXT_CHOICE_MOST
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import SERVING, serving_mark, serving_mode
 from simulator.results.phase_prediction import (
     Deployment,

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kinds.arrays import Floats
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import Interval, interval
 from simulator.results.plain_values import Plain, plain
 
@@ -53,11 +53,6 @@ class Crossing:
             "crossing_high": high, "n": self.log10_at.n,
         }  # fmt: skip
         return {name: plain(value) for name, value in found.items()} if self.log10_at.n else {}
-
-    @property
-    def everywhere(self) -> bool:
-        """True if no seed crosses, and in most seeds the first curve is below everywhere."""
-        return not self.log10_at.n and self.below > self.above + self.often
 
     @property
     def crosses(self) -> bool:

@@ -168,6 +168,16 @@ def serving_mark(row: Mapping[str, object]) -> str:
     return f"{depth or ''}{branches}{'*' if starts else ''}"
 
 
+_SERVED: Final = {column: column.rpartition(".")[2] for column in SERVING}
+
+
+def _served(words: Mapping[str, str]) -> str:
+    """The serving mode of a curve's name, with the number of rounds that it prepares."""
+    row = {column: "" if word in ("0", "False") else word for column, word in words.items()}
+    number = row["scheme.prepared"]
+    return re.sub("(prepares|sends(?= prepared))", rf"\1 {number}", serving_mode(row))
+
+
 MARKS: Final = (
     "Digit: rounds drafted ahead; p: prepared; P: prepared and sent; *: the cloud starts; none: the edge waits."
 )
@@ -183,7 +193,11 @@ class DisplayNames:
         if name in self.labels:
             return self.labels[name]
         scheme, fields = words_of(name)
-        return ", ".join([self.word(scheme), *(self.setting(each, value) for each, value in fields.items())])
+        served = (
+            {column: fields.pop(word) for column, word in _SERVED.items()} if {*_SERVED.values()} <= {*fields} else {}
+        )
+        settings = [self.setting(each, value) for each, value in fields.items()]
+        return ", ".join([self.word(scheme), *settings, *([_served(served)] if served else [])])
 
     def word(self, name: object) -> str:
         """A kind, a model, a machine."""
@@ -207,6 +221,7 @@ class DisplayNames:
             text = self.word(value)
         if symbol:
             return f"{symbol} = {text}"
+        text = text.removesuffix(f" {title(name).rpartition(' ')[2]}")  # `prompt tokens 8`, whose unit is in its name
         return text if name in ("pair", "drafter", "verifier", "label") else f"{title(name)} {text}"
 
     def axis(self, name: str) -> str:
@@ -214,6 +229,13 @@ class DisplayNames:
 
     def metric(self, name: str, otherwise: str) -> str:
         return self.labels.get(name, otherwise)
+
+
+def letter(path: str) -> str:
+    """The papers' symbol of a field as text, the last word of its name where they have none: `scheme.resolution` ->
+    `ℓ`."""
+    word = path.rsplit(".", 1)[-1]
+    return DisplayNames().symbol(word) or word
 
 
 def _digits(value: str) -> int:

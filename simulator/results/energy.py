@@ -16,7 +16,7 @@ import numpy as np
 from channels.link.radio_power import Connection
 from kinds.arrays import Floats
 from models.power import JOULES_PER_KWH
-from simulator.results.columns import Columns
+from simulator.results.column_names import Columns
 from simulator.results.observer import Airing, Observer
 from simulator.results.run_totals import Charged, Run, end_s, ratio
 

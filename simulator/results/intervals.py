@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kinds.arrays import Bools, Floats, Ints
-from simulator.results.columns import (
+from simulator.results.column_names import (
     ALL_CLASSES,
     BREAKDOWN,
     CHOICE_SUFFIX,
@@ -29,12 +29,13 @@ from simulator.results.columns import (
     LABEL,
     LOSSY,
     N_SUFFIX,
+    RECOMMENDED,
     SPEEDUPS,
 )
 from simulator.results.lossy_schemes import departs
 from simulator.results.metrics import METRICS, ON_REQUEST
 from simulator.results.plain_columns import codes, distinct, hashable, is_missing, rows_alike
-from simulator.results.study_columns import STUDY_METRICS
+from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import names_file, quantity
 
 KIND: Final = "scheme.kind"
@@ -44,7 +45,7 @@ Labels = Mapping[str, Sequence[Mapping[str, str]]]
 fields that are null are left out."""
 _COUNT: Final = re.compile(r"fleet\.[^.]+\.count")
 _NO_LABELS: Final[Labels] = {}
-_NOT_SETTINGS = ("cell", "seed", CURVE, LOSSY, *SPEEDUPS)
+_NOT_SETTINGS = ("cell", "seed", CURVE, LOSSY, *SPEEDUPS, *RECOMMENDED)
 _MEASURED = frozenset({*BREAKDOWN, "hidden_draft_s", *STUDY_METRICS, *ON_REQUEST})
 """Columns measured of a cell besides METRICS, to which a user's file may add."""
 CONFIDENCE: Final = 0.95
@@ -353,12 +354,13 @@ def varying(table: pd.DataFrame) -> list[str]:
 
 
 def axis_of(table: pd.DataFrame, preferred: str | None = None, labels: Labels = _NO_LABELS) -> str | None:
-    """The swept column: `preferred` where it varies, else the first of numbers that every row has, the scheme's last,
-    and those not that merely have another value in another scheme. None where no such column varies."""
+    """The swept column: `preferred` where it varies, else the first field of numbers that every row has, the scheme's
+    last, and those not that merely have another value in another scheme. None where no such field varies: a computed
+    column is no axis."""
     varied = varying(table)
     if preferred in varied:
         return preferred
-    numeric = [name for name in varied if _is_numeric(table[name])]
+    numeric = [name for name in varied if ("." in name or name in STUDY_KEYS) and _is_numeric(table[name])]
     shared = [name for name in numeric if table[name].notna().all()]
     swept = [name for name in shared if not (name.startswith(SCHEME) and _one_a_scheme(table, name, labels))]
     return next(iter(sorted(swept, key=lambda name: name.startswith(SCHEME))), None)
@@ -417,7 +419,8 @@ def with_curves(
     The class of devices that a row is of is always told, as are the fields that are named `always`.
     """
     varied = [name for name in varying(table) if name not in (axis, KIND)]
-    open_ = [name for name in varied if name not in hidden]
+    follow = () if axis is None or axis.startswith(SCHEME) else _following(table, axis, varied)
+    open_ = [name for name in varied if name not in hidden and name not in follow]
     always = [name for name in (*always, CLASS) if name in table.columns]
     place = [name for name in (axis, "seed") if name in table.columns]
     words = {name: _words(table[name], name) for name in {*varied, *always}}
@@ -436,6 +439,13 @@ def with_curves(
         if not named.duplicated([CURVE, *place]).any():
             break
     return named
+
+
+def _following(table: pd.DataFrame, axis: str, fields: Sequence[str]) -> list[str]:
+    """Returns the fields, the scheme's apart, that have one value at each value of the axis."""
+    others = [name for name in fields if not name.startswith(SCHEME)]
+    places = codes(table[axis])
+    return [name for name in others if len({*zip(places, codes(table[name]), strict=True)}) == len({*places})]
 
 
 def named_without(table: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import ClassVar, Final, Protocol
 
-from simulator.results.columns import BREAKDOWN, NamedRow
+from simulator.results.column_names import BREAKDOWN, NamedRow
 from simulator.results.station import Clock
 
 Course = Sequence[tuple[float, str]]

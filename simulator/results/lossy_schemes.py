@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from simulator.results.columns import ALL_CLASSES, CLASS, CURVE, LOSSLESS_TV, LOSSY
+from simulator.results.column_names import ALL_CLASSES, CLASS, CURVE, LOSSLESS_TV, LOSSY
 from simulator.results.plain_columns import is_missing
 
 MARK = " (lossy)"

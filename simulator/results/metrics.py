@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from kinds import ConfigError
 from kinds.arrays import Floats
-from simulator.results.columns import BREAKDOWN, SPEEDUPS
+from simulator.results.column_names import BREAKDOWN, SPEEDUPS
 from simulator.results.energy import MONTH_H, battery_j, cloud_j, edges_j, per_device_month, per_token, radios_j, usd
 from simulator.results.round_columns import ROUND_COLUMNS
 from simulator.results.run_totals import CHARGED, SHARES, Run, mean, quantiles, ratio

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from simulator.results.columns import CHOICE_SUFFIX, CURVE, LOSSY, SEARCHED, SETTING
+from simulator.results.column_names import CHOICE_SUFFIX, CURVE, LOSSY, SEARCHED, SETTING
 from simulator.results.intervals import paired_values, settings_of
 from simulator.results.plain_columns import codes
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from kinds.arrays import Floats
 from models.power import JOULES_PER_KWH, KWH_PRICES, PRICES, PriceName
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import Difference, paired_values
 from simulator.results.lossy_schemes import departs
 

@@ -14,11 +14,11 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from kinds import Choice
-from models.fan_out import FanOut, Geometric
+from models.branch_counts import FanOut, Geometric
 from models.interface import Pair
 from models.latency.latency import Latency
 from models.published import OfAcceptance
-from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
+from simulator.results.column_names import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.display_names import SERVING, serving_mark, serving_mode
 from simulator.results.intervals import Difference, paired
@@ -52,7 +52,7 @@ LENGTHS: Final = range(1, 9)
 BITS: Final = "payload_bits_per_draft"
 _DEPTH, _CLOUD_FIRST, _PARTIAL, _PREPARED, _PREPARED_AT = SERVING
 _FAN_OUT: Final = "scheme.fan_out"
-_DRAFTS, _EDGE, _TARGET = "scheme.max_drafts", "edge", "cloud.latency.name"
+_DRAFTS, _EDGE, _TARGET = "scheme.max_drafts", "edge", "cloud.latency"
 _DELAYS: Final = ["uplink.delay.delay_s", "downlink.delay.delay_s"]
 
 
@@ -69,10 +69,12 @@ def mapped(table: pd.DataFrame) -> pd.DataFrame:
     named = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
     found = rows.assign(**{RTT: rows.reindex(columns=_DELAYS).astype(float).sum(axis=1, skipna=False)})
     found[WHO] = [_named(*each) for each in named.itertuples(index=False, name=None)]
-    if _TARGET in found.columns and found[_TARGET].nunique() > 1:
-        firsts = [row for _, row in found.drop_duplicates(_TARGET).iterrows()]
-        passes_s = {row[_TARGET]: _clock(row, "cloud.latency").pass_s([(1, 256)]) for row in firsts}
-        found[WHO] += [f", target {quantity(passes_s[name], RTT, 2)}" for name in found[_TARGET]]
+    fields = [name for name in found.columns if str(name).startswith(f"{_TARGET}.")]
+    targets = found.groupby(fields, dropna=False, sort=False).ngroup() if fields else found[RTT] * 0
+    if targets.nunique() > 1:
+        firsts = found[~targets.duplicated()].iterrows()
+        passes = [quantity(_clock(row, _TARGET).pass_s([(1, 256)]), RTT, 2) for _, row in firsts]
+        found[WHO] += [f", target {passes[number]}" for number in targets]
     return found[found[RTT].notna()]
 
 
@@ -84,7 +86,8 @@ def foreseen(rows: pd.DataFrame) -> pd.DataFrame:
     given = rows.reindex(columns=["uplink.rate.bps", "downlink.rate.bps"]).notna().all(axis=1)
     given &= ~rows.reindex(columns=[_PARTIAL])[_PARTIAL].eq(True)
     warm = rows.reindex(columns=["models.temperature"])["models.temperature"].gt(0)
-    given &= ~(rows.reindex(columns=[_PREPARED])[_PREPARED].gt(0) & warm)  # how often a guess is right is not known
+    prepares = rows.reindex(columns=[_PREPARED])[_PREPARED].fillna(0).gt(0)
+    given &= ~(prepares & warm)  # how often a guess is right is not known
     known = [kind for kind, made in Pair.kinds.items() if issubclass(made, OfAcceptance)]
     asked = rows.reindex(columns=["workload.kind", "workload.devices"])
     single = ~(asked["workload.kind"].eq("conversations") | asked["workload.devices"].gt(1))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kinds.arrays import Bools, Floats, Ints
-from simulator.results.columns import (
+from simulator.results.column_names import (
     CLASS,
     HELD,
     KEYS,

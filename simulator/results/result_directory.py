@@ -70,10 +70,10 @@ def checked(out: Path, name: str) -> Path:
     return out / name
 
 
-def record(out: Path, paths: Iterable[Path], started_s: float | None = None) -> None:
+def record(out: Path, paths: Iterable[Path], started_s: float | None = None, before_cpu_s: float = 0.0) -> None:
     """Lists files that were written to a result directory, as they are now; in one that is not ours, nothing.
     `started_s`: when the command began that made the results, for the manifest's date, wall and CPU time; without, none
-    changes."""
+    changes. `before_cpu_s`: CPU seconds that this process and its workers had taken by then."""
     manifest = read_note(out / MANIFEST)
     if not manifest:
         return
@@ -88,7 +88,7 @@ def record(out: Path, paths: Iterable[Path], started_s: float | None = None) -> 
         and "date" in manifest
         and datetime.fromisoformat(manifest["date"]).timestamp() >= int(started_s)
     ):
-        took = {"wall_s": round(time.time() - started_s, 3), "cpu_s": round(cpu_s(), 3)}
+        took = {"wall_s": round(time.time() - started_s, 3), "cpu_s": round(cpu_s() - before_cpu_s, 3)}
         manifest |= {"date": iso_date(started_s), **took}
     write_note(out / MANIFEST, manifest)
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Protocol
 import numpy as np
 
 from kinds.arrays import Floats
-from simulator.results.columns import NamedRow
+from simulator.results.column_names import NamedRow
 from simulator.results.round_columns import ROUND_COLUMNS
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from channels.link.radio_power import OnAir
 from kinds.arrays import Floats, Ints
-from simulator.results.columns import OVERLOAD, TURN, Columns
+from simulator.results.column_names import OVERLOAD, TURN, Columns
 from simulator.results.station import Station
 
 Charged = Literal["busy", "held", "both"]

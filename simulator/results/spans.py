@@ -9,7 +9,7 @@ from functools import cached_property
 from math import inf, isnan, nan
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.results.observer import END, ROUND, Airing, Doing, Observer, ServerPass, Spent, Unserved
 from simulator.results.requests import BranchWork, HiddenRead, Request
 from simulator.results.rounds import OpenRound, Round

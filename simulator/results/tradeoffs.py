@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from kinds.arrays import Floats, Ints
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import names_by_difference, row_keys
 from simulator.results.units import symbol
 

@@ -7,7 +7,7 @@ import math
 
 import pandas as pd
 
-from simulator.results.columns import BREAKDOWN, CURVE
+from simulator.results.column_names import BREAKDOWN, CURVE
 from simulator.results.intervals import settings_of
 from simulator.results.metrics import known
 from simulator.results.units import unit

@@ -26,7 +26,7 @@ from channels.codec.sparsify import most_probable
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule
 from kinds.tunable import Tunable
-from models.fan_out import FanOut, Geometric
+from models.branch_counts import FanOut, Geometric
 from simulator.cell.scheme import ProtocolName, Scheme
 from simulator.schemes import answers
 from simulator.schemes.acceptance import Received, received

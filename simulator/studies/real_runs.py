@@ -2,7 +2,8 @@
 tokens do not. Alone, or beside the same cell simulated under clocks that were measured on this machine.
 
 One calibration is made just before the real run and one just after, on texts of their own, as `sqsim calibrate --cell`
-makes it; nothing of the simulation is fitted to the run. Seeds, drafts, verification results, losses and
+makes it; nothing of the simulation is fitted to the run. The one after a seed's run is the one before the next seed's,
+if that begins at once. Seeds, drafts, verification results, losses and
 delays are the same; what may differ is time.
 """
 
@@ -10,7 +11,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import ClassVar, Final, NamedTuple
 
 from simulator.cell.cell import Cell
@@ -25,6 +28,8 @@ from simulator.testbed.calibration.cell_calibration import calibrate, calibrated
 from simulator.testbed.supervisor import real
 
 BUDGET_S: Final = 14.0  # of the passes that each of the two times
+AT_ONCE_S: Final = 10.0
+"""Age up to which a calibration serves the next run of the same cell but for its seed."""
 Texts = Mapping[tuple[int, int], tuple[int, ...]]  # output tokens by device and request
 
 
@@ -82,15 +87,43 @@ def _both(
     require_constant_delays(cell)
     with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
         folder = Path(name)
-        before, after, journals = (folder / each for each in ("before", "after", "journals"))
-        calibrate(cell, before, BUDGET_S)
+        journals, clocks = folder / "journals", folder / "clocks"
+        before = _LAST.of(cell) or _LAST.measured(cell)
         done = real(cell, memory=memory, rounds_to=rounds_to, journals=journals, independent=independent)
-        calibrate(cell, after, BUDGET_S)
-        merge(cell, (before, after), folder / "clocks")
+        merge(cell, (Path(before.name), Path(_LAST.measured(cell).name)), clocks)
         answered, seen = dict(_answered(journals)), _Texts()
-        made = simulate(calibrated(cell, folder / "clocks"), together(observer, seen), memory=memory)
+        made = simulate(calibrated(cell, clocks), together(observer, seen), memory=memory)
     others = sum(seen.texts.get(key) != answered.get(key) for key in seen.texts.keys() | answered.keys())
     return _Both(done, made, others)
+
+
+class _LastCalibration:
+    """The last calibration that this process made; its folder is removed with the process, or once another is made and
+    nobody holds it."""
+
+    def __init__(self) -> None:
+        self._cell = ""
+        self._made_s = -inf
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def of(self, cell: Cell) -> tempfile.TemporaryDirectory[str] | None:
+        """Returns its folder if it is of this cell, whatever the seed, and made just now."""
+        recent = monotonic() - self._made_s <= AT_ONCE_S
+        return self._folder if recent and self._cell == _without_seed(cell) else None
+
+    def measured(self, cell: Cell) -> tempfile.TemporaryDirectory[str]:
+        """Measures anew, and returns the folder. Raises ConfigError as `calibrate`."""
+        folder = tempfile.TemporaryDirectory(prefix="sqsim.calibration.")
+        calibrate(cell, Path(folder.name), BUDGET_S)
+        self._cell, self._made_s, self._folder = _without_seed(cell), monotonic(), folder
+        return folder
+
+
+_LAST: Final = _LastCalibration()
+
+
+def _without_seed(cell: Cell) -> str:
+    return cell.with_({"seed": 0}).to_yaml()
 
 
 class _Texts(Observer):

@@ -14,7 +14,7 @@ from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import Scalar, flatten
 from simulator.decoding.memory import Memory
-from simulator.results.columns import ALL_CLASSES, CLASS
+from simulator.results.column_names import ALL_CLASSES, CLASS
 from simulator.results.observer import Observer
 from simulator.run import CellResult, simulate
 from simulator.schemes.draft_scheme import DraftScheme

@@ -25,7 +25,7 @@ import pyarrow as pa
 from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import Scalar
-from simulator.results.columns import LABEL
+from simulator.results.column_names import LABEL
 from simulator.results.result_directory import begun_parts, clear
 
 CELLS, REQUESTS, ROUNDS = "cells.parquet", "requests.parquet", "rounds.parquet"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from kinds.files import read_note, write_note
-from simulator.results.columns import LABEL
+from simulator.results.column_names import LABEL
 from simulator.sweeps.failures import CellsFailedError, Failure, failure_of, of_the_place, write_failure
 from simulator.sweeps.parts import place_error, written
 from simulator.sweeps.worker_pools import Sent, Work, WorkerPool, received, sent

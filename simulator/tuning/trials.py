@@ -13,7 +13,7 @@ from kinds import ConfigError, meant
 from simulator.cell.cell import Cell
 from simulator.cell.power_figures import lacking
 from simulator.cell.settings import expand, held_by
-from simulator.results.columns import ATTAINMENT, ENOUGH, LOSSLESS_TV
+from simulator.results.column_names import ATTAINMENT, ENOUGH, LOSSLESS_TV
 from simulator.results.intervals import CONFIDENCE, wilson
 from simulator.results.metrics import ON_REQUEST, higher_is_better
 from simulator.tuning.alternatives import Alternatives, Values

@@ -11,8 +11,6 @@ All numbers are bits a draft without the drafted id's own -log2 qhat; `paper` is
 Other random numbers move a ratio by some 5% of it.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import subprocess
@@ -103,10 +101,7 @@ def drafters():
         "verifier, 28 of 30 layers": lambda: without(pair().verifier, (10, 20)),
     }
     if first := from_git("show", FIRST_DRAFTER):
-        found |= {
-            "first": lambda: former_drafter(first, True),
-            "first, all of V": lambda: former_drafter(first, False),
-        }
+        found |= {"first": lambda: former_drafter(first, True), "first, all of V": lambda: former_drafter(first, False)}
     if second := from_git("show", SECOND_DRAFTER):
         found["second"] = lambda: former_drafter(second, True)
     return found

@@ -9,8 +9,6 @@ the length with one draft more, where the drafts before it were measured so too.
 49,152, with ids behind it that it hardly expects.
 """
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import Callable

@@ -4,8 +4,6 @@ Runs replay remembered rounds of synthetic sessions, as in `bench_scale`. Each p
 taken in turn, so that a busy machine counts for little.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from timed_cells import replayed, seconds

@@ -10,8 +10,6 @@ size. Neither decides, records or checks anything.
 `SQSIM_SCALE=full` runs 10,000 devices and 1,000,000 rounds; without it, a hundredth of that.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import resource

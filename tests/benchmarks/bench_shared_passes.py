@@ -6,8 +6,6 @@ text has needed, as workers do. Forward passes are distinguished from the rest (
 be the same bytes.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -4,8 +4,6 @@ And what a repeat costs, and a second worker gains. Ratios of whole runs measure
 own time but for the last.
 """
 
-from __future__ import annotations
-
 import os
 import statistics
 import time

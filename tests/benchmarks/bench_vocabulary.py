@@ -8,8 +8,6 @@ the synthetic pair, and the shapes of the pair of known acceptance. Nothing is p
 of each id: `dense` and `half_dense` counts, `coupled` random numbers, `colocated` q itself as what it draws from.
 """
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -9,8 +9,6 @@ fails no bench, so that all are measured: the last lines name each, and the exit
 or failed has a line.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict

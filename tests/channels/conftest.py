@@ -1,7 +1,5 @@
 """An indexed source of uniforms for tests."""
 
-from __future__ import annotations
-
 import pytest
 
 from channels.uniforms import Uniforms

@@ -1,7 +1,5 @@
 """On-off processes: exponential times there and away, and what a schedule may hold."""
 
-from __future__ import annotations
-
 import math
 from itertools import islice
 

@@ -1,7 +1,5 @@
 """Indexed random numbers: pure functions of seed, purpose and index, of the distributions they state."""
 
-from __future__ import annotations
-
 import math
 import pickle
 import struct

@@ -1,7 +1,5 @@
 """Small cells that between them meet all that a column may count, and their books, kept once a session."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any, Final
 

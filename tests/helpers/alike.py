@@ -1,7 +1,5 @@
 """Are two remembered trees the same, to the last bit and type, one node object where the other has one?"""
 
-from __future__ import annotations
-
 from dataclasses import fields, is_dataclass
 
 import numpy as np

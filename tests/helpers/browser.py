@@ -1,7 +1,5 @@
 """A real browser without a window: what a page becomes once its scripts have run, and what they complain of."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,21 +1,10 @@
 """Small cells over the synthetic pair, for tests of everything but language models."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from simulator import Cell
 
-SCHEMES = (
-    "cloud_only",
-    "dense",
-    "k_sqs",
-    "c_sqs",
-    "half_dense",
-    "half_top_k",
-    "tree",
-    "multi_candidate",
-)
+SCHEMES = ("cloud_only", "dense", "k_sqs", "c_sqs", "half_dense", "half_top_k", "tree", "multi_candidate")
 BY_IDS = ("coupled", "coupled_tree", "ids_only_greedy")
 """The schemes of which ids travel without a distribution."""
 SPECULATIVE = tuple(scheme for scheme in SCHEMES if scheme != "cloud_only")

@@ -1,7 +1,5 @@
 """What holds for the tests of every table: each column has an expected value of its own, and no two are alike."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 

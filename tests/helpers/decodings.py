@@ -1,7 +1,5 @@
 """Requests over the pair of four tokens whose distributions are known, decoded step by step."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from unittest.mock import patch

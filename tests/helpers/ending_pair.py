@@ -1,7 +1,5 @@
 """The synthetic pair with end tokens."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any, Final, Literal
 

@@ -1,7 +1,5 @@
 """A table to draw, and what tests read off its figures: curves, bars, words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +10,7 @@ from matplotlib.figure import Figure
 
 import plots
 from plots.page import Page
-from simulator.results.columns import BREAKDOWN, CI_SUFFIX
+from simulator.results.column_names import BREAKDOWN, CI_SUFFIX
 
 AXIS = "uplink.rate.bps"
 GENERAL = ("latency", "tails", "capacity", "breakdown", "bits", "resampling")
@@ -48,11 +46,7 @@ def summary(
 
 
 def drawn(
-    name: str,
-    table: pd.DataFrame,
-    axis: str | None = AXIS,
-    page: Page | None = None,
-    cells: pd.DataFrame | None = None,
+    name: str, table: pd.DataFrame, axis: str | None = AXIS, page: Page | None = None, cells: pd.DataFrame | None = None
 ) -> Figure:
     figure = plots.draw(name, table, axis, page, cells)
     assert figure is not None
@@ -67,6 +61,11 @@ def words_around(figure: Figure) -> str:
 def legend_of(figure: Figure) -> list[str]:
     (legend,) = figure.legends
     return [text.get_text() for text in legend.get_texts()]
+
+
+def ends_of(figure: Figure) -> list[str]:
+    """The curves' names at their ends, panel by panel, from the lowest up."""
+    return [text.get_text() for ax in figure.axes for text in ax.texts if text.get_position()[0] > 1]
 
 
 def titles_of(figure: Figure) -> list[str]:

@@ -1,7 +1,5 @@
 """A table of runs at three arrival rates, whose times are known, of three schemes and two devices that may draft."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import pandas as pd

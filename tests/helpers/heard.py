@@ -1,8 +1,6 @@
 """What a cloud hears of a partial round over the shipped uplink, whose parts leave as its drafts are drawn, with losses
 and delays that look at what they can."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache, partial
 from math import inf

@@ -4,8 +4,6 @@ A decoder that refuses everything would pass a test of that alone. So a property
 taken, and `some_are_taken`; one that damages packets decodes the packets too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar

@@ -1,20 +1,11 @@
 """Journals of a run, read back, changed, and written again."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from simulator.testbed.journal import (
-    Event,
-    PacketSent,
-    PassMade,
-    RoundComputed,
-    TextRead,
-    read,
-)
+from simulator.testbed.journal import Event, PacketSent, PassMade, RoundComputed, TextRead, read
 
 PYTHON_S = 2e-5
 """What a step takes that takes no time in the simulator."""

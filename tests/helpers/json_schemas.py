@@ -1,7 +1,5 @@
 """A validator for the words of JSON Schema that `Cell.model_json_schema` writes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """A link alone on a bench, with losses by script, and a log of what its messages say."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import pytest

@@ -1,7 +1,5 @@
 """Runs of cells with what the tables do not show: the tokens of every request, and the plant as the run left it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from cells import HEADER_BITS

@@ -1,7 +1,5 @@
 """What `make bench` reports: ratios beside what is promised of them, and the machine they were measured on."""
 
-from __future__ import annotations
-
 import math
 import os
 import platform

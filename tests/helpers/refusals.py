@@ -1,7 +1,5 @@
 """What a user reads where something is refused."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

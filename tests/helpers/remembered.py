@@ -1,7 +1,5 @@
 """Cells of every way to decode, and what was remembered of them: kept, cut, counted."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

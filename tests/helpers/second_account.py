@@ -4,8 +4,6 @@ Tokens come from `slow_decoding`, durations from the cell's constant clocks, and
 attempts and passes that an observer saw (`slow_times`). No table, ledger or station of the run is read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from math import inf, log1p
 from typing import Final

@@ -4,8 +4,6 @@ Durations come from the cell's constant clocks, and what chance and queues decid
 observer saw.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property

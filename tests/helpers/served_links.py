@@ -1,7 +1,5 @@
 """Packets through a transmitter without a clock of its own: each joins at its time, and leaves when it is due."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,11 +39,7 @@ def opened(sharing: object, curve: Curve, seed: int = 0) -> Any:
 
 
 def gone(
-    server: Any,
-    packets: Sequence[Sent],
-    *,
-    until_s: float = inf,
-    withdrawn: Sequence[tuple[float, Sent]] = (),
+    server: Any, packets: Sequence[Sent], *, until_s: float = inf, withdrawn: Sequence[tuple[float, Sent]] = ()
 ) -> dict[Sent, Gone]:
     """What becomes of each packet: what comes at the instant of a departure comes first, as the worst of all orders.
 

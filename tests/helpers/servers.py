@@ -3,8 +3,6 @@
 Times are whole numbers in floats, so that sums are exact and results may be compared with `==`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 

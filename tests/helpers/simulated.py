@@ -6,8 +6,6 @@ run goes on with real passes, links, losses and clocks, and ends with a text. Lo
 bits, so that a path is the draws alone.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

@@ -1,8 +1,6 @@
 """A draft and what it does to the distribution of the output, by loops over the distributions of `tables_pair`, as the
 papers have it."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass

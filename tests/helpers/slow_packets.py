@@ -3,8 +3,6 @@
 Only a prior's file is read by the shipped code. Modes other than "recoded" are not decoded, and nothing is refused.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from functools import cache

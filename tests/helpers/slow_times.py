@@ -4,8 +4,6 @@ A message's way through a link and a job's way through the cloud become stretche
 request did at an instant is then a question to a list.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Both ends of a request stepped without a driver: by hand, event by event, and in an order drawn at random."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

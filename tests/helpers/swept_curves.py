@@ -1,7 +1,5 @@
 """Tables of cells whose outcome is known: the values of each curve along an axis, a row a seed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd

@@ -1,8 +1,6 @@
 """A pair of exact distributions over eight tokens, written down as tables: what a test needs to know of every q and
 p."""
 
-from __future__ import annotations
-
 import hashlib
 from functools import cached_property
 from typing import ClassVar, Final, Literal

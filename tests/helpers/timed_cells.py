@@ -1,7 +1,5 @@
 """Cells that benches run, and the CPU time of what they do."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any

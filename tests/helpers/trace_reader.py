@@ -1,8 +1,6 @@
 """A strict reader of Chrome trace events, written from the format's documentation: what a viewer would silently drop or
 draw askew is an AssertionError here."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field

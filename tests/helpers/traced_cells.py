@@ -1,7 +1,5 @@
 """Small cells in which, between them, all happens that a trace or a timeline may have to tell."""
 
-from __future__ import annotations
-
 from functools import cache
 from math import inf
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Schemes whose drafts branch, and what Sequoia (arXiv 2402.12374) expects of a tree, for tests."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

@@ -1,8 +1,6 @@
 """The journals that a real run would have left that does, to the instant, what a simulated one did: what an observer
 does not receive is noted where the simulator does it."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import pairwise
@@ -15,14 +13,7 @@ from journal_files import write
 
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
-from simulator.protocols.machine import (
-    DraftAll,
-    DraftPass,
-    FlushRounds,
-    MessageArrived,
-    SubmitJob,
-    TimeIs,
-)
+from simulator.protocols.machine import DraftAll, DraftPass, FlushRounds, MessageArrived, SubmitJob, TimeIs
 from simulator.results.observer import JOINS, Airing, Observer, ServerPass
 from simulator.results.requests import Request
 from simulator.testbed.journal import (

@@ -1,7 +1,5 @@
 """Both ways of a link between devices and a network, with a log of what is on the air."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The command lines and code blocks of a page or a docstring, ready to be typed."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Sequence

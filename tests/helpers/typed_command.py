@@ -1,17 +1,17 @@
 """What tests type, the run that has ended well which they share, and a note of it changed."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from scenarios.command.registry import scenario
 from scenarios.command.report.drawing import draw_all
+from scenarios.command.result_folder import Note
 from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from simulator.results.result_directory import record
 
@@ -52,11 +52,10 @@ def whole_plan(name: str) -> RunPlan:
     return plan_of(scenario(name), Changes(seeds=1))
 
 
-def only_latency(
-    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path, cells: pd.DataFrame | None = None
-) -> Iterator[Path]:
+def only_latency(summary: pd.DataFrame, axis: str | None, note: Note, folder: Path, *more: Any) -> Iterator[Path]:
     """One figure of four: the others have tests of their own and cost a second each run."""
-    return draw_all(summary, axis, [name for name in figures if name == "latency"], folder, cells)
+    latency = [name for name in note.figures if name == "latency"]
+    return draw_all(summary, axis, replace(note, figures=latency), folder, *more)
 
 
 def noted(folder: Path, **fields: object) -> None:

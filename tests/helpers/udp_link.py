@@ -1,8 +1,6 @@
 """Devices and a cloud in one event loop, over loopback: real sockets, a scripted link, and a clock that leaps over
 waits, so that no test waits, and none fails because the machine was busy."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import selectors

@@ -1,7 +1,5 @@
 """Models of which each call is noted: by a test that compares passes, and by a bench that makes them again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

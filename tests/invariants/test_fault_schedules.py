@@ -5,8 +5,6 @@ which remembers nothing; I7 by the packets of every payload and reply, I10 by th
 because tokens are those of the quiet run.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from functools import cache
 from typing import Any
@@ -75,7 +73,7 @@ ON_AIR: list[dict[str, Any]] = [
         "rate": {"kind": "base_station", "blocks": 4, "distance_m": 500, "coherence_s": 0.01, "shadow": False},
         "mtu_bits": 720,
         "sharing": {"kind": "scheduled", "error_rate": 0.5, "attempts": 2},
-    },
+    }
 ]
 """Blocks that are given up: how devices share a link is theirs."""
 
@@ -275,15 +273,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 OUTCOMES = ("answered", "timed_out", "abandoned")
-FAULTS = (
-    "eviction",
-    "lost",
-    "dropped",
-    "paused",
-    "prefix",
-    "acknowledged",
-    "joined",
-)
+FAULTS = ("eviction", "lost", "dropped", "paused", "prefix", "acknowledged", "joined")
 
 
 def test_random_fault_schedules(seen: Counter[str]) -> None:
@@ -312,10 +302,7 @@ def test_half_the_packets_bursts_and_lost_acknowledgements_change_no_token(schem
             workload=ASKED,
             uplink=link(3e4, loss=half, arq=arq, mtu_bits=420),
             downlink=link(1e5, loss=BURSTS, arq=arq),
-            cloud={
-                "servers": 2,
-                "latency": {"kind": "constant", "per_pass_s": 0.02},
-            },
+            cloud={"servers": 2, "latency": {"kind": "constant", "per_pass_s": 0.02}},
         ),
         MEMORY,
     )

@@ -5,8 +5,6 @@ Shown of the shipped simulator, from the prompt to the last token, with reading,
 every path of the draws; and that it would not hold where the join looked at the token that is being drawn.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import numpy as np

@@ -4,13 +4,11 @@
 comes down.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
 from simulator.checking.exact import Enumeration, P, Q, V, distance, verifier_distribution
-from simulator.results.columns import LOSSLESS_TV
+from simulator.results.column_names import LOSSLESS_TV
 from simulator.schemes import Dssd
 
 TOKENS, PROMPT = 3, (1, 2)

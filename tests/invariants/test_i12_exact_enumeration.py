@@ -338,7 +338,7 @@ CASES: dict[str, Case] = {
     "block: c_sqs, rollback none": Case(CSqs(**C_SQS | BLOCK, initial=0.2, rollback="none")),
     "block: dense": Case(Dense(**BLOCK | {"resolution": 3})),
     "block: k_sqs in parts": Case(KSqs(k=2, **BLOCK, partial=True), lambda met: met.parts == 2),
-    "block: half_dense": Case(HalfDense(max_drafts=3, acceptance="block"), tokens=4),
+    "block: half_dense": Case(HalfDense(max_drafts=2, acceptance="block")),
     "block: half_top_k": Case(TruncatedFp16(policy=FixedLength(), k=2, max_drafts=2, acceptance="block")),
     "block: confidence_stop, budget binds": Case(
         composed(policy=ConfidenceStop(threshold=0.38), budget_bits=18, acceptance="block"),
@@ -347,9 +347,12 @@ CASES: dict[str, Case] = {
     "block: rungs, the cloud between": Case(
         rungs(acceptance="block"), lambda met: the_cloud_decodes(met) and met.rungs == {0, 1}
     ),
-    "cut": Case(composed(acceptance=cut(0.2), max_drafts=3), some_are_left_out, 4),
+    "cut": Case(composed(acceptance=cut(0.25)), some_are_left_out),
     "cut, also first drafts": Case(composed(acceptance=cut(0.5)), some_are_left_out),
-    "cut of blocks": Case(composed(acceptance=cut(0.2, "block"), max_drafts=3), some_are_left_out, 4),
+    "cut of blocks": Case(composed(acceptance=cut(0.25, "block")), some_are_left_out),
+    "cut of blocks of three": Case(
+        composed(acceptance=cut(0.2, "block"), max_drafts=3), some_are_left_out, 4, slow=True
+    ),
     "cut, threshold that moves, budget binds": Case(
         composed(
             acceptance=cut(0.25), budget_bits=18,
@@ -435,7 +438,7 @@ CASES: dict[str, Case] = {
         )
         for length, case in pipelined(scheme, slow=slow).items()
     },
-    "tree, one round ahead": Case(TreeDrafts(k=2, widths=(2,), **SMALL, depth=1), goes_on, 4),
+    "tree, one round ahead": Case(TreeDrafts(k=2, widths=(2,), **SMALL, depth=1), goes_on, 4, slow=True),
     "tree, one round ahead, budget binds": Case(
         TreeDrafts(k=2, widths=(2,), budget_bits=21, **SMALL, depth=1),
         lambda met: goes_on(met) and 0 < met.full < met.trees, 4,

@@ -6,8 +6,6 @@ and of single rounds of more schemes, over the shipped link. Each rule is shown 
 distribution is another one.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal, NamedTuple
 from unittest.mock import patch
 
@@ -172,10 +170,7 @@ IN_SLOTS: dict[str, Any] = {
 
 @pytest.mark.parametrize(
     "uplink",
-    [
-        LATE,
-        *(pytest.param(each, marks=pytest.mark.slow) for each in (OVERTAKEN, ALL_AT_ONCE, IN_SLOTS)),
-    ],
+    [LATE, *(pytest.param(each, marks=pytest.mark.slow) for each in (OVERTAKEN, ALL_AT_ONCE, IN_SLOTS))],
     ids=["late", "overtaken", "at once", "in slots"],
 )
 def test_i12_no_part_is_heard_or_not_by_its_own_draft(uplink: dict[str, Any]) -> None:

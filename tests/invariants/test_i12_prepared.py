@@ -5,8 +5,6 @@ Shown of the shipped simulator, from the prompt to the last token, over every pa
 that take time; and that it would not hold if an edge sent what it has prepared only where it likes the drafts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any

@@ -5,8 +5,6 @@ The pair is `sotu`. Distributions are remembered per text, so that a hundred tho
 everything else (proposal, wire, verification result) is the shipped path.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from functools import cache
 

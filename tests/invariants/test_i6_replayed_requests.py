@@ -1,8 +1,6 @@
 """A half-remembered request makes the passes of a live one, one by one: same texts, same crops, same distributions
 requested."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

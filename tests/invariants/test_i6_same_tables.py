@@ -1,7 +1,5 @@
 """I6: one cell, one result: whatever the workers, the cluster, a resume, the cells beside it, or the memory."""
 
-from __future__ import annotations
-
 import itertools
 from pathlib import Path
 
@@ -60,10 +58,7 @@ def test_i6_a_row_says_the_same_whatever_cells_are_beside_it(tmp_path: Path) -> 
 
     one = cell({"kind": "k_sqs", "budget_bits": 300})
     sweep([one], tmp_path / "alone")
-    sweep(
-        [cell("cloud_only"), one, cell({"kind": "half_dense", "budget_bits": None})],
-        tmp_path / "beside",
-    )
+    sweep([cell("cloud_only"), one, cell({"kind": "half_dense", "budget_bits": None})], tmp_path / "beside")
     assert row(tmp_path / "alone", one) == row(tmp_path / "beside", one)
 
 

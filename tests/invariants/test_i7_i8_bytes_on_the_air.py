@@ -1,7 +1,5 @@
 """I7 and I8: bits charged to a link are those of the bytes really encoded, and what is received is what was sent."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any

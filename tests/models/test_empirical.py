@@ -1,7 +1,5 @@
 """A clock of samples: what it draws is what was measured, at the points as often, between them in between."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from collections.abc import Iterable

@@ -1,11 +1,9 @@
 """How branches are shared out among the numbers of drafts that may be accepted."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
-from models.fan_out import Geometric
+from models.branch_counts import Geometric
 
 
 @pytest.mark.parametrize(("acceptance", "power"), [(0.3, 0.0), (0.75, 0.0), (0.75, 1.0), (0.9, 3.0)])

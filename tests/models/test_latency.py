@@ -1,6 +1,7 @@
 """Durations of passes: closed forms written out by hand, and what others measured and published."""
 
 import re
+from itertools import combinations, product
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from refusals import refusal
 
 from models.latency.cited_passes import QWEN3_1_7B, QWEN3_32B
-from models.latency.datasheets import DEVICES, SIZES, Accelerator, ModelSize
+from models.latency.datasheets import DEVICES, SIZES, Accelerator, Experts, ModelSize
 from models.latency.latency import Affine, ConstantLatency, Latency
 from models.latency.roofline import Roofline
 
@@ -50,8 +51,7 @@ def test_a_verify_pass_of_128_long_sequences_does_not_hide_its_caches_behind_its
 
 
 @pytest.mark.parametrize(
-    ("device", "launch_s"),
-    [("jetson_orin_nano_8gb", 140e-6), ("a100_80gb_sxm", 40e-6), ("raspberry_pi_5", 0)],
+    ("device", "launch_s"), [("jetson_orin_nano_8gb", 140e-6), ("a100_80gb_sxm", 40e-6), ("raspberry_pi_5", 0)]
 )
 def test_a_pass_launches_each_layer_unless_its_overhead_is_given(device, launch_s):
     default, none, given = (
@@ -102,9 +102,52 @@ def test_gpus_that_hold_the_same_heads_of_keys_read_them_as_often():
     assert more.weights_s == fewer.weights_s / 4 and more.held_s == fewer.held_s
 
 
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("lengths", [(1,), (3,), (2, 1)])
+def test_the_share_of_experts_read_is_the_mean_over_all_that_tokens_may_take(lengths, correlation):
+    # Each token takes 2 of 4 experts: any of six pairs, or with some probability the pair of the token before it.
+    pairs = list(combinations(range(4), 2))
+    expected = 0.0
+    for taken in product(pairs, repeat=sum(lengths)):
+        probability, place = 1.0, 0
+        for length in lengths:
+            probability /= len(pairs)
+            for at in range(place + 1, place + length):
+                repeats = correlation if taken[at] == taken[at - 1] else 0.0
+                probability *= repeats + (1 - correlation) / len(pairs)
+            place += length
+        expected += probability * len({each for pair in taken for each in pair}) / 4
+    experts = Experts(count=4, per_token=2, parameters=1, shared_parameters=1)
+    assert experts.share_read(len(lengths), sum(lengths), correlation) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_mixture_reads_what_its_tokens_take_and_multiplies_with_what_each_takes():
+    # 4 experts of 2 weights, 2 a token, beside 3 shared ones and an input table of 1.
+    size = ModelSize(
+        name="mixture", parameters=12, layers=1, width=1, kv_width=1,
+        experts=Experts(count=4, per_token=2, parameters=2, shared_parameters=3),
+    )  # fmt: skip
+    device = Accelerator(name="unit", flops_per_s=1e9, bytes_per_s=1, launch_per_layer_s=0, memory_bytes=100)
+    exact = {"compute_efficiency": 1, "memory_efficiency": 1, "bytes_per_kv": 1e-9}
+    reading = Roofline(size=size, device=device, bytes_per_expert_parameter=0.5, **exact)
+    three = Roofline(size=size, device=device, expert_correlation=0.5, **exact)
+    assert reading.pass_s([(1, 0)]) == pytest.approx(2 * 3 + 0.5 * 4)
+    assert reading.pass_s([(2, 0)]) == pytest.approx(2 * 3 + 0.5 * 8 * (1 - 0.5**2))
+    assert three.pass_s([(2, 0), (1, 0)]) == pytest.approx(2 * 3 + 2 * 8 * (1 - 0.5**2 * 0.75))
+    counting = Roofline(size=size, device=device.model_copy(update={"flops_per_s": 1.0, "bytes_per_s": 1e9}), **exact)
+    assert counting.pass_s([(3, 0)]) == pytest.approx(3 * 2 * (3 + 2 * 2) + 4 * 6)
+    assert reading.footprint.weights_bytes == 2 * 4 + 0.5 * 8 and reading.weight_bytes == 1.0
+    for wrong, allowed in (({"per_token": 5}, "at most experts.count = 4"), ({"parameters": 3}, "hold all experts")):
+        experts = size.experts.model_dump() | wrong
+        assert allowed in refusal(Roofline, size=size.model_dump() | {"experts": experts})
+
+
+MIXTURE = Roofline(size="qwen3_30b_a3b", device="h100_80gb_sxm", expert_correlation=0.5)
+
+
 @given(work, st.integers(1, 50), st.integers(0, 50))
 def test_more_work_never_takes_less_time(batch, new, cached):
-    for latency in (Affine(per_cached_token_s=1e-6), Roofline(), Roofline(gpus=2)):
+    for latency in (Affine(per_cached_token_s=1e-6), Roofline(), Roofline(gpus=2), MIXTURE):
         before = latency.pass_s(batch)
         assert latency.pass_s([*batch, (new, cached)]) >= before
         assert latency.pass_s([(batch[0][0] + new, batch[0][1] + cached), *batch[1:]]) >= before
@@ -112,7 +155,7 @@ def test_more_work_never_takes_less_time(batch, new, cached):
 
 @given(work)
 def test_a_batch_is_never_slower_than_its_sequences_one_by_one(batch):
-    for latency in (Affine(per_cached_token_s=1e-6), Roofline(), Roofline(gpus=8, overhead_s=1e-3)):
+    for latency in (Affine(per_cached_token_s=1e-6), Roofline(), Roofline(gpus=8, overhead_s=1e-3), MIXTURE):
         assert latency.pass_s(batch) <= sum(latency.pass_s([one]) for one in batch) * (1 + 1e-12)
 
 

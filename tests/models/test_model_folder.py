@@ -1,7 +1,5 @@
 """A folder that a stranger made: nothing in it is run, nothing outside it is read, nothing too large is loaded."""
 
-from __future__ import annotations
-
 import ast
 import builtins
 import io

@@ -1,7 +1,5 @@
 """A pair's card: what a load told, kept; it stands for weights that are away, and for nothing that it is not of."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """A bundled pair on other prompts than its own: known by content, refused by line, ours in seven languages."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

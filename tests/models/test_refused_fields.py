@@ -74,10 +74,7 @@ def test_impossible_figures_are_refused_on_one_line(fields: dict[str, object], w
         (HEADER + "1,1,0,1\n2,2,0,2\n", "batch, new_tokens, cached_tokens = 1, 2, 0: is missing; each value of one"),
         (HEADER + "1,1,0,fast\n", "line 2: seconds = 'fast': must be a number above 0"),
         ("seconds,spell\n1,0\n", "line 1: the columns must be batch, new_tokens, cached_tokens, seconds"),
-        (
-            SPELLS + "1,1,0,0.1,0\n1,2,0,0.1,-1\n",
-            "line 3: spell = '-1': must be a whole number",
-        ),
+        (SPELLS + "1,1,0,0.1,0\n1,2,0,0.1,-1\n", "line 3: spell = '-1': must be a whole number"),
         (SPELLS + "1,1,0,0.1,\n", "line 2: spell = '': must be a whole number from 0"),
         (
             SPELLS.replace("spell", "slow"),

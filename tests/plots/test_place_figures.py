@@ -1,7 +1,5 @@
 """Who wins where: the map of who answers fastest, many schemes over links, and what each step gains on them."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np
@@ -15,7 +13,8 @@ from matplotlib.figure import Figure
 
 import plots
 from plots.cell_figures import LOOKS
-from simulator.results.acceptance_plane import ACCEPTED, SPEED, TRIPS_S, published
+from simulator.results import acceptance_plane as plane
+from simulator.results.acceptance_plane import SPEED, published
 from simulator.results.intervals import summarise
 
 DELAY = "uplink.delay.delay_s"
@@ -191,8 +190,8 @@ def test_two_pairs_on_one_link_have_a_panel_each_with_their_names() -> None:
     rows, pair = ladder()[lambda rows: rows["uplink.rate.bps"] == 1e6], "models.pair.kind"
     both = [rows.assign(**{pair: "published"}), rows[:4].assign(**{pair: "smollm2", LABEL: "edits"})]
     assert titles_of(drawn("ladder", pd.concat(both, ignore_index=True), LABEL))[:3] == [
-        "temperature 0, 20 ms, 1 Mbit/s, published", "temperature 1, 20 ms, 1 Mbit/s, published",
-        "temperature 0, 20 ms, 1 Mbit/s, SmolLM2",
+        "temperature 0, 20 ms, 1 Mbit/s\npublished", "temperature 1, 20 ms, 1 Mbit/s\npublished",
+        "temperature 0, 20 ms, 1 Mbit/s\nSmolLM2",
     ]  # fmt: skip
 
 
@@ -202,15 +201,16 @@ def speeds() -> pd.DataFrame:
     return summarise(rows).assign(curve=lambda found: found["scheme.kind"])
 
 
+@pytest.mark.usefixtures("few_predictions")
 def test_the_acceptance_map_has_a_plane_a_speed_with_simulated_circles_and_a_dot_a_published_pair() -> None:
     figure = drawn("acceptance_map", speeds(), SPEED)
     slow, fast, below, _ = figure.axes
     for ax in (slow, fast):
-        assert len(ax.texts) == len(TRIPS_S) * len(ACCEPTED)
+        assert len(ax.texts) == len(plane.TRIPS_S) * len(plane.ACCEPTED)
         marks = {text.get_text().partition(" ")[2] for text in ax.texts}
         assert marks <= {"", "*", "1", "1*", "2", "2*", "p", "p*", "P", "P*"} and {"P*", "2"} <= marks
         circles = [line for line in ax.lines if line.get_marker() == "o"]
-        assert len(circles) == len(phase_tables.NAMES) * len({*phase_tables.TRIPS} & {*TRIPS_S})
+        assert len(circles) == len(phase_tables.NAMES) * len({*phase_tables.TRIPS} & {*plane.TRIPS_S})
     assert [line.get_marker() for line in below.lines].count("o") == len(published()) == len(names_beside(below))
     assert "Co-located speculation is predicted fastest in" in words_around(figure)
 

@@ -1,8 +1,6 @@
 """Figures of the studies `positions` and `convergence`, and of a recommendation, show their tables'
 numbers."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Bits against rejections, latency against joules: the table's settings, who is on the front, the gap at equal bits."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -4,8 +4,6 @@ Run in a host as `python link_twin_host.py near`, with a plan in JSON on stdin: 
 stdout. The far end is this same file in the other host, as `python link_twin_host.py far`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import select

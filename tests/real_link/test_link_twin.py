@@ -4,8 +4,6 @@ Slow (real time passes), and skipped with a reason where namespaces are not perm
 is, a token bucket; sizes count the IP and transport headers that it counts.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import select

@@ -5,8 +5,6 @@ probes and congestion window are its own; so is the link here, with its own rand
 when a packet has left. Slow, and skipped where aioquic is not installed (`pip install aioquic`, BSD-3-Clause).
 """
 
-from __future__ import annotations
-
 import datetime
 import heapq
 import random

@@ -3,8 +3,6 @@
 Slow (real time passes), and skipped with a reason where network namespaces are not permitted.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from process_world import Texts
 from models.latency.empirical import read_samples
 from simulator import Cell
 from simulator.decoding.memory import Memory
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.studies.real_runs import RealRun
 from simulator.testbed.journal import CloudRestarted, RequestEnded, read
 from simulator.testbed.supervisor import note, real

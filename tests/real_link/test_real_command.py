@@ -3,8 +3,6 @@
 Slow (real time passes), and skipped with a reason where network namespaces are not permitted.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -1,7 +1,5 @@
 """A command line that runs in the test's own process and folder, on exact synthetic distributions."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -1,7 +1,5 @@
 """What the scenario `adaptive` is to show, at its ends and on one fading link; and its findings, of known means."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

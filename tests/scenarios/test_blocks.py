@@ -1,7 +1,5 @@
 """What is reported of rounds verified as blocks, on a table whose answers are known."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -62,10 +60,8 @@ def table(seeds: int = 4) -> pd.DataFrame:
 def test_the_answer_is_what_all_of_q_gains_in_one_number() -> None:
     line = all_of_q_gains.report(table(), LENGTH)
     assert line == (
-        "tokens that a round of 8 drafts commits as a block against rejection, if all of q is sent: 20% more (the same "
-        "in every seed), mean over pairs and temperatures (2)"
+        "verified as blocks, rounds of 8 drafts commit 20% more tokens than by rejection if all of q is sent"
     )
-    assert len(line.split()) <= 40
     assert all_of_q_gains.report(table()[lambda rows: rows[ELL].notna()], LENGTH) == ""
 
 

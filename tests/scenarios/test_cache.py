@@ -1,7 +1,5 @@
 """`sqsim cache`, and what it is for: rounds recorded where the weights are, simulated where they are not."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """A cell from a file with a user's own kinds: what is typed beside it counts, and nothing runs that is not typed."""
 
-from __future__ import annotations
-
 import json
 import time
 from pathlib import Path

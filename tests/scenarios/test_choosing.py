@@ -1,8 +1,7 @@
 """Each scheme's own choice: what is tried, that the least mean is chosen, and what is shown beside it."""
 
-from __future__ import annotations
-
 import math
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -33,10 +32,7 @@ from simulator.tuning.trials import FIRST_SEED
 AXIS = "uplink.rate.bps"
 SCHEMES = ["cloud_only", {"kind": "dense", "max_drafts": 4}, {"kind": "k_sqs", "k": 8, "max_drafts": 4}]
 CLOSED = dict.fromkeys((*SERVING, "scheme.resolution", "scheme.acceptance"), "the question's")
-TUNE = Tune(
-    CLOSED,
-    {"scheme.max_drafts": [1, 2], "scheme.k": [2, 4, 8]},
-)
+TUNE = Tune(CLOSED, {"scheme.max_drafts": [1, 2], "scheme.k": [2, 4, 8]})
 """Two of the declared fields have fewer values here."""
 
 
@@ -106,6 +102,17 @@ def test_what_was_chosen_stands_under_the_schemes_name_and_the_grids_own_says_wh
     shown = to_show(choices)
     assert len(shown) == 12
     assert len(beside(table(shown), choices, lambda part: with_curves(part, AXIS))) == 12 + 8
+
+
+def test_what_was_chosen_and_tried_is_shown_by_the_symbols_of_the_papers():
+    fixed = {path: reason for path, reason in CLOSED.items() if path != "scheme.resolution"}
+    given = [cell for cell in grid() if cell.scheme.kind == "dense"]
+    choices = raced(Choosing(given, Tune(fixed, {"scheme.resolution": [10, 20], "scheme.max_drafts": [1]})))
+    rows = beside(table(to_show(choices)), choices, lambda part: with_curves(part, AXIS))
+    assert all(
+        re.fullmatch(r"L=1 ℓ=\d+( \(the grid's own\))?", text) for text in choices_table(choices, rows)["chosen"]
+    )
+    assert "ℓ in {" in tried_values([each.alternatives for each in choices])[0]
 
 
 def test_a_serving_mode_is_named_with_what_is_given_of_it_as_well_as_what_is_chosen():
@@ -190,6 +197,9 @@ def test_a_choice_behind_the_grids_own_setting_on_the_seeds_shown_is_replaced_by
         "Shown at the grid's own setting, since what was chosen is behind it on the seeds shown: k_sqs at 1 kbit/s 51%"
     )
     assert choices_table(kept, shown)["chosen"].str.endswith("(the grid's own)").sum() == 1
+    tie = never_behind(choices, tied := shown_with(choices, 1.0), "latency_per_token_s")
+    assert [each.behind is not None for each in tie].count(True) == 1
+    assert not doubts(tie, beside(tied, tie, lambda part: with_curves(part, AXIS)), AXIS), "no difference is seen"
     assert never_behind(choices, shown_with(choices, 0.5), "latency_per_token_s") == choices
     most = never_behind(choices, shown_with(choices, 0.5), "latency_per_token_s", most=True)
     assert sum(each.behind is not None for each in most) == len([each for each in choices if each.values]), "of devices"

@@ -1,7 +1,5 @@
 """The command from what is typed to tables, text and figures, and what a shell is answered at the tab key."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re
@@ -18,6 +16,7 @@ from matplotlib.figure import Figure
 from typed_command import ONE_MODE
 
 import plots
+from channels.link.presets import PRESETS
 from models.latency.datasheets import DEVICES, SIZES
 from models.prompt_files import LANGUAGES
 from plots.page import Page
@@ -33,8 +32,10 @@ from scenarios.sparse_or_coded import schemes
 from scenarios.validation import ALONE, FIELDS
 from scenarios.who_drafts import WHERE, place
 from simulator import Cell, simulate
+from simulator.cell.scheme import Scheme
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
+from simulator.schemes.policy import Policy
 from simulator.studies import real_runs
 from simulator.studies.real_runs import _Both
 
@@ -74,7 +75,8 @@ def test_a_run_prints_question_answer_one_table_and_whose_numbers_they_are(finis
     assert "Pair synthetic. Timed as OPT-125M on Jetson Orin Nano drafts" in base and "Round trip 40 ms" in " ".join(
         base.split()
     )
-    assert places.splitlines()[1].startswith("more: sqsim report results/latency_vs_bandwidth_quick | --details")
+    more = ["more: sqsim report results/latency_vs_bandwidth_quick", "more: the same command with --details"]
+    assert places.splitlines()[1:3] == more
 
 
 def test_all_else_is_among_the_details_of_its_findings(finished):
@@ -156,7 +158,7 @@ def test_the_table_of_finished_results_is_written_again_without_the_run(done, re
 
 
 def test_plot_draws_again_from_the_tables_alone(done, finished, tmp_path):
-    for name in ("summary.csv", "chosen_and_fixed.csv", "scenario.json"):
+    for name in ("summary.csv", "chosen_and_fixed.csv", "scenario.json", "findings.json", "manifest.json"):
         shutil.copy(finished.out / name, tmp_path / name)
     assert len(done("plot", str(tmp_path), "--format=svg").splitlines()) == 4
     for path in (finished.out / "figures").glob("*.svg"):
@@ -248,7 +250,7 @@ CURVES = [
 ]  # fmt: skip
 """Families that overlap in bits, one of them with a step to choose."""
 UNTUNED = "--set=scheme.max_drafts=4"
-GIVEN = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8")
+GIVEN = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8", *ONE_MODE)
 """No trials, every setting is given: `finished` has them, and the searches of test_searching."""
 MODE = ONE_MODE[1:]
 RUNGS = "settings: [{sparsifier: {kind: top_k, k: 32}}, {sparsifier: {kind: top_k, k: 8}}]"
@@ -261,12 +263,7 @@ FEWER = {
         UNTUNED,
         *MODE,
     ],
-    "paper": [
-        "--grid=scheme=dense,k_sqs,c_sqs",
-        "--grid=models.temperature=0,1.4",
-        *GIVEN,
-        "--set=scheme.acceptance=rejection",
-    ],
+    "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4", *GIVEN],
     "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", "--grid=models.temperature=0.2,1.4", *GIVEN],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED, *MODE],
     "ladder": [
@@ -281,7 +278,13 @@ FEWER = {
         *MODE,
     ],
     "conversations": ["--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]", UNTUNED, *MODE],
-    "fleet": [TWO_KINDS, "--set=models.pair.size=512", "--grid=fleet.meters.count=1,9", "--set=fleet.phones.count=2"],
+    "fleet": [
+        TWO_KINDS,
+        "--set=models.pair.size=512",
+        "--grid=fleet.meters.count=1,9",
+        "--set=fleet.phones.count=2",
+        *GIVEN,
+    ],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *GIVEN],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", *GIVEN],
     "lossy_uplink": [TWO_KINDS, f"--grid={BOTH_LOSE}={json.dumps(loss_processes((0.0, 0.2))[:2])}", *GIVEN],
@@ -297,16 +300,13 @@ FEWER = {
         "--grid=models.pair,workload.requests=[[{kind: synthetic, size: 64}, 1]]",
     ],
     "thresholds": ["--grid=models.temperature=0.5,1.1", f"--grid=scheme.sparsifier={','.join(CURVES)}"],
-    "adaptive": [
-        f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}}",
-        UNTUNED,
-    ],
+    "adaptive": [f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}}", *GIVEN],
     "traces": [TWO_KINDS, "--grid=workload.devices=1,4", *GIVEN],
-    "batching": ["--grid=workload.devices=1,8"],
+    "batching": ["--grid=workload.devices=1,8", "--grid=cloud.batching=none,{kind: continuous, cap: 16}"],
     "base_station": ["--grid=workload.devices=1,2"],
     "capacity": [TWO_KINDS, "--grid=workload.devices=2,4", *GIVEN],
     "pareto": ["--grid=scheme=cloud_only,colocated,k_sqs", "--grid=workload.devices=1,2", *GIVEN],
-    "validation": [f"--grid={FIELDS}={json.dumps(ALONE[3:5])}"],
+    "validation": [f"--grid={FIELDS}={json.dumps(ALONE[1:])}"],
 }
 """Two values of an axis and two schemes, one that chooses its drafts and one with none, meet every finding and figure
 as all of them do."""
@@ -332,7 +332,9 @@ def simulated_twice(cell: Cell, memory: Memory, observer: Observer | None, round
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "latency_vs_bandwidth"])
-def test_each_scenario_runs_to_its_answer_and_draws_what_it_promises(name, typed, small, tmp_path, monkeypatch):
+def test_each_scenario_runs_to_its_answer_and_draws_what_it_promises(
+    name, typed, small, tmp_path, monkeypatch, few_predictions
+):
     drawn = list[str]()
     monkeypatch.setattr(plots, "save", saves_first(drawn))
     monkeypatch.setattr(real_runs, "_both", simulated_twice)
@@ -355,7 +357,7 @@ def test_each_scenario_runs_to_its_answer_and_draws_what_it_promises(name, typed
     warned = [line for line in err.splitlines() if not line.endswith(remarks)]
     assert (status, warned) == (0, [])
     folder = tmp_path / "results" / f"{name}_quick"
-    assert f"more: sqsim report results/{name}_quick | --details" in out
+    assert f"more: sqsim report results/{name}_quick\n" in out
     is_answered(out, folder)
     assert drawn == list(scenario(name).figures)
     first = folder / "figures" / f"{drawn[0]}.svg"
@@ -382,16 +384,27 @@ def test_what_is_typed_must_be_text(refused, tmp_path, words):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "kinds", "line", "one", "words"),
     [
-        ("links", ["nb_iot", "16.9 kbit/s", "3GPP Release 13", "lora_sf12", "iridium_sbd"]),
-        ("schemes", ["k_sqs", "arXiv 2510.09942", "cloud_only", "dssd"]),
-        ("policies", ["goodput", "qs_heuristic", "arXiv 2507.00605"]),
+        ("links", PRESETS, r"nb_iot +16.9 kbit/s +26 kbit/s", "nb_iot", ["3GPP Release 13", "(I): assumed"]),
+        (
+            "schemes",
+            Scheme.kinds,
+            r"k_sqs +K-SQS: Sparsify .*",
+            "k_sqs",
+            ["arXiv 2510.09942", "Tuned: max_drafts 1, 2"],
+        ),
+        ("policies", Policy.kinds, r"goodput +.*", "qs_heuristic", ["arXiv 2507.00605"]),
     ],
 )
-def test_links_schemes_and_policies_are_listed_with_their_sources(name, words, done):
-    out = done("list", name)
-    assert all(word in " ".join(out.split()) for word in words)
+def test_links_schemes_and_policies_are_a_line_each_and_one_by_name_has_its_source(name, kinds, line, one, words, done):
+    listed, note = done("list", name).split("\n\n")
+    there = [each.split()[0] for each in listed.splitlines()[1:]]
+    own = [each for each, part in kinds.items() if name == "links" or part.__module__.startswith("simulator.")]
+    ours = [each for each in there if each in own]  # tests install kinds too
+    assert ours == (own if name == "links" else sorted(own)) and there == (own if name == "links" else sorted(there))
+    assert any(re.fullmatch(line, each) for each in listed.splitlines()) and f"sqsim list {name} NAME" in note
+    assert all(word in " ".join(done("list", name, one).split()) for word in words)
 
 
 def test_the_version_and_the_named_devices_and_models_are_listed(typed, done):

@@ -1,7 +1,5 @@
 """`sqsim codec`: what a distribution costs, and its bytes, out and in."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

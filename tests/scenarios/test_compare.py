@@ -1,7 +1,5 @@
 """Two result directories, compared: silence where nothing changed, the setting and the size where something did."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

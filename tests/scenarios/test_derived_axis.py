@@ -26,16 +26,6 @@ class Every(Loss):
 """
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_loss_alone_and_in_bursts_stand_at_the_same_mean(done, untuned):
-    options = ("--set=scheme=k_sqs", "--set=uplink.arq=selective_repeat", "--seeds=1", "--quiet", "--details")
-    out = done("run", "lossy_uplink", "--quick", *untuned, *options)
-    table = next(part for part in out.split("\n\n") if part.startswith("ms per token, by uplink mean loss"))
-    assert "K-SQS, loss independent" in out and "loss in bursts" in out
-    head, first, second = table.splitlines()[:3]
-    assert head.split()[-2:] == ["0", "0.1"] and " - " not in first + second
-
-
 @pytest.mark.usefixtures("one_drawn")
 def test_a_loss_of_the_users_own_stands_at_the_mean_it_gives_and_is_drawn_again_without_its_file(
     typed, done, untuned, tmp_path

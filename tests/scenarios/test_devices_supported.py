@@ -1,8 +1,6 @@
 """`sqsim capacity` around a cell or a measured server: the question in words of its fields, its limits, the bound of
 its search, and what a device costs in a month."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

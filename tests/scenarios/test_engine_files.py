@@ -1,8 +1,6 @@
 """What servers and benchmarks leave, read into a cell: each format by a sample written here in its form, with the
 numbers that it is to give, and damaged ones by the one line that they are answered with."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`sqsim explain`: one request of a cell, in words and numbers that are those of the tables, and drawn."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 
@@ -11,7 +9,7 @@ from traced_cells import CELLS, watched
 from models.bundled.sotu import Sotu
 from scenarios.command.inspect.timeline_text import story
 from simulator import Cell
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.results.spans import RequestKey, Timeline, timeline
 
 ALL = (1, 10_000)

@@ -1,8 +1,6 @@
 """I13: every scenario that compares schemes compares them alike, or says where and why not; and what is printed of
 that: codes, baselines, fixed and undeclared fields."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -82,7 +80,11 @@ def test_of_a_users_scheme_the_numbers_without_values_to_try_are_reported(tmp_pa
     assert compared_alike(cells("own_of_fairness"), Tune(), {}) == [line], "alone too, where it is tuned"
 
 
-BOTH_CODES = {"rivals": "K-SQS stands in both codes", "ladder": "the code is a step"}
+BOTH_CODES = {
+    "rivals": "K-SQS stands in both codes",
+    "ladder": "the code is a step",
+    "paper": "the papers' count, then coded",
+}
 """Scenarios in which a scheme is shown with both codes, so that bits can be read alike."""
 LEAST_SEEDS = 8
 DETERMINISTIC = {"conformal", "validation"}

@@ -1,7 +1,5 @@
 """Classes of devices on the command line: rows, groups and answers of each, and what may be aimed at of one."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

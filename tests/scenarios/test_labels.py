@@ -1,7 +1,5 @@
 """What a user calls a scheme: `--name`, and `label:` in a file or a grid."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

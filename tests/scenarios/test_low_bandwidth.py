@@ -1,7 +1,5 @@
 """Where each scheme is of use, from tables whose crossings are known."""
 
-from __future__ import annotations
-
 import itertools
 
 import pandas as pd

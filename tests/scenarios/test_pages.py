@@ -1,7 +1,5 @@
 """The pages hang together: links lead somewhere, drawings name what is there, commands are commands."""
 
-from __future__ import annotations
-
 import configparser
 import importlib.util
 import json
@@ -15,12 +13,13 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from browser import driven
 from typed_blocks import commands
 
 import sqsim
 from scenarios.command.cli import _parser
 from scenarios.command.registry import LISTS, NAMES
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from tools.readme_tables import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -71,9 +70,18 @@ def test_every_page_is_in_the_contents_of_the_site_once():
     assert list(conf["GROUPS"]) == ["Start here", "How to", "Explanation", "Reference"]
 
 
+def test_a_search_ranks_pages_before_names_of_the_api(tmp_path):
+    scorer = (ROOT / "docs" / runpy.run_path(str(ROOT / "docs" / "conf.py"))["html_search_scorer"]).read_text()
+    page = tmp_path / "page.html"
+    page.write_text(f"<!doctype html><body><script>{scorer}</script></body>", encoding="utf-8")
+    results = [["docs/api/parts", "KSqs", "", "", 26], ["docs/schemes", "", "", "", 5], ["README", "", "", "", 2]]
+    script = f"found.ranked = {results}.sort((a, b) => Scorer.score(b) - Scorer.score(a)).map((each) => each[0]);"
+    assert driven(page, script, tmp_path)["ranked"] == ["docs/schemes", "README", "docs/api/parts"]
+
+
 MOST_WORDS = {
     "README.md": 650, "CHANGELOG.md": 1000, "docs/tutorial.md": 1300, "docs/findings.md": 1300,
-    "docs/gallery/README.md": 900, "docs/how_it_works.md": 1300, "docs/schemes.md": 1600, "docs/own_parts.md": 1400,
+    "docs/gallery/README.md": 800, "docs/how_it_works.md": 1300, "docs/schemes.md": 1600, "docs/own_parts.md": 1400,
     "docs/own_numbers.md": 1050,
     "docs/links_and_devices.md": 1500, "docs/serving.md": 1200, "docs/trust.md": 1500, "docs/reference.md": 2200,
 }  # fmt: skip
@@ -83,8 +91,10 @@ PROJECT = {"CONTRIBUTING.md", "THIRD_PARTY_NOTICES.md"}
 
 
 def words_in(name: str) -> int:
-    """Words of a page without blocks of code and generated tables."""
-    text = re.sub(r"```.*?```|<!-- [^>]*made by.*?<!-- end -->", "", (ROOT / name).read_text(), flags=re.DOTALL)
+    """Words of a page without blocks of code, pictures and generated tables."""
+    text = re.sub(
+        r"```.*?```|<img [^>]*>|<!-- [^>]*made by.*?<!-- end -->", "", (ROOT / name).read_text(), flags=re.DOTALL
+    )
     return len(text.split())
 
 
@@ -98,6 +108,34 @@ def test_no_page_is_longer_than_a_reader_bears_and_all_are_fifteen_thousand_word
 def test_the_first_screen_of_the_readme_is_short():
     before = (ROOT / "README.md").read_text().partition("## Commands")[0]
     assert len(before.split()) <= 500
+
+
+def intervals_of(text: str) -> set[tuple[int, int]]:
+    """The intervals (`24% to 36%`) of a text without the paragraphs that have a date, which are of older runs."""
+    undated = [part for part in text.split("\n\n") if not re.search(r"\d{4}-\d\d-\d\d", part)]
+    return {(int(low), int(high)) for low, high in re.findall(r"\((-?\d+)% to (-?\d+)%\)", "\n\n".join(undated))}
+
+
+@pytest.mark.parametrize(
+    ("page", "start", "end", "scenario"),
+    [
+        ("README.md", "## What we found", "**A drafter in the cloud", "latency_at_70b"),
+        ("docs/findings.md", "## Should a phone", "**The serving mode decides", "latency_at_70b"),
+        ("docs/findings.md", "## How fast must", "## What is each idea", "who_drafts"),
+    ],
+)
+def test_a_pages_comparisons_with_cloud_only_are_those_of_the_committed_run(page, start, end, scenario):
+    text = (ROOT / page).read_text().partition(start)[2].partition(end)[0]
+    record = json.loads((ROOT / "docs" / "gallery" / f"{scenario}.json").read_text())
+    pairs = {
+        (round(100 * (low - 1)), round(100 * (high - 1)))
+        for scheme in record["race"]["schemes"]
+        for low, high in zip(scheme["low"], scheme["high"], strict=True)
+        if low is not None
+    }
+    less = {(-high, -low) for low, high in pairs}
+    found = intervals_of(text)
+    assert len(found) >= 2 and found <= pairs | less, found - pairs - less
 
 
 def test_the_glossary_has_the_words_that_readers_look_for_in_order():

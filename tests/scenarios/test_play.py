@@ -1,8 +1,6 @@
 """`sqsim play`: a request of traces as a moving picture, with the numbers of the tables, in one page that needs nothing
 else and plays in a real browser."""
 
-from __future__ import annotations
-
 import json
 import re
 from base64 import b64encode
@@ -204,7 +202,8 @@ def test_a_result_directory_plays_its_schemes_at_one_seed_and_value(
 ) -> None:
     status, _, err = typed(
         "run", "latency_vs_bandwidth", "--quick", "--set=models.pair={kind: synthetic, size: 64, contexts: 8}",
-        "--set=workload.output_tokens=6", "--set=workload.requests=1", "--grid=scheme=cloud_only,edge_only,dense,k_sqs",
+        "--set=workload.output_tokens=6", "--set=workload.requests=1",
+        "--grid=scheme=dense,edge_only,k_sqs,coupled,colocated,cloud_only",
         "--set=scheme.max_drafts=4", "--set=scheme.resolution=100", "--set=scheme.k=8",
         "--grid=uplink.rate.bps=1e3,1e4,1e5", "--seeds=2", "--workers=1", "--trace", "--out=out", "--quiet",
     )  # fmt: skip
@@ -213,7 +212,7 @@ def test_a_result_directory_plays_its_schemes_at_one_seed_and_value(
     assert {each.about["seed"] for each in chosen} == {0}
     assert {each.about["uplink"] for each in chosen if "uplink" in each.about} == {"10 kbit/s"}
     schemes = [each.about["scheme_kinds"][0] for each in chosen]
-    assert len({*schemes}) == 3 and schemes[0] == "cloud_only"
+    assert schemes == ["cloud_only", "colocated", "coupled", "k_sqs"], "the fastest lossless edge, and never edge only"
     capsys.readouterr()
     status, out, err = typed("play", "out")
     assert status == 0 and out.strip() == "out/play.html" and "seed 0" in err

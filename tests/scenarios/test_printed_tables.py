@@ -1,7 +1,5 @@
 """The printed tables: within 100 columns, nothing lost, ranges where the axis matters."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """ProgressBar goes to stderr: a line each half minute, a bar where there is a terminal, nothing when quiet."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 
@@ -38,7 +36,7 @@ def test_of_next_to_nothing_that_is_done_no_time_left_is_shown(capsys):
         for now[0], done in ((0.0, 0), (60.0, 1.5), (100.0, 4)):
             progress(done, 100, "k_sqs")
     lines = capsys.readouterr().err.splitlines()
-    assert lines[1:] == ["  1%  1.5 of 100  k_sqs", "  4%  4 of 100, about 40 min left  k_sqs"]
+    assert lines[1:] == ["  1%  1 of 100  k_sqs", "  4%  4 of 100, about 40 min left  k_sqs"]
 
 
 def test_the_time_left_is_estimated_from_what_was_done_in_this_run(capsys):
@@ -50,16 +48,16 @@ def test_the_time_left_is_estimated_from_what_was_done_in_this_run(capsys):
     assert capsys.readouterr().err.splitlines()[-1] == " 60%  60 of 100, about 160 s left  k_sqs"
 
 
-def test_the_end_is_shown_once_and_a_large_count_in_full(capsys):
-    """The last cell's own word, and then its task's, each say that all is done."""
+def test_the_end_is_shown_once_and_a_count_is_whole_and_in_full(capsys):
+    """The last cell's own word, and then its task's, each say that all is done. What nobody announced has no share."""
     with ProgressBar(quiet=False, clock=lambda: 0.0) as progress:
         for done, total in ((12345.678, 20000), (20000, 20000), (20000, 20000), (0, 4), (4, 4), (4, 4)):
             progress(done, total, "k_sqs")
     text = capsys.readouterr().err.splitlines()
     assert text == [
-        " 61%  12345.68 of 20000  k_sqs",
+        " 61%  12345 of 20000  k_sqs",
         "100%  20000 of 20000  k_sqs",
-        *(f"{each}  k_sqs" for each in ("  0%  0 of 4", "100%  4 of 4")),
+        *(f"{each} of 4  k_sqs" for each in (0, 4)),
     ]
 
 
@@ -77,8 +75,8 @@ def test_what_begins_after_something_else_counts_its_own_time(capsys):
         ["10 of 10", "k_sqs"],
         ["0 of 100", "k_sqs"],
         ["20 of 100, about 160 s left", "k_sqs"],
-        ["0 of 5", "tracing"],
-        ["5 of 5", "tracing"],
+        ["tracing 0 of 5"],
+        ["tracing 5 of 5"],
     ]
 
 
@@ -126,12 +124,25 @@ def test_share_and_time_left_are_those_of_all_stages(capsys):
         runs(0, 10, "")
         now[0] = 400.0
         runs(5, 10, "k_sqs")
+        progress.part("tables and figures")(0, 1, "")
     assert capsys.readouterr().err.splitlines()[1:] == [
-        "  6%  10 of 40, about 10 min left  trials k_sqs",
-        " 25%  40 of 40, about 480 s left  trials k_sqs",
-        " 25%  0 of 10  runs",
-        " 62%  5 of 10, about 240 s left  runs k_sqs",
+        "  6%  trials 10 of 40, about 10 min left  k_sqs",
+        " 25%  trials 40 of 40, about 480 s left  k_sqs",
+        " 25%  runs 0 of 10",
+        " 62%  runs 5 of 10, about 240 s left  k_sqs",
+        "tables and figures",
     ]
+
+
+def test_a_share_never_falls_when_more_is_to_be_done_and_stages_of_unknown_length_have_none(capsys):
+    now = iter(map(float, range(0, 400, 40)))
+    with ProgressBar(quiet=False, clock=lambda: next(now)) as progress:
+        for done, total in ((0, 100), (50, 100), (60, 300)):
+            progress(done, total, "")
+    with ProgressBar(quiet=False, clock=lambda: next(now)) as progress:
+        progress.part("look 1 of at most 5")(7.9, 258, "k_sqs")
+    shares = [line.partition(" of ")[0] for line in capsys.readouterr().err.splitlines()]
+    assert shares == ["  0%  0", " 50%  50", " 50%  60", "look 1"]
 
 
 def test_a_cell_counts_by_its_work(capsys):

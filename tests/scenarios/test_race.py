@@ -1,8 +1,6 @@
 """`sqsim report DIR --race`: the page's numbers are those of the tables, it needs nothing else, and in a real browser
 its sentence follows the slider."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import replace
@@ -16,7 +14,7 @@ from parsed_page import parsed
 
 from scenarios.command.report.race_page import page
 from scenarios.findings.comparisons import places
-from simulator.results.columns import CHOSEN, CURVE, SETTING
+from simulator.results.column_names import CHOSEN, CURVE, SETTING
 from simulator.results.paired_ratios import with_curves_of
 from simulator.results.plain_columns import in_plain_columns
 from simulator.results.result_directory import record

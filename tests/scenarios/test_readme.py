@@ -1,7 +1,5 @@
 """README, pages and examples keep their word: tables are the code's, commands run, parts of the reader's own work."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re
@@ -16,7 +14,7 @@ from typed_blocks import commands, made_small
 from typed_command import only_latency
 
 from scenarios.command.run import finished_run
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.results.metrics import METRICS
 from tools.readme_tables import PAGES, README, ROOT, filled, tables
 
@@ -69,8 +67,8 @@ def test_the_readme_its_tour_and_examples_are_short():
 
 
 def test_the_tour_runs_and_ends_with_the_readers_own_curve(done, small, tmp_path, monkeypatch):
-    def only_of_the_last(summary, axis, names, folder, cells=None):
-        return only_latency(summary, axis, names, folder, cells) if "mine" in folder.parts else iter(())
+    def only_of_the_last(summary, axis, names, folder, *more):
+        return only_latency(summary, axis, names, folder, *more) if "mine" in folder.parts else iter(())
 
     monkeypatch.setattr(finished_run, "draw_all", only_of_the_last)
     run_tour(done, tmp_path, small, "--seeds=1")

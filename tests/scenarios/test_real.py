@@ -1,7 +1,5 @@
 """`sqsim real`, where it is refused: one line, and nothing is left."""
 
-from __future__ import annotations
-
 import pytest
 from cells import cell
 

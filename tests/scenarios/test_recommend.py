@@ -1,7 +1,5 @@
 """`sqsim recommend`: what is tried, how the race goes, what it leaves and says, what it refuses."""
 
-from __future__ import annotations
-
 import json
 import math
 import re
@@ -35,6 +33,9 @@ from scenarios.command.recommend.tried_schemes import (
 )
 from scenarios.command.recommend.turning import ACCEPTANCE, DEVICES, PRICE, PROMPT, RATE, ROUND_TRIP, turns
 from scenarios.command.registry import scenario
+from scenarios.command.report.at_each_value import Compared
+from scenarios.command.report.ranked_table import ranking, ranking_note
+from scenarios.command.result_folder import ResultFolder
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.typed_settings import parse_settings
 from simulator.cell.cell import Cell
@@ -305,16 +306,52 @@ def test_limits_that_are_typed_rank_first_what_meets_them_and_none_is_an_answer(
     none = " ".join(screen.split())
     assert "None meets your limits (1 ms TTFT); nearest: " in none and "0% of requests meet them" in none
     assert (
-        re.search(r"TTFT [\d.]+ ms, [\d,]+% above", none) and "se " not in none.split("ANSWER")[1].split("nearest")[0]
+        re.search(r"TTFT [\d.]+ ms, x [\d.,]+ the limit", none)
+        and "se " not in none.split("ANSWER")[1].split("nearest")[0]
     )
 
 
 @pytest.mark.usefixtures("quick_looks")
 def test_fewer_than_four_seeds_have_no_interval_and_no_recommendation(done):
     text = " ".join(done("recommend", *TINY, "--seeds=3", "--out=three").split())
-    assert "Undecided: 3 seeds give no interval, --seeds 4 or more does; first: " in text
+    assert "3 seeds: too few to rank, --seeds 4 or more gives intervals; first so far: " in text
     assert (
         not re.search(r"\buse\b|Use |±|\(-?\+?[\d.]+% to", text) and "TURNS not looked for: 4 seeds are needed" in text
+    )
+
+    compared = Compared(ResultFolder.read(Path("three")), [])
+    found = ranking(compared)
+    assert ranking_note(found, compared) == "3 seeds: too few to rank."
+    ((group,),) = found.tables
+    assert {(row.place, row.mark, row.against) for row in group.rows} == {("", "", "")}
+    assert not any("±" in row.value for row in group.rows)
+
+
+@pytest.mark.usefixtures("quick_looks")
+def test_a_tie_with_cloud_only_is_an_answer_to_stay_with_it(done, monkeypatch):
+    measured = recommending._measured
+
+    def alike(*given):
+        table = measured(*given)
+        ratio = table["seed"].map({0: 0.9, 1: 1.1, 2: 0.95, 3: 1.0}).where(table["scheme.kind"] == "k_sqs", 1.0)
+        return table.assign(latency_per_token_s=0.02 * ratio)
+
+    monkeypatch.setattr(recommending, "_measured", alike)
+    text = " ".join(done("recommend", *TINY, "--out=tie").split())
+    assert f"ANSWER {ALONE}Stay with cloud only: latency per token 20 ms in every seed; no difference seen" in text
+    assert Cell.from_yaml(Path("tie") / "recommended.yaml").scheme.kind == "cloud_only"
+
+
+def test_pairs_that_refuse_prompt_lookup_are_named():
+    typed = [
+        "recommend",
+        "--set=models.pair={kind: published, name: llama_1b_70b}",
+        "--set=models.temperature=0",
+        "--quick",
+    ]
+    assert any(
+        "prompt lookup is no rival on pairs of kind published" in line
+        for line in wish(_parser().parse_all(typed, 0.0)).assumed
     )
 
 
@@ -383,7 +420,7 @@ def test_the_best_of_each_kind_is_named_however_far_behind_it_was():
 def test_a_race_that_was_cut_is_tentative_says_how_many_raced_and_what_a_larger_budget_would_do(done):
     out = " ".join(done("recommend", *TINY, "--budget=6").split())
     assert (
-        "ANSWER Not compared with co-located speculation. Tentative: use " in out
+        "ANSWER Not compared with co-located speculation. Tentative: " in out
         and "Tentative, the budget of 6 trials was spent: 2 of 3 settings raced" in out
         and "Latency per token (ms), one setting of each kind" in out
     )
@@ -475,25 +512,25 @@ def test_a_recommendation_leaves_all_that_was_tried_and_says_in_one_breath_by_ho
     text = done("recommend", *TINY, "--details")
     out = Path("results/recommend")
     assert (
-        f"ANSWER   {ALONE}Use " in text
-        and "Race: 3 settings" in text
-        and "Trust: " in text
-        and "Assumed: 1 device" in text
+        f"ANSWER   {ALONE}" in text and "Race: 3 settings" in text and "Trust: " in text and "Assumed: 1 device" in text
     )
     assert {path.name for path in (out / "figures").iterdir()} == {"recommendation.svg", "recommendation.png"}
     table = pd.read_csv(out / "tried.csv")
     assert len(table) == 3 and set(table["scheme.kind"]) == {"cloud_only", "k_sqs"}
     shown = pd.read_csv(out / "chosen_and_fixed.csv")
     assert list(shown["n"]) == [4] * 2 and shown["margin"].iloc[0] == 0.0
+    compared = Compared(ResultFolder.read(out), [])
+    ((group,),) = ranking(compared).tables
+    assert compared.axis is None and [row.curve.key for row in group.rows] == [*shown["curve"]]
     best = Cell.from_yaml(out / "recommended.yaml")
     assert best.scheme.kind == shown["scheme.kind"].iloc[0] and best.seed == 0
     found = json.loads((out / "findings.json").read_text())
-    assert found["answer"].startswith(f"{ALONE}Use ") and found["answer_comparisons"][0]["n"] == 4
+    assert found["answer"].startswith(ALONE) and found["answer_comparisons"][0]["n"] == 4
     monkeypatch.setattr(simulator.sweeps.worker, "_outcome", None)  # nothing is simulated again
     monkeypatch.setattr(recommending, "draw_all", lambda *_: [])
     assert text == done("recommend", *TINY, "--details")
     margin, (answer, rest) = shown["margin"].iloc[1], " ".join(text.split()).split("ANSWER ")[1].split(" DECIDES ")
-    rival = "K-SQS" if "Use cloud only" in answer else "cloud only"
+    rival = "K-SQS" if "Stay with cloud only" in answer else "cloud only"
     assert len(answer.split()) <= 40 and rival in answer.split("; ")[1]
     found = json.loads(done("recommend", *TINY, "--json"))
     assert found["answer"] == answer and found["rival"].split()[0] in ("k_sqs", "cloud_only")

@@ -1,7 +1,5 @@
 """A result directory as one page: all that is in it is shown, it needs nothing else, and a real browser shows it."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json
@@ -15,6 +13,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 from browser import driven
+from matplotlib.text import Text
 from parsed_page import Element, parsed
 from typed_command import noted
 
@@ -22,9 +21,12 @@ import plots
 import scenarios.command.report
 from kinds.files import read_note, write_note
 from scenarios.command.cli import main
+from scenarios.command.report.at_each_value import Compared
+from scenarios.command.report.drawing import figures_of
 from scenarios.command.report.report_figures import SVG, inline
 from scenarios.command.report.report_table import DEFINITIONS, comparisons, with_interval
-from simulator.results.columns import BREAKDOWN
+from scenarios.command.result_folder import ResultFolder
+from simulator.results.column_names import BREAKDOWN
 from simulator.results.display_names import DisplayNames
 from simulator.results.lossy_schemes import marked
 from simulator.results.metrics import METRICS
@@ -65,6 +67,14 @@ def test_the_page_tells_question_sentences_command_and_versions(page, finished):
         assert " ".join(line.split()) in text
     assert f"sqsim compare {finished.out} OTHER" in text and f"{finished.out}/cells/{manifest['cells'][0]}.yaml" in text
     assert manifest["libraries"]["numpy"] in text
+
+
+def test_footer_head_and_captions_state_what_was_changed_of_the_scenario(page, finished):
+    changed = "Changed: pair synthetic (size 64, contexts 8), requests 1, output tokens 6, prompt tokens 4."
+    for text in (finished.stdout, page.text, json.loads((finished.out / "findings.json").read_text())["base"]):
+        assert changed in " ".join(text.split())
+    _, figure = next(figures_of(finished.out, ""))
+    assert changed in " ".join(" ".join(each.get_text() for each in figure.findobj(Text)).split())
 
 
 def test_the_table_has_every_setting_with_its_interval(page, finished):
@@ -208,7 +218,7 @@ def test_each_value_has_a_ranked_table_in_which_the_lowest_lossless_is_first(pag
     shown_ = summary[summary["setting"] == "chosen"]
     tables = [each for each in page.all("div") if each.attributes.get("class") == "ranked"]
     assert len(tables) == shown_["uplink.rate.bps"].nunique() == 2
-    assert ["hidden" in each.attributes for each in tables] == [False, True]
+    assert ["hidden" in each.attributes for each in tables] == [False, True], "the answer names no rate: the middle"
     names = DisplayNames()
     for table, (_, rows) in zip(tables, shown_.groupby("uplink.rate.bps"), strict=True):
         body = table.all("tbody")[0].all("tr")
@@ -333,7 +343,7 @@ def test_the_address_sorts_print_loses_no_column_the_slider_redraws_and_the_lege
     assert first["wide"] <= first["inner"] == width
 
 
-def test_without_scripts_the_drawn_figure_and_the_middle_table_are_there(page, report, tmp_path):
+def test_without_scripts_the_drawn_figure_and_the_opened_table_are_there(page, report, tmp_path):
     hidden = [each for each in page.every() if "needs-script" in each.attributes.get("class", "")]
     assert len(hidden) == 2 and all("hidden" in each.attributes for each in hidden)
     (still,) = [each for each in page.all("div") if each.attributes.get("class") == "still"]
@@ -344,6 +354,17 @@ def test_without_scripts_the_drawn_figure_and_the_middle_table_are_there(page, r
     seen = """found.seen = [...document.querySelectorAll(".needs-script, .still, .ranked, .states")]
       .filter((each) => each.offsetParent !== null).map((each) => each.className);"""
     assert driven(bare, seen, tmp_path)["seen"] == ["still", "ranked", "states"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "opened"),
+    [("edge drafting takes at least 2.5 times as long (K-SQS, 1 Mbit/s)", "1 Mbit/s"),
+     ("from 1 Mbit/s on with K-SQS, at none of 10 kbit/s", "1 Mbit/s"), ("110 kbit/s, 1 Mbit/sec", "10 kbit/s"),
+     ("", "10 kbit/s")],
+)  # fmt: skip
+def test_the_report_opens_at_the_value_of_the_axis_that_the_answer_names(finished, answer, opened):
+    compared = Compared(ResultFolder.read(finished.out), [LATENCY], answer)
+    assert compared.at[compared.opened] == opened
 
 
 def test_comparisons_have_columns_for_what_differs_alone():

@@ -1,7 +1,5 @@
 """What is reported of rejections, on drafts that are made up one by one and pooled by hand."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -89,10 +87,10 @@ def test_an_answer_is_of_the_first_and_the_last_position_that_was_reached_and_of
     line = how_often.report(table(), None)
     low, high = (f"{end(each.expected for each in first):.2f}" for end in (min, max))
     half = max(interval(rows["tv_qhat"].to_numpy()).half_width for _, rows in reached[at_first].groupby("curve"))
-    assert line.startswith(f"probability of rejection: {low} to {high} (± {half:.2g}) at position 1, ")
+    assert line.startswith(f"drafts are rejected with probability {low} to {high} (± {half:.2g}) at position 1, ")
     low, high = (f"{end(each.expected for each in last):.2f}" for end in (min, max))
-    assert f" {low} to {high} (± " in line and line.endswith(" at position 2")
+    assert f" {low} to {high} at" in line and line.endswith(" at position 2")
     loose = table().assign(covering_bound=122.0)
-    because = "the bound is loose mostly because the covering bound is not used (2 of 2 schemes)"
+    because = "the bound's loosest term: covering bound"
     assert how_often_and_why.report(loose, None) == f"{line}; {because}"
     assert how_often.report(table().iloc[:0], None) == how_often_and_why.report(table().iloc[:0], None) == ""

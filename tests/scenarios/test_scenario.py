@@ -1,7 +1,5 @@
 """From a scenario and a user's changes to cells."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

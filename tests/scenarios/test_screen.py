@@ -1,7 +1,5 @@
 """What a run shows in terminals of several widths: nothing torn, nothing lost in silence, nothing obeyed."""
 
-from __future__ import annotations
-
 import io
 import re
 
@@ -23,13 +21,7 @@ def screen(rows: int = 5, columns: int = 7, name: str = "a scheme of a long name
     )
     parts = {"question": "Which is lowest?", "answer": "The first, by 12%.", "notes": ["--quick"], "base": "Pair sotu."}
     return Screen(
-        **{
-            **parts,
-            "table": table,
-            "places": ["results/x"],
-            "details": [Detail("More", ["x" * 80])],
-            **given,
-        }
+        **{**parts, "table": table, "places": ["results/x"], "details": [Detail("More", ["x" * 80])], **given}
     )
 
 

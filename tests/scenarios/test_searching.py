@@ -1,7 +1,5 @@
 """A search for the most devices, and a race for the best setting: what it leaves, and that it goes on where it was."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json
@@ -134,8 +132,8 @@ def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_ar
         (chosen,) = best.loc[best["uplink.rate.bps"] == rate, fields].itertuples(index=False, name=None)
         assert held[chosen] == held.max()
     for line in (
-        "settings each, on 2 other seeds: K-SQS: L in {1, 2, 3, 4, 6, 8}, ell in {",
-        "As the grid gives them, L=4 ell=100 acceptance=rejection K=8",
+        "settings each, on 2 other seeds: K-SQS: L in {1, 2, 3, 4, 6, 8}, ℓ in {",
+        "As the grid gives them, L = 4, ℓ = 100, acceptance rejection, K = 8",
     ):
         assert line in " ".join(out.split())
     assert set(capacity["first_limit"]) == {"tpot_p95_s"}

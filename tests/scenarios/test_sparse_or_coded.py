@@ -1,7 +1,5 @@
 """What is reported of bits at equal rejection, on tables whose answers are known, and of the scenario that asks."""
 
-from __future__ import annotations
-
 import math
 from functools import cache
 
@@ -58,13 +56,12 @@ def table(sparse_at_hot: float = 1.0, seeds: int = 8) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_the_answer_is_one_sentence_with_one_number_of_at_most_40_words():
+def test_the_answer_is_one_sentence_with_one_number():
     line = sparse_pays.report(table(), None)
     assert line == (
-        "at equal rejection, sparsification takes 20% fewer (the same in every seed) bits a draft than the "
-        "dense lattice, resolutions chosen for both; fewer in 2 of 2 settings"
+        "at equal rejection, sparsification takes 20% fewer bits a draft than the dense lattice; fewer in 2 of 2 "
+        "settings"
     )
-    assert len(line.split()) <= 40
 
 
 def test_what_breaks_it_is_named_with_its_interval():
@@ -80,7 +77,7 @@ def test_a_setting_that_some_seeds_cannot_compare_is_left_out_of_the_mean_and_na
     apart = table(sparse_at_hot=3.0, seeds=4).copy()
     dense = (apart["scheme.sparsifier.kind"] == "all") & (apart["models.temperature"] == 1.0) & (apart["seed"] == 2)
     apart.loc[dense, REJECTED] += 0.5
-    assert "20% fewer (the same in every seed)" in sparse_pays.report(apart, None)
+    assert "20% fewer bits" in sparse_pays.report(apart, None)
     line = what_breaks_it.report(apart, None)
     assert "Left out of the mean, where some seeds' curves share no range: V=1,000, T=1 (3 of 4 seeds)" in line
 

@@ -1,7 +1,5 @@
 """`sqsim run --trace`: a trace of every cell, also of those that were simulated before without one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

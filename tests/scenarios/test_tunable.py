@@ -1,7 +1,5 @@
 """What each field of each part declares worth trying: values that it takes, and no number forgotten."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Annotated, get_args
 
@@ -11,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from kinds import Choice, Part
 from kinds.tunable import Tunable, serving, tunables, worth_trying
-from scenarios.command.inspect.listing import page, schemes
+from scenarios.command.inspect.listing import page, schemes, source
 from scenarios.command.registry import scenario
 from simulator import Cell
 from simulator.cell.scheme import Scheme
@@ -108,6 +106,8 @@ def test_the_lists_show_what_is_tuned_with_which_values():
     text = " ".join(page(scenario("latency_vs_bandwidth"), "scheme").split())
     assert "tuned: 1, 2, 3, 4, 6, 8" in text and "tuned: 3, 5, 10, 20, 50, 100, 400" in text
     listed = " ".join(schemes().split())
-    assert "Tuned: max_drafts 1, 2, 3, 4, 6, 8; partial false, true; depth 0, 1, 2; cloud_first false, true; " in listed
-    assert "prepared 0, 4; " in listed
-    assert "resolution 3, 5, 10, 20, 50, 100, 400; acceptance rejection, block; k 1, 2, 4" in listed
+    assert "k_sqs K-SQS: " in listed and "Tuned: max_drafts" not in listed
+    one = " ".join(source("schemes", "k_sqs").split())
+    assert "Tuned: max_drafts 1, 2, 3, 4, 6, 8; partial false, true; depth 0, 1, 2; cloud_first false, true; " in one
+    assert "prepared 0, 4; " in one
+    assert "resolution 3, 5, 10, 20, 50, 100, 400; acceptance rejection, block; k 1, 2, 4" in one

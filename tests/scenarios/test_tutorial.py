@@ -1,7 +1,5 @@
 """The tutorial's commands run one after the other in one folder, on its own file made small; what it names is there."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

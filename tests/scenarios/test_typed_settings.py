@@ -1,8 +1,6 @@
 """What is typed after `--set` and `--grid` is YAML, with numbers as people write them; a kind that is named alone keeps
 the scenario's parameters, and curves name what was made to differ."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """What a class of a user's own does wrong is reported with its file, its line and the rule, on one line."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Parts of a user's own in a file of their own, through every command: run, then plot, report and compare."""
 
-from __future__ import annotations
-
 import json
 import sys
 

@@ -1,7 +1,5 @@
 """The real system beside the simulated one, on a table whose errors are known: reported, tabled, drawn, on the page."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import pandas as pd

@@ -1,13 +1,13 @@
 """What is reported of accepted drafts and distance, on a table made of the closed forms themselves."""
 
-from __future__ import annotations
-
 import pandas as pd
 import phase_tables
 import pytest
 
 from scenarios.who_drafts import SPEED, beside_simulated, pays_from_accepted, printed_beside
 from simulator.results.acceptance_plane import MODES
+
+pytestmark = pytest.mark.usefixtures("few_predictions")
 
 
 @pytest.fixture(scope="module")

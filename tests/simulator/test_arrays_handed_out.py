@@ -1,7 +1,5 @@
 """A user's method may read the arrays that it is handed, and write to none of them: others read them after it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

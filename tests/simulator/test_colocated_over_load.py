@@ -6,8 +6,6 @@ the 70B alone and 14,864 beside the drafter; throughput and mean gaps between to
 and 64 users the passes that verify were worked out of the same rounds, so that the gains there check nothing.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A user's class that does not answer the same each time is refused, and nothing that it decided is remembered."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -18,11 +18,7 @@ WORKLOAD = {"kind": "closed", "devices": 3, "requests": 1, "prompt_tokens": 8, "
 
 
 def measured(
-    path: Path,
-    clock: Affine,
-    batch: tuple[int, ...] = (1, 2, 3),
-    longest: int = 64,
-    new: tuple[int, ...] = (1, 4, 32),
+    path: Path, clock: Affine, batch: tuple[int, ...] = (1, 2, 3), longest: int = 64, new: tuple[int, ...] = (1, 4, 32)
 ) -> str:
     """The clock's passes as a table."""
     points = product(batch, new, (0, 10, longest))

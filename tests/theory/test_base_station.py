@@ -3,8 +3,6 @@
 Statistical checks allow 5 standard deviations: a false alarm in 1.7 million.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 from math import ceil, exp, inf, log, log10, sqrt
 from typing import Any

@@ -1,7 +1,5 @@
 """Branches that travel ahead to the cloud: the closed form beside counts by hand, and beside rounds one by one."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -9,8 +9,6 @@ tokens, and drafting from then on: no time is lost between. Where it takes longe
 token, it reads that first.
 """
 
-from __future__ import annotations
-
 from math import floor, sqrt
 from typing import Any
 

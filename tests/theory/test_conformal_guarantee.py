@@ -5,8 +5,6 @@ or below 0. Then it chooses distributions over V tokens. Both bounds of `channel
 alpha_n - alpha; one of them is false beyond its step, and both are for a threshold that is clipped at 0 as well.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import product
 from typing import Final

@@ -5,8 +5,6 @@ With unit exponentials e, x wins both races iff e_y >= e_x max(p_y / p_x, q_y / 
 P(both won by x) = 1 / sum_y max(p_y / p_x, q_y / q_x), where p_x and q_x are positive.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -4,8 +4,6 @@ A round of g drafts, each of which stands with probability a if it is verified, 
 With L a draft's time over that of all else in a round its speed-up is S(g) = (1 - a^{g+1}) / ((1 - a)(1 + L g)).
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from cells import cell

@@ -1,7 +1,5 @@
 """Latency emerges: closed forms where there are some, monotony in the rate, and nothing without the uplink process."""
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 from typing import Any
@@ -10,7 +8,7 @@ import pytest
 from cells import HEADER_BITS, SCHEMES, cell, link
 
 from simulator import simulate
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.timing.link import Link
 
 

@@ -7,8 +7,6 @@ t of prod_{y in S} (exp(-t a_y) - exp(-t b_y))+ prod_{y not in S} exp(-t max(a_y
 1 / rates.
 """
 
-from __future__ import annotations
-
 import math
 from itertools import combinations, product
 

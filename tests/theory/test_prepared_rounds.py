@@ -2,8 +2,6 @@
 shares c of corrections that are the drafter's next choice; and so they do, over the same links, where the branches
 travel ahead, at the phone and at edges that are 2.8 and 6 times as fast."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -33,6 +31,15 @@ def served(round_trip_s: float, share: float, **scheme: Any) -> Cell:
     })  # fmt: skip
 
 
+def crossed(*values: float) -> list[Any]:
+    """Each place with each value; in the fast tests each of both once."""
+    return [
+        pytest.param(place, value, marks=[pytest.mark.slow] * (at != other))
+        for at, place in enumerate(PLACES)
+        for other, value in enumerate(values)
+    ]
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.5])
 @pytest.mark.parametrize("round_trip_s", PLACES)
 def test_the_closed_form_is_a_count_by_hand_but_for_an_answers_end(round_trip_s: float, share: float) -> None:
@@ -52,8 +59,7 @@ def test_the_closed_form_is_a_count_by_hand_but_for_an_answers_end(round_trip_s:
     assert found.tpot_s == pytest.approx(round_s / rounds.tokens, rel=0.03)
 
 
-@pytest.mark.parametrize("share", [0.0, pytest.param(0.3, marks=pytest.mark.slow), 0.5])
-@pytest.mark.parametrize("round_trip_s", PLACES)
+@pytest.mark.parametrize(("round_trip_s", "share"), crossed(0.0, 0.5, 0.3))
 def test_prepared_rounds_take_what_their_closed_form_says(round_trip_s: float, share: float) -> None:
     drafts = PLACES[round_trip_s]
     made = served(round_trip_s, share, max_drafts=drafts, prepared=drafts + 1)
@@ -71,8 +77,7 @@ def test_prepared_rounds_take_what_their_closed_form_says(round_trip_s: float, s
         assert result.summary[name] == pytest.approx(getattr(found, name), rel=0.03), name
 
 
-@pytest.mark.parametrize("speed", [1.0, 2.8, 6.0])
-@pytest.mark.parametrize("round_trip_s", PLACES)
+@pytest.mark.parametrize(("round_trip_s", "speed"), crossed(2.8, 6.0, 1.0))
 def test_branches_sent_ahead_take_what_their_closed_form_says(round_trip_s: float, speed: float) -> None:
     """How often one is right is taken from the run: the test is of time."""
     drafts = PLACES[round_trip_s]

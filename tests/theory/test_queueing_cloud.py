@@ -3,8 +3,6 @@
 Services and gaps are whole ticks, a million to a mean service, so waits may be compared exactly.
 """
 
-from __future__ import annotations
-
 from heapq import heappop, heappush
 from math import factorial
 

@@ -4,8 +4,6 @@ Each message comes from a device of its own, so that no window holds it; the wai
 Spreads come from independent replications of the same run.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -33,7 +31,6 @@ class Log:
         self.put_s = np.zeros(count)
         self.began_s = np.full(count, np.nan)
         self.ended_s = np.full(count, np.nan)
-        self.attempts = np.zeros(count)
 
 
 def drive(arrivals_s: Floats, bits: Floats, seed: int = 0, **settings: object) -> tuple[Log, Link]:
@@ -66,7 +63,6 @@ def drive(arrivals_s: Floats, bits: Floats, seed: int = 0, **settings: object) -
 
     def delivered(message: Message) -> None:
         log.ended_s[message.index[0]] = env.now
-        log.attempts[message.index[0]] = message.attempts
 
     env.process(source())
     env.run()
@@ -118,20 +114,6 @@ def test_processor_sharing_follows_a_slow_twin() -> None:
     np.testing.assert_allclose(log.ended_s, ends_s, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("probability", [0.1, 0.5])
-def test_transmissions_are_geometric(probability: float) -> None:
-    """P(N = k) = p^(k-1) (1-p): mean and share of one-shot messages, from the variance of the geometric
-    distribution."""
-    jobs = 6_000
-    loss = {"kind": "bernoulli", "probability": probability}
-    log, link = drive(np.arange(jobs) * 1.0, np.full(jobs, 1000.0), seed=3, loss=loss)
-    sd = math.sqrt(probability) / (1 - probability) / math.sqrt(jobs)
-    assert abs(log.attempts.mean() - 1 / (1 - probability)) < 5 * sd
-    share_sd = math.sqrt(probability * (1 - probability) / jobs)
-    assert abs((log.attempts == 1).mean() - (1 - probability)) < 5 * share_sd
-    assert link.sent == log.attempts.sum()
-
-
 def stream(count: int, bits: int, seed: int = 0, **settings: object) -> tuple[float, Link]:
     """Seconds until the last of `count` messages of one device, all there at 0 s, is acknowledged."""
     env = simpy.Environment()
@@ -176,9 +158,3 @@ def test_selective_repeat_fills_the_link_when_its_window_covers_the_pipe(delay_s
     if window > 2:
         half_s, _ = stream(count, bits, arq=arq | {"window": window // 2}, **shared)
         assert half_s > 1.9 * full_s - cycle_s
-
-
-def test_the_busy_fraction_is_the_offered_load() -> None:
-    arrivals_s = np.arange(1, 1001) * 1.0
-    _, link = drive(arrivals_s, np.full(1000, 0.4 * MEAN_BITS))
-    assert link.station.busy_fraction(1000.4) == pytest.approx(400 / 1000.4)

@@ -8,8 +8,6 @@ over one token is that of `h100_1_7b`. Both are assumed, and so is c, the share 
 next choice.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

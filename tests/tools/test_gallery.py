@@ -1,11 +1,10 @@
 """The gallery holds every figure of a run, small, under what it was made with and what it found, or has none of it."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from kinds import ConfigError
 from kinds.files import read_json, read_note, sha256, write_note
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.scenario import Scenario
+from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
 from simulator.sweeps import store
 from tools import gallery
 
@@ -70,15 +70,15 @@ def changed(path: Path, **fields: object) -> None:
     write_note(path, {name: value for name, value in note.items() if value is not None})
 
 
-def test_the_page_has_each_figure_in_its_own_letters_and_each_finding(home: Path) -> None:
+def test_the_page_has_each_figure_in_its_own_letters_and_the_first_table(home: Path) -> None:
     page = (home / "traces.md").read_text()
     assert page.startswith(f"# traces\n\n{TINY.summary}\n\n")
-    assert "**latency per token, lowest**\n\n| uplink rate | 1 kbit/s | 1 Mbit/s |\n|---|---:|---:|\n| " in page
-    assert sum(len(line.split()) for line in page.splitlines() if not line.startswith("|")) < 250
+    assert "\n\n| ms per token, by uplink rate | 1 kbit/s | 1 Mbit/s |\n|---|---:|---:|\n| " in page
+    assert "±" not in page.rpartition("| ms per token")[2] and "\n2 of 2 rows, without intervals" in page
     figures = sorted(path.name for path in home.glob("*.svg"))
     assert (
-        '[<img src="traces-latency.svg" alt="traces" width="250">](traces.md) [traces](traces.md): '
-        in (home / "README.md").read_text()
+        f'[<img src="traces-latency.svg" alt="{TINY.summary}" width="250">](traces.md) '
+        "[traces](traces.md), 1 min: " in (home / "README.md").read_text()
     )
     assert figures == ["traces-bits.svg", "traces-latency.svg"] and all(f"]({name})" in page for name in figures)
     for name in figures:
@@ -88,8 +88,9 @@ def test_the_page_has_each_figure_in_its_own_letters_and_each_finding(home: Path
 
 def test_what_a_page_was_made_with_is_read_from_its_manifest_and_cells(home: Path, made: Path) -> None:
     date = read_note(made / "results" / "traces" / "manifest.json")["date"][:10]
-    made_with, _, _ = (home / "traces.md").read_text().partition("## Every finding")
+    made_with, _, _ = (home / "traces.md").read_text().partition("| ms per token")
     rows = dict(re.findall(r"^\| (\w[^|]*) \| (.*) \|$", made_with, re.MULTILINE))
+    assert re.fullmatch(r"\d+\.\d min, \d+\.\d of CPU", rows.pop("took"))
     assert rows.pop("pair").startswith("synthetic: synthetic Markov ") and "OPT-13B" in rows.pop("latency models")
     assert rows == {
         "made": f"{date}, commit {COMMIT[:7]}, wire format {WIRE_FORMAT}",
@@ -126,7 +127,7 @@ def retyped(path: Path) -> None:
 def test_a_page_without_its_facts_or_of_another_wire_format_is_refused_and_taken_down(
     home: Path, broken: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert list(gallery.hung(home)) == ["traces"] and "* `sqsim run traces`" not in gallery.pages(home)["README.md"]
+    assert list(gallery.hung(home)) == ["traces"] and "`sqsim run traces`" not in gallery.pages(home)["README.md"]
     breaking, reason = BREAKS[broken]
     breaking(home)
     with pytest.raises(ConfigError, match=reason):
@@ -134,7 +135,7 @@ def test_a_page_without_its_facts_or_of_another_wire_format_is_refused_and_taken
     gallery.hang([], home, home)
     assert [path.name for path in home.iterdir()] == ["README.md"] and "taken down: " in capsys.readouterr().err
     page = (home / "README.md").read_text()
-    assert "traces.svg" not in page and f"since wire format {WIRE_FORMAT}" in page and "* `sqsim run traces`: " in page
+    assert "traces.svg" not in page and f"since wire format {WIRE_FORMAT}" in page and "`sqsim run traces`" in page
 
 
 @pytest.mark.parametrize(
@@ -176,28 +177,59 @@ def test_findings_are_computed_from_the_tables_of_results_whoever_wrote_them(res
     assert (home / "traces.md").read_text() == before
 
 
-def test_a_record_of_sentences_alone_still_hangs(home: Path) -> None:
-    changed(home / "traces.json", findings=["K-SQS is lowest"])
+def test_a_record_older_than_tables_and_times_still_hangs(home: Path) -> None:
+    changed(home / "traces.json", table=None, wall_s=None, cpu_s=None, findings=["K-SQS is lowest"])
     gallery.hang([], home, home)
-    assert "\n* K-SQS is lowest\n" in (home / "traces.md").read_text()
+    page = (home / "traces.md").read_text()
+    assert "rows, without intervals" not in page and "| took |" not in page and "**Answer.** " in page
 
 
-def test_remarks_of_one_heading_are_one_and_name_a_scheme_once() -> None:
-    of = [(scheme, f"delay {delay} ms") for scheme in ("K-SQS", "DSSD") for delay in (5, 50)]
-    curves = {", ".join(each): each for each in of}
+def test_of_remarks_the_short_ones_and_assumptions_are_shown_and_the_others_counted() -> None:
     remarks = [
-        "Busy: K-SQS, delay 5 ms, K-SQS, delay 50 ms and DSSD, delay 5 ms (cloud)",
-        "Behind: DSSD, delay 5 ms no difference seen (-7% to 10%; a difference above 9% would have been)",
-        "Behind: K-SQS, delay 5 ms 3% higher",
-        f"Alike: {', '.join(curves)}",
         "Without the drafter alone.",
+        f"Assumed: {'a word, ' * 20}",
+        f"Chosen: {'K-SQS, ' * 40}",
+        "Busy: " + "x " * 40,
     ]
-    assert gallery.shortened(remarks, curves) == [
-        "Busy: K-SQS, DSSD (delay 5 ms) (cloud)",
-        "Behind: DSSD, delay 5 ms no difference seen (-7% to 10%); K-SQS, delay 5 ms 3% higher",
-        "Alike: every curve",
-        "Without the drafter alone.",
-    ]
+    first, assumed, more = gallery._remarks("traces", remarks).splitlines()
+    assert first == "* Without the drafter alone." and assumed.startswith("* Assumed: ") and assumed.endswith(" ...")
+    assert len(assumed.split()) <= gallery.FACT_WORDS + 2
+    assert more == "* 2 more remarks: `sqsim run traces --details`"
+
+
+def test_a_table_that_is_too_long_for_its_page_is_cut_between_groups() -> None:
+    rows = [("K-SQS", [TableEntry("1.0", "0.1", "*")]), ("dense", [TableEntry("2.0", "0.1")])]
+    table = TextTable("", "ms", ["1 kbit/s"], [TableGroup(name, rows) for name in ("LTE", "ideal")])
+    whole, half = (gallery._table("traces", table, most) for most in (100, 22))
+    assert "4 of 4 rows" in whole and "ideal" in whole and "±" not in whole
+    assert "2 of 4 rows" in half and "LTE" in half and "ideal" not in half
+    assert gallery._table("traces", table, 3) == ""
+
+
+def test_what_this_commit_has_finished_is_not_run_again_and_what_is_left_is_said(
+    results: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = list[str]()
+    monkeypatch.setattr(store, "_commit", lambda: COMMIT)
+    monkeypatch.setattr(gallery, "run", lambda plan, options: ran.append(options.out.name))
+    gallery.make(["traces"], results, home)
+    took = float(read_note(results / "traces" / "manifest.json")["cpu_s"]) / 3600
+    assert not ran and f"gallery: 1 scenarios took {took:.2f} hours of CPU time" in capsys.readouterr().out
+    monkeypatch.setattr(store, "_commit", lambda: "f" * 40)
+    monkeypatch.setattr(gallery, "_minutes", lambda name, home: 7.0)
+    gallery.make(["traces"], results, home)
+    assert ran == ["traces"] and "gallery: traces, 1 of 1; about 7 minutes left" in capsys.readouterr().err
+
+
+def test_claims_are_on_their_page_and_all_on_the_papers(home: Path) -> None:
+    claim = {"text": "short is fast", "source": "a paper", "line": "holds: |TV| 5% lower"}
+    (record,) = gallery.hung(home).values()
+    judged = replace(record, claims=(gallery.Judged(**claim),))
+    row = "| short is fast | a paper | holds: \\|TV\\| 5% lower"
+    assert f"\n{row} |\n" in gallery._page("traces", {"traces": judged})
+    collected = gallery._page("paper", {"traces": judged, "paper": record})
+    assert f"\n{row} ([traces](traces.md)) |\n" in collected and "](traces-latency.svg)" in collected
+    assert "claims hold" not in gallery._page("paper", {"traces": record, "paper": record})
 
 
 def test_hanging_again_changes_nothing(results: Path, home: Path) -> None:
@@ -221,11 +253,13 @@ def test_each_page_of_the_gallery_has_a_record_of_the_codes_wire_format() -> Non
         assert name in NAMES and gallery.record_of(name, gallery.HOME).wire_format == WIRE_FORMAT
     for name, text in gallery.pages(gallery.HOME).items():
         assert (gallery.HOME / name).read_text() == text, "run " + gallery.HANG
+        most = {"README.md": 600, f"{gallery.COLLECTING}.md": 2_000}.get(name, gallery.PAGE_WORDS)
+        assert gallery.words(text) <= most, name
 
 
 def test_every_scenario_has_one_topic_and_hangs_or_is_listed_with_the_command_that_draws_it() -> None:
     assert sorted(name for names in gallery.TOPICS.values() for name in names) == sorted(NAMES)
     pages = gallery.pages(gallery.HOME)
-    listed = re.findall(r" \[(\w+)\]\(\w+\.md\): |^\* `sqsim run (\w+)`: ", pages["README.md"], re.MULTILINE)
+    listed = re.findall(r" \[(\w+)\]\(\w+\.md\), \d+ min: |`sqsim run (\w+)`", pages["README.md"])
     assert sorted(drawn or missing for drawn, missing in listed) == sorted(NAMES)
     assert set(pages) == {"README.md", *(f"{drawn}.md" for drawn, _ in listed if drawn)}

@@ -1,24 +1,13 @@
 """Requests are served here when BLIS and Vidur serve them, where the latency model is the same; where memory is short,
 when a plain loop says that follows vLLM's rule."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tools.other_simulators import (
-    BLOCK,
-    LOADS,
-    SERVED,
-    SMALL,
-    Against,
-    Answers,
-    scheduled,
-    short_of_memory,
-)
+from tools.other_simulators import BLOCK, LOADS, SERVED, SMALL, Against, Answers, scheduled, short_of_memory
 
 TICK_S = 1e-6
 """The clock of BLIS; what Vidur said is rounded to it."""

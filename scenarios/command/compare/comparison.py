@@ -17,7 +17,7 @@ from scenarios.command.result_folder import ResultFolder
 from scenarios.findings.text_table import TextTable, screen_width, wrapped
 from scenarios.findings.wording import counted, signed, would_show
 from simulator.results.changes import Change, SameSettings, beyond_noise, changes, same_settings
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import CONFIDENCE, metrics_of
 from simulator.results.plain_values import Plain, plain
 from simulator.results.units import quantity, title, unit

@@ -1,9 +1,10 @@
 """The command `sqsim list NAME`: of a scenario its base, grid and seeds, then every field: default, unit, bounds and
-meaning; and what goes by a name: devices, links, schemes, power and prices, ..."""
+meaning; and what goes by a name: devices, links, schemes, power and prices, ..., a line each."""
 
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ from scenarios.findings.text_table import screen_width
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import FieldLine, describe, shown
 from simulator.cell.scheme import Scheme
+from simulator.results.display_names import NAMES
 from simulator.results.units import quantity
 from simulator.schemes.policy import Policy
 
@@ -223,11 +225,13 @@ def _tail(radio: Radio) -> tuple[str, ...]:
 
 
 def links() -> str:
-    """A line a link with its rates and delay, and where they are from."""
-    rows = [(name, _rate(each.uplink.rate), _rate(each.downlink.rate), each.source) for name, each in PRESETS.items()]
-    heading = ("link", "up", "down", "rate at most or on average; (U) not read at its source, (I) assumed")
+    """A line a link with its rates."""
+    rows = [(name, _rate(each.uplink.rate), _rate(each.downlink.rate), "") for name, each in PRESETS.items()]
     text = "A name for each way: --set uplink=NAME.uplink --set downlink=NAME.downlink; further fields change it:"
-    return f"{_table(heading, rows)}\n\n{text}\n--set uplink=nb_iot.uplink --set uplink.rate.bps=30k"
+    return (
+        f"{_table(('link', 'up', 'down', ''), rows)}\n\nRates at most or on average; `sqsim list links NAME` has the "
+        f"source of one.\n{text}\n--set uplink=nb_iot.uplink --set uplink.rate.bps=30k"
+    )
 
 
 def _rate(rate: Rate) -> str:
@@ -236,9 +240,10 @@ def _rate(rate: Rate) -> str:
 
 
 def schemes() -> str:
-    """A line a scheme: what crosses the uplink, where it is from, and with which values its fields are tuned."""
+    """A line a scheme: what crosses the uplink."""
     return _kinds("scheme", Scheme.kinds) + (
-        "\n\nA kind, or one with its fields: --set scheme=NAME, --grid 'scheme=[cloud_only, {kind: k_sqs, k: 8}]'"
+        "\n\n`sqsim list schemes NAME` has the source of one, and the values with which its fields are tuned."
+        "\nA kind, or one with its fields: --set scheme=NAME, --grid 'scheme=[cloud_only, {kind: k_sqs, k: 8}]'"
         "\nOne more under a name of yours: --name 'mine={kind: k_sqs, k: 4}', or label: mine in it"
     )
 
@@ -250,20 +255,48 @@ def _tuned(part: type[Choice]) -> str:
 
 
 def policies() -> str:
-    """A line a policy: when an edge drafts, sends or waits, where it is from, and with which values it is tuned."""
+    """A line a policy: when an edge drafts, sends or waits."""
     return _kinds("policy", Policy.kinds) + (
-        "\n\nA kind, or one with its fields, of a scheme that leaves it open: --set scheme.policy=NAME"
+        "\n\n`sqsim list policies NAME` has the source of one, and the values with which its fields are tuned."
+        "\nA kind, or one with its fields, of a scheme that leaves it open: --set scheme.policy=NAME"
     )
 
 
 def _kinds(family: str, kinds: Mapping[str, type[Choice]]) -> str:
-    """Returns each kind with the first paragraphs of its module, which names the source, and of its class."""
+    """Returns a line for each kind: its name in figures, and as many clauses of its class's first sentence as fit."""
+    room = screen_width() - max(map(len, kinds)) - 2
     rows = []
     for kind, each in sorted(kinds.items()):
-        texts = (inspect.getdoc(sys.modules[each.__module__]), inspect.getdoc(each))
-        text = " ".join(" ".join((text or "").split("\n\n")[0].split()) for text in texts)
-        rows.append((kind, f"{text}{_tuned(each)}"))
-    return _table((family, "what it is, and where it is from; what is tuned, with which values"), rows)
+        name, doc = NAMES.get(kind, kind), _paragraph(each).partition(". ")[0].rstrip(".")
+        text = doc if name.replace(" ", "_") == kind else f"{name}: {doc}"
+        ends = [found.start() for found in re.finditer("[,;:] |$", text)]
+        rows.append((kind, text[: max([end for end in ends if end <= room] or ends[:1])]))
+    return _table((family, "what it is"), rows)
+
+
+def source(family: str, name: str) -> str:
+    """Returns the source of a link, scheme or policy, and the values with which its fields are tuned. Raises
+    ConfigError for another list, or a name that is not in it."""
+    if family not in _SOURCED:
+        raise ConfigError(f"field = {name!r}: {family} has none, only a scenario has fields")
+    known = _SOURCED[family]
+    if name not in known:
+        raise ConfigError(f"name = {name!r}: must be one of {', '.join(known)}{meant(name, known)}")
+    if family == "links":
+        rates = f"{_rate(PRESETS[name].uplink.rate)} up, {_rate(PRESETS[name].downlink.rate)} down"
+        text = f"{rates}. {PRESETS[name].source} (U): not read at its source, (I): assumed."
+    else:
+        kind = (Scheme if family == "schemes" else Policy).kinds[name]
+        text = f"{_paragraph(sys.modules[kind.__module__])} {_paragraph(kind)}{_tuned(kind)}"
+    return _wrapped(f"{name}: {text}", screen_width())
+
+
+_SOURCED: Mapping[str, Mapping[str, object]] = {"links": PRESETS, "schemes": Scheme.kinds, "policies": Policy.kinds}
+
+
+def _paragraph(documented: object) -> str:
+    """Returns the first paragraph of a docstring, on one line."""
+    return " ".join((inspect.getdoc(documented) or "").split("\n\n")[0].split())
 
 
 LISTS = {

@@ -21,7 +21,9 @@ from scenarios.command.play.played_request import SETTINGS, Key, Lane, TraceFile
 from scenarios.command.progress_bar import aside
 from scenarios.command.result_folder import ResultFolder
 from scenarios.command.self_contained_page import digest, environment, in_a_script
+from scenarios.findings.sentences.one_breath import IN_CLOUD
 from simulator.results.display_names import DisplayNames
+from simulator.results.lossy_schemes import departs
 from simulator.results.result_directory import record
 from simulator.results.trace import trace_path
 
@@ -29,9 +31,8 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 MOST_LANES: Final = 6
 MOST_BYTES: Final = 2_600_000
 """Most bytes of all lanes of a page; a longer request is cut, and the page says so."""
-SHOWN: Final = 3
-"""Schemes of a result directory that are shown side by side."""
 _BASELINES: Final = ("cloud_only", "colocated")
+_PAPERS: Final = "k_sqs"
 
 
 def run(options: argparse.Namespace) -> Path:
@@ -63,8 +64,8 @@ def first_of_all(traces: Sequence[TraceFile]) -> Key:
 
 
 def traces_of(folder: Path) -> list[Path]:
-    """Traces of a result directory: of one seed and one value of its axis, a scheme each, at most SHOWN of them: the
-    base line, then those of least latency. Raises ConfigError where it has none."""
+    """Traces of a result directory, of one seed and one value of its axis: cloud only, co-located speculation, the
+    lossless scheme of least latency that drafts at the edge, and K-SQS. Raises ConfigError if it has none."""
     found = ResultFolder.read(folder)
     cells = found.cells.drop_duplicates("cell")
     cells = cells[[trace_path(folder / "cells", str(cell)).is_file() for cell in cells["cell"]]]
@@ -75,8 +76,12 @@ def traces_of(folder: Path) -> list[Path]:
     if axis in cells.columns:
         cells = cells[cells[axis] == _middle(cells, str(axis))]
     by_latency = cells.sort_values("latency_per_token_s", kind="stable").drop_duplicates("scheme.kind")
-    is_baseline = by_latency["scheme.kind"].isin(_BASELINES[:1])
-    chosen = pd.concat([by_latency[is_baseline], by_latency[~is_baseline]])[:SHOWN]
+    edge = by_latency[~departs(by_latency) & ~by_latency["scheme.kind"].isin(IN_CLOUD)]["scheme.kind"]
+    wanted = dict.fromkeys([*_BASELINES, *edge[:1], _PAPERS])
+    kinds = [kind for kind in wanted if kind in {*by_latency["scheme.kind"]}] or [
+        *by_latency["scheme.kind"][:MOST_LANES]
+    ]
+    chosen = by_latency.set_index("scheme.kind", drop=False).loc[kinds]
     names = DisplayNames()
     at = f", {names.setting(str(axis), str(chosen[axis].iloc[0]))}" if axis in cells.columns else ""
     schemes = "; ".join(names.word(kind) for kind in chosen["scheme.kind"])

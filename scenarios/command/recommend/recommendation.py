@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 
 from channels.link.rates import ConstantRate
-from plots.bar_figures import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_LOW, called
+from plots.bar_figures import called
 from scenarios.command.fairness import BASELINES as ALL_BASELINES
 from scenarios.command.fairness import compared_alike
 from scenarios.command.recommend.tried_schemes import COLOCATED, Wish, at_an_end
 from scenarios.command.recommend.turning import Turn
 from scenarios.command.run.base_line import base_line
 from scenarios.command.run.printed_tables import overloads, stands_for
-from scenarios.command.run.screen import Screen
+from scenarios.command.run.screen import Screen, more
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
 from scenarios.findings.comparisons import PairedCurves, Place
@@ -30,6 +30,7 @@ from scenarios.findings.sentences.limits import HEAD as LIMITS
 from scenarios.findings.sentences.limits import limits_entry, limits_legend, limits_of
 from scenarios.findings.text_table import Detail, TextTable, number
 from scenarios.findings.wording import (
+    MANIFOLD,
     Finding,
     amount,
     counted,
@@ -44,17 +45,29 @@ from scenarios.findings.wording import (
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
-from simulator.results.columns import ATTAINMENT, CHOSEN, CI_SUFFIX, CURVE, SETTING
-from simulator.results.display_names import DisplayNames, curve_of, words_of
+from simulator.results.column_names import (
+    ATTAINMENT,
+    BETTER,
+    BY,
+    CHOSEN,
+    CI_SUFFIX,
+    CURVE,
+    MARGIN,
+    MARGIN_HIGH,
+    MARGIN_LOW,
+    SETTING,
+)
+from simulator.results.display_names import DisplayNames, letter, words_of
 from simulator.results.intervals import CONFIDENCE, Difference, interval, summarise_curves, varying, with_curves
 from simulator.results.lossy_schemes import marks
 from simulator.results.plain_values import Plain
-from simulator.results.units import quantity, symbol
+from simulator.results.units import quantity
 from simulator.tuning.racing import SEARCH_SEEDS, SPENT, Entrants, RaceGroup
 from simulator.tuning.trials import Row
 
 RECOMMENDED = "recommended.yaml"
-BASELINES = ("cloud_only", "colocated")
+CLOUD_ONLY = "cloud_only"
+BASELINES = (CLOUD_ONLY, "colocated")
 """Kinds that a scheme that drafts at the edge has to beat."""
 PARTS: Mapping[str, Sequence[str]] = {
     "the device": ("edge_queue_s", "draft_s", "encode_s"),
@@ -92,9 +105,14 @@ class Recommendation:
 
     @cached_property
     def best(self) -> Cell:
-        """The setting recommended: the first of the race that meets the limits on the seeds shown; if none does, the
-        one that is nearest to them."""
-        return min(self.finalists[0], key=lambda cell: self._excess(self.names[cell.id]))
+        """The setting recommended: the first of the race that meets the limits on the seeds shown, or cloud-only
+        decoding if no difference from it is seen; if none meets them, the one that is nearest to them."""
+        first = min(self.finalists[0], key=lambda cell: self._excess(self.names[cell.id]))
+        alone = next((cell for cell in self.finalists[0] if cell.scheme.kind == CLOUD_ONLY), first)
+        if alone is first or self.seeds < LEAST_SEEDS or self._excess(self.names[alone.id]):
+            return first
+        row = Place(self.metric, self.shown).of(self.names[first.id], self.names[alone.id])
+        return first if row.less.separable else alone
 
     def _excess(self, curve: str) -> float:
         aim = self.wish.aim
@@ -228,7 +246,7 @@ class Recommendation:
         notes += self.best.sources
         beside = "".join(f" --import {path}" for path in self.best.imports)
         use = "use it" if self._is_decided else "the first"
-        places = [f"{use}: sqsim run --config {out / RECOMMENDED}{beside}", f"more: sqsim report {out} | --details"]
+        places = [f"{use}: sqsim run --config {out / RECOMMENDED}{beside}", *more(out)]
         shown = expand(self.best, {"seed": [self.best.seed + place for place in range(self.seeds)]})
         base = base_line(shown, "settings were chosen on others", timed=True)
         return Screen(
@@ -277,7 +295,7 @@ class Recommendation:
 
     def _ends(self) -> list[str]:
         ends = at_an_end(self.wish.places, self.best)
-        text = "; ".join(f"{symbol(name)} = {value} is an end of what was tried: --grid {name}=... tries more"
+        text = "; ".join(f"{letter(name)} = {value} is an end of what was tried: --grid {name}=... tries more"
                          for name, value in ends)  # fmt: skip
         return [text] if text else []
 
@@ -402,8 +420,8 @@ class Recommendation:
         reached = interval(self.shown.loc[self.shown[CURVE] == best, self.metric].to_numpy())
         if self.seeds < LEAST_SEEDS:
             first = f"{name} with {called(self.metric)} {amount(reached.mean, self.metric)}"
-            needed = f"{self.seeds} seeds give no interval, --seeds {LEAST_SEEDS} or more does"
-            return f"{self._not_compared()}Undecided: {needed}; first: {first}"
+            few = f"{self.seeds} seeds: too few to rank, --seeds {LEAST_SEEDS} or more gives intervals"
+            return f"{self._not_compared()}{few}; first so far: {first}"
         kinds = [kind for kind in BASELINES if kind != self.best.scheme.kind]
         cells = [cell for each in self.finalists for cell in each if cell.scheme.kind in kinds]
         if self.rival is not None and self.rival not in cells:
@@ -412,16 +430,18 @@ class Recommendation:
         value = f"{called(self.metric)} {with_interval(reached, self.metric)}"
         shall = self._shall_draft() if self.best.sources else ""
         within = f"within your limits ({limits_of(self.summary)}) " if self.wish.aim.limited else ""
-        text = f"{'tentative: ' if self._cut() else ''}{shall}{within}use {name}: {'; '.join([value, *against])}"
+        use = "stay with" if self.best.scheme.kind == CLOUD_ONLY else "use"
+        text = f"{'tentative: ' if self._cut() else ''}{shall}{within}{use} {name}: {'; '.join([value, *against])}"
         return Finding(self._not_compared() + text[0].upper() + text[1:], rows_of(against))
 
     def _miss(self) -> str:
         """`K-SQS L=4: TTFT 2.4 s, 20% above; 61% of requests meet them`, of the nearest to the limits."""
         row = self.summary.iloc[0]
+        over = {name: row[name] / limit for name, limit in self.wish.aim.limits.items() if row[name] > limit}
         times = [
-            f"{name.removesuffix('_s').upper()} {amount(row[name], name)}, {row[name] / limit - 1:,.0%} above"
-            for name, limit in self.wish.aim.limits.items()
-            if row[name] > limit
+            f"{name.removesuffix('_s').upper()} {amount(row[name], name)}, "
+            + (f"x {quantity(ratio, '')} the limit" if ratio > 1 + MANIFOLD else f"{ratio - 1:.0%} above")
+            for name, ratio in over.items()
         ]
         share = f"{row[ATTAINMENT]:.0%} of requests meet them"
         return f"{self._short(str(row[CURVE]))}: {'; '.join([*times, share])}"
@@ -448,7 +468,8 @@ class Recommendation:
         row = Place(self.metric, self.shown).of(self.names[self.best.id], other)
         less, name = row.less, self._short(other) + (", which misses them" if self._excess(other) else "")
         if less.separable or less.n < 2 or less.same:
-            return Finding(f"{percent(less)} than {name}", [row])
+            text = percent(less)
+            return Finding(f"{text} {'that of' if text.startswith('x ') else 'than'} {name}", [row])
         return Finding(no_difference([less], between=f"from {name}"), [row])
 
     def _lossy_answer(self) -> str:
@@ -477,11 +498,8 @@ class Recommendation:
         return Finding(f"Not distinguishable from it at {CONFIDENCE:.0%}{limit and f' ({limit})'}: {text}", rows)
 
     def _short(self, name: str) -> str:
-        """`K-SQS K=8 ℓ=100 L=3`."""
-        scheme, fields = words_of(name)
-        return curve_of(
-            self._names.word(scheme), {self._names.symbol(each) or each: value for each, value in fields.items()}
-        )
+        """`K-SQS, K=8, ℓ=100, L=3`."""
+        return self._names.curve(name).replace(" = ", "=")
 
     def _margin(self, curve: str) -> Difference:
         """A setting against the recommended: what the table shows and the answer says."""

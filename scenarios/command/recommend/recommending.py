@@ -32,7 +32,7 @@ from scenarios.findings.findings_file import FINDINGS
 from simulator import sweep
 from simulator.cell.cell import Cell, claims, prepare_pairs
 from simulator.cell.settings import expand
-from simulator.results.columns import ATTAINMENT
+from simulator.results.column_names import ATTAINMENT
 from simulator.results.csv_file import write_csv
 from simulator.results.intervals import of_all_devices
 from simulator.results.lossy_schemes import with_lossy
@@ -166,7 +166,8 @@ def _written(made: Recommendation, options: RunOptions) -> Recommendation:
     write_csv(made.summary, out / BESIDE)
     atomically(out / RECOMMENDED, partial(Path.write_text, data=made.best.to_yaml(), encoding="utf-8"))
     findings_file.write(out, made.about(), made.findings())
-    Note("recommend", None, (FIGURE,), told=made.fields).write(out)
-    figures = list(draw_all(made.summary, None, (FIGURE,), own_folder(out, "figures")))
+    note = Note("recommend", None, (FIGURE,), told=made.fields)
+    note.write(out)
+    figures = list(draw_all(made.summary, None, note, own_folder(out, "figures")))
     record(out, [*(out / name for name in (TRIED, BESIDE, RECOMMENDED, FINDINGS, NOTE)), *figures], options.started_s)
     return made

@@ -24,7 +24,7 @@ from models.published import OfAcceptance
 from scenarios.findings.wording import between, passes
 from simulator.cell.cell import Cell
 from simulator.cell.settings import expand
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.crossings import Crossing, crossing
 from simulator.tuning.trials import Row
 

@@ -4,6 +4,7 @@ interval, settings chosen, and the difference, paired by seed, from another curv
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ from plots.style import Look, looks
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings.curve_table import unit_of
 from scenarios.findings.text_table import number, rows_along
-from simulator.results.columns import CHOSEN, CURVE, SETTING
+from simulator.results.column_names import CHOSEN, CURVE, MARGIN_LOW, SETTING
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import Difference, metrics_of, paired, varying
 from simulator.results.lossy_schemes import marks, unranked
@@ -78,7 +79,8 @@ class Group:
 class Compared:
     """A result directory's summary as a report compares it, along its axis."""
 
-    def __init__(self, folder: ResultFolder, asked: Sequence[str]) -> None:
+    def __init__(self, folder: ResultFolder, asked: Sequence[str], answer: str = "") -> None:
+        self._answer = answer
         summary, axis = folder.curved_summary
         if SETTING in summary.columns:
             summary = summary[summary[SETTING] == CHOSEN]
@@ -91,6 +93,11 @@ class Compared:
         self.metrics = found
         self.metric = wanted[0] if wanted else ""
         self._unranked = unranked(summary)
+
+    @property
+    def too_few(self) -> bool:
+        """True if it is a recommendation of so few seeds that its margins have no interval."""
+        return MARGIN_LOW in self.summary.columns and bool(self.summary[MARGIN_LOW].isna().all())
 
     @cached_property
     def curves(self) -> Sequence[ShownCurve]:
@@ -139,10 +146,14 @@ class Compared:
         return self.names.word(at)
 
     @property
-    def middle(self) -> int:
-        """The index of the middle value of the axis, of those at which the first group has a curve."""
+    def opened(self) -> int:
+        """The index of the value of the axis that the answer names first, or else of the middle one of those at which
+        the first group has a curve."""
+        words = [re.escape(at) if re.search(r"[^\W\d]", at) else rf"(?:at|[Ww]ith) {re.escape(at)}" for at in self.at]
+        found = [re.search(rf"(?<![\w.,]){word}(?!\w|[.,]\d)", self._answer) if word else None for word in words]
+        named = [(match.start(), at) for at, match in enumerate(found) if match]
         there = sorted({at for curve in self.groups[0].curves for at in self.rows[curve.key]})
-        return there[(len(there) - 1) // 2]
+        return min(named)[1] if named else there[(len(there) - 1) // 2]
 
     def scale(self, metric: str) -> InUnit:
         return InUnit.of(metric, [float(value) for value in self.summary[metric]])
@@ -150,7 +161,7 @@ class Compared:
     def is_ranked(self, curve: ShownCurve, row: pd.Series[float], metric: str) -> bool:
         """True if a row is ranked: it is lossless, no limit, and all requests were answered."""
         known = not math.isnan(float(row[metric]))
-        return known and curve.key not in self._unranked and not share_left_out(row, metric)
+        return known and not self.too_few and curve.key not in self._unranked and not share_left_out(row, metric)
 
     def settings(self, row: pd.Series[float]) -> str:
         """Returns the settings that a scheme has chosen, or was given: `L = 4, K = 8`."""

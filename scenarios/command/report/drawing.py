@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,9 @@ from kinds.yaml_file import read_yaml
 from plots.page import Page
 from scenarios.command.cell_file import load_own
 from scenarios.command.progress_bar import aside
-from scenarios.command.result_folder import read_curved_cells, read_summary
-from simulator.results.columns import CHOSEN, CURVE, SETTING
+from scenarios.command.result_folder import Note, read_curved_cells, read_summary
+from scenarios.findings import findings_file
+from simulator.results.column_names import CHOSEN, CURVE, SETTING
 from simulator.results.display_names import words_of
 from simulator.results.result_directory import MANIFEST, own_folder, record
 
@@ -57,7 +58,8 @@ def redraw(folder: Path, requested: PlotOptions, warn: Callable[[str], None]) ->
     to = requested.out or own_folder(folder, "figures")
     wrote = list[Path]()
     try:
-        for name, figure in drawn(table, axis, wanted, requested.page, cells):
+        page = replace(requested.page, changed=Note.read(folder).changed, finding=answer_of(folder))
+        for name, figure in drawn(table, axis, wanted, page, cells):
             paths = plots.save(figure, to, name, requested.formats, requested.page)
             wrote += paths
             yield from paths
@@ -70,10 +72,17 @@ def redraw(folder: Path, requested: PlotOptions, warn: Callable[[str], None]) ->
         raise ConfigError(f"{folder}: its table has nothing for {', '.join(wanted)}")
 
 
-def figures_of(folder: Path) -> Iterator[tuple[str, Figure]]:
-    """The figures of a result directory by their names. Raises ConfigError where it holds no summary."""
+def figures_of(folder: Path, finding: str) -> Iterator[tuple[str, Figure]]:
+    """The figures of a result directory by their names; the first one's title is the `finding`. Raises ConfigError
+    where it holds no summary."""
     summary, axis, figures = read_summary(folder)
-    return drawn(summary, axis, figures, cells=read_curved_cells(folder, summary))
+    page = Page(changed=Note.read(folder).changed, finding=finding)
+    return drawn(summary, axis, figures, page, read_curved_cells(folder, summary))
+
+
+def answer_of(folder: Path) -> str:
+    """Returns the answer that a run wrote into its directory; "" if there is none."""
+    return str(findings_file.read(folder).get("answer") or "")
 
 
 def known_figures(names: Sequence[str], warn: Callable[[str], None]) -> list[str]:
@@ -85,10 +94,12 @@ def known_figures(names: Sequence[str], warn: Callable[[str], None]) -> list[str
 
 
 def draw_all(
-    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path, cells: pd.DataFrame | None = None
-) -> Iterator[Path]:
-    """Draws `figures` of a summary with curves into `folder`; `cells`: its cells, with curves too."""
-    for name, figure in drawn(summary, axis, figures, cells=cells):
+    summary: pd.DataFrame, axis: str | None, note: Note, folder: Path, cells: pd.DataFrame | None = None,
+    finding: str = "",
+) -> Iterator[Path]:  # fmt: skip
+    """Draws the figures of a summary with curves into `folder`; `cells`: its cells, with curves too; `finding`: title
+    of the first figure."""
+    for name, figure in drawn(summary, axis, note.figures, Page(changed=note.changed, finding=finding), cells):
         yield from plots.save(figure, folder, name)
 
 
@@ -100,11 +111,13 @@ def drawn(
     cells: pd.DataFrame | None = None,
 ) -> Iterator[tuple[str, Figure]]:
     """`figures` of a summary with curves by their names, without those that the table has nothing for. Of schemes that
-    chose for themselves they show what was chosen, plots.BESIDE also what the grid gave."""
+    chose for themselves they show what was chosen, plots.BESIDE also what the grid gave. The first one's title is the
+    page's finding."""
     plots.check(figures)
     chosen = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
     for name in figures:
-        figure = plots.draw(name, summary if name in plots.BESIDE else chosen, axis, page, cells)
+        on = page if page is None or name == figures[0] else replace(page, finding="")
+        figure = plots.draw(name, summary if name in plots.BESIDE else chosen, axis, on, cells)
         if figure is not None:
             yield name, figure
 

@@ -220,7 +220,7 @@ def _template(compared: Compared, view: View, stand: Sequence[float], beside: Se
             made.scatter("x", "y", source=source, marker=marker, size=9, line_color=colour, line_width=1.5,
                          fill_color=face, name=f"{index}-marks")
         )  # fmt: skip
-    made.add_layout(Span(location=stand[compared.middle], dimension="height", line_dash="dotted", name="at"))
+    made.add_layout(Span(location=stand[compared.opened], dimension="height", line_dash="dotted", name="at"))
     made.add_layout(Span(location=1.0, dimension="width", name="baseline", visible=False))
     tooltips = [("", "@name"), ("set-up", "@set_up"), ("at", "@at"), ("value", "@value"), ("settings", "@settings")]
     tooltips = [each for each in tooltips if each[0] != "set-up" or len(compared.groups) > 1]

@@ -22,8 +22,8 @@ from scenarios.command.report.at_each_value import (
     ShownCurve,
     on_dark,
 )
-from scenarios.findings.wording import briefly
-from simulator.results.columns import BREAKDOWN
+from scenarios.findings.wording import less_or_more
+from simulator.results.column_names import BREAKDOWN
 from simulator.results.intervals import CONFIDENCE, interval_of
 from simulator.results.metrics import higher_is_better
 from simulator.results.unanswered_requests import percent, share_left_out
@@ -149,7 +149,7 @@ def _against(compared: Compared, row: pd.Series[float], first: pd.Series[float])
     found = compared.difference(row, first, compared.metric)
     if found is None:
         return "", "–"
-    return "•" if found.n > 1 and not found.separable else "", briefly(found)
+    return "•" if found.n > 1 and not found.separable else "", less_or_more(found, "lower", "higher")
 
 
 def _segments(
@@ -178,6 +178,8 @@ def ranking_note(made: Ranking, compared: Compared) -> str:
     """Returns a note that explains the marks and names what was not ranked."""
     rows = [row for groups in made.tables for group in groups for row in group.rows]
     several = int(compared.summary["n"].max()) > 1
+    if compared.too_few:
+        return f"{int(compared.summary['n'].max())} seeds: too few to rank."
     best = "highest" if made.higher else "lowest"
     parts = [f"* {best} mean"]
     if any(row.mark == "•" for row in rows):

@@ -1,8 +1,8 @@
 """`sqsim report DIR`: a result directory as one page that needs nothing else, to read, keep and send.
 
 The first screen has question, answer, what they hold for, the figure, and a ranked table; a slider moves both along the
-axis. Without scripts the figure is the drawn one and the table stays at the middle. The words around what is reported
-are in `templates/`.
+axis, and begins where the answer is. Without scripts the figure is the drawn one and the table stays there. The words
+around what is reported are in `templates/`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from scenarios.command.result_folder import ResultFolder
 from scenarios.command.self_contained_page import digest, environment, in_a_script
 from scenarios.findings import findings_file
 from scenarios.findings.wording import DISTINGUISHABLE
-from simulator.results.columns import SEARCHED
+from simulator.results.column_names import SEARCHED
 from simulator.results.result_directory import intact, listed, record
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -77,7 +77,7 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     tables = [table for table in made if table is not None]
     sentences = [(str(each["line"]), comparisons(each.get("comparisons"))) for each in numbers]
     behind_answer = comparisons(found.get("answer_comparisons"))
-    compared = Compared(folder, asked)
+    compared = Compared(folder, asked, str(found.get("answer") or ""))
     ranked, plotted = ranking(compared), plots_of(compared)
     written = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report_plots.js", "report.js"))
     scripts = [*([library()] if plotted else []), *written]
@@ -95,7 +95,7 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         "ranking_note": ranking_note(ranked, compared),
         "axis": "" if compared.axis is None else compared.names.axis(compared.axis),
         "at": compared.at,
-        "middle": compared.middle,
+        "opened": compared.opened,
         "groups": compared.groups,
         "curves": compared.curves,
         "signs": [sign_of(curve) for curve in compared.curves],

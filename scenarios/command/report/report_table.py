@@ -16,7 +16,16 @@ from scenarios.findings.wording import with_ends
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import FieldLine, describe, shown
 from simulator.cell.dotted_names import flatten
-from simulator.results.columns import BREAKDOWN_MEANINGS, CHOSEN, CURVE, SEARCHED, SETTING, SPEEDUP, SPEEDUPS
+from simulator.results.column_names import (
+    BREAKDOWN_MEANINGS,
+    CHOSEN,
+    CURVE,
+    RECOMMENDED,
+    SEARCHED,
+    SETTING,
+    SPEEDUP,
+    SPEEDUPS,
+)
 from simulator.results.intervals import CONFIDENCE, interval_of, metrics_of, settings_of
 from simulator.results.lossy_schemes import marked
 from simulator.results.metrics import METRICS, ON_REQUEST, known
@@ -31,6 +40,7 @@ DEFINITIONS: Final[Mapping[str, str]] = {
     **STUDY_METRICS,
     **SEARCHED,
     **SPEEDUPS,
+    **RECOMMENDED,
     "n": "seeds, over which the interval is",
     "difference": f"first / second - 1, paired by seed, with its {CONFIDENCE:.0%} interval",
     "separable": "True if the interval leaves out 0",

@@ -22,7 +22,7 @@ def answers(
     """Returns the findings of the scenario's questions, lossy schemes by themselves, and the answer, if it asks.
     `searched`: cells bear different numbers of devices and are not compared in the metric."""
     table = marked(table)
-    lines = list(findings_file.answered(scenario.findings, table, axis, scenario.answer))
+    lines = list(findings_file.answered((*scenario.findings, *scenario.claims), table, axis, scenario.answer))
     comparable = not searched and metric in table.columns
     lossy = partial(lossy_apart, complete(table), axis, metric if comparable else None)
     lines += findings_file.compared("lossy", metric, table, findings_file.places(table, axis), lossy)

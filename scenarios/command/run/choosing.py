@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from scenarios.command.scenario import Tune
-from scenarios.findings.wording import joined, percent
+from scenarios.findings.wording import NO_DIFFERENCE, joined, percent
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand, held_by
-from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, FIXED, SETTING
-from simulator.results.display_names import SERVING, DisplayNames, serving_mode
+from simulator.results.column_names import CHOSEN, CI_SUFFIX, CURVE, FIXED, SETTING
+from simulator.results.display_names import SERVING, DisplayNames, letter, serving_mode
 from simulator.results.intervals import Difference, of_all_devices, paired_values, summarise
 from simulator.results.units import quantity, symbol, title
 from simulator.sweeps.search import Capacity, Search
@@ -129,7 +129,7 @@ def tried_values(places: Sequence[Alternatives]) -> list[str]:
             kinds.setdefault(place.cell.scheme.kind, place)
     return [
         f"{DisplayNames().word(kind)}: "
-        + ", ".join(f"{symbol(path)} in {_listed(values)}" for path, values in place.values.items())
+        + ", ".join(f"{letter(path)} in {_listed(values)}" for path, values in place.values.items())
         for kind, place in kinds.items()
     ]
 
@@ -189,7 +189,7 @@ def _behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | No
         places = dict(zip(shown["cell"], shown[axis], strict=True))
     found = dict[str, list[str]]()
     for chosen in choices:
-        if chosen.behind is not None:
+        if chosen.behind is not None and not percent(chosen.behind).startswith(NO_DIFFERENCE):
             cell = chosen.chosen()[0].id
             where = "" if axis is None else f"at {quantity(places[cell], axis)} "
             found.setdefault(curves[cell], []).append(f"{where}{percent(chosen.behind)}")
@@ -261,7 +261,7 @@ def choices_table(choices: Sequence[Chosen], shown: pd.DataFrame) -> pd.DataFram
     choosing = [chosen for chosen in choices if chosen.values]
     rows = first.loc[[chosen.chosen()[0].id for chosen in choosing]].reset_index(drop=True)
     own = [" (the grid's own)" if chosen.behind is not None else "" for chosen in choosing]
-    words = [_words(chosen.cells[0], chosen.values) for chosen in choosing]
+    words = [_words(chosen.cells[0], chosen.values, letter) for chosen in choosing]
     return rows.assign(chosen=[text + mark for text, mark in zip(words, own, strict=True)])
 
 
@@ -279,10 +279,11 @@ def changed(cell: Cell, values: Values) -> Cell:
     return found
 
 
-def _words(cell: Cell, values: Values) -> str:
-    """`L=4 K=8 (drafts 1 ahead)`: the fields of a cell that were tuned, and its serving mode if that was."""
+def _words(cell: Cell, values: Values, named: Callable[[str], str] = symbol) -> str:
+    """`L=4 K=8 (drafts 1 ahead)`: the fields of a cell that were tuned, and its serving mode if that was; `named`: the
+    name of a field, by default as names of curves have it."""
     mode, served = serving_mode({**flatten(cell), **values}), {path for path in values if path in SERVING}
-    words = [f"{symbol(path)}={value}" for path, value in values.items() if path not in served]
+    words = [f"{named(path)}={value}" for path, value in values.items() if path not in served]
     return " ".join([*words, f"({mode})"] if served else words)
 
 

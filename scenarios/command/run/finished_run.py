@@ -31,7 +31,7 @@ from scenarios.command.run.printed_tables import (
     unsettled,
 )
 from scenarios.command.run.run_plan import RunPlan
-from scenarios.command.run.screen import Screen
+from scenarios.command.run.screen import Screen, more
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
 from scenarios.findings.curve_table import capacity_table, cost_table, curve_table
@@ -42,7 +42,7 @@ from scenarios.findings.sentences.limits import limited, one_setting, within_lim
 from scenarios.findings.text_table import Detail, TextTable
 from scenarios.findings.wording import DISTINGUISHABLE, counted, in_one_breath, joined
 from simulator.cell.cell import Cell, claims
-from simulator.results.columns import ALL_CLASSES, ATTAINMENT, CHOICE_SUFFIX, CHOSEN, CURVE, FIXED, SETTING
+from simulator.results.column_names import ALL_CLASSES, ATTAINMENT, CHOICE_SUFFIX, CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
 from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import of_all_devices, summarise, summarise_curves
@@ -97,6 +97,7 @@ class FinishedRun:
             dict.fromkeys(computed, ()),
             told=named,
             labels=plan.labels,
+            changed=plan.changed,
         )
         if choices is None:
             plain = summarise(table)
@@ -165,26 +166,26 @@ class FinishedRun:
         self.note.write(out)
         tables = [(out / f"{each.name}.csv", each.rows(self.table)) for each in scenario.tables]
         made = [write_csv(rows, path) for path, rows in tables if not rows.empty]
-        figures = list(draw_all(self.summary, self.axis, self.note.figures, own_folder(out, "figures"), self.table))
+        line = answer[0].line if answer else ""
+        figures = list(draw_all(self.summary, self.axis, self.note, own_folder(out, "figures"), self.table, line))
         made += [out / name for name in (NOTE, FINDINGS, CAPACITY, BESIDE)] + figures
         record(out, [*made, *(trace_path(out / CELL_FILES, cell.id) for cell in self.cells)])
         remarks = [*notes, *self._read_with_care()]
-        places = [f"{out}   {counted(len(self.cells), 'run')}", f"more: sqsim report {out} | --details"]
+        places = [f"{out}   {counted(len(self.cells), 'run')}", *more(out)]
         if any((out / CELL_FILES).glob(f"*{SUFFIX}")):
             places.append(f"traces: {out / CELL_FILES}/ID{SUFFIX}; as a moving picture: sqsim play {out}")
         return Screen(
-            scenario.summary, answer[0].line if answer else "", table, remarks, self._base, places,
+            scenario.summary, line, table, remarks, self._base, places,
             [*details, Detail("Files", self._places())], beside=self._cost_table(),
         )  # fmt: skip
 
     @cached_property
     def _base(self) -> str:
-        if self.choices is None or self.plan.tune is None:
-            several = self.table["scheme.kind"].nunique() > 1
-            return base_line(self.cells, "one setting for each scheme" if several else "", timed=self._timed)
-        seeds = max(each.outcome.seeds for each in self.choices)
-        settings = f"each scheme at a setting chosen on {counted(seeds, 'other seed')}"
-        return base_line(self.cells, settings, timed=self._timed)
+        settings = "one setting for each scheme" if self.table["scheme.kind"].nunique() > 1 else ""
+        if self.choices is not None and self.plan.tune is not None:
+            seeds = max(each.outcome.seeds for each in self.choices)
+            settings = f"each scheme at a setting chosen on {counted(seeds, 'other seed')}"
+        return " ".join(filter(None, [base_line(self.cells, settings, timed=self._timed), self.plan.changed]))
 
     @cached_property
     def _timed(self) -> bool:
@@ -317,6 +318,7 @@ class FinishedRun:
             heading = self._chosen_by(plan.tune, self.choices)
             yield Detail("Settings chosen", tables=[chosen_table(choices, self.axis, heading)])
             rows, given = one_setting(self.fixed, self.chosen) if searched else (self.fixed, "")
+            given = DisplayNames().curve(f"k_sqs {given}").partition(", ")[2] if given else ""
             first = self._measured(rows, of_setting(self.table, FIXED), plan.headline)
             yield Detail(f"As the grid gives them{given and f', {given}'}", tables=[*filter(None, [first])])
         if headlines:

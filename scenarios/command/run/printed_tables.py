@@ -18,7 +18,7 @@ from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, num
 from scenarios.findings.wording import counted, joined, listed, stretches
 from simulator.cell.cell import Cell
 from simulator.cell.workload import Workload
-from simulator.results.columns import ALL_CLASSES, CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
+from simulator.results.column_names import ALL_CLASSES, CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
 from simulator.results.display_names import DisplayNames
 from simulator.results.lossy_schemes import lossy_curves, marked
 from simulator.results.metrics import fewest

@@ -27,7 +27,7 @@ from simulator.cell.quantities import number
 from simulator.cell.scheme import Scheme
 from simulator.cell.settings import changed, fields_of, pin, replaced, spread, widen, write
 from simulator.checking.subjects import Subject
-from simulator.results.display_names import NAMES
+from simulator.results.display_names import NAMES, DisplayNames
 from simulator.results.intervals import Labels, text_of
 from simulator.results.metrics import ON_REQUEST, known
 from simulator.results.units import title
@@ -78,6 +78,8 @@ class RunPlan:
     quick: bool = False
     limited: bool = False
     """True if the user typed limits (workload.slo_ttft_s, slo_tpot_s), which the table and the answer then use."""
+    changed: str = ""
+    """Changes of the scenario's base by the user, in words (`changed_in_words`)."""
 
     @property
     def labels(self) -> Labels:
@@ -137,8 +139,28 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
         raise ConfigError("precision: this scenario has no headline; give --seeds")
     distinguishing, limited = distinguishing_fields(cells, changes), _LIMIT in f"{changes.settings} {changes.grid}"
     return RunPlan(
-        scenario, cells, notes, warnings, distinguishing, objective, tune, changes.precision, changes.quick, limited
-    )
+        scenario, cells, notes, warnings, distinguishing, objective, tune, changes.precision, changes.quick, limited,
+        changed_in_words(changes, cells[0]),
+    )  # fmt: skip
+
+
+def changed_in_words(changes: Changes, cell: Cell) -> str:
+    """`Changed: temperature 0.5, uplink loss independent (probability 0.1), parts of mine.py.`, as they are in `cell`;
+    axes of several values are in tables and figures themselves."""
+    typed = {**changes.settings, **{path: axis[0] for path, axis in changes.grid.items() if len(axis) == 1}}
+    flat = flatten(cell)
+    words = [_changed(path, flat.get(path, value)) for path, value in typed.items() if path != "seed"]
+    words += [f"parts of {path.name}" for path in changes.imports]
+    return f"Changed: {', '.join(words)}." if words else ""
+
+
+def _changed(path: str, value: object) -> str:
+    names, word = DisplayNames(), path.rsplit(".", 1)[-1]
+    if isinstance(value, Mapping):
+        fields = [names.setting(name, str(each)) for name, each in value.items() if name != "kind"]
+        of = [title(path), *([names.word(value["kind"])] if "kind" in value else [])]
+        return " ".join([*of, *([f"({', '.join(fields)})"] if fields else [])])
+    return names.setting(word if names.symbol(word) else path.removesuffix(".kind"), str(value))
 
 
 def _asked(scenario: Scenario, metric: str | None, cells: Sequence[Cell]) -> Scenario:
@@ -392,7 +414,10 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
     scenario, cells = _reporting(scenario, None, cells)
     warnings = _warnings(cells, changes.imports)
     distinguishing = distinguishing_fields(cells, changes)
-    return RunPlan(scenario, cells, notes, warnings, distinguishing, precision=changes.precision, limited=True)
+    return RunPlan(
+        scenario, cells, notes, warnings, distinguishing, precision=changes.precision, limited=True,
+        changed=changed_in_words(changes, cells[0]),
+    )  # fmt: skip
 
 
 def _spread(

@@ -24,7 +24,7 @@ from scenarios.findings.question import Table
 from scenarios.validation import comparison, printed_comparison
 from simulator import sweep
 from simulator.cell.cell import Cell, prepare_pairs
-from simulator.results.columns import SEARCHED
+from simulator.results.column_names import SEARCHED
 from simulator.results.intervals import of_all_devices
 from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, claim, make_way, record, release
 from simulator.results.trace import MOST_EVENTS
@@ -62,7 +62,7 @@ def run(plan: RunPlan, options: RunOptions) -> Escaped:
             screen = _ran(plan, options)
         finally:
             release(options.out)
-        record(options.out, (), options.started_s)
+        record(options.out, (), options.started_s, options.before_cpu_s)
         return screen.text(options.form, detailed=options.details)
 
 

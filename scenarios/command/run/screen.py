@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -98,6 +99,11 @@ class Screen:
         yield Text()
         for line in self.places:
             yield _text(line)
+
+
+def more(out: Path) -> list[str]:
+    """Returns a line for each command that shows more of the results in `out`."""
+    return [f"more: sqsim report {out}", "more: the same command with --details"]
 
 
 def folded(table: TextTable, width: int, others: str) -> tuple[Table, list[str]]:

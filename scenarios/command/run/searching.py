@@ -15,7 +15,7 @@ from kinds import ConfigError
 from kinds.files import read_note, write_note
 from scenarios.command.run.choosing import by_setting
 from simulator.cell.cell import Cell, prepare_pairs
-from simulator.results.columns import SEARCHED
+from simulator.results.column_names import SEARCHED
 from simulator.results.csv_file import write_csv
 from simulator.results.result_directory import FAILED, LANDED, SEARCH, claim, clear, listed, make_way, record
 from simulator.results.units import quantity

@@ -12,7 +12,7 @@ from scenarios.findings.comparisons import PairedCurves, Place, lowest_of_kinds,
 from scenarios.findings.question import LATENCY, Named, curves_of, of_setting, parts
 from scenarios.findings.text_table import rows_along
 from scenarios.findings.wording import Finding, at, called, listed, percent, stretches, times
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import Difference, paired_values
 from simulator.results.units import quantity, title
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import pandas as pd
 
-from scenarios.findings.comparisons import places
 from scenarios.findings.question import LATENCY, Named, curves_of, of_setting
 from scenarios.findings.wording import Finding, called, listed, passes
 from simulator.results.crossings import Crossing, crossing
@@ -48,36 +45,6 @@ def crossings_of(
     """The pairs that can be compared, by their first."""
     found = [(first, crossing(cells, axis, first, second, metric)) for first, second in pairs]
     return [(first, there) for first, there in found if there is not None]
-
-
-class Nearest(NamedTuple):
-    """Range in which one of many curves is below another: the less `order` is, the more of the axis, infinite of
-    none."""
-
-    order: float
-    words: str
-
-
-def nearest_crossing(cells: pd.DataFrame, axis: str, kinds: Sequence[str], against: str, metric: str) -> Nearest | None:
-    """`everywhere with a`, `from 30 kbit/s on (25 kbit/s to 36 kbit/s) with a`: of the curves of `kinds` the one
-    that is below `against` on most of the axis; None where none can be compared."""
-    pairs = [(mine, other) for kind in kinds for mine in curves_of(cells, kind) for other in curves_of(cells, against)]
-    found = [(pair, there) for pair in pairs if (there := crossing(cells, axis, *pair, metric)) is not None]
-    nearest, everywhere = None, places(cells, axis, metric)
-    for (first, second), there in found:
-        name, order = f"with {called(first)}", math.inf
-        words = "nowhere seen"
-        if there.everywhere:
-            gaps = [each.of(first, second).less for each in everywhere]
-            sure = all(less.lower for less in gaps)
-            order, words = -math.inf if sure else -1e9, f"everywhere{'' if sure else ', by its mean,'} {name}"
-        elif there.crosses:
-            # From a value on is better than up to one, which nothing at the other end of the axis says.
-            order = there.log10_at.mean if there.rising else 1e9 - there.log10_at.mean
-            words = f"{passes(there, axis)} {name}"
-        if nearest is None or order < nearest.order:
-            nearest = Nearest(order, words)
-    return nearest
 
 
 def alike(rows: pd.DataFrame, kind: str, against: str) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from scenarios.findings.sentences.below import comparison
 from scenarios.findings.sentences.lowest import lowest
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import listed
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import summarise_curves
 from simulator.results.tradeoffs import HIGH, LOW, at_equal, named, with_chosen
 from simulator.results.units import quantity, title, unit

@@ -16,7 +16,7 @@ import pandas as pd
 from scenarios.findings.question import Named, of_setting
 from scenarios.findings.text_table import TableEntry
 from scenarios.findings.wording import called, counted, joined, limits_in_words, listed, stretches
-from simulator.results.columns import ATTAINMENT, CURVE, ENOUGH, chosen_name
+from simulator.results.column_names import ATTAINMENT, CURVE, ENOUGH, chosen_name
 from simulator.results.lossy_schemes import marked
 from simulator.results.unanswered_requests import percent
 from simulator.results.units import quantity, title

@@ -5,7 +5,7 @@ clause."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ from scenarios.findings.wording import (
     sizes,
     with_interval,
 )
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.intervals import Difference, interval
 from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marks, ranked
 from simulator.results.units import title
@@ -81,11 +81,11 @@ def _heading(axis: str | None, metric: str) -> str:
     return title(metric) + ("" if axis is None else f" over {title(axis)}")
 
 
-NOT_RUN = "the question needs schemes or values that were not run"
+NOT_RUN = "The question needs schemes or values that were not run"
 
 
 def lowest_of_what_ran(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> str:
-    """Returns the answer of a run that lacks what its scenario's question compares, in at most 40 words: the lowest
+    """Returns the answer of a run that lacks what its scenario's question compares, in one breath: the lowest
     curve of those that ran or, of a single curve, its lowest value of the axis, and how many cannot be told from it."""
     rows = ranked(of_setting(cells))
     rows = rows[rows[metric].notna()] if metric in rows.columns else rows.head(0)
@@ -142,7 +142,7 @@ def lossy_apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> st
         if metric is not None and gains:
             ends = _above_or_below(gains[0].less, gains[-1].less)
             clause += f", {title(metric)} {ends} the lowest of the lossless"
-        clauses.append(Finding(clause, [replace(gain, against="the lowest of the lossless") for gain in gains]))
+        clauses.append(Finding(clause, gains))
     unknown = UNKNOWN in marks(cells).values()
     return listed(f"{'Lossy or not known to be lossless' if unknown else 'Lossy'}, ranked apart", clauses)
 

@@ -11,22 +11,22 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from scenarios.findings.comparisons import LowestAt, Place, ranked_places
-from scenarios.findings.question import LATENCY, Named, of_setting, parts
-from scenarios.findings.sentences.crossing import nearest_crossing
+from scenarios.findings.comparisons import LowestAt, PairedCurves, Place, ranked_places
+from scenarios.findings.question import LATENCY, Named, of_setting
 from scenarios.findings.sentences.limits import most_at
 from scenarios.findings.text_table import rows_along
 from scenarios.findings.wording import (
     Finding,
-    between,
     called,
+    less_or_more,
     limits_in_words,
+    over_run,
     percent,
     ratio,
     rows_of,
-    would_show,
+    runs,
 )
-from simulator.results.columns import CURVE
+from simulator.results.column_names import CURVE
 from simulator.results.energy import MONTH_H
 from simulator.results.lossy_schemes import ranked
 from simulator.results.run_totals import CHARGED
@@ -52,7 +52,7 @@ class FastestOfAll(Named):
 
     def report(self, table: pd.DataFrame, axis: str | None) -> str:
         found = ranked_places(table, self.over or axis, self.by, self.metric)
-        clauses = [fastest_clause(found, self.what, with_means=True), at_the_edge(found, self.cloud)]
+        clauses = [fastest_clause(found, self.what), at_the_edge(found, self.cloud)]
         line = "; ".join(filter(None, clauses))
         heading = f"{title(self.metric)}: " if line and unit(self.metric) != "s" else ""
         return Finding(heading + line, rows_of(clauses))
@@ -95,8 +95,8 @@ class SupportsMost(Named):
 @dataclass(frozen=True)
 class PaysAtTheEdge(Named):
     """At how many places, a value of the axis and of the column `by` each, is some scheme of `kinds` seen below
-    `against`, and from which value of the axis on at best; and which scheme is fastest of all? Where it is seen at
-    none, how near is the nearest?"""
+    `against`, and which of them is seen there at most values of the axis; and which scheme is fastest of all? Where it
+    is seen at none, how near is the nearest?"""
 
     kinds: Sequence[str]
     against: str
@@ -112,29 +112,30 @@ class PaysAtTheEdge(Named):
         held = [each for place in there for each in place.all_of(self.kinds, self.against)]
         if not held:
             return ""
-        number = len({each.place.where for each in held})
-        seen = len({each.place.where for each in held if each.less.lower})
+        number, seen = (len({each.place.where for each in some}) for some in (held, [x for x in held if x.less.lower]))
         near = min(held, key=lambda each: each.less.found.mean)
-        line = f"edge drafting is seen faster than {called(self.against)} at none of {number} {self.what}"
-        line += f"; nearest {called(near.first)} at {near.place.where}: {percent(near.less)}"
+        where = f"; nearest {called(near.first)} at {near.place.where}: {percent(near.less)}"
         if seen:
-            crossed = [
-                (nearest, name.removesuffix(": ").removeprefix("uplink label "))
-                for name, part in parts(rows, self.by, plain=True)
-                if (nearest := nearest_crossing(part, axis, self.kinds, self.against, self.metric)) is not None
-            ]
-            line = f"edge drafting is seen faster than {called(self.against)} at {seen} of {number} {self.what}"
-            if crossed:  # of several values of the axis
-                best, where = min(crossed, key=lambda each: each[0].order)
-                line += f": {best.words}{where and f' ({where})'}"
+            where = f": {_where_most(held, axis)}"
+        line = f"edge drafting beats {called(self.against)} at {seen or 'none'} of {number} {self.what}"
         fastest = fastest_clause(there, self.what)
-        return Finding(f"{line}; {fastest}", [*held, *rows_of([fastest])])
+        return Finding(f"{line}{where}; {fastest}", [*held, *rows_of([fastest])])
 
 
-def fastest_clause(found: Sequence[Place], what: str, *, with_means: bool = False) -> str:
-    """`cloud only is fastest at all 9 uplink rates (61.4 ms to 20.9 ms a token)`, or at how many of them;
-    `no scheme is seen to beat it at any` where differences from others are not seen everywhere. With means if the
-    scheme is the lowest everywhere."""
+def _where_most(held: Sequence[PairedCurves], axis: str) -> str:
+    """`from 30 kbit/s on with K-SQS (LTE)`: the places of one group at which one curve is seen below, of the curve and
+    the group with most of them."""
+    counts = Counter((each.place.setting, each.first) for each in held if each.less.lower)
+    setting, curve = most = counts.most_common(1)[0][0]
+    here = [each for each in held if (each.place.setting, each.first) == most]
+    values = [each.place.at for each in here]
+    where = ", ".join(over_run(values, run, axis) for run in runs([each.less.lower for each in here]))
+    return f"{where} with {called(curve)}{setting and f' ({setting})'}"
+
+
+def fastest_clause(found: Sequence[Place], what: str) -> str:
+    """`cloud only is fastest at all 9 uplink rates`, or at how many of them; `no scheme is seen to beat it at any`
+    where differences from others are not seen everywhere."""
     rivals = [place for place in found if place.rows[CURVE].nunique() > 1]
     each_at = [place.lowest() for place in rivals]
     if not each_at:
@@ -144,9 +145,6 @@ def fastest_clause(found: Sequence[Place], what: str, *, with_means: bool = Fals
     most, _, _ = _in_words(metric)
     best = _most_often(each_at)
     there = [each for each in each_at if best in each.tied]
-    took = ""
-    if with_means and all(best == each.lowest for each in there):
-        took = f" ({between(there[0].mean, there[-1].mean, metric)})"
     number = f"{len(each_at)} {what}"
     if len(there) < len(each_at):
         others = [each for each in each_at if best not in each.tied]
@@ -157,9 +155,9 @@ def fastest_clause(found: Sequence[Place], what: str, *, with_means: bool = Fals
         return Finding(line, rows)
     if all(each.tied == (best,) for each in each_at):
         of = " of the lossless" if lossless else ""
-        return Finding(f"{called(best)} is {most}{of}{all_of(len(each_at), len(each_at), what)}{took}", rows)
-    every = "" if len(each_at) == 1 else f" at any of {len(each_at)}"
-    return Finding(f"no{lossless} scheme is seen to beat {called(best)}{every and f'{every} {what}'}{took}", rows)
+        return Finding(f"{called(best)} is {most}{of}{all_of(len(each_at), len(each_at), what)}", rows)
+    every = "" if len(each_at) == 1 else f" at any of {len(each_at)} {what}"
+    return Finding(f"no{lossless} scheme is seen to beat {called(best)}{every}", rows)
 
 
 def all_of(some: int, number: int, what: str) -> str:
@@ -174,22 +172,20 @@ def all_of(some: int, number: int, what: str) -> str:
 
 
 def at_the_edge(found: Sequence[Place], cloud: Sequence[str]) -> str:
-    """`edge drafting takes at least 2.3 times (1.9 to 2.7) as long (K-SQS, 10 Mbit/s)`, against the faster of
-    the schemes `cloud`; or at how many places it is faster, and by how much at most."""
+    """`edge drafting takes at least 2.3 times (1.9 to 2.7) as long`, against the faster of the schemes `cloud`; or at
+    how many places it is faster, and by how much at most."""
     gains = [gain for place in found if (gain := place.against_best(cloud)) is not None]
     if not gains:
         return ""
     best = min(gains, key=lambda gain: gain.less.size)
     _, more, as_long = _in_words(best.place.metric)
-    where = f"({', '.join(filter(None, (called(best.first), best.place.where)))})"
     faster = sum(gain.lower for gain in gains)
     if faster:
         line = f"edge drafting is {more}" + (f" at {faster} of {len(gains)}" if len(gains) > 1 else "")
-        return Finding(f"{line}, at most {percent(best.less)} {where}", gains)
+        return Finding(f"{line}, at most {percent(best.less)}", gains)
     if not best.less.separable and best.less.n > 1:
-        shown = would_show([best.less]).removesuffix(" seen")
-        return Finding(f"edge drafting is nowhere seen to be {more} ({shown}; {where[1:]}", gains)
-    return Finding(f"edge drafting takes at least {ratio(best.less)} {as_long} {where}", gains)
+        return Finding(f"edge drafting takes at best {less_or_more(best.less)}, no difference seen", gains)
+    return Finding(f"edge drafting takes at least {ratio(best.less)} {as_long}", gains)
 
 
 def _in_words(metric: str) -> tuple[str, str, str]:

@@ -48,6 +48,8 @@ RUN_S: Final = 8.0
 """Length of a small run; longer if the first requests of its devices take longer."""
 MOST_REQUESTS: Final = 256
 """Requests of each device in a small run, which ends before it has served them all."""
+OTHER_TEXTS: Final = 1 << 40
+"""Bit of the seed in which a small run differs from its cell, and from every seed of a scenario."""
 PIECES: Final = 8
 """Parts of a small run, of which the slowest and the fastest are left out."""
 _Round = tuple[int, int, int]
@@ -88,7 +90,7 @@ class _Transfer:
 def process_times(cell: Cell, folder: Path, budget_s: float) -> ProcessTimes:
     """Measures a cell whose devices are all alike, and leaves the passes of its models, timed for about so long, in the
     folder. Raises ConfigError where it cannot be run for real."""
-    changes: dict[str, object] = {"seed": cell.seed ^ 1}
+    changes: dict[str, object] = {"seed": cell.seed ^ OTHER_TEXTS}
     if hasattr(cell.workload, "requests"):
         changes["workload.requests"] = MOST_REQUESTS
     for direction in DIRECTIONS:

@@ -1,8 +1,6 @@
 """Trees of raced ids on the wire: what a set costs is what its design states, the order of siblings costs nothing where
 it decides nothing, and all that is no tree of the format is refused. Damage: `test_byte_formats`."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import combinations, product

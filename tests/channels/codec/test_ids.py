@@ -13,16 +13,7 @@ from hypothesis import strategies as st
 
 from channels.codec import wire
 from channels.codec.coder import fixed_point
-from channels.codec.coder.arithmetic import (
-    ENCODE,
-    LARGEST_TOTAL,
-    MEASURE,
-    cost,
-    machine,
-    symbol,
-    uniform,
-    written,
-)
+from channels.codec.coder.arithmetic import ENCODE, LARGEST_TOTAL, MEASURE, cost, machine, symbol, uniform, written
 from channels.codec.context_coded.expected_tokens import candidates
 from channels.codec.context_coded.prior_tables import find
 from channels.codec.id_distribution import (

@@ -10,16 +10,7 @@ import numpy as np
 import pytest
 
 from channels.codec.quantizers import quantizer
-from channels.codec.wire import (
-    UNSENT,
-    CodecError,
-    Draft,
-    Format,
-    bound_bits,
-    decode,
-    encode,
-    length_bits,
-)
+from channels.codec.wire import UNSENT, CodecError, Draft, Format, bound_bits, decode, encode, length_bits
 
 
 def ids(*values):

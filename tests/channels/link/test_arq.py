@@ -1,7 +1,5 @@
 """The sender without a clock: its window, its timers, and exactly-once delivery under any fate of its packets."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

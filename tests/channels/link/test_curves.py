@@ -1,7 +1,5 @@
 """What every service curve promises, on random questions; and that each is a pure function."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

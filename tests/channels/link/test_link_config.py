@@ -1,7 +1,5 @@
 """The link as a user describes it: packets, presets, and what is refused."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -178,11 +176,7 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
             {"half_duplex": "device", "sharing": "processor"},
             "half_duplex needs packets that are sent one at",
         ),
-        (
-            LinkConfig,
-            {"half_duplex": "device", "rate": "lora"},
-            "half_duplex needs a rate that depends on time al",
-        ),
+        (LinkConfig, {"half_duplex": "device", "rate": "lora"}, "half_duplex needs a rate that depends on time al"),
         (LinkConfig, {"half_duplex": "device", "listens": "after_sending"}, "half_duplex is implied"),
         (
             LinkConfig,

@@ -1,7 +1,5 @@
 """Losses and delays against their distributions, at 5 sd."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 from typing import ClassVar, Literal

@@ -1,7 +1,5 @@
 """Airtime of a packet beside its bits: it holds the link, and the packet's rate on the air knows nothing of it."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

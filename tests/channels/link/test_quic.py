@@ -1,7 +1,5 @@
 """QUIC without a clock: its window beside RFC 9438's closed form, and a sender beside a twin that looks back."""
 
-from __future__ import annotations
-
 from math import cbrt
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Each rate against figures worked out by hand, or against its distribution."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,6 @@
 """Recordings: traces of rates and losses and mahimahi's files; what they hold, where a run begins in them, and which
 line of a bad file is named."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any
@@ -73,12 +71,7 @@ BAD_FILES = [
     (Loss, "trace", "time_s,loss\n0,1\n", f"line 1: {ROWS}"),
     (Loss, "trace", "time_s,lost\n0,yes\n", "line 2: time_s and lost must be a number, and 0 or 1, got 0,yes"),
     (Loss, "trace", "time_s,lost\n0,0.5\n", "line 2: time_s and lost must be a number, and 0 or 1, got 0,0.5"),
-    (
-        Loss,
-        "trace",
-        "time_s,counter\n0,1.5\n",
-        "line 2: time_s and counter must be a number and a whole number",
-    ),
+    (Loss, "trace", "time_s,counter\n0,1.5\n", "line 2: time_s and counter must be a number and a whole number"),
     (Loss, "trace", "time_s,counter\n4,1\n3,2\n", "line 3: time_s must rise, got -1.0 after 0.0"),
     (Loss, "trace", "time_s,counter\n", "line 2: at least one point"),
     (Loss, "trace", "time_s,probability\n0,1.5\n", "line 2: probability must be 0 to 1, got 1.5"),

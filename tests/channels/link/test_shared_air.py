@@ -1,7 +1,5 @@
 """Devices that share a base station: what each of their packets meets, and that each leaves once."""
 
-from __future__ import annotations
-
 import math
 from math import isnan
 from typing import Any

@@ -1,7 +1,5 @@
 """Transmitters without a clock: who is served by what the link grants, and that nothing of it is thrown away."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,17 +1,16 @@
 """By how much one scheme is below another, from tables whose outcome is known."""
 
-from __future__ import annotations
-
 import itertools
 import math
 
+import numpy as np
 import pandas as pd
 from swept_curves import swept
 
 from scenarios import Below, Costs
 from scenarios.findings.sentences.below import below_where
-from scenarios.findings.wording import times
-from simulator.results.intervals import Difference, Interval
+from scenarios.findings.wording import change, percent, signed, times
+from simulator.results.intervals import Difference, Interval, paired_values
 
 AXIS, METRIC = "uplink.rate.bps", "latency_per_token_s"
 RATES = (1e3, 1e4, 1e5)
@@ -67,3 +66,12 @@ def test_schemes_are_compared_within_a_group_at_each_name_of_an_axis():
     )
     lacking = cells.assign(**{METRIC: cells[METRIC].where(cells["curve"] == "dense")})
     assert Below(("k_sqs",), ("dense",)).report(lacking, BY) == ""
+
+
+def test_more_than_three_times_is_a_multiple_in_sentences_tables_and_changes() -> None:
+    theirs = np.array([1.0, 1.1, 1.2])
+    less = paired_values(METRIC, theirs * np.array([4.0, 4.1, 4.2]), theirs)
+    assert percent(less) == signed(less) == "x 4.10 (3.86 to 4.36)" and change(less) == "x 4.1"
+    assert percent(paired_values(METRIC, theirs[:1] * 7713, theirs[:1])) == "x 7,713 (one seed)"
+    near = paired_values(METRIC, theirs * np.array([2.9, 2.8, 2.7]), theirs)
+    assert percent(near) == "180% higher (156% to 206%)"

@@ -1,7 +1,5 @@
 """The comparisons behind sentences and tables: places, and who is compared with whom there."""
 
-from __future__ import annotations
-
 import pytest
 from swept_curves import swept
 

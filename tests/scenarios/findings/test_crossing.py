@@ -1,7 +1,5 @@
 """Where one curve passes another, in numbers and in words, on tables whose crossings are known."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The one table of a run: who is ranked with whom, what marks say, one unit, and its other forms."""
 
-from __future__ import annotations
-
 import csv
 import math
 

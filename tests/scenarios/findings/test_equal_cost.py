@@ -1,7 +1,5 @@
 """Families of settings at equal cost, on a table whose answers are known."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """What a run says, for programs: the same sentences, and the numbers that they were made of."""
 
-from __future__ import annotations
-
 import json
 import math
 

@@ -1,7 +1,5 @@
 """What is reported of a search for the most devices, from tables whose outcome is known."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

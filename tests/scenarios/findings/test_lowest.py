@@ -1,7 +1,5 @@
 """Who is lowest, in sentences, from tables whose outcome is known."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

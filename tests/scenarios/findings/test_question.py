@@ -1,13 +1,12 @@
 """Each scenario's question is answered, from what may be compared; what may not is named in the line."""
 
-from __future__ import annotations
-
 import pandas as pd
 import pytest
 from swept_curves import swept
 
 from scenarios import Below, Lowest
 from scenarios.command.registry import NAMES, scenario
+from scenarios.findings import findings_file
 from scenarios.findings.question import ask
 
 AXIS = "models.temperature"
@@ -49,23 +48,20 @@ def test_a_lossy_scheme_is_never_the_lowest_among_others():
         assert question.report(table, AXIS) == question.report(table[~table["lossy"]], AXIS) != ""
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_a_run_ranks_the_lossy_apart_and_begins_and_ends_with_its_question(done, small):
-    schemes = "--grid=scheme=[{kind: k_sqs, max_drafts: 2}, cloud_only, edge_only, {kind: s_q, k: 2, resolution: 2}]"
-    options = (*small, schemes, "--set=uplink.rate.bps=1e4", "--set=scheme.token=flat", "--seeds=2", "--out=here")
-    out = done("run", "latency_vs_bandwidth", "--quick", *options[:-2], *options[-2:], "--quiet", "--details")
-    lines = out.splitlines()
-    assert lines[0].startswith("Which scheme has the lowest latency per token") and lines[2].startswith("  ANSWER  ")
+def test_a_run_ranks_the_lossy_apart_and_begins_with_its_question(finished) -> None:
+    lines = finished.stdout.splitlines()
+    assert lines[0].startswith("Which scheme has the lowest latency per token")
+    assert lines[lines.index("") + 1].startswith("  ANSWER  "), "behind the question, which has two lines"
     legend = next(place for place, line in enumerate(lines) if line.startswith("* lowest"))
     assert "lossy: text is not the verifier's, not ranked" in " ".join(lines[legend : legend + 3])
-    ranked = lines[legend - 4 : legend]
-    assert [line.split(" (lossy)")[0] for line in sorted(ranked[-2:])] == ["S-Q, L = 4, ℓ = 2, K = 2", "edge only"]
-    assert "(lossy)" not in "".join(ranked[:2]) and "*" not in "".join(ranked[2:]) and "TV output" in out
-    assert "Lossy, ranked apart: " in out
-    summary = pd.read_csv("here/summary.csv")
-    assert summary.set_index("scheme.kind")["lossy"].to_dict() == {
-        "k_sqs": False, "cloud_only": False, "edge_only": True, "s_q": True
-    }  # fmt: skip
+    ranked = lines[legend - 5 : legend]
+    assert ranked[-1].startswith("edge only (lossy)") and "*" not in ranked[-1]
+    assert "(lossy)" not in "".join(ranked[:-1])
+    found = findings_file.read(finished.out)
+    lines = [line for each in found["findings"] for line in each["line"].splitlines()]
+    assert any(line.startswith("Lossy, ranked apart: edge only (lossy), TV output") for line in lines)
+    summary = pd.read_csv(finished.out / "summary.csv")
+    assert {*summary.loc[summary["lossy"], "scheme.kind"]} == {"edge_only"} and len(summary) > 2
 
 
 @pytest.mark.usefixtures("undrawn")

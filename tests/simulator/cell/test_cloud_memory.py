@@ -1,7 +1,5 @@
 """What a server's memory holds: from the named device and models, or as a user says."""
 
-from __future__ import annotations
-
 import re
 from math import inf
 

@@ -1,7 +1,5 @@
 """A user's file counts by its content and by that of the user's own modules that it imports, however far."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulator import Cell, ConfigError
-from simulator.cell.imported_files import (
-    import_name,
-    imported_names,
-    imports_digest,
-    load_imports,
-    local_modules,
-)
+from simulator.cell.imported_files import import_name, imported_names, imports_digest, load_imports, local_modules
 from simulator.cell.scheme import Scheme
 from simulator.decoding.round_keys import origin
 

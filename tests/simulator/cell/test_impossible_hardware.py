@@ -1,7 +1,5 @@
 """Hardware that could not do what a cell asks of it is refused in one line, on the device as in the cloud."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The schema of a cell: what an editor completes is what a cell takes."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any, Literal

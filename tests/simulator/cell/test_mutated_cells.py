@@ -1,7 +1,5 @@
 """A configuration with mistakes in it is refused in one line that names the field, or runs: never anything else."""
 
-from __future__ import annotations
-
 import copy
 import math
 import re

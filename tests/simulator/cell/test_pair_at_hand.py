@@ -1,7 +1,5 @@
 """Building a cell never reaches the network: a pair on the hub is fetched, and checked, when the cell runs."""
 
-from __future__ import annotations
-
 import socket
 from pathlib import Path
 

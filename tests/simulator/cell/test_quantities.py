@@ -1,7 +1,5 @@
 """Numbers as people write them, in the unit of their field."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

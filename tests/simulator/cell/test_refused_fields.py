@@ -1,7 +1,5 @@
 """Nonsense in a field, and fields that do not go together, are refused in one line that names the field."""
 
-from __future__ import annotations
-
 from math import inf, nan
 from typing import Any
 

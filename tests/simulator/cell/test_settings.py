@@ -1,7 +1,5 @@
 """What `--set` and `--grid` mean, on a small configuration of its own and on real cells."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from typing import Literal
@@ -16,15 +14,7 @@ from kinds import Choice, ConfigError, Part
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import describe
 from simulator.cell.dotted_names import flatten
-from simulator.cell.settings import (
-    changed,
-    expand,
-    held_by,
-    pin,
-    spread,
-    validated,
-    widen,
-)
+from simulator.cell.settings import changed, expand, held_by, pin, spread, validated, widen
 
 
 class Drink(Choice, family=True):

@@ -1,7 +1,5 @@
 """When requests come and devices are away, as a workload or a CSV file describes it; defects of such a file."""
 
-from __future__ import annotations
-
 from math import exp, log
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Cells as people write them, with dotted names and units; back as a call or as a file; and their ids."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

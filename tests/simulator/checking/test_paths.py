@@ -1,7 +1,5 @@
 """Outcomes of steps that ask for random numbers, beside their probabilities in closed form."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Every kind of ours is checked as a user's would be, and nothing fails."""
 
-from __future__ import annotations
-
 import pytest
 
 import simulator.cell  # noqa: F401 - all families are open from here on
@@ -12,7 +10,7 @@ from simulator.checking.calls import VOCABULARIES, answers
 from simulator.checking.checks import Line, lines_of
 from simulator.checking.subjects import PARTS, Subject
 
-FAST = {"split_rejection", "shared_race"}
+FAST = {"shared_race"}
 LOSSY = {"s_q", "unquantized"}
 
 

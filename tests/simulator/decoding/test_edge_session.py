@@ -1,7 +1,5 @@
 """An edge that looks at a distribution before its draw, and one that drafts rounds ahead."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from decodings import PROMPT, decoding

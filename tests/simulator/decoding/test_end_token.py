@@ -1,7 +1,5 @@
 """Answers that end at the pair's end token: cut there, counted, and the same text as without the cut."""
 
-from __future__ import annotations
-
 import pytest
 from cells import PAIR, cell
 from ending_pair import ENDING

@@ -3,8 +3,6 @@
 Two keys: that of a remembered tree, in the process and on disk, and the identity of a result directory.
 """
 
-from __future__ import annotations
-
 import json
 import platform
 from collections.abc import Callable, Mapping
@@ -284,9 +282,7 @@ CHANGES: Final[dict[str, Callable[[], str]]] = {
 }  # fmt: skip
 
 
-def test_each_part_of_a_cell_and_of_what_is_asked_changes_a_result_s_identity(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_each_part_of_a_cell_and_of_what_is_asked_changes_a_result_s_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [identity([BASE]), *(change() for change in CHANGES.values())]
     other_code(monkeypatch)
     found.append(identity([BASE]))

@@ -1,7 +1,5 @@
 """A recording: what was exported is what is taken over; of anything else nothing is."""
 
-from __future__ import annotations
-
 import json
 import random
 import shutil

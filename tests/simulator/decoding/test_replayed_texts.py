@@ -1,7 +1,5 @@
 """Texts that are replayed: which distributions stay, what is kept of a tree, and what ended requests give back."""
 
-from __future__ import annotations
-
 import dataclasses
 import gc
 from collections.abc import Iterator
@@ -130,9 +128,7 @@ def test_the_models_texts_of_a_request_go_with_it(
     asked = {"kind": "closed", "devices": 2, "requests": 12, "prompt_tokens": 8, "output_tokens": 24}
     counting = Counting()
     made = cell(
-        scheme,
-        workload=asked | {"deadline_s": deadline_s},
-        models={"pair": {**PAIR, "kind": "counted_in_tests"}},
+        scheme, workload=asked | {"deadline_s": deadline_s}, models={"pair": {**PAIR, "kind": "counted_in_tests"}}
     )
     ran(made, watch=counting)
     assert {request.outcome for request in counting.ended} == {outcome} and len(counting.texts) == 24

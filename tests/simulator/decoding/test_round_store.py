@@ -1,7 +1,5 @@
 """The file that rounds are kept in: whole entries or none, whatever befalls it, and one line about it."""
 
-from __future__ import annotations
-
 import random
 import sqlite3
 import subprocess

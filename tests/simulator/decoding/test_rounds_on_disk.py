@@ -1,7 +1,5 @@
 """What was decoded once is not decoded again, in another process or on another day, and no table tells."""
 
-from __future__ import annotations
-
 import os
 import random
 import shutil

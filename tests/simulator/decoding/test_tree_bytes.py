@@ -1,7 +1,5 @@
 """A remembered tree comes back from its bytes as it was, and damaged bytes are noticed, whatever the damage."""
 
-from __future__ import annotations
-
 import random
 from functools import cache
 

@@ -1,8 +1,6 @@
 """Over a wide vocabulary few ids are held of a distribution, and sums are taken in blocks: tables are those of whole
 rows and running sums, byte for byte."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

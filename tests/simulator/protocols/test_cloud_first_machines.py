@@ -1,7 +1,5 @@
 """The machines of cloud first, stepped by hand: events in, commands out; and in any order of events."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Answers that are decoded before they are timed: made once, and the same as any driver has them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Machines stepped by hand: events in, commands out, without a driver; and a driver that orders events at random."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal

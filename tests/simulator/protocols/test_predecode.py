@@ -1,7 +1,5 @@
 """Cells whose requests are decoded side by side before they are timed: the same tables, in fewer passes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Where drafting at the edge pays by accepted drafts and distance, beside the closed forms that it is made of."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,7 +9,7 @@ import pytest
 
 from kinds.tunable import tunables
 from models.acceptance_mix import fit_accepted_length
-from models.fan_out import Geometric
+from models.branch_counts import Geometric
 from models.published import Published
 from simulator.cell.scheme import Scheme
 from simulator.results import acceptance_plane as plane
@@ -26,6 +24,7 @@ def table() -> pd.DataFrame:
     return rows[(rows[plane.SPEED] < 4) | (rows[phase_tables.AXIS] == phase_tables.TRIPS[0] / 2)]
 
 
+@pytest.mark.usefixtures("few_predictions")
 def test_an_edge_is_at_its_best_length_and_mode_and_more_accepted_drafts_or_a_nearer_cloud_are_faster(table) -> None:
     row = plane.sending_ids(table).iloc[0]
     found = plane.plane(row)
@@ -36,7 +35,7 @@ def test_an_edge_is_at_its_best_length_and_mode_and_more_accepted_drafts_or_a_ne
         assert [each.edge for each in line] == sorted((each.edge for each in line), reverse=True)
     place = replace(place_of(row), up_delay_s=0.1, down_delay_s=0.1)
     along = fit_accepted_length(1 + plane.ACCEPTED[-1], plane.DRAFTS, 4.06, 64)
-    rounds = [Rounds(tuple(along.survival(drafts))) for drafts in range(1, 9)]
+    rounds = [Rounds(tuple(along.survival(drafts))) for drafts in plane.LENGTHS]
     best = min(at_the_edge(place, each, 16.0, 2).latency_s for each in rounds)
     assert found[-1][-1].mode == "drafts 2 ahead"
     assert found[-1][-1].edge == pytest.approx(best / cloud_only(place).latency_s)

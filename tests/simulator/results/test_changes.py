@@ -1,7 +1,5 @@
 """What differs between two tables of the same settings: the tests of the textbooks, and false alarms held down."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,8 +1,6 @@
 """Every column of `rounds.parquet` and `requests.parquet`, the parts of a latency among them, beside a value of its
 own, recounted from the distributions, the bytes and the air."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from seen_requests import RequestSeen, RoundSeen
 from slow_times import PARTS, Transfer
 from tables_pair import PROMPTS
 
-from simulator.results.columns import BREAKDOWN, REQUEST_COLUMNS
+from simulator.results.column_names import BREAKDOWN, REQUEST_COLUMNS
 from simulator.results.round_columns import ROUND_COLUMNS
 
 

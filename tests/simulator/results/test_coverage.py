@@ -11,8 +11,6 @@ seeds 93.6, 94.8 and 95.4% held the latency's mean, and 94.1, 93.5 and 94.5% the
 at no seed there is no interval at all (`Interval.same`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

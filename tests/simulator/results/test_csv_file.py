@@ -1,7 +1,5 @@
 """A table as a CSV file: a spreadsheet runs nothing that is in it, and what is read back is what was written."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -1,8 +1,6 @@
 """What an observer of both ends measures of a round, beside the exact distributions of a pair of tables, scheme by
 scheme."""
 
-from __future__ import annotations
-
 import math
 from contextlib import nullcontext
 from functools import cache

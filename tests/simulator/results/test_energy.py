@@ -1,7 +1,5 @@
 """Joules and money: a cited device comes out as cited, a connected radio as an observer adds it up."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, Final
 
@@ -15,7 +13,7 @@ from models.power import POWERS, PRICES
 from simulator import Cell, ConfigError, simulate
 from simulator.decoding.memory import Memory
 from simulator.results import METRICS
-from simulator.results.columns import Columns
+from simulator.results.column_names import Columns
 from simulator.results.energy import Connections, open_s
 from simulator.results.units import title
 

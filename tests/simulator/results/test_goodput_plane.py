@@ -1,7 +1,5 @@
 """Goodput over a plane of limits, of tables whose times are known."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd

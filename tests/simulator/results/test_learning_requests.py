@@ -1,7 +1,5 @@
 """Requests that a device only learns from: served as all are, and in no metric of requests and rounds."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Which round an instant belongs to, event by event on a clock set by hand."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from simulator.results.ledger import Ledger

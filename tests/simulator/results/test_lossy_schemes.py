@@ -1,12 +1,10 @@
 """Lossy schemes: found by what they say and by what is seen, marked, ranked apart, and reported with what they gain."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd
 
-from simulator.results.columns import LOSSY
+from simulator.results.column_names import LOSSY
 from simulator.results.intervals import settings_of, summarise, with_curves
 from simulator.results.lossy_schemes import lossy_curves, marked, ranked, with_lossy
 

@@ -1,7 +1,5 @@
 """Every metric of a cell, and each part of its latency per token, beside a value recounted from what was seen."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 from itertools import pairwise
@@ -15,7 +13,7 @@ from seen_requests import RequestSeen, RoundSeen, lines
 from slow_decoding import SlowRound
 from slow_times import PARTS
 
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.results.metrics import METRICS, ON_REQUEST, fewest
 
 Value = Callable[[Account], float]

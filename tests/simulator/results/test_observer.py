@@ -1,7 +1,5 @@
 """An observer receives all that happens, each thing once, and changes nothing."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

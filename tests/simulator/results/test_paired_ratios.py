@@ -1,7 +1,5 @@
 """Ratios to a rival are paired by seed, and cells find the curves of the summary's rows that they are averaged in."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

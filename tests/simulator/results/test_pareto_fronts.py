@@ -1,7 +1,5 @@
 """Fronts against a search over all pairs, and on tables small enough to know who dominates whom."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

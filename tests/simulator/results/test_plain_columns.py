@@ -1,7 +1,5 @@
 """The index of a table's values: equal ones are one, whatever their column holds, and rows keep their order."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The tables are the same whether a run's rounds are kept, come in pieces or go to a file; and what is in flight."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from cells import cell
 from simulator import Cell, run, simulate
 from simulator.decoding.memory import Memory
 from simulator.results import recorder
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 
 
 @pytest.mark.parametrize("cell", ["impatient", "fleet"])

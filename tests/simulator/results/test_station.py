@@ -1,7 +1,5 @@
 """A station's two accounts of one queue, on a clock set by hand."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 

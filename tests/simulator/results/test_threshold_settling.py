@@ -1,7 +1,5 @@
 """When a conformal threshold has settled, beside a slow search over every stretch of rounds."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A trace holds all that happened, once, in the format that viewers read."""
 
-from __future__ import annotations
-
 from collections import Counter
 from functools import cache
 from itertools import pairwise
@@ -15,7 +13,7 @@ from traced_cells import CELLS, watched
 
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.results.observer import Together
 from simulator.results.spans import Spans
 from simulator.results.trace import TraceSubject, cut_at_s, tracer, write_trace

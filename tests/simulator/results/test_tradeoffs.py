@@ -1,7 +1,5 @@
 """Fronts against a search over all pairs, curves and comparisons on tables whose answers are known."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Requests that were not answered: which numbers lack them, and which settings are compared with nothing."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd

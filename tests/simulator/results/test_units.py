@@ -1,7 +1,5 @@
 """Units come from names; quantities read as a person writes them."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

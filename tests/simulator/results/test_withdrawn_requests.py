@@ -1,7 +1,5 @@
 """A request that ends before its answer puts nothing more on the air."""
 
-from __future__ import annotations
-
 import pytest
 from cells import cell, link
 from plants import ran

@@ -1,7 +1,5 @@
 """The distribution that an acceptance leaves: stated, enumerated, or not known; never assumed to be the verifier's."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -9,17 +7,11 @@ import pandas as pd
 import pytest
 
 from kinds import ConfigError
-from models.verification import (
-    Verdict,
-    inverse_cdf,
-    output_distribution,
-    reject_along,
-    total_variation,
-)
+from models.verification import Verdict, inverse_cdf, output_distribution, reject_along, total_variation
 from scenarios.findings.rejections import beyond_chance
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
-from simulator.results.columns import CURVE, LOSSY
+from simulator.results.column_names import CURVE, LOSSY
 from simulator.results.lossy_schemes import MARK, UNKNOWN, marked, ranked, with_lossy
 from simulator.schemes.acceptance import Acceptance, Rejection
 

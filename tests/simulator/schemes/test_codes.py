@@ -1,7 +1,5 @@
 """Two codes for one distribution, three ways to send an id, a coded reply token: the same tokens in fewer bits."""
 
-from __future__ import annotations
-
 import pytest
 from cells import cell
 

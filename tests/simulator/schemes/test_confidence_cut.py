@@ -1,7 +1,5 @@
 """The cut of a round by the drafter's confidence: which drafts are verified, by hand, and what a cloud is spared."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from cells import cell

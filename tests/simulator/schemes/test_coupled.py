@@ -1,7 +1,5 @@
 """Coupling: both ends run one race, so the text is the verifier's own, whatever is drafted and however it travels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Coupled trees: the text is the verifier's own race, whatever the tree; the tree is the drafter's first arrivals."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A schedule of drafts by load, by hand."""
 
-from __future__ import annotations
-
 from math import nan
 
 import pytest

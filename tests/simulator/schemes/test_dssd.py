@@ -1,14 +1,12 @@
 """DSSD in time: the text of K-SQS, what travels both ways, and how a request ends."""
 
-from __future__ import annotations
-
 import pytest
 from cells import HEADER_BITS, PAIR, cell
 from plants import ran
 
 from simulator import simulate
 from simulator.decoding.memory import Memory
-from simulator.results.columns import LOSSLESS_TV
+from simulator.results.column_names import LOSSLESS_TV
 
 PAIRS = [PAIR, {**PAIR, "distance": 0.6, "entropy_bits": 1.0}, {**PAIR, "size": 1000, "seed": 3}]
 

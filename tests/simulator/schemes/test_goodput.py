@@ -1,7 +1,5 @@
 """The policy that maximises goodput: right where the answer is a formula, and reasonable where it must learn."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field

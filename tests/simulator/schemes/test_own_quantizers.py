@@ -1,7 +1,5 @@
 """A quantizer of a user's own: counts that sum to the resolution cross the air by every code of the lattice."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

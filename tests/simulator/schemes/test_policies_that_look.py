@@ -1,7 +1,5 @@
 """What each policy decides, from views and verification results written by hand."""
 
-from __future__ import annotations
-
 from math import log2
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Prompt lookup: what is copied, by hand; both forms simulated; a round without a draft is a bare header."""
 
-from __future__ import annotations
-
 import pytest
 from cells import cell
 

@@ -1,7 +1,5 @@
 """Parts and fields of a scheme that do not go together are refused in one line that names them."""
 
-from __future__ import annotations
-
 import pytest
 
 from kinds import ConfigError

@@ -1,7 +1,5 @@
 """Replies: what the edge makes of the bytes is what the cloud said, whoever draws the correction; and hostile bytes."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Rungs: each round under one of several settings, told by the payload itself."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Estimators of what an edge can see: each finds the numbers of a stream that was made from known ones."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

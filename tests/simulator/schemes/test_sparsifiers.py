@@ -1,7 +1,5 @@
 """Every kind of sparsifier: what it keeps, what it may look at, and what a rejection takes back."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

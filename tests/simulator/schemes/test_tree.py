@@ -1,8 +1,6 @@
 """Token trees and several candidates a position: what they are beside the line of drafts, what they cost, what they
 refuse."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import replace
 from itertools import pairwise
@@ -129,10 +127,7 @@ def test_a_requests_memory_has_room_for_the_tree() -> None:
     assert (
         MultiCandidate(candidates=3, max_drafts=5).drafts,
         MultiCandidate(candidates=3, max_drafts=5).distributions,
-    ) == (
-        15,
-        5,
-    )
+    ) == (15, 5)
     fields = {"scheme": scheme.model_dump(), "workload": ASKED}
     needed = 8 + 24 + 21 + 1
     Cell.from_fields({**fields, "cloud": {"kv_tokens": needed}})

@@ -1,7 +1,5 @@
 """UCB-SpecStop: its index, what it learns from, and the delay at which one draft a round stops being best."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from math import inf, log, sqrt
 

@@ -1,8 +1,6 @@
 """The study `laws` beside loops over the distributions of `tables_pair`: every column, every scheme it can be asked
 of."""
 
-from __future__ import annotations
-
 import gc
 import math
 from collections.abc import Iterator

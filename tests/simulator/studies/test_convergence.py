@@ -1,7 +1,5 @@
 """The study `convergence` beside a second decoding by loops over tables, and its theorem where the rule is broken."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,8 +1,6 @@
 """The study `positions` beside the exact distributions of a pair of tables, and its martingale where a verifier is
 off."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import cache

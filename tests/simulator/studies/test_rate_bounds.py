@@ -1,7 +1,5 @@
 """Lower bounds on bits, beside exhaustive coverings, exhaustive distributions and enumerated joint distributions."""
 
-from __future__ import annotations
-
 import math
 from itertools import combinations, permutations, product
 

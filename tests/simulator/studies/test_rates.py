@@ -1,7 +1,5 @@
 """The study `rates`: beside the study `laws`, beside enumerated counts, and bounds below what was measured."""
 
-from __future__ import annotations
-
 import math
 from itertools import product
 

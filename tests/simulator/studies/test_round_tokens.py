@@ -1,7 +1,5 @@
 """The study `round_tokens` beside loops over the distributions of `tables_pair`."""
 
-from __future__ import annotations
-
 import math
 from statistics import fmean
 

@@ -1,7 +1,5 @@
 """What all studies have in common: what they refuse, who has the machine alone, and rows that are remembered."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

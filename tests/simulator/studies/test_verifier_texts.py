@@ -1,7 +1,5 @@
 """The texts that the study `laws` goes along: the verifier's own, each distribution at its place."""
 
-from __future__ import annotations
-
 import pytest
 from column_checks import same
 from slow_drafts import distance, drawn_by

@@ -1,8 +1,6 @@
 """A cell that fails is reported with its file and takes no other along; a place that takes nothing more ends the
 sweep."""
 
-from __future__ import annotations
-
 import errno
 import os
 import subprocess

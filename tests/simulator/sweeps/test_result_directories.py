@@ -1,8 +1,6 @@
 """A result directory: one run at a time writes there, what was damaged in it is noticed and made again, and it
 remembers how it was asked for and when, and where the files of its cells are."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

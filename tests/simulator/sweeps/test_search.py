@@ -1,8 +1,6 @@
 """The largest number that holds, against thresholds that are known; and which station limits it: that is found by
 removing it, not by where most jobs are."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """A sweep that adds cells by a rule, one that asks a study, and what a sweep says of what it cannot do."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

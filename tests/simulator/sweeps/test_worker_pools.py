@@ -1,7 +1,5 @@
 """What is worked out does not depend on who does it, and who is gone is reported in one line."""
 
-from __future__ import annotations
-
 import os
 import pickle
 import re
@@ -221,6 +219,7 @@ def test_a_worker_that_has_died_is_reported_in_one_line(mortal: Cluster) -> None
         list(mortal.unordered(Work(os._exit, [(9,)])))
 
 
+@pytest.mark.slow
 def test_a_worker_that_was_killed_is_reported_in_one_line() -> None:
     with pytest.raises(ConfigError, match=r"^workers = 2: one was killed, [^\n]*$"):
         list(Processes(2).unordered(Work(os._exit, [(9,)] * 2)))

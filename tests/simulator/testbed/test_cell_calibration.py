@@ -1,7 +1,5 @@
 """Calibrations of a cell: the passes its workload makes, files that load, a cell that they fit, and two as one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
@@ -17,13 +15,7 @@ from models.pass_times import LEAST_ROUNDS, RARE_EVERY, TextPasses, sampled
 from simulator import Cell, simulate
 from simulator.testbed.calibration import cell_calibration as calibration
 from simulator.testbed.calibration import process_times as times
-from simulator.testbed.calibration.cell_calibration import (
-    CALIBRATED,
-    Calibration,
-    calibrate,
-    calibrated,
-    merge,
-)
+from simulator.testbed.calibration.cell_calibration import CALIBRATED, Calibration, calibrate, calibrated, merge
 from simulator.testbed.calibration.process_times import NotedRun, ProcessTimes, process_times
 from simulator.testbed.endpoints import timed_passes
 from simulator.testbed.endpoints.timed_passes import cloud_points, drafter_points, edge_points

@@ -1,7 +1,5 @@
 """Both ends of a cell in real time, without a network: they answer what the simulator answers, whatever happens."""
 
-from __future__ import annotations
-
 import time
 from functools import cache
 from pathlib import Path

@@ -1,8 +1,6 @@
 """The link between the hosts of a real run, against the simulated link: the same packets leave, arrive and are lost at
 the same times, to the bit, when they join at the same times."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from math import isnan

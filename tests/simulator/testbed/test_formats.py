@@ -1,7 +1,5 @@
 """Headers, datagrams and restored requests as bytes: what is packed is unpacked, and all else is refused."""
 
-from __future__ import annotations
-
 import struct
 
 import pytest

@@ -1,7 +1,5 @@
 """The hosts of a real run: what is in them, how the kernel shapes them, and that nothing of them is left."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import select

@@ -1,7 +1,5 @@
 """Which cells can be run for real: each thing that two processes on one machine cannot be is named on one line."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

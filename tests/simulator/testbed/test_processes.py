@@ -1,7 +1,5 @@
 """Lines of control, an event loop that is on time, and that a process ends with its parent."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

@@ -1,7 +1,5 @@
 """The relay, with socket pairs in place of interfaces: what it lets through, when, and what it notifies and notes."""
 
-from __future__ import annotations
-
 import os
 import select
 import socket

@@ -1,7 +1,5 @@
 """Replays of journals: a run that does what the simulator does has the same tables, and any other is refused."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -21,7 +19,7 @@ from simulator import Cell, CellResult, simulate
 from simulator.decoding.divergences import DivergenceMeter
 from simulator.decoding.memory import Memory, ReplayedText
 from simulator.protocols import PROTOCOLS
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 from simulator.testbed.journal import CloudRestarted, MessagePut, RequestEnded
 from simulator.testbed.packet_header import PacketKind
 from simulator.testbed.plan import check

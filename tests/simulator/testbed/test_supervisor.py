@@ -1,7 +1,5 @@
 """The supervisor and its processes: what they print, in whatever pieces, and how they end."""
 
-from __future__ import annotations
-
 import os
 import selectors
 import signal

@@ -1,8 +1,6 @@
 """Endpoints over loopback sockets: what the simulated link does about the same losses, they do at the same instants;
 what else they survive, and how they restart."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 import socket

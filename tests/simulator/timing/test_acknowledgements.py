@@ -1,7 +1,5 @@
 """Acknowledgements: those that ride on a reply, and those that take capacity on the way back."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

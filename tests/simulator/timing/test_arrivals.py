@@ -1,7 +1,5 @@
 """Requests: when they come, that each has one end, and which; whole seconds where instants matter."""
 
-from __future__ import annotations
-
 import gc
 import math
 from math import inf
@@ -97,12 +95,7 @@ def test_two_ends_at_one_instant_do_not_hit_the_next_request() -> None:
     """Arrivals at 0 and 1: the first is due at 5, the device leaves at 5; both are told in one instant, and the device
     is well when it comes back."""
     run = ran(
-        whole_seconds(
-            output_tokens=20,
-            requests=2,
-            deadline_s=5,
-            absences={"kind": "scheduled", "away": [(0, 5, 6)]},
-        )
+        whole_seconds(output_tokens=20, requests=2, deadline_s=5, absences={"kind": "scheduled", "away": [(0, 5, 6)]})
     )
     first, second = run.requests
     assert first.outcome in ("timed_out", "abandoned") and first.finish_s == 5.0

@@ -1,8 +1,6 @@
 """Who is let into a server's memory: whole requests in order of arrival, held to their end; what is read again where
 sessions are thrown out instead."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import inf

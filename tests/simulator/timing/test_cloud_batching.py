@@ -5,8 +5,6 @@ and the order within an instant, which is nobody's promise, does not matter. All
 two, so that sums are exact.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import inf
 

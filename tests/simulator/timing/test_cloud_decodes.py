@@ -1,7 +1,5 @@
 """The cloud decodes by itself while the policy says so: cloud_only's text and pace, for a count of two bytes."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
 

@@ -1,8 +1,6 @@
 """The cloud begins while the edge reads the prompt: times add up, texts end, faults and busy processors change no
 answer, and what cannot be served so is refused."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -141,12 +139,8 @@ def test_it_works_for_devices_that_hear_only_after_sending() -> None:
 
 
 FAULTS: dict[str, Any] = {
-    "an outage": {
-        "uplink": {"rate": {"kind": "trace", "points": ((0, 3e4), (0.11, 0), (0.6, 3e4))}},
-    },
-    "the downlink is away": {
-        "downlink": {"rate": {"kind": "trace", "points": ((0, 3e4), (0.1, 0), (0.6, 3e4))}},
-    },
+    "an outage": {"uplink": {"rate": {"kind": "trace", "points": ((0, 3e4), (0.11, 0), (0.6, 3e4))}}},
+    "the downlink is away": {"downlink": {"rate": {"kind": "trace", "points": ((0, 3e4), (0.1, 0), (0.6, 3e4))}}},
     "a deadline": {"workload": {"deadline_s": 0.25}},
     "absences": {"workload": {"absences": {"kind": "scheduled", "away": [(0, 0.1, 0.3)]}}},
     "the prompt is there": {"workload": {"prompt_at_cloud": True}},

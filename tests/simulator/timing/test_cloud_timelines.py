@@ -1,8 +1,6 @@
 """The cloud on a bench, instant by instant: small plays, each of jobs, and of what happens to them, with the times at
 which their passes begin. A pass lasts as many seconds as it has new tokens, unless a play says otherwise."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal

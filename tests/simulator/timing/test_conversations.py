@@ -1,8 +1,6 @@
 """Conversations of several turns: the text of each is that of one request with the whole prompt, and what both ends
 hold of the turns before decides time and bits alone."""
 
-from __future__ import annotations
-
 from functools import partial
 from itertools import pairwise
 from typing import Any, Final

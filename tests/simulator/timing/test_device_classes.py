@@ -1,7 +1,5 @@
 """Classes of devices with workloads of their own: what each asks and when, its books, and what it shares."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from itertools import pairwise
 from typing import Any
@@ -19,7 +17,7 @@ from simulator import Cell, ConfigError, sweep
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import changed, spread
 from simulator.decoding.memory import Memory
-from simulator.results.columns import ALL_CLASSES, CLASS
+from simulator.results.column_names import ALL_CLASSES, CLASS
 from simulator.results.metrics import METRICS, ON_REQUEST
 
 MEMORY = Memory()

@@ -1,8 +1,6 @@
 """Drafters that make several drafts a pass: what that changes of time, in each way of drafting, and that it changes
 nothing else."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from math import ceil, isnan
 from typing import Any

@@ -1,7 +1,5 @@
 """Passes that are drawn: by whose they are, never by when they are made; and what a server does beside them."""
 
-from __future__ import annotations
-
 import itertools
 from pathlib import Path
 from typing import ClassVar, Literal

@@ -1,7 +1,5 @@
 """Delays that lead to a given time."""
 
-from __future__ import annotations
-
 from math import inf, nextafter
 
 from hypothesis import given

@@ -226,9 +226,9 @@ def test_a_long_queue_is_no_packet_that_never_comes_through(monkeypatch: pytest.
 
 
 def test_packets_that_come_through_are_progress_before_their_message_is_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "EVENTS", 20_000)
+    monkeypatch.setattr(progress, "EVENTS", 6_000)
     bits = link(1e5, 0.001, mtu_bits=321, arq={"kind": "selective_repeat", "window": 4, "timeout_s": 1.0})
-    asked = {"kind": "closed", "requests": 1, "devices": 20, "prompt_tokens": 512, "output_tokens": 4}
+    asked = {"kind": "closed", "requests": 1, "devices": 6, "prompt_tokens": 512, "output_tokens": 4}
     long = PAIR | {"prompt_tokens": 512}
     assert set(simulate(cell(models={"pair": long}, uplink=bits, workload=asked)).requests["outcome"]) == {"answered"}
 

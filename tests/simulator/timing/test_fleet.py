@@ -1,7 +1,5 @@
 """Classes of devices on their own processors and links, or those of the cell: what that decides of time."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

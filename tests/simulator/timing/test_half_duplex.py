@@ -1,7 +1,5 @@
 """Half duplex: while one way is on the air the other is not, and the packet that joined first goes first."""
 
-from __future__ import annotations
-
 from itertools import combinations
 from typing import Any
 

@@ -1,8 +1,6 @@
 """Messages in parts: a packet a part, delivered up to the first one lost, when the far end can know that it is; some
 grow while their first parts are under way."""
 
-from __future__ import annotations
-
 from typing import Any
 from unittest.mock import patch
 

@@ -1,8 +1,6 @@
 """What is reported to a loss of a packet: when its last bit left, its bits, the mean rate at which it went out, its
 index."""
 
-from __future__ import annotations
-
 from math import inf
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a message does on a link, instant by instant, against timelines worked out by hand."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import Any

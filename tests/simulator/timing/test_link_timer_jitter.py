@@ -1,7 +1,5 @@
 """The jitter of repeats frees a repeat that keeps step with what it fails on."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Whatever the link and the luck: each message is delivered once, its states tile its time, and the counts add up."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any

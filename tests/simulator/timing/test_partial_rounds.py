@@ -1,7 +1,5 @@
 """Partial rounds in time: a part is on the air while the next draft is made, and a reply ends what is wasted."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -9,7 +7,7 @@ from cells import cell, link
 from heard import Looking
 from plants import AirWatch, Ran, ran
 
-from simulator.results.columns import BREAKDOWN
+from simulator.results.column_names import BREAKDOWN
 
 PASS_S, ENCODE_S, DELAY_S, VERIFY_S = 0.005, 0.001, 0.02, 0.02
 EDGE = {"latency": {"kind": "constant", "per_pass_s": PASS_S}, "encode_s_per_draft": ENCODE_S}

@@ -1,7 +1,5 @@
 """Policies are asked in time, see what an edge sees, and what they decide is remembered, never who decided."""
 
-from __future__ import annotations
-
 import math
 from typing import Literal
 

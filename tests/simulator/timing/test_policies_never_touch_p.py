@@ -1,8 +1,6 @@
 """Every shipped policy decides without p: while it is asked, the verifier's distributions raise whatever is done with
 them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps

@@ -1,12 +1,9 @@
 """Rounds that are prepared, in time: what a hit gains, what branches cost, and that no token is another one."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from cells import cell, link
 from plants import ran
@@ -187,10 +184,6 @@ def test_i12_whatever_goes_wrong_an_answer_is_the_one_of_an_edge_that_waits(numb
     assert found.result.rounds["branch_passes"].any()
 
 
-def same_tables(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    return one.to_csv(index=False) == other.to_csv(index=False)
-
-
 @pytest.mark.parametrize("at", ["edge", "cloud"])
 def test_i6_what_is_remembered_is_prepared_as_what_is_decoded_now(at: str) -> None:
     made, memory = (
@@ -198,7 +191,7 @@ def test_i6_what_is_remembered_is_prepared_as_what_is_decoded_now(at: str) -> No
         Memory(),
     )
     results = [simulate(made, memory=each) for each in (Memory(), memory, memory)]
-    assert all(same_tables(results[0].rounds, each.rounds) for each in results)
+    assert all(results[0].rounds.equals(each.rounds) for each in results)
 
 
 def test_requests_that_prepare_are_driven_as_time_decides_when_a_round_is_drafted() -> None:

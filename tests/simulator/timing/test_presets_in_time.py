@@ -1,7 +1,5 @@
 """Every link with a name carries a cell to its end, with its books in order."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import pytest

@@ -1,7 +1,5 @@
 """Cells that are legal and never end: each is stopped with one line that names what is at fault."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """QUIC in time: slow start and messages apart, by hand."""
 
-from __future__ import annotations
-
 from math import ceil, log2
 from typing import Any
 

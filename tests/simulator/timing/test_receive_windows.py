@@ -1,7 +1,5 @@
 """Devices that hear only after they have sent: windows, empty frames, and what streaming then costs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

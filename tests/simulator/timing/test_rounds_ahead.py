@@ -1,7 +1,5 @@
 """Rounds drafted ahead, in time: what overlaps, what a rejection voids, and what no network may change."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 
@@ -100,10 +98,6 @@ def faulty(number: int) -> tuple[str, int, Cell]:
     return scheme, depth, cell(SCHEMES[scheme] | {"depth": depth}, edge=edge, **fields)
 
 
-def same_tables(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    return one.to_csv(index=False) == other.to_csv(index=False)
-
-
 def check_faulty(number: int) -> pd.DataFrame:
     """Whatever happens: the run's own checks hold, tokens are those of the quiet run, remembered is as live."""
     scheme, depth, made = faulty(number)
@@ -114,18 +108,18 @@ def check_faulty(number: int) -> pd.DataFrame:
             carried = SCHEMES[scheme].get("carry") and request.number
             if request.outcome == "answered" and not carried:  # what a cut request leaves behind is not the quiet run's
                 assert text(request) == (tokens, verified)
-    assert same_tables(live.result.rounds, remembered.result.rounds)
-    assert same_tables(live.result.requests, remembered.result.requests)
+    assert live.result.rounds.equals(remembered.result.rounds)
+    assert live.result.requests.equals(remembered.result.requests)
     return live.result.rounds
 
 
 def test_tokens_are_those_of_the_quiet_run_whatever_goes_wrong() -> None:
-    rounds = pd.concat([check_faulty(number) for number in range(8)])
+    rounds = pd.concat([check_faulty(number) for number in range(5)])
     assert rounds["flushed"].any() and rounds["stale"].any(), "else nothing of note has happened"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(8, 208))
+@pytest.mark.parametrize("number", range(5, 208))
 def test_tokens_are_those_of_the_quiet_run_in_many_more_cells(number: int) -> None:
     check_faulty(number)
 

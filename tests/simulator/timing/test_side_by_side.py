@@ -1,7 +1,5 @@
 """Requests served side by side on one device: they take turns at its processor, and nothing else changes."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What may be tried of a scheme: its own setting, a sample of all others, those a step away."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """A race never drops the best beyond the error it states, and says how far its leader may be off."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import stats

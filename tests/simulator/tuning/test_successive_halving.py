@@ -1,7 +1,5 @@
 """The race that chooses: what it finds of a made-up table of costs, how much it asks for, who can never win."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,7 +9,7 @@ import pytest
 
 from simulator import Cell
 from simulator.cell.dotted_names import flatten
-from simulator.results.columns import ALL_CLASSES, CLASS
+from simulator.results.column_names import ALL_CLASSES, CLASS
 from simulator.tuning.alternatives import Alternatives, open_fields
 from simulator.tuning.successive_halving import MOST_SEEDS, Outcome, Tuner
 from simulator.tuning.trials import FIRST_SEED, Budget

@@ -68,6 +68,16 @@ SEARCHED: Final = {
 }
 """Columns that a search for the largest number adds to the tables of cells, and their meaning."""
 
+RECOMMENDED: Final = {
+    "metric": "the metric by which settings were raced",
+    "better": "the direction of that metric that is better: lower or higher",
+    "margin": "that metric of the setting over that of the recommended one - 1, paired by seed",
+    "margin_low": "the lower end of its interval",
+    "margin_high": "the upper end",
+}
+"""Columns that a recommendation adds to its summary, and their meaning."""
+BY, BETTER, MARGIN, MARGIN_LOW, MARGIN_HIGH = RECOMMENDED
+
 
 def chosen_name(name: str, names: Iterable[str]) -> str:
     """The name, among the `names` of curves that chose for themselves, of the one that the curve of a fixed setting is
