@@ -47,7 +47,7 @@ from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState, SessionKey
 from simulator.timing.conversation import NOTHING, Conversation
 from simulator.timing.device import Device, EdgePasses
-from simulator.timing.event_loop import EndOfInstant, Last, at_last, delay_until, later, until
+from simulator.timing.event_loop import EndOfInstant, Last, at_last, delay_until, end_of_instant, later, until
 from simulator.timing.link import Link
 from simulator.timing.messages import Message, course_from, unheard
 from simulator.timing.receive_windows import ReceiveWindows
@@ -67,6 +67,9 @@ DOWNLINK_STATES: Final = {
     "timeout_wait": "timeout_wait_s",
 }
 JOB_STATES: Final = {"queue": "cloud_queue_s", "prefill": "prefill_s"}
+
+READING_AT_WORK: Final = frozenset({Need.LOOKAHEAD, Need.PARTS, Need.CLOUD_FIRST, Need.PREPARES})
+"""The needs of machines to which messages come while they work."""
 
 
 class Serving(Enum):
@@ -97,8 +100,7 @@ class Network:
     conversations: Mapping[int, Conversation] = field(default_factory=dict)
     """Conversations by device, if they talk."""
     reads_at_work: bool = field(init=False)
-    """True if messages may end the work of their edges, which then takes up both after what else happens at that
-    instant."""
+    """True if messages may come to edges at work, which then take up both at the end of the instant."""
     in_turn: frozenset[LinkRole] = field(init=False)
     """The links that messages join at the end of an instant, by device, request and round: those that devices
     share."""
@@ -107,7 +109,7 @@ class Network:
 
     def __post_init__(self) -> None:
         scheme = self.devices.scheme
-        self.reads_at_work = bool(protocol_of(scheme).edge.needs(scheme) & {Need.LOOKAHEAD, Need.PARTS, Need.PREPARES})
+        self.reads_at_work = bool(protocol_of(scheme).edge.needs(scheme) & READING_AT_WORK)
         shared = {role for role, link in self.links.items() if not link.config.sharing.transmitter_per_device}
         self.in_turn = frozenset(shared)
         self.runs_ahead = self.serving is Serving.WALKED and not shared
@@ -182,7 +184,7 @@ class DecodedRequest:
         if not network.devices.workload.prompt_at_cloud:
             request.ledger.prompt_sent()
             if UPLINK in network.in_turn:
-                yield EndOfInstant(env, Last.PUT, (*self._key, 0))
+                yield end_of_instant(env, Last.PUT, (*self._key, 0))
             self._prompt = Message((*self._key, 0), (), unheard, bits=answer.prompt_bits)
             if network.runs_ahead:  # the payload may delay it, if it is sent again
                 uplink.put(self._prompt, now_s)
@@ -199,7 +201,7 @@ class DecodedRequest:
                 yield until(env, put_s)
 
             if UPLINK in network.in_turn:
-                yield EndOfInstant(env, Last.PUT, index)
+                yield end_of_instant(env, Last.PUT, index)
 
             # The payload is put, and is in. It acknowledges the reply before it.
             self._payload = payload = Message(index, (), unheard, self._on_uplink, bits=round_.payload.bits)
@@ -219,12 +221,12 @@ class DecodedRequest:
 
             # The reply is put, and is in.
             if DOWNLINK in network.in_turn:
-                yield EndOfInstant(env, Last.PUT, index)
+                yield end_of_instant(env, Last.PUT, index)
             self._reply = former = Message(index, (), unheard, self._on_downlink, bits=round_.reply_bits)
             in_s = downlink.carry(former, env.now)
             if in_s is None or in_s >= horizon_s or round_ is last:
                 yield self._come(former, in_s)
-                yield EndOfInstant(env, Last.READ, self._key)
+                yield end_of_instant(env, Last.READ, self._key)
             now_s = former.delivered_s
             self._take(round_, now_s)
 
@@ -342,7 +344,7 @@ class DecodedRequest:
     def _end_in_cloud(self) -> ProcessGenerator:
         env, index = self._env, (*self._key, END)
         if UPLINK in self._network.in_turn:
-            yield EndOfInstant(env, Last.PUT, index)
+            yield end_of_instant(env, Last.PUT, index)
         frame = Message(index, (), unheard, bits=0)
         if not self._network.runs_ahead:
             yield self._come(frame, self._uplink.carry(frame, env.now))
@@ -468,11 +470,11 @@ class DrivenRequest(ServedRequest):
         """By link, what was put on it and not acknowledged by the other end, in order."""
         # At the edge.
         self._work_ends: tuple[simpy.Event, Callable[[], None]] | None = None
-        """The event that the edge waits for, beside messages, and what it does then."""
+        """The event that ends what the edge does, and what it does then; None: it waits for messages."""
         self._unread: list[MessageArrived] = []
         """Messages that have come to the edge and are not read."""
-        self._called = self._env.event()
-        """Happens when a message is to be read, or the request has ended."""
+        self._called = EndOfInstant(self._env, Last.READ, self._key)
+        """Happens when the edge is to look up: a message is here, or its work is done where both may be."""
         self._drafted: EdgeNode | None = None
         """The round that is being drafted, as it will be."""
         self._read_tokens = 0
@@ -505,22 +507,19 @@ class DrivenRequest(ServedRequest):
         """Whether the cloud knows it."""
 
     def life(self) -> ProcessGenerator:
-        """Yields what the edge waits for, from its turn on the device to the end of the request: its work is done, or a
-        message is to be read; of both at one instant, the work comes first. Where messages may end the work, it takes
-        up both after what else happens at that instant."""
-        env, reads_at_work = self._env, self._network.reads_at_work
+        """Yields what the edge waits for, one event after the other, until the request has ended: its work's end, or
+        that it is called. Of both at one instant the work comes first. What it does then its machine says; the methods
+        below carry that out in the order of a round: turn on the processor, passes, payload put, in the cloud,
+        verified, reply in."""
         self._tell_edge(None)
         while self._edge is not None:
             work = self._work_ends
-            if not self._called.triggered:
-                yield self._called if work is None else work[0] | self._called
-            if reads_at_work or self._called.triggered:
-                yield EndOfInstant(env, Last.READ, self._key)
-            if work is not None and work[0].processed and self._edge is not None:
+            yield self._called if work is None or self._network.reads_at_work else work[0]
+            if work is not None and work[0].processed and work is self._work_ends:
                 self._work_ends = None
                 work[1]()
-            if self._called.triggered:
-                self._called, unread, self._unread = env.event(), self._unread, []
+            if self._called.processed:
+                self._called, unread, self._unread = EndOfInstant(self._env, Last.READ, self._key), self._unread, []
                 for arrived in unread:
                     self._tell_edge(arrived)
 
@@ -531,7 +530,7 @@ class DrivenRequest(ServedRequest):
         assert self._edge is not None, "I1: a request ends twice"
         self._show()
         self._edge.close()
-        self._edge = None
+        self._edge = self._work_ends = None
         self._call()
         self._withdraw_all(UPLINK)
         self._has_all()
@@ -556,14 +555,16 @@ class DrivenRequest(ServedRequest):
             for command in self._cloud.step(event):
                 HANDLERS[type(command)](self, command)
 
-    def _call(self) -> None:
-        """Has the edge look up from its work, or its wait."""
+    def _call(self, _: simpy.Event | None = None) -> None:
+        """Has the edge look up at the end of this instant."""
         if not self._called.triggered:
             self._called.succeed()
 
-    def _after(self, delay_s: float, then: Callable[[], None]) -> None:
-        """Has the edge do this after that time, unless it gives up the work that it does until then."""
-        self._work_ends = self._env.timeout(delay_s), then
+    def _until(self, event: simpy.Event, then: Callable[[], None]) -> None:
+        """Has the edge do this once the event comes, unless it gives up what it does until then."""
+        self._work_ends = event, then
+        if self._network.reads_at_work:
+            event.callbacks.append(self._call)
 
     def _edge_receives(self, message: Message) -> None:
         if self._edge is not None:
@@ -617,7 +618,7 @@ class DrivenRequest(ServedRequest):
         else:
             if not hidden:
                 self._enter(round_number, "edge_queue_s")
-            self._work_ends = called, then
+            self._until(called, then)
 
     def _take_turn(self, command: machine.TakeTurn) -> None:
         if command.round not in self._request.open:
@@ -646,7 +647,7 @@ class DrivenRequest(ServedRequest):
         end_s = [now_s, *ends_s][-1] + self._network.devices.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
         self._drafted = drafted
-        self._after(delay_until(now_s, end_s), self._round_drafted)
+        self._until(self._env.timeout(delay_until(now_s, end_s)), self._round_drafted)
 
     def _round_drafted(self) -> None:
         assert self._drafted is not None
@@ -690,7 +691,7 @@ class DrivenRequest(ServedRequest):
             self._enter(round_.number, state)
         self._device.work(self._env.now + duration_s)
         self._work = round_, self._env.now
-        self._after(duration_s, partial(self._worked, passes))
+        self._until(self._env.timeout(duration_s), partial(self._worked, passes))
 
     def _worked(self, passes: int) -> None:
         self._end_work().edge_passes += passes
@@ -711,7 +712,7 @@ class DrivenRequest(ServedRequest):
     def _wait_until(self, command: machine.WaitUntil) -> None:
         self._enter(command.round, "edge_queue_s")
         self._device.rest(self._request)
-        self._after(command.until_s - self._env.now, partial(self._waited, command.round))
+        self._until(self._env.timeout(command.until_s - self._env.now), partial(self._waited, command.round))
 
     def _waited(self, round_number: int) -> None:
         self._turn(round_number, partial(self._tell_edge, Signal.WAITED))
