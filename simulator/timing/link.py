@@ -126,9 +126,14 @@ class Link:
         self.senders.gate, self.senders.serve, self.senders.in_order = gate, self.serve, False
 
     @property
+    def is_shared(self) -> bool:
+        """True if devices share its transmitter."""
+        return not self.config.sharing.transmitter_per_device
+
+    @property
     def is_foreseeable(self) -> bool:
         """True if a message's times depend on nothing that other devices put later."""
-        return self.senders.in_order and (self.is_clean or self.config.sharing.transmitter_per_device)
+        return self.senders.in_order and (self.is_clean or not self.is_shared)
 
     @property
     def lost(self) -> int:

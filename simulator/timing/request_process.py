@@ -73,16 +73,20 @@ READING_AT_WORK: Final = frozenset({Need.LOOKAHEAD, Need.PARTS, Need.CLOUD_FIRST
 
 
 class Serving(Enum):
-    """Serving of the requests of a class of devices, with its reason. Those that are WALKED go over rounds that are
-    decoded already; for all others the protocol's machines are driven."""
+    """Serving of the requests of a class of devices, with its reason. WALKS go over rounds that are decoded already;
+    for all others the protocol's machines are driven."""
 
     WALKED = "no time decides a token, and all that happens to a packet is known when it is put"
+    WALKED_AHEAD = "as WALKED, on lanes of each device's own, whose clock may run ahead of the run's"
     WATCHED = "as WALKED, but an observer receives each step, so that each is an event"
     TIME_DECIDES = "a time decides tokens, or when a round is drafted"
     GIVEN_UP = "requests may be given up, go on with another, or be served side by side"
     LINKS = "what happens to a packet is not known when it is put"
     LISTENS = "what a receiver draws is added up in the order in which messages come, so that they come by events"
     BESIDE = "requests of another class, on a link that both use, are not decoded before they are timed"
+
+
+WALKS: Final = frozenset({Serving.WALKED, Serving.WALKED_AHEAD})
 
 
 @dataclass(slots=True, eq=False)
@@ -104,15 +108,16 @@ class Network:
     in_turn: frozenset[LinkRole] = field(init=False)
     """The links that messages join at the end of an instant, by device, request and round: those that devices
     share."""
-    runs_ahead: bool = field(init=False)
-    """True if the links of each device have a clock of its own, which may run ahead (`event_loop.OwnClock`)."""
 
     def __post_init__(self) -> None:
         scheme = self.devices.scheme
         self.reads_at_work = bool(protocol_of(scheme).edge.needs(scheme) & READING_AT_WORK)
-        shared = {role for role, link in self.links.items() if not link.config.sharing.transmitter_per_device}
-        self.in_turn = frozenset(shared)
-        self.runs_ahead = self.serving is Serving.WALKED and not shared
+        self.in_turn = frozenset(role for role, link in self.links.items() if link.is_shared)
+
+    @property
+    def runs_ahead(self) -> bool:
+        """True if the links of each device have a clock of its own, which may run ahead (`event_loop.OwnClock`)."""
+        return self.serving is Serving.WALKED_AHEAD
 
 
 def serve(network: Network, decoder: Decoder, device: Device, request: Request, turn: simpy.Event) -> ProcessGenerator:
@@ -125,14 +130,14 @@ def serve(network: Network, decoder: Decoder, device: Device, request: Request, 
 
 
 def opened(network: Network, decoder: Decoder, device: Device, request: Request) -> DecodedRequest | DrivenRequest:
-    """The serving of a request: a walk, unless its class is not WALKED."""
+    """Returns a request as it is served: walked, or driven."""
     state, policy, _ = device.kept or (None, None, 0)
     conversation = network.conversations.get(device.number)
     held = NOTHING if conversation is None else conversation.take(request)
     request.held = held[:2]
     decoding = decoder.decoding(device.number, request.number, request.prompt, state, request.output_tokens)
     terms = Terms(decoding, request.output_tokens, request.end_tokens, policy, *request.held)
-    if network.serving is Serving.WALKED:
+    if network.serving in WALKS:
         answer = decoded_answer(terms, network.edge_passes.drafts_per_pass)
         return DecodedRequest(network, device, request, answer)
     return DrivenRequest(network, device, request, terms, held.session)
