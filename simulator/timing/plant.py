@@ -111,13 +111,12 @@ class Plant:
         counted by class, and nan."""
         mine = frozenset(numbers)
         links = [dict.fromkeys(self.ways[device][way] for device in numbers) for way in (0, 1)]
-        theirs = {link for device, both in enumerate(self.ways) if device not in mine for link in both}
         ways = [
             LinkTotals(
                 [link.station for link in own],
                 [link.bits_of(mine) for link in own],
                 [self.sharers[link] for link in own],
-                [link.air_of_s(mine) if link in theirs else link.air_s for link in own],
+                [link.air_of_s(mine) for link in own],
                 [link.config.on_air(sends=way == 0) for link in own],
             )
             for way, own in enumerate(links)
@@ -130,7 +129,7 @@ class Plant:
             edges=[self.devices[number].station for number in numbers],
             cloud_service_s=self.cloud.class_use.service_s(name, self.env.now),
             round_passes=self.cloud.class_use.round_passes[name],
-            dropped_packets=sum(link.dropped_of(mine) if link in theirs else link.dropped for link in own),
+            dropped_packets=sum(link.dropped_of(mine) for link in own),
             cloud_evictions=nan,
             connected_j=self.connections.joules_of(mine),
             figures=replace(
