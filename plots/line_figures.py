@@ -49,7 +49,7 @@ def draw_latency(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure 
     ends = " to ".join(dict.fromkeys(written(float(each), LATENCY) for each in (alone.min(), alone.max())))
     what = Description(
         f"Latency per token over cloud only, against {page.axis(axis)}", {RATIO: ""}, "time over cloud only",
-        notes=[f"1 is cloud only: {ends} per token. Ratios are paired by seed; curves end at {_MOST:g}."],
+        notes=[f"1 is cloud only: {ends} per token. Ratios are paired by seed, and cut at {_MOST:g}."],
         low=RATIO_LOW, high=RATIO_HIGH, reference=("cloud only", 1.0), most=_MOST,
     )  # fmt: skip
     return along(ratios, axis, what, page)
@@ -111,9 +111,8 @@ def draw_first_token(summary: pd.DataFrame, axis: str | None, page: Page) -> Fig
     there = next((each for each in FIRST_TOKEN if each in summary.columns and summary[each].notna().any()), None)
     if there is None:
         return None
-    words = FIRST_TOKEN[there]
-    title = f"Time to first token ({words}){_against(axis, page)}"
-    return along(summary, axis, Description(title, {there: ""}, f"time to first token, {words}"), page)
+    title = f"Time to first token ({FIRST_TOKEN[there]}){_against(axis, page)}"
+    return along(summary, axis, Description(title, {there: ""}, "time to first token"), page)
 
 
 TAILS: Final = {"latency_per_token_p50_s": "median", "latency_per_token_p99_s": "99th percentile"}
