@@ -68,7 +68,7 @@ _OWN: dict[str, Draw] = {}
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
-FROM_CELLS = ("rivals", "tradeoff", "goodput", "fastest")
+FROM_CELLS = ("latency", "rivals", "tradeoff", "goodput", "fastest")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 

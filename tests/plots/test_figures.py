@@ -83,7 +83,8 @@ def test_where_a_scheme_comes_near_cloud_only_decoding_its_ratio_is_drawn_with_i
     assert len(wide) == 3 and all(low < 0.3 * 1.1 ** (1 / 3) < high for low, high in wide)
     assert ends_of(figure) == ["co-located speculation", "dense lattice (Q-S)", "cloud only"], "by their heights"
     alone_ms = 1e3 * cells[cells["scheme.kind"] == "cloud_only"]["latency_per_token_s"].mean()
-    assert "paired by seed" in words_around(figure) and f"1 is cloud only: {alone_ms:g} ms" in words_around(figure)
+    assert f"The line at 1: cloud only, {alone_ms:g} ms" in words_around(figure)
+    assert "paired by seed" in words_around(figure)
 
 
 def test_where_no_scheme_comes_near_cloud_only_decoding_or_one_is_not_compared_with_it_times_are_drawn() -> None:
@@ -123,6 +124,23 @@ def test_more_values_of_the_axis_are_curves() -> None:
     cells = by_turns()
     more = [cells.assign(**{PROMPTS: times * cells[PROMPTS]}) for times in (1, 2, 4)]
     assert not any(map(bars_of, drawn("latency", summarise_curves(pd.concat(more)), PROMPTS).axes))
+
+
+def test_one_scheme_along_a_load_is_drawn_over_its_own_time_at_the_least_load_paired_by_seed() -> None:
+    load, orders = "workload.devices", {"in turn": (1.0, 1.2, 1.5), "own blocks": (2.0, 2.0, 2.0)}
+    cells = pd.DataFrame(
+        {"scheme.kind": "k_sqs", "curve": f"k_sqs label={order}", "uplink.label": order, load: devices, "seed": seed,
+         "latency_per_token_s": 0.04 * (1 + seed) * share}
+        for order, along in orders.items() for devices, share in zip((1, 8, 64), along, strict=True)
+        for seed in range(3)
+    )  # fmt: skip
+    figure = drawn("latency", summarise_curves(cells), load, cells=cells)
+    for order, along in orders.items():
+        drawn_at = curves_of(*figure.axes)[f"k_sqs label={order}"].lines[0].get_ydata()
+        np.testing.assert_allclose(drawn_at, np.array(along) / along[0])
+    assert "over that with 1 device" in words_around(figure) and "paired by seed" in words_around(figure)
+    two = cells.assign(**{"scheme.kind": ["k_sqs", "dense"] * 9})
+    assert "over that" not in words_around(drawn("latency", summarise_curves(two), load, cells=two))
 
 
 @pytest.mark.parametrize("name", ["latency", "tails", "breakdown"])
