@@ -52,14 +52,14 @@ class GatewayUser(Device):
         self._job: Job | None = None
         self._jobs = 0
 
-    def make_pass(
-        self, request: Request, work: Work, report: Callable[[JobState], None], done: Callable[[], None]
-    ) -> None:
-        """The gateway makes a pass over a request's sequence, in its turn. `report`: the pass waits, or begins."""
+    def make_pass(self, request: Request, work: Work, report: Callable[[JobState], None]) -> simpy.Event:
+        """The gateway makes a pass over a request's sequence, in its turn. Returns the event of its end. `report`: the
+        pass waits, or begins."""
+        made = simpy.Event(self._drafter.env)
 
         def ended() -> None:
             self._job = None
-            done()
+            made.succeed()
 
         session, (new, cached) = (request.device, request.number), work
         self._drafter.pool.kv.admit(session, cached, ())  # what the pass finds in the cache, rejected drafts dropped
@@ -74,6 +74,7 @@ class GatewayUser(Device):
             number=self._jobs,
         )
         self._drafter.submit(self._job)
+        return made
 
     def work(self, until_s: float, from_s: float | None = None) -> None:
         """Encoding takes none of the gateway's time for passes."""
@@ -114,7 +115,7 @@ class GatewayRequest(DrivenRequest):
         assert self._drafted is not None
         self._enter(round_.number, "encode_s")
         encode_s = self._network.devices.edge.encode_s_per_draft * self._drafted.distributions
-        self._after(encode_s, self._round_drafted)
+        self._until(self._env.timeout(encode_s), self._round_drafted)
 
     def _passed(self, round_: OpenRound, works: list[Work]) -> None:
         round_.edge_passes += 1
@@ -135,5 +136,4 @@ class GatewayRequest(DrivenRequest):
             if state is not None:
                 self._enter(round_.number, "edge_queue_s" if job_state == "queue" else state)
 
-        self._then = then
-        self._device.make_pass(self._request, work, report, partial(self._happens, then, None))
+        self._until(self._device.make_pass(self._request, work, report), then)
