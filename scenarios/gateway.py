@@ -101,7 +101,7 @@ SCENARIO = Scenario(
     axis=USERS,
     hidden=("edge.gateway.cap",),
     seeds=8,
-    tune=Tune(settings=6, looks=(1, 2), steps=0, base={"workload.requests": 1}),
+    tune=Tune(settings=6, looks=(1, 2), steps=0, base={"workload.requests": 1, "workload.output_tokens": 64}),
     left_out={"edge_only": "its text is not the verifier's"},
     quick=Quick(
         base={"workload.requests": 2, "workload.output_tokens": 64},
