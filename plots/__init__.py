@@ -68,7 +68,7 @@ _OWN: dict[str, Draw] = {}
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
-FROM_CELLS = ("rivals", "tradeoff", "goodput", "fastest")
+FROM_CELLS = ("latency", "rivals", "tradeoff", "goodput", "fastest")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 
@@ -93,10 +93,13 @@ def draw(
     `cells`: the table of cells with curves, for figures that compare seed by seed."""
     from plots.page import Page
     from plots.style import styled
+    from simulator.results.column_names import ALL_CLASSES, CLASS
     from simulator.results.csv_file import with_texts
 
     page = page or Page()
     page = replace(page, finding=_plain(page.finding), changed=_plain(page.changed))
+    if CLASS in summary.columns:  # what all together do may fall while each class rises
+        summary = summary[summary[CLASS] != ALL_CLASSES]
     more = () if name in _OWN or name not in FROM_CELLS else (None if cells is None else with_texts(cells, _plain),)
     with styled(page):
         return _drawing(name)(with_texts(summary, _plain), axis, page, *more)

@@ -3,7 +3,7 @@ foot for a bar."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -83,7 +83,10 @@ def bar_figure(summary: pd.DataFrame, what: Description, page: Page) -> Figure:
     reach = reaches(summary, columns, logarithmic) + ([float(rows[what.high].max())] if what.high else [])
     scale(ax.xaxis, columns[0], means, reach, logarithmic)
     if what.valued:
-        _values(ax, rows, columns[0], what, logarithmic)
+        values_beside(ax, rows, columns[0], range(len(rows)), what, logarithmic)
+        least, most = ax.get_xlim()
+        room = 1.5 if what.beyond is not None and what.beyond(rows).any() else 1.12
+        ax.set_xlim(least, most * (most / least) ** 0.15 if logarithmic else most * room)
     notes = [*what.notes, *marks(summary, columns[0])]
     text = caption(summary, page, what.better, notes, clock=what.clock, intervals=not what.low)
     key = rank_key([*what.columns.values()])
@@ -114,23 +117,23 @@ def dots(ax: Axes, rows: pd.DataFrame, column: str, at: npt.ArrayLike, look: Loo
     ax.errorbar(mean, at, xerr=arms, linestyle="", elinewidth=1.1, label=str(rows[CURVE].iloc[0]), **look.marked())
 
 
-def _values(ax: Axes, rows: pd.DataFrame, column: str, what: Description, logarithmic: bool) -> None:
+def values_beside(
+    ax: Axes, rows: pd.DataFrame, column: str, at: Iterable[float], what: Description, logarithmic: bool = False
+) -> None:
+    """Writes the means of bars at these places [n] behind them and their intervals."""
     ends_ = numbers(rows, what.high) if what.high else ends(rows[column], halves(rows, column), logarithmic)[1]
     bounds = what.beyond(rows) if what.beyond is not None else [False] * len(rows)
-    for y, (mean, end, bound) in enumerate(zip(rows[column], ends_, bounds, strict=True)):
+    for y, mean, end, bound in zip(at, rows[column], ends_, bounds, strict=True):
         text = quantity(mean, "") + (f", {what.beyond_label}" if bound else "")
-        beside = mean if np.isnan(end) else max(mean, end)
+        beside = min(mean if np.isnan(end) else max(mean, end), what.most)
         ax.annotate(text, (beside, y), (5, 0), textcoords="offset points", va="center", fontsize="small")
-    least, most = ax.get_xlim()
-    room = 1.5 if any(bounds) else 1.12
-    ax.set_xlim(least, most * (most / least) ** 0.15 if logarithmic else most * room)
 
 
-def rank_key(labels: Sequence[str]) -> list[tuple[str, Artist]]:
+def rank_key(labels: Sequence[str], colours: Sequence[str] = (GREY,) * 3) -> list[tuple[str, Artist]]:
     """Returns what the bars of a row stand for, in the legend, if they are several."""
     return [
-        (label, Patch(facecolor="white" if rank else GREY, edgecolor=GREY, hatch=_HATCHES[rank]))
-        for rank, label in enumerate(labels)
+        (label, Patch(facecolor="white" if rank else colour, edgecolor=colour, hatch=_HATCHES[rank]))
+        for rank, (label, colour) in enumerate(zip(labels, colours, strict=False))
         if len(labels) > 1
     ]
 

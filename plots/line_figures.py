@@ -24,35 +24,51 @@ from plots.whiskers import draw_curves, halves, measured, numbers, reaches, whis
 from simulator.results.column_names import CURVE, SPEEDUP
 from simulator.results.display_names import FIELDS, words_of
 from simulator.results.fastest_schemes import CODE, PAIR, PAPERS, RATE, TEMPERATURE, with_code
-from simulator.results.intervals import interval
+from simulator.results.intervals import interval, varying
+from simulator.results.paired_ratios import HIGH, LOW, RATIO, ratios
 
 LATENCY: Final = "latency_per_token_s"
 
 
 RIVAL: Final = "cloud_only"
-RATIO, RATIO_LOW, RATIO_HIGH = "ratio", "ratio_low", "ratio_high"
+LOAD: Final = "workload.devices"
 _NEAR: Final = (0.8, 1.2)
 _MOST: Final = 3.0
 """Ratios are drawn up to this."""
 
 
-def draw_latency(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+def draw_latency(
+    summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None
+) -> Figure | None:
     """Curves of the mean with their intervals, means alone of a setting that is there to compare with; in place of
-    them their ratios to cloud-only decoding, paired by seed, if some come near it. None without a swept axis."""
+    them their ratios to cloud-only decoding, paired by seed, if some come near it, or, of one scheme along a load, to
+    the least load. None without a swept axis."""
     if axis is None or LATENCY not in summary.columns or not is_numeric_dtype(summary[axis]):
         return None
-    ratios = over_cloud(summary)
-    if ratios is None:
+    slowed = None if cells is None else over_least_load(summary, axis, cells)
+    if slowed is not None:
+        first = slowed[slowed[axis] == slowed[axis].min()]
+        alone, one = first[LATENCY], f"{first[axis].iloc[0]:g} device{'' if first[axis].iloc[0] == 1 else 's'}"
+        return _ratios(slowed, axis, f"over that with {one}", one, alone, "", page)
+    compared = over_cloud(summary)
+    if compared is None:
         title = f"Latency per token against {page.axis(axis)}"
         return along(summary, axis, Description(title, {LATENCY: ""}, "latency per output token"), page)
     alone = summary.loc[summary["scheme.kind"] == RIVAL, LATENCY].dropna()
+    return _ratios(compared, axis, "over cloud only", "cloud only", alone, f", and cut at {_MOST:g}", page)
+
+
+def _ratios(
+    rows: pd.DataFrame, axis: str, over: str, one: str, alone: pd.Series[float], cut: str, page: Page
+) -> Figure | None:
+    """Draws the RATIO of rows to what takes the times `alone`."""
     ends = " to ".join(dict.fromkeys(written(float(each), LATENCY) for each in (alone.min(), alone.max())))
     what = Description(
-        f"Latency per token over cloud only, against {page.axis(axis)}", {RATIO: ""}, "time over cloud only",
-        notes=[f"1 is cloud only: {ends} per token. Ratios are paired by seed; curves end at {_MOST:g}."],
-        low=RATIO_LOW, high=RATIO_HIGH, reference=("cloud only", 1.0), most=_MOST,
+        f"Latency per token {over}, against {page.axis(axis)}", {RATIO: ""}, f"time {over}",
+        notes=[f"The line at 1: {one}, {ends} per token. Ratios, with intervals, are paired by seed{cut}."],
+        low=LOW, high=HIGH, reference=(one, 1.0), most=_MOST if cut else float("inf"),
     )  # fmt: skip
-    return along(ratios, axis, what, page)
+    return along(rows, axis, what, page)
 
 
 _EXPERIMENTS: Final = {
@@ -93,11 +109,23 @@ def over_cloud(summary: pd.DataFrame) -> pd.DataFrame | None:
         return None
     rows = summary[(summary["scheme.kind"] != RIVAL) & summary[SPEEDUP].notna()]
     found = (1 / rows[name] for name in (SPEEDUP, f"{SPEEDUP}_high", f"{SPEEDUP}_low"))
-    rows = rows.assign(**dict(zip((RATIO, RATIO_LOW, RATIO_HIGH), found, strict=True)))
+    rows = rows.assign(**dict(zip((RATIO, LOW, HIGH), found, strict=True)))
     each = [part[RATIO] for _, part in curves(chosen(rows[~rows["scheme.kind"].isin(BASELINES)]))]
     near = any(ratio.between(*_NEAR).any() or (ratio.min() < 1 < ratio.max()) for ratio in each)
     alone = summary["scheme.kind"] == RIVAL
     return rows if near and rows[CURVE].nunique() == summary.loc[~alone, CURVE].nunique() else None
+
+
+def over_least_load(summary: pd.DataFrame, axis: str, cells: pd.DataFrame) -> pd.DataFrame | None:
+    """Returns the rows of one scheme along a load with their ratios to the least load, and their intervals; None of
+    several schemes, of one curve, or along what is no load."""
+    one = not any(name.startswith("scheme.") for name in varying(summary))
+    if axis != LOAD or not one or summary[CURVE].nunique() < 2:
+        return None
+    rows, of = cells.dropna(subset=[LATENCY]), "of"
+    rows = rows.assign(**{of: rows[CURVE], CURVE: rows[axis]})
+    found = ratios(rows, LATENCY, rows[axis] == rows[axis].min(), [of])
+    return summary.merge(found.rename(columns={CURVE: axis, of: CURVE}), on=[CURVE, axis])
 
 
 FIRST_TOKEN: Final = {
@@ -111,9 +139,8 @@ def draw_first_token(summary: pd.DataFrame, axis: str | None, page: Page) -> Fig
     there = next((each for each in FIRST_TOKEN if each in summary.columns and summary[each].notna().any()), None)
     if there is None:
         return None
-    words = FIRST_TOKEN[there]
-    title = f"Time to first token ({words}){_against(axis, page)}"
-    return along(summary, axis, Description(title, {there: ""}, f"time to first token, {words}"), page)
+    title = f"Time to first token ({FIRST_TOKEN[there]}){_against(axis, page)}"
+    return along(summary, axis, Description(title, {there: ""}, "time to first token"), page)
 
 
 TAILS: Final = {"latency_per_token_p50_s": "median", "latency_per_token_p99_s": "99th percentile"}

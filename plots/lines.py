@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,17 +16,19 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
 from pandas.api.types import is_numeric_dtype
 
-from plots.axes import place, scale, spans_far, swept, x_label
-from plots.bars import Description, bar_figure
+from plots.axes import place, rows_of, scale, spans_far, swept, written, x_label
+from plots.bars import Description, bar_figure, bars, rank_key, values_beside
 from plots.caption import caption, coinciding, marks, sentence
 from plots.facets import Facets, alike, panel_title, panels
-from plots.layout import Key, Wording, finish
+from plots.layout import Key, Wording, finish, grid
 from plots.page import Page
-from plots.style import GREY, Look, curve_key, curves, looks
+from plots.style import GREY, Look, curve_key, curves, looks, schemes_of
 from plots.whiskers import draw_curves, reaches
 from simulator.results.column_names import CI_SUFFIX, CURVE, FIXED, SETTING, chosen_name
+from simulator.results.display_names import curve_of, words_of
 
 MOST_FIXED: Final = 3  # curves of one setting for all: more are a second figure on top of the first
+FEW: Final = 3  # so few schemes, at so few values of the axis, are bars: a panel a set-up
 SQUEEZED: Final = 20.0  # curves that end so many times above all others would squeeze them
 _MOST_LETTERS: Final = 32  # of a curve's name at its end
 OWN_SCALE: Final = "Upper panel: what would squeeze the others, on a scale of its own."
@@ -114,6 +116,8 @@ def along(summary: pd.DataFrame, axis: str | None, what: Description, page: Page
     if given.empty or not is_numeric_dtype(summary[axis]):
         return None
     shown = _Shown.of(given, axis)
+    if (set_ups := _few_bars(shown.best, axis, what)) is not None:
+        return _bars_by_set_up(shown, set_ups, axis, what, page)
     names = list(dict.fromkeys(shown.best[CURVE].astype(str)))
     one = what.from_zero or len(columns) > 1 or np.isfinite(what.most)
     groups = [names] if one else split({name: max(shown.means([name], columns)) for name in names})
@@ -140,6 +144,48 @@ def along(summary: pd.DataFrame, axis: str | None, what: Description, page: Page
     text = caption(shown.best, page, what.better, notes, clock=what.clock, intervals=intervals)
     labelled = _label_ends(axes, shown, rows, axis, what, page)
     return finish(figure, page, Wording(what.title, text, x_label(page, axis), label), shown.key(what, page, labelled))
+
+
+def _few_bars(best: pd.DataFrame, axis: str, what: Description) -> Facets | None:
+    """The set-ups, with their curves by the scheme alone, of up to FEW schemes at up to FEW values of the axis: so few
+    numbers are bars; None of one set-up, or of more."""
+    set_ups = dict[str, tuple[dict[str, str], dict[str, str]]]()
+    for curve, (_, scheme) in schemes_of(best).items():
+        own = words_of(scheme)[1]
+        fields = {name: value for name, value in words_of(curve)[1].items() if name not in own}
+        set_ups.setdefault(curve_of("", fields), (fields, {}))[1][curve] = scheme
+    most = max([best[axis].nunique(), *(len(members) for _, members in set_ups.values())])
+    return [*set_ups.values()] if len(set_ups) > 1 and most <= FEW and len(what.columns) == 1 else None
+
+
+def _bars_by_set_up(shown: _Shown, set_ups: Facets, axis: str, what: Description, page: Page) -> Figure:
+    """A panel a set-up, a row a value of the axis, in it a bar a scheme with its number behind it."""
+    (column,), values, best = what.columns, sorted(shown.best[axis].unique()), shown.best
+    look = {scheme: shown.look[name] for _, members in reversed(set_ups) for name, scheme in members.items()}
+    schemes, height = list(dict.fromkeys(scheme for _, each in set_ups for scheme in each.values())), 0.78 / len(look)
+    titles = [textwrap.fill(panel_title(fields, page), 24) for fields, _ in set_ups]
+    row_in = (0.2 if page.narrow else 0.27) * len(schemes) * len(values)
+    figure, axes, _ = grid(page, titles, 3, (1.0, 2.9), 0.6 + row_in, "xy")
+    reach = best[what.high].tolist() if what.high else reaches(best, [column], False)
+    most = 2 * float(best[column].max())  # few seeds have intervals that would leave nothing to see
+    scale(axes[0].xaxis, column, best[column].tolist(), [min(each, most) for each in reach], False)
+    end = min(axes[0].get_xlim()[1], what.most)
+    axes[0].set_xlim(0, 1.25 * end)
+    for ax, (_, members) in zip(axes, set_ups, strict=True):
+        for name, scheme in members.items():
+            rank, rows = schemes.index(scheme), best[best[CURVE] == name].sort_values(axis)
+            at = [values.index(each) + (rank + 0.5) * height - 0.39 for each in rows[axis]]
+            bars(ax, rows, column, at, [look[scheme].colour] * len(rows), height, rank, what)
+            values_beside(ax, rows, column, at, replace(what, most=end))
+        if what.reference is not None:
+            ax.axvline(what.reference[1], **_REFERENCE)
+        ax.grid(axis="y", visible=False)
+    rows_of(axes[0], [written(each, axis) for each in values])
+    names = [page.curve(scheme) + look[scheme].mark for scheme in schemes]
+    key = rank_key(names, [look[scheme].colour for scheme in schemes])
+    key += [(what.reference[0], Line2D([], [], **_REFERENCE))] if what.reference is not None else []
+    text = caption(best, page, what.better, [*what.notes, *marks(best, column)], clock=what.clock)
+    return finish(figure, page, Wording(what.title, text, page.metric(column, what.label), x_label(page, axis)), key)
 
 
 def _grid(page: Page, facets: int, columns: int, groups: int) -> tuple[Figure, list[list[Axes]]]:

@@ -15,9 +15,6 @@ from kinds.arrays import Floats
 from plots.page import Page
 from plots.whiskers import halves, numbers
 
-TICKS = (5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
-"""Ticks of an axis of bits."""
-
 
 class Family(NamedTuple):
     """Look of a family's settings, and its name in the legend."""

@@ -147,7 +147,7 @@ def looks(summary: pd.DataFrame) -> dict[str, Look]:
     """A look for each curve of the table: colour and marker by scheme, the first of a kind the kind's own, others what
     none has, in order of appearance; dashes among curves of one scheme. Where all are of one kind, each curve has its
     own."""
-    lossy, schemes = lossy_curves(summary), _schemes(summary)
+    lossy, schemes = lossy_curves(summary), schemes_of(summary)
     styles = _styles(list(dict.fromkeys(schemes.values())))
     found: dict[str, Look] = {}
     seen: dict[tuple[str, str], int] = {}
@@ -161,7 +161,7 @@ _Scheme = tuple[str, str]
 """The kind of a scheme, and what tells it from others of the kind."""
 
 
-def _schemes(summary: pd.DataFrame) -> dict[str, _Scheme]:
+def schemes_of(summary: pd.DataFrame) -> dict[str, _Scheme]:
     """Returns each curve's scheme: its kind, and the part of its name that is about the scheme; all of its name if all
     curves are of one kind."""
     curves, kinds = summary[CURVE].astype(str), summary["scheme.kind"].astype(str)

@@ -16,11 +16,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
 
 from kinds.arrays import Floats, Ints
-from plots.axes import BEYOND, tick_at, with_unit
+from plots.axes import BEYOND, log_ticks, tick_at, with_unit
 from plots.caption import caption
 from plots.layout import Key, Wording, finish, grid
 from plots.page import Page
-from plots.scatter import TICKS, Family, plane, points
+from plots.scatter import Family, plane, points
 from plots.style import DASHES, GREY, SCHEMES, SPARSIFIERS, Look, curves, of_sparsifiers
 from plots.whiskers import numbers
 from simulator.results.column_names import CURVE
@@ -63,7 +63,7 @@ def draw_tradeoff(
         ax.set_xscale("log")
         reached = np.concatenate([each.cost for each in found.values()])
         ends = 0.9 * reached.min(), 1.1 * reached.max()
-        tick_at(ax.xaxis, [tick for tick in TICKS if ends[0] <= tick <= ends[1]])
+        tick_at(ax.xaxis, log_ticks(*ends, most=4))
         ax.set_xlim(*ends)
     axes[0].set_ylim(*_upright([each for found in panels.values() for each in found.values()]))
     axes[0].yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -167,7 +167,7 @@ def draw_pareto(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
                    markersize=8 if family.marker == "*" else 5,
                    markerfacecolor=family.colour if at in front else "white")  # fmt: skip
         ax.set_xscale("log")
-        tick_at(ax.xaxis, [tick for tick in TICKS if bits.min() <= tick <= bits.max()], "{x:,.0f}")
+        tick_at(ax.xaxis, log_ticks(bits.min(), bits.max(), most=3), "{x:,.0f}")
     key: Key = [(page.word(name), Line2D([], [], linestyle="", color=colour, marker=marker))
                 for name, (colour, marker) in _QUANTIZERS.items() if name in {*table["family"]}]  # fmt: skip
     notes = ["TV(qhat, p): the expected resampling rate. Filled: settings that none beats in both."]

@@ -66,7 +66,7 @@ SCENARIO = Scenario(
         base={"workload.requests": 1, "workload.output_tokens": 16, "workload.distinct": 4},
         grid={"workload.devices": [1, 8, 64]},
     ),
-    figures=("latency", "tails", "breakdown"),
+    figures=("latency", "breakdown"),
     answer=slowed,
     findings=(Lowest(),),
     assumed="six blocks, 5 dB of wall, a server in the cloud for each device; of the scheme one setting, not tuned",

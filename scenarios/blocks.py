@@ -86,7 +86,7 @@ def all_of_q_gains(table: pd.DataFrame, axis: str | None) -> str:
 @asks(GAIN)
 def gains_by_what_is_sent(table: pd.DataFrame, axis: str | None) -> str:
     """How many more tokens does a round commit as a block, by K, for short and long rounds?"""
-    clauses, named = [], [*(f"K = {k}, ell = {FINE}" for k in NAMED_K), ALL]
+    clauses, named = [], [*(f"K = {k}, ℓ = {FINE}" for k in NAMED_K), ALL]
     rows = pd.concat([at_length(table, length) for length in (SHORT, L)])
     for place, part in rows.groupby(PLACE, sort=False):
         words = []
@@ -104,7 +104,7 @@ def where_the_best_moves(table: pd.DataFrame, axis: str | None) -> str:
     for symbol in dict.fromkeys(best.symbol for best in found):
         own = [best for best in found if best.symbol == symbol]
         moves = [f"{name} {_moves([(b.by_rejection[n], b.as_block[n]) for b in own])}"
-                 for n, name in enumerate((symbol, "ell", "L"))]  # fmt: skip
+                 for n, name in enumerate((symbol, "ℓ", "L"))]  # fmt: skip
         where = [f"{best.place}, {quantity(best.rate_bps, RATE)}: {_words(best)}" for best in own
                  if best.as_block != best.by_rejection]  # fmt: skip
         clauses.append(f"{', '.join(moves)} (of {len(own)} places and rates; {'; '.join(where) or 'none moves'})")
@@ -125,7 +125,7 @@ def _moves(pairs: Sequence[tuple[float, float]]) -> str:
 
 
 def _words(best: Best) -> str:
-    names = zip((best.symbol, "ell", "L"), best.by_rejection, best.as_block, strict=True)
+    names = zip((best.symbol, "ℓ", "L"), best.by_rejection, best.as_block, strict=True)
     return ", ".join(f"{name} {one:g} to {other:g}" for name, one, other in names if one != other)
 
 
@@ -143,8 +143,8 @@ def placed(table: pd.DataFrame) -> pd.DataFrame:
 def _setting(k: float, beta: float, ell: float) -> str:
     if math.isnan(ell):
         return ALL
-    kept = f"K = {k:g}" if not math.isnan(k) else "all" if math.isnan(beta) else f"beta = {beta:g}"
-    return f"{kept}, ell = {ell:g}"
+    kept = f"K = {k:g}" if not math.isnan(k) else "all" if math.isnan(beta) else f"β = {beta:g}"
+    return f"{kept}, ℓ = {ell:g}"
 
 
 def at_length(table: pd.DataFrame, length: int) -> pd.DataFrame:
@@ -167,7 +167,7 @@ def best_settings(table: pd.DataFrame) -> list[Best]:
     if rows.empty:
         return []
     value = rows[BETA].fillna(rows[K]).fillna(rows["vocabulary"])
-    rows = rows.assign(**{SYMBOL: rows[BETA].isna().map({True: "K", False: "beta"}), VALUE: value})
+    rows = rows.assign(**{SYMBOL: rows[BETA].isna().map({True: "K", False: "β"}), VALUE: value})
     for (place, symbol), part in rows.groupby([PLACE, SYMBOL], sort=False):
         for rate_bps in RATES_BPS:
             work_s = part[LENGTH] * (DRAFT_S + part[BITS] / rate_bps) + ROUND_TRIP_S + VERIFY_S
@@ -228,7 +228,7 @@ def printed_times(cells: pd.DataFrame) -> TextTable | None:
         f"Cloud-only decoding takes {1e3 * VERIFY_S:g} ms per token"
     )
     body = [
-        [f"{best.place}, {quantity(best.rate_bps, RATE)}", f"{best.symbol}, ell, L",
+        [f"{best.place}, {quantity(best.rate_bps, RATE)}", f"{best.symbol}, ℓ, L",
          *(f"{', '.join(f'{value:g}' for value in setting)}: {amount(seconds, TIME_S)}"
            for setting, seconds in ((best.by_rejection, best.rejection_s), (best.as_block, best.block_s))),
          change(best.less)]

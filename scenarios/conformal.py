@@ -16,8 +16,8 @@ from scenarios import Claim, Quick, Scenario, asks, script
 from scenarios.findings.claims import ruled
 from scenarios.findings.wording import listed
 from simulator.results.column_names import CURVE
+from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import interval
-from simulator.results.units import symbol
 
 FREE = {"budget_bits": None, "max_drafts": 3}
 CARRIED = {"kind": "c_sqs", **FREE, "carry": True}
@@ -61,7 +61,7 @@ def promised(table: pd.DataFrame, axis: str | None) -> str:
         f"Mean dropped mass after {_all(each.tokens for each in found)} tokens (one-sided bound; the target is "
         f"{_all(each.target for each in found)})"
     )
-    line = listed(heading, [f"{each.name} {each.dropped:.3g} ({each.one_sided:.3g})" for each in found])
+    line = listed(heading, [f"{each.name}: {each.dropped:.3g} ({each.one_sided:.3g})" for each in found])
     return line and f"{line}; both bounds asserted after each of {kept:,} kept updates"
 
 
@@ -74,9 +74,9 @@ def meaningful(table: pd.DataFrame, axis: str | None) -> str:
         below = fixed.get(each.initial)
         beats = "" if below is None else f", {each.tokens_to(below, each.one_sided)}"
         one, papers = (each.tokens_to(1.0, bound) for bound in (each.one_sided, each.papers))
-        clauses.append(f"{each.name} {one} ({papers}){beats}, {each.tokens_to(2 * each.target, each.one_sided)}")
+        clauses.append(f"{each.name}: {one} ({papers}){beats}, {each.tokens_to(2 * each.target, each.one_sided)}")
     dropped = " and ".join(f"{mean:.2g} at {beta:g}" for beta, mean in fixed.items())
-    beaten = f", below what a threshold that stays at beta_1 drops ({dropped})" if fixed else ""
+    beaten = f", below what a threshold that stays at β₁ drops ({dropped})" if fixed else ""
     return listed(
         f"Tokens until the one-sided bound (the papers') is below 1{beaten}, within twice the target", clauses
     )
@@ -107,7 +107,7 @@ def keeps_to_bound(table: pd.DataFrame, axis: str | None) -> str:
     rows = table[table["papers_bound"].notna()]
     slowest = max(found, key=lambda each: each.papers)
     line = (
-        f"{slowest.name} {slowest.dropped:.3g} within {slowest.papers:.3g} after {slowest.tokens:,} tokens; that bound"
+        f"{slowest.name}: {slowest.dropped:.3g} within {slowest.papers:.3g} after {slowest.tokens:,} tokens; that bound"
     )
     line += f" is below 1 from {slowest.tokens_to(1.0, slowest.papers)} tokens on, within twice the target from "
     line += slowest.tokens_to(2 * slowest.target, slowest.papers)
@@ -127,13 +127,14 @@ def _from_to(tokens: Iterable[str]) -> str:
 @asks("verified_dropped_mass")
 def covered(table: pd.DataFrame, axis: str | None) -> str:
     """Which drafts is the guarantee about, by what a rejection undoes?"""
+    names = DisplayNames()
     last = {each.rollback: each for each in guarantees(table) if each.rollback != "through_rejection"}
     clauses = [
-        f"{rollback} {each.verified_dropped:.3g} of verified drafts against {each.dropped:.3g} of kept ones and their "
-        f"bound {each.one_sided:.3g}"
+        f"{names.word(rollback)} {each.verified_dropped:.3g} of verified drafts against {each.dropped:.3g} of kept "
+        f"ones and their bound {each.one_sided:.3g}"
         for rollback, each in last.items()
     ]
-    meaning = "Verified drafts are those that can be rejected, kept ones those of the guarantee: by through_rejection"
+    meaning = "Verified drafts are those that can be rejected, kept ones those of the guarantee: by through rejection"
     return f"{meaning} they are the same, {', '.join(clauses)}" if clauses else ""
 
 
@@ -153,11 +154,11 @@ def fixed_means(table: pd.DataFrame) -> dict[float, float]:
 
 
 def name_of(row: pd.Series[float]) -> str:
-    """`eta=0.01 beta_1=0.1`, and what is not the default."""
-    words = [f"{symbol(name)}={row[name]:g}" for name in ("scheme.step", "scheme.initial")]
-    rollback = str(row["scheme.rollback"])
-    words += [] if rollback == "through_rejection" else [rollback]
-    return " ".join([*words, *([] if row["scheme.carry"] else ["without carry"])])
+    """`η = 0.01, β₁ = 0.1`, and what is not the default."""
+    names, rollback = DisplayNames(), str(row["scheme.rollback"])
+    words = [names.setting(name, f"{row[f'scheme.{name}']:g}") for name in ("step", "initial")]
+    words += [] if rollback == "through_rejection" else [names.word(rollback)]
+    return ", ".join([*words, *([] if row["scheme.carry"] else ["without carry"])])
 
 
 def _last(rows: pd.DataFrame) -> pd.DataFrame:
@@ -203,7 +204,7 @@ SCENARIO = Scenario(
     ),
     claims=(
         Claim(
-            "the mean dropped mass is at most alpha + (|beta_1| + 1 + eta alpha) / (eta N)",
+            "the mean dropped mass is at most α + (|β₁| + 1 + η α) / (η N)",
             "SQS-SD, theorem 2",
             keeps_to_bound,
         ),

@@ -20,8 +20,9 @@ from scenarios import AtEqual, Claim, Quick, Scenario, Table, asks, script
 from scenarios.findings.claims import ruled
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import called, fewer, less_or_more, listed
+from simulator.results.display_names import letter
 from simulator.results.intervals import Difference, geometric_means, paired_values, summarise
-from simulator.results.units import quantity, symbol, title
+from simulator.results.units import quantity, title
 
 MADE = {"kind": "synthetic", "size": 150_000, "contexts": 32, "entropy_bits": 4.9, "distance": 0.2}
 RESOLUTIONS = [10, 30, 100, 300, 1000]
@@ -77,8 +78,8 @@ def dense_overtakes(table: pd.DataFrame, axis: str | None) -> str:
         for ell in sorted(rows[RESOLUTION].astype(int).unique()):
             size, counts = shorter_from_size(vocabulary, ell), shorter_from_counts(vocabulary, ell)
             had = rows.loc[rows[RESOLUTION] == ell, "coded_size"].max()
-            words.append(f"{size or 'none'} / {counts or 'none'} ({had:.0f}) at ell={ell}")
-        clauses.append(f"V={vocabulary:,}: {', '.join(words)}")
+            words.append(f"{size or 'none'} / {counts or 'none'} ({had:.0f}) at ℓ = {ell}")
+        clauses.append(f"V = {vocabulary:,}: {', '.join(words)}")
     heading = (
         "A dense packet is the shorter one from this K / where only ids with a count are sent, from so many of them "
         "(drafts here have)"
@@ -93,7 +94,7 @@ def dense_shorter_from(table: pd.DataFrame, axis: str | None) -> str:
     for vocabulary, rows in by_vocabulary(table):
         cells = sorted(rows[RESOLUTION].astype(int).unique())
         sizes = [f"{shorter_from_size(vocabulary, ell) or 'none'}" for ell in (cells[0], cells[-1])]
-        clauses.append(f"V={vocabulary:,} K={sizes[0]} at ell={cells[0]}, {sizes[1]} at {cells[-1]}")
+        clauses.append(f"V = {vocabulary:,}: K = {sizes[0]} at ℓ = {cells[0]}, {sizes[1]} at {cells[-1]}")
     return f"the dense packet is shorter from {'; '.join(clauses)}" if clauses else ""
 
 
@@ -106,10 +107,10 @@ def near_enough(table: pd.DataFrame, axis: str | None) -> str:
 
 @asks(BITS)
 def sparse_is_shorter(table: pd.DataFrame, axis: str | None) -> str:
-    """Up to which K is the packet of K tokens the shorter one at ell = 100?"""
+    """Up to which K is the packet of K tokens the shorter one at ℓ = 100?"""
     sizes = {vocabulary: shorter_from_size(vocabulary, 100) for vocabulary, _ in by_vocabulary(table)}
     words = [f"K = {size - 1 if size else vocabulary // 2} at V = {vocabulary:,}" for vocabulary, size in sizes.items()]
-    return ruled(True, f"up to {', '.join(words)} (exact counts, ell = 100)") if words else ""
+    return ruled(True, f"up to {', '.join(words)} (exact counts, ℓ = 100)") if words else ""
 
 
 @asks(REJECTED)
@@ -173,8 +174,8 @@ def _least(rows: pd.DataFrame, limit: float) -> str:
     best = _best(rows, limit)
     if best is None:
         return "-"
-    fields = [f"{symbol(name)}={best[name]:.0f}" for name in (RESOLUTION, SIZE) if pd.notna(best[name])]
-    return " ".join([f"{best[REJECTED]:.3f}", f"{best[QUANTIZER]}{_coded(best)}", *fields])
+    fields = [f"{letter(name)} = {best[name]:.0f}" for name in (RESOLUTION, SIZE) if pd.notna(best[name])]
+    return ", ".join([f"{best[REJECTED]:.3f} {called(best[QUANTIZER])}{_coded(best)}", *fields])
 
 
 def _coded(row: Mapping[Hashable, object]) -> str:
@@ -234,7 +235,7 @@ SCENARIO = Scenario(
         code_saves,
     ),
     claims=(
-        Claim("the lattice is within K / (4 ell) in total variation", "Q-S and SQS-SD, lattice", near_enough),
+        Claim("the lattice is within K / (4 ℓ) in total variation", "Q-S and SQS-SD, lattice", near_enough),
         Claim("K tokens take fewer bits than the whole vocabulary", "SQS-SD, bits", sparse_is_shorter),
     ),
 )

@@ -363,7 +363,7 @@ SCENARIO = Scenario(
               (STATIC,), rates=RATES, fair=(ADAPTIVE + TUNED, STATIC + TUNED)),
         Claim("latency is drafts, bits over rate, and verification", "Q-S, throughput model", counts_all_time),
     ),
-    assumed="models and data (the papers' may be GPT-Neo on LM1B, OPT on CNN/DailyMail), eta = 1e-3, alpha = 5e-4, ell "
+    assumed="models and data (the papers' may be GPT-Neo on LM1B, OPT on CNN/DailyMail), η = 1e-3, α = 5e-4, ℓ "
     "and B as SQS-SD's are reported, 40 ms of round trip, 4 drafts, rollback through the rejection, the rule by which "
     "Q-S adapts. Schemes named after K, β₁, η or Q-S have these settings; only those named tuned are tuned.",
 )  # fmt: skip

@@ -172,7 +172,7 @@ SCENARIO = Scenario(
         slack,
         martingale,
     ),
-    claims=(Claim("a draft is rejected with at most TV(q, p) + alpha + K / (4 ell)", "SQS-SD, theorem 1", bounded),),
+    claims=(Claim("a draft is rejected with at most TV(q, p) + α + K / (4 ℓ)", "SQS-SD, theorem 1", bounded),),
 )
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ class Cell(Part):
         for each in self.classes:
             prompt, output = each.workload.longest
             self.cloud.check_holds(each.request_tokens, self.kv_tokens)
-            each.check_memory(each.request_tokens, each.places)
+            each.check_memory(each.request_tokens, each.sequences)
             each.check_clock(prompt, output)
             self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output, evicts=not memory_holds_all(self))
         self.cloud.check_gpus()

@@ -21,7 +21,7 @@ from models.latency.datasheets import DEVICES, SIZES
 from models.latency.latency import LONGEST_S, Latency
 from models.latency.roofline import Roofline
 from models.power import KWH_PRICES, POWER_NEEDED, POWERS, Power
-from simulator.cell.cloud_config import request_tokens
+from simulator.cell.cloud_config import Batching, request_tokens
 from simulator.cell.dotted_names import whole_fields
 from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Ask, Workload
@@ -61,6 +61,12 @@ class Edge(Part):
     )
     concurrency: int = Field(
         1, ge=1, le=64, description="requests served side by side; they take turns at the processor, round by round"
+    )
+    gateway: Batching | None = Field(
+        None,
+        exclude_if=lambda batching: batching is None,
+        description="the devices of a class are users of one gateway: a single drafter, whose passes they share as "
+        "this way to batch says; encoding goes on beside them. null: each device drafts on a processor of its own",
     )
     encode_s_per_draft: float = Field(
         1e-4,
@@ -174,6 +180,11 @@ class Equipped:
         return self.edge.concurrency if self.workload.open else 1
 
     @property
+    def sequences(self) -> int:
+        """Number of requests that one drafter serves at one time: those of all its devices at a gateway."""
+        return self.places * (self.count if self.edge.gateway else 1)
+
+    @property
     def request_tokens(self) -> int:
         """The most tokens that one of them ever has cached."""
         return request_tokens(*self.workload.longest, self.scheme.drafts)
@@ -224,7 +235,8 @@ class Equipped:
                 if block > 1 and self.scheme.protocol in PREPARED:
                     raise ConfigError(f"{self.name}edge.drafts_per_pass = {block}: must be 1 {PREPARES}")
                 new = max(prompt, block * self.scheme.drafts_a_pass) + block - 1
-                self.draft_latency.check_range((1, new, prompt + output + self.scheme.drafts))
+                together = min(self.sequences, self.edge.gateway.cap) if self.edge.gateway else 1
+                self.draft_latency.check_range((together, new, prompt + output + self.scheme.drafts))
             except ValueError as error:
                 raise ConfigError(f"{self.name}edge.latency = {error}") from None
 
@@ -246,9 +258,14 @@ class Equipped:
             )
 
     def check_concurrency(self) -> None:
-        """Raises ConfigError where requests cannot be served side by side."""
+        """Raises ConfigError where requests cannot be served side by side, or not at a gateway."""
         message = None
-        if self.scheme.protocol in ("ahead", "cloud_first_ahead"):
+        if self.edge.gateway and self.edge.power:
+            reason = "of a gateway no user's share of the energy is known"
+            raise ConfigError(f"{self.name}edge.power: must be null with {self.name}edge.gateway; {reason}")
+        if self.edge.gateway:
+            message = f"at a gateway, whose users are devices ({self.name}edge.gateway)"
+        elif self.scheme.protocol in ("ahead", "cloud_first_ahead"):
             message = "where rounds are drafted ahead (scheme.depth)"
         elif self.scheme.protocol in PREPARED:
             message = PREPARES

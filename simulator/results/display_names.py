@@ -226,7 +226,8 @@ class DisplayNames:
         return text if name in ("pair", "drafter", "verifier", "label") else f"{title(name)} {text}"
 
     def axis(self, name: str) -> str:
-        return self.labels.get(name) or title(name)
+        counts = name.startswith("fleet.") and name.endswith(".count")  # meters are devices, and no unit
+        return self.labels.get(name) or ("number of " if counts else "") + title(name)
 
     def metric(self, name: str, otherwise: str) -> str:
         return self.labels.get(name, otherwise)

@@ -106,6 +106,8 @@ def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "edge.drafts_per_pass", cell.edge.drafts_per_pass, "1: its models make a draft a pass"
     if cell.edge.concurrency > 1:
         yield "edge.concurrency", cell.edge.concurrency, "1"
+    if cell.edge.gateway is not None:
+        yield "edge.gateway", cell.edge.gateway.kind, "null: each device here has a drafter of its own"
 
 
 def _of_cloud(cell: Cell) -> Iterator[tuple[str, object, str]]:

@@ -195,6 +195,10 @@ class EdgePasses:
         its passes have read up to `read_tokens`."""
         return tokens if self.drafts_per_pass == 1 else min(tokens, read_tokens)
 
+    def works(self, new: int, cached: int, later: tuple[int, ...] = ()) -> list[tuple[int, int]]:
+        """Returns the (new, cached) tokens of each of some passes of one sequence, as `of_round_s` times them."""
+        return block_passes(_works(new, cached, later), self.drafts_per_pass)
+
     def of_round_s(
         self, request: Request, round_number: int, new: int, cached: int, later: tuple[int, ...] = (), made: int = 0
     ) -> tuple[float, ...]:
@@ -205,7 +209,7 @@ class EdgePasses:
             return self._known_s(new, cached, later)
         uniforms = self._uniforms.under(request.device, request.number, round_number)
         spell = self._spells.uniform(request.device, request.number)
-        passes = enumerate(block_passes(_works(new, cached, later), self.drafts_per_pass), made)
+        passes = enumerate(self.works(new, cached, later), made)
         return tuple(self._latency.drawn_s([work], uniforms.uniform(place), spell) for place, work in passes)
 
 

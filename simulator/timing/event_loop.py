@@ -43,14 +43,18 @@ class Last(IntEnum):
 
 
 class EndOfInstant(simpy.Event):
-    """Happens at the end of this instant. `whose`: device, request and round, as far as these sort those of a kind."""
+    """Happens at the end of the instant in which it succeeds. `whose`: device, request and round, as far as these sort
+    those of a kind."""
 
     def __init__(self, env: simpy.Environment, kind: Last, whose: tuple[int, ...] = ()) -> None:
-        self.env, self.callbacks = env, []
-        self._ok, self._value = True, None  # triggered from the start, as SimPy's Timeout
+        super().__init__(env)
         device, request, round_ = (*whose, 0, 0, 0)[:3]
-        place = (((kind << _BITS | device) << _BITS | request) << _BITS) + _MIDDLE + round_
-        env.schedule(self, EventPriority(place))
+        self._place = EventPriority((((kind << _BITS | device) << _BITS | request) << _BITS) + _MIDDLE + round_)
+
+    def succeed(self, value: object = None) -> EndOfInstant:
+        self._ok, self._value = True, value
+        self.env.schedule(self, self._place)
+        return self
 
 
 class LaneClock(Protocol):
@@ -143,10 +147,14 @@ class OwnClock:
         return True
 
 
+def end_of_instant(env: simpy.Environment, kind: Last, whose: tuple[int, ...] = ()) -> simpy.Event:
+    """Returns the event that this instant ends (`EndOfInstant`)."""
+    return EndOfInstant(env, kind, whose).succeed()
+
+
 def at_last(env: simpy.Environment, kind: Last, whose: tuple[int, ...], call: Callable[[simpy.Event], Any]) -> None:
     """Calls `call` at the end of this instant (`EndOfInstant`)."""
-    event = EndOfInstant(env, kind, whose)
-    event.callbacks.append(call)
+    end_of_instant(env, kind, whose).callbacks.append(call)
 
 
 def later(env: simpy.Environment, delay_s: float, call: Callable[[simpy.Event], None]) -> None:

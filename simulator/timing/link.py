@@ -24,19 +24,19 @@ Where `arq` is QUIC, its sender sets one alarm for all that is under way.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from math import fsum, inf, isnan, nan
 from typing import Final
 
 import simpy
 
-from channels.link.arq import Expiry
+from channels.link.arq import Expiry, Sender
 from channels.link.delays import ConstantDelay
 from channels.link.link_config import LinkConfig
 from channels.link.losses import NoLoss, is_memoryless
-from channels.link.rates import MessageIndex
-from channels.link.retransmission_timeout import FixedTimer
-from channels.link.sharing import Gate
+from channels.link.rates import MessageIndex, Position
+from channels.link.retransmission_timeout import FixedTimer, TimerJitter
+from channels.link.sharing import Fifo, Gate, Own
 from channels.uniforms import Uniforms
 from simulator.results.observer import Airing, Observer, Unserved, receives
 from simulator.results.station import Station
@@ -56,8 +56,9 @@ from simulator.timing.messages import (
     unheard,
 )
 from simulator.timing.reassembly import Reassembly
-from simulator.timing.transmitters import DeviceSenders
 
+_SHARED: Final = -1
+"""The key of the one transmitter of a link that all devices share."""
 _END: Final = -(1 << 20)
 """The number of the packet that says that the far end waits for no more: below those of all acknowledgements."""
 
@@ -109,26 +110,75 @@ class Link:
         losses = config.loss.process(uniforms), arq.ack_loss.process(uniforms)
         self._foreseen = fixed and not isnan(self._travel_s) and all(map(is_memoryless, losses))
         """Whether it is known what becomes of an attempt as soon as it is known when it leaves."""
+        gated = config.buffer_packets is not None or config.half_duplex is not None
+        self.in_order = type(config.sharing) in (Fifo, Own) and not gated
+        """Whether the times of an attempt are known when it joins: no packet overtakes another, or waits for more."""
         self.is_clean = self._foreseen and not (self._loses or self._loses_acks or self._grants)
         """Whether a message's times are known when it is put: nothing is lost, and nothing waits for a grant."""
         self._straight = config.delay.keeps_order and not (self._loses_acks or self._follows or arq.max_attempts)
         """Whether one packet after another, each alone, is sent until it is in, and acknowledged then."""
         self._reassembly = Reassembly(config, self._deliver)
-        clock = SharedClock(env)
-        self._own_clocks = own_clocks
-        self.senders = DeviceSenders(
-            self.station, config, uniforms, reverse_delay_s, horizon_s, places, clock, own_clocks
-        )
-        """Where the packets of each device enter."""
+        self._uniforms, self._places, self._horizon_s = uniforms, places, horizon_s
+        self._clock, self._own_clocks = SharedClock(env), own_clocks
+        self._reverse_delay_s = reverse_delay_s
+        self._window = cache(config.window_packets)
+        """The packets that a device may have under way, by how long an acknowledgement travels back to it."""
+        self._senders: dict[int, DeviceSender] = {}
+        self._transmitters: dict[int, LinkTransmitter] = {}
+        """By device, or one for all; each is opened when it is first needed."""
+        self._gate: Gate[Fragment] = Gate()
+        self._opener = config.sharing.opener(uniforms.under(_SHARED + 1, 6))  # after the six of `_open`
 
     def guard(self, gate: Gate[Fragment]) -> None:
         """Sets what each transmitter obeys; before the first packet."""
-        self.senders.gate, self.senders.serve, self.senders.in_order = gate, self.serve, False
+        self._gate, self.in_order = gate, False
+
+    def sender(self, device: int) -> DeviceSender:
+        """Returns the entry of a device's packets."""
+        sender = self._senders.get(device)
+        if sender is None:
+            back_s = self._reverse_delay_s(device)
+            arq: Sender[Fragment] = self.config.arq.sender(self._window(back_s))
+            sender = self._senders[device] = DeviceSender(arq, self._transmitter(device), back_s)
+        return sender
+
+    def _transmitter(self, device: int) -> LinkTransmitter:
+        """Returns the transmitter behind a device's packets."""
+        key, config = _SHARED if self.is_shared else device, self.config
+        if key in self._transmitters:
+            return self._transmitters[key]
+        rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
+        curve, clock = config.curve(rate), self._own_clocks.get(key, self._clock)
+        curve.bound(f"{self.name}.rate", self._horizon_s)
+        if self._places is not None:
+            curve.place(self._places)
+        server = None if self.in_order else self._opener(curve, clock.now)
+        if server is not None:
+            server.gate = self._gate
+        transmitter = self._transmitters[key] = LinkTransmitter(
+            curve=curve,
+            clock=clock,
+            position=Position(clock.now),
+            server=server,
+            loss=config.loss.process(loss),
+            delay=config.delay.process(delay),
+            ack_loss=config.arq.ack_loss.process(ack),
+            timers=TimerJitter(config.arq.timer_jitter, timers),
+            pauses=TimerJitter(config.arq.timer_jitter, pauses),
+            serve=self.serve,
+        )
+        self.station.servers = len(self._transmitters)
+        return transmitter
+
+    @property
+    def is_shared(self) -> bool:
+        """True if devices share its transmitter."""
+        return not self.config.sharing.transmitter_per_device
 
     @property
     def is_foreseeable(self) -> bool:
         """True if a message's times depend on nothing that other devices put later."""
-        return self.senders.in_order and (self.is_clean or self.config.sharing.transmitter_per_device)
+        return self.in_order and (self.is_clean or not self.is_shared)
 
     @property
     def lost(self) -> int:
@@ -144,12 +194,12 @@ class Link:
     def _foreseen_losses(self) -> int:
         """Attempts that are known to be lost, and whose last bit has not left."""
         now_s = self.env.now
-        return sum(each.lost and each.left_s > now_s for each in self._placed(self._senders_of(self.senders)))
+        return sum(each.lost and each.left_s > now_s for each in self._placed(self._senders_of(self._senders)))
 
     @property
     def bits_sent(self) -> int:
         """Bits put on the air so far, headers and retransmissions included."""
-        return self.bits_of(self.senders)
+        return self.bits_of(self._senders)
 
     def bits_of(self, devices: Collection[int]) -> int:
         """Returns the bits put for some devices."""
@@ -173,7 +223,7 @@ class Link:
     def _senders_of(self, devices: Collection[int]) -> Collection[DeviceSender]:
         for clock in self._own_clocks.values():
             clock.run(self.env.now)
-        return {sender: None for device, sender in self.senders.items() if device in devices}
+        return {sender: None for device, sender in self._senders.items() if device in devices}
 
     def _placed(self, senders: Collection[DeviceSender]) -> Iterator[PlacedAttempt]:
         """The attempts of these senders that have not left, or not for long."""
@@ -183,18 +233,18 @@ class Link:
     @property
     def air_s(self) -> float:
         """Time that packets have been on the air so far, first bit to last; what is sent at once counts once."""
-        return self.air_of_s(self.senders) if self.senders.in_order else self.senders.air_s(self.env.now)
+        return self.air_of_s(self._senders)
 
     @property
     def acked_bits(self) -> int:
         """Bits of the packets that were acknowledged, headers included."""
-        for sender in self.senders.values():
+        for sender in self._senders.values():
             self._settle(sender)
-        return sum(sender.acked_bits for sender in self.senders.values())
+        return sum(sender.acked_bits for sender in self._senders.values())
 
     def seen_by(self, device: int) -> SeenLink:
         """Returns the state of the link as far as a device has seen it."""
-        sender = self.senders.get(device)
+        sender = self._senders.get(device)
         if sender is None:
             return SeenLink()
         self._settle(sender)
@@ -205,13 +255,13 @@ class Link:
     def put(self, message: Message, at_s: float = 0.0) -> None:
         """Takes on a message and never blocks: grant, turn and retransmissions are the link's business from here on.
         `at_s`: when, by a device's own clock, if it is not past."""
-        sender = self.senders[message.index[0]]
+        sender = self.sender(message.index[0])
         clock = sender.transmitter.clock
         clock.run(at_s)
         message.put_s = now_s = clock.now
         if self._grants:
             self._settle(sender)
-            if (wait_s := self.senders.access_s(message.index[0], now_s)) > 0:
+            if (wait_s := sender.access_s(self.config, now_s)) > 0:
                 message.does([(now_s, QUEUE)])
                 clock.later(wait_s, partial(self._admit, message))
                 return
@@ -222,7 +272,7 @@ class Link:
         then; None: it is not known yet. By a device's own clock nothing else is put on its links before it is in.
 
         One packet after which nothing else is to happen is followed here to its end; all others by the clock."""
-        sender = self.senders[message.index[0]]
+        sender = self._senders.get(message.index[0]) or self.sender(message.index[0])
         transmitter, arq = sender.transmitter, sender.arq
         clock = transmitter.clock
         if clock.calls:
@@ -236,7 +286,7 @@ class Link:
             return self._carry_by_clock(message, at_s)
         message.put_s = joined_s
         course: list[tuple[float, str]] = []
-        if self._grants and (wait_s := self.senders.access_s(message.index[0], joined_s)) > 0:
+        if self._grants and (wait_s := sender.access_s(self.config, joined_s)) > 0:
             course.append((joined_s, QUEUE))
             joined_s += wait_s
         packet = Fragment(bits, message, message.index, 0, sender, header_bits=header_bits)
@@ -302,7 +352,7 @@ class Link:
         it is lost."""
         assert self.reverse is not None
         device, link = packet.index[0], self.reverse(packet.index[0])
-        sender = link.senders[device]
+        sender = link.sender(device)
         message = Message(packet.index, (), unheard)
         ack = Fragment(self.config.arq.ack_bits, message, packet.index, -packet.number - 1, sender)
         attempt = link._place(ack, now_s)
@@ -334,7 +384,7 @@ class Link:
         if message.done:
             return
         index = message.index
-        sender = self.senders[index[0]]
+        sender = self.sender(index[0])
         if sender.acks:
             self._settle(sender)
         if message.in_parts:
@@ -685,7 +735,7 @@ class Link:
         assert self.reverse is not None, "I1: acknowledgements that cost bits have no link to go back on"
         link = self.reverse(index[0])
         message = Message(index, (), then)
-        packet = Fragment(self.config.arq.ack_bits, message, index, number, link.senders[index[0]])
+        packet = Fragment(self.config.arq.ack_bits, message, index, number, link.sender(index[0]))
         packet.attempt = attempt
         link._enqueue(packet)
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from channels.link.arq import Packet, Sender
 from channels.link.delays import DelayProcess
+from channels.link.link_config import LinkConfig
 from channels.link.losses import LossProcess, PacketIndex
 from channels.link.rates import ROUNDING_S, Curve, MessageIndex, Position
 from channels.link.retransmission_timeout import TimerJitter
@@ -288,10 +289,6 @@ class LinkTransmitter:
     """The server's version that the next departure was set for."""
     on_air: int = 0
     """Packets between their first bit and their last."""
-    on_air_since_s: float = 0.0
-    """Time at which the first of them began."""
-    was_on_air_s: float = 0.0
-    """Time for which there had been one before."""
     changed_s: float = 0.0
     """Time at which one last began or left."""
     had_each_s: float = 0.0
@@ -350,8 +347,6 @@ class LinkTransmitter:
     def take_air(self, now_s: float) -> float:
         """A packet's first bit goes out. Returns `each_s`."""
         self.had_each_s, self.changed_s = self.each_s(now_s), now_s
-        if not self.on_air:
-            self.on_air_since_s = now_s
         self.on_air += 1
         return self.had_each_s
 
@@ -359,14 +354,7 @@ class LinkTransmitter:
         """A packet's last bit has left. Returns `each_s`."""
         self.had_each_s, self.changed_s = self.each_s(now_s), now_s
         self.on_air -= 1
-        if not self.on_air:
-            self.was_on_air_s += now_s - self.on_air_since_s
         return self.had_each_s
-
-    def air_s(self, now_s: float) -> float:
-        """Returns the time for which there has been a packet on the air; several at once, which share it, count
-        once."""
-        return self.was_on_air_s + (now_s - self.on_air_since_s if self.on_air else 0.0)
 
 
 @dataclass(slots=True, eq=False)
@@ -384,6 +372,8 @@ class DeviceSender:
     """Put on the air for it, headers and retransmissions included."""
     dropped: int = 0
     """Packets that a full buffer or a cancelled message has dropped."""
+    granted_s: float = -inf
+    """Time at which its latest message was, or will be, granted."""
     had_air_s: float = 0.0
     """Time that its packets were on the air, less, for each that is there, what `each_s` was when it began."""
     on_air: int = 0
@@ -393,6 +383,20 @@ class DeviceSender:
     unacked_packets: int = 0
     round_trip_s: float = nan
     timeouts: int = 0
+
+    def access_s(self, config: LinkConfig, now_s: float) -> float:
+        """Returns the wait for its grant of a message that is put now, longer where the device must first get a
+        connection.
+
+        Simplified: only what a device sends keeps its connection; what it receives does so too in LTE and NR. While one
+        waits for its connection, its later messages wait for the same one."""
+        if config.idle_after_s is None:
+            return config.access_s
+        silent_s = now_s - max(self.granted_s, now_s if self.unacked_packets else self.arq.left_s)
+        idle = silent_s >= config.idle_after_s
+        wait_s = config.idle_access_s if idle else max(config.access_s, self.granted_s - now_s)
+        self.granted_s = now_s + wait_s
+        return wait_s
 
     def take_air(self, bits: int, now_s: float) -> None:
         """A packet's first bit goes out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import nan
@@ -14,7 +14,6 @@ import simpy
 from channels.link.link_config import LinkConfig, answer_s
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
-from simulator.cell.device_classes import Equipped
 from simulator.cell.power_figures import connections_of, power_figures
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
@@ -30,11 +29,12 @@ from simulator.timing.cloud import Cloud
 from simulator.timing.conversation import Conversation
 from simulator.timing.device import Device, EdgePasses
 from simulator.timing.event_loop import OwnClock
+from simulator.timing.gateway import GatewayRequest, GatewayUser, gateway
 from simulator.timing.half_duplex import keep_half_duplex
 from simulator.timing.invariants import check_link, check_station
 from simulator.timing.link import Link
 from simulator.timing.receive_windows import ReceiveWindows
-from simulator.timing.request_process import Network, Serving, serve
+from simulator.timing.request_process import WALKS, Network, Serving, serve
 
 IN_ORDER: Final = (
     Observer.on_round, Observer.on_drafts, Observer.on_packet, Observer.on_pass, Observer.on_unserved,
@@ -112,13 +112,12 @@ class Plant:
         counted by class, and nan."""
         mine = frozenset(numbers)
         links = [dict.fromkeys(self.ways[device][way] for device in numbers) for way in (0, 1)]
-        theirs = {link for device, both in enumerate(self.ways) if device not in mine for link in both}
         ways = [
             LinkTotals(
                 [link.station for link in own],
                 [link.bits_of(mine) for link in own],
                 [self.sharers[link] for link in own],
-                [link.air_of_s(mine) if link in theirs else link.air_s for link in own],
+                [link.air_of_s(mine) for link in own],
                 [link.config.on_air(sends=way == 0) for link in own],
             )
             for way, own in enumerate(links)
@@ -131,7 +130,7 @@ class Plant:
             edges=[self.devices[number].station for number in numbers],
             cloud_service_s=self.cloud.class_use.service_s(name, self.env.now),
             round_passes=self.cloud.class_use.round_passes[name],
-            dropped_packets=sum(link.dropped_of(mine) if link in theirs else link.dropped for link in own),
+            dropped_packets=sum(link.dropped_of(mine) for link in own),
             cloud_evictions=nan,
             connected_j=self.connections.joules_of(mine),
             figures=replace(
@@ -163,14 +162,18 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         passes = EdgePasses(each.draft_latency, Uniforms.of(cell.seed, "edge passes"), spells, each.drafts_per_pass)
         talks = {device: Conversation(env, cloud, each.workload) for device in each.devices if each.workload.talks}
         links = dict(zip((UPLINK, DOWNLINK), both, strict=True))
+        make: Callable[..., Device] = Device
         network = Network(env, links, cloud, each, passes, serving, windows, talks)
+        if serving is Serving.GATEWAY:
+            network.driven = GatewayRequest
+            make = partial(GatewayUser, gateway(env, each, Uniforms.of(cell.seed, "edge passes"), spells))
         if network.runs_ahead:
             clocks |= {device: OwnClock(each.workload.horizon_s) for device in each.devices}
         if windows is not None and each.downlink.listens.windows_s:
             windows.add(each.devices, *both)
         ways += [both] * each.count
         life = partial(serve, network, decoder)
-        devices += [Device(number, env, life, arrivals.ended, each.edge.concurrency) for number in each.devices]
+        devices += [make(number, env, life, arrivals.ended, each.edge.concurrency) for number in each.devices]
     for link in uplinks.built:
         link.reverse = lambda device: ways[device][1]
     for link in downlinks.built:
@@ -184,32 +187,32 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
 
 
 def servings(cell: Cell, links: Sequence[tuple[Link, Link]], watching: Observer | None) -> list[Serving]:
-    """Returns how the requests of each class are served, and why. `links`: the uplink and the downlink of each
-    class."""
-    own = [_serving(each, *both) for each, both in zip(cell.classes, links, strict=True)]
+    """Returns how the requests of each class are served, and why: all that is decided of it is decided here. `links`:
+    the uplink and the downlink of each class."""
     watched = watching is not None and any(receives(watching, call) for call in IN_ORDER)
-    found = list[Serving]()
-    for both, serving in zip(links, own, strict=True):
-        shared = {link for link in both if not link.config.sharing.transmitter_per_device}
-        beside = [other for other, theirs in zip(own, links, strict=True) if shared & {*theirs}]
-        if serving is not Serving.WALKED:
-            found.append(serving)
-        elif any(other is not Serving.WALKED for other in beside):
-            found.append(Serving.BESIDE)
+    found: list[Serving] = []
+    for each, both in zip(cell.classes, links, strict=True):
+        if each.edge.gateway is not None:
+            found.append(Serving.GATEWAY)
+        elif not is_decodable(each.scheme):
+            found.append(Serving.TIME_DECIDES)
+        elif each.edge.concurrency > 1 or not each.workload.all_are_awaited or each.workload.talks:
+            found.append(Serving.GIVEN_UP)
+        elif not all(link.is_foreseeable for link in both):
+            found.append(Serving.LINKS)
+        elif each.downlink.has_power:
+            found.append(Serving.LISTENS)
+        elif watched:
+            found.append(Serving.WATCHED)
+        elif any(link.is_shared for link in both):
+            found.append(Serving.WALKED)
         else:
-            found.append(Serving.WATCHED if watched else Serving.WALKED)
-    return found
-
-
-def _serving(each: Equipped, uplink: Link, downlink: Link) -> Serving:
-    """Returns how the requests of a class are served, if those of the others are served alike and nobody looks on."""
-    if not is_decodable(each.scheme):
-        return Serving.TIME_DECIDES
-    if each.edge.concurrency > 1 or not each.workload.all_are_awaited or each.workload.talks:
-        return Serving.GIVEN_UP
-    if not (uplink.is_foreseeable and downlink.is_foreseeable):
-        return Serving.LINKS
-    return Serving.LISTENS if each.downlink.has_power else Serving.WALKED
+            found.append(Serving.WALKED_AHEAD)
+    driven = {link for both, serving in zip(links, found, strict=True) for link in both if serving not in WALKS}
+    return [
+        Serving.BESIDE if serving is Serving.WALKED and any(link.is_shared for link in driven & {*both}) else serving
+        for both, serving in zip(links, found, strict=True)
+    ]
 
 
 class _Links:

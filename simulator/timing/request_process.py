@@ -47,7 +47,7 @@ from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState, SessionKey
 from simulator.timing.conversation import NOTHING, Conversation
 from simulator.timing.device import Device, EdgePasses
-from simulator.timing.event_loop import EndOfInstant, Last, at_last, delay_until, later, until
+from simulator.timing.event_loop import EndOfInstant, Last, at_last, delay_until, end_of_instant, later, until
 from simulator.timing.link import Link
 from simulator.timing.messages import Message, course_from, unheard
 from simulator.timing.receive_windows import ReceiveWindows
@@ -68,18 +68,26 @@ DOWNLINK_STATES: Final = {
 }
 JOB_STATES: Final = {"queue": "cloud_queue_s", "prefill": "prefill_s"}
 
+READING_AT_WORK: Final = frozenset({Need.LOOKAHEAD, Need.PARTS, Need.CLOUD_FIRST, Need.PREPARES})
+"""The needs of machines to which messages come while they work."""
+
 
 class Serving(Enum):
-    """Serving of the requests of a class of devices, with its reason. Those that are WALKED go over rounds that are
-    decoded already; for all others the protocol's machines are driven."""
+    """Serving of the requests of a class of devices, with its reason. WALKS go over rounds that are decoded already;
+    for all others the protocol's machines are driven."""
 
     WALKED = "no time decides a token, and all that happens to a packet is known when it is put"
+    WALKED_AHEAD = "as WALKED, on lanes of each device's own, whose clock may run ahead of the run's"
     WATCHED = "as WALKED, but an observer receives each step, so that each is an event"
     TIME_DECIDES = "a time decides tokens, or when a round is drafted"
     GIVEN_UP = "requests may be given up, go on with another, or be served side by side"
     LINKS = "what happens to a packet is not known when it is put"
     LISTENS = "what a receiver draws is added up in the order in which messages come, so that they come by events"
     BESIDE = "requests of another class, on a link that both use, are not decoded before they are timed"
+    GATEWAY = "passes of the drafter are shared, so that no end of theirs is known before they begin"
+
+
+WALKS: Final = frozenset({Serving.WALKED, Serving.WALKED_AHEAD})
 
 
 @dataclass(slots=True, eq=False)
@@ -96,21 +104,23 @@ class Network:
     """Receive windows, if some device receives only after sending."""
     conversations: Mapping[int, Conversation] = field(default_factory=dict)
     """Conversations by device, if they talk."""
+    driven: type[DrivenRequest] = field(default_factory=lambda: DrivenRequest)
+    """Class of requests that are not WALKED."""
     reads_at_work: bool = field(init=False)
-    """True if messages may end the work of their edges, which then takes up both after what else happens at that
-    instant."""
+    """True if messages may come to edges at work, which then take up both at the end of the instant."""
     in_turn: frozenset[LinkRole] = field(init=False)
     """The links that messages join at the end of an instant, by device, request and round: those that devices
     share."""
-    runs_ahead: bool = field(init=False)
-    """True if the links of each device have a clock of its own, which may run ahead (`event_loop.OwnClock`)."""
 
     def __post_init__(self) -> None:
         scheme = self.devices.scheme
-        self.reads_at_work = bool(protocol_of(scheme).edge.needs(scheme) & {Need.LOOKAHEAD, Need.PARTS, Need.PREPARES})
-        shared = {role for role, link in self.links.items() if not link.config.sharing.transmitter_per_device}
-        self.in_turn = frozenset(shared)
-        self.runs_ahead = self.serving is Serving.WALKED and not shared
+        self.reads_at_work = bool(protocol_of(scheme).edge.needs(scheme) & READING_AT_WORK)
+        self.in_turn = frozenset(role for role, link in self.links.items() if link.is_shared)
+
+    @property
+    def runs_ahead(self) -> bool:
+        """True if the links of each device have a clock of its own, which may run ahead (`event_loop.OwnClock`)."""
+        return self.serving is Serving.WALKED_AHEAD
 
 
 def serve(network: Network, decoder: Decoder, device: Device, request: Request, turn: simpy.Event) -> ProcessGenerator:
@@ -123,17 +133,17 @@ def serve(network: Network, decoder: Decoder, device: Device, request: Request, 
 
 
 def opened(network: Network, decoder: Decoder, device: Device, request: Request) -> DecodedRequest | DrivenRequest:
-    """The serving of a request: a walk, unless its class is not WALKED."""
+    """Returns a request as it is served: walked, or driven."""
     state, policy, _ = device.kept or (None, None, 0)
     conversation = network.conversations.get(device.number)
     held = NOTHING if conversation is None else conversation.take(request)
     request.held = held[:2]
     decoding = decoder.decoding(device.number, request.number, request.prompt, state, request.output_tokens)
     terms = Terms(decoding, request.output_tokens, request.end_tokens, policy, *request.held)
-    if network.serving is Serving.WALKED:
+    if network.serving in WALKS:
         answer = decoded_answer(terms, network.edge_passes.drafts_per_pass)
         return DecodedRequest(network, device, request, answer)
-    return DrivenRequest(network, device, request, terms, held.session)
+    return network.driven(network, device, request, terms, held.session)
 
 
 class DecodedRequest:
@@ -182,7 +192,7 @@ class DecodedRequest:
         if not network.devices.workload.prompt_at_cloud:
             request.ledger.prompt_sent()
             if UPLINK in network.in_turn:
-                yield EndOfInstant(env, Last.PUT, (*self._key, 0))
+                yield end_of_instant(env, Last.PUT, (*self._key, 0))
             self._prompt = Message((*self._key, 0), (), unheard, bits=answer.prompt_bits)
             if network.runs_ahead:  # the payload may delay it, if it is sent again
                 uplink.put(self._prompt, now_s)
@@ -199,7 +209,7 @@ class DecodedRequest:
                 yield until(env, put_s)
 
             if UPLINK in network.in_turn:
-                yield EndOfInstant(env, Last.PUT, index)
+                yield end_of_instant(env, Last.PUT, index)
 
             # The payload is put, and is in. It acknowledges the reply before it.
             self._payload = payload = Message(index, (), unheard, self._on_uplink, bits=round_.payload.bits)
@@ -219,12 +229,12 @@ class DecodedRequest:
 
             # The reply is put, and is in.
             if DOWNLINK in network.in_turn:
-                yield EndOfInstant(env, Last.PUT, index)
+                yield end_of_instant(env, Last.PUT, index)
             self._reply = former = Message(index, (), unheard, self._on_downlink, bits=round_.reply_bits)
             in_s = downlink.carry(former, env.now)
             if in_s is None or in_s >= horizon_s or round_ is last:
                 yield self._come(former, in_s)
-                yield EndOfInstant(env, Last.READ, self._key)
+                yield end_of_instant(env, Last.READ, self._key)
             now_s = former.delivered_s
             self._take(round_, now_s)
 
@@ -342,7 +352,7 @@ class DecodedRequest:
     def _end_in_cloud(self) -> ProcessGenerator:
         env, index = self._env, (*self._key, END)
         if UPLINK in self._network.in_turn:
-            yield EndOfInstant(env, Last.PUT, index)
+            yield end_of_instant(env, Last.PUT, index)
         frame = Message(index, (), unheard, bits=0)
         if not self._network.runs_ahead:
             yield self._come(frame, self._uplink.carry(frame, env.now))
@@ -467,8 +477,12 @@ class DrivenRequest(ServedRequest):
         self._messages: dict[LinkRole, list[Message]] = {role: [] for role in network.links}
         """By link, what was put on it and not acknowledged by the other end, in order."""
         # At the edge.
-        self._then: Callable[[], None] | None = None
-        """What the edge does next, beside reading messages, once what it waits for has come."""
+        self._work_ends: tuple[simpy.Event, Callable[[], None]] | None = None
+        """The event that ends what the edge does, and what it does then; None: it waits for messages."""
+        self._unread: list[MessageArrived] = []
+        """Messages that have come to the edge and are not read."""
+        self._called = EndOfInstant(self._env, Last.READ, self._key)
+        """Happens when the edge is to look up: a message is here, or its work is done where both may be."""
         self._drafted: EdgeNode | None = None
         """The round that is being drafted, as it will be."""
         self._read_tokens = 0
@@ -499,12 +513,23 @@ class DrivenRequest(ServedRequest):
         """The text after the last of them, as the cloud knows it."""
         self._answer_is_made = False
         """Whether the cloud knows it."""
-        self._ended = self._env.event()
 
     def life(self) -> ProcessGenerator:
-        """Yields the events of the request, from its turn on the device to its end."""
+        """Yields what the edge waits for, one event after the other, until the request has ended: its work's end, or
+        that it is called. Of both at one instant the work comes first. What it does then its machine says; the methods
+        below carry that out in the order of a round: turn on the processor, passes, payload put, in the cloud,
+        verified, reply in."""
         self._tell_edge(None)
-        yield self._ended
+        while self._edge is not None:
+            work = self._work_ends
+            yield self._called if work is None or self._network.reads_at_work else work[0]
+            if work is not None and work[0].processed and work is self._work_ends:
+                self._work_ends = None
+                work[1]()
+            if self._called.processed:
+                self._called, unread, self._unread = EndOfInstant(self._env, Last.READ, self._key), self._unread, []
+                for arrived in unread:
+                    self._tell_edge(arrived)
 
     def close(self) -> None:
         """The request has ended, answered or not: nothing of it is wanted any more, at neither end. Unless both ends
@@ -512,10 +537,9 @@ class DrivenRequest(ServedRequest):
         that has come."""
         assert self._edge is not None, "I1: a request ends twice"
         self._show()
-        self._then = None
         self._edge.close()
-        self._edge = None
-        self._ended.succeed()
+        self._edge = self._work_ends = None
+        self._call()
         self._withdraw_all(UPLINK)
         self._has_all()
         if self._former is not None:
@@ -539,22 +563,16 @@ class DrivenRequest(ServedRequest):
             for command in self._cloud.step(event):
                 HANDLERS[type(command)](self, command)
 
-    def _when(self, event: simpy.Event, then: Callable[[], None]) -> None:
-        """Calls `then` once the event comes, unless the request waits for another by then."""
-        self._then = then
-        event.callbacks.append(partial(self._happens, then))
+    def _call(self, _: simpy.Event | None = None) -> None:
+        """Has the edge look up at the end of this instant."""
+        if not self._called.triggered:
+            self._called.succeed()
 
-    def _after(self, delay_s: float, then: Callable[[], None]) -> None:
-        """Calls `then` after that time, unless the request waits for another event by then."""
-        self._then = then
-        later(self._env, delay_s, partial(self._happens, then))
-
-    def _happens(self, then: Callable[[], None], event: simpy.Event) -> None:
-        if self._network.reads_at_work and not isinstance(event, EndOfInstant) and self._then is then:
-            at_last(self._env, Last.READ, self._key, partial(self._happens, then))
-        elif self._then is then:
-            self._then = None
-            then()
+    def _until(self, event: simpy.Event, then: Callable[[], None]) -> None:
+        """Has the edge do this once the event comes, unless it gives up what it does until then."""
+        self._work_ends = event, then
+        if self._network.reads_at_work:
+            event.callbacks.append(self._call)
 
     def _edge_receives(self, message: Message) -> None:
         if self._edge is not None:
@@ -568,13 +586,8 @@ class DrivenRequest(ServedRequest):
             if self._edge.reads_at_once:
                 self._tell_edge(arrived)
             else:
-                at_last(self._env, Last.READ, self._key, partial(self._read, arrived))
-
-    def _read(self, arrived: MessageArrived, _: simpy.Event) -> None:
-        if self._network.reads_at_work and self._then is not None:
-            at_last(self._env, Last.READ, self._key, lambda _: self._tell_edge(arrived))
-        else:
-            self._tell_edge(arrived)
+                self._unread.append(arrived)
+                self._call()
 
     def _cloud_receives(self, message: Message) -> None:
         assert self._cloud is not None and message.kind is not None
@@ -613,7 +626,7 @@ class DrivenRequest(ServedRequest):
         else:
             if not hidden:
                 self._enter(round_number, "edge_queue_s")
-            self._when(called, then)
+            self._until(called, then)
 
     def _take_turn(self, command: machine.TakeTurn) -> None:
         if command.round not in self._request.open:
@@ -630,9 +643,7 @@ class DrivenRequest(ServedRequest):
         now_s, number, node = self._env.now, command.round, command.node
         round_, drafted = self._request.open[number], command.session.compose(node, command.drafts)
         passes, drafts_per_pass = self._network.edge_passes, self._network.edge_passes.drafts_per_pass
-        cached = max(passes.cached(node.cached, self._read_tokens), self._edge_held)
-        made, runs = command.made, (node.length - cached, *drafted.later_passes)
-        left, cached = runs[made:], cached + sum(runs[:made])
+        made, (left, cached) = command.made, self._passes_left(command, drafted)
         durations_s = passes.of_round_s(self._request, number, left[0], cached, left[1:], made) if left else ()
         _, *ends_s = accumulate(durations_s, initial=now_s)
         self._read_tokens = node.length + (made + len(ends_s) - 1) * drafts_per_pass
@@ -642,7 +653,15 @@ class DrivenRequest(ServedRequest):
         end_s = [now_s, *ends_s][-1] + self._network.devices.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
         self._drafted = drafted
-        self._after(delay_until(now_s, end_s), self._round_drafted)
+        self._until(self._env.timeout(delay_until(now_s, end_s)), self._round_drafted)
+
+    def _passes_left(self, command: machine.DraftAll, drafted: EdgeNode) -> tuple[tuple[int, ...], int]:
+        """Returns the new tokens of each pass that a round still needs, if each makes one draft, and the tokens that
+        are cached before the first."""
+        node, made = command.node, command.made
+        cached = max(self._network.edge_passes.cached(node.cached, self._read_tokens), self._edge_held)
+        runs = (node.length - cached, *drafted.later_passes)
+        return runs[made:], cached + sum(runs[:made])
 
     def _round_drafted(self) -> None:
         assert self._drafted is not None
@@ -658,21 +677,18 @@ class DrivenRequest(ServedRequest):
             self._work_for(round_, "draft_s", 0.0)
             return
         cached, self._read_tokens = max(passes.cached(node.cached, self._read_tokens), self._edge_held), node.length
-        new = node.length - cached
-        (pass_s,) = passes.of_round_s(self._request, command.round, new, cached, made=round_.edge_passes)
+        new, made = node.length - cached, round_.edge_passes
         if command.hidden:
             round_.edge_passes += 1  # it may close before the pass ends
             self._hidden_since_s, self._reads = self._env.now, new
-            self._work_for(round_, None, pass_s)
+            self._pass_for(round_, None, new, cached, made)
         else:
-            self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
+            self._pass_for(round_, "draft_s" if node.cached else "prefill_s", new, cached, made, passes=1)
 
     def _prepare_pass(self, command: machine.PreparePass) -> None:
-        round_, passes = self._request.open[command.round], self._network.edge_passes
-        made = round_.edge_passes + command.made
-        (pass_s,) = passes.of_round_s(self._request, command.round, command.tokens, command.cached, made=made)
+        round_ = self._request.open[command.round]
         self._hidden_since_s, self._aside = self._env.now, (command.tokens, "draft")
-        self._work_for(round_, None, pass_s)
+        self._pass_for(round_, None, command.tokens, command.cached, round_.edge_passes + command.made)
 
     def _encode(self, command: machine.Encode) -> None:
         encode_s = self._network.devices.edge.encode_s_per_draft * command.drafts
@@ -680,13 +696,20 @@ class DrivenRequest(ServedRequest):
             self._hidden_since_s, self._aside = self._env.now, (command.drafts, "encode")
         self._work_for(self._request.open[command.round], None if command.hidden else "encode_s", encode_s)
 
+    def _pass_for(
+        self, round_: OpenRound, state: str | None, new: int, cached: int, made: int, passes: int = 0
+    ) -> None:
+        """The processor makes a pass, behind `made` others in the round. `passes`: how many it counts for there."""
+        (pass_s,) = self._network.edge_passes.of_round_s(self._request, round_.number, new, cached, made=made)
+        self._work_for(round_, state, pass_s, passes)
+
     def _work_for(self, round_: OpenRound, state: str | None, duration_s: float, passes: int = 0) -> None:
         """`state`: what the round is charged for; None: what it was before."""
         if state is not None:
             self._enter(round_.number, state)
         self._device.work(self._env.now + duration_s)
         self._work = round_, self._env.now
-        self._after(duration_s, partial(self._worked, passes))
+        self._until(self._env.timeout(duration_s), partial(self._worked, passes))
 
     def _worked(self, passes: int) -> None:
         self._end_work().edge_passes += passes
@@ -707,7 +730,7 @@ class DrivenRequest(ServedRequest):
     def _wait_until(self, command: machine.WaitUntil) -> None:
         self._enter(command.round, "edge_queue_s")
         self._device.rest(self._request)
-        self._after(command.until_s - self._env.now, partial(self._waited, command.round))
+        self._until(self._env.timeout(command.until_s - self._env.now), partial(self._waited, command.round))
 
     def _waited(self, round_number: int) -> None:
         self._turn(round_number, partial(self._tell_edge, Signal.WAITED))
@@ -728,7 +751,7 @@ class DrivenRequest(ServedRequest):
             if not self._network.cloud.runs(self._key):
                 self._tell_cloud(Signal.JOINS)
         else:
-            self._then = None
+            self._work_ends = None
             if self._work is not None:
                 self._end_work()
                 self._device.end_work()
@@ -791,7 +814,7 @@ class DrivenRequest(ServedRequest):
         if command.cut is not None:
             round_, drafted = request.open[command.cut], self._drafted
             assert drafted is not None
-            self._then = None
+            self._work_ends = None
             self._show()
             self._device.end_work()
             self._device.rest(request)

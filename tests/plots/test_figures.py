@@ -42,6 +42,7 @@ from simulator.results.intervals import summarise_curves
 
 BITS = ("cloud_only", "dense", "k_sqs", "c_sqs")
 FIVE = (*BITS, "s_q")
+PROMPTS = "workload.prompt_tokens"
 
 
 def test_the_latency_curves_are_the_means_with_their_intervals_on_the_scale_of_the_axis() -> None:
@@ -82,7 +83,8 @@ def test_where_a_scheme_comes_near_cloud_only_decoding_its_ratio_is_drawn_with_i
     assert len(wide) == 3 and all(low < 0.3 * 1.1 ** (1 / 3) < high for low, high in wide)
     assert ends_of(figure) == ["co-located speculation", "dense lattice (Q-S)", "cloud only"], "by their heights"
     alone_ms = 1e3 * cells[cells["scheme.kind"] == "cloud_only"]["latency_per_token_s"].mean()
-    assert "paired by seed" in words_around(figure) and f"1 is cloud only: {alone_ms:g} ms" in words_around(figure)
+    assert f"The line at 1: cloud only, {alone_ms:g} ms" in words_around(figure)
+    assert "paired by seed" in words_around(figure)
 
 
 def test_where_no_scheme_comes_near_cloud_only_decoding_or_one_is_not_compared_with_it_times_are_drawn() -> None:
@@ -91,6 +93,65 @@ def test_where_no_scheme_comes_near_cloud_only_decoding_or_one_is_not_compared_w
     apart = table.assign(speedup=table["speedup"].where(table["scheme.kind"] != "colocated"))
     for each in (far, table.drop(columns="speedup"), apart):
         assert "cloud only" not in words_around(drawn("latency", each))
+
+
+def by_turns() -> pd.DataFrame:
+    """Cells of three seeds: at two turns and two prompts `coupled` takes 0.9 and 1.2 of cloud-only decoding's time,
+    `colocated` 0.3."""
+    prompts, shares = (1_024, 8_192), {"cloud_only": (1.0, 1.0), "colocated": (0.3, 0.3), "coupled": (0.9, 1.2)}
+    return pd.DataFrame(
+        {"scheme.kind": kind, "curve": f"{kind} counted_turn={turn}", "workload.counted_turn": turn, PROMPTS: prompt,
+         "seed": seed, "latency_per_token_s": 0.05 * turn * (1 + seed) * share}
+        for turn in (1, 4) for kind, along in shares.items() for prompt, share in zip(prompts, along, strict=True)
+        for seed in range(3)
+    )  # fmt: skip
+
+
+def test_few_schemes_at_few_values_of_the_axis_are_bars_with_their_numbers_a_panel_a_set_up() -> None:
+    figure = drawn("latency", summarise_curves(by_turns()), PROMPTS)
+    assert titles_of(figure) == ["counted turn 1", "counted turn 4"]
+    assert names_beside(figure.axes[0]) == ["1,024", "8,192"]
+    for ax in figure.axes:
+        assert widths_of(ax) == pytest.approx([0.3, 0.3, 0.9, 1.2])
+        assert sorted(text.get_text() for text in ax.texts) == ["0.3", "0.3", "0.9", "1.2"]
+        assert [line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == ":"] == [1.0]
+    assert legend_of(figure) == ["co-located speculation", "coupled (ids only)", "cloud only"]
+    full, hatched = bars_of(figure.axes[0])
+    assert {bar.get_hatch() for bar in full} == {""} and {bar.get_hatch() for bar in hatched} == {"////"}
+
+
+def test_more_values_of_the_axis_are_curves() -> None:
+    cells = by_turns()
+    more = [cells.assign(**{PROMPTS: times * cells[PROMPTS]}) for times in (1, 2, 4)]
+    assert not any(map(bars_of, drawn("latency", summarise_curves(pd.concat(more)), PROMPTS).axes))
+
+
+def test_one_scheme_along_a_load_is_drawn_over_its_own_time_at_the_least_load_paired_by_seed() -> None:
+    load, orders = "workload.devices", {"in turn": (1.0, 1.2, 1.5), "own blocks": (2.0, 2.0, 2.0)}
+    cells = pd.DataFrame(
+        {"scheme.kind": "k_sqs", "curve": f"k_sqs label={order}", "uplink.label": order, load: devices, "seed": seed,
+         "latency_per_token_s": 0.04 * (1 + seed) * share}
+        for order, along in orders.items() for devices, share in zip((1, 8, 64), along, strict=True)
+        for seed in range(3)
+    )  # fmt: skip
+    figure = drawn("latency", summarise_curves(cells), load, cells=cells)
+    for order, along in orders.items():
+        drawn_at = curves_of(*figure.axes)[f"k_sqs label={order}"].lines[0].get_ydata()
+        np.testing.assert_allclose(drawn_at, np.array(along) / along[0])
+    assert "over that with 1 device" in words_around(figure) and "paired by seed" in words_around(figure)
+    two = cells.assign(**{"scheme.kind": ["k_sqs", "dense"] * 9})
+    assert "over that" not in words_around(drawn("latency", summarise_curves(two), load, cells=two))
+
+
+@pytest.mark.parametrize("name", ["latency", "tails", "breakdown"])
+def test_of_classes_of_devices_each_is_drawn_and_not_all_together_and_their_number_is_no_length(name: str) -> None:
+    classes, axis = ("all devices", "phones", "meters"), "fleet.meters.count"
+    parts = [summary((1, 50, 100, 200), axis=axis).assign(
+        **{"class": each, "curve": lambda rows, each=each: rows["curve"] + f" class={each}"}) for each in classes
+    ]  # fmt: skip
+    figure = drawn(name, pd.concat(parts, ignore_index=True), axis)
+    assert "all devices" not in f"{titles_of(figure)} {words_around(figure)}"
+    assert "number of meters" in f"{titles_of(figure)} {words_around(figure)}"
 
 
 def test_a_ratio_far_above_is_cut_and_its_name_stands_at_the_top() -> None:

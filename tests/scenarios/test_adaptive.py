@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenarios.adaptive import FADES, KEPT, RATES, SCENARIO, against_better
+from scenarios.adaptive import FADES, KEPT, SCENARIO, against_better
 from scenarios.command.run.run_plan import Changes, plan_of
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
@@ -24,14 +24,15 @@ def mean_s(scheme: object, rate: object) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rate", [RATES[0], RATES[-1]], ids=["slow", "fast"])
-def test_where_the_link_stays_it_is_within_three_percent_of_the_better(rate):
+@pytest.mark.parametrize("bps", [3e3, 1e6])
+def test_where_the_link_stays_it_is_within_three_percent_of_the_better(bps):
+    rate = {"kind": "constant", "bps": bps}
     assert mean_s(GOODPUT, rate) < 1.03 * min(mean_s(rival, rate) for rival in RIVALS)
 
 
 @pytest.mark.slow
 def test_where_the_link_fades_it_is_better_than_any_one_setting():
-    assert mean_s(GOODPUT, FADES[1]) < 0.97 * min(mean_s(rival, FADES[1]) for rival in RIVALS)
+    assert mean_s(GOODPUT, FADES[0]) < 0.97 * min(mean_s(rival, FADES[0]) for rival in RIVALS)
 
 
 MEANS = {"cloud_only": (40.0, 40.0), "k_sqs": (80.0, 30.0), "goodput": (41.0, 27.0)}

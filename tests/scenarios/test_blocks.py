@@ -70,9 +70,9 @@ def test_gains_are_reported_by_what_is_sent_for_short_and_long_rounds() -> None:
     assert line.startswith("tokens a round gained as a block, L = 4 and 8: sotu, T = 0.6: K = 8 +0% and +0%, ")
     assert f"K = 32 +5% and +10%, {ALL} +10% and +20%; sotu, T = 1: " in line
     written = gains(table()).set_index(["place", "what is sent", LENGTH])[GAIN]
-    assert written["sotu, T = 1", "K = 32, ell = 100", 8] == pytest.approx(0.1)
+    assert written["sotu, T = 1", "K = 32, ℓ = 100", 8] == pytest.approx(0.1)
     printed = printed_gains(table()).text()
-    assert "K = 32, ell = 100" in printed and "+10%" in printed and "+5%" not in printed
+    assert "K = 32, ℓ = 100" in printed and "+10%" in printed and "+5%" not in printed
 
 
 def test_times_are_a_closed_form_and_the_best_setting_may_be_another_as_a_block() -> None:
@@ -84,9 +84,9 @@ def test_times_are_a_closed_form_and_the_best_setting_may_be_another_as_a_block(
     assert found.block_s == pytest.approx((8 * (DRAFT_S + 100 / 100e3) + ROUND_TRIP_S + VERIFY_S) / (2.04 * 1.1))
     assert found.less.size == pytest.approx(found.block_s / found.rejection_s - 1)
     line = where_the_best_moves.report(table(), LENGTH)
-    assert "K up at 2 and down at 0, ell up at 0 and down at 0" in line and "of 4 places and rates" in line
+    assert "K up at 2 and down at 0, ℓ up at 0 and down at 0" in line and "of 4 places and rates" in line
     assert "sotu, T = 1, 100 kbit/s: K 8 to 32" in line and "none moves" in line
-    assert "beta, sotu, T = 1, 100 kbit/s -2%" in time_saved.report(table(), LENGTH)
+    assert "β, sotu, T = 1, 100 kbit/s -2%" in time_saved.report(table(), LENGTH)
     assert len(times(table())) == 8 and "32, 100, 8: " in printed_times(table()).text()
 
 

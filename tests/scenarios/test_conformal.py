@@ -73,21 +73,21 @@ def test_what_is_reported():
         ]
     )
     assert [each.name for each in guarantees(table)] == [
-        "eta=0.01 beta_1=0.1", "eta=0.01 beta_1=0.1 accepted_only", "eta=0.01 beta_1=0.1 without carry",
+        "η = 0.01, β₁ = 0.1", "η = 0.01, β₁ = 0.1, accepted only", "η = 0.01, β₁ = 0.1, without carry",
     ]  # fmt: skip
     line = promised.report(table, None)
     bound = TARGET + excesses(0.01, 0.1)[0] / (KEPT_PER_TOKEN * 1024)
     assert (
-        f"after 1,024 tokens (one-sided bound; the target is 0.0005): eta=0.01 beta_1=0.1 0.000977 ({bound:.3g});"
+        f"after 1,024 tokens (one-sided bound; the target is 0.0005): η = 0.01, β₁ = 0.1: 0.000977 ({bound:.3g});"
         in line
     )
     lengths = [math.ceil(excesses(0.01, 0.1)[n] / KEPT_PER_TOKEN / (1 - TARGET)) for n in (0, 1)]
     beaten = math.ceil(excesses(0.01, 0.1)[0] / KEPT_PER_TOKEN / (0.6 - TARGET))
     twice = math.ceil(excesses(0.01, 0.1)[0] / KEPT_PER_TOKEN / TARGET)
     line = meaningful.report(table, None)
-    assert "stays at beta_1 drops (0.6 at 0.1 and 0.8 at 0.2)" in line
-    assert f": eta=0.01 beta_1=0.1 {lengths[0]} ({lengths[1]}), {beaten}, {twice:,};" in line
-    assert "accepted_only 0.00293 of verified drafts against 0.000977 of kept ones" in covered.report(table, None)
+    assert "stays at β₁ drops (0.6 at 0.1 and 0.8 at 0.2)" in line
+    assert f": η = 0.01, β₁ = 0.1: {lengths[0]} ({lengths[1]}), {beaten}, {twice:,};" in line
+    assert "accepted only 0.00293 of verified drafts against 0.000977 of kept ones" in covered.report(table, None)
 
 
 def test_nothing_is_reported_where_nothing_moves():

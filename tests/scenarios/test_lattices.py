@@ -59,22 +59,24 @@ def test_bounds_and_counts_are_reported_with_the_largest_of_each_and_without_the
 def test_where_a_dense_packet_is_the_shorter_one_is_reported_for_each_vocabulary_and_resolution():
     text = dense_overtakes.report(lattices(), None)
     ten, hundred = (f"{shorter_from_size(1024, ell)} / {shorter_from_counts(1024, ell)}" for ell in (10, 100))
-    assert f"V=1,024: {ten} (4) at ell=10, {hundred} (40) at ell=100; V=49,152: " in text
+    assert f"V = 1,024: {ten} (4) at ℓ = 10, {hundred} (40) at ℓ = 100; V = 49,152: " in text
     sizes = [shorter_from_size(1024, ell) for ell in (10, 100)]
     line = dense_shorter_from.report(lattices(), None)
-    assert line.startswith(f"the dense packet is shorter from V=1,024 K={sizes[0]} at ell=10, {sizes[1]} at 100; V=49")
+    assert line.startswith(
+        f"the dense packet is shorter from V = 1,024: K = {sizes[0]} at ℓ = 10, {sizes[1]} at 100; V = 49"
+    )
     dual = lattices()[lambda rows: rows[QUANTIZER] == "dual"]
     assert dense_overtakes.report(dual, None) == dense_shorter_from.report(dual, None) == ""
 
 
 def test_the_best_setting_within_each_limit_is_a_table_with_a_column_per_vocabulary():
     assert least_rejected(lattices(), (40, 65, 500)).to_numpy().tolist() == [
-        [40, "-", "-"], [65, "0.500 dual ell=10 K=4", "-"],
-        [500, "0.400 lattice ell=100", "0.700 lattice ell=10 K=4"],
+        [40, "-", "-"], [65, "0.500 dual lattice, ℓ = 10, K = 4", "-"],
+        [500, "0.400 lattice, ℓ = 100", "0.700 lattice, ℓ = 10, K = 4"],
     ]  # fmt: skip
     lines = printed_least(lattices()).text().splitlines()
     assert lines[2].split() == ["vocabulary", "1024", "vocabulary", "49152"]
-    assert " ".join(lines[3].split()) == "50 bit 0.600 lattice ell=10 K=4 -"
+    assert " ".join(lines[3].split()) == "50 bit 0.600 lattice, ℓ = 10, K = 4 -"
     assert {BITS, REJECTED} < {*lattices().columns}
 
 

@@ -38,10 +38,11 @@ class Cloud:
         spell_uniforms: Uniforms,
         observer: Observer | None = None,
         classes: Sequence[str] = (),
+        name: str = "cloud",
     ) -> None:
         self.env = env
         self._observer = observer
-        self.station = Station(env, "cloud", config.servers)
+        self.station = Station(env, name, config.servers)
         self.passes = 0
         self.round_passes = 0
         """Shares of passes that verify a round, or bring a session to its next token; not those that only read."""

@@ -43,6 +43,16 @@ def test_a_device_holds_the_weights_and_each_request_that_it_serves_to_the_byte(
                     cell(edge=edge, workload=asked)
 
 
+def test_a_gateway_holds_the_weights_once_and_each_user_to_the_byte() -> None:
+    memory = DEVICES["jetson_orin_nano_8gb"].memory_bytes or 0.0
+    asked = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 24, "devices": 3}
+    exact = (WEIGHTS + 3 * 41 * TOKEN) / memory
+    edge = {"latency": JETSON, "gateway": "waiting"}
+    cell(edge=edge | {"memory_utilization": exact * (1 + 1e-12)}, workload=asked)
+    with pytest.raises(ConfigError, match="of 41 tokens of 3 requests each"):
+        cell(edge=edge | {"memory_utilization": exact * (1 - 1e-9)}, workload=asked)
+
+
 def test_a_class_of_a_fleet_is_named_and_a_device_that_does_not_draft_holds_nothing() -> None:
     large = {"latency": JETSON | {"size": "opt_13b"}}
     with pytest.raises(ConfigError, match=r"^fleet\.0\.edge\.latency\.size = opt_13b: takes 25\.7 GB"):

@@ -153,6 +153,9 @@ TOLD: list[tuple[dict[str, Any], str]] = [
     *[({"scheme": {"kind": "k_sqs", "partial": True}, **SIDE_BY_SIDE, "uplink": link(1e5, sharing=sharing)},
        "edge.concurrency = 2: must be 1 where parts of a round leave in turn")
       for sharing in ("round_robin", "processor")],
+    ({"edge.concurrency": 2, "edge.gateway": "waiting"}, "edge.concurrency = 2: must be 1 at a gateway, whose users"),
+    ({"edge.gateway": "waiting", "edge.power": "raspberry_pi_5"}, "edge.power: must be null with edge.gateway"),
+    ({"edge.gateway": {"kind": "waiting", "cap": 0}}, "edge.gateway.cap = 0"),
     # conversations
     *[({"workload": TALK | fields}, told) for fields, told in (
         ({"turns": 0}, "turns = 0: must be at least 1"),

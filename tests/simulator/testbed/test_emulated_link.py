@@ -14,14 +14,12 @@ from plants import AirWatch
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.results.observer import Airing
-from simulator.results.station import Station
 from simulator.testbed.journal import PacketSent
 from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket, by_kernel
 from simulator.testbed.packet_header import Datagram, Direction, MessageAddress, PacketHeader, PacketKind, SocketAddress
 from simulator.testbed.plan import DIRECTIONS, link
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
-from simulator.timing.transmitters import DeviceSenders
 
 EDGE, CLOUD = SocketAddress.of("10.77.0.1", 5000), SocketAddress.of("10.77.0.2", 4000)
 BURSTS = {"kind": "gilbert_elliott", "to_bad": 0.2, "to_good": 0.4}
@@ -148,9 +146,9 @@ def test_free_acknowledgements_are_lost_for_the_packets_of_which_the_simulator_l
     airings = simulated(given)["uplink"]
     link_ = EmulatedLink(given, "uplink")
     relayed(link_, airings, 320)
-    station = Station(simpy.Environment(), "uplink")
-    senders = DeviceSenders(station, given.uplink, Uniforms.of(given.seed, "uplink"), lambda _: 0.05, 1e9)
-    transmitter, lost, expected = senders[0].transmitter, [], []
+    uniforms = Uniforms.of(given.seed, "uplink")
+    uplink = Link(simpy.Environment(), given.uplink, uniforms, "uplink", lambda _: 0.05, horizon_s=1e9)
+    transmitter, lost, expected = uplink.sender(0).transmitter, [], []
     for each in (each for each in airings if not isnan(each.arrives_s)):
         rate_bps = each.bits / (each.left_s - each.began_s)
         index = (*each.address, each.fragment, each.attempt)

@@ -44,7 +44,7 @@ def test_a_reply_frees_the_window_and_is_no_sample_of_the_round_trip() -> None:
     first = bench.put(0.0, device=0, bits=1000)
     bench.put(0.0, device=0, bits=1000, number=1)
     bench.env.run(until=3.0)
-    sender = bench.link.senders[0].arq
+    sender = bench.link.sender(0).arq
     before, seen = sender.timeout_s, bench.link.seen_by(0)
     bench.link.acknowledge([first])
     after = bench.link.seen_by(0)

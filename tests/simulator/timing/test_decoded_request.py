@@ -245,7 +245,7 @@ def both_ways(made: Cell, monkeypatch: pytest.MonkeyPatch) -> tuple[tuple[str, .
 
     monkeypatch.setattr(DecodedRequest, "life", counted)
     decoded = outcome(made)
-    monkeypatch.setattr(plant, "_serving", lambda *_: Serving.LINKS)
+    monkeypatch.setattr(plant, "servings", lambda _, links, *__: [Serving.LINKS] * len(links))
     return decoded, outcome(made), len(starts)
 
 

@@ -61,11 +61,11 @@ def test_they_are_the_same_whether_or_not_answers_are_decoded_first(
 ) -> None:
     planned = link(2e4, sharing=sharing, arq="selective_repeat")
     made = drawn(clocks, "k_sqs", uplink=planned, downlink=planned)
-    decides, answered = plant._serving, list[Serving]()
-    monkeypatch.setattr(plant, "_serving", lambda *asked: answered.append(decides(*asked)) or answered[-1])
+    decides, answered = plant.servings, list[list[Serving]]()
+    monkeypatch.setattr(plant, "servings", lambda *asked: answered.append(decides(*asked)) or answered[-1])
     decoded = simulate(made)
-    monkeypatch.setattr(plant, "_serving", lambda *_: Serving.LINKS)
-    assert answered == [Serving.WALKED]
+    monkeypatch.setattr(plant, "servings", lambda *_: [Serving.LINKS])
+    assert answered == [[Serving.WALKED_AHEAD if sharing == "own" else Serving.WALKED]]
     pd.testing.assert_frame_equal(simulate(made).rounds, decoded.rounds)
 
 

@@ -51,7 +51,7 @@ class Followed(Link):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.senders.in_order = False
+        self.in_order = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from links import TIMER_S, Bench, Scripted
 from channels.link.link_config import LinkConfig
 from channels.link.shaping import LoRa
 from simulator.timing.messages import Message
-from simulator.timing.transmitters import Access
 
 FIRST_LOST, SECOND_LOST = Scripted((0, 0, 0, 0)), Scripted((0, 0, 1, 0))
 """The first attempt of the first packet of device 0, or of the second packet of its message."""
@@ -273,10 +272,12 @@ def test_grants_keep_the_order_of_messages_and_no_wait_is_longer_than_the_longes
     gaps_s: list[float], access_s: float, idle_access_s: float, idle_after_s: float
 ) -> None:
     fields: dict[str, Any] = {"access_s": access_s, "idle_access_s": idle_access_s, "idle_after_s": idle_after_s}
-    access, now_s, granted_s = Access(LinkConfig(**fields)), 0.0, -float("inf")
+    bench, now_s, granted_s = Bench(), 0.0, -float("inf")
+    sender = bench.link.sender(0)
     for gap_s in gaps_s:
         now_s += gap_s
-        wait_s = access.wait_s(0, now_s, granted_s)
+        sender.arq.left_s = granted_s
+        wait_s = sender.access_s(LinkConfig(**fields), now_s)
         assert 0 <= wait_s <= max(access_s, idle_access_s) + 1e-9
         assert now_s + wait_s >= granted_s - 1e-9
         granted_s = now_s + wait_s

@@ -13,6 +13,10 @@ from simulator.timing.arrivals import RequestArrivals
 from simulator.timing.device import Device
 
 AT_ONCE: dict[str, Any] = {"header_bits": 40, "arq": {"kind": "selective_repeat", "timeout_s": 0.5}}
+GATEWAY = {
+    "latency": {"kind": "affine", "base_s": 0.005, "per_sequence_s": 0.001},
+    "gateway": {"kind": "waiting", "cap": 3},
+}
 SERVED: dict[str, tuple[object, dict[str, Any]]] = {
     "walked": ("k_sqs", {}),
     "walked, lanes of their own": ("k_sqs", {"uplink": link(2e4, sharing="own", **AT_ONCE)}),
@@ -24,6 +28,8 @@ SERVED: dict[str, tuple[object, dict[str, Any]]] = {
     "the cloud starts": ({"kind": "coupled", "cloud_first": True}, {}),
     "a policy that looks": ({"kind": "rungs", "policy": "goodput"}, {}),
     "a queue on events": ("k_sqs", {"uplink": link(2e4, sharing="round_robin", **AT_ONCE)}),
+    "a gateway": ("k_sqs", {"edge": GATEWAY}),
+    "a gateway whose users draft ahead": ({"kind": "k_sqs", "depth": 1}, {"edge": GATEWAY}),
     "losses": ("k_sqs", {"uplink": link(2e4, loss={"kind": "bernoulli", "probability": 0.3}, **AT_ONCE)}),
 }
 """Schemes, and fields of their cells."""
