@@ -25,7 +25,7 @@ from plots.whiskers import halves, numbers
 from simulator.results.column_names import CI_SUFFIX, CURVE
 from simulator.results.intervals import CONFIDENCE, geometric_means, named_without
 from simulator.results.paired_ratios import HIGH, LOW, RATIO, ratios
-from simulator.results.pareto_fronts import LATENCY, PAYING, device_j, has_costs, usd
+from simulator.results.pareto_fronts import COSTS, LATENCY, PAYING, device_j, has_costs, usd
 from simulator.results.tradeoffs import undominated
 
 UP, DELAY = "payload_bits_per_token", "uplink.delay.delay_s"
@@ -195,7 +195,7 @@ def _schemes(ax: Axes, rows: pd.DataFrame, cost: str, look: Mapping[str, Look], 
 def _priced(summary: pd.DataFrame) -> pd.DataFrame:
     """The summary with what is drawn, and the ends of its bars: joules at their upper end, dollars in the geometric
     middle of theirs."""
-    table = summary.dropna(subset=[LATENCY])
+    table = summary.dropna(subset=[*COSTS])
     least, most = usd(table, PAYING[0], least=True), usd(table, PAYING[-1], least=False)
     joules = device_j(table, least=False)
     priced: dict[str, pd.Series[float]] = {
