@@ -146,7 +146,7 @@ def undominated(heading: str, table: pd.DataFrame, between: str = "; ") -> str:
 
 
 def _cloud_joules(table: pd.DataFrame) -> str:
-    """`at 1 device coupled takes 33% less (27% to 38%) cloud energy than co-located speculation`."""
+    """Returns `at 1 device coupled takes 33% less (27% to 38%) cloud energy than co-located speculation`."""
     for at, rows in by_load(table)[:1]:
         rows = lowest_of_kinds(rows[rows["scheme.kind"].isin([*AT_EDGE, COLOCATED])], None, CLOUD)
         found = Place(CLOUD, rows).against_best([COLOCATED])
@@ -261,7 +261,9 @@ def budget_pays(table: pd.DataFrame, axis: str | None) -> str:
     rows = rows[rows[DRAFTER] == MIDDLE] if len(rows) else rows
     if POLICY not in rows.columns or not rows[POLICY].notna().any():
         return ""
-    looks, words, known, found = rows[POLICY].notna(), [], [], None
+    looks, found = rows[POLICY].notna(), None
+    words: list[str] = []
+    known: list[PairedCurves] = []
     for fixed, name in ((~looks, "the fastest fixed length"), (~looks & rows[LENGTH].eq(8), "8 drafts")):
         time = Place(LATENCY, rows).best_of(looks, fixed)
         assert time is not None
