@@ -13,9 +13,9 @@ begins with Z <= V h, and over all N tokens, where a round, a prompt's reading i
     joules / N <= b + (V h + E_max) / N.
 
 Joules are the watts of `edge.power` times the seconds for which the device read its prompt, drafted and encoded: all
-that its processor takes (`edge_j_per_token`), but for idle watts. Without a budget this is the exit by entropy of SVIP (arXiv 2411.18462). The papers that stop on the probability
-of the token drawn last (DISCO, arXiv 2405.04304; Kangaroo, arXiv 2404.18911) bend the output distribution where they
-drop it; here the distribution is judged before the draw.
+that its processor takes (`edge_j_per_token`), but for idle watts. Without a budget this is the exit by entropy of SVIP
+(arXiv 2411.18462). The papers that stop on the probability of the token drawn last (DISCO, arXiv 2405.04304; Kangaroo,
+arXiv 2404.18911) bend the output distribution where they drop it; here the distribution is judged before the draw.
 """
 
 from __future__ import annotations
