@@ -25,7 +25,7 @@ from plots.whiskers import halves, numbers
 from simulator.results.column_names import CI_SUFFIX, CURVE
 from simulator.results.intervals import CONFIDENCE, geometric_means, named_without
 from simulator.results.paired_ratios import HIGH, LOW, RATIO, ratios
-from simulator.results.pareto_fronts import LATENCY, PAYING, device_j, has_costs, usd
+from simulator.results.pareto_fronts import COSTS, LATENCY, PAYING, device_j, has_costs, usd
 from simulator.results.tradeoffs import undominated
 
 UP, DELAY = "payload_bits_per_token", "uplink.delay.delay_s"
@@ -140,6 +140,7 @@ def draw_fronts(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
     schemes. None where the table has no axis of numbers, or lacks latency, joules or dollars."""
     if axis is None or not has_costs(summary) or not is_numeric_dtype(summary[axis]):
         return None
+    summary = summary.dropna(subset=[*COSTS])
     table = _priced(summary)
     loads = sorted(table[axis].unique())
     figure, axes, _ = grid(page, ["", ""], 2, (0.0, 4.6), 2.6 if page.narrow else 4.2, "y")
@@ -192,10 +193,9 @@ def _schemes(ax: Axes, rows: pd.DataFrame, cost: str, look: Mapping[str, Look], 
         )  # fmt: skip
 
 
-def _priced(summary: pd.DataFrame) -> pd.DataFrame:
+def _priced(table: pd.DataFrame) -> pd.DataFrame:
     """The summary with what is drawn, and the ends of its bars: joules at their upper end, dollars in the geometric
     middle of theirs."""
-    table = summary.dropna(subset=[LATENCY])
     least, most = usd(table, PAYING[0], least=True), usd(table, PAYING[-1], least=False)
     joules = device_j(table, least=False)
     priced: dict[str, pd.Series[float]] = {

@@ -2,7 +2,10 @@
 
 Joules are those of the device, of its radio with the tail of its connection, and of the cloud's passes; dollars are the
 rent of the passes and the device's energy, and beside them those of GPUs that are held all of the time. Each draft
-length is a point of its own.
+length is a point of its own. At temperature 0 a draft is one token, whatever the lattice: K-SQS stands for all.
+
+Beside it one target has drafters of three sizes (`sotu` at temperature 1, without a price, so that they are on no
+front): for claims about the drafter's size, the draft length and the policy `entropy_exit`.
 """
 
 from __future__ import annotations
@@ -13,21 +16,25 @@ from math import isnan
 
 import pandas as pd
 
-from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.comparisons import Place, lowest_of_kinds, place_in_words
+from scenarios import LATENCY, Also, Claim, Quick, Scenario, Table, Tune, asks, script
+from scenarios.findings.claims import below_everywhere, ruled
+from scenarios.findings.comparisons import PairedCurves, Place, lowest_of_kinds, place_in_words
 from scenarios.findings.question import without
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number
-from scenarios.findings.wording import Finding, called, joined, less_or_more, listed, rows_of
-from scenarios.set_ups import BASE_70B, GREEDY
+from scenarios.findings.wording import Finding, called, joined, less_or_more, listed, percent, rows_of
+from scenarios.set_ups import BASE_70B, GREEDY, JETSON_1B, UNCUT
 from simulator.results.column_names import CURVE
 from simulator.results.display_names import SERVING
 from simulator.results.intervals import interval
 from simulator.results.pareto_fronts import (
     BY,
     CLOUD,
+    COSTS,
+    EDGE,
     HELD,
     PAYING,
     RADIO,
+    RENT,
     VERDICT,
     cloud_j,
     device_j,
@@ -39,16 +46,40 @@ from simulator.results.unanswered_requests import percent as share
 from simulator.results.units import quantity, title
 
 LTE = {"power_w": "lte", "sharing": "own"}  # the load is the cloud's: each device has a link of its own
-EDGE, COLOCATED, LOAD = ("coupled", "k_sqs", "dense", "c_sqs"), "colocated", "workload.devices"
+AT_EDGE, COLOCATED, LOAD = ("coupled", "k_sqs"), "colocated", "workload.devices"
 BUSY = "cloud_busy"
-CODE = {"code": "recoded", "token": "coded"}  # one for all lattices
-BARE, DRAFTING = ["cloud_only", "edge_only"], [{"kind": "colocated"}, {"kind": "coupled", "token": "coded"}]
-DRAFTING += [{"kind": kind, **CODE} for kind in EDGE[1:]]
+TOKEN = {"token": "coded"}  # one code for all
+BARE, K_SQS = ["cloud_only", "edge_only"], {"kind": "k_sqs", "code": "recoded", **TOKEN}
+DRAFTING = [{"kind": COLOCATED}, {"kind": "coupled", **TOKEN}, K_SQS]
 
-IDLE = ("resolution", "k", "initial", "target", "step")
+DRAFTER, LENGTH, POLICY = "models.pair.drafter", "scheme.max_drafts", "scheme.policy.kind"
+TIMED_AS = {"10k": "smollm2_135m", "100k": "llama_3.2_1b", "1m": "llama_3.1_8b"}
+"""Models whose times the drafters have, smallest first: some 1:1,000, 1:100 and 1:10 of the target, as they are."""
+FAMILY = "models.pair,edge.latency"
+SIZES = {
+    name: [{"kind": "sotu", "drafter": name, "verifier": "10m"}, {**JETSON_1B, "size": size}]
+    for name, size in TIMED_AS.items()
+}
+BUDGET_J, MIDDLE = 0.3, "100k"
+LOOKING = {
+    "kind": "composed", "max_drafts": 8, "code": {"kind": "recoded", **TOKEN},
+    "policy": {"kind": "entropy_exit", "threshold_bits": 7, "joules_per_token": BUDGET_J},
+}  # fmt: skip
+OF_FAMILY = {
+    "models.temperature": 1.0, "workload.prompt_tokens": 64, "workload.output_tokens": 128, "workload.requests": 2,
+    "cloud.usd_per_gpu_hour": None,
+}  # fmt: skip
+DEVICE_J, ALL_J = "device_j_per_token", "all_j_per_token"
+CONFIGSPEC, GELATO = "ConfigSpec (2604.09722), abstract", "GELATO (2605.10124), abstract"
+CLAIMED = {LATENCY: 1 / 1.65 - 1, DEVICE_J: -0.47}
+"""Changes that GELATO's abstract states; of which joules, and against what, is not known here."""
+
+OPEN = ("resolution", "k", "acceptance", "acceptance.kind", "sparsifier.k", "quantizer.resolution")
 FIXED = {
-    "scheme.max_drafts": "each on the grid, a point of its own",
-    **{f"scheme.{name}": "chooses nothing at temperature 0" for name in IDLE},
+    LENGTH: "each on the grid, a point of its own",
+    **{f"scheme.{name}": "chooses nothing at temperature 0; at 1 one for all, the default" for name in OPEN},
+    "scheme.policy.threshold_bits": "one policy beside fixed lengths, at seven bits of ten",
+    **UNCUT,
     **dict.fromkeys(SERVING, "every scheme waits for each reply, so that a point is a length and a load"),
 }
 
@@ -91,8 +122,8 @@ def printed_fronts(cells: pd.DataFrame) -> TextTable | None:
 
 @asks(LATENCY)
 def on_front(table: pd.DataFrame, axis: str | None) -> str:
-    """How do, at the least load, the cloud joules of the best of EDGE compare with those of co-located speculation? And
-    which kinds of scheme are on the front at the highest?"""
+    """How do, at the least load, the cloud joules of the best of AT_EDGE compare with those of co-located speculation?
+    And which kinds of scheme are on the front at the highest?"""
     clauses = [_cloud_joules(table)]
     for at, rows in by_load(table)[-1:]:
         clauses.append(f"on the front at {place_in_words(at, LOAD)}: {_kinds(rows)}")
@@ -115,9 +146,9 @@ def undominated(heading: str, table: pd.DataFrame, between: str = "; ") -> str:
 
 
 def _cloud_joules(table: pd.DataFrame) -> str:
-    """`at 1 device coupled takes 33% less (27% to 38%) cloud energy than co-located speculation`."""
+    """Returns `at 1 device coupled takes 33% less (27% to 38%) cloud energy than co-located speculation`."""
     for at, rows in by_load(table)[:1]:
-        rows = lowest_of_kinds(rows[rows["scheme.kind"].isin([*EDGE, COLOCATED])], None, CLOUD)
+        rows = lowest_of_kinds(rows[rows["scheme.kind"].isin([*AT_EDGE, COLOCATED])], None, CLOUD)
         found = Place(CLOUD, rows).against_best([COLOCATED])
         where = place_in_words(at, LOAD)
         if found:
@@ -167,8 +198,83 @@ def watts_stand(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def by_load(cells: pd.DataFrame) -> list[tuple[object, pd.DataFrame]]:
-    """The rows at each load; none where the table lacks a cost."""
-    return list(cells.groupby(LOAD, sort=True)) if LOAD in cells.columns and has_costs(cells) else []
+    """The rows at each load that have all costs; none where the table lacks one."""
+    known = LOAD in cells.columns and has_costs(cells)
+    return list(cells.dropna(subset=[*COSTS]).groupby(LOAD, sort=True)) if known else []
+
+
+def _joules(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with the joules per token of the device and its radio, and of these and the cloud's passes."""
+    device = rows[EDGE] + rows[RADIO]
+    return rows.assign(**{DEVICE_J: device, ALL_J: device + rows[CLOUD]})
+
+
+def _family(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the drafters of several sizes."""
+    there = {DRAFTER, EDGE, RADIO, CLOUD} <= {*table.columns}
+    return _joules(table[table[DRAFTER].notna()]) if there else table.head(0)
+
+
+def _by_drafter(rows: pd.DataFrame, metric: str) -> list[Place]:
+    return [Place(metric, part, group=f"drafter {name}: ") for name, part in rows.groupby(DRAFTER, sort=False)]
+
+
+@asks(LATENCY)
+def smallest_is_fastest(table: pd.DataFrame, axis: str | None) -> str:
+    """Is the best length of the smallest drafter faster than the best of the larger ones?"""
+    rows = _family(table)
+    small = rows.get(DRAFTER, pd.Series()) == next(iter(TIMED_AS))
+    found = Place(LATENCY, rows).best_of(small, ~small) if len(rows) else None
+    return below_everywhere([found]) if found else ""
+
+
+@asks(LATENCY)
+def several_are_fastest(table: pd.DataFrame, axis: str | None) -> str:
+    """Is the best of several drafts a round faster than one draft, with each drafter?"""
+    rows = _family(table)
+    found = [
+        place.best_of(place.rows[LENGTH].gt(1) & place.rows[POLICY].isna(), place.rows[LENGTH].eq(1))
+        for place in (_by_drafter(rows, LATENCY) if len(rows) else ())
+    ]
+    return below_everywhere([each for each in found if each])
+
+
+@asks(LATENCY)
+def two_cost_least(table: pd.DataFrame, axis: str | None) -> str:
+    """Are two drafts a round the cheapest of those at the edge, in all joules and in rent, at each load? And beside it:
+    in the device's joules?"""
+    found: dict[str, list[PairedCurves | None]] = {ALL_J: [], RENT: [], DEVICE_J: []}
+    for at, rows in by_load(table):
+        edge = _joules(rows[rows["scheme.kind"].isin(AT_EDGE)])
+        for metric, known in found.items():
+            place = Place(metric, edge, LOAD, at, f"{title(metric)}: ")
+            known.append(place.best_of(edge[LENGTH] == 2, edge[LENGTH] != 2))
+    all_j, rent, device_j = ([each for each in known if each] for known in found.values())
+    return below_everywhere([*all_j, *rent], beside=device_j[:1])
+
+
+@asks(LATENCY)
+def budget_pays(table: pd.DataFrame, axis: str | None) -> str:
+    """Does the exit by entropy under a budget change time and the device's joules as claimed, against the fastest fixed
+    length of the same drafter? And against the longest?"""
+    rows = _family(table)
+    rows = rows[rows[DRAFTER] == MIDDLE] if len(rows) else rows
+    if POLICY not in rows.columns or not rows[POLICY].notna().any():
+        return ""
+    looks, found = rows[POLICY].notna(), None
+    words: list[str] = []
+    known: list[PairedCurves] = []
+    for fixed, name in ((~looks, "the fastest fixed length"), (~looks & rows[LENGTH].eq(8), "8 drafts")):
+        time = Place(LATENCY, rows).best_of(looks, fixed)
+        assert time is not None
+        both = [time, Place(DEVICE_J, rows).of(time.first, time.second)]
+        if not known:
+            reached = [each.less.high <= CLAIMED[each.less.metric] for each in both]
+            short = [each.less.low > CLAIMED[each.less.metric] for each in both]
+            found = False if any(short) else True if all(reached) else None
+        known += both
+        words.append(f"device joules {percent(both[1].less)}, time per token {percent(time.less)} than {name}")
+    return Finding(ruled(found, "; ".join(words)), known)
 
 
 def _costs(rows: pd.DataFrame) -> dict[str, float]:
@@ -238,7 +344,7 @@ def _kinds(rows: pd.DataFrame) -> str:
 SCENARIO = Scenario(
     name="pareto",
     summary="Latency, joules and dollars a token at 1, 16 and 64 devices: which schemes are on the front?",
-    minutes=10,
+    minutes=9,
     base={
         **GREEDY,
         "workload.prompt_tokens": 170, "workload.output_tokens": 146, "workload.requests": 4, "workload.distinct": 4,
@@ -250,6 +356,11 @@ SCENARIO = Scenario(
         "cloud.power": "a100_80gb_sxm", "cloud.usd_per_gpu_hour": "a100_specialist_2026",
     },
     grid={"scheme": [*BARE, *(each | {"max_drafts": n} for each in DRAFTING for n in (2, 4, 8))], LOAD: [1, 16, 64]},
+    also=[
+        Also({"scheme": [K_SQS | {"max_drafts": n} for n in (1, 2, 4, 8)], FAMILY: [*SIZES.values()], LOAD: [1]},
+             OF_FAMILY, quick={FAMILY: [*SIZES.values()][:2]}),
+        Also({"scheme": [LOOKING], FAMILY: [SIZES[MIDDLE]], LOAD: [1]}, OF_FAMILY, quick={}),
+    ],
     axis=LOAD,
     tune=Tune(FIXED),
     seeds=8,
@@ -257,15 +368,25 @@ SCENARIO = Scenario(
         base={"workload.requests": 1, "workload.output_tokens": 64, "workload.distinct": 2},
         grid={"scheme": [*BARE, *(each | {"max_drafts": n} for each in DRAFTING for n in (2, 8))], LOAD: [1, 16]},
     ),
-    figures=("fronts", "latency", "breakdown"),
+    hidden=("edge.latency", "models.temperature", "models.pair.kind", "models.pair.verifier", "workload.prompt_tokens",
+            "workload.output_tokens", "workload.requests", "cloud.usd_per_gpu_hour"),
+    figures=("fronts",),
     headlines=(),
     tables=(Table("fronts", fronts, printed_fronts),),
     answer=on_front,
     findings=(watts_stand, prices_matter, on_front_apart),
+    claims=(
+        Claim("goodput is highest with the smallest drafter", CONFIGSPEC, smallest_is_fastest),
+        Claim("goodput is highest with 2 to 10 drafts", CONFIGSPEC, several_are_fastest),
+        Claim("cost and energy are lowest with 2 drafts", CONFIGSPEC, two_cost_least),
+        Claim("an exit by entropy within a budget makes tokens 65% faster for 47% less energy", GELATO, budget_pays),
+    ),
     assumed="Others share the four GPUs: joules and the rent that fronts go by are of passes alone, and a drafter's "
     "pass in the cloud takes all four. A device asks four times in a row, then its radio's tail runs out. At "
-    "temperature 0 a draft's distribution is one token: K, resolution and threshold choose nothing. The device is paid "
-    "for, and waits free.",
+    "temperature 0 a draft's distribution is one token: K and resolution choose nothing. The device is paid for, and "
+    "waits free. The drafters of three sizes are sotu's, timed as 135M, 1B and 8B on the Orin beside the 70B; of "
+    "ConfigSpec and GELATO the abstracts alone are known: K is "
+    "read as the draft length, goodput and tokens as tokens per second.",
 )  # fmt: skip
 
 if __name__ == "__main__":

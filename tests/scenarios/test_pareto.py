@@ -6,7 +6,19 @@ import pandas as pd
 import pytest
 
 from models.power import PRICES
-from scenarios.pareto import fronts, on_front, on_front_apart, prices_matter, printed_fronts, undominated, watts_stand
+from scenarios.pareto import (
+    budget_pays,
+    fronts,
+    on_front,
+    on_front_apart,
+    prices_matter,
+    printed_fronts,
+    several_are_fastest,
+    smallest_is_fastest,
+    two_cost_least,
+    undominated,
+    watts_stand,
+)
 from simulator.results.pareto_fronts import PAYING
 
 LOAD: Final = "workload.devices"
@@ -80,6 +92,55 @@ def test_dollars_of_passes_alone_stand_beside_those_of_gpus_held_at_a_load():
     assert {line[1][5].value for line in bare.groups[0].rows} == {"-"}
 
 
+def of_three_drafters(policy_ms: float, policy_j: float) -> pd.DataFrame:
+    """Cells without a price, of drafters of three sizes: milliseconds and the device's joules by drafts a round. The
+    middle drafter is the fastest, with two drafts; beside its lengths a policy."""
+    known = {
+        ("10k", 1): (60, 0.2), ("10k", 2): (61, 0.4), ("100k", 1): (52, 0.3), ("100k", 2): (48, 0.5),
+        ("100k", 8): (64, 1.5), ("1m", 1): (64, 1.2), ("1m", 2): (70, 2.0), ("100k", 0): (policy_ms, policy_j),
+    }  # fmt: skip
+    return pd.DataFrame(
+        {
+            "curve": f"{'k_sqs' if drafts else 'composed'} {drafts} {drafter}", LOAD: 1, "seed": seed,
+            "scheme.kind": "k_sqs" if drafts else "composed", "models.pair.drafter": drafter,
+            "scheme.max_drafts": drafts or 8, "scheme.policy.kind": None if drafts else "entropy_exit",
+            "latency_per_token_s": 1e-3 * ms * (1 + 0.01 * seed + 0.001 * (seed % 3) * drafts),
+            "edge_j_per_token": joules * (1 + 0.001 * (seed % 3) * drafts),
+            "radio_j_per_token": 0.0, "cloud_busy_j_per_token": 20.0 * (1 + 0.01 * seed),
+        }
+        for (drafter, drafts), (ms, joules) in known.items()
+        for seed in range(8)
+    )  # fmt: skip
+
+
+def test_claims_on_size_and_length_are_ruled_by_the_best_of_each_side():
+    table = pd.concat([cells(), of_three_drafters(50, 0.4)])
+    line = smallest_is_fastest.report(table, LOAD)
+    assert line.startswith("does not hold: ") and "k sqs 1 10k against k sqs 2 100k 24.89% higher" in line
+    line = several_are_fastest.report(table, LOAD)
+    assert line.startswith("does not hold: lower at 1, higher at 2 of 3 places") and "drafter 1m" in line
+    assert fronts(table).equals(fronts(cells())), "without a price there is no place on a front"
+
+
+@pytest.mark.parametrize(
+    ("ms", "joules", "ruling"), [(25, 0.2, "holds"), (50, 0.2, "does not hold"), (25, 0.4, "does not hold")]
+)
+def test_the_budget_holds_where_time_and_joules_fall_as_far_as_claimed(ms, joules, ruling):
+    line = budget_pays.report(of_three_drafters(ms, joules), LOAD)
+    assert line.startswith(f"{ruling}: device joules {100 - 200 * joules:.0f}.")
+    assert "than the fastest fixed length; device joules" in line and line.endswith("than 8 drafts")
+
+
+def test_two_drafts_are_the_cheapest_where_no_length_takes_less_in_joules_or_rent():
+    table = cells()[lambda rows: rows["scheme.kind"] == "k_sqs"].assign(**{"scheme.max_drafts": 2})
+    dearer = table.assign(
+        curve="k_sqs 4", busy_usd_per_million_tokens=9.0, cloud_busy_j_per_token=30.0, **{"scheme.max_drafts": 4}
+    )
+    assert two_cost_least.report(pd.concat([table, dearer]), LOAD).startswith("holds: lower at 4, higher at 0 of 4")
+    swapped = pd.concat([table.assign(**{"scheme.max_drafts": 4}), dearer.assign(**{"scheme.max_drafts": 2})])
+    assert two_cost_least.report(swapped, LOAD).startswith("does not hold: lower at 0, higher at 4 of 4")
+
+
 def test_each_watt_says_how_it_stands():
     assert watts_stand.report(cells(), LOAD) == (
         "Watts at work: edge 12 to 60 W (a data sheet's limit); cloud 11.9 W (measured); radio lte (unverified); idle "
@@ -101,7 +162,10 @@ def test_the_table_has_a_row_a_setting_and_load_and_prints_who_dominates():
     assert any(line.startswith("edge_only") and line.endswith("lossy") for line in printed)
 
 
-@pytest.mark.parametrize("asked", [on_front, prices_matter, watts_stand])
+@pytest.mark.parametrize(
+    "asked",
+    [on_front, prices_matter, watts_stand, smallest_is_fastest, several_are_fastest, two_cost_least, budget_pays],
+)
 def test_without_watts_nothing_is_reported(asked):
     bare = cells()[["curve", "scheme.kind", LOAD, "seed", "latency_per_token_s"]]
     assert asked.report(bare, LOAD) == "" and printed_fronts(bare) is None

@@ -8,14 +8,14 @@ queue holds the joules drawn beyond the budget of b joules per token. After a ro
 
 what a draft is worth, the bits by which the drafter is surer than h, times V, against the queue. If Z > V h, no draft
 is; the cloud then decodes as many tokens by itself, at no joules of the processor, as bring the queue back. So a round
-begins with Z <= V h, and over all N tokens, where a round takes E_max joules at most,
+begins with Z <= V h, and over all N tokens, where a round, a prompt's reading included, takes E_max joules at most,
 
     joules / N <= b + (V h + E_max) / N.
 
-Joules are the watts of `edge.power` times the seconds for which the device drafted and encoded, its prompt's passes
-apart. Without a budget this is the exit by entropy of SVIP (arXiv 2411.18462). The papers that stop on the probability
-of the token drawn last (DISCO, arXiv 2405.04304; Kangaroo, arXiv 2404.18911) bend the output distribution where they
-drop it; here the distribution is judged before the draw.
+Joules are the watts of `edge.power` times the seconds for which the device read its prompt, drafted and encoded: all
+that its processor takes (`edge_j_per_token`), but for idle watts. Without a budget this is the exit by entropy of SVIP
+(arXiv 2411.18462). The papers that stop on the probability of the token drawn last (DISCO, arXiv 2405.04304; Kangaroo,
+arXiv 2404.18911) bend the output distribution where they drop it; here the distribution is judged before the draw.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class EntropyExit(Policy):
         2.0, ge=0, le=64, description="h, the most entropy to draw by while the budget is kept"
     )
     joules_per_token: float = Field(
-        inf, gt=0, description="b, the device's budget, without its radio and its prompt's passes; inf: none"
+        inf, gt=0, description="b, the budget of the device's processor at work, without its radio; inf: none"
     )
     joules_per_bit: float = Field(
         1.0, gt=0, le=1e6, description="V, the joules beyond the budget that lower the threshold by a bit"

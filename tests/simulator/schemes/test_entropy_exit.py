@@ -73,10 +73,18 @@ def looking(budget_j: object, **fields: object) -> object:
 
 
 @pytest.mark.parametrize("budget_j", [0.01, 0.04])
-def test_simulated_a_device_spends_no_more_than_its_budget_and_what_the_queue_may_hold(budget_j):
+def test_simulated_a_device_spends_no_more_than_its_budget_and_what_the_queue_may_hold(budget_j, monkeypatch):
+    counted, learn = list[float](), EntropyExit.learn
+
+    def counting(policy, result, state):
+        counted.append(state[2] * (result.sent_s - state[1]) if result.drafted else 0.0)
+        return learn(policy, result, state)
+
+    monkeypatch.setattr(EntropyExit, "learn", counting)
     found = simulate(looking(budget_j, power={"busy_w": WATTS}))
     tokens = int(found.requests["output_tokens"].sum())
     joules = found.summary["edge_j_per_token"] * tokens
+    assert joules == pytest.approx(sum(counted)), "the policy counts what the processor takes"
     most_j = WATTS * 6 * (PASS_S + ENCODE_S)
     free = simulate(looking("inf", power={"busy_w": WATTS}))
     assert joules <= budget_j * tokens + 0.05 * 4.0 + most_j + 1e-9
