@@ -233,16 +233,9 @@ def meant(typed: str, known: Iterable[str]) -> str:
 
 
 def _edits(one: str, other: str) -> int:
-    """Returns the fewest letters to insert, drop, replace or swap with the next one to make one text the other."""
-    rows: list[list[int]] = [[*range(len(other) + 1)]]
-    for i, letter in enumerate(one):
-        row = [i + 1]
-        for j, its in enumerate(other):
-            row.append(min(rows[i][j + 1] + 1, row[j] + 1, rows[i][j] + (letter != its)))
-            if i and j and (letter, one[i - 1]) == (other[j - 1], its):
-                row[j + 1] = min(row[j + 1], rows[i - 1][j - 1] + 1)
-        rows.append(row)
-    return rows[-1][-1]
+    """Returns the letters that two texts do not share in one order: of a letter more, less or other, or swapped, 1."""
+    shared = difflib.SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks()
+    return max(len(one), len(other)) - sum(block.size for block in shared)
 
 
 def did_you_mean(near: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
     "Mobility": frozenset({"periodic", "random", "scheduled", "still"}),
     "Oracle": frozenset({"goodput_told"}),
     "Pair": frozenset({"random_weights", "replay"}),
-    "Policy": frozenset({"dual_threshold"}),
+    "Policy": frozenset({"confidence_stop", "dual_threshold"}),
     "Rate": frozenset({"duty_cycle", "markov", "markov_per_message", "scheduled_outages"}),
     "Relocation": frozenset({"kept", "moved", "read_again"}),
     "Reply": frozenset({"candidates", "certified"}),

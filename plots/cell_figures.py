@@ -26,7 +26,7 @@ from simulator.results import goodput_plane as goodput
 from simulator.results import phase_regions as regions
 from simulator.results.column_names import CURVE, READING_S
 from simulator.results.display_names import MARKS
-from simulator.results.fastest_schemes import FAMILIES, LEAST, PAPERS, RATE, Fastest, fastest_schemes
+from simulator.results.fastest_schemes import CODES, FAMILIES, LEAST, RATE, Fastest, fastest_schemes
 from simulator.results.phase_regions import OPPONENT, RTT
 from simulator.results.units import quantity
 
@@ -114,9 +114,6 @@ def _best_and_rivals(within: goodput.Within) -> str:
     return "\n".join([f"{best.scheme} {best.written}", ", ".join(rivals)])
 
 
-_COUNTS: Final = {PAPERS: "bits as the papers count", "recoded": "tuned and coded"}
-
-
 def draw_fastest(
     summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None
 ) -> Figure | None:
@@ -129,7 +126,7 @@ def draw_fastest(
     panels = list(dict.fromkeys((each.pair, each.code) for each in sorted(found, key=lambda each: each.pair != "sotu")))
     rates = sorted({each.rate_bps for each in found})
     down = max(len({each.temperature for each in found if (each.pair, each.code) == panel}) for panel in panels)
-    titles = [f"{page.word(pair)}, {_COUNTS.get(code, code)}" for pair, code in panels]
+    titles = [f"{page.word(pair)}, {CODES.get(code, code)}" for pair, code in panels]
     figure, axes, _ = grid(page, titles, 3, (0.4, max(2.6, 0.4 + 1.1 * len(rates))), 0.6 + 0.5 * down)
     for ax, panel in zip(axes, panels, strict=True):
         own = {(each.temperature, each.rate_bps): each for each in found if (each.pair, each.code) == panel}

@@ -171,7 +171,7 @@ SCENARIO = Scenario(
         "uplink.delay": {"kind": "constant", "delay_s": 0.01}, "downlink.delay": {"kind": "constant", "delay_s": 0.01},
     },
     grid={FIELDS: ALONE},
-    also=[Also({FIELDS: FOUR}, {"models.pair": "sotu", "workload.devices": 4})],
+    also=[Also({FIELDS: FOUR}, {"models.pair": "sotu", "workload.devices": 4}, quick={FIELDS: FOUR})],
     axis=CELL,
     seeds=3,
     quick=Quick(base={"workload.requests": 2, "workload.output_tokens": 12}, grid={FIELDS: ALONE[1:2]}, seeds=1),

@@ -32,7 +32,7 @@ SPEEDS = [1.0, 1.4, 2.0, 2.8, 4.0]
 AT_EDGE = ("k_sqs", "coupled")
 OTHERS: dict[PresetName, str] = {
     "qwen3_1_7b_32b": "1.7B for 32B",
-    "eagle3_llama_8b": "EAGLE-3 for 8B, features for free",
+    "eagle3_llama_8b": "EAGLE-3 for 8B, its features free",
     "vicuna_68m_33b": "68M for 33B",
 }
 

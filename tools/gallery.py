@@ -68,7 +68,7 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     "Links that lose, fade and fail": (
         "lossy_uplink", "traces", "base_station",
     ),
-    "Load, energy, cost": ("batching", "fleet", "conversations", "capacity", "pareto"),
+    "Load, energy, cost": ("batching", "gateway", "fleet", "conversations", "capacity", "pareto"),
     "Against the real system": ("validation",),
 }  # fmt: skip
 """Every scenario under what a reader looks for."""

@@ -14,7 +14,7 @@ from scenarios.command.scenario import Scenario
 NAMES: tuple[str, ...] = (
     "latency_vs_bandwidth", "latency_at_70b", "who_drafts", "ladder", "paper", "bandwidth_by_temperature", "resampling",
     "conformal", "thresholds", "lattices", "sparse_or_coded", "blocks", "phase_map", "features", "low_bandwidth",
-    "rivals", "languages", "lossy_uplink", "adaptive", "traces", "batching", "base_station", "fleet",
+    "rivals", "languages", "lossy_uplink", "adaptive", "traces", "batching", "base_station", "gateway", "fleet",
     "conversations", "capacity", "pareto", "validation",
 )  # fmt: skip
 LISTS = ("devices", "models", "clocks", "powers", "links", "schemes", "policies")

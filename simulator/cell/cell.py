@@ -149,6 +149,7 @@ class Cell(Part):
         for each in self.classes:
             each.check_links(self.workload.devices)
             each.check_concurrency()
+            each.check_power()
         for each in self.classes:
             prompt, output = each.workload.longest
             self.cloud.check_holds(each.request_tokens, self.kv_tokens)

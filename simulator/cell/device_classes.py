@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import nan
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -216,6 +217,11 @@ class Equipped:
         return 1 if self.scheme.protocol == "local" else self.edge.drafts_per_pass
 
     @property
+    def watts(self) -> float:
+        """Power of the device's processor at work, W; nan where the cell states none."""
+        return nan if self.edge.power is None else self.edge.power.busy_w
+
+    @property
     def draft_latency(self) -> Latency:
         """The latency model of what drafts on the device."""
         return self.scheme.draft_latency(self.edge.latency)
@@ -255,6 +261,14 @@ class Equipped:
                 f"{f' of {requests} requests each' if requests > 1 else ''}, of {room_bytes / 1e9:,.1f} GB that "
                 f"{self.name}edge.memory_utilization = {share:g} leaves on {model.device}; a "
                 "smaller model, fewer bytes_per_parameter or another device"
+            )
+
+    def check_power(self) -> None:
+        """Raises ConfigError where a policy counts joules and the device states no power."""
+        if self.edge.power is None and self.scheme.counts_joules:
+            raise ConfigError(
+                f"{self.name}scheme.policy: its budget of joules needs {self.name}edge.power; `sqsim list powers` has "
+                "figures"
             )
 
     def check_concurrency(self) -> None:

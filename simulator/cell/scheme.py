@@ -102,6 +102,11 @@ class Scheme(Choice, family=True):
         return False
 
     @property
+    def counts_joules(self) -> bool:
+        """True if it needs the power of its device."""
+        return False
+
+    @property
     def overruled(self) -> tuple[str, ...]:
         """Fields whose value another field makes of no effect, a line each that says by what."""
         return ()

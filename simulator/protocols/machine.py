@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from math import nan
 from typing import ClassVar, Final, NamedTuple, TypeAlias, TypeVar
 
 from simulator.cell.scheme import Scheme
@@ -104,6 +105,8 @@ class TimeIs:
     """State of the uplink as far as the device has seen it."""
     drafts_per_pass: int = 1
     """Number of drafts per pass of its drafter."""
+    watts: float = nan
+    """Power of the device's processor at work, W; nan: not known."""
 
 
 @dataclass(slots=True)

@@ -275,6 +275,7 @@ class SpeculateEdge(DraftingEdge):
             self._hint,
             seen.drafts_per_pass,
             self._scheme.branches,
+            seen.watts,
         )
         action, self._policy_state = self._policy.next(view, self._policy_state)
         if isinstance(action, CloudDecodes) and self._scheme.families.reply.edge_corrects:

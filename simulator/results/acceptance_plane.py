@@ -149,11 +149,18 @@ def predict(
     return Predicted(best[mode], mode, near / alone_s, *ends)
 
 
-def plane(row: pd.Series[float]) -> list[list[Predicted]]:
+def plane(row: pd.Series[float]) -> Sequence[Sequence[Predicted]]:
     """Returns the predictions with the machines, links and lengths of a row of ids, [TRIPS_S, ACCEPTED]."""
-    here, bits = place_of(row), float(row[BITS])
-    places = [replace(here, up_delay_s=trip_s / 2, down_delay_s=trip_s / 2) for trip_s in TRIPS_S]
-    return [[predict(place, _of_accepted(each), bits) for each in ACCEPTED] for place in places]
+    return _plane(place_of(row), float(row[BITS]), TRIPS_S, ACCEPTED)
+
+
+@cache
+def _plane(
+    here: Deployment, bits_a_draft: float, trips_s: Sequence[float], columns: Sequence[float]
+) -> Sequence[Sequence[Predicted]]:
+    """Computed once for a finding, a table and a figure: a plane takes seconds."""
+    places = [replace(here, up_delay_s=trip_s / 2, down_delay_s=trip_s / 2) for trip_s in trips_s]
+    return tuple(tuple(predict(place, _of_accepted(each), bits_a_draft) for each in columns) for place in places)
 
 
 def pays_from(over: Sequence[float]) -> float | None:

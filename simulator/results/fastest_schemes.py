@@ -23,6 +23,8 @@ FAMILIES: Final = {"k_sqs": "K-SQS", "c_sqs": "C-SQS", "dense": "Q-S static", "r
 """Names of the kinds on the map."""
 PAPERS: Final = "enumerative"
 """The code whose bits are those that the papers count."""
+CODES: Final = {PAPERS: "bits as the papers count", "recoded": "tuned and coded"}
+"""Names of the codes on the map."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
@@ -195,11 +195,9 @@ def choice_error(costs: Sequence[Floats], shown: int) -> float:
     return float(np.sqrt(np.mean(below**2)))
 
 
-def _of_choice(cells: pd.DataFrame, metric: str, rows: pd.Series[bool]) -> float:
+def error_of_choice(rows: pd.DataFrame, metric: str) -> float:
     """The error that the choice of these rows' setting adds to the logarithm of a metric; 0 if it was not chosen by."""
-    if metric + CHOICE_SUFFIX not in cells.columns:
-        return 0.0
-    return float(cells.loc[rows.to_numpy(dtype=bool), metric + CHOICE_SUFFIX].max())
+    return float(rows[metric + CHOICE_SUFFIX].max()) if metric + CHOICE_SUFFIX in rows.columns else 0.0
 
 
 def _widened(found: Interval, error: float) -> Interval:
@@ -252,7 +250,8 @@ def _speedups(
     if "answered" in cells.columns:
         times[cells["answered"].to_numpy(dtype=np.float64) < 1] = math.nan
     seeds, kinds = cells["seed"].tolist(), cells[kind].tolist()
-    seconds = [{seeds[place]: float(times[place]) for place in places} for places in groups]
+    chosen = cells.get(metric + CHOICE_SUFFIX, pd.Series(0.0, index=cells.index)).to_numpy(dtype=np.float64)
+    seconds = [({seeds[place]: float(times[place]) for place in places}, float(chosen[places[0]])) for places in groups]
     keys = [tuple(int(of[places[0]]) for of in shared) for places in groups]
     alone = {key: of for key, of, places in zip(keys, seconds, groups, strict=True) if kinds[places[0]] == "cloud_only"}
     found = [
@@ -262,13 +261,17 @@ def _speedups(
     return {name: [each[name] for each in found] for name in SPEEDUPS}
 
 
-def _over(alone: Mapping[Hashable, float], seconds: Mapping[Hashable, float]) -> dict[str, float]:
-    """SPEEDUPS of seconds a token, by seed, against those of the cloud alone; nan where any seed has none."""
-    common = [seed for seed in alone if seed in seconds]
-    one, other = (np.array([each[seed] for seed in common], dtype=np.float64) for each in (alone, seconds))
+_Times = tuple[Mapping[Hashable, float], float]
+"""Seconds a token by seed, and the error that the choice of the setting adds to their logarithm."""
+
+
+def _over(alone: _Times, own: _Times) -> dict[str, float]:
+    """SPEEDUPS of a setting against the cloud alone; nan where any seed has none."""
+    common = [seed for seed in alone[0] if seed in own[0]]
+    one, other = (np.array([times[seed] for seed in common], dtype=np.float64) for times, _ in (alone, own))
     if not common or np.isnan([one, other]).any():
         return dict.fromkeys(SPEEDUPS, math.nan)
-    found = paired_values("latency_per_token_s", one, other)
+    found = with_choice(paired_values("latency_per_token_s", one, other), alone[1], own[1])
     return dict(zip(SPEEDUPS, (1 + found.size, 1 + found.low, 1 + found.high), strict=True))
 
 
@@ -278,11 +281,13 @@ def paired(cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.
     one, other = (_by_seed(cells, metric, rows) for rows in (first, second))
     common = [seed for seed in one if seed in other]
     values = (np.array([of[seed] for seed in common], dtype=np.float64) for of in (one, other))
-    found = paired_values(metric, *values)
-    if found.relative:
-        errors = (_of_choice(cells, metric, rows) for rows in (first, second))
-        found = Difference(metric, _widened(found.found, math.hypot(*errors)))
-    return found
+    own = (cells.loc[rows.to_numpy(dtype=bool), cells.columns == metric + CHOICE_SUFFIX] for rows in (first, second))
+    return with_choice(paired_values(metric, *values), *(error_of_choice(rows, metric) for rows in own))
+
+
+def with_choice(found: Difference, *errors: float) -> Difference:
+    """A ratio with the errors that the choice of either setting adds to its logarithm; a difference as it is."""
+    return replace(found, found=_widened(found.found, math.hypot(*errors))) if found.relative else found
 
 
 def _by_seed(cells: pd.DataFrame, metric: str, rows: pd.Series[bool]) -> dict[Hashable, float]:

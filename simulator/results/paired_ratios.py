@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.results.column_names import CHOICE_SUFFIX, CURVE, LOSSY, SEARCHED, SETTING
-from simulator.results.intervals import paired_values, settings_of
+from simulator.results.intervals import error_of_choice, paired_values, settings_of, with_choice
 from simulator.results.plain_columns import codes
 
 RATIO: Final = "ratio"
@@ -55,14 +55,14 @@ def ratios(cells: pd.DataFrame, metric: str, rival: pd.Series[bool], places: Seq
     RATIO, LOW and HIGH, the exponential of the mean of ln of the ratio over the seeds that both have and of its
     interval. Places without exactly one row of the rival a seed are left out."""
     rows = []
-    theirs = {place: part.set_index("seed")[metric] for place, part in cells[rival].groupby([*places], sort=False)}
+    theirs = {place: part.set_index("seed") for place, part in cells[rival].groupby([*places], sort=False)}
     for (curve, *place), part in cells.groupby([CURVE, *places], sort=False):
-        other, mine = theirs.get(tuple(place)), part.set_index("seed")[metric]
+        other, mine = theirs.get(tuple(place)), part.set_index("seed")
         if other is None or other.index.has_duplicates or mine.index.has_duplicates:
             continue
         common = mine.index.intersection(other.index)
-        pair = (np.asarray(each[common], dtype=np.float64) for each in (mine, other))
-        found = paired_values(metric, *pair)
+        pair = (np.asarray(each.loc[common, metric], dtype=np.float64) for each in (mine, other))
+        found = with_choice(paired_values(metric, *pair), *(error_of_choice(each, metric) for each in (mine, other)))
         if found.n and found.relative:
             ends = {RATIO: 1 + found.size, LOW: 1 + found.low, HIGH: 1 + found.high}
             rows.append({CURVE: curve, **dict(zip(places, place, strict=True)), **ends})

@@ -18,8 +18,8 @@ from simulator.schemes.hosted import EdgeOnly as EdgeOnly
 from simulator.schemes.ids_only_greedy import IdsOnlyGreedy as IdsOnlyGreedy
 from simulator.schemes.k_sqs import KSqs as KSqs
 from simulator.schemes.lattice_scheme import LatticeScheme as LatticeScheme
-from simulator.schemes.policies import ConfidenceStop as ConfidenceStop
 from simulator.schemes.policies import DraftsByLoad as DraftsByLoad
+from simulator.schemes.policies import EntropyExit as EntropyExit
 from simulator.schemes.policies import Goodput as Goodput
 from simulator.schemes.policies import QsHeuristic as QsHeuristic
 from simulator.schemes.policies import RunningAcceptance as RunningAcceptance

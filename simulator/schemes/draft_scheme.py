@@ -146,6 +146,10 @@ class DraftScheme(Scheme):
         return type(self.families.policy).plan is not Policy.plan
 
     @property
+    def counts_joules(self) -> bool:
+        return self.families.policy.counts_joules
+
+    @property
     def carries(self) -> bool:
         """True if a request may begin otherwise than the device's first one."""
         return type(self).entry is not DraftScheme.entry or self.families.sparsifier.carries

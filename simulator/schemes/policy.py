@@ -149,6 +149,8 @@ class EdgeView(NamedTuple):
     whole: bool = False
     """True if a round is decided on at once, or left to the cloud, as when drafts branch. `most_drafts`, and the
     numbers drafted and accepted, then count levels of the tree."""
+    watts: float = nan
+    """Power of the device's processor at work (`edge.power`), W; nan where the cell gives none."""
 
     @property
     def law(self) -> Floats | None:
@@ -197,6 +199,11 @@ class Policy(Choice, family=True):
     @abstractmethod
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
         """Returns the action now, and the state after it. Without a draft yet, `Send` is no choice."""
+
+    @property
+    def counts_joules(self) -> bool:
+        """True if it needs the device's power (`EdgeView.watts`); a run without `edge.power` is then refused."""
+        return False
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

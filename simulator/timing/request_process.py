@@ -745,8 +745,8 @@ class DrivenRequest(ServedRequest):
             self._await_answer()
         elif command is Order.LOOK:
             link = self._network.links[UPLINK].seen_by(self._request.device)
-            block = self._network.edge_passes.drafts_per_pass
-            self._tell_edge(machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link, block))
+            block, watts = self._network.edge_passes.drafts_per_pass, self._network.devices.watts
+            self._tell_edge(machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link, block, watts))
         elif command is Order.JOIN:
             if not self._network.cloud.runs(self._key):
                 self._tell_cloud(Signal.JOINS)

@@ -62,6 +62,11 @@ def begun_by_the_cloud(scheme: dict[str, Any], **way: Any) -> Cell:
     return busy({**scheme, "cloud_first": True}).with_({"edge": edge, "uplink": way, "downlink": way})
 
 
+def at_a_gateway(scheme: dict[str, Any]) -> Cell:
+    """Devices whose passes are made at a gateway, of two at a time."""
+    return busy(scheme).with_({"edge.gateway": {"kind": "waiting", "cap": 2}})
+
+
 CELLS: dict[str, Cell] = {
     "losses": busy(),
     "tree": busy("tree"),
@@ -78,6 +83,8 @@ CELLS: dict[str, Cell] = {
     "devices that leave": left(),
     "crowded": crowded(),
     "overtaking": overtaking(),
+    "gateway": at_a_gateway({"kind": "k_sqs"}),
+    "gateway, ahead": at_a_gateway(AHEAD),
     "no time down": cell(workload={**SHORT, "output_tokens": 24}, downlink=link(inf, 0.0)),
     "parts, no time to encode": cell(
         {"kind": "k_sqs", "partial": True},

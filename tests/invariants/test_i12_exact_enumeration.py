@@ -32,11 +32,11 @@ from simulator.decoding.nodes import TreeNode
 from simulator.schemes import (
     SQ,
     Composed,
-    ConfidenceStop,
     CSqs,
     Dense,
     DraftScheme,
     Dssd,
+    EntropyExit,
     HalfDense,
     IdsOnlyGreedy,
     KSqs,
@@ -161,6 +161,19 @@ class Experienced(RunningAcceptance):
         return (*seen, -1.0, 1.0, 1e6, 1.0)
 
 
+class InDebt(EntropyExit):
+    """Each draft that was sent cost a joule, of a budget of a joule per token: a round whose drafts are rejected makes
+    the next one choosier, and leaves some tokens to the cloud."""
+
+    kind: Literal["in_debt_in_tests"] = "in_debt_in_tests"  # type: ignore[assignment]
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        return super().next(view._replace(now_s=0.0, watts=1.0), state)
+
+    def learn(self, result: SeenVerdict, state: PolicyState) -> PolicyState:
+        return super().learn(result._replace(sent_s=float(result.drafted)), state)
+
+
 class LoadedOnce(DraftsByLoad):
     """The cloud is loaded after the first round, and no more."""
 
@@ -205,7 +218,7 @@ SPLIT = {
     "code": "scalars",
     "acceptance": "split_rejection",
     "reply": "law",
-    "policy": {"kind": "confidence_stop", "threshold": 0.3},
+    "policy": {"kind": "entropy_exit", "threshold_bits": 1.9},
 }
 
 
@@ -340,8 +353,8 @@ CASES: dict[str, Case] = {
     "block: k_sqs in parts": Case(KSqs(k=2, **BLOCK, partial=True), lambda met: met.parts == 2),
     "block: half_dense": Case(HalfDense(max_drafts=2, acceptance="block")),
     "block: half_top_k": Case(TruncatedFp16(policy=FixedLength(), k=2, max_drafts=2, acceptance="block")),
-    "block: confidence_stop, budget binds": Case(
-        composed(policy=ConfidenceStop(threshold=0.38), budget_bits=18, acceptance="block"),
+    "block: entropy_exit, budget binds": Case(
+        composed(policy=EntropyExit(threshold_bits=1.85), budget_bits=18, acceptance="block"),
         lambda met: some_are_stopped(met) and some_are_cut(met),
     ),
     "block: rungs, the cloud between": Case(
@@ -392,12 +405,13 @@ CASES: dict[str, Case] = {
     "a policy that looks at drafts": Case(
         composed(policy=WhileSure()), lambda met: 0 < met.second_drafts < second_drafts(composed())
     ),
-    "confidence_stop": Case(composed(policy=ConfidenceStop(threshold=0.38)), some_are_stopped),
-    "confidence_stop by entropy": Case(
-        composed(policy=ConfidenceStop(measure="entropy_bits", threshold=1.85)), some_are_stopped
+    "entropy_exit": Case(composed(policy=EntropyExit(threshold_bits=1.85)), some_are_stopped),
+    "entropy_exit, in debt": Case(
+        composed(policy=InDebt(threshold_bits=1.85, joules_per_token=0.5, joules_per_bit=0.6)),
+        lambda met: some_are_stopped(met) and the_cloud_decodes(met),
     ),
-    "confidence_stop, budget binds": Case(
-        composed(policy=ConfidenceStop(threshold=0.38), budget_bits=18),
+    "entropy_exit, budget binds": Case(
+        composed(policy=EntropyExit(threshold_bits=1.85), budget_bits=18),
         lambda met: some_are_stopped(met) and some_are_cut(met),
     ),
     "qs_heuristic": Case(composed(policy=QsHeuristic(short=1, long=2))),
@@ -529,7 +543,7 @@ CONTROLS: dict[str, tuple[Callable[[], Any], float]] = {
         lambda: Enumeration(Dense(**SMALL), TOKENS, drop=lambda _, after: after.context()[-1] == 0), 0.04,
     ),
     "a draft is drawn, and not sent where it is unlikely": (
-        lambda: Enumeration(composed(policy=ConfidenceStop(threshold=0.0)), TOKENS, drop=unsure), 0.01,
+        lambda: Enumeration(composed(policy=EntropyExit(threshold_bits=64)), TOKENS, drop=unsure), 0.01,
     ),
     "whether a payload is there in time depends on its drafts": (
         lambda: AheadEnumeration(Dense(resolution=5, max_drafts=1, depth=1), 4, late=is_late), 0.04,

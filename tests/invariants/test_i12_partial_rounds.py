@@ -92,15 +92,15 @@ class Timed(NamedTuple):
         return written_cell(self.scheme, self.q, self.p, TOKENS, uplink=uplink, edge=edge)
 
 
-UNSURE = {"policy": {"kind": "confidence_stop", "threshold": 0.6}}
+UNSURE = {"policy": {"kind": "entropy_exit", "threshold_bits": 0.9}}
 SURE: Rows = ((0.75, 0.25), (0.75, 0.25))
 """The drafter is sure of token 0, and not of what it is when it draws 1."""
 TIMED = {
     "c_sqs, the MTU binds": Timed(PRESET, room_bits=16),
     "c_sqs, the budget binds": Timed(PRESET | {"budget_bits": 50}),
     "c_sqs, encoding takes time": Timed(PRESET, room_bits=16, pass_s=0.0, encode_s=0.005),
-    "confidence_stop": Timed(COMPOSED | UNSURE, q=TWO, p=TWO),
-    "confidence_stop, p is not q": Timed(COMPOSED | UNSURE, q=TWO, p=((0.4, 0.6), (0.6, 0.4))),
+    "entropy_exit": Timed(COMPOSED | UNSURE, q=TWO, p=TWO),
+    "entropy_exit, p is not q": Timed(COMPOSED | UNSURE, q=TWO, p=((0.4, 0.6), (0.6, 0.4))),
     "a policy that looks at drafts": Timed(COMPOSED | {"policy": "sure_in_tests"}, q=SURE, p=((0.4, 0.6), (0.6, 0.4))),
     "a policy that waits": Timed(COMPOSED | {"policy": HESITANT}, room_bits=16),
 }
@@ -110,7 +110,7 @@ def timed(*fast: str) -> list[object]:
     return [pytest.param(each, id=name, marks=() if name in fast else pytest.mark.slow) for name, each in TIMED.items()]
 
 
-@pytest.mark.parametrize("each", timed("c_sqs, the MTU binds", "confidence_stop"))
+@pytest.mark.parametrize("each", timed("c_sqs, the MTU binds", "entropy_exit"))
 @pytest.mark.parametrize("period_s", [0.013, pytest.param(0.01, marks=pytest.mark.slow)])
 def test_i12_whatever_the_passes_take(each: Timed, period_s: float) -> None:
     """What a draft leads to takes the edge another pass, a wait, or none: its own part has been put by then."""

@@ -82,7 +82,7 @@ def test_i10_caches_hold_a_prefix_of_the_committed_text(scheme: str) -> None:
 
 
 def test_i10_holds_where_passes_are_made_that_nothing_is_drawn_from() -> None:
-    looking = {"kind": "composed", "policy": {"kind": "confidence_stop", "threshold": 0.2}}
+    looking = {"kind": "composed", "policy": {"kind": "entropy_exit", "threshold_bits": 4.0}}
     assert caches_behind(looking) == {1, 2}
 
 

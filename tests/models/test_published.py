@@ -102,7 +102,7 @@ def test_the_drafter_keeps_entropy_and_tail():
 
 
 def test_every_preset_names_its_source_and_its_vocabulary():
-    assert len(PRESETS) == 19
+    assert len(PRESETS) == 20
     for name, figures in PRESETS.items():
         assert figures.source and figures.task and "/" in figures.verifier and "/" in figures.drafter
         assert Published(name=name).vocabulary == figures.vocabulary in (32_000, 128_256, 151_936)

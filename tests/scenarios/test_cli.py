@@ -304,6 +304,7 @@ FEWER = {
     "traces": [TWO_KINDS, "--grid=workload.devices=1,4", *GIVEN],
     "batching": ["--grid=workload.devices=1,8", "--grid=cloud.batching=none,{kind: continuous, cap: 16}"],
     "base_station": ["--grid=workload.devices=1,2"],
+    "gateway": ["--grid=scheme=cloud_only,coupled", "--grid=workload.devices=1,3", UNTUNED, *MODE],
     "capacity": [TWO_KINDS, "--grid=workload.devices=2,4", *GIVEN],
     "pareto": ["--grid=scheme=cloud_only,colocated,k_sqs", "--grid=workload.devices=1,2", *GIVEN],
     "validation": [f"--grid={FIELDS}={json.dumps(ALONE[1:])}"],

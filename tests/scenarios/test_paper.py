@@ -5,7 +5,16 @@ import pytest
 from paper_cells import paper_cells
 
 from scenarios.findings.claims import FAILS, HOLDS, UNCLEAR, Claim, below_everywhere
-from scenarios.paper import SCENARIO, compared, counts_all_time, map_rows, printed_kept, printed_map, swap_places
+from scenarios.paper import (
+    SCENARIO,
+    compared,
+    counts_all_time,
+    map_rows,
+    printed_kept,
+    printed_map,
+    step_is_cheap,
+    swap_places,
+)
 from simulator.results.fastest_schemes import LATENCY, fastest_schemes
 
 AXIS = SCENARIO.axis
@@ -48,6 +57,14 @@ def test_each_claim_begins_with_its_ruling_and_has_the_tuned_comparison_behind_t
     assert below_everywhere([]) == "" == Claim("", "", swap_places).report(paper_cells().head(0), AXIS)
 
 
+def test_the_step_that_is_timed_is_ruled_on_in_words_that_no_moment_changes(monkeypatch):
+    rows = paper_cells().assign(draft_length=4.0, accepted_per_round=1.0)
+    for step_s, share in ((1e-6, f"{HOLDS}: less"), (1.3e-6, f"{HOLDS}: less"), (1.0, f"{FAILS}: more")):
+        monkeypatch.setattr("scenarios.paper.step_s", lambda size, step_s=step_s: step_s)
+        line = step_is_cheap.report(rows, AXIS)
+        assert line == f"{share} than 1% of a token's time at V = 1,024; timed where this is written"
+
+
 def test_the_map_has_the_best_curve_of_each_kind_and_no_unsettled_threshold():
     found = {(each.code, each.temperature, each.rate_bps): each for each in fastest_schemes(paper_cells())}
     assert len(found) == 12
@@ -60,7 +77,7 @@ def test_the_map_has_the_best_curve_of_each_kind_and_no_unsettled_threshold():
     table = printed_map(paper_cells())
     assert (
         table is not None
-        and dict(table.groups[0].rows)["sotu, as the papers count, temperature 0"][0].value == "K-SQS 25%"
+        and dict(table.groups[0].rows)["sotu, bits as the papers count, temperature 0"][0].value == "K-SQS 25%"
     )
     assert printed_map(paper_cells().head(0)) is None and fastest_schemes(pd.DataFrame({"seed": [1]})) == []
 

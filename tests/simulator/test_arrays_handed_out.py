@@ -20,7 +20,7 @@ HEAD = """from typing import ClassVar, Literal
 from simulator.schemes import KSqs, LatticeCounts
 from simulator.schemes.acceptance import Rejection
 from simulator.schemes.draw import FromCounts
-from simulator.schemes.policies.confidence_stop import ConfidenceStop
+from simulator.schemes.policies.entropy_exit import EntropyExit
 from simulator.schemes.reply import TokenReply
 from simulator.schemes.sparsifiers.by_count import KeepTopK
 
@@ -37,7 +37,7 @@ WRITERS = {
     "quantizer, mass": ("LatticeCounts", "quantize", "mass", "mass.sort()"),
     "draw, q": ("FromCounts", "weights", "proposal, q", "q[0] = 1"),
     "draw, counts": ("FromCounts", "weights", "proposal, q", "proposal.counts[0] = 1"),
-    "policy, q": ("ConfidenceStop", "next", "view, state", "view.law is None or view.law.sort()"),
+    "policy, q": ("EntropyExit", "next", "view, state", "view.law is None or view.law.sort()"),
     "acceptance, p": ("Rejection", "judge", "after, received, uniforms", "after(())[0] = 0"),
     "acceptance, drafts": ("Rejection", "judge", "after, received, uniforms", "received.drafts[0] = 0"),
     "acceptance, qhat": ("Rejection", "judge", "after, received, uniforms", "received.qhat[0] = 0"),

@@ -55,7 +55,7 @@ def bases() -> list[dict[str, Any]]:
     short = {"kind": "closed", "requests": 2, "prompt_tokens": 4, "output_tokens": 6}
     bursts = link(2e4, loss={"kind": "gilbert_elliott"}, sharing="processor")
     selective = {"kind": "selective_repeat", "timer": "jacobson", "window": 4}
-    composed = {"kind": "composed", "sparsifier": "top_p", "quantizer": "dual", "policy": "confidence_stop"}
+    composed = {"kind": "composed", "sparsifier": "top_p", "quantizer": "dual", "policy": "entropy_exit"}
     crowd = {**short, "devices": 3}
     trees = {"kind": "coupled_tree", "nodes": (2, 5), "policy": "goodput", "cloud_first": True}
     cut = link(3e4, header_bits=24, mtu_bits=200)

@@ -84,7 +84,7 @@ def test_its_records_are_known_but_for_time_and_links() -> None:
         ("k_sqs", True), ("tree", True), ("cloud_only", False), ("edge_only", False),
         ("dssd", True), ({"kind": "coupled", "cloud_first": True}, False),
         ({"kind": "k_sqs", "partial": True}, False), ({"kind": "k_sqs", "depth": 2}, False),
-        ({"kind": "composed", "sparsifier": {"kind": "top_k", "k": 4}, "policy": "confidence_stop"}, False),
+        ({"kind": "composed", "sparsifier": {"kind": "top_k", "k": 4}, "policy": "entropy_exit"}, False),
     ],
 )  # fmt: skip
 def test_which_schemes_no_time_decides(scheme: object, decodable: bool) -> None:

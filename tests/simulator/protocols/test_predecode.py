@@ -135,7 +135,7 @@ def test_classes_of_a_fleet_are_predecoded_as_far_as_they_can_be():
     [
         {"scheme": WAYS["parts"]},
         {"scheme": WAYS["one ahead"]},
-        {"scheme": {"kind": "composed", "policy": "confidence_stop"}},
+        {"scheme": {"kind": "composed", "policy": "entropy_exit"}},
         {"scheme": {"kind": "composed", "policy": "running_acceptance"}},
         {"scheme": CARRIED, "edge": {"concurrency": 2}},
         {"scheme": CARRIED, "workload": WORKLOAD | {"devices": 1}},

@@ -42,6 +42,14 @@ def test_an_edge_is_at_its_best_length_and_mode_and_more_accepted_drafts_or_a_ne
     assert best < min(at_the_edge(place, each, 16.0).latency_s for each in rounds)
 
 
+@pytest.mark.usefixtures("few_predictions")
+def test_a_plane_is_computed_once_for_whoever_asks(table, monkeypatch) -> None:
+    row, made = plane.sending_ids(table).iloc[0].copy(), []
+    row[plane.BITS] += 1.0  # as no other test has it
+    monkeypatch.setattr(plane, "predict", lambda *asked: made.append(asked))
+    assert plane.plane(row) is plane.plane(row.copy()) and len(made) == len(plane.TRIPS_S) * len(plane.ACCEPTED)
+
+
 def test_prepared_rounds_are_in_the_planes_where_the_share_of_right_guesses_is_known(table) -> None:
     assert tunables(Scheme.of("coupled"))["prepared"] == (0, plane.BRANCHES)
     place, along = place_of(plane.sending_ids(table).iloc[0]), fit_accepted_length(2.0, plane.DRAFTS, 4.06, 64)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simulator.results.intervals import interval, summarise_curves
+from simulator.results.intervals import interval, paired, summarise_curves
 from simulator.results.paired_ratios import HIGH, LOW, RATIO, ratios, with_curves_of
 
 METRIC, RATE = "latency_per_token_s", "uplink.rate.bps"
@@ -34,6 +34,23 @@ def test_a_ratio_is_the_exponential_of_the_mean_of_logarithms_over_the_seeds_tha
         assert row[HIGH] == pytest.approx(math.exp(wanted.mean + wanted.half_width))
         assert row[LOW] == pytest.approx(math.exp(wanted.mean - wanted.half_width))
         assert found.loc[("dense", rate), RATIO] == 1
+
+
+def test_the_interval_of_a_chosen_setting_has_the_error_of_the_choice_as_its_comparison_with_the_rival_has() -> None:
+    table = cells().assign(**{f"{METRIC}_choice_sd": lambda rows: 0.2 * (rows["curve"] == "k_sqs")})
+    table["scheme.kind"] = table["scheme.kind"].replace("dense", "cloud_only")
+    mine, alone = (table["curve"] == kind for kind in ("k_sqs", "dense"))
+    found, rows = ratios(table, METRIC, alone, [RATE]).set_index(["curve", RATE]), summarise_curves(table)
+    for rate in (1e3, 1e6):
+        at = table[RATE] == rate
+        less, row = (
+            paired(table, METRIC, mine & at, alone & at),
+            rows[(rows["curve"] == "k_sqs") & (rows[RATE] == rate)],
+        )
+        assert found.loc[("k_sqs", rate), LOW] == pytest.approx(1 + less.low)
+        assert row["speedup_high"].item() == pytest.approx(1 / (1 + less.low))
+        narrow = paired(cells(), METRIC, mine & at, alone & at)
+        assert less.low < narrow.low and less.high > narrow.high
 
 
 def test_a_place_without_the_rival_or_with_two_of_it_is_left_out() -> None:

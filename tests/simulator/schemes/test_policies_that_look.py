@@ -1,31 +1,18 @@
 """What each policy decides, from views and verification results written by hand."""
 
-from math import log2
-
 import numpy as np
 import pytest
 
-from channels.codec import wire
-from simulator.schemes import ConfidenceStop, QsHeuristic, RunningAcceptance
+from simulator.schemes import QsHeuristic, RunningAcceptance
 from simulator.schemes.policies.running_estimates import Estimates
-from simulator.schemes.policy import DRAFT, SEND, DraftRound, EdgeView, PolicyState, SeenDraft, SeenLink, SeenVerdict
+from simulator.schemes.policy import DraftRound, EdgeView, PolicyState, SeenLink, SeenVerdict
 
-ONE = SeenDraft(wire.Draft(0, np.array([0]), np.array([1])), 1.0, 0.0)
 RTT_S, S_PER_BIT, PASS_S = 0.08, 1e-4, 0.01
 
 
 def view(now_s: float = 0.0, most: int = 16, earlier: int = 1, **fields: object) -> EdgeView:
     result = SeenVerdict(1, 1, 100, 0.0, 1.0)
     return EdgeView(now_s, (), most, 40, (result,) * earlier, SeenLink())._replace(**fields)
-
-
-@pytest.mark.parametrize("distribution", [[0.4, 0.3, 0.3], [0.39, 0.61, 0.0], [0.5, 0.25, 0.25], [0.34, 0.33, 0.33]])
-def test_confidence_is_the_largest_probability_or_the_entropy_of_the_distribution(distribution: list[float]) -> None:
-    seen = view(drafts=(ONE,), distribution=np.array(distribution))
-    by_mass, by_bits = ConfidenceStop(threshold=0.5), ConfidenceStop(measure="entropy_bits", threshold=1.5)
-    assert by_mass.next(seen, ())[0] == (DRAFT if max(distribution) >= 0.5 else SEND)
-    assert by_bits.next(seen, ())[0] == (DRAFT if -sum(q * log2(q) for q in distribution if q) <= 1.5 else SEND)
-    assert by_mass.next(view(), ())[0] == DRAFT  # a first draft has no distribution to be verified by
 
 
 def away_s(bits: int) -> float:
@@ -123,9 +110,3 @@ def test_qs_heuristic_is_long_where_uplink_and_text_are_good_and_takes_the_finer
 def test_lengths_out_of_order_are_refused() -> None:
     with pytest.raises(ValueError, match="short = 5: must be at most long = 4"):
         QsHeuristic(short=5, long=4)
-
-
-def test_a_probability_that_no_distribution_reaches_is_refused_and_an_entropy_may_be_large() -> None:
-    assert ConfidenceStop(measure="entropy_bits", threshold=2.0).threshold == 2.0
-    with pytest.raises(ValueError, match="threshold = 2: must be at most 1"):
-        ConfidenceStop(threshold=2.0)

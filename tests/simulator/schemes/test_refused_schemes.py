@@ -52,7 +52,7 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("coupled_tree", {"nodes": [4, 0]}, r"\.nodes\.1 = 0: should be greater than or equal to 1"),
     ("coupled_tree", {"hits": [0.7, 0.4]}, r": hits = \[0.7, 0.4\]: must sum to at most 1, one"),
     ("coupled_tree", {"widths": [2], "max_drafts": 10}, r"\.max_drafts = 10, nodes = 12, widths = \[2\]: make a tree"),
-    ("coupled_tree", {"policy": "confidence_stop"}, r".*decides draft by draft, and a tree needs one"),
+    ("coupled_tree", {"policy": "entropy_exit"}, r".*decides draft by draft, and a tree needs one"),
     ("coupled_tree", {"nodes": [2, 3], "widths": [2]}, r".*must be null where `nodes` has several shapes"),
     ("rungs", {"settings": [{}, {"sparsifier": {"kind": "top_k", "k": 5_000}}]}, r"\.settings\.1\.sparsifier\.k = 500"),
 ]  # fmt: skip

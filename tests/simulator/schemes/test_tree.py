@@ -20,7 +20,7 @@ from simulator import Cell, simulate
 from simulator.decoding.nodes import TreeNode, TreeVerified
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
-from simulator.schemes import ConfidenceStop, MultiCandidate, TreeDrafts
+from simulator.schemes import EntropyExit, MultiCandidate, TreeDrafts
 from simulator.schemes.acceptance import Coupling
 from simulator.schemes.code import HalfFloats
 from simulator.schemes.draw import FromUnquantized, RequestUniforms
@@ -143,7 +143,7 @@ ONLY = "the one that is defined for trees"
     [
         ("draw", FromUnquantized(), f"draw = 'unquantized': must be 'counts', {ONLY}"),
         ("acceptance", Coupling(), f"acceptance = 'coupling': must be 'rejection', {ONLY}"),
-        ("policy", ConfidenceStop(), f"policy = 'confidence_stop': must be 'fixed_length', {ONLY}"),
+        ("policy", EntropyExit(), f"policy = 'entropy_exit': must be 'fixed_length', {ONLY}"),
         ("code", HalfFloats(), "code = 'halves': carries quantizer 'halves'"),
     ],
 )

@@ -35,7 +35,7 @@ SCHEMES: tuple[object, ...] = (
 OTHERS: tuple[object, ...] = (
     {"kind": "k_sqs", "k": 4, "partial": True, "max_drafts": 4}, {"kind": "k_sqs", "k": 8, "depth": 2, "max_drafts": 3},
     *({"kind": "composed", "sparsifier": {"kind": "top_k", "k": 4}, "policy": policy}
-      for policy in ("running_acceptance", "confidence_stop", "goodput")), "cloud_only", "colocated", "edge_only",
+      for policy in ("running_acceptance", "entropy_exit", "goodput")), "cloud_only", "colocated", "edge_only",
     {"kind": "coupled", "cloud_first": True}, {"kind": "coupled", "cloud_first": True, "depth": 1},
     {"kind": "coupled_tree", "cloud_first": True, "policy": {"kind": "goodput", "learning_rounds": 1}},
     "remote_drafter", {"kind": "composed", "policy": {"kind": "ucb_specstop", "longest": 3}},

@@ -27,7 +27,7 @@ WAYS: dict[str, Any] = {
     "whole": {"kind": "k_sqs", "k": 4, "max_drafts": 6},
     "coupled": {"kind": "coupled", "max_drafts": 5},
     "over the budget": {"kind": "k_sqs", "k": 4, "max_drafts": 6, "budget_bits": 60},
-    "looking": TOP_4 | {"policy": {"kind": "confidence_stop", "threshold": 0.4}},
+    "looking": TOP_4 | {"policy": {"kind": "entropy_exit", "threshold_bits": 3.0}},
     "parts": {"kind": "k_sqs", "k": 4, "max_drafts": 6, "partial": True},
     "ahead": {"kind": "k_sqs", "k": 4, "max_drafts": 3, "depth": 2},
     "tree": {"kind": "tree", "max_drafts": 12},
@@ -112,7 +112,7 @@ def test_a_pass_reads_what_none_has_read_and_a_mask_for_each_draft_but_its_first
     """Where a pass takes a second a token, rounds have six drafts, and some of the last round's were accepted. One
     draft a pass: those and a token more but what five passes have read, then five. Three: but what the second of two
     has read, which is three drafts, then three, and two masks each."""
-    for scheme in (WAYS["whole"], TOP_4 | {"policy": {"kind": "confidence_stop", "threshold": 1e-9}}):
+    for scheme in (WAYS["whole"], TOP_4 | {"policy": {"kind": "entropy_exit", "threshold_bits": 64}}):
         for drafts in (1, 3):
             latency = {"kind": "affine", "base_s": 0.0, "per_token_s": 1.0}
             edge = {"latency": latency, "drafts_per_pass": drafts, "encode_s_per_draft": 0.0}
