@@ -243,8 +243,8 @@ def _changes(found: Comparison, most: int) -> Iterator[str]:
     paired = all(each.change.paired for each in found.changes)
     how = "paired by seed" if paired else "paired by seed where both have the same seeds, else Welch's"
     yield _folded(
-        f"{len(alone):,} have a {CONFIDENCE:.0%} interval of the mean of ln(B/A) of one setting, {how}, that leaves out "
-        f"0. Of {len(found.changes):,} tests at once some do by chance. {CONTROL}."
+        f"{len(alone):,} have a {CONFIDENCE:.0%} interval of the mean of ln(B/A) of one setting, {how}, that leaves "
+        f"out 0. Of {len(found.changes):,} tests at once some do by chance. {CONTROL}."
     )
     if not changed:
         times = [each.change.difference for each in found.changes if each.change.metric == HEADLINE]
