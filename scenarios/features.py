@@ -146,8 +146,8 @@ SCENARIO = Scenario(
     findings=(beats_the_cloud, Lowest(by=PLACE), Lowest(without=("colocated",), by=PLACE)),
     assumed="EAGLE-3's acceptance is of four tasks, with 7 drafts a round, the 1.7B's of code editing, either for "
     "16 tokens at a time; ids of 13 bits; EAGLE-3's size is counted, not released; nobody has measured what 4 bits, or "
-    "drafts before features, cost; tokens wait behind the prompt's features; a reply has one header (of 1,500 bytes each "
-    "features take 2.7% more)",
+    "drafts before features, cost; tokens wait behind the prompt's features; a reply has one header (packets "
+    "of 1,500 bytes would take 2.7% more)",
 )  # fmt: skip
 
 if __name__ == "__main__":
