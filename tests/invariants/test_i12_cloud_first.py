@@ -86,8 +86,8 @@ def bend(cell: Cell) -> tuple[float, set[int]]:
 LOST = {"loss": Looking(places=(0,))}
 """Whatever is sent for the first time is lost: prompt, join, tokens, drafts."""
 NOW_AND_THEN = {"loss": Looking(period_s=0.11, share=0.4)}
-SEVERAL_LOST = {"loss": Looking(longer_than=150)}
-"""What brings the features of one token has 136 bits, a header of 8 among them."""
+SEVERAL_LOST = {"loss": Looking(longer_than=216)}
+"""A reply with the features of one token has no more bits; the others are lost once."""
 CASES: dict[str, tuple[Cell, set[int], set[int]]] = {
     "k_sqs": (made(K_SQS), {2}, {2, 3}),
     "k_sqs, all is lost once": (made(K_SQS, up=LOST, down=LOST), {2}, {3}),
