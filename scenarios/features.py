@@ -138,7 +138,7 @@ SCENARIO = Scenario(
     tune=Tune(ONE_PACKET, settings=6, looks=(1, 2, 4), steps=0, base=RACED),
     left_out={"edge_only": "its text is not the verifier's"},
     quick=Quick(
-        grid=QUICK, tune=Tune(ONE_PACKET, settings=3, looks=(1,), steps=0, base=RACED),
+        grid=QUICK, tune=Tune(ONE_PACKET, settings=3, looks=(2,), steps=0, base=RACED),
     ),
     figures=("latency", "breakdown"),
     tables=(Table("borders", border_rows, printed_borders),),

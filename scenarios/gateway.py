@@ -106,7 +106,7 @@ SCENARIO = Scenario(
     quick=Quick(
         base={"workload.requests": 2, "workload.output_tokens": 64},
         grid={USERS: [1, 16]},
-        tune=Tune(WAITS_IF_QUICK, settings=3, looks=(1,), steps=0, base={"workload.requests": 1}),
+        tune=Tune(WAITS_IF_QUICK, settings=3, looks=(2,), steps=0, base={"workload.requests": 1}),
     ),
     figures=("latency", "tails", "breakdown"),
     answer=many_users,

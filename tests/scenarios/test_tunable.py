@@ -19,6 +19,8 @@ from simulator.schemes.sparsifier import Sparsifier
 
 FAMILIES: tuple[type[Choice], ...] = (Scheme, Sparsifier, Quantizer, Policy)
 NOT_TUNED: Mapping[str, str] = {
+    "joules_per_token": "a limit of the device or the question",
+    "joules_per_bit": "what a debt of joules weighs beside `threshold_bits`, which is tuned",
     "budget_bits": "a limit of the link or the question, which binds all alike",
     "hits": "a prior of the pair, not a setting",
     "k_max": "a cap of what a threshold keeps, which the threshold and its budget settle",

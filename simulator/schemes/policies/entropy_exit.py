@@ -32,9 +32,10 @@ from simulator.schemes.policy import DRAFT, SEND, Action, CloudDecodes, EdgeView
 
 
 class EntropyExit(Policy):
-    """The round is sent before a draft whose distribution is too flat for what is left of the device's energy budget;
-    the pass that showed it was made for nothing. Its state: Z, J; then of the open round when it began, s, the device's
-    watts, and the tokens still to come."""
+    """Stops at a flat distribution, within a budget of the device's joules.
+
+    The pass that showed the distribution was made for nothing. Its state: Z, J; then of the open round when it began,
+    s, the device's watts, and the tokens still to come."""
 
     looks_at_law: ClassVar[bool] = True
     kind: Literal["entropy_exit"] = "entropy_exit"

@@ -128,7 +128,7 @@ def test_each_ingredient_changes_a_tree_s_key_and_one_part_of_its_root(ingredien
 def test_no_ingredient_is_without_a_test() -> None:
     # A label is a name for people: test_labels shows that no key and no id has it.
     assert set(described(Request())) == {*DESCRIBED, "imports", "plane"}  # plane: the number of this description
-    assert {*SCHEME, "kind", "depth", "label", "cloud_first", "prepared", "prepared_at", "fan_out"} == set(
+    assert {*SCHEME, "kind", "depth", "label", "features", "cloud_first", "prepared", "prepared_at", "fan_out"} == set(
         type(BASE.scheme).model_fields
     )
     assert {*PAIR, "kind", "prompt_tokens"} == set(Synthetic.model_fields)

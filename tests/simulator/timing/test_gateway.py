@@ -22,7 +22,7 @@ SCHEMES: dict[str, dict[str, Any]] = {
     "sent ahead": {"kind": "k_sqs", "prepared": 2, "prepared_at": "cloud"},
     "the cloud starts": {"kind": "k_sqs", "cloud_first": True},
     "parts": {"kind": "k_sqs", "partial": True},
-    "a policy that looks": {"kind": "composed", "policy": "confidence_stop"},
+    "a policy that looks": {"kind": "composed", "policy": "entropy_exit"},
     "a tree": {"kind": "coupled_tree", "nodes": 6},
     "alone": {"kind": "edge_only"},
 }
