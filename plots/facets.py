@@ -15,17 +15,18 @@ from simulator.results.display_names import curve_of, words_of
 Facets = Sequence[tuple[Mapping[str, str], Mapping[str, str]]]
 """{field: value} that makes a panel, and {curve: its name without those fields}."""
 MOST: Final = 7  # curves in one panel
+MOST_WHOLE: Final = 12  # rows of a figure of bars
 MOST_SCHEMES: Final = 10  # where nothing but the scheme would make panels: schemes are read beside each other
 SCHEME: Final = "scheme"
 
 
 def in_panels(
-    summary: pd.DataFrame, look: dict[str, Look], most: int = 12
+    summary: pd.DataFrame, look: dict[str, Look]
 ) -> list[tuple[dict[str, str], pd.DataFrame, dict[str, Look]]]:
-    """The table as it is, or in `panels` of more than `most` curves: what makes each, its rows and looks by the names
-    that are left."""
+    """The table as it is, or in `panels` of more than MOST_WHOLE curves: what makes each, its rows and looks by the
+    names that are left."""
     names = list(dict.fromkeys(summary[CURVE].astype(str)))
-    if len(names) <= most:
+    if len(names) <= MOST_WHOLE:
         return [({}, summary, look)]
     look = alike(look, facets := panels(names))
     return [

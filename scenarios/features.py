@@ -30,7 +30,7 @@ EAGLE_3 = {
     "and a head of 32,000 tokens, counted here",
 }  # fmt: skip
 WHO = "models.pair,edge.latency,cloud.drafter_latency"
-PAIR = {"kind": "published", "prompt_tokens": 170, "size": 8192}
+PAIR = {"kind": "published", "prompt_tokens": 170, "size": 8192, "stretch_tokens": 16}
 JETSON = {"kind": "roofline", "device": "jetson_agx_orin_64gb", "bytes_per_parameter": 0.5}
 OWN = [PAIR | {"name": "qwen3_1_7b_32b"}, JETSON | {"size": QWEN3_1_7B.model_dump()}, H100_1_7B]
 READS = [
@@ -46,7 +46,7 @@ FED = [
 TOKENS_ALONE, COLOCATED = "1.7B at the edge", "EAGLE-3 in the cloud"
 AGAINST = (TOKENS_ALONE, "cloud_only", COLOCATED)
 PLACES = [
-    [*[{"kind": "constant", "delay_s": trip_s / 2}] * 2, f"{1e3 * trip_s:g} ms there and back"]
+    [*[{"kind": "constant", "delay_s": trip_s / 2}] * 2, f"round trip {1e3 * trip_s:g} ms"]
     for trip_s in (0.005, 0.02, 0.05)
 ]
 QUICK: dict[str, Sequence[object]] = {WHERE: PLACES[::2], RATE: RATES_BPS[::2]}
@@ -65,20 +65,26 @@ def borders(cells: pd.DataFrame) -> Iterator[tuple[str, str, str, Crossing]]:
 
 @asks(LATENCY)
 def pays_from(table: pd.DataFrame, axis: str | None) -> str:
-    """From which rate on, at the nearest place, does the smallest of what is sent beat the edge's own small model, and
-    at how many places and rates anything sent the same drafter in the cloud?"""
+    """From which rate on, at the nearest place, does the smallest of what is sent beat the edge's own small model?"""
     found = [each for each in borders(table) if each[1:3] == ([*SENT][-1], TOKENS_ALONE)]
     if not found:
         return ""
+    near, *_, nearest = found[0]
+    return Finding(f"EAGLE-3 fed one 4-bit vector beats the edge's 1.7B {passes(nearest, RATE)} at {near}", [nearest])
+
+
+@asks(LATENCY)
+def beats_the_cloud(table: pd.DataFrame, axis: str | None) -> str:
+    """At how many places and rates does the edge, whatever is sent, beat the same drafter in the cloud?"""
     rows = named_without(of_setting(table), PLACE)
     less = [
         paired(part, LATENCY, part[CURVE] == label, part[CURVE] == COLOCATED)
         for _, part in rows.groupby([PLACE, RATE])
         for label in SENT
     ]
-    near, *_, nearest = found[0]
-    line = f"EAGLE-3 fed one 4-bit vector beats a 1.7B at the edge {passes(nearest, RATE)} at {near}"
-    return Finding(f"{line}; co-located speculation at {sum(each.lower for each in less)} of {len(less)}", [nearest])
+    less = [each for each in less if each.n]
+    won = sum(each.lower for each in less)
+    return f"EAGLE-3 at the edge beats EAGLE-3 in the cloud at {won} of {len(less)} places" if less else ""
 
 
 def border_rows(cells: pd.DataFrame) -> pd.DataFrame:
@@ -111,9 +117,9 @@ RACED = {"workload.requests": 1}
 SCENARIO = Scenario(
     name="features",
     summary="From which downlink rate and round trip on does an edge drafter pay that reads the verifier's features?",
-    minutes=8,
+    minutes=10,
     base={
-        "models.temperature": 0.0, "workload.requests": 3, "workload.prompt_tokens": 170,
+        "models.temperature": 0.0, "workload.requests": 4, "workload.prompt_tokens": 170,
         "workload.output_tokens": 146, "uplink.rate.bps": 1e7,
         "cloud.latency": {"kind": "profile", "name": "h100_32b"}, **PATIENT,
     },
@@ -132,15 +138,16 @@ SCENARIO = Scenario(
     tune=Tune(ONE_PACKET, settings=6, looks=(1, 2, 4), steps=0, base=RACED),
     left_out={"edge_only": "its text is not the verifier's"},
     quick=Quick(
-        grid=QUICK, tune=Tune(ONE_PACKET, settings=3, looks=(2,), steps=0, base=RACED),
+        grid=QUICK, tune=Tune(ONE_PACKET, settings=3, looks=(1,), steps=0, base=RACED),
     ),
     figures=("latency", "breakdown"),
     tables=(Table("borders", border_rows, printed_borders),),
     answer=pays_from,
-    findings=(Lowest(by=PLACE), Lowest(without=("colocated",), by=PLACE)),
-    assumed="EAGLE-3's acceptance is of four tasks, with 7 drafts a round, the 1.7B's of code editing; ids of 13 bits; "
-    "EAGLE-3's size is counted, not released; nobody has measured what 4 bits, or drafts before features, cost; tokens "
-    "wait behind the prompt's features; a reply has one header (packets of 1,500 bytes would take 2.7% more)",
+    findings=(beats_the_cloud, Lowest(by=PLACE), Lowest(without=("colocated",), by=PLACE)),
+    assumed="EAGLE-3's acceptance is of four tasks, with 7 drafts a round, the 1.7B's of code editing, either for "
+    "16 tokens at a time; ids of 13 bits; EAGLE-3's size is counted, not released; nobody has measured what 4 bits, or "
+    "drafts before features, cost; tokens wait behind the prompt's features; a reply has one header (packets "
+    "of 1,500 bytes would take 2.7% more)",
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -140,11 +140,6 @@ def fewer(less: Difference) -> str:
     return percent(less).replace("lower", "fewer").replace("higher", "more")
 
 
-def briefly(less: Difference) -> str:
-    """`percent`, without an interval where no difference is seen."""
-    return percent(less) if less.separable or less.n == 1 else no_difference([less])
-
-
 def less_or_more(less: Difference, down: str = "less", up: str = "more") -> str:
     """Returns `12% less (9% to 15%)`, or both ends of the interval if no difference is seen: `4% less to 2% more`."""
 

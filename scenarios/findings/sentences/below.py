@@ -10,8 +10,7 @@ import pandas as pd
 
 from scenarios.findings.comparisons import PairedCurves, Place, lowest_of_kinds, places
 from scenarios.findings.question import LATENCY, Named, curves_of, of_setting, parts
-from scenarios.findings.text_table import rows_along
-from scenarios.findings.wording import Finding, at, called, listed, percent, stretches, times
+from scenarios.findings.wording import Finding, at, called, listed, percent, times
 from simulator.results.column_names import CURVE
 from simulator.results.intervals import Difference, paired_values
 from simulator.results.units import quantity, title
@@ -96,10 +95,3 @@ def of_kinds(cells: pd.DataFrame, axis: str | None, first: str, second: str, met
     """`first` against `second`, two kinds of schemes, each by that of its curves which is lowest, paired by seed."""
     rows = lowest_of_kinds(cells[cells["scheme.kind"].isin((first, second))], axis, metric)
     return Place(metric, rows).of(first, second)
-
-
-def below_where(cells: pd.DataFrame, axis: str, first: str, second: str, metric: str) -> str:
-    """`everywhere`, `up to 0.7`, `nowhere seen`: where the kind `first` is below `second`."""
-    found = {value: of_kinds(rows, axis, first, second, metric) for value, rows in rows_along(cells, axis)}
-    lower = [value for value, row in found.items() if row.less.lower]
-    return Finding(stretches(cells[cells[axis].isin(lower)], cells, axis) or "nowhere seen", found.values())

@@ -8,7 +8,7 @@ import pandas as pd
 from swept_curves import swept
 
 from scenarios import Below, Costs
-from scenarios.findings.sentences.below import below_where
+from scenarios.findings.sentences.below import of_kinds
 from scenarios.findings.wording import change, percent, signed, times
 from simulator.results.intervals import Difference, Interval, paired_values
 
@@ -31,14 +31,13 @@ def test_times_are_reported_as_precisely_as_they_are_known():
     assert times(no_ratio) == "no difference seen (-250 ms to 750 ms; a difference above 500 ms would have been)"
 
 
-def test_a_kind_is_below_another_only_where_the_seeds_can_tell():
+def test_each_of_two_kinds_goes_by_its_lowest_curve_and_is_below_only_where_the_seeds_can_tell():
     cells = sweep({"a": (0.5, 0.2, 0.1), "b k=2": (0.6, 0.2, 0.1), "b k=3": (0.7, 0.3, 0.05)})
-    assert below_where(cells, AXIS, "a", "b", METRIC) == "at 1 kbit/s"
-    assert below_where(cells, AXIS, "b", "a", METRIC) == "at 100 kbit/s"
-    assert below_where(sweep({"a": (1.0,) * 3, "b": (1.0,) * 3}), AXIS, "a", "b", METRIC).startswith("nowhere")
-    close = sweep({"a": (0.5,) * 3, "b": (0.51,) * 3})
-    close.loc[close["curve"] == "b", METRIC] += 0.02 * (close["seed"] - 1)
-    assert below_where(close, AXIS, "a", "b", METRIC) == "nowhere seen"
+    lower = [
+        [of_kinds(cells[cells[AXIS] == rate], AXIS, *pair, METRIC).less.lower for rate in RATES]
+        for pair in (("a", "b"), ("b", "a"))
+    ]
+    assert lower == [[True, False, False], [False, False, True]]
 
 
 def test_an_end_of_the_axis_is_a_multiple_of_the_other_seed_by_seed_and_a_range_is_of_means():
