@@ -32,8 +32,10 @@ class Entry(NamedTuple):
 
 
 class DraftsByLoad(Policy):
-    """Policy that drafts as many as the scheme allows below the first entry, and as many as the last entry reached
-    states from there on."""
+    """Draft lengths by the cloud's batch.
+
+    It drafts as many as the scheme allows below the first entry, and as many as the last entry reached states from
+    there on."""
 
     kind: Literal["drafts_by_load"] = "drafts_by_load"
     hears_cloud: ClassVar[bool] = True

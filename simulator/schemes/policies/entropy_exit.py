@@ -32,7 +32,7 @@ from simulator.schemes.policy import DRAFT, SEND, Action, CloudDecodes, EdgeView
 
 
 class EntropyExit(Policy):
-    """Stops at a flat distribution, within a budget of the device's joules.
+    """Stops at a flat distribution, within a budget of joules.
 
     The pass that showed the distribution was made for nothing. Its state: Z, J; then of the open round when it began,
     s, the device's watts, and the tokens still to come."""
