@@ -177,7 +177,9 @@ def _description(cell: Cell, setting: Setting) -> str:
         "plane": 1,
         "pair": cell.models.pair.fingerprint,
         "temperature": cell.models.temperature,
-        "scheme": setting.scheme.model_dump(exclude={"policy", "cloud_first", "prepared", "prepared_at", "fan_out"}),
+        "scheme": setting.scheme.model_dump(
+            exclude={"policy", "features", "cloud_first", "prepared", "prepared_at", "fan_out"}
+        ),
         "room_bits": setting.room_bits,
         "imports": cell.imports_digest,
     }

@@ -93,7 +93,7 @@ def _sources() -> Iterator[Path]:
 def _parts(scheme: Scheme) -> Iterator[object]:
     """The scheme, and all that it is made of but what decides how many drafts there are."""
     yield scheme
-    waiting: list[object] = [value for name, value in scheme if name not in ("policy", "fan_out")]
+    waiting: list[object] = [value for name, value in scheme if name not in ("policy", "features", "fan_out")]
     if isinstance(scheme, DraftScheme):
         made = scheme.families
         waiting += [made.sparsifier, made.quantizer, made.code, made.draw, made.acceptance, made.reply]

@@ -150,7 +150,9 @@ def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
     """So that cells that differ in their network, clock, policy or protocol share what they decode."""
     blocks = {"edge.drafts_per_pass": 3, "cloud.drafts_per_pass": 3}
     as_much_room = {"uplink.header_bits": 48, "uplink.mtu_bits": 400 - 320 + 48, "downlink.header_bits": 24}
-    first, prepared = {"scheme.cloud_first": True}, {"scheme.partial": False, "scheme.prepared": 3}
+    first = {"scheme.cloud_first": True}
+    fed = {**first, "scheme.features": {"width": 64, "layers": 1}}
+    prepared = {"scheme.partial": False, "scheme.prepared": 3}
     for changes in (
         {"uplink.rate.bps": 1e4},
         {"cloud.servers": 2},
@@ -159,6 +161,7 @@ def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
         blocks,
         as_much_room,
         first,
+        fed,
         {"percentiles": ["ttft_p99_s"]},
     ):
         assert names(with_(changes)) == names(Request())
