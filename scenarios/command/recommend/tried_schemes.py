@@ -16,7 +16,7 @@ from kinds.retired import RETIRED
 from scenarios.command.cell_file import read_cell
 from scenarios.command.engine_files.measured_cell import measured_cell
 from scenarios.command.run.base_line import DRAFTER, assumed_drafter, is_typed
-from scenarios.command.run.printed_tables import refused_rivals
+from scenarios.command.run.printed_tables import assumed_features, refused_rivals
 from scenarios.command.run.typed_settings import parse_axes, parse_settings
 from scenarios.set_ups import WAITS_IF_QUICK
 from simulator.cell.cell import Cell
@@ -127,7 +127,7 @@ def wish(options: argparse.Namespace) -> Wish:
         fixed["scheme.max_drafts"] = "of drafting in the cloud: as that server was measured"
     budget = Budget(most, LOOKS, kept=1, within=options.precision, trials=trials)
     cells = [place.cell for place in places]
-    assumed = [*assumed_drafter(cells, {*settings, *axes}), *refused_rivals(cells)]
+    assumed = [*assumed_drafter(cells, {*settings, *axes}), *refused_rivals(cells), *assumed_features(cells)]
     return Wish(tuple(places), tuple(tried), aim, budget, seeds, left_out, fixed, assumed)
 
 

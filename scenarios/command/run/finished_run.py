@@ -18,6 +18,7 @@ from scenarios.command.run.answers import answers
 from scenarios.command.run.base_line import base_line
 from scenarios.command.run.choosing import Chosen, beside, choices_table, doubts, never_behind, served, tried_values
 from scenarios.command.run.printed_tables import (
+    assumed_features,
     chosen_table,
     costs,
     limits_of,
@@ -143,9 +144,10 @@ class FinishedRun:
 
     @property
     def assumed(self) -> list[str]:
-        """Returns the line of the scenario's assumptions, if it has any, and one on rivals that its pairs refuse."""
+        """Returns the line of the scenario's assumptions, if it has any, and those on rivals that its pairs refuse
+        and on features."""
         own = [f"Assumed: {self.plan.scenario.assumed}"] if self.plan.scenario.assumed else []
-        return [*own, *refused_rivals(self.cells)]
+        return [*own, *refused_rivals(self.cells), *assumed_features(self.cells)]
 
     def screen(self, notes: Sequence[str]) -> Screen:
         """Writes note, findings, tables and figures; returns the answer, the table, what else there is to know, and
@@ -221,7 +223,6 @@ class FinishedRun:
     def _read_with_care(self) -> Iterator[str]:
         scenario, named = self.plan.scenario, self._chosen_by_name
         yield from self.assumed
-        yield from (line for line in self.stands_for if line.startswith("Assumed"))
         if self.plan.quick:
             yield "--quick: a small version; an answer for a paper takes the whole run"
         yield from filter(None, [served(self.choices or ())])

@@ -173,7 +173,7 @@ def stands_for(cells: Sequence[Cell], clock: bool = True) -> list[str]:
         links = dict.fromkeys(f"{name} {begins}" for name, link in both if (begins := getattr(link, part).begins))
         recorded += [f"Recorded {part}: {'; '.join(links)} ({part}.start_s)."] if links else []
     measured = dict.fromkeys(source for cell in cells for source in cell.sources)
-    more = [*_features(cells), *_blocks(cells), *_engine_steps(cells), *_precisions(cells), *measured]
+    more = [*_blocks(cells), *_engine_steps(cells), *_precisions(cells), *measured]
     return [f"Tokens: {tokens}.", *more, *recorded]
 
 
@@ -189,7 +189,7 @@ def refused_rivals(cells: Sequence[Cell]) -> list[str]:
     ]
 
 
-def _features(cells: Sequence[Cell]) -> list[str]:
+def assumed_features(cells: Sequence[Cell]) -> list[str]:
     """Returns a line on pairs whose drafters read hidden states that nothing sends to the edge, and one on those that
     they are sent to."""
     sent: dict[bool, dict[str, None]] = {False: {}, True: {}}
