@@ -58,18 +58,18 @@ HANG: Final = "python -m tools.gallery --drawn"
 CHANGES: Final = ("--quick", "--set", "--grid", "--config", "--import")
 """Options of `sqsim run` under which another question is answered than the page's."""
 TOPICS: Final[dict[str, tuple[str, ...]]] = {
-    "Which scheme, at which rate": (
+    "Schemes and rates": (
         "latency_vs_bandwidth", "latency_at_70b", "low_bandwidth", "rivals", "paper", "bandwidth_by_temperature",
     ),
-    "When drafting at the edge pays": ("who_drafts", "ladder", "phase_map", "features", "adaptive"),
+    "Drafting at the edge": ("who_drafts", "ladder", "phase_map", "features", "adaptive"),
     "Bits, distributions, acceptance": (
         "sparse_or_coded", "blocks", "lattices", "thresholds", "conformal", "resampling", "languages",
     ),
-    "Links that lose, fade and fail": (
+    "Links that fail": (
         "lossy_uplink", "traces", "base_station",
     ),
     "Load, energy, cost": ("batching", "gateway", "fleet", "conversations", "capacity", "pareto"),
-    "Against the real system": ("validation",),
+    "The real system": ("validation",),
 }  # fmt: skip
 """Every scenario under what a reader looks for."""
 COLLECTING: Final = "paper"
@@ -202,11 +202,11 @@ def hang(names: Sequence[str], results: Path, home: Path) -> None:
 def pages(home: Path) -> dict[str, str]:
     """Markdown by file: the thumbnails of what hangs in `home`, by topic, and a page for each scenario of these."""
     records = hung(home)
-    first = f"[Phone or cloud: who should write the first draft?](../{RACE})\n\n" if raced(home) else ""
+    first = f"[Phone or cloud: who drafts?](../{RACE})\n\n" if raced(home) else ""
     head = (
         f"# Gallery\n\n{first}"
-        "Full runs of the scenarios: the beginning of the answer, and the minutes of the run. A picture leads to its "
-        "page. `make gallery` runs all anew. [Metrics](../metrics.md), [limits](../trust.md#which-limits-decide).\n"
+        "Answers and minutes. `make gallery` runs all. [Metrics](../metrics.md), "
+        "[limits](../trust.md#which-limits-decide).\n"
     )
     topics = [_topic(topic, names, records) for topic, names in TOPICS.items()]
     return {"README.md": "\n".join([head, *topics]), **{f"{name}.md": _page(name, records) for name in records}}
@@ -375,7 +375,8 @@ def _page(name: str, records: Mapping[str, Record]) -> str:
         _remarks(name, record.remarks),
     ]  # fmt: skip
     made = f"Made by `sqsim run {name}`; all numbers: `sqsim report results/{name}`. [Gallery](README.md)"
-    room = PAGE_WORDS + words("\n".join(claims)) - words("\n".join([*parts, made]))
+    collected = words("\n".join(claims)) if name == COLLECTING else 0
+    room = PAGE_WORDS + collected - words("\n".join([*parts, made]))
     table = _table(name, record.table, room) if record.table else ""
     return "\n\n".join(filter(None, [*parts, table, made])) + "\n"
 

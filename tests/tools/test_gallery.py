@@ -253,8 +253,7 @@ def test_each_page_of_the_gallery_has_a_record_of_the_codes_wire_format() -> Non
         assert name in NAMES and gallery.record_of(name, gallery.HOME).wire_format == WIRE_FORMAT
     for name, text in gallery.pages(gallery.HOME).items():
         assert (gallery.HOME / name).read_text() == text, "run " + gallery.HANG
-        # A page with claims of papers is longer; the index has 28 scenarios.
-        most = {"README.md": 650, "pareto.md": 700, f"{gallery.COLLECTING}.md": 2_000}.get(name, gallery.PAGE_WORDS)
+        most = {"README.md": 600, f"{gallery.COLLECTING}.md": 2_000}.get(name, gallery.PAGE_WORDS)
         assert gallery.words(text) <= most, name
 
 
