@@ -6,7 +6,7 @@ min(1, p_n(d_n) / qhat_n(d_n)); at the first rejection draw the correction from 
 the whole vocabulary; if nothing is rejected draw the bonus from p_{L+1}. `couple` is Daliri, Musco, Suresh
 (arXiv 2408.07978): both ends run the same exponential race, so a draft is accepted iff it is the verifier's own token.
 
-`verify_block` is block verification (Sun et al., arXiv 2403.10444, Algorithm 2): drafts are accepted by what those
+`block_along` is block verification (Sun et al., arXiv 2403.10444, Algorithm 2): drafts are accepted by what those
 behind them allow. With w_0 = 1, for n = 1..L and qhat_{n+1} the distribution of the draft behind d_n,
 
     w_n = min(1, w_{n-1} p_n(d_n) / qhat_n(d_n)),                                                              (1)
@@ -113,21 +113,15 @@ def verify(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
     return reject_along(lambda prefix: p[len(prefix)], drafts, qhat, uniforms)
 
 
-def verify_block(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
-    """Verifies drafts d_n drawn from qhat_n against the target distributions p_n, as a block (module docstring).
-
-    Arguments, shapes and errors are those of `verify`: uniforms[n] is the draw of (3) behind draft n, uniforms[L] draws
-    the correction or bonus token by inverse CDF in token-id order.
-    """
-    _require_rows(p, drafts, qhat, uniforms)
-    return block_along(lambda prefix: p[len(prefix)], drafts, qhat, uniforms)
-
-
 def block_along(
     distribution_after: DistributionAfter, drafts: Ints, qhat: Floats | Sequence[AnyDistribution], uniforms: Floats
 ) -> Verdict:
-    """`verify_block` where the target distributions are a function of the drafts before them, which is asked for behind
-    all drafts only if all are accepted. Shapes are not checked."""
+    """Verifies drafts d_n drawn from qhat_n [L, V] as a block (module docstring), where the target distributions are a
+    function of the drafts before them, which is asked for behind all drafts only if all are accepted.
+
+    uniforms[n] is the draw of (3) behind draft n, uniforms[L] draws the correction or bonus token by inverse CDF in
+    token-id order. Shapes are not checked.
+    """
     line, chances, u = tuple(drafts.tolist()), chances_of(drafts, qhat).tolist(), float(uniforms[-1])
     p, weight = distribution_after(()), 1.0
     accepted, target = 0, p
@@ -153,7 +147,7 @@ def reach_by_rejection(ratios: Floats) -> Floats:
 
 
 def reach_by_block(ratios: Floats) -> Floats:
-    """Returns the same by `verify_block`, of n given d_1..d_n alone: the w_n of (1)."""
+    """Returns the same by `block_along`, of n given d_1..d_n alone: the w_n of (1)."""
     weights = itertools.accumulate(ratios, lambda weight, ratio: min(1.0, weight * ratio), initial=1.0)
     return np.array([*weights][1:])
 
@@ -332,8 +326,6 @@ def inverse_cdf(weights: Floats | Ints, u: float) -> int:
     weights [V], non-negative, not all zero, of any total (integer counts are summed exactly); u in [0, 1). An index of
     zero weight is never returned, not even where u * total rounds up to the total. Raises ValueError on no mass.
     """
-    if weights.size >= _WIDE and (found := _drawn_by_blocks(weights, u)) is not None:
-        return found
     cumulative = np.cumsum(weights)
     total = cumulative[-1]
     if not total > 0:
@@ -342,30 +334,6 @@ def inverse_cdf(weights: Floats | Ints, u: float) -> int:
     if index < len(cumulative):
         return index
     return int(np.searchsorted(cumulative, total, side="left"))
-
-
-def _drawn_by_blocks(weights: Floats | Ints, u: float) -> int | None:
-    """The index that `inverse_cdf` finds, from the sums of blocks and the sums within one of them: they are off from
-    the running sum by its roundings, so that None is answered where those could matter."""
-    whole = weights.size // _BLOCK * _BLOCK
-    sums = weights[:whole].reshape(-1, _BLOCK).sum(axis=1)
-    ends = np.cumsum(np.append(sums, weights[whole:].sum()))
-    goal = u * ends[-1]
-    block = int(np.searchsorted(ends, goal, side="right"))
-    if block == ends.size:
-        return None
-    within = np.cumsum(weights[block * _BLOCK : (block + 1) * _BLOCK]) + (ends[block - 1] if block else 0)
-    at = int(np.searchsorted(within, goal, side="right"))
-    if at == within.size:
-        return None
-    before = within[at - 1] if at else ends[block - 1] if block else -np.inf
-    apart = 4 * weights.size * np.finfo(np.float64).eps * float(ends[-1])
-    return block * _BLOCK + at if within[at] - goal > apart and goal - before > apart else None
-
-
-_BLOCK: Final = 512
-_WIDE: Final = 1 << 12
-"""Ids from which on blocks are worth it."""
 
 
 def race(distribution: Floats | Ints, exponentials: Floats) -> int:

@@ -15,6 +15,7 @@ from models.verification import (
     SparseDistribution,
     TreeVerdict,
     Verdict,
+    block_along,
     correction,
     couple,
     dense,
@@ -31,7 +32,6 @@ from models.verification import (
     residual,
     total_variation,
     verify,
-    verify_block,
     verify_tree,
 )
 
@@ -99,6 +99,10 @@ def test_second_position_is_judged_only_when_the_first_is_accepted(p, qhat):
             assert verdict.accepted == expected
 
 
+def verify_block(p, drafts, qhat, uniforms):
+    return block_along(lambda prefix: p[len(prefix)], drafts, qhat, uniforms)
+
+
 @given(distributions(5, 2), distributions(5, 1), st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True))
 def test_a_block_of_one_draft_is_verified_as_the_draft_is(p, qhat, u0, u1):
     for token in np.flatnonzero(qhat[0]):
@@ -162,9 +166,8 @@ def test_rejection_with_an_empty_residual_draws_from_the_target():
     [((2, 4), 2, (2, 4), 3), ((3, 4), 2, (2, 5), 3), ((3, 4), 2, (2, 4), 2), ((3, 4), 2, (3, 4), 3)],
 )
 def test_verify_refuses_shapes_that_disagree(p, drafts, qhat, uniforms):
-    for rule in (verify, verify_block):
-        with pytest.raises(ValueError, match="expected"):
-            rule(np.ones(p), np.zeros(drafts, dtype=np.int64), np.ones(qhat), np.zeros(uniforms))
+    with pytest.raises(ValueError, match="expected"):
+        verify(np.ones(p), np.zeros(drafts, dtype=np.int64), np.ones(qhat), np.zeros(uniforms))
 
 
 @given(arrays(np.int64, st.integers(1, 12), elements=st.integers(0, 9)), st.floats(0, 1, exclude_max=True))
@@ -390,23 +393,6 @@ def test_fewer_uniforms_than_children_are_refused():
         draw_children(np.array([1, 2, 3]), 3, np.zeros(2))
 
 
-@given(
-    st.integers(1, 40_000), st.sampled_from([0.01, 0.3, 3.0]), st.booleans(), st.floats(0, 1, exclude_max=True),
-    st.integers(0, 2**32),
-)  # fmt: skip
-@settings(max_examples=3 * settings.default.max_examples)
-def test_a_draw_from_a_wide_distribution_is_the_first_index_whose_running_sum_is_more(size, shape, counted, u, seed):
-    rng = np.random.default_rng(seed)
-    weights = rng.gamma(shape, size=size) * (rng.random(size) < 0.7)
-    weights[rng.integers(size)] += 1.0
-    weights = np.ceil(weights).astype(np.int64) if counted else weights
-    running = np.cumsum(weights)
-    for number in (u, 0.0, LARGEST, *(running[rng.integers(size, size=5)] / running[-1]).clip(0, LARGEST)):
-        index = int(np.searchsorted(running, number * running[-1], side="right"))
-        last = int(np.flatnonzero(weights)[-1])
-        assert inverse_cdf(weights, float(number)) == min(index, last)
-
-
 def sparse(vocabulary, size, rng):
     """A distribution on `size` of the ids."""
     ids = np.sort(rng.choice(vocabulary, size, replace=False))
@@ -445,13 +431,3 @@ def test_nothing_is_left_of_a_distribution_that_equals_a_sparse_one():
     qhat = SparseDistribution(100, np.array([3, 50]), np.array([0.25, 0.75]))
     p = dense(qhat)
     assert residual(p, qhat) is p
-
-
-def test_a_draw_at_the_very_end_of_a_running_sum_is_that_of_the_running_sum():
-    """Where the roundings of blocks would tell otherwise: numbers at the ends, and next to them."""
-    weights = np.random.default_rng(0).dirichlet(np.ones(30_000))
-    running = np.cumsum(weights)
-    for place in range(0, 29_999, 35):
-        end = running[place] / running[-1]
-        for u in (np.nextafter(end, 0.0), end, np.nextafter(end, 1.0)):
-            assert inverse_cdf(weights, float(u)) == np.searchsorted(running, u * running[-1], side="right")
