@@ -6,7 +6,7 @@ min(1, p_n(d_n) / qhat_n(d_n)); at the first rejection draw the correction from 
 the whole vocabulary; if nothing is rejected draw the bonus from p_{L+1}. `couple` is Daliri, Musco, Suresh
 (arXiv 2408.07978): both ends run the same exponential race, so a draft is accepted iff it is the verifier's own token.
 
-`block_along` is block verification (Sun et al., arXiv 2403.10444, Algorithm 2): drafts are accepted by what those
+`verify_block` is block verification (Sun et al., arXiv 2403.10444, Algorithm 2): drafts are accepted by what those
 behind them allow. With w_0 = 1, for n = 1..L and qhat_{n+1} the distribution of the draft behind d_n,
 
     w_n = min(1, w_{n-1} p_n(d_n) / qhat_n(d_n)),                                                              (1)
@@ -113,15 +113,21 @@ def verify(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
     return reject_along(lambda prefix: p[len(prefix)], drafts, qhat, uniforms)
 
 
+def verify_block(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
+    """Verifies drafts d_n drawn from qhat_n against the target distributions p_n, as a block (module docstring).
+
+    Arguments, shapes and errors are those of `verify`: uniforms[n] is the draw of (3) behind draft n, uniforms[L] draws
+    the correction or bonus token by inverse CDF in token-id order.
+    """
+    _require_rows(p, drafts, qhat, uniforms)
+    return block_along(lambda prefix: p[len(prefix)], drafts, qhat, uniforms)
+
+
 def block_along(
     distribution_after: DistributionAfter, drafts: Ints, qhat: Floats | Sequence[AnyDistribution], uniforms: Floats
 ) -> Verdict:
-    """Verifies drafts d_n drawn from qhat_n [L, V] as a block (module docstring), where the target distributions are a
-    function of the drafts before them, which is asked for behind all drafts only if all are accepted.
-
-    uniforms[n] is the draw of (3) behind draft n, uniforms[L] draws the correction or bonus token by inverse CDF in
-    token-id order. Shapes are not checked.
-    """
+    """`verify_block` where the target distributions are a function of the drafts before them, which is asked for behind
+    all drafts only if all are accepted. Shapes are not checked."""
     line, chances, u = tuple(drafts.tolist()), chances_of(drafts, qhat).tolist(), float(uniforms[-1])
     p, weight = distribution_after(()), 1.0
     accepted, target = 0, p
@@ -147,7 +153,7 @@ def reach_by_rejection(ratios: Floats) -> Floats:
 
 
 def reach_by_block(ratios: Floats) -> Floats:
-    """Returns the same by `block_along`, of n given d_1..d_n alone: the w_n of (1)."""
+    """Returns the same by `verify_block`, of n given d_1..d_n alone: the w_n of (1)."""
     weights = itertools.accumulate(ratios, lambda weight, ratio: min(1.0, weight * ratio), initial=1.0)
     return np.array([*weights][1:])
 

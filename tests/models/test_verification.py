@@ -15,7 +15,6 @@ from models.verification import (
     SparseDistribution,
     TreeVerdict,
     Verdict,
-    block_along,
     correction,
     couple,
     dense,
@@ -32,6 +31,7 @@ from models.verification import (
     residual,
     total_variation,
     verify,
+    verify_block,
     verify_tree,
 )
 
@@ -99,10 +99,6 @@ def test_second_position_is_judged_only_when_the_first_is_accepted(p, qhat):
             assert verdict.accepted == expected
 
 
-def verify_block(p, drafts, qhat, uniforms):
-    return block_along(lambda prefix: p[len(prefix)], drafts, qhat, uniforms)
-
-
 @given(distributions(5, 2), distributions(5, 1), st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True))
 def test_a_block_of_one_draft_is_verified_as_the_draft_is(p, qhat, u0, u1):
     for token in np.flatnonzero(qhat[0]):
@@ -166,8 +162,9 @@ def test_rejection_with_an_empty_residual_draws_from_the_target():
     [((2, 4), 2, (2, 4), 3), ((3, 4), 2, (2, 5), 3), ((3, 4), 2, (2, 4), 2), ((3, 4), 2, (3, 4), 3)],
 )
 def test_verify_refuses_shapes_that_disagree(p, drafts, qhat, uniforms):
-    with pytest.raises(ValueError, match="expected"):
-        verify(np.ones(p), np.zeros(drafts, dtype=np.int64), np.ones(qhat), np.zeros(uniforms))
+    for rule in (verify, verify_block):
+        with pytest.raises(ValueError, match="expected"):
+            rule(np.ones(p), np.zeros(drafts, dtype=np.int64), np.ones(qhat), np.zeros(uniforms))
 
 
 @given(arrays(np.int64, st.integers(1, 12), elements=st.integers(0, 9)), st.floats(0, 1, exclude_max=True))

@@ -33,27 +33,20 @@ NOTHING = np.empty(0, dtype=np.uint8)
 
 
 def machine(mode: int) -> Machine:
-    """A machine at the start of a packet. A decoder must `start` first; `reader` does."""
+    """A machine at the start of a packet. A decoder is a `reader`, which has its first bytes."""
     return np.array([mode, 0, FULL, 0, 0], dtype=np.int64)
 
 
 def reader(payload: bytes) -> tuple[Machine, Bytes]:
     """A decoder at the start of a packet, and its buffer."""
-    io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
-    start(io, buffer)
-    return io, buffer
+    io, size = machine(DECODE), REGISTER_BITS // 8
+    io[CODE] = int.from_bytes(payload[:size].ljust(size, b"\0"), "big")
+    return io, np.frombuffer(bytearray(payload), dtype=np.uint8)
 
 
 def written(io: Machine, buffer: Bytes) -> bytes:
     """The packet that an encoder has written, which its buffer holds whole."""
     return buffer[: finish(io, buffer)].tobytes()
-
-
-@leaf
-def start(io: Machine, buffer: Bytes) -> None:
-    """Loads the first seven bytes into a decoder."""
-    for at in range(REGISTER_BITS // 8):
-        io[CODE] = io[CODE] << 8 | (buffer[at] if at < buffer.size else 0)
 
 
 @inlined
