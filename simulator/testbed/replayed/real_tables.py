@@ -75,7 +75,6 @@ def _totals(cell: Cell, record: RunRecord, replay: JournalReplay) -> PlantTotals
         edges=edges,
         cloud=replay.server,
         cloud_service_s=sum(min(now_s, each.ended_s) - each.began_s for each in passes),
-        round_passes=sum(number > 0 for each in passes for _, _, number, *_ in each.shares),
         dropped_packets=up_dropped + down_dropped,
         cloud_evictions=0,
         connected_j=connections.joules,
