@@ -346,15 +346,16 @@ def _entry(name: str, record: Record) -> str:
 
 def _page(name: str, records: Mapping[str, Record]) -> str:
     """A scenario's question, answer, figures, papers' claims, what they were made with, and its table as far as
-    PAGE_WORDS go; COLLECTING has the claims of all."""
+    PAGE_WORDS go; COLLECTING has the claims of all, with their numbers."""
     record = records[name]
     others = [each for each in records if each != name and records[each].claims] if name == COLLECTING else []
     judged = [(each, claim) for each in (name, *others) for claim in records[each].claims]
     claims = [
-        f"| {claim.text} | {claim.source} | {claim.line}{'' if each == name else f' ([{each}]({each}.md))'} |"
+        f"| {claim.text} | {claim.source} | {_verdict(claim.line, name, each)} |"
         for each, claim in ((each, claim.safe) for each, claim in judged)
     ]
     papers = ["## Do the papers' claims hold?", "\n".join(["| claim | source | here |", "|---|---|---|", *claims])]
+    papers += [] if name == COLLECTING else [f"With numbers: [{COLLECTING}]({COLLECTING}.md)"]
     papers += [
         f"![{each}, of its page]({next(iter(records[each].figures))})" for each in others if records[each].figures
     ]
@@ -377,6 +378,14 @@ def _page(name: str, records: Mapping[str, Record]) -> str:
     room = PAGE_WORDS + collected - words("\n".join([*parts, made]))
     table = _table(name, record.table, room) if record.table else ""
     return "\n\n".join(filter(None, [*parts, table, made])) + "\n"
+
+
+def _verdict(line: str, on: str, of: str) -> str:
+    """Returns on the page COLLECTING what was found, with a link if another scenario found it; elsewhere in one word or
+    three."""
+    if on != COLLECTING:
+        return line.split(":")[0]
+    return line if of == on else f"{line} ([{of}]({of}.md))"
 
 
 def _remarks(name: str, remarks: Sequence[str]) -> str:
