@@ -17,12 +17,11 @@ drafts costs; the mask's M + N rows of cached + M + N floats are next to nothing
 from __future__ import annotations
 
 import bisect
-import hashlib
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -178,7 +177,6 @@ class TransformerText:
         self._temperature = temperature
         self._cache = DynamicCache(config=model.network.config)
         self._cached: tuple[int, ...] = ()
-        self._passes: list[_Filled] = []
         self._tree: TokenTree | None = None
         """Whose nodes lie in the cache behind the text's entries: until something else is asked."""
 
@@ -192,10 +190,7 @@ class TransformerText:
         missing = tokens[len(self._cached) :]
         if not missing:
             return np.empty((0, self._vocabulary))
-        before = self._history()
-        key = None if before is None else _hashed(before, last, missing)
-        logits = logits_of(ForwardPass(self._shared, self._cache, missing, last, key))
-        self._passes.append(_Filled(len(self._cached), len(missing), before))
+        logits = logits_of(ForwardPass(self._shared, self._cache, missing, last))
         self._cached = tokens
         with torch.inference_mode():
             return _distributions(logits[:, : self._vocabulary], self._temperature)
@@ -209,7 +204,6 @@ class TransformerText:
             with self._shared.lock, torch.inference_mode():
                 logits = tree_pass(self._network, self._cache, tokens[len(self._cached) :], tree)
                 distributions = _distributions(logits[:, : self._vocabulary], self._temperature)
-            self._passes.append(_Filled(len(self._cached), 0, None))
         self._cached, self._tree = tokens, tree
         return distributions
 
@@ -225,28 +219,6 @@ class TransformerText:
         self._cached, self._tree = self._cached[:length], None
         if held > len(self._cached):
             self._cache.crop(len(self._cached) - held)
-        while self._passes and self._passes[-1].start >= length:
-            self._passes.pop()
-
-    def _history(self) -> bytes | None:
-        """Hash of the passes that filled the cache, each with the tokens that are left of it: what they decide to the
-        bit. None where a tree did."""
-        if not self._passes:
-            return b""
-        start, new, before = self._passes[-1]
-        return None if before is None else _hashed(before, new, self._cached[start:])
-
-
-class _Filled(NamedTuple):
-    """A pass that filled the cache from entry `start` on: how many new tokens it had, and the history before it."""
-
-    start: int
-    new: int
-    before: bytes | None
-
-
-def _hashed(before: bytes, number: int, tokens: tuple[int, ...]) -> bytes:
-    return hashlib.sha256(b"%b %d %b" % (before, number, str(tokens).encode())).digest()
 
 
 def _distributions(logits: torch.Tensor, temperature: float) -> Distributions:
