@@ -124,8 +124,8 @@ def taught(decode_s: float, bps: float) -> PolicyState:
     for mean, value in ((learned.bits[0], 80.0), (learned.bits[1], 52.0), (learned.header, 100.0)):
         mean.observe(value, 1)
     learned.pass_s.observe(0.006, 1)
-    learned.cloud.observe_verification(0.04)
-    learned.cloud.decode.observe(decode_s, 1)
+    learned.verify.observe(0.04, 1)
+    learned.decode.observe(decode_s, 1)
     learned.link.observe(-1.0, 1e9, 0.04 + 1e9 / bps, False)
     learned.link.least_s, learned.link.mean, learned.link.last = 0.04, 1 / bps, 1 / bps
     return learned.floats()
