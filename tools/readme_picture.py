@@ -44,7 +44,11 @@ def draw_picture(table: RaceTable, folder: Path) -> None:
     """Writes the picture of the table into `folder`, as svg."""
     group = next(place for place, words in enumerate(table.groups) if SET_UP in words.values())
     at = table.values.index(RATE)
-    fastest = [_fastest(table, group, role, at) for role in BARS]
+    there = [each for each in table.schemes if each.group == group]
+    fastest = [
+        min((each for each in there if each.role == role), key=lambda each: each.mean[at] or float("inf"))
+        for role in BARS
+    ]
     answers = [_answer(label, each, at, table.tokens) for label, each in zip(BARS.values(), fastest, strict=True)]
     phone, cloud = (_saved(each, at) for each in fastest[1:])
     title = f"Over LTE at {RATE} the time saved is {phone} if the phone drafts, {cloud} if the cloud does"
@@ -56,11 +60,6 @@ def draw_picture(table: RaceTable, folder: Path) -> None:
     with styled(page):
         figure = draw_answers(answers, Wording(title, caption, "seconds"), page)
         plots.save(figure, folder, NAME, ("svg",))
-
-
-def _fastest(table: RaceTable, group: int, role: str, at: int) -> RacedScheme:
-    there = [each for each in table.schemes if each.group == group and each.role == role]
-    return min(there, key=lambda each: each.mean[at] or float("inf"))
 
 
 def _answer(label: str, scheme: RacedScheme, at: int, tokens: int) -> Answer:

@@ -299,15 +299,16 @@ REPEATS: Final = 15  # measurements, of which the median is taken
 
 def cost(subject: Subject) -> str:
     """A draft's share in each of COSTED_VOCABULARIES, in words."""
-    return "; ".join(_at(subject, size) for size in COSTED_VOCABULARIES)
-
-
-def _at(subject: Subject, vocabulary: int) -> str:
-    scheme = subject.scheme(vocabulary)
-    (made,) = drafted_rounds(scheme, vocabulary, 1, drafts=2)
-    name, work = _work(subject, scheme, made)
-    spent_s, softmax_s = _seconds(work), _seconds(partial(softmax, np.log(made.distributions[0] + 1e-12)))
-    return f"{name} takes {1e6 * spent_s:,.0f} us a draft at V = {vocabulary:,}, {spent_s / softmax_s:.2g} softmaxes"
+    found = []
+    for size in COSTED_VOCABULARIES:
+        scheme = subject.scheme(size)
+        (made,) = drafted_rounds(scheme, size, 1, drafts=2)
+        name, work = _work(subject, scheme, made)
+        spent_s, softmax_s = _seconds(work), _seconds(partial(softmax, np.log(made.distributions[0] + 1e-12)))
+        found.append(
+            f"{name} takes {1e6 * spent_s:,.0f} us a draft at V = {size:,}, {spent_s / softmax_s:.2g} softmaxes"
+        )
+    return "; ".join(found)
 
 
 def _work(subject: Subject, scheme: DraftScheme, made: DraftedRound) -> tuple[str, Callable[[], object]]:
