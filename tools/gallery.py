@@ -33,8 +33,8 @@ from kinds.files import read_note, sha256, write_note
 from scenarios.command.options import RunOptions
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report.drawing import figures_of
+from scenarios.command.report.race_page import RaceTable, race_table
 from scenarios.command.report.race_page import page as race_page
-from scenarios.command.report.race_table import RaceTable, race_table
 from scenarios.command.report.report_table import values_in_words
 from scenarios.command.result_folder import ResultFolder
 from scenarios.command.run.answers import answers_again
