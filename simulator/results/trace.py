@@ -43,12 +43,7 @@ class TraceSubject(NamedTuple):
 
     cell: str
     settings: Mapping[str, Value] = {}
-    """Scheme, rates, pair, seed, ...: what tells one trace from another."""
-    edge: str = ""
-    """The scheme of the devices, by the name that figures have for it."""
-    requests: str = ""
-    links: Mapping[str, str] = {}
-    """Rate of each link, by its name."""
+    """Scheme, pair, seed, the rate of each link by its name, ...: what tells one trace from another."""
     speller: Speller | None = None
 
 
@@ -87,10 +82,6 @@ class _Builder:
         }
         """The round that a session's pass was for, and its state, by when the pass began."""
 
-    def _process(self, name: str, words: str, colon: str = "") -> int:
-        """A group of tracks: `uplink 10 kbit/s`."""
-        return self.tracks.process(f"{name}{colon} {words}" if words else name)
-
     def _rounds(self) -> Iterator[tuple[RequestSpans, RoundSpans]]:
         for request in self._spans.requests.values():
             for round_ in request.rounds:
@@ -105,7 +96,7 @@ class _Builder:
     # The edge.
 
     def edges(self) -> None:
-        process = self._process("edge", self._subject.edge, ":")
+        process = self.tracks.process(f"edge: {self._subject.settings.get('scheme', '')}")
         for device, requests in self._devices():
             work = _one_by_one([each for request in requests for each in self._edge_work(request)])
             self._edges[device] = self.tracks.thread(process, f"edge {device}")
@@ -150,7 +141,7 @@ class _Builder:
     def links(self, direction: str) -> None:
         airings = self._spans.airings
         for link in dict.fromkeys(each.link for each in airings if each.link.endswith(direction)):
-            process = self._process(link, self._subject.links.get(link, ""))
+            process = self.tracks.process(f"{link} {self._subject.settings.get(link, '')}".strip())
             aired = [each for each in airings if each.link == link]
             self.tracks.put_apart(process, link, [[self._airing(each)] for each in aired])
 
@@ -182,7 +173,7 @@ class _Builder:
     # The cloud.
 
     def cloud(self) -> None:
-        process, passes = self._process("cloud", ""), self._spans.passes
+        process, passes = self.tracks.process("cloud"), self._spans.passes
         for server in sorted({each.server for each in passes}):
             row = self.tracks.thread(process, f"server {server}")
             self.tracks.put(row, [self._pass(each) for each in passes if each.server == server])
@@ -213,7 +204,8 @@ class _Builder:
     # Requests.
 
     def requests(self) -> None:
-        process = self._process("requests", self._subject.requests, ":")
+        known = self._subject.settings
+        process = self.tracks.process(f"requests: pair {known.get('pair')}, seed {known.get('seed')}")
         for device, requests in self._devices():
             families = [[self._request(each), *_states(each)] for each in requests]
             self.tracks.put_apart(process, f"edge {device} requests", families)
@@ -387,16 +379,6 @@ def read_head(path: Path) -> dict[str, Any]:
             raise ValueError("no end")
         return found
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no whole trace") from error
-
-
-def cut_at_s(path: Path) -> float | None:
-    """Returns the simulated time at which a trace file stops, in seconds; None if it has the whole run. Raises
-    ValueError if it is none of ours, or itself cut off."""
-    try:
-        found = read_head(path)["cut_at_s"]
-        return None if found is None else float(found)
-    except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is no whole trace") from error
 
 

@@ -28,7 +28,7 @@ MEANS: Final = (
     "resampling_per_draft", "tv_qhat", "tv_mismatch", "dropped_mass", "tv_quantization", "covering_bound",
     "tv_compression", "rejection_bound",
 )  # fmt: skip
-"""Columns over the drafts verified at a position, in the order of `PositionSums.add`."""
+"""Columns over the drafts verified at a position, in the order of `PositionSums.on_drafts`."""
 
 
 class Positions(Study):

@@ -7,8 +7,19 @@ from types import SimpleNamespace
 from simulator.results.ledger import Ledger
 
 Event = tuple[float, Callable[[Ledger], None]]
-enter, reply, close = (lambda *given, name=name: methodcaller(name, *given) for name in ("enter", "reply", "close"))
 PROMPT_SENT, PROMPT_ARRIVED, END = map(methodcaller, ("prompt_sent", "prompt_arrived", "end"))
+
+
+def enter(number: int, state: str, from_s: float | None = None) -> Callable[[Ledger], None]:
+    return methodcaller("enter", number, state, from_s)
+
+
+def reply(number: int, state: str) -> Callable[[Ledger], None]:
+    return methodcaller("enter", number, state, reply=True)
+
+
+def close(number: int) -> Callable[[Ledger], None]:
+    return methodcaller("close", number)
 
 
 def charged(*events: Event) -> dict[str, float]:

@@ -16,7 +16,7 @@ from simulator.decoding.memory import Memory
 from simulator.results.column_names import BREAKDOWN
 from simulator.results.observer import Together
 from simulator.results.spans import Spans
-from simulator.results.trace import TraceSubject, cut_at_s, tracer, write_trace
+from simulator.results.trace import TraceSubject, read_head, tracer, write_trace
 from simulator.results.units import state_name
 from simulator.sweeps.tracing import subject_of
 from simulator.timing.gateway import GatewayUser
@@ -232,9 +232,9 @@ def test_a_trace_that_is_cut_says_when_and_tells_all_until_then(tmp_path: Path) 
     simulate(busy(), Together(whole, part), memory=Memory())
     write_trace(whole, TraceSubject("whole"), tmp_path / "whole.json")
     write_trace(part, TraceSubject("part"), tmp_path / "part.json")
-    assert cut_at_s(tmp_path / "whole.json") is None and read_trace(tmp_path / "whole.json").about["cut_at_s"] is None
-    cut_s = cut_at_s(tmp_path / "part.json")
+    cut_s = read_head(tmp_path / "part.json")["cut_at_s"]
     assert cut_s == part.cut_s == read_trace(tmp_path / "part.json").about["cut_at_s"]
+    assert read_trace(tmp_path / "whole.json").about["cut_at_s"] is None
     until_then = [each for each in whole.airings if each.left_s < cut_s]
     assert 5 < len(until_then) <= len(part.airings) and str(part.airings).startswith(str(until_then)[:-1])
     ended = {key: [r for r in each.rounds if r.ended_s < cut_s] for key, each in whole.requests.items()}
