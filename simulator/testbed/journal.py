@@ -156,25 +156,16 @@ class PassMade(NamedTuple):
     networks_s: float
 
 
-class CloudRestarted(NamedTuple):
-    """The cloud is there, for so many times now; 0 is the first. Or (`down`) it was killed."""
-
-    epoch: int
-    down: bool
-    at_s: float
-
-
 Event = (
     RequestArrived | RequestServed | RequestEnded | RoundComputed | TextRead | UplinkSeen
     | MessagePut | PacketQueued | PacketSent | PacketAcknowledged | MessageReceived | MessageTaken | MessageCancelled
-    | PassMade | CloudRestarted
+    | PassMade
 )  # fmt: skip
 _EVENTS: Final = {each.__name__: TypeAdapter(each) for each in Event.__args__}
 
 
 def journal_path(folder: Path, process: str) -> Path:
-    """Returns the path of the journal of "edge N", "cloud E" (for each time that it has begun), "relay" or
-    "supervisor"."""
+    """Returns the path of the journal of "edge N", "cloud" or "relay"."""
     return folder / f"{process.replace(' ', '_')}.jsonl"
 
 

@@ -76,7 +76,7 @@ class Twin(Observer):
     def on_pass(self, served: ServerPass) -> None:
         each = zip(served.sessions, served.work, served.reads, strict=True)
         shares = tuple((*key, self._rounds[key], *work, reads) for key, work, reads in each)
-        self.lines["cloud_0"].append(PassMade(served.began_s, served.ended_s, shares, 0.0))
+        self.lines["cloud"].append(PassMade(served.began_s, served.ended_s, shares, 0.0))
 
     # What no observer receives.
 
@@ -101,7 +101,7 @@ class Twin(Observer):
 
     def deliver(self, link: Link, message: Message, parts: int) -> None:
         address = self._of(message)
-        far = "cloud_0" if address.direction == "uplink" else f"edge_{address.device}"
+        far = "cloud" if address.direction == "uplink" else f"edge_{address.device}"
         self.lines[far].append(MessageReceived(address, self.now_s))
 
     def withdraw(self, link: Link, message: Message) -> None:
@@ -134,7 +134,7 @@ class Twin(Observer):
         self._edge(driver._request, TextRead(*driver._key, driver._work[0].number, *times_s))
 
     def taken_by_cloud(self, driver: DrivenRequest, message: Message) -> None:
-        self.lines["cloud_0"].append(MessageTaken(self._of(message), self.now_s))
+        self.lines["cloud"].append(MessageTaken(self._of(message), self.now_s))
 
     def drafts(self, driver: DrivenRequest, command: DraftAll) -> None:
         self._began_s[driver._key] = self.now_s
@@ -171,7 +171,7 @@ class Twin(Observer):
         self.lines[f"edge_{request.device}"].append(event)
 
     def _sender(self, address: MessageAddress, event: Event) -> None:
-        self.lines[f"edge_{address.device}" if address.direction == "uplink" else "cloud_0"].append(event)
+        self.lines[f"edge_{address.device}" if address.direction == "uplink" else "cloud"].append(event)
 
 
 def simulated(cell: Cell, folder: Path) -> tuple[CellResult, Twin]:

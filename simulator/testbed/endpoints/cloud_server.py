@@ -21,24 +21,22 @@ from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms
 from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
 from simulator.testbed.endpoints.real_passes import RealJob, RealPasses, make_together
-from simulator.testbed.endpoints.restoration import unpack_restored
-from simulator.testbed.journal import CloudRestarted, Journal
-from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
+from simulator.testbed.journal import Journal
+from simulator.testbed.packet_header import PacketKind, RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
 from simulator.testbed.timed_text import TimedText
 
 
 class CloudServer:
-    """The cloud of a cell, there for the (epoch + 1)-th time. It has one request of each device open."""
+    """The cloud of a cell. It has one request of each device open."""
 
-    def __init__(self, cell: Cell, journal: Journal, transport: Transport, epoch: int = 0) -> None:
+    def __init__(self, cell: Cell, journal: Journal, transport: Transport) -> None:
         self.cell = cell
         self.decoder = Decoder(cell, Memory())
         self.transport = transport
         self.journal = journal
         self.worker = ThreadPoolExecutor(1)
         self.passes = RealPasses(cell.cloud.batching, journal, self.worker)
-        self._epoch = epoch
         users = Uniforms.of(cell.seed, "users")
         self._output_tokens = [
             [ask.output_tokens for ask in cell.workload.asks(device, users)] for device in range(cell.workload.devices)
@@ -59,13 +57,6 @@ class CloudServer:
                 make_together(calls)
 
         self.worker.submit(warm).result()
-
-    def start(self) -> None:
-        """The run has begun, or goes on: a cloud that has restarted says so to every device."""
-        self.journal.note(CloudRestarted(self._epoch, False, self.journal.now_s))
-        if self._epoch:
-            for device in range(self.cell.workload.devices):
-                self.transport.put(RealMessage(MessageAddress(PacketKind.HELLO, device, 0, 0), b""))
 
     def receive(self, message: RealMessage) -> None:
         """A message of a device arrives. One of a later request ends the earlier one; one of an earlier request is
@@ -92,8 +83,7 @@ def _order(number: int) -> int:
 
 
 class CloudDriver(EndpointDriver):
-    """The cloud's end of one request. It begins with its prompt, or where a request is restored after a restart; what
-    overtakes that waits."""
+    """The cloud's end of one request. It begins with its prompt; what overtakes that waits."""
 
     def __init__(self, cloud: CloudServer, key: tuple[int, int], output_tokens: int) -> None:
         super().__init__(key, cloud.transport, cloud.journal)
@@ -110,7 +100,7 @@ class CloudDriver(EndpointDriver):
         """A message of the request arrives. Raises CodecError."""
         if self._early is None:
             self._take(message)
-        elif message.address.kind not in (PacketKind.PROMPT, PacketKind.RESTORE):
+        elif message.address.kind is not PacketKind.PROMPT:
             self._early.append(message)
         else:
             early, self._early = self._early, None
@@ -127,12 +117,7 @@ class CloudDriver(EndpointDriver):
 
     def _begin(self, message: RealMessage) -> None:
         decoder, cell = self._cloud.decoder, self._cloud.cell
-        format, resumed = cell.scheme.format(cell.models.pair.vocabulary), None
-        if message.address.kind is PacketKind.RESTORE:
-            resumed = unpack_restored(message.content, format)
-            prompt = resumed.node.committed[: resumed.prompt_tokens]
-        else:
-            prompt = wire.decode_tokens(message.content, format)
+        prompt = wire.decode_tokens(message.content, cell.scheme.format(cell.models.pair.vocabulary))
         decoding = self._decoding = decoder.decoding(*self.key, Prompt("", "", prompt), None, self._output_tokens)
         decoding.meter = Measurer()
         setting, note = decoding.setting, self._networks_s.append
@@ -142,10 +127,10 @@ class CloudDriver(EndpointDriver):
         make = protocol_of(cell.scheme).cloud
         assert make is not None, "a protocol with a far end (plan.check)"
         self._machine = make(Terms(decoding, self._output_tokens, decoder.end_tokens[0]))
-        self._take(message, resumed)
+        self._take(message)
 
-    def _take(self, message: RealMessage, resumed: machine.Resumed | None = None) -> None:
-        commands = self._machine.step(resumed or self.arrived(message, self._machine))
+    def _take(self, message: RealMessage) -> None:
+        commands = self._machine.step(self.arrived(message, self._machine))
         self.note_taken(message)
         self._carry_out(commands)
 

@@ -21,12 +21,11 @@ from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder, RequestDecoding
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.memory import Memory
-from simulator.decoding.nodes import CloudNode, EdgeNode
+from simulator.decoding.nodes import EdgeNode
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms
 from simulator.results.requests import within
 from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
-from simulator.testbed.endpoints.restoration import pack_restored
 from simulator.testbed.journal import (
     Journal,
     RequestArrived,
@@ -36,7 +35,7 @@ from simulator.testbed.journal import (
     TextRead,
     UplinkSeen,
 )
-from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
+from simulator.testbed.packet_header import RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
 from simulator.testbed.timed_text import WorkerText
 
@@ -66,18 +65,11 @@ class EdgeDriver(EndpointDriver):
         super().__init__(key, device.transport, device.journal)
         self.tokens: list[int] = []
         """All that rounds have committed, past the end of the answer too."""
-        self._prompt = decoding.tree.edge.committed
-        self._format = decoding.format
         make = protocol_of(setting.scheme).edge
         self._machine = make(terms)
         self._may_be_cut = machine.Need.LOOKAHEAD in make.needs(setting.scheme)
         self._worker = device.worker
         self._finished: asyncio.Future[machine.EdgeState | None] = asyncio.get_running_loop().create_future()
-        self._starts: dict[int, EdgeNode] = {}
-        """By round, the edge's side at the start of those that are drafted, or whose reply is out."""
-        self._last_closed = 0
-        self._payloads: dict[MessageAddress, bytes] = {}
-        """Messages about those rounds."""
         self._drafting: _Drafting | None = None
         self._reading: machine.DraftPass | None = None
         self._put_s, self._payload_bits = nan, 0
@@ -89,29 +81,11 @@ class EdgeDriver(EndpointDriver):
         return await self._finished
 
     def receive(self, message: RealMessage) -> None:
-        """A message of the cloud arrives. One about a round that is over, from before a restart, is late. Raises
-        CodecError."""
-        if message.address.round > self._last_closed:
-            commands = self._machine.step(self.arrived(message, self._machine))
-            self._note_cut(commands)
-            self.note_taken(message)
-            self._carry_out(commands)
-
-    def restart(self) -> None:
-        """The cloud has restarted: what it must know is sent, then the payloads of all rounds whose reply is out."""
-        if self._finished.done():
-            return
-        start = self._starts[min(self._starts)] if self._starts else None
-        if start is None:
-            node = CloudNode(self._last_closed + 1, (*self._prompt, *self.tokens))
-        else:
-            text = start.committed[: len(start.committed) - start.owes]
-            node = CloudNode(start.round, text, owed=start.owes)
-        self.unacknowledged.clear()
-        restored = pack_restored(machine.Resumed(node, len(self._prompt)), self._format)
-        self.put(PacketKind.RESTORE, node.round, restored)
-        for address, payload in self._payloads.items():
-            self.put(address.kind, address.round, payload)
+        """A message of the cloud arrives. Raises CodecError."""
+        commands = self._machine.step(self.arrived(message, self._machine))
+        self._note_cut(commands)
+        self.note_taken(message)
+        self._carry_out(commands)
 
     def _carry_out(self, commands: list[machine.EdgeCommand]) -> None:
         for command in commands:
@@ -120,9 +94,9 @@ class EdgeDriver(EndpointDriver):
             elif isinstance(command, machine.SendMessage):
                 self._send(command)
             elif isinstance(command, machine.CloseRound):
-                self._close(command)
+                self.tokens += command.tokens
             elif isinstance(command, machine.FlushRounds):
-                self._flush(command)
+                self.cancel([number for number, _ in command.rounds].__contains__)
             elif isinstance(command, machine.TakeTurn):  # one request at a time is served, and it is free
                 self._carry_out(self._machine.step(machine.Signal.TURN))
             elif isinstance(command, machine.DraftPass):
@@ -140,7 +114,6 @@ class EdgeDriver(EndpointDriver):
     # Draft.
 
     def _draft(self, command: machine.DraftAll) -> None:
-        self._starts[command.round] = command.node
         drafting = self._drafting = _Drafting(command, Event(), command.node)
         made = asyncio.get_running_loop().run_in_executor(self._worker, self._make, drafting)
         made.add_done_callback(partial(self._drafted, drafting))
@@ -222,31 +195,11 @@ class EdgeDriver(EndpointDriver):
             )
         )  # fmt: skip
 
-    # Rounds and messages.
-
-    def _close(self, command: machine.CloseRound) -> None:
-        self.tokens += command.tokens
-        self._last_closed = command.round
-        self._forget(command.round)
-
-    def _flush(self, command: machine.FlushRounds) -> None:
-        void = [number for number, _ in command.rounds]
-        self.cancel(void.__contains__)
-        for number in (*void, *(() if command.cut is None else (command.cut,))):
-            self._last_closed = max(self._last_closed, number)
-            self._forget(number)
-
-    def _forget(self, number: int) -> None:
-        self._starts.pop(number, None)
-        self._payloads = {address: payload for address, payload in self._payloads.items() if address.round != number}
-
     def _send(self, command: machine.SendMessage) -> None:
         content = b"".join(command.parts)
         if command.kind is machine.MessageKind.PAYLOAD:
             self._put_s, self._payload_bits = self.journal.now_s, 8 * len(content)
-        address = self.put(command.kind, command.round, content)
-        if command.round:
-            self._payloads[address] = content
+        self.put(command.kind, command.round, content)
 
 
 class EdgeDevice:
@@ -287,11 +240,7 @@ class EdgeDevice:
 
     def receive(self, message: RealMessage) -> None:
         """A message of the cloud arrives. Raises CodecError."""
-        if self._open is None:
-            return
-        if message.address.kind is PacketKind.HELLO:
-            self._open.restart()
-        elif message.address.request == self._open.key[1]:
+        if self._open is not None and message.address.request == self._open.key[1]:
             self._open.receive(message)
 
     def close(self) -> None:

@@ -37,12 +37,11 @@ class EndpointDriver:
         self.unacknowledged: list[MessageAddress] = []
         """Messages that the other end is not known to have, in order."""
 
-    def put(self, kind: MessageKind | PacketKind, number: int, content: bytes) -> MessageAddress:
+    def put(self, kind: MessageKind, number: int, content: bytes) -> None:
         """Puts a message of a round."""
         address = MessageAddress(PacketKind(kind), *self.key, number)
         self.unacknowledged.append(address)
         self.transport.put(RealMessage(address, content))
-        return address
 
     def arrived(self, message: RealMessage, machine: EdgeMachine | CloudMachine) -> MessageArrived:
         """The event of a message for a machine; cancels what it acknowledges."""

@@ -42,7 +42,6 @@ from simulator.testbed.packet_header import (
     HEADER_BYTES,
     LEAST_HEADER_BITS,
     OPPOSITE,
-    SIMULATED,
     Datagram,
     Direction,
     PacketHeader,
@@ -52,8 +51,6 @@ from simulator.testbed.packet_header import (
 from simulator.testbed.plan import FREE, SHAPED
 from simulator.testbed.processes import READY, START, ControlLines, real_time
 
-_OWN_STREAM: Final = 256
-"""Number beyond every fragment's: messages that the simulator does not know have random numbers of their own there."""
 _QUEUE_S: Final = 600.0
 """Longest wait of a packet in the kernel's bucket."""
 _MOST_QUEUED_BYTES: Final = 1 << 30
@@ -191,9 +188,7 @@ class EmulatedLink:
 
 def stream_index(header: PacketHeader) -> PacketIndex:
     """The address of the random numbers of a packet, or of the one that an acknowledgement is about."""
-    address, fragment = header.address, header.fragment
-    number = fragment if address.kind in SIMULATED else fragment + _OWN_STREAM * address.kind
-    return (*address.message_index, number, header.attempt)
+    return (*header.address.message_index, header.fragment, header.attempt)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,7 @@
 
 The journals are read as one timeline. At each time the simulator's own Request, OpenRound and Ledger objects take in
 what happened, and the protocol's machines take what the real ones took: what those sent must be what these command,
-byte by byte and token by token. What the stations saw is added up at the end. HELLO and RESTORE, which a restarted
-cloud brings with it, take the link as all messages do: they count in its queue, its airtime and its bits, and in no
-round's payload or reply.
+byte by byte and token by token. What the stations saw is added up at the end.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ from simulator.results.run_totals import LinkTotals, PlantTotals
 from simulator.results.station import Station
 from simulator.run import CellResult, recorder_of, result_of
 from simulator.testbed import journal
-from simulator.testbed.packet_header import SIMULATED, Direction, MessageAddress
+from simulator.testbed.packet_header import Direction, MessageAddress
 from simulator.testbed.plan import link
 from simulator.testbed.replayed.replayed_request import JobKey, RealRunError, ReplayClock, ReplayedRequest
 from simulator.testbed.replayed.run_record import Beginning, PacketAttempt, RunRecord, run_record
@@ -75,7 +73,6 @@ def _totals(cell: Cell, record: RunRecord, replay: JournalReplay) -> PlantTotals
         edges=edges,
         cloud=replay.server,
         cloud_service_s=sum(min(now_s, each.ended_s) - each.began_s for each in passes),
-        round_passes=sum(number > 0 for each in passes for _, _, number, *_ in each.shares),
         dropped_packets=up_dropped + down_dropped,
         cloud_evictions=0,
         connected_j=connections.joules,
@@ -127,8 +124,7 @@ class JournalReplay:
     def __init__(self, cell: Cell, memory: Memory, recorder: Recorder, record: RunRecord) -> None:
         self.clock = ReplayClock()
         self.server = Station(self.clock, "cloud", cell.cloud.servers)
-        """Each job from its submission to the end of its pass. One that gets none leaves when the cloud is killed, or
-        its request ends."""
+        """Each job from its submission to the end of its pass. One that gets none leaves when its request ends."""
         self._cell = cell
         self._decoder = Decoder(cell, memory)
         self._recorder = recorder
@@ -201,11 +197,6 @@ class JournalReplay:
                 for device, number, round_, *_ in what.shares:
                     if request := self._served.get((device, number)):
                         request.passed(round_)
-            case journal.CloudRestarted(epoch, down):
-                if down or epoch:
-                    self._end_jobs({})
-                    for request in self._served.values():
-                        request.cloud_killed()
 
     # Requests.
 
@@ -255,7 +246,7 @@ class JournalReplay:
             return
         transfer.delivered_s = self.clock.now
         transfer.delivered_bits, transfer.delivered_attempts = self._record.sent(address, self.clock.now)
-        if (request := self._served.get(address[1:3])) and address.kind in SIMULATED:
+        if request := self._served.get(address[1:3]):
             request.received(address)
 
     def _end_jobs(self, ended_s: Mapping[_Key, float]) -> None:

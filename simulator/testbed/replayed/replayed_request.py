@@ -16,15 +16,13 @@ from itertools import accumulate
 
 from kinds import ConfigError
 from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.nodes import EdgeNode
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
 from simulator.results.ledger import Course
 from simulator.results.requests import Request
 from simulator.results.rounds import InstantTransfer, OpenRound
-from simulator.testbed.endpoints.restoration import unpack_restored
 from simulator.testbed.journal import RoundComputed, TextRead, UplinkSeen
-from simulator.testbed.packet_header import REPLIES, SIMULATED, MessageAddress, PacketKind
+from simulator.testbed.packet_header import REPLIES, MessageAddress, PacketKind
 from simulator.testbed.replayed.run_record import RunRecord
 from simulator.timing.request_process import DOWNLINK_STATES, UPLINK_STATES, ServedRequest
 
@@ -66,11 +64,12 @@ class ReplayedRequest(ServedRequest):
         """What the device keeps of it."""
         self._record = record
         self._submitted_s = submitted_s
-        self._format = decoding.format
         self._protocol = protocol_of(decoding.setting.scheme)
         self._terms = Terms(decoding, request.output_tokens, request.end_tokens, policy)
         self._edge = self._protocol.edge(self._terms)
-        self._cloud = self._new_cloud()
+        make = self._protocol.cloud
+        assert make is not None, "a protocol with a far end (plan.check)"
+        self._cloud = make(self._terms)
         self._contents: dict[MessageAddress, bytes] = {}
         """Messages that were put."""
         self._commanded: dict[MessageAddress, bytes] = {}
@@ -145,12 +144,11 @@ class ReplayedRequest(ServedRequest):
     # Messages.
 
     def put(self, address: MessageAddress, content: bytes, transfer: InstantTransfer, course: Course) -> None:
-        """A message is put, for the second time where the cloud has restarted; `course`: its states until it has
-        arrived. Raises RealRunError where it is not the one that the machine has commanded."""
+        """A message is put; `course`: its states until it has arrived. Raises RealRunError where it is not the one that
+        the machine has commanded."""
         kind, round_ = address.kind, self._request.open.get(address.round)
         self._contents[address] = content
-        if kind in SIMULATED:
-            self._check(address, content)
+        self._check(address, content)
         if kind is PacketKind.PROMPT:
             self._ledger.prompt_sent()
         if kind in REPLIES:
@@ -161,7 +159,7 @@ class ReplayedRequest(ServedRequest):
             round_.reply = transfer
             self._ledger.enter_all(round_.number, course, DOWNLINK_STATES, reply=True)
         elif kind in (PacketKind.PAYLOAD, PacketKind.COUNT):
-            round_.payload, round_.reply = transfer, InstantTransfer()  # a reply before a restart is void
+            round_.payload = transfer
             self._ledger.enter_all(round_.number, course, UPLINK_STATES)
 
     def _check(self, address: MessageAddress, content: bytes) -> None:
@@ -193,12 +191,6 @@ class ReplayedRequest(ServedRequest):
         content = self._contents.get(address)
         if content is None:
             raise self._differs(address.round, address.kind.name.lower(), "taken", "put before")
-        if address.kind is PacketKind.RESTORE:
-            for round_ in self._request.open.values():  # whatever the killed cloud had verified
-                if isinstance(round_.sent, EdgeNode):
-                    self._terms.decoding.meter.sent(round_.sent)
-            self._carry_out(self._cloud.step(unpack_restored(content, self._format)))
-            return
         arrived = machine.MessageArrived(machine.MessageKind(address.kind), address.round, (content,))
         step = self._edge.step if address.kind in REPLIES else self._cloud.step
         self._carry_out(step(arrived))
@@ -227,19 +219,6 @@ class ReplayedRequest(ServedRequest):
     def _enter_job(self, state: str) -> None:
         self._job_state = state
         self._enter((self._job.round if self._job is not None else 0) or self._behind_job, state)
-
-    def cloud_killed(self) -> None:
-        """Removes everything that was in the cloud, which waits for another one."""
-        for number in self._in_cloud:
-            self._enter(number, "cloud_queue_s")
-        self._in_cloud.clear()
-        self._job, self._behind_job = None, 0
-        self._cloud = self._new_cloud()
-
-    def _new_cloud(self) -> machine.CloudMachine:
-        make = self._protocol.cloud
-        assert make is not None, "a protocol with a far end (plan.check)"
-        return make(self._terms)
 
     # Commands.
 

@@ -14,13 +14,11 @@ from journal_files import Lines, lines_of, slowed, write
 from process_world import ProcessWorld
 from twin_journals import simulated
 
-from models.interface import Distributions
 from simulator import Cell, CellResult, simulate
-from simulator.decoding.divergences import DivergenceMeter
-from simulator.decoding.memory import Memory, ReplayedText
+from simulator.decoding.memory import Memory
 from simulator.protocols import PROTOCOLS
 from simulator.results.column_names import BREAKDOWN
-from simulator.testbed.journal import CloudRestarted, MessagePut, RequestEnded
+from simulator.testbed.journal import MessagePut, RequestEnded
 from simulator.testbed.packet_header import PacketKind
 from simulator.testbed.plan import check
 from simulator.testbed.replayed.real_tables import tables
@@ -151,7 +149,7 @@ def damaged(lines: Lines, process: str, kind: PacketKind | None) -> Lines:
     ("name", "damage", "problem"),
     [
         ("dense", lambda lines: damaged(lines, "edge_1", PacketKind.PAYLOAD), r"device 1, .*: payload of .* byte 0 on"),
-        ("dense", lambda lines: damaged(lines, "cloud_0", PacketKind.REPLY), r"round 1: reply of .* from byte 0 on"),
+        ("dense", lambda lines: damaged(lines, "cloud", PacketKind.REPLY), r"round 1: reply of .* from byte 0 on"),
         ("cloud_only", lambda lines: damaged(lines, "edge_2", None), "device 2, request 0: answer = "),
         ("dense", lambda lines: lines | {"edge_1": lines["edge_1"][:-1]}, "device 1, request 1: ended = never"),
         ("dense", lambda lines: {name: lines[name] for name in lines if name != "edge_1"}, "requests = 4: must be 6"),
@@ -194,42 +192,6 @@ def test_a_line_that_a_kill_has_cut_short_is_left_out(tmp_path: Path) -> None:
     for path in tmp_path.glob("*.jsonl"):
         path.write_text(path.read_text(encoding="utf-8") + '["MessagePut", [2, 0, 1', encoding="utf-8")
     same(expected.rounds, tables(CELLS["dense"], tmp_path, Memory()).rounds)
-
-
-@pytest.mark.parametrize("scheme", [K_SQS, {"kind": "cloud_only"}, K_SQS | {"depth": 1}], ids=str)
-def test_what_killed_clouds_have_lost_is_verified_again_and_each_instant_is_charged_once(
-    scheme: dict[str, Any], tmp_path: Path
-) -> None:
-    """Each request loses the reply to its third round, or to a later one, with the cloud that had sent it."""
-    killed = crowded(scheme, workload=ASKED, uplink=link(2e4), downlink=link(1e5))
-    cut = [(device, request, 3) for device in range(3) for request in range(2)]
-    world = ProcessWorld(killed, tmp_path, 0.002, cut=cut)
-    world.run()
-    real = tables(killed, tmp_path, Memory())
-    charged_once(real)
-    assert sum(each.down for each in world.journaled(CloudRestarted)) == len(cut)
-    if "depth" not in scheme:
-        same_decoding(simulate(killed, memory=Memory()).rounds, real.rounds, but=("_s", "link_bits", "_attempts"))
-        up = real.rounds["uplink_attempts"]
-        assert (real.rounds["uplink_bits"] == up * (real.rounds["payload_bits"] + 320)).all()
-        assert (up[real.rounds["round"] == 3] >= 2 * (scheme is K_SQS)).all()
-
-
-def test_a_round_that_is_sent_again_is_measured_as_before_where_the_drafter_has_gone_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The drafter holds nothing of any round, and all of them count as sent again."""
-
-    def gone(text: ReplayedText, tokens: tuple[int, ...]) -> Distributions:
-        raise KeyError(tokens)
-
-    here = crowded(K_SQS, workload=ASKED, uplink=link(2e4), downlink=link(1e5))
-    expected = simulate(here, memory=Memory()).rounds
-    monkeypatch.setattr(ReplayedText, "known", gone)
-    with pytest.raises(KeyError):
-        simulate(here, memory=Memory())
-    monkeypatch.setattr(DivergenceMeter, "_again", property(lambda _: True, lambda *_: None), raising=False)
-    same_decoding(expected, simulate(here, memory=Memory()).rounds)
 
 
 @pytest.mark.parametrize("name", ["dssd", "cloud first"])
