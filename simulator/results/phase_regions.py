@@ -227,18 +227,13 @@ def predicted(row: pd.Series[float], bits_a_draft: float) -> Times:
     rounds = rounds_of(row, int(row[_DRAFTS]))
     if kind == COLOCATED:
         return colocated(place, rounds)
-    return _drafting(row)(place, rounds, bits_a_draft)
+    return _drafting(row, rounds.drafts)(place, rounds, bits_a_draft)
 
 
-def _drafting(row: pd.Series[float]) -> Callable[[Deployment, Rounds, float], Times]:
-    """The closed form of an edge that drafts, by its serving mode."""
+def _drafting(row: pd.Series[float], drafts: int) -> Callable[[Deployment, Rounds, float], Times]:
+    """The closed form of an edge that drafts so many tokens a round, by its serving mode."""
     mode = Mode.of(row)
-
-    def form(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
-        outcomes = _outcomes(row, mode, rounds.drafts)
-        return drafting(mode.starts, mode.depth, outcomes)(place, rounds, bits_a_draft)
-
-    return form
+    return drafting(mode.starts, mode.depth, _outcomes(row, mode, drafts))
 
 
 def _outcomes(row: pd.Series[float], mode: Mode, drafts: int) -> Outcomes | None:
@@ -270,12 +265,12 @@ def predicted_border_s(row: pd.Series[float], metric: str, longest_s: float = 2.
     """Up to which round-trip time the closed form has an edge that sends the bits a draft of this row, in its serving
     mode, below cloud-only decoding, each at its best draft length up to 8; 0 where nowhere, `longest_s` where that
     far."""
-    here, bits, form = place_of(row), float(row[BITS]), _drafting(row)
-    rounds = [rounds_of(row, drafts) for drafts in LENGTHS]
+    here, bits = place_of(row), float(row[BITS])
+    lengths = [(rounds_of(row, drafts), _drafting(row, drafts)) for drafts in LENGTHS]
 
     def faster(trip_s: float) -> bool:
         place = replace(here, up_delay_s=trip_s / 2, down_delay_s=trip_s / 2)
-        edge = min(value_of(form(place, each, bits), metric) for each in rounds)
+        edge = min(value_of(form(place, rounds, bits), metric) for rounds, form in lengths)
         return edge < value_of(cloud_only(place), metric)
 
     low, high = 0.0, longest_s
