@@ -7,7 +7,7 @@ from typing import Protocol
 
 from simulator.protocols.machine import CloudMachine, EdgeMachine, MessageArrived, MessageKind
 from simulator.schemes.policy import SeenLink
-from simulator.testbed.journal import Journal, MessageTaken
+from simulator.testbed.journal import Journal, MessageTaken, StateEntered
 from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 
 
@@ -55,6 +55,11 @@ class EndpointDriver:
         """Has nothing more sent of messages about the rounds that are over."""
         self.transport.cancel(*(address for address in self.unacknowledged if over(address.round)))
         self.unacknowledged = [address for address in self.unacknowledged if not over(address.round)]
+
+    def enter(self, number: int, state: str, at_s: float | None = None, *, reply: bool = False) -> None:
+        """Notes what a round, or its reply, waits for from now on, or from that time on."""
+        at_s = self.journal.now_s if at_s is None else at_s
+        self.journal.note(StateEntered(*self.key, number, state, reply, at_s))
 
     def note_taken(self, message: RealMessage) -> None:
         """A machine has taken the message."""
