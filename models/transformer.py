@@ -121,7 +121,7 @@ def require_croppable(config: PreTrainedConfig, name: str) -> None:
     kind = getattr(config, "model_type", "model")
     if unfit:
         raise ConfigError(f"{name}: {kind} caches through {', '.join(unfit)}; only full attention caches roll back")
-    if not layers and not _has_attention_layers(config):
+    if not layers and (not hasattr(config, "num_attention_heads") or hasattr(config, "state_size")):
         raise ConfigError(f"{name}: {kind} keeps a state, not keys and values; only full attention caches roll back")
 
 
@@ -137,11 +137,6 @@ def _require_sizes_of_weights(config: PreTrainedConfig, folder: Path) -> None:
     stored = stored_numbers(folder)
     if described > 2 * stored + _BUFFERS:
         raise ConfigError(f"{folder}: config.json describes {described:,} numbers, its safetensors hold {stored:,}")
-
-
-def _has_attention_layers(config: PreTrainedConfig) -> bool:
-    """True if the model attends: a state-space configuration has a state size or no attention heads."""
-    return hasattr(config, "num_attention_heads") and not hasattr(config, "state_size")
 
 
 class TransformerModel:
@@ -294,11 +289,12 @@ def tree_pass(network: PreTrainedModel, cache: DynamicCache, missing: tuple[int,
     require_tree_attention(network)
     held = cache.get_seq_length()
     positions = tree_positions(held, len(missing), tree)
-    device = network.device
+    device, sees = network.device, tree_sight(held, len(missing), tree)
+    added = np.where(sees, np.float32(0), np.finfo(np.float32).min)  # to the scores of attention
     with _windows_by_position(network, positions):
         output = network(
             input_ids=torch.tensor([[*missing, *tree.tokens]], device=device),
-            attention_mask=_additive(tree_sight(held, len(missing), tree)).to(device),
+            attention_mask=torch.from_numpy(added)[None, None].to(device),
             position_ids=torch.from_numpy(positions[held:]).to(device)[None],
             cache=cache,
             use_cache=True,
@@ -346,12 +342,6 @@ def tree_sight(held: int, missing: int, tree: TokenTree) -> Sight:
             sees[missing + node, text:] = sees[missing + parent, text:]
         sees[missing + node, text + node] = True
     return sees
-
-
-def _additive(sees: Sight) -> torch.Tensor:
-    """Returns the values that attention adds to its scores: float32 [1, 1, queries, keys], 0 if a query sees a key."""
-    mask = np.where(sees, np.float32(0), np.finfo(np.float32).min)
-    return torch.from_numpy(mask)[None, None]
 
 
 @contextmanager

@@ -116,7 +116,6 @@ def _totals(cell: Cell, events: list[journal.Event], packets: PacketRecord, over
         edges=edges,
         cloud=cloud,
         cloud_service_s=sum(min(over_s, each.ended_s) - each.began_s for each in passes),
-        round_passes=sum(number > 0 for each in passes for _, _, number, *_ in each.shares),
         dropped_packets=0,
         cloud_evictions=0,
         connected_j=connections.joules,

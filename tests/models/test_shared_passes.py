@@ -120,12 +120,6 @@ def test_a_dependence_on_the_row_is_found_and_keeps_passes_alone(planted, packed
     assert "last bits depend" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("architecture", PACKING)
-def test_these_architectures_do_pack_here(architecture):
-    require_packing()
-    assert packs(SharedNetwork(tiny.network(architecture)))
-
-
 @pytest.mark.skipif(not packed_passes._Linear.available(), reason="no oneDNN here")
 @pytest.mark.parametrize(("width", "out"), [(32, 48), (384, 128), (1536, 576), (4096, 64)])
 def test_a_linear_layer_rounds_a_row_alike_alone_and_in_any_company(width, out):

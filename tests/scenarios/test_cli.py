@@ -24,6 +24,8 @@ from plots.style import write
 from scenarios import blocks, ladder
 from scenarios.command import cli
 from scenarios.command.registry import NAMES, scenario
+from scenarios.features import PLACES
+from scenarios.features import WHERE as AT
 from scenarios.findings import findings_file
 from scenarios.findings.sentences.lowest import NOT_RUN
 from scenarios.lattices import schemes as lattices
@@ -253,6 +255,7 @@ UNTUNED = "--set=scheme.max_drafts=4"
 GIVEN = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8", *ONE_MODE)
 """No trials, every setting is given: `finished` has them, and the searches of test_searching."""
 MODE = ONE_MODE[1:]
+WAITS = [each for each in MODE if "cloud_first" not in each]
 RUNGS = "settings: [{sparsifier: {kind: top_k, k: 32}}, {sparsifier: {kind: top_k, k: 8}}]"
 NEAR, SMALLER = place(0.0, 0.005), {"prompt_tokens": 4, "size": 256}
 FEWER = {
@@ -302,7 +305,8 @@ FEWER = {
     "thresholds": ["--grid=models.temperature=0.5,1.1", f"--grid=scheme.sparsifier={','.join(CURVES)}"],
     "adaptive": [f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}}", *GIVEN],
     "traces": [TWO_KINDS, "--grid=workload.devices=1,4", *GIVEN],
-    "batching": ["--grid=workload.devices=1,8", "--grid=cloud.batching=none,{kind: continuous, cap: 16}"],
+    "features": [f"--grid={AT}={json.dumps(PLACES[:1])}", "--grid=downlink.rate.bps=3e6,3e8", UNTUNED, *WAITS],
+    "batching": ["--grid=workload.devices=1,8", "--grid=cloud.batching=none,{kind: continuous, cap: 16}", UNTUNED],
     "base_station": ["--grid=workload.devices=1,2"],
     "gateway": ["--grid=scheme=cloud_only,coupled", "--grid=workload.devices=1,3", UNTUNED, *MODE],
     "capacity": [TWO_KINDS, "--grid=workload.devices=2,4", *GIVEN],
