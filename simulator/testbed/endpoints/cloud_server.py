@@ -19,12 +19,11 @@ from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import CloudNode, Verified
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms
-from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
+from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, TimedText, Transport
 from simulator.testbed.endpoints.real_passes import RealJob, RealPasses, make_together
 from simulator.testbed.journal import Journal, RoundBegun, RoundsVoid
 from simulator.testbed.packet_header import PacketKind, RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
-from simulator.testbed.timed_text import TimedText
 from simulator.timing.cloud.job import JobState
 
 

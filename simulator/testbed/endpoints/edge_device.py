@@ -25,7 +25,7 @@ from simulator.decoding.nodes import EdgeNode
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms
 from simulator.results.requests import within
-from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
+from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport, WorkerText
 from simulator.testbed.journal import (
     Journal,
     RequestArrived,
@@ -39,7 +39,6 @@ from simulator.testbed.journal import (
 )
 from simulator.testbed.packet_header import RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
-from simulator.testbed.timed_text import WorkerText
 
 _UNSERVED: Final = (machine.Encode, machine.WaitUntil, machine.AddPart)
 """Commands of machines whose needs `plan.check` refuses."""

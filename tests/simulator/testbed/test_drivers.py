@@ -14,9 +14,9 @@ from process_world import ProcessWorld, Texts
 from models.interface import Distributions
 from simulator import Cell
 from simulator.testbed.endpoints.edge_device import EdgeDevice, EdgeDriver, _Drafting
+from simulator.testbed.endpoints.endpoint_driver import WorkerText
 from simulator.testbed.journal import MessageTaken, PassMade, RequestArrived, RequestEnded, RoundComputed
 from simulator.testbed.packet_header import PacketKind
-from simulator.testbed.timed_text import WorkerText
 
 ASKED = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14, "think_s": 0.001}
 SCHEMES: dict[str, dict[str, Any]] = {
