@@ -39,7 +39,6 @@ from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.schemes.policy import Policy
 from simulator.studies import real_runs
-from simulator.studies.real_runs import _Both
 
 RUN = ("run", "latency_vs_bandwidth", "--quick")
 TWO_SCHEMES = "--grid=scheme=dense,k_sqs"
@@ -329,10 +328,12 @@ def saves_first(drawn: list[str]) -> Callable[..., list[Path]]:
     return save
 
 
-def simulated_twice(cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> _Both:
+def simulated_twice(
+    cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None
+) -> tuple[object, ...]:
     """Stands for a real run, which takes a minute, and the simulated one beside it, in which judging is slower."""
     real = simulate(cell, observer, memory=memory, rounds_to=rounds_to)
-    return _Both(real, simulate(cell.with_({"cloud.judge_s": 1e-3}), memory=memory), 0)
+    return real, simulate(cell.with_({"cloud.judge_s": 1e-3}), memory=memory), 0
 
 
 @pytest.mark.filterwarnings("error")

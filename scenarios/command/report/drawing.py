@@ -18,7 +18,8 @@ from scenarios.command.cell_file import load_own
 from scenarios.command.progress_bar import aside
 from scenarios.command.result_folder import Note, read_curved_cells, read_summary
 from scenarios.findings import findings_file
-from simulator.results.column_names import CHOSEN, CURVE, SETTING
+from scenarios.findings.question import of_setting
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import words_of
 from simulator.results.result_directory import MANIFEST, own_folder, record
 
@@ -99,10 +100,9 @@ def drawn(
     chose for themselves they show what was chosen, plots.BESIDE also what the grid gave. The first one's title is the
     page's finding."""
     plots.check(figures)
-    chosen = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
     for name in figures:
         on = page if page is None or name == figures[0] else replace(page, finding="")
-        figure = plots.draw(name, summary if name in plots.BESIDE else chosen, axis, on, cells)
+        figure = plots.draw(name, summary if name in plots.BESIDE else of_setting(summary), axis, on, cells)
         if figure is not None:
             yield name, figure
 
