@@ -2,7 +2,7 @@
 
 A protocol is a pair of machines, one at the edge and one in the cloud, which share nothing: between them cross only
 messages that carry bytes. A machine knows no clock and waits for nothing. A driver (`timing.request_process` with
-SimPy, `testbed` with asyncio or from journals, `predecode` with no clock at all) hands it one event at a time and
+SimPy, `testbed` with asyncio, `predecode` with no clock at all) hands it one event at a time and
 carries out the commands that it answers with, in their order. Of these the last alone may bring about an event at once.
 
 What commands do about rounds (`BeginRound`, `EnterState`, `CloseRound`, ...) is the only way in which a ledger or an

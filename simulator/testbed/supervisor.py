@@ -30,7 +30,7 @@ from simulator.run import CellResult, memory_for
 from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces
 from simulator.testbed.plan import CELL, DIRECTIONS, INDEPENDENT, Side, check, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, TIME, TIMED, ControlLines
-from simulator.testbed.replayed.real_tables import tables
+from simulator.testbed.real_tables import tables
 
 READY_S: Final = 300.0
 """Time in which all processes must have loaded, and served a request to warm up."""

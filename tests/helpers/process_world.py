@@ -15,7 +15,6 @@ from simulator.testbed.endpoints.edge_device import EdgeDevice
 from simulator.testbed.journal import (
     Event,
     Journal,
-    MessageCancelled,
     MessagePut,
     MessageReceived,
     PacketQueued,
@@ -45,7 +44,7 @@ class Mailbox:
         address = message.address
         assert address not in self.under_way, f"{address} is put twice"
         delay_s, now_s = self._world.random.uniform(0.0, self._world.delay_s), self.journal.now_s
-        aired = PacketSent(address, 0, 0, 8 * len(message.content) + 320, now_s, now_s, now_s + delay_s)
+        aired = PacketSent(address, 0, 0, 8 * len(message.content) + 320, now_s, now_s, now_s, now_s + delay_s)
         self.journal.note(MessagePut(address, message.content.hex(), now_s))
         self.journal.note(PacketQueued(*aired[:4], now_s))
         self._world.relay.note(aired)
@@ -56,7 +55,6 @@ class Mailbox:
         for address in addresses:
             if address in self.under_way:
                 self.under_way.pop(address).cancel()
-                self.journal.note(MessageCancelled(address, self.journal.now_s))
 
     def seen_by(self, device: int) -> SeenLink:
         return SeenLink()

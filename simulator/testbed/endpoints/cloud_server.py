@@ -19,12 +19,12 @@ from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import CloudNode, Verified
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms
-from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
+from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, TimedText, Transport
 from simulator.testbed.endpoints.real_passes import RealJob, RealPasses, make_together
-from simulator.testbed.journal import Journal
+from simulator.testbed.journal import Journal, RoundBegun, RoundsVoid
 from simulator.testbed.packet_header import PacketKind, RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
-from simulator.testbed.timed_text import TimedText
+from simulator.timing.cloud.job import JobState
 
 
 class CloudServer:
@@ -93,11 +93,20 @@ class CloudDriver(EndpointDriver):
         """Messages that overtook the prompt; None once it is here."""
         self._request_tokens = 0
         self._job: RealJob | None = None
+        self._job_state = "prompt_uplink_s"
+        """What the latest job does, a column of BREAKDOWN."""
+        self._behind_job = 0
+        """The round whose time is a prefill's; 0: none."""
         self._networks_s: list[float] = []
         """Seconds of the networks' passes of the job that runs."""
 
     def receive(self, message: RealMessage) -> None:
         """A message of the request arrives. Raises CodecError."""
+        if message.address.kind is PacketKind.PROMPT:
+            self._enter_job("cloud_queue_s")
+        elif message.address.kind is not PacketKind.JOIN:
+            before_prompt = self._job_state == "prompt_uplink_s"
+            self.enter(message.address.round, self._job_state if before_prompt else "cloud_queue_s")
         if self._early is None:
             self._take(message)
         elif message.address.kind is not PacketKind.PROMPT:
@@ -144,7 +153,23 @@ class CloudDriver(EndpointDriver):
                 self._cloud.passes.forget(self.key)
             elif command is machine.Order.JOIN and not self._cloud.passes.runs(self.key):
                 self._carry_out(self._machine.step(machine.Signal.JOINS))
-            # the others are of the tables, which are made when the run is over
+            elif isinstance(command, machine.EnterState):
+                if command.state is None:
+                    self._behind_job = command.round
+                self.enter(command.round, command.state or self._job_state)
+            elif isinstance(command, machine.OpenInCloud):
+                self.journal.note(RoundBegun(*self.key, command.round, True, command.drafts, self.journal.now_s))
+            elif isinstance(command, machine.DropRounds):
+                void = command.void
+                self.journal.note(
+                    RoundsVoid(*self.key, void.start, void.stop - 1, tuple(command.rounds), self.journal.now_s)
+                )
+
+    def _enter_job(self, state: str, number: int = 0) -> None:
+        """The latest job, of a round or of a prefill, does something else from now on."""
+        self._job_state = state
+        if number := number or self._behind_job:
+            self.enter(number, state)
 
     def _submit(self, command: machine.SubmitJob) -> None:
         found: list[tuple[CloudNode, Verified | None]] = []
@@ -159,22 +184,27 @@ class CloudDriver(EndpointDriver):
 
         def done() -> None:
             node, verified = found[0]
-            self._job = None
+            self._enter_job(command.serves if command.round else "cloud_queue_s", command.round)
+            self._job, self._behind_job = None, 0
             self._cloud.passes.crop(self.key, node.cached)
             self._carry_out(self._machine.step(machine.JobDone(node, verified)))
 
+        def report(state: JobState) -> None:
+            self._enter_job("prefill_s" if state == "prefill" else command.serves, command.round)
+
+        self._enter_job("cloud_queue_s", command.round)
         if command.joins:
             assert self._job is not None
             job = self._job
             job.extend(command.text_tokens, command.verified_drafts)
-            job.round, job.run, job.done = command.round, run, done
+            job.round, job.run, job.done, job.report = command.round, run, done, report
             return
         self._job = job = RealJob(
             session=self.key,
             text_tokens=command.text_tokens,
             read_tokens=command.read_tokens,
             request_tokens=self._request_tokens,
-            report=lambda _: None,  # the journal has each pass
+            report=report,
             done=done,
             cloud_drafts=command.cloud_drafts,
             round=command.round,

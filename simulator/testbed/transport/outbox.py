@@ -21,7 +21,7 @@ from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.schemes.policy import SeenLink
-from simulator.testbed.journal import Journal, MessageCancelled, MessagePut, PacketAcknowledged, PacketQueued
+from simulator.testbed.journal import Journal, MessagePut, PacketAcknowledged, PacketQueued
 from simulator.testbed.packet_header import (
     HEADER_BYTES,
     MOST_FRAGMENTS,
@@ -204,10 +204,7 @@ class Outbox:
     def _cancel(self, address: MessageAddress) -> Sequence[OutgoingFragment]:
         """Cancels a message; answers the fragments that may go instead."""
         fragments = self._under_way.pop(address, None)
-        if fragments is None:
-            return ()
-        self._journal.note(MessageCancelled(address, self._journal.now_s))
-        return fragments[0].sender.forget(fragments)
+        return () if fragments is None else fragments[0].sender.forget(fragments)
 
     # Look-ups.
 

@@ -108,7 +108,7 @@ def check(given: Cell) -> list[Airing]:
         aired = relayed(EmulatedLink(given, direction_), airings, link(given, direction_).header_bits)
         arrive_s = [None if isnan(each.arrives_s) else each.arrives_s for each in airings]
         expected = [(each.address, each.attempt, each.bits, each.began_s, each.left_s) for each in airings]
-        assert [(each.address.message_index, *each[2:6]) for each in aired] == expected
+        assert [(each.address.message_index, *each[2:4], each.began_s, each.left_s) for each in aired] == expected
         assert [each.arrives_s for each in aired] == arrive_s
         assert [each.fragment for each in aired] == [max(each.fragment, -each.fragment - 1) for each in airings]
         assert [each.note for each in aired] == ["ACK" if each.fragment < 0 else None for each in airings]

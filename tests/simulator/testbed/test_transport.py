@@ -17,7 +17,7 @@ from channels.link.losses import PacketIndex
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
-from simulator.testbed.journal import MessageCancelled, MessagePut, MessageReceived, PacketAcknowledged, PacketQueued
+from simulator.testbed.journal import MessagePut, MessageReceived, PacketAcknowledged, PacketQueued
 from simulator.testbed.packet_header import PacketHeader, PacketKind, RealMessage
 from simulator.testbed.plan import EDGE_PORT, FREE, SHAPED
 from simulator.testbed.transport import sockets
@@ -133,8 +133,6 @@ def test_a_reply_stops_what_it_acknowledges_and_lets_others_go() -> None:
     script = *((0, put(each)) for each in (first, second, third)), (0.1, cancel(first, second))
     world = played(cell(arq={"window": 2}), *script, lost=gone)
     queued = world.noted(PacketQueued)
-    cancelled = [MessageCancelled(each.address, pytest.approx(0.1)) for each in (second, first)]
-    assert world.noted(MessageCancelled) == cancelled
     of_first = [each for each in queued if each.address == first.address]
     assert {each.fragment for each in of_first} == {0, 1} and max(each.at_s for each in of_first) < 0.1
     assert second.address not in {each.address for each in queued}
@@ -154,7 +152,7 @@ def test_a_packet_that_pauses_does_not_go_when_its_message_is_cancelled() -> Non
     lost: Losses = {(0, 0, 1, 0, attempt) for attempt in range(99)}
     script = (0, put(message(10))), *((at_s, cancel(message(0))) for at_s in (0.1, 0.11))
     world = played(cell(arq={"max_attempts": 1, "timeout_max_s": 0.1}), *script, lost=lost)
-    assert len(world.noted(PacketQueued)) == len(world.noted(MessageCancelled)) == 1
+    assert len(world.noted(PacketQueued)) == 1
 
 
 def test_an_acknowledgement_that_overtakes_the_notice_is_no_round_trip_since_the_beginning_of_time() -> None:

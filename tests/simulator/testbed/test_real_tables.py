@@ -1,4 +1,4 @@
-"""Replays of journals: a run that does what the simulator does has the same tables, and any other is refused."""
+"""Tables of real runs: a run that does what the simulator does has the same tables, and any other is refused."""
 
 from collections.abc import Callable
 from functools import cache
@@ -21,8 +21,8 @@ from simulator.results.column_names import BREAKDOWN
 from simulator.testbed.journal import MessagePut, RequestEnded
 from simulator.testbed.packet_header import PacketKind
 from simulator.testbed.plan import check
-from simulator.testbed.replayed.real_tables import tables
-from simulator.testbed.replayed.replayed_request import RealRunError
+from simulator.testbed.real_request import RealRunError
+from simulator.testbed.real_tables import tables
 
 ASKED: dict[str, Any] = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14}
 THINKING = ASKED | {"think_s": 0.05}
@@ -93,7 +93,10 @@ def test_a_run_that_does_what_the_simulator_does_has_its_tables(name: str, tmp_p
     same(expected.requests, real.requests)
     same(expected.rounds, real.rounds)
     assert list(real.summary) == list(expected.summary)
+    of_withdrawn = ("dropped_packets", "uplink_queue", "downlink_queue") if expected.summary["dropped_packets"] else ()
     for metric, value in expected.summary.items():
+        if metric in of_withdrawn:  # no packet is called back from a real queue
+            continue
         assert real.summary[metric] == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), metric
 
 
@@ -152,7 +155,11 @@ def damaged(lines: Lines, process: str, kind: PacketKind | None) -> Lines:
         ("dense", lambda lines: damaged(lines, "cloud", PacketKind.REPLY), r"round 1: reply of .* from byte 0 on"),
         ("cloud_only", lambda lines: damaged(lines, "edge_2", None), "device 2, request 0: answer = "),
         ("dense", lambda lines: lines | {"edge_1": lines["edge_1"][:-1]}, "device 1, request 1: ended = never"),
-        ("dense", lambda lines: {name: lines[name] for name in lines if name != "edge_1"}, "requests = 4: must be 6"),
+        (
+            "dense",
+            lambda lines: {name: lines[name] for name in lines if name != "edge_1"},
+            "device 1, .*: must be put before",
+        ),
     ],
     ids=["a payload", "a reply", "an answer", "no end", "no journal"],
 )
@@ -168,7 +175,7 @@ def test_a_run_that_is_not_what_is_decoded_again_is_named(
 @pytest.mark.parametrize(
     ("name", "by_s"), [("dense", -5.0), ("dense", -0.001), ("dense", 0.05), ("dense", 5.0), ("ahead", 0.001)]
 )
-def test_a_device_whose_clock_is_off_is_replayed_or_refused_on_one_line(name: str, by_s: float, tmp_path: Path) -> None:
+def test_a_device_whose_clock_is_off_is_tabled_or_refused_on_one_line(name: str, by_s: float, tmp_path: Path) -> None:
     """By less than a packet travels no effect comes before its cause."""
     expected, lines = ran(name)
     moved = [
@@ -195,7 +202,7 @@ def test_a_line_that_a_kill_has_cut_short_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["dssd", "cloud first"])
-def test_what_time_decides_and_what_the_edge_draws_is_replayed_from_the_ends(name: str, tmp_path: Path) -> None:
+def test_what_time_decides_and_what_the_edge_draws_is_noted_by_the_ends(name: str, tmp_path: Path) -> None:
     made = CELLS[name].with_({"workload.think_s": 0.0})
     ProcessWorld(made, tmp_path, 0.002).run()
     real = tables(made, tmp_path, Memory())
@@ -207,7 +214,9 @@ def test_what_time_decides_and_what_the_edge_draws_is_replayed_from_the_ends(nam
         assert (rounds.groupby(["device", "request"])["drafted"].first() == 0).all() and (rounds["drafted"] > 0).any()
 
 
-def test_a_protocol_of_ones_own_runs_for_real_and_is_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_protocol_of_ones_own_runs_for_real_and_has_its_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The testbed has no list of protocols: one line in PROTOCOLS is all that it needs."""
     own = CELLS["cloud_only"]
     monkeypatch.setitem(PROTOCOLS, "mine", PROTOCOLS[own.scheme.protocol])
