@@ -204,7 +204,7 @@ def pages(home: Path) -> dict[str, str]:
     first = f"[Phone or cloud: who drafts?](../{RACE})\n\n" if raced(home) else ""
     head = (
         f"# Gallery\n\n{first}"
-        "Answers and minutes. `make gallery` runs all. [Metrics](../metrics.md), "
+        "Answers, CPU minutes. `make gallery` runs all. [Metrics](../metrics.md), "
         "[limits](../trust.md#which-limits-decide).\n"
     )
     topics = [_topic(topic, names, records) for topic, names in TOPICS.items()]
@@ -337,11 +337,12 @@ def _topic(topic: str, names: Sequence[str], records: Mapping[str, Record]) -> s
 
 
 def _entry(name: str, record: Record) -> str:
-    """A scenario's picture, whose text is its question, the beginning of its answer, and the minutes of its run."""
+    """A scenario's picture, whose text is its question, the beginning of its answer, and the minutes of CPU of its run,
+    which depend less than others on what else the machine did."""
     question = record.question.replace("|", " ").replace('"', "")
     picture = f'[<img src="{next(iter(record.figures))}" alt="{question}" width="250">]({name}.md)'
     answer = in_one_breath(record.answer, most=INDEX_WORDS).replace("|", " ")
-    return f"{picture} [{name}]({name}.md), {max(1, round(record.wall_s / 60))} min: {answer}"
+    return f"{picture} [{name}]({name}.md), {max(1, round(record.cpu_s / 60))} min: {answer}"
 
 
 def _page(name: str, records: Mapping[str, Record]) -> str:
