@@ -107,7 +107,7 @@ class RaceGroup:
     stopped: dict[int, int] = field(default_factory=dict)
     """The settings that are out, each with the number of its seeds by then."""
     unfit: set[int] = field(default_factory=set)
-    """Those of them that cannot be ranked."""
+    """Settings that are out because they cannot be ranked."""
 
     def __post_init__(self) -> None:
         self._race = Race(len(self.raced), len(self.budget.looks), self.aim.confidence)
