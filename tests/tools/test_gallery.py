@@ -177,13 +177,6 @@ def test_findings_are_computed_from_the_tables_of_results_whoever_wrote_them(res
     assert (home / "traces.md").read_text() == before
 
 
-def test_a_record_older_than_tables_and_times_still_hangs(home: Path) -> None:
-    changed(home / "traces.json", table=None, wall_s=None, cpu_s=None, findings=["K-SQS is lowest"])
-    gallery.hang([], home, home)
-    page = (home / "traces.md").read_text()
-    assert "rows, without intervals" not in page and "| took |" not in page and "**Answer.** " in page
-
-
 def test_of_remarks_the_short_ones_and_assumptions_are_shown_and_the_others_counted() -> None:
     remarks = [
         "Without the drafter alone.",
@@ -221,14 +214,15 @@ def test_what_this_commit_has_finished_is_not_run_again_and_what_is_left_is_said
     assert ran == ["traces"] and "gallery: traces, 1 of 1; about 7 minutes left" in capsys.readouterr().err
 
 
-def test_claims_are_on_their_page_and_all_on_the_papers(home: Path) -> None:
+def test_verdicts_are_on_their_page_and_all_claims_with_numbers_on_the_papers(home: Path) -> None:
     claim = {"text": "short is fast", "source": "a paper", "line": "holds: |TV| 5% lower"}
     (record,) = gallery.hung(home).values()
     judged = replace(record, claims=(gallery.Judged(**claim),))
-    row = "| short is fast | a paper | holds: \\|TV\\| 5% lower"
-    assert f"\n{row} |\n" in gallery._page("traces", {"traces": judged})
+    row = "| short is fast | a paper | holds"
+    assert f"\n{row} |\n\nWith numbers: [paper](paper.md)\n" in gallery._page("traces", {"traces": judged})
     collected = gallery._page("paper", {"traces": judged, "paper": record})
-    assert f"\n{row} ([traces](traces.md)) |\n" in collected and "](traces-latency.svg)" in collected
+    assert f"\n{row}: \\|TV\\| 5% lower ([traces](traces.md)) |\n" in collected
+    assert "](traces-latency.svg)" in collected and "With numbers" not in collected
     assert "claims hold" not in gallery._page("paper", {"traces": record, "paper": record})
 
 
