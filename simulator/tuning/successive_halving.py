@@ -1,5 +1,5 @@
-"""Chooses a setting for each of many places, a scheme somewhere on the grid, by racing (`racing`) on seeds that are not
-shown.
+"""Chooses a setting for each of many places, a scheme somewhere on the grid or in a recommendation, by racing
+(`racing`) on seeds that are not shown.
 
 Places that differ by links and machines alone have the same rounds: all rates of an axis tell of one setting for
 little more than one of them does, and race together. All ways to serve a request are tried on half of the looks; then,
@@ -29,10 +29,8 @@ from simulator.cell.cell import Cell
 from simulator.results.intervals import Difference, choice_error, of_all_devices, paired_values
 from simulator.tuning.alternatives import Alternatives, Values
 from simulator.tuning.racing import RaceGroup, looks
-from simulator.tuning.trials import KEPT, Aim, Budget, CommonSeeds, Course, Rows, each_once
+from simulator.tuning.trials import Aim, Budget, CommonSeeds, Course, Row, Rows, each_once
 
-MOST_SEEDS: Final = 48
-"""A race ends with so many, however near the two best are."""
 SHARED: Final = {"uplink", "downlink", "edge", "cloud"}
 """The parts of a cell on which its rounds do not depend."""
 
@@ -61,14 +59,12 @@ class Outcome:
 
 class Tuner:
     """Tuner with one race for all places that share their rounds. `base` changes the cells of the trials only; the
-    least mean ln(metric) wins. With `budget.within` the looks go on, twice the seeds each, to MOST_SEEDS."""
+    least mean ln(cost) wins."""
 
     def __init__(
-        self, places: Sequence[Alternatives], metric: str, budget: Budget, base: Mapping[str, object] | None = None
+        self, places: Sequence[Alternatives], aim: Aim, budget: Budget, base: Mapping[str, object] | None = None
     ) -> None:
-        further = [min(budget.looks[-1] << n, MOST_SEEDS) for n in range(1, 7)] if budget.within is not None else []
-        self._aim, self._base = Aim(metric), dict(base or {})
-        self._budget, self._rule = replace(budget, looks=tuple(dict.fromkeys((*budget.looks, *further)))), str(budget)
+        self._aim, self._budget, self._base = aim, budget, dict(base or {})
         groups = dict[str, list[int]]()
         for at, place in enumerate(places):
             same = place.cell.model_dump_json(exclude=SHARED) + repr((place.own, place.values))
@@ -79,7 +75,7 @@ class Tuner:
     @property
     def rule(self) -> str:
         """Returns the rule of the choice, in words."""
-        return f"tuned by {self._aim.metric}, over all places of the same rounds, {self._rule}"
+        return f"tuned by {self._aim.metric}, over all places of the same rounds, {self._budget}"
 
     def first(self) -> list[Cell]:
         """The cells to begin with; [] where there is nothing to choose anywhere."""
@@ -87,9 +83,7 @@ class Tuner:
 
     def more(self, table: pd.DataFrame) -> list[Cell]:
         """The cells that the races ask for next, none of them in the table."""
-        names = [self._aim.metric, *KEPT]
-        table = of_all_devices(table, self._aim.metric)
-        rows = dict(zip(table["cell"], table[names].astype(float).to_dict("records"), strict=True))
+        rows = rows_of(table, self._aim)
         for course in self._courses:
             course.take(rows)
         return each_once(cell for course in self._courses for cell in course.wanted if cell.id not in rows)
@@ -155,6 +149,12 @@ class Tuner:
         following = 1 + int(np.log(costs[1:]).mean(axis=1).argmin())
         behind = paired_values(self._aim.metric, costs[following], costs[0])
         return Outcome(settings[group.leader], tried, group.seeds, settings[others[following - 1]], behind, raced)
+
+
+def rows_of(table: pd.DataFrame, aim: Aim) -> dict[str, Row]:
+    """Returns what a race needs of each trial in a table, by the cell's id."""
+    table = of_all_devices(table, aim.metric)
+    return dict(zip(table["cell"], table[aim.needed].astype(float).to_dict("records"), strict=True))
 
 
 def _possible(settings: Sequence[Values], places: Sequence[Alternatives]) -> list[Values]:

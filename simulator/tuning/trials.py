@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final, Generic, Self, TypeVar
 
 import numpy as np
@@ -26,11 +27,11 @@ KEPT: Final = ("answered", "tv_output")
 """Metrics needed of each trial besides the one that decides."""
 UNANSWERED, LOSSY, NO_NUMBER = "leaves requests unanswered", "text departs", "no number"
 """Reasons for which a setting cannot be ranked."""
-OVER: Final = "misses the limits"
-"""Reason for which a setting is ranked after those that meet the limits."""
 Row = Mapping[str, float]
 Rows = Mapping[str, Row]
-"""The metric and KEPT of each cell tried, by its id."""
+"""The metric, KEPT and what the limits are of, of each cell tried, by its id."""
+MOST_SEEDS: Final = 48
+"""A race ends with so many, however near the two best are."""
 
 
 AIMS: Final = (
@@ -52,6 +53,11 @@ class Aim:
     confidence: float = CONFIDENCE
     limited: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def needed(self) -> list[str]:
+        """The metrics that are needed of each trial."""
+        return list(dict.fromkeys([self.metric, *KEPT, *([ATTAINMENT] if self.limited else []), *self.limits]))
 
     @classmethod
     def of(cls, metric: str, cells: Iterable[Cell]) -> Self:
@@ -94,6 +100,11 @@ class Aim:
         one request."""
         return self.limited and wilson(round(_attained(trials) * len(trials)), len(trials))[1] < ENOUGH
 
+    def rank(self, cells: Sequence[Cell], rows: Rows) -> tuple[float, float]:
+        """Rank of a setting on these seeds: its distance from the limits, then its mean ln cost."""
+        costs = [self.cost(cell, rows[cell.id]) for cell in cells]
+        return self.excess([rows[cell.id] for cell in cells]), float(np.log(costs).mean())
+
     def cost(self, cell: Cell, row: Row) -> float:
         """A positive number, less is better; inf where it cannot be ranked."""
         if self.unfit(cell, row):
@@ -111,8 +122,7 @@ class Budget:
 
     `settings` start, on `looks[0]` seeds; `steps` times the neighbours of the one in the lead join. After each look
     those go on that are not clearly worse than another, a `kept`-th of them at most, but at least two. It is enough if
-    the leader is known to be `within` a share of the best, and it ends after `trials`. A tuner gives this budget to
-    each place, a recommendation to all places together.
+    the leader is known to be `within` a share of the best. A tuner gives this budget to each place.
     """
 
     settings: int = 24
@@ -120,7 +130,20 @@ class Budget:
     kept: int = 4
     steps: int = 3
     within: float | None = None
-    trials: float = math.inf
+
+    def trials(self, modes: int, fields: int) -> int:
+        """The most trials of a place alone with so many serving modes and open fields."""
+        first, *_ = looks = self.looks
+        modes = modes if modes > 1 else 0
+        settings = self.settings + modes + 1
+        entered = max(2, settings // self.kept) + 3
+        second = looks[1:2] or looks
+        found = modes * looks[len(looks) // 2] + settings * first
+        found += (entered + 2 * fields * self.steps) * second[0]
+        for before, seeds in pairwise(looks[1:]):
+            entered = max(2, entered // self.kept) + 2
+            found += entered * (seeds - before)
+        return found
 
 
 @dataclass
@@ -168,12 +191,9 @@ class CommonSeeds:
         return [cell for setting in settings for cell in self.at(setting).on(seeds)]
 
     def ranked(self, settings: Sequence[Values], seeds: int, rows: Rows) -> list[Values]:
-        """The settings from the least geometric mean on; of equals the first stays first."""
-        costs = [
-            float(np.log([self.aim.cost(cell, rows[cell.id]) for cell in self.at(setting).on(seeds)]).mean())
-            for setting in settings
-        ]
-        return [settings[place] for place in sorted(range(len(settings)), key=costs.__getitem__)]
+        """The settings that meet the limits first, from the least geometric mean on; of equals the first stays
+        first."""
+        return sorted(settings, key=lambda setting: self.aim.rank(self.at(setting).on(seeds), rows))
 
     def searched(self, settings: Sequence[Values], seeds: int, steps: int) -> Generator[list[Cell], Rows, list[Values]]:
         """Ranks the settings, then with them those a step away from the one in the lead, until it stays in the lead,

@@ -1,5 +1,5 @@
 """Recommendation from a finished race: the answer, its reason, the points at which it turns; the best of each kind with
-its margin; the course of the race and how far to trust it."""
+its margin; what was tried and how far to trust it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from channels.link.rates import ConstantRate
 from plots.bar_figures import called
 from scenarios.command.fairness import BASELINES as ALL_BASELINES
 from scenarios.command.fairness import compared_alike
-from scenarios.command.recommend.tried_schemes import COLOCATED, Wish, at_an_end
+from scenarios.command.recommend.tried_schemes import COLOCATED, SETTINGS, Wish, at_an_end
 from scenarios.command.recommend.turning import Turn
 from scenarios.command.run.base_line import base_line
+from scenarios.command.run.choosing import tried_values
 from scenarios.command.run.printed_tables import overloads, stands_for
 from scenarios.command.run.screen import Screen, more
 from scenarios.command.scenario import Tune
@@ -57,13 +58,12 @@ from simulator.results.column_names import (
     MARGIN_LOW,
     SETTING,
 )
-from simulator.results.display_names import DisplayNames, letter, words_of
+from simulator.results.display_names import DisplayNames, letter
 from simulator.results.intervals import CONFIDENCE, Difference, interval, summarise_curves, varying, with_curves
 from simulator.results.lossy_schemes import marks
 from simulator.results.plain_values import Plain
 from simulator.results.units import quantity
-from simulator.tuning.racing import SEARCH_SEEDS, SPENT, Entrants, RaceGroup
-from simulator.tuning.trials import Row
+from simulator.tuning.successive_halving import Outcome
 
 RECOMMENDED = "recommended.yaml"
 CLOUD_ONLY = "cloud_only"
@@ -82,23 +82,19 @@ PARTS: Mapping[str, Sequence[str]] = {
 """Places at which a token's time is spent: a partition of BREAKDOWN."""
 LEAST_SEEDS = 4
 """Fewer seeds than these give no interval and no recommendation."""
-MANY = 6
-"""More settings than these are counted, not named."""
 TRUST = (
     f"Trust: of the settings tried, on this pair, clock and workload. Margins are paired {CONFIDENCE:.0%} intervals on "
-    "seeds that chose nothing. A setting that is clearly worse was not raced further."
+    "seeds that chose nothing."
 )
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """Recommendation: the entrants, their groups, the results of their cells, the best of each kind, and its table on
-    the seeds shown. `turns`: where the best and its rival pass each other."""
+    """Recommendation: how each of the schemes tried chose its setting; the best of each kind, lossless and lossy ones
+    apart, and its table on the seeds shown. `turns`: where the best and its rival pass each other."""
 
     wish: Wish
-    raced: Entrants
-    groups: Sequence[RaceGroup]
-    rows: Mapping[str, Row]
+    outcomes: Sequence[Outcome]
     finalists: Sequence[Sequence[Cell]]
     table: pd.DataFrame
     turns: Sequence[Turn] = ()
@@ -143,8 +139,8 @@ class Recommendation:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """Names of the settings, by their ids: the scheme, and the fields in which the settings tried differ."""
-        settings = [cell for group in self.groups for cell in group.settings]
+        """Names of the settings shown, by their ids: the scheme, and the fields in which they differ."""
+        settings = [cell for each in self.finalists for cell in each]
         plain = pd.DataFrame([{"cell": cell.id, **flatten(cell)} for cell in settings])
         named = with_curves(plain, None, always=[name for name in self.fields if name in varying(plain)])
         return dict(zip(named["cell"], named[CURVE], strict=True))
@@ -186,28 +182,6 @@ class Recommendation:
         return ranked.sort_values(["first", "over", "order"], ignore_index=True).drop(
             columns=["first", "over", "order"]
         )
-
-    @cached_property
-    def tried(self) -> pd.DataFrame:
-        """A row a setting: its seeds in the race, their mean metric, when and why it was stopped."""
-        metric = self.metric
-        plain = [flatten(cell) for group in self.groups for cell in group.settings]
-        varied = varying(pd.DataFrame(plain))
-        rows = iter(plain)
-        found = []
-        for group in self.groups:
-            for place, cell in enumerate(group.settings):
-                fields = {name: value for name, value in next(rows).items() if name in varied}
-                stop = group.stopped.get(place)
-                seeds = group.seeds if stop is None else stop.seeds
-                mean = interval([self.rows[each.id][metric] for each in group.at(place, seeds)])
-                than = "" if stop is None or stop.than is None else self.names[group.settings[stop.than].id]
-                found.append({
-                    CURVE: self.names[cell.id], **fields, "lossless": bool(cell.scheme.lossless), "seeds": seeds,
-                    metric: mean.mean, metric + CI_SUFFIX: mean.half_width, "stopped": "" if stop is None else stop.why,
-                    "than": than,
-                })  # fmt: skip
-        return pd.DataFrame(found)
 
     def findings(self) -> list[Answered]:
         """The answer, with the comparisons that it is made of; what cannot be distinguished from the best; what the
@@ -377,42 +351,26 @@ class Recommendation:
     @cached_property
     def _raced(self) -> Counter[str]:
         """Returns the number of settings that raced, by kind of scheme."""
-        return Counter(cell.scheme.kind for group in self.groups for cell in group.settings)
+        raced = Counter[str]()
+        for place, outcome in zip(self.wish.places, self.outcomes, strict=True):
+            raced[place.cell.scheme.kind] += max(1, outcome.tried)
+        return raced
 
     def _cut(self) -> list[str]:
-        raced, whole, budget = self.raced.sampled, self.raced.whole, self.wish.budget
-        late = [group.seeds for group in self.groups if group.ended == SPENT]
-        cut = [f"{raced} of {whole} settings raced, evenly of each kind"] if raced < whole else []
-        cut += [f"the race was cut after {min(late)} seeds"] if late else []
-        cut += [] if self.raced.searched or raced < whole else ["what is next to the best of each kind was not tried"]
-        if not cut:
+        budget, trials = self.wish.budget, self.wish.trials
+        if budget.settings >= SETTINGS or not any(place.number() > budget.settings for place in self.wish.places):
             return []
-        needed = whole * (budget.looks[0] + 2 * SEARCH_SEEDS)
-        would = (
-            f"would race all {whole} on at least {budget.looks[0]} seeds" if raced < whole else "would go on from there"
-        )
-        more = f"--budget {max(2 * budget.trials, needed):g} {would}"
-        return [f"Tentative, the budget of {counted(int(budget.trials), 'trial')} was spent: {'; '.join(cut)}. {more}."]
+        return [
+            f"Tentative, the budget of {counted(trials, 'trial')} was spent: at most "
+            f"{counted(budget.settings, 'setting')} of each scheme raced, evenly of all, not {SETTINGS}. "
+            f"--budget {2 * trials:g} races more."
+        ]
 
     def _course(self) -> list[str]:
-        """Returns lines on the course of each group: the settings that were stopped, the reason of its end, and its
-        worth."""
-        lines = []
-        for group in self.groups:
-            apart = "" if group.settings[0].scheme.lossless else " of lossy schemes"
-            stops = Counter((stop.seeds, stop.why) for stop in group.stopped.values())
-            stopped = [f"{n} {why} after {seeds} seeds" for (seeds, why), n in sorted(stops.items())]
-            share = f"{quantity(100 * group.behind, '', 2)}%" if np.isfinite(group.behind) else "any share"
-            of_all = "it is the best of them"
-            of_some = f"none of them is better than the first by more than {share}"
-            sure = f"with {group.aim.confidence:.0%} confidence {of_some if len(group.racing) > 1 else of_all}"
-            lines.append(
-                f"Race{apart}: {len(group.settings)} settings, stopped: {', '.join(stopped) or 'none'}; "
-                f"{len(group.racing)} left after {group.seeds} seeds ({group.ended}); {sure}"
-            )
-        found = len(self.raced.settings) - self.raced.sampled
-        beside = f"{found} of the settings were found next to the best of a kind, on {SEARCH_SEEDS} seeds of their own"
-        return [*lines, *([beside] if found else [])]
+        """Returns lines on the race: the settings, the seeds, and the values that were tried."""
+        seeds, last = max(outcome.seeds for outcome in self.outcomes), self.wish.budget.looks[-1]
+        course = f"Race: {self._raced.total()} settings, each scheme's own chosen on up to {counted(seeds, 'seed')}"
+        return [f"{course}, those chosen compared on {counted(last, 'seed')}", *tried_values(self.wish.places)]
 
     def _answer(self) -> str:
         """Returns the answer: what to use, its metric, and its distance from the baselines, or, of a baseline, from its
@@ -487,19 +445,15 @@ class Recommendation:
         return Finding(f"Lossy, apart: {self._short(name)}, {percent(row.less)} against that; {off}", [row])
 
     def _alike(self) -> str:
-        """The settings that neither the race nor the seeds shown, where they are among those, distinguish from the
-        best."""
-        racing = [self.groups[0].settings[place] for place in self.groups[0].racing]
-        others = [self.names[cell.id] for cell in racing if cell is not self.best]
-        shown = set(self.summary[CURVE])
-        left = [name for name in others if name not in shown or not self._margin(name).separable]
-        if not left or self.seeds < LEAST_SEEDS:
+        """The other settings shown that cannot be distinguished from the best."""
+        shown = [str(name) for name in self.summary.loc[~self._lossy(self.summary), CURVE]]
+        rows = [self._row(name) for name in shown if name != self.names[self.best.id]]
+        alike = [row for row in rows if not row.less.separable]
+        if not alike or self.seeds < LEAST_SEEDS:
             return ""
-        kinds = joined([self._names.word(kind) for kind in dict.fromkeys(words_of(name)[0] for name in left)], "or")
-        text = joined([self._short(name) for name in left]) if len(left) <= MANY else f"{len(left)} others ({kinds})"
-        rows = [self._row(name) for name in left if name in shown]
-        limit = would_show(row.less for row in rows)
-        return Finding(f"Not distinguishable from it at {CONFIDENCE:.0%}{limit and f' ({limit})'}: {text}", rows)
+        limit = would_show(row.less for row in alike)
+        names = joined([self._short(row.first) for row in alike])
+        return Finding(f"Not distinguishable from it at {CONFIDENCE:.0%}{limit and f' ({limit})'}: {names}", alike)
 
     def _short(self, name: str) -> str:
         """`K-SQS, K=8, ℓ=100, L=3`."""

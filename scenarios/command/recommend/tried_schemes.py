@@ -23,15 +23,12 @@ from simulator.cell.imported_files import load_imports
 from simulator.cell.settings import changed, expand, fields_of, spread, validated, write
 from simulator.results.metrics import ON_REQUEST, fewest
 from simulator.tuning.alternatives import SCHEME, Alternatives, open_fields
-from simulator.tuning.racing import sampled
 from simulator.tuning.trials import Aim, Budget
 
-SETTINGS: Final = 200
-QUICK_SETTINGS: Final = 60
-"""Sampled of all schemes together, at most; those next to the best come on top."""
-LOOKS: Final = (6, 8, 12, 24, 48)
-"""Seeds at each look. Fewer at the first would tell next to nothing worse: at 1e-4 of a tail t is 71 with 3 seeds,
-10 with 6 and 7 with 8."""
+SETTINGS: Final = 24
+"""Settings that are sampled of a scheme, at most; those next to the best come on top."""
+LOOKS: Final = (2, 4, 8)
+"""Seeds at each look."""
 TRIALS: Final = 3000
 QUICK_TRIALS: Final = 300
 """The budget of a race: runs of one setting on one seed."""
@@ -64,13 +61,13 @@ SHARED_BASE: Final[Mapping[str, object]] = {
 
 @dataclass(frozen=True)
 class Wish:
-    """Wish of a user, read and checked: the schemes to try, each with the fields that it leaves open; the settings of
-    these to begin with; the aim and the budget of the search; the number of seeds on which it is shown."""
+    """Wish of a user, read and checked: the schemes to try, each with the fields that it leaves open; the aim; the
+    budget of each scheme's choice, and the trials of all; the number of seeds on which it is shown."""
 
     places: tuple[Alternatives, ...]
-    settings: tuple[Cell, ...]
     aim: Aim
     budget: Budget
+    trials: int
     seeds: int
     without: Mapping[str, str] = field(default_factory=dict)
     """The kinds of schemes that are not tried though they could be, and why."""
@@ -114,19 +111,32 @@ def wish(options: argparse.Namespace) -> Wish:
     for place in places:
         place.cell.check_served()
         _check_requests(place.cell, options.metric)
-    most = QUICK_SETTINGS if options.quick else SETTINGS
-    tried = sampled(places, most) if places else []
+    tried = {cell.id for place in places for each in place.sample(2) if (cell := place.at(each)) is not None}
     if len(tried) < 2:
         raise ConfigError(f"scheme: {len(tried)} setting to try is no choice; set fewer fields, or give them a --grid")
-    aim = Aim.of(options.metric, tried)
+    aim = Aim.of(options.metric, [place.cell for place in places])
     left_out |= {} if options.lossy else {"edge_only": "lossy; --lossy tries it"}
     fixed = modes | {path: "--set" for path in given if path.startswith("scheme.")}
     if drafts is not None and any(place.cell.scheme.kind == COLOCATED for place in places):
         fixed["scheme.max_drafts"] = "of drafting in the cloud: as that server was measured"
-    budget = Budget(most, LOOKS, kept=1, within=options.precision, trials=trials)
     cells = [place.cell for place in places]
     assumed = [*assumed_drafter(cells, {*settings, *axes}), *refused_rivals(cells), *assumed_features(cells)]
-    return Wish(tuple(places), tuple(tried), aim, budget, seeds, left_out, fixed, assumed)
+    budget = budget_within(trials, places, options.precision)
+    return Wish(tuple(places), aim, budget, trials, seeds, left_out, fixed, assumed)
+
+
+def budget_within(trials: int, places: Sequence[Alternatives], within: float) -> Budget:
+    """Returns the largest budget of each scheme with which all together, and the comparison of what they choose, keep
+    to so many trials; the least of all if none does."""
+    sizes = [(len(place.modes()), len(place.fields)) for place in places]
+    whole = (Budget(settings, LOOKS, within=within) for settings in range(SETTINGS, 7, -1))
+    short = (Budget(settings, LOOKS[:2], steps=0, within=within) for settings in range(SETTINGS // 2, 0, -1))
+    *budgets, least = [*whole, *short, Budget(1, LOOKS[:1], steps=0, within=within)]
+    for budget in budgets:
+        chosen = sum(budget.trials(*size) for size in sizes if size[1])
+        if chosen + len(sizes) * budget.looks[-1] <= trials:
+            return budget
+    return least
 
 
 def _check_requests(cell: Cell, metric: str) -> None:

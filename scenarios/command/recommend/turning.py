@@ -10,7 +10,8 @@ along the text by a Beta distribution of the pair's spread. Devices share TEXTS 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 from typing import Final
 
 import pandas as pd
@@ -26,7 +27,7 @@ from simulator.cell.cell import Cell
 from simulator.cell.settings import expand
 from simulator.results.column_names import CURVE
 from simulator.results.crossings import Crossing, crossing
-from simulator.tuning.trials import Row
+from simulator.tuning.trials import Row, each_once
 
 FACTORS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
 ACCEPTED: Final = (0.25, 0.5, 1.0, 1.5, 2.0)
@@ -130,12 +131,13 @@ def turns(
     higher: bool,
     seeds: int,
     trying: _Trying,
-    affordable: Callable[[Sequence[Cell]], bool] = lambda cells: True,
+    trials: float = inf,
 ) -> list[Turn]:
     """Returns the points at which the first setting becomes better than the second, along each quantity that can be
-    changed. `affordable`: True if the budget has trials left for these cells; those of the link are tried in any
-    case."""
-    found = []
+    changed. `trials` are left in the budget, of which a cell of more devices takes more; those of the link are tried in
+    any case."""
+    found: list[Turn] = []
+    looked: dict[str, dict[tuple[str, int, float], Cell]] = {}
     for further, (axis, value, changes) in [
         *((False, each) for each in changed_links(first)),
         *((True, each) for each in (*changed_prices(first, metric), *changed_texts(first))),
@@ -150,20 +152,26 @@ def turns(
         values = sorted({x for _, _, x in at})
         if len(values) < 2:
             continue
-        if further and not affordable(list(at.values())):
-            found.append(Turn(axis, values[0], values[-1], None, looked=False))
+        needed = sum(max(1, cell.workload.devices // first.workload.devices) for cell in at.values())
+        affordable = needed <= trials or not further
+        found.append(Turn(axis, values[0], values[-1], None, looked=affordable))
+        if affordable:
+            trials -= needed if further else 0
+            looked[axis] = at
+    rows = trying(each_once(cell for at in looked.values() for cell in at.values())) if looked else {}
+    lower, upper = (_SECOND, _FIRST) if higher else (_FIRST, _SECOND)
+    for place, turn in enumerate(found):
+        if not turn.looked:
             continue
-        rows = trying(list(at.values()))
         table = pd.DataFrame(
             [
-                {CURVE: name, "seed": seed, axis: x, metric: rows[cell.id][metric]}
-                for (name, seed, x), cell in at.items()
+                {CURVE: name, "seed": seed, turn.axis: x, metric: rows[cell.id][metric]}
+                for (name, seed, x), cell in looked[turn.axis].items()
                 if rows[cell.id]["answered"] == 1
             ],
-            columns=[CURVE, "seed", axis, metric],
+            columns=[CURVE, "seed", turn.axis, metric],
         )
-        lower, upper = (_SECOND, _FIRST) if higher else (_FIRST, _SECOND)
-        found.append(Turn(axis, values[0], values[-1], crossing(table, axis, lower, upper, metric)))
+        found[place] = replace(turn, found=crossing(table, turn.axis, lower, upper, metric))
     return found
 
 

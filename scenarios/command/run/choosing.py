@@ -25,7 +25,8 @@ from simulator.results.units import quantity, symbol, title
 from simulator.sweeps.search import Capacity, Search
 from simulator.tuning.alternatives import Alternatives, Values, open_fields
 from simulator.tuning.successive_halving import Outcome, Tuner
-from simulator.tuning.trials import FIRST_SEED, Budget
+from simulator.tuning.trials import FIRST_SEED, Aim, Budget
+from simulator.tuning.trials import MOST_SEEDS as MOST_TRIED
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class Chosen:
 
 
 class Choosing:
-    """The choices of a scenario's cells; cells that differ by their seed alone choose together."""
+    """The choices of a scenario's cells; cells that differ by their seed alone choose together. `within`: the precision
+    for which the looks go on, with twice the seeds each."""
 
     def __init__(self, cells: Sequence[Cell], tune: Tune, within: float | None = None) -> None:
         self._tune, self._settings = tune, by_setting(cells)
@@ -71,11 +73,13 @@ class Choosing:
         self.places = [
             Alternatives(cell, open_fields(cell, tune.further, tune.closed_in(cell.scheme.label))) for cell in firsts
         ]
-        self._budget = Budget(tune.settings, tune.looks, tune.kept, tune.steps, within)
+        further = [min(tune.looks[-1] << n, MOST_TRIED) for n in range(1, 7)] if within is not None else []
+        looks = tuple(dict.fromkeys((*tune.looks, *further)))
+        self._budget = Budget(tune.settings, looks, tune.kept, tune.steps, within)
 
     def tuner(self) -> Tuner:
         """The races."""
-        return Tuner(self.places, self._tune.metric, self._budget, self._tune.base)
+        return Tuner(self.places, Aim(self._tune.metric), self._budget, self._tune.base)
 
     def most_shown(self) -> int:
         """The most cells that are then shown: of each setting with a choice, its own and those chosen."""

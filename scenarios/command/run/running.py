@@ -32,6 +32,7 @@ from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.meter import OnProgress, works
 from simulator.sweeps.store import CELL_FILES, begin_again, holds
+from simulator.sweeps.sweep import Growth
 from simulator.sweeps.tracing import cut_traces, trace_again, without_trace
 from simulator.testbed.calibration.cell_calibration import require_constant_delays
 from simulator.testbed.plan import check
@@ -125,20 +126,25 @@ def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[C
         options.pool().prepare()
     choosing = Choosing(plan.cells, plan.tune, plan.precision)
     tuner = choosing.tuner()
-    folder, trying = _tuning(options), tuner.first()
-    if not trying:  # each scheme has one valid setting
-        return choosing.choices(tuner.outcomes())
-    overwrite = options.overwrite and not holds(folder, trying, f"{SIMULATION}, {tuner.rule}")
-    tuning = progress.part("trials")
-    shown = sum(works(plan.cells).values()) * choosing.most_shown() / len(plan.cells)
-    progress.then("trials", shown / sum(works(trying).values()))
+    if trying := tuner.first():  # otherwise each scheme has one valid setting
+        shown = sum(works(plan.cells).values()) * choosing.most_shown() / len(plan.cells)
+        progress.then("trials", shown / sum(works(trying).values()))
+        trials(tuner, trying, options, progress)
+    return choosing.choices(tuner.outcomes())
+
+
+def trials(tuner: Growth, first: Sequence[Cell], options: RunOptions, progress: ProgressBar) -> pd.DataFrame:
+    """Tries the settings that a tuner asks for, `first` and on, in a result directory of their own; returns their
+    table."""
+    folder = _tuning(options)
+    overwrite = options.overwrite and not holds(folder, first, f"{SIMULATION}, {tuner.rule}")
     table = sweep(
-        trying, folder, options.workers, options.cluster, overwrite=overwrite, progress=tuning, failed=progress.failed,
-        growth=tuner,
+        first, folder, options.workers, options.cluster, overwrite=overwrite, progress=progress.part("trials"),
+        failed=progress.failed, growth=tuner,
     )  # fmt: skip
     left = tuner.more(table)  # what was read back from a race that had ended is all that it asks for
     assert not left, "a race is still under way"
-    return choosing.choices(tuner.outcomes())
+    return table
 
 
 def _tuning(options: RunOptions) -> Path:

@@ -11,10 +11,11 @@ from simulator import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.results.column_names import ALL_CLASSES, CLASS
 from simulator.tuning.alternatives import Alternatives, open_fields
-from simulator.tuning.successive_halving import MOST_SEEDS, Outcome, Tuner
-from simulator.tuning.trials import FIRST_SEED, Budget
+from simulator.tuning.successive_halving import Outcome, Tuner
+from simulator.tuning.trials import FIRST_SEED, MOST_SEEDS, Aim, Budget
 
 METRIC = "latency_per_token_s"
+AIM = Aim(METRIC)
 Cost = Callable[[Mapping[str, object]], float]
 CHOSEN = {"scheme.max_drafts": 3, "scheme.k": 16, "scheme.resolution": 20}
 WAITS = {
@@ -63,7 +64,7 @@ class Table:
 
 def test_the_best_of_many_is_found_by_few_trials_on_seeds_that_are_not_shown() -> None:
     table, mine = Table(), place()
-    (found,) = table.tuned(Tuner([mine], METRIC, Budget()))
+    (found,) = table.tuned(Tuner([mine], AIM, Budget()))
     assert found.values == CHOSEN and found.behind is not None and found.behind.separable
     assert found.tried < mine.number() / 4 and len(table.rows) < 2 * mine.number()
     assert min(int(str(row["seed"])) for row in table.rows.values()) == FIRST_SEED
@@ -74,10 +75,10 @@ def test_the_best_mode_is_found_first_and_what_is_sent_is_sampled_in_it() -> Non
     cell = place().cell
     served = Alternatives(cell, open_fields(cell, {}, {"scheme.acceptance"}))
     table = Table(lambda flat: separable(flat) * (0.5 if flat["scheme.depth"] == 2 else 1.0))
-    (found,) = table.tuned(Tuner([served], METRIC, Budget()))
+    (found,) = table.tuned(Tuner([served], AIM, Budget()))
     assert found.values == CHOSEN | WAITS | {"scheme.depth": 2}
     few = Table(lambda flat: separable(flat) * (0.5 if flat["scheme.depth"] == 2 else 1.0))
-    (found,) = few.tuned(Tuner([served], METRIC, Budget(settings=24, looks=(1,), steps=0)))
+    (found,) = few.tuned(Tuner([served], AIM, Budget(settings=24, looks=(1,), steps=0)))
     modes = len(served.modes())
     assert len(few.rows) == 24 + modes - 1 == found.tried and found.values["scheme.depth"] == 2
 
@@ -94,7 +95,7 @@ def test_what_leads_on_the_first_seed_alone_is_never_chosen_before_the_cells_own
             cost = 1.0 if is_own else 0.5 if cell.seed == FIRST_SEED else 1.2
             return super()._row(cell) | {METRIC: cost}
 
-    (found,) = Misled().tuned(Tuner([served], METRIC, Budget(looks=(1, 2, 8))))
+    (found,) = Misled().tuned(Tuner([served], AIM, Budget(looks=(1, 2, 8))))
     assert found.values == served.own and found.seeds == 8
 
 
@@ -104,7 +105,7 @@ def test_every_place_spends_no_more_than_its_budget_whatever_it_costs() -> None:
     counts = []
     for cost in (separable, lambda flat: 50.0 / separable(flat)):
         table = Table(cost)
-        table.tuned(Tuner([place()], METRIC, Budget(steps=0)))
+        table.tuned(Tuner([place()], AIM, Budget(steps=0)))
         counts.append(len(table.rows))
     assert max(counts) <= 24 * 2 + 7 * 2 + 3 * 4
 
@@ -121,20 +122,20 @@ def test_places_of_the_same_rounds_share_one_race_and_each_chooses_its_own() -> 
         return separable({**flat, "scheme.k": 16 * float(str(flat["scheme.k"])) / best})
 
     table = Table(cost)
-    found = table.tuned(Tuner(places, METRIC, Budget()))
+    found = table.tuned(Tuner(places, AIM, Budget()))
     assert [each.values["scheme.k"] for each in found] == [2, 32]
     alone = Table(cost)
-    alone.tuned(Tuner(places[:1], METRIC, Budget()))
+    alone.tuned(Tuner(places[:1], AIM, Budget()))
     assert len(table.rows) <= 2.5 * len(alone.rows)
     other = [place(fields=fields), Alternatives(place(fields=fields).cell.with_({"models.temperature": 0.5}), fields)]
-    assert len(Tuner(places, METRIC, Budget())._groups) == 1 and len(Tuner(other, METRIC, Budget())._groups) == 2
+    assert len(Tuner(places, AIM, Budget())._groups) == 1 and len(Tuner(other, AIM, Budget())._groups) == 2
 
 
 def test_a_tuner_that_is_given_all_that_was_asked_before_chooses_the_same_and_asks_for_nothing() -> None:
     table = Table()
     mine = [place(), place("k_sqs", {"scheme.k": (1, 2)})]
-    found = table.tuned(Tuner(mine, METRIC, Budget()))
-    again = Tuner(mine, METRIC, Budget())
+    found = table.tuned(Tuner(mine, AIM, Budget()))
+    again = Tuner(mine, AIM, Budget())
     assert again.more(table.table()) == [] and again.outcomes() == found
 
 
@@ -152,10 +153,10 @@ def test_who_leaves_requests_unanswered_departs_in_distribution_or_has_no_number
         return float(str(flat["scheme.k"]))
 
     also = {column: lambda flat: value if flat["scheme.k"] == 2 else ok.get(column, cost(flat))}
-    (found,) = Table(cost, **also).tuned(Tuner([few], METRIC, Budget()))
+    (found,) = Table(cost, **also).tuned(Tuner([few], AIM, Budget()))
     assert found.values == {"scheme.k": 4} and found.next == {"scheme.k": 8}
     also = {column: lambda flat: value if flat["scheme.k"] != 8 else ok.get(column, cost(flat))}
-    (found,) = Table(cost, **also).tuned(Tuner([few], METRIC, Budget(within=0.01)))
+    (found,) = Table(cost, **also).tuned(Tuner([few], AIM, Budget(within=0.01)))
     assert found.values == {"scheme.k": 8} and found.next is None and found.behind is None
 
 
@@ -171,18 +172,19 @@ def test_with_a_precision_seeds_are_added_until_the_lead_is_known_or_no_more_are
 
     few = place(fields={"scheme.k": (2, 8)})
     seeds = [
-        Noisy(cost).tuned(Tuner([few], METRIC, Budget(within=within)))[0].seeds for within in (None, 0.5, 0.1, 1e-6)
+        Noisy(cost).tuned(Tuner([few], AIM, Budget(within=within, looks=looks)))[0].seeds
+        for within, looks in ((None, (2, 4, 8)), *((each, (2, 4, 8, 16, 32, MOST_SEEDS)) for each in (0.5, 0.1, 1e-6)))
     ]
     assert seeds[:2] == [8, 4] and 8 < seeds[2] < MOST_SEEDS and seeds[3] == MOST_SEEDS
 
 
 def test_of_equals_the_cells_own_setting_is_chosen() -> None:
-    (found,) = Table(lambda flat: 1.0).tuned(Tuner([place()], METRIC, Budget()))
+    (found,) = Table(lambda flat: 1.0).tuned(Tuner([place()], AIM, Budget()))
     assert found.values == place().own and found.behind is not None and not found.behind.separable
 
 
 def test_where_nothing_is_open_nothing_is_tried() -> None:
-    tuner = Tuner([place("cloud_only")], METRIC, Budget())
+    tuner = Tuner([place("cloud_only")], AIM, Budget())
     assert tuner.first() == [] and tuner.outcomes() == [Outcome({}, 0, 0)]
 
 
@@ -198,5 +200,5 @@ def test_what_is_aimed_at_may_be_a_metric_of_one_class_of_devices() -> None:
             ]
             return pd.DataFrame(rows)
 
-    (found,) = Classes().tuned(Tuner([place()], f"phones.{METRIC}", Budget()))
-    assert found == Table().tuned(Tuner([place()], METRIC, Budget()))[0] or found.values == CHOSEN
+    (found,) = Classes().tuned(Tuner([place()], Aim(f"phones.{METRIC}"), Budget()))
+    assert found == Table().tuned(Tuner([place()], AIM, Budget()))[0] or found.values == CHOSEN
