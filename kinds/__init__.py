@@ -23,7 +23,6 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from kinds.mistakes import ConfigError as ConfigError
 from kinds.mistakes import Rule, is_foreign, print_once, shown, watch
-from kinds.retired import RETIRED, is_retired_field, is_retired_kind, is_retired_value
 
 
 class _Short(ModelMetaclass):
@@ -48,8 +47,7 @@ class Part(BaseModel, metaclass=_Short):
             for name, value in fields.items():
                 if name not in known:
                     details = {"path": str(name) or "''", "got": value, "hint": cls._meant_field(str(name))}
-                    message = RETIRED if is_retired_field(str(name)) else "no such field{hint}"
-                    raise PydanticCustomError("no_such_field", message, details)
+                    raise PydanticCustomError("no_such_field", "no such field{hint}", details)
         return fields
 
     @classmethod
@@ -206,7 +204,7 @@ class Choice(Part):
             known = ", ".join(sorted(cls.kinds))
             raise PydanticCustomError(
                 "unknown_kind",
-                RETIRED if is_retired_kind(cls, kind) else "kind must be one of {known}{hint}",
+                "kind must be one of {known}{hint}",
                 {"known": known, "hint": cls._meant(value), "path": "kind", "got": fields.get("kind", value)},
             )
         try:
@@ -298,8 +296,6 @@ def first_error(error: ValidationError, given: object = None) -> tuple[str, obje
     steps = [*_typed(detail["loc"], given), *([str(context["path"])] if context.get("path") else [])]
     path = ".".join(step for step in steps if not _BRANCH.fullmatch(step))
     got = context.get("got", detail["input"])
-    if is_retired_value(path, got):
-        return path, got, RETIRED
     return path, got, detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
 
 

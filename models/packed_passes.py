@@ -32,8 +32,6 @@ MOST_TOKENS: Final = 256  # new tokens in one packed pass: more would not make o
 _LEAST_ROWS: Final = 4  # in a product: with fewer, libraries have kernels that round otherwise
 _LARGE: Final = 2**17  # weights of a layer from which on oneDNN is faster than MKL
 _ROWS: Final = 16  # about how many rows a product has: the order of the weights in memory is chosen for them
-Entries = list[tuple[torch.Tensor, torch.Tensor]]
-"""Keys and values [1, heads, new, d] of a pass's tokens, by layer."""
 PACKED: Final = "packed_texts"  # the attention of a packed pass, to the transformers library
 
 
@@ -47,7 +45,7 @@ class SharedNetwork:
         self.lock = RLock()
         """Held while a pass is made: a cluster's workers may have threads, and a packed pass changes the network."""
         self._packs: bool | None = None
-        self._lengths: tuple[int, ...] = ()
+        self.lengths: tuple[int, ...] = ()
         """The new tokens of each text in the pass under way; () where it is one text's own."""
 
     @property
@@ -60,27 +58,25 @@ class SharedNetwork:
 
     def make(self, passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
         """Passes of texts that are all different: the logits [last, V] of each, in their order."""
-        return make(passes)
+        if len(passes) == 1 or not self.packs:
+            return [each.alone() for each in passes]
+        return [logits for pack in _packs(passes) for logits in (packed(pack) if len(pack) > 1 else [pack[0].alone()])]
 
     def take_apart(self) -> None:
         """Has activations run text by text in a packed pass."""
         _replace(self.module, lambda part: _TextByText(part, self) if _is_function(part) else None)
 
-    @property
-    def lengths(self) -> tuple[int, ...]:
-        return self._lengths
-
     @contextmanager
     def packing(self, lengths: tuple[int, ...]) -> Iterator[None]:
         """While it lasts, a pass is over texts of so many new tokens."""
-        self._lengths = lengths
+        self.lengths = lengths
         config = self.module.config
         attention, config._attn_implementation = config._attn_implementation, PACKED
         try:
             yield
         finally:
             config._attn_implementation = attention
-            self._lengths = ()
+            self.lengths = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,19 +87,6 @@ class ForwardPass:
     cache: DynamicCache
     tokens: tuple[int, ...]
     last: int  # how many trailing distributions are wanted
-    key: bytes | None = None
-    """Hash of all that decides, to the bit, what the pass gives, beside the network; None where nothing is known."""
-
-    def entries(self) -> Entries:
-        """Returns the entries that the pass, once made, left in the cache."""
-        new = len(self.tokens)
-        return [(layer.keys[..., -new:, :].clone(), layer.values[..., -new:, :].clone()) for layer in self.cache.layers]
-
-    def take(self, entries: Entries) -> None:
-        """Has in the cache what another pass of the same key left there, in place of making it."""
-        with torch.inference_mode():
-            for layer, (keys, values) in enumerate(entries):
-                self.cache.update(keys, values, layer)
 
     def alone(self) -> torch.Tensor:
         """Logits [last, V]; the cache then holds the tokens too."""
@@ -115,15 +98,8 @@ class ForwardPass:
         return logits[len(logits) - self.last :]
 
 
-def make(passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
-    """Passes of one network, of texts that are all different: the logits [last, V] of each, in their order."""
-    if len(passes) == 1 or not passes[0].network.packs:
-        return [each.alone() for each in passes]
-    return [logits for pack in _packs(passes) for logits in (packed(pack) if len(pack) > 1 else [pack[0].alone()])]
-
-
 def packed(passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
-    """Makes the passes as `make` does, in one pass, whatever is known of the network."""
+    """Makes the passes as `SharedNetwork.make` does, in one pass, whatever is known of the network."""
     network = passes[0].network
     module, device = network.module, network.module.device
     lengths = tuple(len(each.tokens) for each in passes)

@@ -17,7 +17,7 @@ Standing = Literal["measured", "limit", "unverified"]
 """Measured at this work by whom we read; the limit of a data sheet; or stated by somebody, and checked by nobody."""
 LIMIT_SHARE: Final = 0.2
 """The least share of a data sheet's limit that decoding draws: 137 to 300 W of 700 W on an H200 (P: arXiv 2605.11999,
-abstract), and 5.4 W in the 25 W mode of a Jetson Orin Nano Super (U: below)."""
+abstract), and 5.4 W in the 25 W mode of a Jetson Orin Nano Super (U: smolhub.com, June 2026, read in a digest)."""
 
 
 class Power(Part):
@@ -72,42 +72,13 @@ POWERS: Final[dict[str, Power]] = _powers(
         "module, limit of its 25 W mode (U: NVIDIA Jetson Orin Nano Super Developer Kit data sheet)",
     ),
     (
-        "jetson_orin_nano_super_smollm2_135m", 5.4, 0.0, "unverified",
-        "rail of processor and GPU while SmolLM2-135M decodes in the 25 W mode (U: smolhub.com, June 2026, read in a "
-        "digest)",
-    ),
-    (
         "jetson_agx_orin_64gb_60w", 60.0, 0.0, "limit",
         "module, limit of its largest mode, of 15 W to 60 W (U: NVIDIA Jetson AGX Orin Series technical brief v1.2)",
-    ),
-    (
-        "pixel_8_pro_8b", 8.2, 0.0, "unverified",
-        "whole phone while an 8B model answers: 3% of its battery in 5 minutes (U: papers.lunadong.com/paper/8573, a "
-        "digest), of 19.5 Wh (U: 5,050 mAh); 5.9 to 8.2 W as 3% is rounded (D), screen included",
     ),
     (
         "phone_2024", 10.0, 0.0, "unverified",
         "any phone of 2023 to 2024 (Snapdragon 8 Gen 3, Tensor G3, A17 Pro, A18 Pro), 2 to 10 W: our assumption (U); "
         "no watts were read at their source; arXiv 2603.23640, 2506.19884, 2507.02135 and 2403.12844 measure them",
-    ),
-    (
-        "hailo_10h_qwen2.5_1.5b", 2.0, 0.0, "limit",
-        "module of a Raspberry Pi 5, under 2 W while it decodes Qwen2.5-1.5B in four bits at 6.9 tokens a second (P: "
-        "arXiv 2603.23640, abstract)",
-    ),
-    (
-        "rtx_4050_laptop_qwen2.5_1.5b", 34.1, 0.0, "measured",
-        "GPU while it decodes Qwen2.5-1.5B in four bits at 131.7 tokens a second (P: arXiv 2603.23640, abstract)",
-    ),
-    (
-        "apple_m2_qwen2.5_3b", 11.2, 0.02, "measured",
-        "processor of a notebook, llama.cpp on its GPU, 256 tokens of Qwen2.5-3B in four bits behind 1,024, at 23.6 a "
-        "second (P: github.com/Afoudriat1/gentex-demo, QWEN_BENCHMARK.md, November 2025)",
-    ),
-    (
-        "jetson_orin_nano_super_maxn", 10.64, 0.0, "unverified",
-        "rail of processor and GPU in the mode MAXN, 6.36 to 10.64 W over eight models of 135M to 1.2B (U: "
-        "smolhub.com, June 2026, read in a digest)",
     ),
     ("rtx_3090", 350.0, 0.0, "limit", "board power (U: NVIDIA GA102 white paper v2.1)"),
     ("rtx_4090", 450.0, 0.0, "limit", "board power (U: NVIDIA Ada white paper v2.1)"),
@@ -120,7 +91,7 @@ POWERS: Final[dict[str, Power]] = _powers(
     ("h100_80gb_sxm", 700.0, 0.0, "limit", "thermal design power (U: NVIDIA H100 Tensor Core GPU datasheet)"),
     ("h200_141gb_sxm", 700.0, 0.0, "limit", "thermal design power (U: NVIDIA H200 Tensor Core GPU datasheet)"),
     ("mi300x", 750.0, 0.0, "limit", "board power (U: AMD Instinct MI300X data sheet)"),
-    pixel_8_pro_8b=0.72, phone_2024=0.2, jetson_orin_nano_super_maxn=0.6,
+    phone_2024=0.2,
 )  # fmt: skip
 """Powers of hardware. Those of accelerators are of one; none has an idle figure unless its source states one."""
 

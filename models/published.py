@@ -265,19 +265,17 @@ class KnownAcceptance(OfAcceptance):
         given = [name for name in ("survival", "accepted_length", "share") if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"one of survival, accepted_length and share allowed, not {' and '.join(given)}")
-        if self.accepted_length is None and self.share is None:
-            self._check_survival(self.figures.survival)
-        else:
+        if self.accepted_length is not None or self.share is not None:
             self._check_length()
-        return self
-
-    def _check_survival(self, survival: tuple[float, ...]) -> None:
+            return self
+        survival = self.figures.survival
         falls = all(0 < after <= before <= 1 for before, after in zip((1.0, *survival), survival, strict=False))
         if not falls:
             raise ValueError("survival of falling numbers within 0 and 1 allowed")
         if missed(self.measured, np.array(survival)) > _TOLERATED:
             nearest = ", ".join(f"{each:.3f}" for each in self.measured.survival(len(survival)))
             raise ValueError(f"survival that some text can have allowed: the nearest found is {nearest}")
+        return self
 
     def _check_length(self) -> None:
         least, most = 1.02, 1 + 0.98 * self.drafts  # that a fit can reach

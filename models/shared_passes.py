@@ -2,17 +2,14 @@
 
 Each runs in a greenlet of its own, one at a time, up to the next pass that it needs; once all wait, the passes that
 most of them wait for are made as one (packed_passes). There are no threads, and what comes out does not depend on which
-passes meet. `KnownPasses` has what passes gave, by the network, the passes that filled the cache, and the new tokens:
-texts that begin alike need the same ones.
+passes meet.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
 from contextvars import ContextVar, copy_context
-from threading import Lock
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from greenlet import getcurrent, greenlet
@@ -20,69 +17,18 @@ from greenlet import getcurrent, greenlet
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from models.packed_passes import Entries, ForwardPass, SharedNetwork
+    from models.packed_passes import ForwardPass, SharedNetwork
 
 R = TypeVar("R")
 Ask = Callable[[Sequence["ForwardPass"]], "list[Tensor]"]
 """Has passes of one network made, and answers with the logits of each."""
 AT_A_TIME: Final = 16  # decodings side by side: a pass costs less the more share it, and each keeps its own caches
 _ASK: ContextVar[Ask | None] = ContextVar("who makes this context's forward passes", default=None)
-KNOWN_BYTES: Final = 2**29
-"""Most bytes of known passes in a process: for the pair smollm2 some two thousand distributions."""
-_KNOWN: ContextVar[KnownPasses | None] = ContextVar("passes of this context that need not be made", default=None)
 _CONCURRENCY: ContextVar[int] = ContextVar("how many decodings run at one time, this context's included", default=1)
 
 
-class KnownPasses:
-    """Cache of results of passes, those asked for last, within so many bytes."""
-
-    def __init__(self, most_bytes: int = KNOWN_BYTES) -> None:
-        self._most_bytes = most_bytes
-        self._bytes = 0
-        self._made: OrderedDict[tuple[SharedNetwork, bytes], tuple[Tensor, Entries]] = OrderedDict()
-        self._lock = Lock()
-
-    def find(self, wanted: ForwardPass) -> Tensor | None:
-        """The pass's logits, its tokens then being in its cache; None where nobody knows it."""
-        with self._lock:
-            if wanted.key is None or (made := self._made.get((wanted.network, wanted.key))) is None:
-                return None
-            self._made.move_to_end((wanted.network, wanted.key))
-        logits, entries = made
-        wanted.take(entries)
-        return logits
-
-    def keep(self, made: ForwardPass, logits: Tensor) -> None:
-        """Keeps what a pass gave that was just made."""
-        with self._lock:
-            if made.key is None or (made.network, made.key) in self._made:
-                return
-            kept = logits.clone(), made.entries()
-            self._made[made.network, made.key] = kept
-            self._bytes += _bytes(*kept)
-            while self._bytes > self._most_bytes:
-                self._bytes -= _bytes(*self._made.popitem(last=False)[1])
-
-
-def _bytes(logits: Tensor, entries: Entries) -> int:
-    return logits.nbytes + sum(keys.nbytes + values.nbytes for keys, values in entries)
-
-
-@contextmanager
-def knowing(passes: KnownPasses) -> Iterator[None]:
-    """While it lasts, passes of this context that are known are not made again."""
-    before = _KNOWN.set(passes)
-    try:
-        yield
-    finally:
-        _KNOWN.reset(before)
-
-
 def logits_of(wanted: ForwardPass) -> Tensor:
-    """The pass's logits [last, V]: those known, else beside those of others where several decodings run together."""
-    known = _KNOWN.get()
-    if known is not None and (logits := known.find(wanted)) is not None:
-        return logits
+    """The pass's logits [last, V], made beside those of others where several decodings run together."""
     ask = _ASK.get()
     return wanted.alone() if ask is None else ask([wanted])[0]
 
@@ -188,17 +134,4 @@ def _serve(members: Sequence[_Member[R]], ask: Ask) -> None:
 
 
 def _made_here(wanted: Sequence[ForwardPass]) -> list[Tensor]:
-    make = wanted[0].network.make
-    known = _KNOWN.get()
-    if known is None:
-        return make(wanted)
-    first: dict[object, ForwardPass] = {}
-    for each in wanted:
-        first.setdefault(each.key or each, each)
-    made = dict(zip(first, make(list(first.values())), strict=True))
-    for name, each in first.items():
-        known.keep(each, made[name])
-    for each in wanted:
-        if (other := first[each.key or each]) is not each:
-            each.take(other.entries())
-    return [made[each.key or each] for each in wanted]
+    return wanted[0].network.make(wanted)

@@ -74,16 +74,15 @@ class Synthetic(Pair):
     def load(self) -> LoadedPair:
         """Makes both models and draws the prompts. Rows are made when first asked for and kept."""
         model = partial(MarkovModel, self.size, order=self.order, contexts=self.contexts, context_tokens=self.context)
-        verifier = model(self._verifier_row, fingerprint=self.fingerprint + "/verifier")
+        verifier = model(
+            lambda state: with_entropy(self._stream(state).standard_normal(self.size), self.entropy_bits),
+            fingerprint=self.fingerprint + "/verifier",
+        )
         drafter = model(
             lambda context: self._drafter_row(verifier.in_context(context, 1.0)),
             fingerprint=self.fingerprint + "/drafter",
         )
         return LoadedPair(drafter, verifier, tuple(self._prompt(verifier, i) for i in range(self.prompts)))
-
-    def _verifier_row(self, state: int) -> Floats:
-        gaussians = self._stream(state).standard_normal(self.size)
-        return with_entropy(gaussians, self.entropy_bits)
 
     def _drafter_row(self, p: Floats) -> Floats:
         other = reversed_likelihood(p)

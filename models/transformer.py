@@ -17,12 +17,11 @@ drafts costs; the mask's M + N rows of cached + M + N floats are next to nothing
 from __future__ import annotations
 
 import bisect
-import hashlib
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -121,7 +120,7 @@ def require_croppable(config: PreTrainedConfig, name: str) -> None:
     kind = getattr(config, "model_type", "model")
     if unfit:
         raise ConfigError(f"{name}: {kind} caches through {', '.join(unfit)}; only full attention caches roll back")
-    if not layers and not _has_attention_layers(config):
+    if not layers and (not hasattr(config, "num_attention_heads") or hasattr(config, "state_size")):
         raise ConfigError(f"{name}: {kind} keeps a state, not keys and values; only full attention caches roll back")
 
 
@@ -137,11 +136,6 @@ def _require_sizes_of_weights(config: PreTrainedConfig, folder: Path) -> None:
     stored = stored_numbers(folder)
     if described > 2 * stored + _BUFFERS:
         raise ConfigError(f"{folder}: config.json describes {described:,} numbers, its safetensors hold {stored:,}")
-
-
-def _has_attention_layers(config: PreTrainedConfig) -> bool:
-    """True if the model attends: a state-space configuration has a state size or no attention heads."""
-    return hasattr(config, "num_attention_heads") and not hasattr(config, "state_size")
 
 
 class TransformerModel:
@@ -183,7 +177,6 @@ class TransformerText:
         self._temperature = temperature
         self._cache = DynamicCache(config=model.network.config)
         self._cached: tuple[int, ...] = ()
-        self._passes: list[_Filled] = []
         self._tree: TokenTree | None = None
         """Whose nodes lie in the cache behind the text's entries: until something else is asked."""
 
@@ -197,10 +190,7 @@ class TransformerText:
         missing = tokens[len(self._cached) :]
         if not missing:
             return np.empty((0, self._vocabulary))
-        before = self._history()
-        key = None if before is None else _hashed(before, last, missing)
-        logits = logits_of(ForwardPass(self._shared, self._cache, missing, last, key))
-        self._passes.append(_Filled(len(self._cached), len(missing), before))
+        logits = logits_of(ForwardPass(self._shared, self._cache, missing, last))
         self._cached = tokens
         with torch.inference_mode():
             return _distributions(logits[:, : self._vocabulary], self._temperature)
@@ -214,7 +204,6 @@ class TransformerText:
             with self._shared.lock, torch.inference_mode():
                 logits = tree_pass(self._network, self._cache, tokens[len(self._cached) :], tree)
                 distributions = _distributions(logits[:, : self._vocabulary], self._temperature)
-            self._passes.append(_Filled(len(self._cached), 0, None))
         self._cached, self._tree = tokens, tree
         return distributions
 
@@ -230,28 +219,6 @@ class TransformerText:
         self._cached, self._tree = self._cached[:length], None
         if held > len(self._cached):
             self._cache.crop(len(self._cached) - held)
-        while self._passes and self._passes[-1].start >= length:
-            self._passes.pop()
-
-    def _history(self) -> bytes | None:
-        """Hash of the passes that filled the cache, each with the tokens that are left of it: what they decide to the
-        bit. None where a tree did."""
-        if not self._passes:
-            return b""
-        start, new, before = self._passes[-1]
-        return None if before is None else _hashed(before, new, self._cached[start:])
-
-
-class _Filled(NamedTuple):
-    """A pass that filled the cache from entry `start` on: how many new tokens it had, and the history before it."""
-
-    start: int
-    new: int
-    before: bytes | None
-
-
-def _hashed(before: bytes, number: int, tokens: tuple[int, ...]) -> bytes:
-    return hashlib.sha256(b"%b %d %b" % (before, number, str(tokens).encode())).digest()
 
 
 def _distributions(logits: torch.Tensor, temperature: float) -> Distributions:
@@ -294,11 +261,12 @@ def tree_pass(network: PreTrainedModel, cache: DynamicCache, missing: tuple[int,
     require_tree_attention(network)
     held = cache.get_seq_length()
     positions = tree_positions(held, len(missing), tree)
-    device = network.device
+    device, sees = network.device, tree_sight(held, len(missing), tree)
+    added = np.where(sees, np.float32(0), np.finfo(np.float32).min)  # to the scores of attention
     with _windows_by_position(network, positions):
         output = network(
             input_ids=torch.tensor([[*missing, *tree.tokens]], device=device),
-            attention_mask=_additive(tree_sight(held, len(missing), tree)).to(device),
+            attention_mask=torch.from_numpy(added)[None, None].to(device),
             position_ids=torch.from_numpy(positions[held:]).to(device)[None],
             cache=cache,
             use_cache=True,
@@ -346,12 +314,6 @@ def tree_sight(held: int, missing: int, tree: TokenTree) -> Sight:
             sees[missing + node, text:] = sees[missing + parent, text:]
         sees[missing + node, text + node] = True
     return sees
-
-
-def _additive(sees: Sight) -> torch.Tensor:
-    """Returns the values that attention adds to its scores: float32 [1, 1, queries, keys], 0 if a query sees a key."""
-    mask = np.where(sees, np.float32(0), np.finfo(np.float32).min)
-    return torch.from_numpy(mask)[None, None]
 
 
 @contextmanager

@@ -332,8 +332,6 @@ def inverse_cdf(weights: Floats | Ints, u: float) -> int:
     weights [V], non-negative, not all zero, of any total (integer counts are summed exactly); u in [0, 1). An index of
     zero weight is never returned, not even where u * total rounds up to the total. Raises ValueError on no mass.
     """
-    if weights.size >= _WIDE and (found := _drawn_by_blocks(weights, u)) is not None:
-        return found
     cumulative = np.cumsum(weights)
     total = cumulative[-1]
     if not total > 0:
@@ -342,30 +340,6 @@ def inverse_cdf(weights: Floats | Ints, u: float) -> int:
     if index < len(cumulative):
         return index
     return int(np.searchsorted(cumulative, total, side="left"))
-
-
-def _drawn_by_blocks(weights: Floats | Ints, u: float) -> int | None:
-    """The index that `inverse_cdf` finds, from the sums of blocks and the sums within one of them: they are off from
-    the running sum by its roundings, so that None is answered where those could matter."""
-    whole = weights.size // _BLOCK * _BLOCK
-    sums = weights[:whole].reshape(-1, _BLOCK).sum(axis=1)
-    ends = np.cumsum(np.append(sums, weights[whole:].sum()))
-    goal = u * ends[-1]
-    block = int(np.searchsorted(ends, goal, side="right"))
-    if block == ends.size:
-        return None
-    within = np.cumsum(weights[block * _BLOCK : (block + 1) * _BLOCK]) + (ends[block - 1] if block else 0)
-    at = int(np.searchsorted(within, goal, side="right"))
-    if at == within.size:
-        return None
-    before = within[at - 1] if at else ends[block - 1] if block else -np.inf
-    apart = 4 * weights.size * np.finfo(np.float64).eps * float(ends[-1])
-    return block * _BLOCK + at if within[at] - goal > apart and goal - before > apart else None
-
-
-_BLOCK: Final = 512
-_WIDE: Final = 1 << 12
-"""Ids from which on blocks are worth it."""
 
 
 def race(distribution: Floats | Ints, exponentials: Floats) -> int:

@@ -129,7 +129,13 @@ class _TwoFolders(Pair):
         """Loads the pair as `Pair.load` does. Raises ConfigError also if vocabularies differ or a recorded pair is
         away."""
         if self._card and self._away and self._away != "device":
-            raise _not_recorded(self._away, getattr(self, self._away))
+            name = getattr(self, self._away)
+            fetch = "" if Path(name).is_absolute() else f", or fetch the model (hf download {name})"
+            raise ConfigError(
+                f"models.pair.{self._away} = {name}: its weights are not here, and a step of this cell was not "
+                "recorded; run the cell where they are, then `sqsim cache export` there and `sqsim cache import` "
+                f"here{fetch}"
+            )
         from models.transformer import load_model, load_tokenizer
 
         folders = [_fetched(name) for name in (self.drafter, self.verifier)]
@@ -261,26 +267,16 @@ def _here(name: str) -> Path:
     return folder
 
 
-def _not_recorded(role: str, name: str) -> ConfigError:
-    fetch = "" if Path(name).is_absolute() else f", or fetch the model (hf download {name})"
-    return ConfigError(
-        f"models.pair.{role} = {name}: its weights are not here, and a step of this cell was not recorded; run the "
-        f"cell where they are, then `sqsim cache export` there and `sqsim cache import` here{fetch}"
-    )
-
-
 def _fetched(name: str) -> Path:
     """The folder of a path or hub id, downloaded when it must be. Raises ConfigError without safetensors."""
-    folder = _local(name) or _download(name)
+    folder = _local(name)
+    if folder is None:
+        from huggingface_hub import snapshot_download
+
+        try:
+            folder = Path(snapshot_download(name, allow_patterns=FILES))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{name}: neither a folder nor a model the hub gives ({first_line(error)})") from error
     if not any(folder.glob("*.safetensors")):
         raise ConfigError(f"{name}: no safetensors in it; save the model as safetensors first")
     return folder
-
-
-def _download(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=FILES))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{name}: neither a folder nor a model the hub gives ({first_line(error)})") from error

@@ -97,7 +97,7 @@ def draw(
     from simulator.results.csv_file import with_texts
 
     page = page or Page()
-    page = replace(page, finding=_plain(page.finding), changed=_plain(page.changed))
+    page = replace(page, finding=_plain(page.finding), base=_plain(page.base))
     if CLASS in summary.columns:  # what all together do may fall while each class rises
         summary = summary[summary[CLASS] != ALL_CLASSES]
     more = () if name in _OWN or name not in FROM_CELLS else (None if cells is None else with_texts(cells, _plain),)

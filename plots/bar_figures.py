@@ -61,7 +61,7 @@ def draw_bits(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | N
     facets = in_panels(sent, looks(sent))
     title_ = f"{words} against {page.axis(str(axis))}" if along_axis else words + at
     notes = [MOVED] if moved else []
-    what = Description(title_, {metric: ""}, label, notes=notes, clock=False, dots_from=DOTS_FROM, valued=True)
+    what = Description(title_, {metric: ""}, label, notes=notes, dots_from=DOTS_FROM, valued=True)
     if along_axis or len(facets) == 1:
         return along(sent, axis if along_axis else None, what, page)
     notes = [*notes, *marks(sent, metric)]
@@ -73,7 +73,7 @@ def draw_bits(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | N
         rows_of(ax, [page.curve(name) + look[name].mark for name, _ in curves(rows)])
     scale(axes[0].xaxis, metric, means, reaches(sent, [metric], logarithmic), logarithmic, most=4)
     name_once(axes)
-    text = caption(sent, page, "lower", notes, clock=False)
+    text = caption(sent, page, "lower", notes)
     return finish(figure, page, Wording(title_, text, page.metric(metric, label)))
 
 
@@ -252,7 +252,7 @@ def draw_both_ways(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
         "A mark: the geometric mean over links, each scheme at its best on each; broad lines: from the link that takes "
         "least to that which takes most, no intervals."
     )
-    text = caption(rows, page, "lower", [note, *marks(rows)], clock=False, intervals=False)
+    text = caption(rows, page, "lower", [note, *marks(rows)], intervals=False)
     return finish(figure, page, Wording("What each scheme sends, both ways", text, "bits per output token"))
 
 

@@ -40,7 +40,6 @@ class Description:
     label: str
     better: Better = "lower"
     notes: Sequence[str] = ()
-    clock: bool = True
     low: str = ""
     high: str = ""
     """Columns of a range that is drawn in place of intervals; it need not hold the metric."""
@@ -88,7 +87,7 @@ def bar_figure(summary: pd.DataFrame, what: Description, page: Page) -> Figure:
         room = 1.5 if what.beyond is not None and what.beyond(rows).any() else 1.12
         ax.set_xlim(least, most * (most / least) ** 0.15 if logarithmic else most * room)
     notes = [*what.notes, *marks(summary, columns[0])]
-    text = caption(summary, page, what.better, notes, clock=what.clock, intervals=not what.low)
+    text = caption(summary, page, what.better, notes, intervals=not what.low)
     key = rank_key([*what.columns.values()])
     if what.hollow(rows).any() and not logarithmic:
         key.append((what.hollow_label, Patch(facecolor="white", edgecolor=GREY)))

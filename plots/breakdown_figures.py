@@ -45,8 +45,9 @@ COLOURS: Final[dict[str, tuple[str, str, str]]] = {
 Pink: downlink. Distinguishable in grey by hatches, or far brighter ones."""
 SPARE: Final = (("#B0B0B0", "**", "black"), ("#6E6E6E", "OO", "white"), ("#DDDDDD", "xx", "black"))
 """The looks of states that have none above."""
-_OTHER: Final = ("#999999", "", "black")
-_SMALL = 0.004  # A part below this share of every bar it is in is drawn with the other small ones
+OTHER: Final = ("#999999", "", "black")
+SMALL: Final = 0.004
+"""A part below this share of every bar it is in is drawn with the other small ones."""
 _CUT: Final = "→: the bar is cut; its length stands beside it."
 FOUND: Final = "capacity"
 _LOADED: Final = "Each scheme with the most devices that it supports, which stand beside its bar: not at one load."
@@ -99,14 +100,14 @@ def _parts(means: pd.DataFrame, names: Sequence[str], large: Sequence[str]) -> l
     parts = [StackedPart(state_name(name), means[name].to_numpy(dtype=float), look[name]) for name in large]
     return [
         *parts,
-        *([StackedPart("other, each under 0.4%", small.to_numpy(dtype=float), _OTHER)] if small.any() else []),
+        *([StackedPart("other, each under 0.4%", small.to_numpy(dtype=float), OTHER)] if small.any() else []),
     ]
 
 
 def _large(summary: pd.DataFrame, names: Sequence[str]) -> list[str]:
     parts = summary[[*names]].fillna(0.0)
     shares = parts.div(parts.sum(axis=1).replace(0.0, np.nan), axis=0)
-    return [name for name in names if bool((shares[name] > _SMALL).any())]
+    return [name for name in names if bool((shares[name] > SMALL).any())]
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, order: Sequence[str], names: Sequence[str], large: Sequence[str]) -> bool:
@@ -179,6 +180,6 @@ def draw_validation(summary: pd.DataFrame, axis: str | None, page: Page) -> Figu
     ax.set_xlim(0, 1.17 * float(summary[PER_TOKEN].max()))
     ax.xaxis.set_major_formatter(ticks("x_s"))
     note = "Upper bar: two real processes over a shaped link on one machine; lower: simulated, with its error."
-    text = caption(summary, page, "", [note], clock=False, intervals=False)
+    text = caption(summary, page, "", [note], intervals=False)
     key = [(part.name, part.patch()) for part in _parts(means, names, names)]
     return finish(figure, page, Wording("The real system and the simulated one", text, LABEL), key)

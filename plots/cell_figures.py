@@ -17,7 +17,7 @@ from pandas.api.types import is_numeric_dtype
 
 from plots.axes import rows_of, written
 from plots.caption import caption, marks
-from plots.cells import Cells, Place, Scale, colour_bar
+from plots.cells import Cell, Scale, colour_bar, draw_cells
 from plots.layout import Key, Wording, finish, grid
 from plots.page import Page
 from plots.style import chosen, lossy_curves, tint
@@ -43,25 +43,27 @@ def draw_useful(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
     table = summary.pivot(index=axis, columns=CURVE, values=LATENCY).reindex(index=links, columns=curves)
     kinds = summary.drop_duplicates(CURVE).set_index(CURVE)["scheme.kind"].reindex(curves)
     lossy, values = lossy_curves(summary), table.to_numpy(dtype=np.float64)
-    lossless = np.where(np.isin(curves, list(lossy)), np.nan, values)
-    rival = np.flatnonzero((kinds == OPPONENT).to_numpy())
-    below = np.argwhere(values < values[:, rival[:1]]) if rival.size else ()
+    lossless = np.where(np.isin(curves, list(lossy)), np.inf, np.nan_to_num(values, nan=np.inf))
+    rival = (kinds == OPPONENT).to_numpy()
+    alone = values[:, rival.argmax()] if rival.any() else np.full(len(links), -np.inf)
     names, colours = [quantity(link, axis) for link in links], Scale.of(values)
     height = 0.45 + (0.19 if page.narrow else 0.27) * len(links)
     figure = page.figure(0.6 + 0.075 * max(map(len, names)) + 0.95 * len(curves), height)
     ax = figure.add_subplot()
-    Cells(
-        [[colours.colour(value) for value in line] for line in values],
-        [["-" if np.isnan(each) else written(each, LATENCY) + ("*" if each <= READING_S else "") for each in line]
-         for line in values],
-        names,
-        [textwrap.fill(page.curve(curve) + lossy.get(curve, ""), 9, break_long_words=False) for curve in curves],
-        framed=[(row, int(np.nanargmin(line))) for row, line in enumerate(lossless) if not np.isnan(line).all()],
-        bold=[(int(row), int(column)) for row, column in below], size=0.65 if page.narrow else 0.75,
-    ).draw(ax)  # fmt: skip
+    lines = [
+        [
+            Cell(colours.colour(each),
+                 "-" if np.isnan(each) else written(each, LATENCY) + ("*" if each <= READING_S else ""),
+                 framed=column == line.argmin() and np.isfinite(line.min()), bold=each < alone[row])
+            for column, each in enumerate(values[row])
+        ]
+        for row, line in enumerate(lossless)
+    ]  # fmt: skip
+    heads = [textwrap.fill(page.curve(curve) + lossy.get(curve, ""), 9, break_long_words=False) for curve in curves]
+    draw_cells(ax, lines, names, heads, size=0.65 if page.narrow else 0.75)
     ax.xaxis.tick_top()
     note = (
-        f"Framed: lowest of a row among lossless schemes. {'Bold: below cloud only. ' if rival.size else ''}"
+        f"Framed: lowest of a row among lossless schemes. {'Bold: below cloud only. ' if rival.any() else ''}"
         f"Star: at most {quantity(READING_S, LATENCY)}, as fast as a person reads."
     )
     text = caption(summary, page, "lower", [note, *marks(summary)], intervals=False)
@@ -85,12 +87,14 @@ def draw_goodput(
     colours = Scale.of([_most(each) for each in found])
     for ax, device in zip(axes, devices, strict=True):
         own = {(each.ttft_s, each.tpot_s): each for each in found if each.device == device}
-        lines = [[own[ttft_s, tpot_s] for tpot_s in goodput.TPOT_S] for ttft_s in goodput.TTFT_S[::-1]]
-        places = [(row, column) for row, line in enumerate(lines) for column, each in enumerate(line) if each.tied]
-        Cells(
-            [[colours.colour(_most(each)) for each in line] for line in lines],
-            [[_best_and_rivals(each) for each in line] for line in lines], ttfts, tpots, tied=places,
-        ).draw(ax)  # fmt: skip
+        lines = [
+            [
+                Cell(colours.colour(_most(each)), _best_and_rivals(each), tied=bool(each.tied))
+                for each in (own[ttft_s, tpot_s] for tpot_s in goodput.TPOT_S)
+            ]
+            for ttft_s in goodput.TTFT_S[::-1]
+        ]
+        draw_cells(ax, lines, ttfts, tpots)
     colour_bar(figure, axes, colours, "requests per second")
     notes = [
         "In a cell: the scheme of the most requests per second, then the best edge scheme's and cloud only's.",
@@ -129,16 +133,15 @@ def draw_fastest(
     titles = [f"{page.word(pair)}, {CODES.get(code, code)}" for pair, code in panels]
     figure, axes, _ = grid(page, titles, 3, (0.4, max(2.6, 0.4 + 1.1 * len(rates))), 0.6 + 0.5 * down)
     for ax, panel in zip(axes, panels, strict=True):
-        own = {(each.temperature, each.rate_bps): each for each in found if (each.pair, each.code) == panel}
+        own = {
+            (each.temperature, each.rate_bps): Cell(tint(each.kind), _ahead(each), tied=bool(each.tied))
+            for each in found
+            if (each.pair, each.code) == panel
+        }
         rows = sorted({temperature for temperature, _ in own}, reverse=True)
-        lines = [[own.get((temperature, rate)) for rate in rates] for temperature in rows]
-        Cells(
-            [[tint(each.kind) if each else (1.0, 1.0, 1.0) for each in line] for line in lines],
-            [[_ahead(each) if each else "" for each in line] for line in lines],
-            [f"{temperature:g}" for temperature in rows], [quantity(rate, RATE) for rate in rates],
-            size=0.62, tied=[(row, column) for row, line in enumerate(lines) for column, each in enumerate(line)
-                  if each and each.tied],
-        ).draw(ax)  # fmt: skip
+        lines = [[own.get((temperature, rate), Cell()) for rate in rates] for temperature in rows]
+        names = [f"{temperature:g}" for temperature in rows], [quantity(rate, RATE) for rate in rates]
+        draw_cells(ax, lines, *names, size=0.62)
     seen = Counter(each.kind for each in found if not each.tied)
     line = ", ".join(f"{FAMILIES.get(kind, kind)} at {seen[kind]}" for kind in FAMILIES if seen[kind]) or "none"
     notes = [
@@ -210,19 +213,13 @@ def _regions(
     ax: Axes, part: pd.DataFrame, metric: str, trips: Sequence[float], prompts: Sequence[float]
 ) -> Sequence[regions.Stand]:
     stands = {(prompts.index(each.place[1]), trips.index(each.place[3])): each for each in regions.stands(part, metric)}
-    colours = [["white"] * len(trips) for _ in prompts]
-    texts = [[""] * len(trips) for _ in prompts]
-    hatches: dict[Place, tuple[str, str]] = {}
+    cells = [[Cell()] * len(trips) for _ in prompts]
     for (row, column), stand in stands.items():
-        colours[row][column], hatch, letter, _ = _look(stand)
-        fastest = stand.rows[stand.fastest_apart].iloc[0]
-        texts[row][column] = f"{letter}{fastest[regions.MARK]}"
-        hatches[row, column] = (hatch, "white")
-        if stand.uncertain:
-            texts[row][column], hatches[row, column] = "?", _UNCERTAIN
-    framed = [place for place, stand in stands.items() if _beats_all(stand)]
-    names = [quantity(each, RTT) for each in trips]
-    Cells(colours, texts, [f"{each:g}" for each in prompts], names, framed, hatches=hatches, size=0.7).draw(ax)
+        colour, hatch, letter, _ = _look(stand)
+        text, pattern = f"{letter}{stand.rows[stand.fastest_apart].iloc[0][regions.MARK]}", (hatch, "white")
+        text, pattern = ("?", _UNCERTAIN) if stand.uncertain else (text, pattern)
+        cells[row][column] = Cell(colour, text, framed=_beats_all(stand), hatch=pattern)
+    draw_cells(ax, cells, [f"{each:g}" for each in prompts], [quantity(each, RTT) for each in trips], size=0.7)
     ax.tick_params(labelsize="x-small")
     _border(ax, regions.send_ids(part), metric, trips, prompts)
     return list(stands.values())
@@ -294,9 +291,11 @@ def draw_acceptance_map(summary: pd.DataFrame, axis: str | None, page: Page) -> 
 
 def _plane(ax: Axes, cells: Sequence[Sequence[plane.Predicted]], ran: pd.DataFrame, colours: Scale) -> None:
     upward, trips = cells[::-1], plane.TRIPS_S[::-1]
-    texts = [[f"{each.edge:.2f} {plane.MARKS[each.mode]}".strip() for each in line] for line in upward]
-    shades = [[colours.colour(each.edge) for each in line] for line in upward]
-    Cells(shades, texts, [quantity(trip_s, RTT) for trip_s in trips], _columns(), size=0.56).draw(ax)
+    lines = [
+        [Cell(colours.colour(each.edge), f"{each.edge:.2f} {plane.MARKS[each.mode]}".strip()) for each in line]
+        for line in upward
+    ]
+    draw_cells(ax, lines, [quantity(trip_s, RTT) for trip_s in trips], _columns(), size=0.56)
     for place, line in enumerate(upward):
         slower = sum(each.edge >= 1 for each in line)  # more accepted drafts are faster
         if 0 < slower < len(plane.ACCEPTED):

@@ -3,8 +3,9 @@ colour darkens with the value, the text turns white where it is dark."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib import colormaps, rcParams
@@ -22,7 +23,6 @@ _COLOURS = colormaps["cividis_r"]
 _BRIGHTNESS = (0.2126, 0.7152, 0.0722)  # of red, green and blue
 _DARK = 0.48  # brightness below which the text is white
 Colour = str | tuple[float, float, float]
-Place = tuple[int, int]  # row and column of a cell
 
 
 @dataclass(frozen=True)
@@ -50,52 +50,53 @@ class Scale:
         return float(red), float(green), float(blue)
 
 
-@dataclass(frozen=True)
-class Cells:
-    """A table of cells, row 0 on top: the colour of each, what is written in it, and the names of rows and columns."""
+class Cell(NamedTuple):
+    """A cell: its colour, what is written in it, and how it stands out. `hatch`: its pattern and the pattern's
+    colour."""
 
-    colours: Sequence[Sequence[Colour]]
-    texts: Sequence[Sequence[str]]
-    rows: Sequence[str]
-    columns: Sequence[str]
-    framed: Collection[Place] = ()
-    bold: Collection[Place] = ()
-    tied: Collection[Place] = ()  # with a thin dashed frame
-    hatches: Mapping[Place, tuple[str, str]] = field(default_factory=dict)  # hatch, which may be "", and its colour
-    size: float = 0.75  # of letters, in those of the page
+    colour: Colour = "white"
+    text: str = ""
+    framed: bool = False
+    bold: bool = False
+    tied: bool = False  # with a thin dashed frame
+    hatch: tuple[str, str] | None = None
 
-    def draw(self, ax: Axes) -> None:
-        """Draws the table; what is written in a hatched cell stands on white."""
-        size = self.size * rcParams["font.size"]
-        for row, column in np.ndindex(len(self.rows), len(self.columns)):
-            colour = to_rgb(self.colours[row][column])
-            hatch, ink = self.hatches.get((row, column), ("", "white"))
-            ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=0.8,
-                                   hatch=hatch, hatchcolor=ink))  # fmt: skip
-            dark = np.dot(colour, _BRIGHTNESS) < _DARK and not hatch
-            ax.text(
-                column, row, self.texts[row][column], ha="center", va="center", fontsize=size, linespacing=1.05,
-                color="white" if dark else "black", fontweight="bold" if (row, column) in self.bold else "normal",
-                bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"}
-                if (row, column) in self.hatches else None,
-            )  # fmt: skip
-        for edge, width in (("black", 0.42), ("white", 0.16)):  # seen on any ground
-            self._frame(ax, self.framed, edge, width * size, "solid")
-        for edge, dashes in (("white", "solid"), ("black", (0, (3, 2)))):
-            self._frame(ax, self.tied, edge, 0.12 * size, dashes)
-        ax.set_yticks(range(len(self.rows)), [*self.rows], fontsize="small")
-        ax.set_xticks(range(len(self.columns)), [*self.columns], fontsize="small")
-        ax.set_xlim(-0.5, len(self.columns) - 0.5)
-        ax.set_ylim(len(self.rows) - 0.5, -0.5)
-        ax.grid(visible=False)
-        ax.tick_params(length=0)
-        for spine in ax.spines.values():
-            spine.set_visible(False)
 
-    def _frame(self, ax: Axes, places: Collection[Place], edge: str, width: float, dashes: object) -> None:
-        for row, column in places:
-            ax.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, fill=False, edgecolor=edge, linewidth=width,
-                                   linestyle=dashes))  # fmt: skip
+def draw_cells(
+    ax: Axes, lines: Sequence[Sequence[Cell]], rows: Sequence[str], columns: Sequence[str], size: float = 0.75
+) -> None:
+    """Draws a table of cells with the names of its rows and columns, the first row on top; `size` of letters in those
+    of the page. What is written in a hatched cell stands on white."""
+    size *= rcParams["font.size"]
+    cells = [((row, column), each) for row, line in enumerate(lines) for column, each in enumerate(line)]
+    for (row, column), each in cells:
+        colour, (hatch, ink) = to_rgb(each.colour), each.hatch or ("", "white")
+        ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=0.8,
+                               hatch=hatch, hatchcolor=ink))  # fmt: skip
+        dark = np.dot(colour, _BRIGHTNESS) < _DARK and not hatch
+        ax.text(
+            column, row, each.text, ha="center", va="center", fontsize=size, linespacing=1.05,
+            color="white" if dark else "black", fontweight="bold" if each.bold else "normal",
+            bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"} if each.hatch else None,
+        )  # fmt: skip
+    for edge, width in (("black", 0.42), ("white", 0.16)):  # seen on any ground
+        _frame(ax, [place for place, each in cells if each.framed], edge, width * size, "solid")
+    for edge, dashes in (("white", "solid"), ("black", (0, (3, 2)))):
+        _frame(ax, [place for place, each in cells if each.tied], edge, 0.12 * size, dashes)
+    ax.set_yticks(range(len(rows)), [*rows], fontsize="small")
+    ax.set_xticks(range(len(columns)), [*columns], fontsize="small")
+    ax.set_xlim(-0.5, len(columns) - 0.5)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.grid(visible=False)
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def _frame(ax: Axes, places: Sequence[tuple[int, int]], edge: str, width: float, dashes: object) -> None:
+    for row, column in places:
+        ax.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, fill=False, edgecolor=edge, linewidth=width,
+                               linestyle=dashes))  # fmt: skip
 
 
 def colour_bar(figure: Figure, axes: Sequence[Axes], scale: Scale, label: str) -> None:

@@ -68,8 +68,14 @@ def panels(names: Sequence[str]) -> list[tuple[dict[str, str], dict[str, str]]]:
         if max(map(len, made.values()), default=0) <= most or further is None:
             break
         fields.append(further)
-    return [(dict(zip(fields, values, strict=True)), {name: _rest(*parsed[name], fields) for name in members})
-            for values, members in made.items()]  # fmt: skip
+    rests = {
+        name: curve_of(scheme, {field: value for field, value in words.items() if field not in fields})
+        for name, (scheme, words) in parsed.items()
+    }
+    return [
+        (dict(zip(fields, values, strict=True)), {name: rests[name] for name in members})
+        for values, members in made.items()
+    ]
 
 
 def _next(parsed: Mapping[str, tuple[str, Mapping[str, str]]], used: Sequence[str]) -> str | None:
@@ -91,7 +97,3 @@ def _are_names(values: Iterable[str]) -> bool:
         return not [float(value) for value in values]
     except ValueError:
         return True
-
-
-def _rest(scheme: str, words: Mapping[str, str], used: Sequence[str]) -> str:
-    return curve_of(scheme, {field: value for field, value in words.items() if field not in used})

@@ -120,10 +120,7 @@ def _five(lossless: pd.DataFrame, axis: str) -> list[str]:
 
 
 def _is(rows: pd.DataFrame, who: Mapping[str, str]) -> pd.Series[bool]:
-    found = pd.Series(True, index=rows.index)
-    for name, value in who.items():
-        found &= rows[name] == value if name in rows.columns else False
-    return found
+    return rows.reindex(columns=[*who]).eq(pd.Series(who)).all(axis=1)
 
 
 _SIZES: Final = (5.5, 8.0, 11.0, 13.5)
@@ -203,7 +200,7 @@ def _priced(table: pd.DataFrame) -> pd.DataFrame:
         _JOULES: joules, _JOULES + _LEAST: device_j(table, least=True), _JOULES + _MOST: joules,
         _USD: (least * most) ** 0.5, _USD + _LEAST: least, _USD + _MOST: most,
     }  # fmt: skip
-    return table.assign(**priced)
+    return pd.concat([table, pd.DataFrame(priced)], axis=1)  # at once: columns one by one are slow, pandas says so
 
 
 def _alike(table: pd.DataFrame, page: Page) -> Iterator[str]:

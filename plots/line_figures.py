@@ -22,7 +22,7 @@ from plots.page import Page
 from plots.style import BASELINES, chosen, curve_key, curves, looks
 from plots.whiskers import draw_curves, halves, measured, numbers, reaches, whiskers
 from simulator.results.column_names import CURVE, SPEEDUP
-from simulator.results.display_names import FIELDS, words_of
+from simulator.results.display_names import words_of
 from simulator.results.fastest_schemes import CODE, PAIR, PAPERS, RATE, TEMPERATURE, with_code
 from simulator.results.intervals import interval, varying
 from simulator.results.paired_ratios import HIGH, LOW, RATIO, ratios
@@ -175,7 +175,8 @@ def draw_capacity(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure
     ranged = {LEAST, MOST, NONE} <= {*summary.columns}
     if ranged:
         summary = summary.assign(**{LEAST: summary[LEAST].where(summary[NONE] == 0, 0)})
-    limits = _limits(summary)
+    failing = chosen(summary).get(LIMIT, pd.Series(dtype=str)).dropna()
+    limits = [str(each) for each in failing[failing != ""].value_counts().index]  # the most frequent first
     plain, *others = [in_words(" and ".join(map(page.axis, each.split(" and ")))) for each in limits] or [""]
     other = " or ".join(others)
     notes = [f"Objective: {in_words(str(each))}." for each in summary.get("objective", pd.Series(dtype=str)).unique()]
@@ -199,13 +200,6 @@ def in_words(objective: str) -> str:
     """`tpot_p95_s <= 100 ms` -> `TPOT p95 at most 100 ms`."""
     text = re.sub(r"\b([a-z]\w*?)_s\b", lambda found: found[1].replace("_", " "), objective).replace("<=", "at most")
     return " ".join(_WORDS.get(word, word) for word in text.split())
-
-
-def _limits(summary: pd.DataFrame) -> list[str]:
-    """Returns what fails first with more devices, the most frequent first."""
-    shown = chosen(summary)
-    limits = shown[LIMIT].dropna() if LIMIT in shown.columns else pd.Series(dtype=str)
-    return [str(each) for each in limits[limits != ""].value_counts().index]
 
 
 TOKENS: Final = "tokens"
@@ -232,7 +226,7 @@ def draw_convergence(summary: pd.DataFrame, axis: str | None, page: Page) -> Fig
     drawn = [*found[:1], *found[1:][-1:]]
     if not drawn:
         return None
-    titles = [_set_as(rows.iloc[0]) for _, rows in drawn]
+    titles = [page.threshold(rows.iloc[0].to_dict()) for _, rows in drawn]
     figure, axes, width_in = grid(page, titles, 2, (1.0, 3.6), 1.6 if page.narrow else 2.8, "xy", narrow=2)
     for ax, (_, rows) in zip(axes, drawn, strict=True):
         _threshold(ax, rows, summary)
@@ -247,7 +241,7 @@ def draw_convergence(summary: pd.DataFrame, axis: str | None, page: Page) -> Fig
     )
     notes = [lowest_and_highest] if len(found) > len(drawn) else []
     notes += ["Bars reach to either seed."] if (bounded["n"] == 2).all() else []
-    text = caption(summary, page, "lower", notes, clock=False, intervals=bool((bounded["n"] > 2).any()))
+    text = caption(summary, page, "lower", notes, intervals=bool((bounded["n"] > 2).any()))
     title = "Dropped mass under a conformal threshold, and what is promised of it"
     return finish(figure, page, Wording(title, text, "output tokens", "mean dropped mass so far"), [*key.items()])
 
@@ -270,11 +264,3 @@ def _threshold(ax: Axes, rows: pd.DataFrame, summary: pd.DataFrame) -> None:
         arms = whiskers(mean, halves(rows, _KEPT) / interval((0.0, 2.0)).half_width, False)
     ax.errorbar(at, mean, yerr=arms, color="#000000", linewidth=0.9, marker="o", markersize=3.6, elinewidth=0.9,
                 label="measured, kept drafts")  # fmt: skip
-
-
-def _set_as(row: pd.Series[float]) -> str:
-    words = [f"{FIELDS[name]} = {row[f'scheme.{name}']:g}" for name in ("step", "initial")]
-    rollback = str(row["scheme.rollback"])
-    words += [] if rollback == _ROLLBACK else [rollback.replace("_", " ")]
-    words += [] if row["scheme.carry"] else ["without carry"]
-    return ", ".join(words)

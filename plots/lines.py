@@ -57,8 +57,12 @@ class _Shown:
         if fixed[CURVE].nunique() > MOST_FIXED:
             fixed = fixed.iloc[:0]
         named = [chosen_name(str(curve), best[CURVE].unique()) for curve in fixed[CURVE]]
+        fixed = fixed.assign(**{CURVE: named})
+        kind = f"{axis.rpartition('.')[0]}.kind"  # of the part of which the axis is a property: `uplink.rate.mean_bps`
+        if kind in given.columns and best.groupby(CURVE)[kind].nunique().max() > 1:  # steady and fading are no one line
+            best, fixed = _by_kind(best, kind), _by_kind(fixed, kind)
         facets, left_out = _with_a_course(panels(list(dict.fromkeys(best[CURVE].astype(str)))), best, axis)
-        return cls(best, fixed.assign(**{CURVE: named}), alike(looks(best), facets), facets, left_out)
+        return cls(best, fixed, alike(looks(best), facets), facets, left_out)
 
     def means(self, names: Sequence[str], columns: Sequence[str]) -> list[float]:
         best, fixed = (part[part[CURVE].isin(names)] for part in (self.best, self.fixed))
@@ -141,9 +145,15 @@ def along(summary: pd.DataFrame, axis: str | None, what: Description, page: Page
     _swept(axes, shown, axis, wide / page.across(3, len(shown.facets)))
     notes = [*what.notes, *([OWN_SCALE] if len(groups) > 1 else []), *shown.notes(what, axis, page)]
     intervals = any(column + CI_SUFFIX in shown.best.columns for column in columns)
-    text = caption(shown.best, page, what.better, notes, clock=what.clock, intervals=intervals)
+    text = caption(shown.best, page, what.better, notes, intervals=intervals)
     labelled = _label_ends(axes, shown, rows, axis, what, page)
     return finish(figure, page, Wording(what.title, text, x_label(page, axis), label), shown.key(what, page, labelled))
+
+
+def _by_kind(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The rows with a curve for each `kind` of a part: `k_sqs` -> `k_sqs rate=constant`."""
+    word = kind.split(".")[-2]
+    return rows.assign(**{CURVE: rows[CURVE].astype(str) + f" {word}=" + rows[kind].astype(str)})
 
 
 def _few_bars(best: pd.DataFrame, axis: str, what: Description) -> Facets | None:
@@ -184,7 +194,7 @@ def _bars_by_set_up(shown: _Shown, set_ups: Facets, axis: str, what: Description
     names = [page.curve(scheme) + look[scheme].mark for scheme in schemes]
     key = rank_key(names, [look[scheme].colour for scheme in schemes])
     key += [(what.reference[0], Line2D([], [], **_REFERENCE))] if what.reference is not None else []
-    text = caption(best, page, what.better, [*what.notes, *marks(best, column)], clock=what.clock)
+    text = caption(best, page, what.better, [*what.notes, *marks(best, column)])
     return finish(figure, page, Wording(what.title, text, page.metric(column, what.label), x_label(page, axis)), key)
 
 

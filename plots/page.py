@@ -26,8 +26,8 @@ class Page(DisplayNames):
     captioned: bool = True
     finding: str = ""
     """Answer in a sentence, the title above the words for what is drawn; "" where it is not known."""
-    changed: str = ""
-    """Changes of the scenario's base by the user, in words, for the caption."""
+    base: str = ""
+    """Conditions of the numbers: the line that a run prints below its table; for the caption."""
 
     @property
     def narrow(self) -> bool:

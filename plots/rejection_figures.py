@@ -57,7 +57,7 @@ def draw_resampling(summary: pd.DataFrame, axis: str | None, page: Page) -> Figu
             _rejections_along(ax, rows.sort_values(axis), axis, look[name])
         axes[0].set_ylim(0, _TOP)
         swept(axes[0], axis, drafted[axis].tolist(), width_in)
-        text = caption(drafted, page, "lower", [_NOTE], clock=False)
+        text = caption(drafted, page, "lower", [_NOTE])
         wording = Wording(f"{what} and its bound against {page.axis(axis)}", text, x_label(page, axis), label)
         bound: Patch | Line2D = Line2D([], [], linestyle="--", color=_SHADE)
     else:
@@ -71,7 +71,7 @@ def draw_resampling(summary: pd.DataFrame, axis: str | None, page: Page) -> Figu
             ax.set_xlim(0, _TOP)
             ax.grid(axis="y", visible=False)
         name_once(axes)
-        text = caption(drafted, page, "lower", [_NOTE], clock=False)
+        text = caption(drafted, page, "lower", [_NOTE])
         wording = Wording(f"{what} beside its bound{at}", text, label)
         bound = Patch(facecolor="white", edgecolor="black", hatch=HATCH)
     exact: Key = [("TV(qhat, p), exact", Line2D([], [], **_EXACT))] if _expected(drafted).notna().any() else []  # type: ignore[arg-type]
@@ -133,7 +133,7 @@ def draw_positions(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
         "The bound holds of the expected rate TV(qhat, p), draft by draft; the measured rate scatters about that. "
         "Above 1 a bound says nothing: bars and lines end there, and the bound's value is written."
     )
-    text = caption(summary, page, "lower", [note], clock=False)
+    text = caption(summary, page, "lower", [note])
     words = "Resampling rate and the terms of its bound", text, "draft position in its round", "rejection probability"
     handles, labels = axes[0].get_legend_handles_labels()
     return finish(figure, page, Wording(*words), list(zip(labels, handles, strict=True)))

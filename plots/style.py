@@ -153,7 +153,9 @@ def looks(summary: pd.DataFrame) -> dict[str, Look]:
     seen: dict[tuple[str, str], int] = {}
     for curve, scheme in schemes.items():
         rank = seen[styles[scheme]] = seen.get(styles[scheme], -1) + 1
-        found[curve] = _look(styles[scheme], rank, lossy.get(curve, ""))
+        mark = lossy.get(curve, "")
+        dashes, fill = DASHES[(rank + bool(mark)) % len(DASHES)], _FILLS[rank % len(_FILLS)]
+        found[curve] = Look(*styles[scheme], dashes=dashes, mark=mark, fill=fill)
     return found
 
 
@@ -184,11 +186,6 @@ def _styles(schemes: Sequence[_Scheme]) -> dict[_Scheme, tuple[str, str]]:
     free = [style for style in dict.fromkeys([*SPARE, *others]) if style not in known.values()]
     further = [scheme for scheme in schemes if scheme not in known]
     return known | dict(zip(further, itertools.cycle(free or others), strict=False))
-
-
-def _look(style: tuple[str, str], rank: int, mark: str) -> Look:
-    dashes, fill = DASHES[(rank + bool(mark)) % len(DASHES)], _FILLS[rank % len(_FILLS)]
-    return Look(*style, dashes=dashes, mark=mark, fill=fill)
 
 
 def of_sparsifiers(kinds: Sequence[str]) -> dict[str, tuple[str, str]]:

@@ -72,7 +72,7 @@ def draw_tradeoff(
     notes += [
         f"{page.word(each)}: for each seed at the step that serves the others best." for each in several[several].index
     ]
-    text = caption(summary, page, "lower", notes, clock=False, intervals=cells is not None)
+    text = caption(summary, page, "lower", notes, intervals=cells is not None)
     title = f"Expected rejections over those of the {page.word(REFERENCE)} at equal bits"
     handles, labels = axes[0].get_legend_handles_labels()
     words = Wording(title, text, PACKET, f"above the {page.word(REFERENCE)}")
@@ -171,7 +171,7 @@ def draw_pareto(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
     key: Key = [(page.word(name), Line2D([], [], linestyle="", color=colour, marker=marker))
                 for name, (colour, marker) in _QUANTIZERS.items() if name in {*table["family"]}]  # fmt: skip
     notes = ["TV(qhat, p): the expected resampling rate. Filled: settings that none beats in both."]
-    text = caption(table, page, "lower", notes, clock=False)
+    text = caption(table, page, "lower", notes)
     wording = Wording("Expected resampling against bits, a point a setting", text, PACKET, "TV(qhat, p)")
     return finish(figure, page, wording, [*key, ("front", Line2D([], [], color="black", linewidth=1))])
 
@@ -218,7 +218,7 @@ def draw_rates(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | 
         "Oracle: top-K counts under a context model about p, which no edge knows.",
         "Covering: largest packet of a code for all distributions on 2^H(q) known tokens, at dense's TV(qhat, q).",
     ]
-    text = caption(table, page, "lower", notes, clock=False)
+    text = caption(table, page, "lower", notes)
     title = "Bits of a draft over the rejections that compression adds"
     return finish(figure, page, Wording(title, text, "added rejections", "bits a draft"), [*key.items()])
 
@@ -287,7 +287,7 @@ def draw_blocks(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
         "Top-K from K = 1, where nothing is gained; the last point of all of q is in half precision. Intervals "
         "end at the panel.",
     ]
-    text = caption(table, page, "higher", notes, clock=False)
+    text = caption(table, page, "higher", notes)
     half = Line2D([], [], color=GREY, marker="o", markerfacecolor="white")
     wording = Wording(
         "Tokens a round gained by block verification over rejection", text, "bits a draft", "more tokens a round"

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from scenarios.command.scenario import Also, Quick, Scenario, Tune
     from scenarios.findings.claims import Claim
     from scenarios.findings.question import LATENCY, OwnQuestion, Table, asks
-    from scenarios.findings.sentences.below import Below, Costs
-    from scenarios.findings.sentences.crossing import PaysFrom
+    from scenarios.findings.sentences.below import Below, Costs, PaysFrom
     from scenarios.findings.sentences.equal_cost import AtEqual
     from scenarios.findings.sentences.limits import LimitMetFirst
     from scenarios.findings.sentences.lowest import Lowest
@@ -22,7 +21,7 @@ __all__ = [
     "LATENCY", "Also", "AtEqual", "Below", "Claim", "Costs", "FastestOfAll", "LimitMetFirst", "Lowest", "OwnQuestion",
     "PaysAtTheEdge", "PaysFrom", "Quick", "Scenario", "SupportsMost", "Table", "Tune", "asks", "script",
 ]  # fmt: skip
-_SENTENCES = ("lowest", "below", "crossing", "limits", "equal_cost", "one_breath")
+_SENTENCES = ("lowest", "below", "limits", "equal_cost", "one_breath")
 _MODULES = (
     "command.cli", "command.scenario", "findings.claims", "findings.question",
     *(f"findings.sentences.{name}" for name in _SENTENCES),

@@ -8,19 +8,15 @@ Adaptive Q-S is in `rivals`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import pandas as pd
 
 from scenarios import LATENCY, Also, Quick, Scenario, Tune, asks, script
-from scenarios.findings.comparisons import PairedCurves, Place
+from scenarios.findings.comparisons import PairedCurves, places
 from scenarios.findings.question import in_words, of_setting
-from scenarios.findings.wording import Finding, called, less_or_more, listed, percent
+from scenarios.findings.wording import Finding, at, called, less_or_more, listed, percent
 from scenarios.set_ups import UNCUT
-from simulator.results.column_names import CURVE
-from simulator.results.display_names import SERVING
-from simulator.results.intervals import Difference, geometric_means
-from simulator.results.units import quantity, title
+from simulator.results.display_names import SERVING, words_of
+from simulator.results.units import title
 
 KEPT = [{"sparsifier": {"kind": "top_k", "k": k}} for k in (32, 8)]  # who knows of no rungs keeps to the first
 POLICIES = ["ucb_specstop", "goodput"]
@@ -32,19 +28,6 @@ FIXED = ("cloud_only", "k_sqs")
 PLACE = ("uplink.rate.kind", "workload.devices")
 
 
-class Excess(NamedTuple):
-    """Excess of the policy over the rival at one value of the axis, paired over seeds."""
-
-    where: str
-    rival: str
-    """Kind of the rival."""
-    row: PairedCurves
-
-    @property
-    def found(self) -> Difference:
-        return self.row.less
-
-
 @asks(LATENCY)
 def against_better(table: pd.DataFrame, axis: str | None) -> str:
     """How far is each policy from the better of FIXED, each at its own best setting, and where is it farthest? The
@@ -53,10 +36,13 @@ def against_better(table: pd.DataFrame, axis: str | None) -> str:
     for looking in reversed(POLICIES):
         clauses = []
         for name, found in excesses(table, axis, looking):
-            worst, best = (pick(found, key=lambda each: each.found.size) for pick in (max, min))
-            clause = f"{name}at the most {percent(worst.found)}{worst.where} ({called(worst.rival)})"
-            least = f", at the least {percent(best.found)}{best.where} ({called(best.rival)})"
-            clauses.append(Finding(clause if best is worst else clause + least, [each.row for each in found]))
+            worst, best = (pick(found, key=lambda each: each.less.size) for pick in (max, min))
+            clause, least = (
+                f"{percent(each.less)}{at(each.place.at, axis)} ({called(words_of(each.second)[0])})"
+                for each in (worst, best)
+            )
+            clause = f"{name}at the most {clause}" + ("" if best is worst else f", at the least {least}")
+            clauses.append(Finding(clause, found))
         heading = f"{called(looking)} against the better of {' and '.join(map(called, FIXED))}, {title(LATENCY)}"
         lines.append(listed(heading, clauses))
     return listed("policies", lines, " | ")
@@ -65,22 +51,22 @@ def against_better(table: pd.DataFrame, axis: str | None) -> str:
 @asks(LATENCY)
 def beside_better(table: pd.DataFrame, axis: str | None) -> str:
     """At how many places is the policy faster or slower than the better of FIXED, and by how much at the worst?"""
-    found = [(name, each) for name, there in excesses(table, axis, LOOKING) for each in there]
+    found = [each for _, there in excesses(table, axis, LOOKING) for each in there]
     if not found:
         return ""
-    lower, seen = (sum(getattr(each.found, name) for _, each in found) for name in ("lower", "separable"))
-    slower = [each for each in found if each[1].found.separable and not each[1].found.lower]
-    _, worst = max(slower or found, key=lambda each: each[1].found.size)
+    lower, seen = (sum(getattr(each.less, name) for each in found) for name in ("lower", "separable"))
+    slower = [each for each in found if each.less.separable and not each.less.lower]
+    worst = max(slower or found, key=lambda each: each.less.size)
     return Finding(
         f"policy {called(LOOKING)} beats {' and '.join(map(called, FIXED))} at {lower} of {len(found)} places and "
-        f"loses at {seen - lower}; at worst it takes {less_or_more(worst.found)}",
-        [each.row for _, each in found],
+        f"loses at {seen - lower}; at worst it takes {less_or_more(worst.less)}",
+        found,
     )
 
 
-def excesses(table: pd.DataFrame, axis: str | None, looking: str) -> list[tuple[str, list[Excess]]]:
-    """Returns, for each combination of values of PLACE, its name and the excess of this policy over the better of FIXED
-    wherever there are both."""
+def excesses(table: pd.DataFrame, axis: str | None, looking: str) -> list[tuple[str, list[PairedCurves]]]:
+    """Returns, for each combination of values of PLACE, its name and this policy against the better of FIXED wherever
+    there are both."""
     rows = of_setting(table)
     if POLICY not in rows.columns:
         return []
@@ -92,21 +78,10 @@ def excesses(table: pd.DataFrame, axis: str | None, looking: str) -> list[tuple[
             f"{title(each.removesuffix('.kind'))} {in_words(value, each)}"
             for each, value in zip(known, values, strict=True)
         )
-        places = (
-            [("", part)] if axis is None else [(f" at {quantity(at, axis)}", each) for at, each in part.groupby(axis)]
-        )
-        there = [excess for where, each in places if (excess := _excess(where, each, looking))]
+        policy = [(place, place.rows[POLICY] == looking) for place in places(part, axis, LATENCY)]
+        there = [each for place, mine in policy if (each := place.best_of(mine, ~mine))]
         found += [(f"{name}: " if name else "", there)] if there else []
     return found
-
-
-def _excess(where: str, here: pd.DataFrame, looking: str) -> Excess | None:
-    mine = here[POLICY] == looking
-    means = geometric_means(here[here["scheme.kind"].isin(FIXED) & ~mine], CURVE, LATENCY)
-    if means.empty or not mine.any():
-        return None
-    rival = here[CURVE] == means.idxmin()
-    return Excess(where, str(here.loc[rival, "scheme.kind"].iloc[0]), Place(LATENCY, here).paired(mine, rival))
 
 
 SCENARIO = Scenario(

@@ -14,15 +14,7 @@ from scenarios import LATENCY, Also, Costs, Lowest, Quick, Scenario, Tune, asks,
 from scenarios.findings.comparisons import Place, places
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.lowest import outcomes
-from scenarios.findings.wording import (
-    NO_DIFFERENCE,
-    called,
-    counted,
-    less_or_more,
-    listed,
-    percent,
-    sizes,
-)
+from scenarios.findings.wording import called, counted, less_or_more, listed, percent, sizes
 from simulator.results.column_names import CURVE
 from simulator.results.display_names import SERVING, words_of
 from simulator.results.intervals import Difference
@@ -48,7 +40,8 @@ ALIKE = {
 def fastest_of_many(table: pd.DataFrame, axis: str | None) -> str:
     """Which way to batch K-SQS is fastest with most devices, and what else takes how much less or more there?"""
     rows = ranked(of_setting(table))
-    found = outcomes(_of_fixed_length(rows), axis)
+    fixed = rows[rows["scheme.kind"] == "k_sqs"]
+    found = outcomes(fixed if len(fixed) else rows, axis)
     if axis is None or len(found) < 2 or not pd.api.types.is_numeric_dtype(table[axis]):
         return ""
     most, last = found[-1], places(rows, axis, LATENCY)[-1]
@@ -78,18 +71,6 @@ def _relief(place: Place) -> list[tuple[str, Difference]]:
     names = place.rows.loc[~fixed, CURVE].unique()
     found = [(called(words_of(str(name))[0]), place.best_of(place.rows[CURVE] == name, fixed)) for name in names]
     return [(name, gain.less) for name, gain in found if gain is not None]
-
-
-def _in_short(less: Difference) -> str:
-    """`42% less`, or `no difference seen`."""
-    seen = abs(less.size) > TINY and (less.separable or less.n == 1)
-    return f"{sizes([less], 2)} {'less' if less.size < 0 else 'more'}" if seen else NO_DIFFERENCE
-
-
-def _of_fixed_length(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of K-SQS; all, if none is of it."""
-    found = rows[rows["scheme.kind"] == "k_sqs"]
-    return found if len(found) else rows
 
 
 def _batching(curve: str | None) -> str:

@@ -8,7 +8,6 @@ block verification (arXiv 2403.10444) of the same drafts. The time of a token is
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -103,8 +102,10 @@ def where_the_best_moves(table: pd.DataFrame, axis: str | None) -> str:
     found, clauses = best_settings(table), []
     for symbol in dict.fromkeys(best.symbol for best in found):
         own = [best for best in found if best.symbol == symbol]
-        moves = [f"{name} {_moves([(b.by_rejection[n], b.as_block[n]) for b in own])}"
-                 for n, name in enumerate((symbol, "ℓ", "L"))]  # fmt: skip
+        moves = []
+        for n, name in enumerate((symbol, "ℓ", "L")):
+            up, down = (sum(sign * b.as_block[n] > sign * b.by_rejection[n] for b in own) for sign in (1, -1))
+            moves.append(f"{name} up at {up} and down at {down}")
         where = [f"{best.place}, {quantity(best.rate_bps, RATE)}: {_words(best)}" for best in own
                  if best.as_block != best.by_rejection]  # fmt: skip
         clauses.append(f"{', '.join(moves)} (of {len(own)} places and rates; {'; '.join(where) or 'none moves'})")
@@ -117,11 +118,6 @@ def time_saved(table: pd.DataFrame, axis: str | None) -> str:
     found = [f"{each.symbol}, {each.place}, {quantity(each.rate_bps, RATE)} {change(each.less)}"
              for each in best_settings(table)]  # fmt: skip
     return listed("computed time per token as a block against rejection, each at its best setting", found, ", ")
-
-
-def _moves(pairs: Sequence[tuple[float, float]]) -> str:
-    up, down = (sum(sign * after > sign * before for before, after in pairs) for sign in (1, -1))
-    return f"up at {up} and down at {down}"
 
 
 def _words(best: Best) -> str:

@@ -34,7 +34,7 @@ class Guarantee:
     def __init__(self, rows: pd.DataFrame) -> None:
         last = _last(rows)
         first, means = last.iloc[0], last.mean(numeric_only=True)
-        self.name, self.rollback = name_of(first), str(first["scheme.rollback"])
+        self.name, self.rollback = DisplayNames().threshold(first.to_dict()), str(first["scheme.rollback"])
         self.initial, self.target = float(first["scheme.initial"]), float(first["scheme.target"])
         self.tokens = int(first["tokens"])
         # How many runs of the threshold there were by then.
@@ -151,14 +151,6 @@ def fixed_means(table: pd.DataFrame) -> dict[float, float]:
     rows = table[table["one_sided_bound"].isna() & table[FIXED].notna()]
     means = {float(beta): _last(rows[rows[FIXED] == beta])["kept_dropped_mass"].mean() for beta in rows[FIXED].unique()}
     return {beta: float(mean) for beta, mean in means.items()}
-
-
-def name_of(row: pd.Series[float]) -> str:
-    """`η = 0.01, β₁ = 0.1`, and what is not the default."""
-    names, rollback = DisplayNames(), str(row["scheme.rollback"])
-    words = [names.setting(name, f"{row[f'scheme.{name}']:g}") for name in ("step", "initial")]
-    words += [] if rollback == "through_rejection" else [names.word(rollback)]
-    return ", ".join([*words, *([] if row["scheme.carry"] else ["without carry"])])
 
 
 def _last(rows: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from typing import Final
 import pandas as pd
 
 from scenarios import Quick, Scenario, Tune, asks, script
-from scenarios.findings.comparisons import PairedCurves, Place
+from scenarios.findings.comparisons import Place
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.lowest import lowest_where
 from scenarios.findings.wording import Finding, change, joined, less_or_more, listed, rows_of
@@ -40,12 +40,6 @@ def _places(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
             yield words, place
 
 
-def _against_cloud(rows: pd.DataFrame) -> PairedCurves:
-    """Compares the time per token of DRAFTING with that of cloud-only decoding."""
-    kinds = rows["scheme.kind"]
-    return Place(WHOLE, rows).paired(kinds == DRAFTING, kinds == regions.OPPONENT)
-
-
 @asks(WHOLE)
 def fourth_turn(table: pd.DataFrame, axis: str | None) -> str:
     """How much time does a token take at the edge against cloud-only decoding at the fourth turn, if both ends keep the
@@ -55,7 +49,9 @@ def fourth_turn(table: pd.DataFrame, axis: str | None) -> str:
     if not {WHOLE, PROMPT, TURN} <= here or not {DRAFTING, regions.OPPONENT} <= kinds:
         return ""
     (_, kept), *_ = _places(rows)
-    found = {prompt: _against_cloud(kept[kept[PROMPT] == prompt]) for prompt in regions.order(kept, PROMPT)}
+    edge, cloud = (kept["scheme.kind"] == kind for kind in (DRAFTING, regions.OPPONENT))
+    at = {prompt: kept[PROMPT] == prompt for prompt in regions.order(kept, PROMPT)}
+    found = {prompt: Place(WHOLE, kept).paired(edge & here, cloud & here) for prompt, here in at.items()}
     first, last = min(found), max(found)
     line = (
         f"at turn 4 after {first:,g} kept tokens, drafting on {_device(rows)} takes {less_or_more(found[first].less)} "

@@ -13,13 +13,14 @@ import pandas as pd
 
 from models.latency.cited_passes import QWEN3_1_7B, QWEN3_32B
 from scenarios import LATENCY, Also, Lowest, Quick, Scenario, Table, Tune, asks, script
+from scenarios.findings.comparisons import Place
 from scenarios.findings.question import of_setting
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import Finding, called, passes
 from scenarios.set_ups import H100_1_7B, PATIENT
 from simulator.results.column_names import CURVE
 from simulator.results.crossings import Crossing, crossing
-from simulator.results.intervals import named_without, paired
+from simulator.results.intervals import named_without
 
 RATE, PLACE = "downlink.rate.bps", "uplink.label"
 WHERE = "uplink.delay,downlink.delay,uplink.label"
@@ -77,12 +78,10 @@ def pays_from(table: pd.DataFrame, axis: str | None) -> str:
 def beats_the_cloud(table: pd.DataFrame, axis: str | None) -> str:
     """At how many places and rates does the edge, whatever is sent, beat the same drafter in the cloud?"""
     rows = named_without(of_setting(table), PLACE)
-    less = [
-        paired(part, LATENCY, part[CURVE] == label, part[CURVE] == COLOCATED)
-        for _, part in rows.groupby([PLACE, RATE])
-        for label in SENT
+    found = [
+        Place(LATENCY, part).of(label, COLOCATED).less for _, part in rows.groupby([PLACE, RATE]) for label in SENT
     ]
-    less = [each for each in less if each.n]
+    less = [each for each in found if each.n]
     won = sum(each.lower for each in less)
     return f"EAGLE-3 at the edge beats EAGLE-3 in the cloud at {won} of {len(less)} places" if less else ""
 

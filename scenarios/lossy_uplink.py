@@ -15,7 +15,6 @@ import pandas as pd
 from scenarios import LATENCY, Also, Lowest, PaysFrom, Quick, Scenario, Tune, asks, script
 from scenarios.findings.comparisons import PairedCurves, Place, places
 from scenarios.findings.question import of_setting
-from scenarios.findings.sentences.below import end_over_start
 from scenarios.findings.wording import Finding, called, change, less_or_more, listed, times
 from scenarios.set_ups import BASE_70B, DRAFTING, IN_CLOUD
 from simulator.results.column_names import CURVE
@@ -68,26 +67,24 @@ def by_link(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that are ranked, with LINK, the name of each row's link, which curves' names no longer repeat."""
     rows = ranked(of_setting(table))
     rows = rows[rows[LATENCY].notna()]
-    links = [_link(*each) for each in rows.reindex(columns=[ARQ, LOSS, LABEL]).itertuples(index=False, name=None)]
-    return rows.assign(**{LINK: links}, **{CURVE: rows[CURVE].map(_without_link)})
-
-
-def _without_link(curve: str) -> str:
-    scheme, words = words_of(curve)
-    return curve_of(scheme, {name: value for name, value in words.items() if name not in ("arq", "loss", "label")})
-
-
-def _link(arq: object, loss: object, label: object) -> str:
-    repair = label if isinstance(label, str) else called(str(arq))
-    return repair if loss == "none" else f"{IN_WORDS.get(str(loss), f'loss {called(str(loss))}')} ({repair})"
+    links, curves = [], []
+    for curve, arq, loss, label in rows.reindex(columns=[CURVE, ARQ, LOSS, LABEL]).itertuples(index=False, name=None):
+        repair = label if isinstance(label, str) else called(str(arq))
+        links.append(repair if loss == "none" else f"{IN_WORDS.get(loss, f'loss {called(str(loss))}')} ({repair})")
+        scheme, words = words_of(curve)
+        curves.append(curve_of(scheme, {name: words[name] for name in words if name not in ("arq", "loss", "label")}))
+    return rows.assign(**{LINK: links, CURVE: curves})
 
 
 def end_costs(rows: pd.DataFrame, axis: str) -> dict[str, Difference]:
     """Returns, by link that loses packets, the ratio of one curve's time at the highest loss of all to that at the
     least."""
-    ends = rows[axis].min(), rows[axis].max()
-    found = {str(link): end_over_start(part, axis, *ends, LATENCY) for link, part in rows.groupby(LINK, sort=False)}
-    return {link: less for link, less in found.items() if less.n and ends[0] < ends[1]}
+    ends = rows[axis].max(), rows[axis].min()
+    found = {
+        str(link): Place(LATENCY, part).paired(*(part[axis] == end for end in ends)).less
+        for link, part in rows.groupby(LINK, sort=False)
+    }
+    return {link: less for link, less in found.items() if less.n and ends[1] < ends[0]}
 
 
 def against_steady(rows: pd.DataFrame, axis: str) -> dict[str, Difference]:

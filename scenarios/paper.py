@@ -202,16 +202,15 @@ def printed_kept(cells: pd.DataFrame) -> TextTable | None:
     groups = [
         TableGroup(
             f"{called(pair)}, temperature {temperature:g}",
-            [(str(row["scheme"]), [_entry(float(row[name])) for name in names]) for _, row in part.iterrows()],
+            [
+                (str(row["scheme"]), [TableEntry("-") if np.isnan(row[name]) else number(row[name]) for name in names])
+                for _, row in part.iterrows()
+            ],
         )
         for (pair, temperature), part in rows.groupby([PAIR, TEMPERATURE], sort=False)
     ]
     heading = "What is kept of a draft's distribution, means over seeds and rates"
     return TextTable(heading, "", [*map(title, names)], groups) if groups else None
-
-
-def _entry(mean: float) -> TableEntry:
-    return TableEntry("-") if np.isnan(mean) else number(mean)
 
 
 def step_s(size: int) -> float:

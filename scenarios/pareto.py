@@ -110,12 +110,13 @@ def printed_fronts(cells: pd.DataFrame) -> TextTable | None:
         return None
     groups = []
     for at, rows in found.groupby(LOAD, sort=True):
-        lines = [_line(row) for row in _shown(rows).to_dict("records")]
-        groups.append(
-            TableGroup(
-                f"{title(LOAD)} {quantity(at, LOAD)}", [(line[0], [*map(TableEntry, line[1:])]) for line in lines]
-            )
-        )
+        kept = []
+        for _, mine in rows.groupby("scheme.kind", sort=False):
+            there = mine[mine[VERDICT] != "dominated"]
+            kept.append(there if len(there) else mine.nsmallest(1, LATENCY))
+        lines = map(_line, pd.concat(kept).sort_values(LATENCY, kind="stable").to_dict("records"))
+        entries = [(name, [*map(TableEntry, texts)]) for name, *texts in lines]
+        groups.append(TableGroup(f"{title(LOAD)} {quantity(at, LOAD)}", entries))
     columns = ["ms", "device J", "radio J", "cloud J", "USD busy", "held", "at load", "on the front"]
     return TextTable(HEADING, "", columns, groups)
 
@@ -206,17 +207,14 @@ def by_load(cells: pd.DataFrame) -> list[tuple[object, pd.DataFrame]]:
 def _joules(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows with the joules per token of the device and its radio, and of these and the cloud's passes."""
     device = rows[EDGE] + rows[RADIO]
-    return rows.assign(**{DEVICE_J: device, ALL_J: device + rows[CLOUD]})
+    joules = pd.DataFrame({DEVICE_J: device, ALL_J: device + rows[CLOUD]})
+    return pd.concat([rows, joules], axis=1)  # at once: a wide table that grows by columns is slow, and pandas says so
 
 
 def _family(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of the drafters of several sizes."""
     there = {DRAFTER, EDGE, RADIO, CLOUD} <= {*table.columns}
     return _joules(table[table[DRAFTER].notna()]) if there else table.head(0)
-
-
-def _by_drafter(rows: pd.DataFrame, metric: str) -> list[Place]:
-    return [Place(metric, part, group=f"drafter {name}: ") for name, part in rows.groupby(DRAFTER, sort=False)]
 
 
 @asks(LATENCY)
@@ -231,11 +229,10 @@ def smallest_is_fastest(table: pd.DataFrame, axis: str | None) -> str:
 @asks(LATENCY)
 def several_are_fastest(table: pd.DataFrame, axis: str | None) -> str:
     """Is the best of several drafts a round faster than one draft, with each drafter?"""
-    rows = _family(table)
-    found = [
-        place.best_of(place.rows[LENGTH].gt(1) & place.rows[POLICY].isna(), place.rows[LENGTH].eq(1))
-        for place in (_by_drafter(rows, LATENCY) if len(rows) else ())
-    ]
+    rows, found = _family(table), list[PairedCurves | None]()
+    for name, part in rows.groupby(DRAFTER, sort=False) if len(rows) else ():
+        several, one = part[LENGTH].gt(1) & part[POLICY].isna(), part[LENGTH].eq(1)
+        found.append(Place(LATENCY, part, group=f"drafter {name}: ").best_of(several, one))
     return below_everywhere([each for each in found if each])
 
 
@@ -294,14 +291,6 @@ def _costs(rows: pd.DataFrame) -> dict[str, float]:
         "most_held_usd_per_million_tokens": usd(rows, PAYING[-1], least=False, rented=HELD).mean(),
         BUSY: rows[BUSY].mean(),
     }
-
-
-def _shown(rows: pd.DataFrame) -> pd.DataFrame:
-    kept = []
-    for _, mine in rows.groupby("scheme.kind", sort=False):
-        there = mine[mine[VERDICT] != "dominated"]
-        kept.append(there if len(there) else mine.nsmallest(1, LATENCY))
-    return pd.concat(kept).sort_values(LATENCY, kind="stable")
 
 
 def _line(row: Mapping[Hashable, object]) -> list[str]:

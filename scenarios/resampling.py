@@ -15,7 +15,6 @@ import pandas as pd
 
 from scenarios import Claim, Quick, Scenario, asks, script
 from scenarios.findings.claims import ruled
-from scenarios.findings.rejections import capped
 from scenarios.findings.wording import called, listed
 from simulator.results.column_names import CURVE
 from simulator.results.intervals import interval
@@ -65,7 +64,7 @@ class Rejections:
 def beside_bound(table: pd.DataFrame, axis: str | None) -> str:
     """How often is a draft rejected, and what does the bound say?"""
     heading = "Rejected of the drafts verified, expected (mean TV(qhat, p)), bound on what is expected (1 where larger)"
-    return _each(heading, table, lambda each: f"{each.measured:.2f}, {each.expected:.2f}, {capped(each.bound):.3g}")
+    return _each(heading, table, lambda each: f"{each.measured:.2f}, {each.expected:.2f}, {min(1.0, each.bound):.3g}")
 
 
 @asks("rejection_slack")

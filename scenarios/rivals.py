@@ -57,7 +57,8 @@ def who_wins(table: pd.DataFrame, axis: str | None) -> str:
     found = ranked_places(table, axis, DELAY, LATENCY)
     line, gains = fastest_clause(found, "links"), list[PairedCurves]()
     for place in found:
-        edge, theirs = ~place.rows["scheme.kind"].isin(IN_CLOUD), _is_rival(place.rows)
+        edge = ~place.rows["scheme.kind"].isin(IN_CLOUD)
+        theirs = place.rows.reindex(columns=[*RIVAL]).eq(pd.Series(RIVAL)).all(axis=1)
         gains += filter(None, [place.best_of(edge & ~theirs, theirs)])
     if not gains:
         return line
@@ -100,13 +101,6 @@ def nears_the_cloud(table: pd.DataFrame, axis: str | None) -> str:
 
 NEAR = 0.1
 """Share by which a scheme may be slower than another that it is near."""
-
-
-def _is_rival(rows: pd.DataFrame) -> pd.Series[bool]:
-    found = pd.Series(True, index=rows.index)
-    for name, value in RIVAL.items():
-        found &= rows[name] == value if name in rows.columns else False
-    return found
 
 
 def winners(name: str, left_out: Sequence[str] = ()) -> Table:

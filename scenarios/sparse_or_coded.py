@@ -9,7 +9,6 @@ others best. The bound: `simulator.studies.rate_bounds`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +16,11 @@ import pandas as pd
 
 from scenarios import Claim, Quick, Scenario, Table, asks, script
 from scenarios.findings.claims import ruled
-from scenarios.findings.curve_table import curve_table
+from scenarios.findings.sentences.equal_cost import equal_table
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import fewer, less_or_more, listed, percent
 from simulator.results.column_names import CURVE
-from simulator.results.intervals import Difference, paired_values, summarise_curves
+from simulator.results.intervals import Difference, geometric_means, paired_values
 from simulator.results.tradeoffs import (
     BITS,
     DENSE,
@@ -168,9 +167,8 @@ def stronger_model(table: pd.DataFrame, axis: str | None) -> str:
     named = families(table)
     rows, clauses = named[named[CURVE] != SHARED].dropna(subset=[ORACLE]), []
     for setup, part in rows.groupby(SETUP, sort=False):
-        logs = part[[ORACLE, BITS]].apply(np.log).groupby(part["seed"]).mean()
-        ratio = np.exp(logs[ORACLE].to_numpy() - logs[BITS].to_numpy())
-        clauses.append(f"{setup} {fewer(paired_values(ORACLE, ratio, np.ones_like(ratio)))}")
+        oracle, code = (np.asarray(geometric_means(part, "seed", name), np.float64) for name in (ORACLE, BITS))
+        clauses.append(f"{setup} {fewer(paired_values(ORACLE, oracle, code))}")
     return listed("Oracle, the counts under a context model about p, against the code", clauses)
 
 
@@ -271,10 +269,7 @@ def printed_equal(cells: pd.DataFrame) -> TextTable | None:
         return None
     ranges = equal.groupby(SETUP, sort=False)[[LOW, HIGH]].mean()
     spans = "; ".join(f"{setup} {low:.3f} to {high:.3f}" for setup, low, high in ranges.itertuples())
-    heading = f"At equal rejection probability (geometric mean over {spans})"
-    rows = equal.drop(columns=[LOW, HIGH])
-    found = curve_table(summarise_curves(rows), rows, SETUP, BITS)
-    return found and replace(found, heading=heading)
+    return equal_table(equal, SETUP, BITS, f"At equal rejection probability (geometric mean over {spans})")
 
 
 SCENARIO = Scenario(

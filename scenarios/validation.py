@@ -14,7 +14,7 @@ from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import counted
 from simulator.results.column_names import BREAKDOWN
 from simulator.results.study_columns import COMPARED
-from simulator.results.units import title
+from simulator.results.units import state_name, title
 
 CELL = "uplink.label"
 """The field that names the cells."""
@@ -153,7 +153,7 @@ def _parts(row: pd.Series) -> str:
     whole = row["latency_per_token_s_real"]
     both = {name: (row[f"{name}_real"], row[f"{name}_simulated"]) for name in BREAKDOWN if f"{name}_real" in row}
     shown = [
-        f"{name.removesuffix('_s').replace('_', ' ')} {1e3 * real:.1f} / {1e3 * made:.1f}"
+        f"{state_name(name)} {1e3 * real:.1f} / {1e3 * made:.1f}"
         for name, (real, made) in both.items()
         if max(real, made) >= LEAST * whole
     ]

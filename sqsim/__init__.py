@@ -134,7 +134,7 @@ def draw(
     `width` is in inches, such as 3.5 for a column of a paper; `labels` are your names of curves, schemes, fields and
     axes, such as `{"k_sqs": "Ours"}`; `caption` are the lines on pair, clock and seeds.
     """
-    _require_ours("plots")
+    _require_ours("plots", "scenarios")
     import plots
     from plots.page import Page
     from simulator.results.intervals import axis_of, with_curves
@@ -146,7 +146,8 @@ def draw(
     _require(axis is None or axis in summary.columns, "axis", axis, "a column of the table")
     along = axis or axis_of(summary)
     _require(width is None or (isinstance(width, int | float) and 2 <= width <= 40), "width", width, "inches, 2 to 40")
-    figure = plots.draw(name, with_curves(summary, along), along, Page(dict(labels or {}), width, captioned=caption))
+    page = Page(dict(labels or {}), width, captioned=caption, base=_set_up(summary) if caption else "")
+    figure = plots.draw(name, with_curves(summary, along), along, page)
     if figure is None:
         _require(False, "name", name, "a figure that this table has something for")
         raise AssertionError
@@ -156,6 +157,21 @@ def draw(
     except (OSError, ValueError) as error:
         raise _home("ConfigError")(f"to = {to}: {' '.join(str(error).split())}") from None
     return figure
+
+
+def _set_up(table: pd.DataFrame) -> str:
+    """Returns the line on pair, clock and lengths that a run would print; "" of a table that is not of cells alone."""
+    from kinds import ConfigError
+    from scenarios.command.run.base_line import set_up
+    from simulator.results.intervals import settings_of
+    from simulator.results.plain_columns import is_missing
+
+    rows = table[settings_of(table)].to_dict("records")
+    cells = [{str(name): each for name, each in row.items() if not is_missing(each) and each != "[]"} for row in rows]
+    try:
+        return set_up([_home("Cell")().with_(fields) for fields in cells], timed=True)
+    except ConfigError:  # columns of somebody else's: what they mean is not known here
+        return ""
 
 
 def _require_table(table: object, name: str, columns: tuple[str, ...]) -> None:

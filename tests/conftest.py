@@ -6,12 +6,17 @@ claim needs; `make test-slow` asks all of them of many.
 Each process computes with one thread, as the workers of a sweep do: the suite has a process on each core already, and
 threads that wait for their turn take a quarter of its time. The garbage collector looks less often for what a process
 holds that has loaded every package: a tenth of the time of those that write tables.
+
+Folders of tests are in memory where there is room: on a disk each file that is moved to its place waits some
+milliseconds.
 """
 
 import gc
 import os
+import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -19,6 +24,9 @@ from hypothesis import settings
 os.environ["SQSIM_ROUNDS_GB"] = "0"
 for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")  # read when numpy is imported, which is later
+IN_MEMORY = Path("/dev/shm")
+if IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > 2**30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))  # read when the first folder is made, which is later
 gc.set_threshold(50_000, 20, 10)
 settings.register_profile("fast", max_examples=25, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)

@@ -1,7 +1,13 @@
-"""Builds a prior from drafters' distributions over training text, for `tools.bundled_prior`.
+"""Builds a bundled prior from drafters' distributions over training text (`tools.drafter_distributions`).
+
+    python -m tools.build_prior LAWS.npz --vocabulary V
+
+The file holds `texts` int32 [N, T], after each token the M likeliest next tokens, `top` int32 [N, T, M], with their
+`probabilities` float [N, T, M], and where each token's vector starts, `embedding` float [V, WIDTH]. Readings of one
+text by two drafters stand side by side.
 
 The last tenth of the texts is kept for the network, so that it learns how far the rest, made from the others, can be
-trusted. Readings of one text by two drafters stand side by side.
+trusted.
 
 Rows: E[q(x) | w], shrunk as if w had been seen SHRINK times more often with no distribution at all; an entry is kept
 when n_w b log2(b / (left over * unigram)) is among the largest, down to as many entries as are asked for. They may go
@@ -10,7 +16,11 @@ on from those of another prior, which count as much as START_TOKENS of text.
 
 from __future__ import annotations
 
+import argparse
+import io
+import lzma
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +28,19 @@ import numpy.typing as npt
 from channels.codec.coder.arithmetic import MEASURE, machine
 from channels.codec.context_coded.context_model import HIDDEN, READ, WIDTH
 from channels.codec.context_coded.network import HEADS, INPUTS, UNITS
-from channels.codec.context_coded.prior_tables import LARGEST_OCTAVES, STEPS, WEIGHT_BITS, StoredPrior, Tables, tables
+from channels.codec.context_coded.prior_tables import (
+    LARGEST_OCTAVES,
+    STEPS,
+    WEIGHT_BITS,
+    StoredPrior,
+    Tables,
+    pack,
+    row_ids,
+    tables,
+)
 from channels.codec.context_coded.walk import WalkSetting, code_draft
 from channels.codec.lattice import quantize
+from channels.codec.prior_files import BUNDLED, store_prior
 from kinds.arrays import Bytes, Floats, Int32s, Ints
 from tools.prior_fits import COMMON, Bigrams, Examples, fit_context_model, fit_network
 
@@ -187,3 +207,40 @@ def quantized(top: Int32s, q: npt.NDArray[np.float32], point: tuple[int, float, 
     kept = kept[np.argsort(top[kept])]
     counts = quantize(q[kept].astype(np.float64), resolution)
     return top[kept][counts > 0].astype(np.int64), counts[counts > 0]
+
+
+def rows_of(path: Path) -> StoredPrior:
+    """The unigram and rows of a prior's file, whichever version of the wire format it is for; all else is zeros."""
+    with np.load(io.BytesIO(lzma.decompress(path.read_bytes()))) as file:
+        ids = row_ids(file["row_ids"], file["lengths"], file["unigram"].size)
+        return rows_alone(file["unigram"], file["lengths"], ids, file["row_weights"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.build_prior", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("distributions", type=Path, help="the distributions, .npz")
+    parser.add_argument("--vocabulary", type=int, required=True, help="V, the number of token ids")
+    parser.add_argument("--folder", type=Path, default=BUNDLED, help="where to write the prior")
+    parser.add_argument("--entries", type=int, default=Size.entries, help="most row entries (2.6 bytes each on disk)")
+    parser.add_argument("--batches", type=int, default=Size.batches, help="batches of the context model's fit")
+    parser.add_argument("--positions", type=int, default=Size.positions, help="drafts the network is fitted on")
+    parser.add_argument("--steps", type=int, default=Size.steps, help="steps of the network's fit")
+    parser.add_argument("--start", type=Path, help="a prior whose unigram and rows to go on from")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    with np.load(arguments.distributions) as file:
+        distributions = TextDistributions(*(file[name] for name in ("texts", "top", "probabilities", "embedding")))
+    if len(distributions.embedding) != arguments.vocabulary:
+        parser.error(
+            f"--vocabulary {arguments.vocabulary}: the distributions are over {len(distributions.embedding)} tokens"
+        )
+    size = Size(arguments.entries, arguments.batches, arguments.positions, arguments.steps)
+    start = rows_of(arguments.start) if arguments.start else None
+    stored = build(distributions, size, arguments.seed, start)
+    path = store_prior(pack(stored), arguments.vocabulary, arguments.folder)
+    print(f"{path}: {path.stat().st_size} bytes, {stored.row_ids.size} entries")
+    print("Formats find it by default once `prior_files` names it in DEFAULTS")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""Writes drafters' distributions along training texts, for `tools.bundled_prior`.
+"""Writes drafters' distributions along training texts, for `tools.build_prior`.
 
     python -m tools.drafter_distributions PAIR TEXTS --out LAWS.npz
 

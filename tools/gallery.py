@@ -33,8 +33,8 @@ from kinds.files import read_note, sha256, write_note
 from scenarios.command.options import RunOptions
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report.drawing import figures_of
+from scenarios.command.report.race_page import RaceTable, race_table
 from scenarios.command.report.race_page import page as race_page
-from scenarios.command.report.race_table import RaceTable, race_table
 from scenarios.command.report.report_table import values_in_words
 from scenarios.command.result_folder import ResultFolder
 from scenarios.command.run.answers import answers_again
@@ -124,13 +124,13 @@ class Record:
     question: Told  # as it was when its results were made
     remarks: tuple[Told, ...]  # what is overloaded, assumed, recorded
     figures: dict[str, Told]  # checksums by file, that of the thumbnail first
+    wall_s: float
+    """Duration of the run."""
+    cpu_s: float  # of its processors
     answer: str = ""
     """Answer in one breath."""
     table: TextTable | None = None
     """The table that the run prints first."""
-    wall_s: float | None = None
-    """Duration of the run, and its processors' seconds; None if the record is older."""
-    cpu_s: float | None = None
     claims: tuple[Judged, ...] = ()
     race: RaceTable | None = None
     """Means, intervals and ratios to cloud-only decoding at each place; None without such a baseline."""
@@ -168,10 +168,9 @@ def _typed(manifest: Mapping[str, object]) -> list[str]:
 def _minutes(name: str, home: Path) -> float:
     """Returns the duration of a full run: that of the committed record, or what the scenario states."""
     try:
-        took = record_of(name, home).wall_s
+        return record_of(name, home).wall_s / 60
     except ConfigError:
-        took = None
-    return scenario(name).minutes if took is None else took / 60
+        return scenario(name).minutes
 
 
 def hang(names: Sequence[str], results: Path, home: Path) -> None:
@@ -341,9 +340,8 @@ def _entry(name: str, record: Record) -> str:
     """A scenario's picture, whose text is its question, the beginning of its answer, and the minutes of its run."""
     question = record.question.replace("|", " ").replace('"', "")
     picture = f'[<img src="{next(iter(record.figures))}" alt="{question}" width="250">]({name}.md)'
-    minutes = scenario(name).minutes if record.wall_s is None else record.wall_s / 60
     answer = in_one_breath(record.answer, most=INDEX_WORDS).replace("|", " ")
-    return f"{picture} [{name}]({name}.md), {max(1, round(minutes))} min: {answer}"
+    return f"{picture} [{name}]({name}.md), {max(1, round(record.wall_s / 60))} min: {answer}"
 
 
 def _page(name: str, records: Mapping[str, Record]) -> str:
@@ -363,7 +361,7 @@ def _page(name: str, records: Mapping[str, Record]) -> str:
     ]
     facts = {
         "made": f"{record.date}, commit {record.commit[:7]}, wire format {record.wire_format}",
-        "took": "" if record.wall_s is None else f"{record.wall_s / 60:.1f} min, {(record.cpu_s or 0) / 60:.1f} of CPU",
+        "took": f"{record.wall_s / 60:.1f} min, {record.cpu_s / 60:.1f} of CPU",
         "pair": record.pair, "latency models": record.clock, "temperature": record.temperature,
         "prompts; answers": f"{record.prompts}; {record.answers} (tokens)",
         "round trip (mean delays)": record.round_trip, "seeds": record.seeds,

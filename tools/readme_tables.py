@@ -10,7 +10,7 @@ import argparse
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import simulator.cell.cell  # noqa: F401  registers the kinds
 from channels.link.arq import Arq
@@ -50,6 +50,8 @@ OTHER_FAMILIES: Final = (
     Rate, Loss, Delay, Arq, Sharing, Listening, Latency, Pair, Workload, Batching,
     Admission, Amount, Downtime,
 )  # fmt: skip
+ROOMS: Final = ("channels", "models", "simulator")
+"""Packages whose kinds the tables have; a user's file may add others."""
 END: Final = "<!-- end -->"
 
 
@@ -120,17 +122,11 @@ def _table(heading: str, meanings: dict[str, str]) -> str:
 def _families(families: tuple[type[Choice], ...]) -> str:
     rows = []
     for family in families:
-        kinds = ", ".join(f"`{kind}`" for kind, part in sorted(family.kinds.items()) if _is_ours(part))
-        rows.append(f"| `{family.__module__}.{family.__name__}` | {_escaped(_first_line(family))} | {kinds} |")
+        ours = [kind for kind, part in sorted(family.kinds.items()) if part.__module__.split(".")[0] in ROOMS]
+        kinds = ", ".join(f"`{kind}`" for kind in ours)
+        first_line = (family.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ").replace("    ", "")
+        rows.append(f"| `{family.__module__}.{family.__name__}` | {_escaped(first_line)} | {kinds} |")
     return "\n".join(["| family | what it is | kinds |", "|---|---|---|", *rows]) + "\n"
-
-
-def _is_ours(part: type[Any]) -> bool:
-    return part.__module__.split(".")[0] in ("channels", "models", "simulator")
-
-
-def _first_line(family: type[Choice]) -> str:
-    return (family.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ").replace("    ", "")
 
 
 def _escaped(text: str) -> str:

@@ -184,7 +184,9 @@ def distil(options: Options) -> dict[str, object] | None:
     save_file(student.factored(), options.out / SmolLM2.weights)
     return {
         "network": f"Llama, {SHAPE.layers} layers, d = {SHAPE.width}, feed-forward {SHAPE.feed_forward}",
-        "start": _start(options),
+        "start": "anew"
+        if options.start is None
+        else f"the drafter with sha256 {sha256(options.start)}, what is added mute at first; rates times {GOING_ON:g}",
         "cut_vocabulary": CUT,
         "verifier_mass_in_cut": round(float(mass[vocabulary].sum() / mass.sum()), 4),
         "loss": "(1 - .75 progress) * forward KL - 2 progress * sum min(p, q)",
@@ -195,13 +197,6 @@ def distil(options: Options) -> dict[str, object] | None:
         "workers": options.workers,
         "training_acceptance": round(accepted, 4),
     }
-
-
-def _start(options: Options) -> str:
-    """Returns the start of training, for the card."""
-    if options.start is None:
-        return "anew"
-    return f"the drafter with sha256 {sha256(options.start)}, what is added mute at first; rates times {GOING_ON:g}"
 
 
 def _loop(student: Student, windows: Windows, place: torch.Tensor, options: Options) -> tuple[int, float]:

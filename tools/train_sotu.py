@@ -15,19 +15,22 @@ import math
 import sys
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import TypedDict
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from tqdm import trange
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from kinds.arrays import Floats
 from kinds.files import sha256
 from models.bundled.sotu import Sotu
+from models.interface import LoadedPair
 from models.prompt_files import ADDRESSES
+from models.verification import inverse_cdf, total_variation
 from tools import addresses
-from tools.acceptance_table import acceptance_table
 
 VOCABULARY = 1024
 CONTEXT = 1024
@@ -35,6 +38,7 @@ WINDOW = 512
 WINDOWS = 16
 WARMUP = 40
 HOME = Sotu.home
+TEMPERATURES = (0.0, 0.5, 1.0)  # at which acceptance is measured
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,10 @@ def train(rungs: list[str], seed: int) -> None:
     for name in rungs:
         start = time.monotonic()
         model = _train_rung(LADDER[name], stream, seed, name)
-        _save(model, HOME / name)
+        (HOME / name).mkdir(parents=True, exist_ok=True)
+        model.config.save_pretrained(HOME / name)
+        weights = {key: w.half().contiguous() for key, w in model.state_dict().items() if key != "lm_head.weight"}
+        save_file(weights, HOME / name / "model.safetensors", metadata={"format": "pt"})
         models[name] = {
             "recipe": asdict(LADDER[name]),
             "parameters": sum(weight.numel() for weight in model.parameters()),
@@ -148,13 +155,6 @@ def _held_out(model: LlamaForCausalLM, tokenizer: Tokenizer) -> dict[str, float]
     }
 
 
-def _save(model: LlamaForCausalLM, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    model.config.save_pretrained(folder)
-    weights = {key: w.half().contiguous() for key, w in model.state_dict().items() if key != "lm_head.weight"}
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-
-
 def _write_card(tokenizer: Tokenizer, train_tokens: int, models: dict[str, dict[str, object]], seed: int) -> None:
     path = HOME / "card.json"
     known = json.loads(path.read_text()) if path.exists() else {}
@@ -183,6 +183,53 @@ def evaluate() -> None:
         print(f"{drafter} for {verifier}: acceptance {text}", flush=True)
         card = json.loads(path.read_text()) | {"acceptance": tables}
         path.write_text(json.dumps(card, indent=2) + "\n")
+
+
+class AcceptanceTable(TypedDict):
+    """Acceptance, the mean of sum_x min(p, q) over the verifier's own continuations of prompts, by temperature, over
+    all prompts and by their kind. At temperature 0 it is the share of positions where both prefer the same token."""
+
+    prompts: int
+    prompt_tokens: int
+    new_tokens: int
+    seed: int
+    temperatures: dict[str, float]
+    by_kind: dict[str, dict[str, float]]
+
+
+def acceptance_table(pair: LoadedPair, new_tokens: int = 64) -> AcceptanceTable:
+    """Acceptance at each of TEMPERATURES on `new_tokens` sampled tokens after each prompt's first 64."""
+    prompt_tokens, seed = 64, 0
+    by_kind: dict[str, dict[str, list[float]]] = {}
+    for temperature in TEMPERATURES:
+        for index, prompt in enumerate(pair.prompts):
+            uniforms = np.random.default_rng([seed, index]).random(new_tokens)
+            values = _on_own_text(pair, prompt.tokens[:prompt_tokens], temperature, uniforms)
+            by_kind.setdefault(prompt.kind, {}).setdefault(f"{temperature:g}", []).append(values)
+    kinds = {kind: {t: round(float(np.mean(v)), 4) for t, v in rows.items()} for kind, rows in by_kind.items()}
+    pooled = {
+        f"{t:g}": round(float(np.mean([v for rows in by_kind.values() for v in rows[f"{t:g}"]])), 4)
+        for t in TEMPERATURES
+    }
+    return AcceptanceTable(
+        prompts=len(pair.prompts),
+        prompt_tokens=prompt_tokens,
+        new_tokens=new_tokens,
+        seed=seed,
+        temperatures=pooled,
+        by_kind=kinds,
+    )
+
+
+def _on_own_text(pair: LoadedPair, prompt: tuple[int, ...], temperature: float, uniforms: Floats) -> float:
+    """Mean of 1 - TV(p, q) along one continuation drawn from the verifier."""
+    text, distributions = prompt, []
+    opened = pair.verifier.open(temperature)
+    for u in uniforms:
+        distributions.append(opened.distributions(text, 1)[0])
+        text += (inverse_cdf(distributions[-1], float(u)),)
+    q = pair.drafter.open(temperature).distributions(text[:-1], len(uniforms))
+    return float(1 - total_variation(np.array(distributions), q).mean())
 
 
 def main(arguments: list[str]) -> None:

@@ -13,26 +13,15 @@ excess of at most (|beta_1| + 1 + eta alpha) / (eta N), follows where eta (1 - 2
 `Conformal` is the rule, without state, for callers in which every draft carries its own
 threshold; `ConformalThreshold` is the same rule with the threshold kept inside. alpha_n is always the mass dropped by
 the uncapped set {q >= beta_n}; `k_max` acts only on what is sent.
-
-`RunningQuantile` follows the distributions just seen: a quantile of what each would have borne. Ours.
-
-A distribution q bears a threshold beta where {q >= beta}, or its most probable token where that is empty, drops at most
-`target`; c(q), within 0 and 1, is the largest that it bears. Draft n is cut at the ceil(level m)-th smallest of the
-last m = min(n - 1, window) of c(q_1), ..., c(q_{n-1}), draft 1 at `initial`. So less than a share `level` of the
-distributions in the window would have dropped more than the target. It has no step to choose, and no guarantee in the
-long run.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import numpy as np
-
-from channels.codec.sparsify import at_least, most_probable, sizes_of_heads
+from channels.codec.sparsify import at_least, most_probable
 from kinds.arrays import Floats, Ints
 
 Rollback = Literal["through_rejection", "accepted_only", "none"]
@@ -147,60 +136,3 @@ class ConformalThreshold:
     def feedback(self, accepted: int, drafted: int) -> None:
         """Ends the round, in which the first `accepted` of `drafted` drafts were; `rollback` undoes later updates."""
         self.chain = [self.rule.after_feedback(self.chain, accepted, drafted)]
-
-
-@dataclass(frozen=True)
-class RunningQuantile:
-    """The threshold rule, without state: what it has seen, the c(q_i) of the window, oldest first, is handed in."""
-
-    target: float
-    initial: float
-    window: int = 32
-    level: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.target <= 1.0:
-            raise ValueError(f"target = {self.target}: must be within 0 and 1")
-        if not self.initial <= 1.0:
-            raise ValueError(f"initial = {self.initial}: must be a number, at most 1")
-        if self.window < 1:
-            raise ValueError(f"window = {self.window}: must be at least 1")
-        if not 0.0 < self.level <= 1.0:
-            raise ValueError(f"level = {self.level}: must be above 0 and at most 1")
-
-    def threshold(self, seen: Sequence[float]) -> float:
-        """Returns the threshold that cuts the next distribution."""
-        return sorted(seen)[math.ceil(self.level * len(seen)) - 1] if seen else self.initial
-
-    def support(self, q: Floats, seen: Sequence[float]) -> Ints:
-        """The ids kept of q, float64 [V]: int64 [K], ascending, K >= 1."""
-        return at_least(q, self.threshold(seen))
-
-    def largest_borne(self, q: Floats) -> float:
-        """c(q) of a distribution q, float64 [V]: one of its probabilities, or 1 where its most probable token is
-        enough."""
-        if (found := self._borne_by_few(q)) is not None:
-            return found
-        ascending = np.sort(q)
-        spared = int(np.searchsorted(np.cumsum(ascending), self.target, side="right"))
-        return float(ascending[spared]) if spared < q.size - 1 else 1.0
-
-    def _borne_by_few(self, q: Floats) -> float | None:
-        """`largest_borne` from the most probable tokens alone, where there are few of them and the roundings of a sum
-        over all others cannot matter; else None."""
-        total = float(q.sum())
-        apart = 4 * q.size * np.finfo(np.float64).eps * total
-        for size in sizes_of_heads(q):
-            falling = -np.sort(-q[most_probable(q, size)])
-            left = total - np.cumsum(falling)  # [size]: the mass behind each
-            if left[-1] < self.target - apart:
-                at = int(np.argmax(left <= self.target))
-                before = left[at - 1] if at else total
-                if min(before - self.target, self.target - left[at]) <= apart:
-                    return None
-                return float(falling[at]) if at else 1.0
-        return None
-
-    def next(self, seen: Sequence[float], q: Floats) -> tuple[float, ...]:
-        """Returns the scores seen after one more distribution."""
-        return (*seen, self.largest_borne(q))[-self.window :]

@@ -177,16 +177,7 @@ class Expected(NamedTuple):
 
 def code_raced_id(io: Machine, buffer: Bytes, format: Format, context: Ints, words: Ints, token: int) -> int:
     """Codes the id below V that has won a race with these words, [V]. Returns it. `context`: as for `code_ids`."""
-    if format.prior:
-        return _code_winner(io, buffer, find(format.prior, format.vocabulary), context, words, token)
     return _code_contender(io, buffer, *_contenders(format, context, words), words.size, token)
-
-
-@compiled
-def _code_winner(io: Machine, buffer: Bytes, tables: Tables, context: Ints, words: Ints, token: int) -> int:
-    """Codes an id after the context, by the prior and the words of its race."""
-    ids, frequencies = _contenders_after(tables, context, words)
-    return _code_contender(io, buffer, ids, frequencies, words.size, token)
 
 
 @leaf

@@ -2,11 +2,11 @@
 
 At each node of a tree both ends hold the words of a race, the same for all nodes of a level; its children are the ids
 that came first in the drafter's race there. Both ends know the shapes that a tree may have (`tree_shape`); which one it
-has comes first, all alike. A race has all V ids, so the number of nodes that have children, n of m, tells the
-tree: that follows, as the number of ids in a packet of `ids`. Then, breadth first, the children of each, given the text
-and the path to it. Their order decides nothing but which tree hangs below each, so they come in runs of siblings below
-which it is the same, the earliest first, each a set without an order (`id_distribution.code_raced_set`), after those of
-the runs before it.
+has comes first, all alike. A race has all V ids, so the number of nodes that have children, n of m, tells the tree:
+that follows, as the number of ids in a packet of `ids` (`heads`). Then, breadth first, the children of each, given the
+text and the path to it. Their order decides nothing but which tree hangs below each, so they come in runs of siblings
+below which it is the same, the earliest first, each a set without an order (`id_distribution.code_raced_set`), after
+those of the runs before it.
 
 A node is an id; in a run they stand by id, ascending.
 
@@ -45,8 +45,9 @@ from channels.codec.coder.arithmetic import (
 )
 from channels.codec.context_coded.expected_tokens import WINDOW
 from channels.codec.draft import CodecError, Format, close, integers, latest
+from channels.codec.heads import FULL_SHARE, code_number
 from channels.codec.id_distribution import code_raced_set, raced_set_bound_bits
-from channels.codec.ids import FULL_SHARE, LARGEST_ID_BYTES, Race, code_number
+from channels.codec.ids import LARGEST_ID_BYTES, Race
 from channels.codec.tree_shape import ROOT, TreeGrowth, TreeShape, grown
 from kinds.arrays import Bytes
 

@@ -1,13 +1,11 @@
 """Token ids where no distribution goes with them: packets of ids, and replies.
 
-A packet holds n ids, 1 to m = max_drafts, in the coder of module `packet`. First n: of 4 (m - 1), n = m is the first
-3 (m - 1), as most rounds are full, every other n one, ascending; nothing where m = 1. Then each id by `code_ids` of
-`id_distribution`, after the context and the ids before it in the packet; where both ends hold the races that the ids
-have won, by `code_raced_id`.
+A packet holds n ids, 1 to m = max_drafts, in the coder of module `packet`. First n (`heads`), then each id by
+`code_ids` of `id_distribution`, after the context and the ids before it in the packet; where both ends hold the races
+that the ids have won, by `code_raced_id`.
 
-Coded feedback: how many drafts are accepted, then the token after them by `id_distribution`. Of m = max_drafts, each of
-the first UNARY drafts in turn: it is rejected, 1 of 4, or accepted, 3 of 4, up to the first that is rejected; where all
-UNARY are accepted, how many more, uniform in 0..m - UNARY. The token follows the committed ids and the accepted drafts.
+Coded feedback: how many drafts are accepted (`heads`), then the token after them by `id_distribution`. The token
+follows the committed ids and the accepted drafts.
 To leave out the rejected draft, which no correction is, would save a tenth of a bit, and is not done.
 """
 
@@ -19,31 +17,25 @@ from math import ceil, log2
 import numpy as np
 
 from channels.codec.coder.arithmetic import (
-    DECODE,
     ENCODE,
     FAILED,
     MEASURE,
-    MODE,
     NOTHING,
     Machine,
-    bit,
     length_bits,
     machine,
     reader,
-    symbol,
-    target,
-    uniform,
     written,
 )
 from channels.codec.context_coded.expected_tokens import WINDOW
 from channels.codec.draft import CodecError, Format, check_accepted, check_token, close, integers, latest
+from channels.codec.heads import FULL_SHARE, code_accepted, code_number
 from channels.codec.id_distribution import bound_bits, code_ids, code_raced_id, dearest, raced_bound_bits
 from kinds.arrays import Bytes, Ints
 
 Race = Callable[[int], Ints]
 """The words [V] of the race that the id at a place of the packet, 0.., has won; after the ids before it, which
 determine its index in the text."""
-FULL_SHARE = 3  # how much likelier a full packet is than all others together
 LARGEST_ID_BYTES = 8
 
 
@@ -123,21 +115,6 @@ def _code(io: Machine, buffer: Bytes, format: Format, text: Ints, first: int, ra
             return
 
 
-def code_number(io: Machine, buffer: Bytes, number: int, most: int) -> int:
-    """Codes how many ids a packet holds, 1..most, of which `most` is likelier than all others together."""
-    if most == 1:
-        return 1
-    full, total = FULL_SHARE * (most - 1), (FULL_SHARE + 1) * (most - 1)
-    if io[MODE] == DECODE:
-        value = target(io, total)
-        number = most if value < full else value - full + 1
-    if number == most:
-        symbol(io, buffer, 0, full, total)
-    else:
-        symbol(io, buffer, full + number - 1, 1, total)
-    return number
-
-
 def _checked(tokens: Sequence[int], format: Format) -> Ints:
     """The ids as int64 [n]; CodecError unless they are 1 to max_drafts ids below V."""
     ids = integers("tokens", np.asarray(tokens))
@@ -148,8 +125,6 @@ def _checked(tokens: Sequence[int], format: Format) -> Ints:
     return ids
 
 
-UNARY = 16
-FALLS = 1 << 14  # of 2^16: that a draft is rejected where those before it are accepted
 LARGEST_BYTES = 32
 
 
@@ -179,11 +154,3 @@ def decode_coded_feedback(
     code_ids(io, buffer, format, text, known.size)
     close(io, buffer, "feedback", "none of this format")
     return accepted, int(text[-1])
-
-
-def code_accepted(io: Machine, buffer: Bytes, accepted: int, most: int) -> int:
-    """Codes how many drafts are accepted, 0..most."""
-    for number in range(min(most, UNARY)):
-        if io[FAILED] or not bit(io, buffer, int(accepted > number), FALLS):
-            return number
-    return UNARY + uniform(io, buffer, accepted - UNARY, most - UNARY + 1) if most > UNARY else most

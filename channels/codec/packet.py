@@ -9,11 +9,9 @@ below n is the symbol [v, v + 1) of n; nothing where n = 1. At the end, with m t
 RANGE, the packet is exactly as many bytes as hold the bytes shifted in and m bits, CODE < 2^(56 - m), and the bits
 after those m are 0. Anything else is refused.
 
-Order. (1) Code "recoded" only: the mode, by its share in SHARES, or in another such table for the quantizer and where
-there is no prior. (2) How many drafts n, of m = max_drafts: uniform, but for "recoded" where m > 2: of 4 (m - 2), the
-first 2 (m - 2) are n = 1, then one each is 2 to m - 1, the last m - 2 are n = m. (3) For each draft: support and counts
-by the mode; then the drafted id: "flat", uniform below V, refused unless in the support; "coded", the symbol of its
-count among the counts in id order; "unsent", nothing.
+Order. The head (`heads`): the mode, under the code "recoded" alone, and how many drafts there are. Then for each
+draft: support and counts by the mode; then the drafted id: "flat", uniform below V, refused unless in the support;
+"coded", the symbol of its count among the counts in id order; "unsent", nothing.
 
 Modes. "variable", "fixed", "dense": module `enumerative` (subsets and compositions in `coder.subsets`; quantizers other
 than the lattice have no mode "dense" under "recoded"). "recoded": `context_coded.walk`, for other quantizers than the
@@ -32,76 +30,59 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from channels.codec import enumerative
 from channels.codec.coder.arithmetic import (
-    DECODE,
     ENCODE,
     FAILED,
-    FULL_TAPE,
+    INVALID,
     MEASURE,
-    MODE,
     NOTHING,
     Machine,
-    Tape,
     cost,
     finish,
     length_bits,
     machine,
     reader,
-    recorded,
-    recorder,
     symbol,
     target,
     uniform,
 )
+from channels.codec.coder.compiled import leaf
 from channels.codec.coder.fixed_point import cached_log2
 from channels.codec.context_coded import sized_walk
 from channels.codec.context_coded.expected_tokens import WINDOW
-from channels.codec.context_coded.packet_walk import (
-    CODED,
-    FLAT,
-    NO_ENDS,
-    NO_TAPE,
-    NOT_SENT,
-    read_chain,
-    read_id,
-    write_distributions,
-    write_ids,
-)
 from channels.codec.context_coded.prior_tables import find
 from channels.codec.context_coded.walk import WalkSetting, code_draft
 from channels.codec.draft import CodecError, Draft, Format, Support, close, latest
+from channels.codec.heads import Mode, head_cost, read_head, write_head
 from kinds.arrays import Bytes, Ints
 
 MOST_ROOM_BYTES = 1 << 26
-MOST_KEPT = 1 << 15  # symbols
 
 
 def encode(steps: Sequence[Step], format: Format) -> bytes:
     buffer = np.empty(_room_bytes(steps, format), dtype=np.uint8)
-    tapes = _walked(steps, format).of(steps)
-    io, mode = _run(ENCODE, buffer, steps, format, tapes)
+    io, mode = _run(ENCODE, buffer, steps, format)
     size = finish(io, buffer)
     if size > buffer.size:
         buffer = np.empty(size, dtype=np.uint8)
-        finish(write(machine(ENCODE), buffer, steps, format, mode, tapes), buffer)
+        finish(write(machine(ENCODE), buffer, steps, format, mode), buffer)
     return buffer[:size].tobytes()
 
 
 def measure(steps: Sequence[Step], format: Format) -> int:
     """The packet's length in bits, before padding to bytes."""
-    walked = _walked(steps, format)
-    return length_bits(_run(MEASURE, NOTHING, steps, format, walked.walk(steps, format))[0])
+    return length_bits(_run(MEASURE, NOTHING, steps, format)[0])
 
 
 def decode(payload: bytes, format: Format, trail: Trail) -> list[Step]:
     """Returns the steps of a packet, each read by the trail. Raises CodecError unless `encode` can have produced it."""
     io, buffer = reader(payload)
-    mode, number = _read_head(io, buffer, format)
+    mode, number = read_head(io, buffer, format)
     steps = trail.read(io, buffer, format, mode, number)
     close(io, buffer, "payload", "not a packet of this format")
     if format.code == "recoded" and mode != _best_mode(io, steps, format, mode):
@@ -123,12 +104,12 @@ def _room_bytes(steps: Sequence[Step], format: Format) -> int:
     return min(8 + 16 * len(steps) + 8 * ids, MOST_ROOM_BYTES)
 
 
-def _run(direction: int, buffer: Bytes, steps: Sequence[Step], format: Format, tapes: Tapes) -> tuple[Machine, Mode]:
+def _run(direction: int, buffer: Bytes, steps: Sequence[Step], format: Format) -> tuple[Machine, Mode]:
     """A machine that has written the packet in the mode that serves it best, and that mode."""
     if format.code == "enumerative":
         return write(machine(direction), buffer, steps, format, format.support), format.support
     first: Mode = "recoded" if format.prior else "variable"
-    io = write(machine(direction), buffer, steps, format, first, tapes)
+    io = write(machine(direction), buffer, steps, format, first)
     best = _best_mode(io, steps, format, first)
     return io if best == first else write(machine(direction), buffer, steps, format, best), best
 
@@ -150,7 +131,7 @@ def _least_stated(codewords: tuple[tuple[int, int], ...], format: Format) -> tup
     drafted ids. codewords: the number of counts in each distribution, and their shift."""
     stating: tuple[Support, ...] = ("variable", "dense") if format.quantizer == "lattice" else ("variable",)
     costs: dict[Mode, int] = {
-        each: _head_cost(each, len(codewords), format)
+        each: head_cost(each, len(codewords), format)
         + sum(enumerative.cost(size, shift, format, each) for size, shift in codewords)
         for each in stating
     }
@@ -244,21 +225,6 @@ class Chain(Trail):
         self._size += 1
         self._before, self._before_counts = draft.support, draft.counts
 
-    def read(self, io: Machine, buffer: Bytes, format: Format, mode: Mode, number: int) -> list[Step]:
-        if not _walks_at_once(format, mode):
-            return super().read(io, buffer, format, mode, number)
-        first, steps = self._size, list[Step]()
-        text = self._tokens[: first + number]
-        support, counts, ends = read_chain(io, buffer, _setting(format), text, first, TOKENS[format.token])
-        if not io[FAILED]:
-            begin = 0
-            for token, end in zip(text[first:].tolist(), ends.tolist(), strict=True):
-                draft = Draft.of(token, support[begin:end], counts[begin:end], format.resolution)
-                steps.append(Step((draft,), self.known))
-                self.extend(steps[-1])
-                begin = end
-        return steps
-
 
 def chain(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> list[Step]:
     """The steps of drafts that follow each other."""
@@ -274,112 +240,26 @@ def _setting(format: Format) -> WalkSetting:
     return WalkSetting(find(format.prior or "", format.vocabulary), format.resolution, format.largest_support)
 
 
+FLAT, CODED, NOT_SENT = range(3)
 TOKENS = {"flat": FLAT, "coded": CODED, "unsent": NOT_SENT}
+"""Forms in which a drafted id travels: below V, by the counts it was drawn from, or not at all."""
 
 
-class Tapes(NamedTuple):
-    """Tapes of the walks over a packet's first distributions, one after the other."""
-
-    tape: Tape = NO_TAPE
-    ends: Ints = NO_ENDS
-    """End of each walk's tape."""
-
-
-NO_TAPES = Tapes()
-
-
-class Walked:
-    """The distributions of the packet that was measured last. Where drafts are measured one by one, as a budget asks
-    for, a packet begins as the one before it and is walked from there on."""
-
-    def __init__(self) -> None:
-        self._steps: list[tuple[bytes, ...]] = []
-        self._tapes = NO_TAPES
-
-    def of(self, steps: Sequence[Step]) -> Tapes:
-        """Returns the kept tapes of the first steps that are the same as before."""
-        same = 0
-        for known, step in zip(self._steps, steps, strict=False):
-            if known != _written_out(step):
-                break
-            same += 1
-        ends = self._tapes.ends[:same]
-        return Tapes(self._tapes.tape[: ends[-1]] if same else NO_TAPE, ends)
-
-    def walk(self, steps: Sequence[Step], format: Format) -> Tapes:
-        """Returns the tapes of all steps. They are kept for the next packet unless they are long."""
-        if not _walks_at_once(format, "recoded"):
-            return NO_TAPES
-        tape, ends = self.of(steps)
-        if ends.size < len(steps):
-            more = _record(steps[ends.size :], format)
-            tape, ends = np.concatenate((tape, more.tape)), np.concatenate((ends, len(tape) + more.ends))
-        kept = len(steps) if len(tape) <= MOST_KEPT else 0
-        self._steps = [_written_out(step) for step in steps[:kept]]
-        self._tapes = Tapes(tape, ends) if kept else NO_TAPES
-        return Tapes(tape, ends)
-
-
-def _written_out(step: Step) -> tuple[bytes, ...]:
-    """Returns all values of which a walk is a function, apart from the format."""
-    draft = step.drawn[0]
-    return tuple(each.tobytes() for each in (*step.known, draft.support, draft.counts))
-
-
-@lru_cache(maxsize=16)
-def _walked_after(format: Format, text: bytes) -> Walked:
-    return Walked()
-
-
-def _walked(steps: Sequence[Step], format: Format) -> Walked:
-    """Returns the kept walks of packets after the same text."""
-    return _walked_after(format, steps[0].known.context.tobytes())
-
-
-def _record(steps: Sequence[Step], format: Format, room: int = 1 << 12) -> Tapes:
-    io = recorder(room)
-    ends = write_distributions(io, NOTHING, _setting(format), *_flat(steps), NOT_SENT, NO_TAPE, NO_ENDS)
-    return _record(steps, format, 8 * room) if io[FAILED] == FULL_TAPE else Tapes(recorded(io), ends)
-
-
-def _walks_at_once(format: Format, mode: Mode) -> bool:
-    """True if one compiled call can code the whole packet."""
-    return mode == "recoded" and format.quantizer == "lattice" and bool(format.prior)
-
-
-def _flat(steps: Sequence[Step]) -> tuple[Ints, Ints, Ints]:
-    """Returns the steps as the flat arrays that `write_distributions` takes."""
-    parts, sizes, drawn = list[Ints](), list[tuple[int, ...]](), list[int]()
-    for children, (context, before, before_counts) in steps:
-        support, counts = children[0].support, children[0].counts
-        parts += (context, before, before_counts, support, counts)
-        sizes.append((context.size, before.size, support.size, len(children)))
-        drawn += [child.token for child in children]
-    return np.concatenate(parts), np.array(sizes), np.array(drawn)
-
-
-def write(
-    io: Machine, buffer: Bytes, steps: Sequence[Step], format: Format, mode: Mode, tapes: Tapes = NO_TAPES
-) -> Machine:
-    _write_head(io, buffer, format, mode, len(steps))
-    if _walks_at_once(format, mode):
-        write_distributions(io, buffer, _setting(format), *_flat(steps), TOKENS[format.token], *tapes)
-        return io
+def write(io: Machine, buffer: Bytes, steps: Sequence[Step], format: Format, mode: Mode) -> Machine:
+    write_head(io, buffer, format, mode, len(steps))
     for children, known in steps:
         draft, drawn = children[0], np.array([child.token for child in children])
-        _write_distribution(io, buffer, draft, format, mode, known)
-        write_ids(io, buffer, draft.support.copy(), draft.counts.copy(), drawn, TOKENS[format.token], format.vocabulary)
+        support, counts = draft.support.copy(), draft.counts.copy()
+        if mode != "recoded":
+            enumerative.write(io, buffer, draft, format, mode)
+        else:
+            before = known.before.copy(), known.before_counts.copy()
+            if format.quantizer == "lattice":
+                code_draft(io, buffer, _setting(format), known.context, *before, support, counts)
+            else:
+                sized_walk.write(io, buffer, _setting(format), format, known.context, *before, support, counts)
+        write_ids(io, buffer, support, counts, drawn, TOKENS[format.token], format.vocabulary)
     return io
-
-
-def _write_distribution(io: Machine, buffer: Bytes, draft: Draft, format: Format, mode: Mode, known: Known) -> None:
-    if mode != "recoded":
-        enumerative.write(io, buffer, draft, format, mode)
-    else:
-        sized_walk.write(
-            io, buffer, _setting(format), format, known.context, known.before.copy(), known.before_counts.copy(),
-            draft.support.copy(), draft.counts.copy(),
-        )  # fmt: skip
 
 
 def _read_distribution(io: Machine, buffer: Bytes, format: Format, mode: Mode, known: Known) -> tuple[Ints, Ints]:
@@ -397,66 +277,48 @@ def _read_distribution(io: Machine, buffer: Bytes, format: Format, mode: Mode, k
     return support[:size].copy(), counts[:size].copy()
 
 
-Mode = Literal["recoded", "variable", "fixed", "dense"]
-Shares = dict[Mode, tuple[int, int]]
-SHARES: Shares = {"recoded": (0, 28), "variable": (28, 2), "dense": (30, 2)}
-SHARES_WITHOUT_PRIOR: Shares = {"variable": (0, 16), "dense": (16, 16)}
-SHARES_OF_OTHERS: Shares = {"recoded": (0, 28), "variable": (28, 4)}
-SHARES_OF_OTHERS_WITHOUT_PRIOR: Shares = {"variable": (0, 32)}
-"""The code "recoded" has a cumulative frequency and a frequency of each mode, of ALL_SHARES; OTHERS: quantizers but the
-lattice, which have no mode "dense"."""
-ALL_SHARES = 32
-DEAREST_HEAD_BITS = 6
-"""The code "recoded" spends 4 on the rarest mode, and 2 more than log2 max_drafts for a number of distributions
-between."""
+@leaf
+def write_ids(
+    io: Machine, buffer: Bytes, support: Ints, counts: Ints, drawn: Ints, token: int, vocabulary: int
+) -> None:
+    """Ids drawn from these counts, each without those before it."""
+    for place in range(drawn.size if token != NOT_SENT else 0):
+        begin, total, size = 0, 0, 0
+        for at in range(support.size):
+            elder = False
+            for other in range(place):
+                elder = elder or support[at] == drawn[other]
+            if elder:
+                continue
+            if support[at] < drawn[place]:
+                begin += counts[at]
+            elif support[at] == drawn[place]:
+                size = counts[at]
+            total += counts[at]
+        if token == FLAT:
+            uniform(io, buffer, drawn[place], vocabulary)
+        else:
+            symbol(io, buffer, begin, size, total)
 
 
-def _write_head(io: Machine, buffer: Bytes, format: Format, mode: Mode, distributions: int) -> None:
-    if format.code == "recoded":
-        symbol(io, buffer, *_shares(format)[mode], ALL_SHARES)
-    _code_number(io, buffer, format, distributions)
-
-
-def _read_head(io: Machine, buffer: Bytes, format: Format) -> tuple[Mode, int]:
-    """The mode of a packet, and how many distributions are in it."""
-    mode: Mode = format.support
-    if format.code == "recoded":
-        value, shares = target(io, ALL_SHARES), _shares(format)
-        mode = next(mode for mode, (begin, share) in shares.items() if value < begin + share)
-        symbol(io, buffer, *shares[mode], ALL_SHARES)
-    return mode, _code_number(io, buffer, format, 0)
-
-
-def _head_cost(mode: Mode, distributions: int, format: Format) -> int:
-    """Returns the cost of the head under "recoded", in Q32 bits."""
-    _, size, total = _share_of(distributions, format.max_drafts)
-    share = cached_log2(ALL_SHARES) - cached_log2(_shares(format)[mode][1])
-    return share + cached_log2(total) - cached_log2(size)
-
-
-def _shares(format: Format) -> Shares:
-    if format.quantizer == "lattice":
-        return SHARES if format.prior else SHARES_WITHOUT_PRIOR
-    return SHARES_OF_OTHERS if format.prior else SHARES_OF_OTHERS_WITHOUT_PRIOR
-
-
-def _share_of(number: int, most: int) -> tuple[int, int, int]:
-    """Returns, for packets of at most `most` distributions: begin and size of `number`'s symbol, and the total."""
-    between = most - 2
-    if between < 1:
-        return number - 1, 1, most
-    if number == 1:
-        return 0, 2 * between, 4 * between
-    return 2 * between + number - 2, between if number == most else 1, 4 * between
-
-
-def _code_number(io: Machine, buffer: Bytes, format: Format, number: int) -> int:
-    most = format.max_drafts
-    if format.code == "enumerative" or most <= 2:
-        return 1 + uniform(io, buffer, number - 1, most)
-    between = most - 2
-    if io[MODE] == DECODE:
-        value = target(io, 4 * between)
-        number = 1 if value < 2 * between else min(most, value - 2 * between + 2)
-    symbol(io, buffer, *_share_of(number, most))
-    return number
+@leaf
+def read_id(io: Machine, buffer: Bytes, support: Ints, counts: Ints, token: int, vocabulary: int) -> int:
+    """The id drafted from these counts, -1 where it is not sent; the machine has FAILED where it is none of them."""
+    if token == NOT_SENT:
+        return -1
+    if token == FLAT:
+        drawn, place = uniform(io, buffer, 0, vocabulary), 0
+        while place < support.size and support[place] < drawn:
+            place += 1
+        if place == support.size or support[place] != drawn:
+            io[FAILED] = INVALID
+        return drawn
+    total, begin, place = 0, 0, 0
+    for at in range(counts.size):
+        total += counts[at]
+    value = target(io, total)
+    while begin + counts[place] <= value:
+        begin += counts[place]
+        place += 1
+    symbol(io, buffer, begin, counts[place], total)
+    return int(support[place])

@@ -6,7 +6,6 @@ lowest ids are kept. A rule is a frozen value without state; thresholds that mov
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,7 +15,6 @@ from kinds.arrays import Floats, Ints
 
 _BLOCK = 128
 """Entries of a distribution of which the largest is found at once."""
-_HEADS, _SHARE = (128, 500, 4096), 8
 
 
 @dataclass(frozen=True)
@@ -63,11 +61,6 @@ class TopP:
 
     def support(self, q: Floats) -> Ints:
         """int64 [K]. All of V where rounding keeps the sum below `mass`."""
-        for size in sizes_of_heads(q):
-            ids = most_probable(q, size)
-            held = np.cumsum(-np.sort(-q[ids]))
-            if held[-1] >= self.mass:
-                return ids[most_probable(q[ids], int(np.searchsorted(held, self.mass)) + 1)]
         held = np.cumsum(-np.sort(-q))
         return most_probable(q, min(int(np.searchsorted(held, self.mass)) + 1, q.size))
 
@@ -123,11 +116,6 @@ def _everything(size: int) -> Ints:
     ids = np.arange(size, dtype=np.int64)
     ids.flags.writeable = False
     return ids
-
-
-def sizes_of_heads(q: Floats) -> Iterator[int]:
-    """Among how many of the most probable tokens to look for a mass, before all of q is sorted."""
-    return (size for size in _HEADS if size < q.size // _SHARE)
 
 
 def at_least(q: Floats, beta: float) -> Ints:

@@ -31,9 +31,9 @@ from kinds.arrays import Ints
 
 
 @dataclass(frozen=True)
-class TreeFormat:
-    """Format of a session's trees, which both ends hold before the first one. form: of distributions and ids; its
-    max_drafts is of no effect."""
+class TreePackets:
+    """Packets of a session's trees, whose format both ends hold before the first one. form: of distributions and ids;
+    its max_drafts is of no effect. Drafts are nodes, breadth first; `context`: the token ids that both ends hold."""
 
     form: Format
     shape: TreeShape
@@ -41,7 +41,7 @@ class TreeFormat:
     def __post_init__(self) -> None:
         if self.form.token == "unsent":
             raise CodecError("token = 'unsent': the children of a distribution are sent, 'flat' or 'coded'")
-        _ = self.distributions, self.replies  # raises where they would be too many
+        _ = self.distributions, self.format  # raises where they would be too many
 
     @cached_property
     def distributions(self) -> Format:
@@ -49,66 +49,60 @@ class TreeFormat:
         return replace(self.form, max_drafts=self.shape.distributions)
 
     @cached_property
-    def replies(self) -> Format:
-        """The format of the replies, which report by a number which node was reached, 0 for none."""
+    def format(self) -> Format:
+        """The format of prompts and replies: accepted is the number of the node that was reached, from 1; 0: none."""
         return replace(self.form, max_drafts=self.shape.nodes)
 
+    def encode(self, drafts: Sequence[Draft], context: Sequence[int] = ()) -> bytes:
+        """The packet of a tree's nodes. Raises CodecError where they are no tree of the format."""
+        return packet.encode(_steps(drafts, self, context), self.distributions)
 
-def encode(drafts: Sequence[Draft], format: TreeFormat, context: Sequence[int] = ()) -> bytes:
-    """The packet of a tree's nodes. Raises CodecError where they are no tree of the format."""
-    return packet.encode(_steps(drafts, format, context), format.distributions)
+    def decode(self, payload: bytes, context: Sequence[int] = ()) -> tuple[Draft, ...]:
+        """The nodes of a tree that was encoded under the same format and context.
 
+        Raises CodecError, and nothing else, on every byte string that `encode` cannot have produced under them; what it
+        returns encodes to the same bytes.
+        """
+        return tuple(
+            Draft.of(child.token, step.drawn[0].support, step.drawn[0].counts)
+            for step in packet.decode(payload, self.distributions, _Branches(context, self))
+            for child in step.drawn
+        )
 
-def decode(payload: bytes, format: TreeFormat, context: Sequence[int] = ()) -> tuple[Draft, ...]:
-    """The nodes of a tree that was encoded under the same format and context.
+    def length_bits(self, drafts: Sequence[Draft], context: Sequence[int] = ()) -> int:
+        """The exact length of the packet in bits, before padding to bytes. Raises CodecError as `encode` does."""
+        return packet.measure(_steps(drafts, self, context), self.distributions)
 
-    Raises CodecError, and nothing else, on every byte string that `encode` cannot have produced under them; what it
-    returns encodes to the same bytes.
-    """
-    return tuple(
-        Draft.of(child.token, step.drawn[0].support, step.drawn[0].counts)
-        for step in packet.decode(payload, format.distributions, _Branches(context, format))
-        for child in step.drawn
-    )
+    def largest_bits(self, drafts: Sequence[Draft], support: Ints, counts: Ints, context: Sequence[int] = ()) -> int:
+        """The length in bits, at most, if one more distribution were appended, whichever children its counts could
+        draw.
 
+        drafts: the nodes before it. support, counts: int64 [K], as for `Draft`. Raises CodecError as `encode` does.
+        """
+        # Children cost -log2 of the product of count / what is left: the least counts, the least of them first, cost
+        # most. Of several, the coder's rounding may favour another order, by less than a bit.
+        distribution = Draft(wire.UNSENT, support, counts)
+        children = _next(drafts, self).children(distribution.support.size)
+        dearest = distribution.support[np.argsort(distribution.counts, kind="stable")[:children]]
+        appended = [Draft.of(int(token), distribution.support, distribution.counts) for token in dearest]
+        return self.length_bits([*drafts, *appended], context) + (children > 1)
 
-def tree_bits(drafts: Sequence[Draft], format: TreeFormat, context: Sequence[int] = ()) -> int:
-    """The exact length of the packet in bits, before padding to bytes. Raises CodecError as `encode` does."""
-    return packet.measure(_steps(drafts, format, context), format.distributions)
-
-
-def largest_tree_bits(
-    drafts: Sequence[Draft], support: Ints, counts: Ints, format: TreeFormat, context: Sequence[int] = ()
-) -> int:
-    """The length in bits, at most, if one more distribution were appended, whichever children its counts could draw.
-
-    drafts: the nodes before it. support, counts: int64 [K], as for `Draft`. Raises CodecError as `encode` does.
-    """
-    # Children cost -log2 of the product of count / what is left: the least counts, the least of them first, cost most.
-    # Of several, the coder's rounding may favour another order, by less than a bit.
-    distribution = Draft(wire.UNSENT, support, counts)
-    children = _next(drafts, format).children(distribution.support.size)
-    dearest = distribution.support[np.argsort(distribution.counts, kind="stable")[:children]]
-    appended = [Draft.of(int(token), distribution.support, distribution.counts) for token in dearest]
-    return tree_bits([*drafts, *appended], format, context) + (children > 1)
-
-
-def bound_tree_bits(sizes: Sequence[int], format: TreeFormat) -> int:
-    """No packet of nodes drawn from distributions with these numbers of positive counts is longer, as
-    `wire.bound_bits`; the last stands for its siblings. Raises CodecError where the shape has no such tree."""
-    growth, place = TreeGrowth(format.shape), 0
-    distributions, later_bits = list[int](), 0.0
-    while place < len(sizes):
-        if growth.next is None:
-            raise CodecError(f"{len(sizes)} nodes: the tree is whole with {place}")
-        distributions.append(sizes[place])
-        children = len(growth.grow(distributions[-1]))
-        later_bits += (children - 1) * wire.token_bound(distributions[-1], format.distributions)
-        place += children
-    return wire.bound_bits(distributions, format.distributions) + ceil(1.01 * later_bits) + (later_bits > 0)
+    def bound_bits(self, sizes: Sequence[int]) -> int:
+        """No packet of nodes drawn from distributions with these numbers of positive counts is longer, as
+        `wire.bound_bits`; the last stands for its siblings. Raises CodecError where the shape has no such tree."""
+        growth, place = TreeGrowth(self.shape), 0
+        distributions, later_bits = list[int](), 0.0
+        while place < len(sizes):
+            if growth.next is None:
+                raise CodecError(f"{len(sizes)} nodes: the tree is whole with {place}")
+            distributions.append(sizes[place])
+            children = len(growth.grow(distributions[-1]))
+            later_bits += (children - 1) * wire.token_bound(distributions[-1], self.distributions)
+            place += children
+        return wire.bound_bits(distributions, self.distributions) + ceil(1.01 * later_bits) + (later_bits > 0)
 
 
-def _next(drafts: Sequence[Draft], format: TreeFormat) -> TreeGrowth:
+def _next(drafts: Sequence[Draft], format: TreePackets) -> TreeGrowth:
     """The tree of these nodes, to which a distribution is to be added. Raises CodecError where none can be."""
     try:
         growth = grown(format.shape, [draft.support.size for draft in drafts])
@@ -119,7 +113,7 @@ def _next(drafts: Sequence[Draft], format: TreeFormat) -> TreeGrowth:
     return growth
 
 
-def _steps(drafts: Sequence[Draft], format: TreeFormat, context: Sequence[int]) -> list[Step]:
+def _steps(drafts: Sequence[Draft], format: TreePackets, context: Sequence[int]) -> list[Step]:
     """The distributions of a tree with their children. Raises CodecError where the format cannot carry them."""
     if not drafts:
         raise CodecError("0 nodes: a tree has one distribution at least")
@@ -154,7 +148,7 @@ def _siblings(distribution: Draft, drafts: Sequence[Draft], number: int) -> Sequ
 class _Branches(Trail):
     """The text and the path to the node of each distribution, and its parent's distribution, as the tree grows."""
 
-    def __init__(self, context: Sequence[int], format: TreeFormat) -> None:
+    def __init__(self, context: Sequence[int], format: TreePackets) -> None:
         self.growth = TreeGrowth(format.shape)
         self._known = [packet.first_known(latest(context, WINDOW, format.distributions.vocabulary))]
 

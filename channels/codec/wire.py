@@ -28,6 +28,7 @@ from channels.codec.fixed_width import (
     feedback_bits,
     tokens_bits,
 )
+from channels.codec.heads import DEAREST_HEAD_BITS
 from channels.codec.ids import (
     Race,
     bound_ids_bits,
@@ -39,7 +40,6 @@ from channels.codec.ids import (
     largest_ids_bits,
     largest_raced_bits,
 )
-from channels.codec.packet import DEAREST_HEAD_BITS
 from channels.codec.paper_counts import dense_bits, paper_bits, size_bits, subset_bits
 from channels.codec.quantizers import quantizer
 from kinds.arrays import Ints

@@ -18,7 +18,6 @@ from channels.link.sharing import Fifo, Sharing
 from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, meant, named
 from kinds.mistakes import not_negative
-from kinds.retired import PRESETS, RETIRED
 
 
 def _is_none(value: object) -> bool:
@@ -135,8 +134,6 @@ class LinkConfig(Part):
         name = value if isinstance(value, str) else value.get("preset") if isinstance(value, dict) else None
         if name is None:
             return value
-        if name not in cls.presets and str(name).rsplit(".", 1)[0] in PRESETS:
-            raise ValueError(f"preset {name!r}: {RETIRED}")
         if name not in cls.presets:
             hint = meant(str(name), cls.presets)
             links = sorted({preset.rsplit(".", 1)[0] for preset in cls.presets})

@@ -126,8 +126,6 @@ ProfileName = Literal[
     "laptop_rtx4060_llama_8b", "t4_gemma3_1b", "a100_13b", "h100_1_7b", "h100_32b", "gpu80gbx2_70b", "h100x2_70b_fp8",
     "a100x4_70b", "h100x4_70b",
 ]  # fmt: skip
-RENAMED = {"a100x2_70b": "gpu80gbx2_70b"}
-"""Profiles that had another name once: that one said A100, and its source does not."""
 PROFILES: dict[ProfileName, CitedProfile] = {
     "pi5_qwen2_5_0_5b": CitedProfile(
         "edge", "Qwen2.5-0.5B, 4-bit, Raspberry Pi 5, llama.cpp",

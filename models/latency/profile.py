@@ -12,15 +12,13 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from kinds import meant
 from kinds.files import GivenPath
-from models.latency.cited_passes import FOLDER, PROFILES, RENAMED, CitedProfile, ProfileName
+from models.latency.cited_passes import FOLDER, PROFILES, CitedProfile, ProfileName
 from models.latency.latency import Footprint, Latency, Work
 from models.latency.pass_table import Beyond, Grid, Point, check_reach, read_passes, seconds_in
 
 
-def _as_named_now(name: object) -> object:
+def _known(name: object) -> object:
     """The name. Raises ValueError for one that is none, with what was probably meant."""
-    if isinstance(name, str) and name in RENAMED:
-        raise ValueError(f"is called {RENAMED[name]} now, after what its source says of the GPUs")
     if isinstance(name, str) and name not in (names := get_args(ProfileName)):
         raise ValueError(f"must be one of {', '.join(names)}{meant(name, names)}")
     return name
@@ -30,7 +28,7 @@ class Profile(Latency):
     """Measured passes by sequences, new and cached tokens, interpolated."""
 
     kind: Literal["profile"] = "profile"
-    name: Annotated[ProfileName | None, BeforeValidator(_as_named_now)] = Field(
+    name: Annotated[ProfileName | None, BeforeValidator(_known)] = Field(
         None, description="a profile that comes along (`sqsim list clocks`); or `file`"
     )
     file: GivenPath | None = Field(

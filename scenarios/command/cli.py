@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from kinds import ConfigError, meant
 from kinds.mistakes import Escaped, printable, shown, users_mistake
-from kinds.retired import ACTIONS, OPTIONS, RETIRED
 from scenarios.command import options
 from scenarios.command.options import RunOptions
 from scenarios.command.progress_bar import aside
@@ -55,13 +54,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         hint = ""
-        if (found := _NO_CHOICE.search(message)) and found[1] in ACTIONS:
-            message = f"{message.partition(':')[0]} = {found[1]!r}: {RETIRED}"
-        elif found:
+        if found := _NO_CHOICE.search(message):
             hint = meant(found[1], found[2].replace("'", "").split(", "))
-        elif (found := _NO_OPTION.match(message)) and found[1] in OPTIONS:
-            message = f"{found[1]}: {OPTIONS[found[1]]}"
-        elif found:
+        elif found := _NO_OPTION.match(message):
             hint = meant(found[1], self.options())
         self.exit(2, f"sqsim: {message}; see `{self.prog} --help`{hint}\n")
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kinds import ConfigError, meant
-from kinds.retired import RETIRED, SCENARIOS
 from scenarios.command.scenario import Scenario
 
 NAMES: tuple[str, ...] = (
@@ -17,17 +16,20 @@ NAMES: tuple[str, ...] = (
     "rivals", "languages", "lossy_uplink", "adaptive", "traces", "batching", "base_station", "gateway", "fleet",
     "conversations", "capacity", "pareto", "validation",
 )  # fmt: skip
+FORMER = {
+    "ahead": "`scheme.depth` of any scenario", "break_even": "phase_map", "capacity_at_70b": "capacity",
+    "cloud_first": "`scheme.cloud_first` of any scenario", "codes": "lattices", "conformal_time": "conformal",
+    "fading": "lossy_uplink", "outage": "lossy_uplink", "scaling": "phase_map", "trees": "rivals",
+}  # fmt: skip
+"""Scenarios of earlier versions, each with what asks its question now."""
 LISTS = ("devices", "models", "clocks", "powers", "links", "schemes", "policies")
 """Lists that `sqsim list` shows besides the scenarios; `inspect.listing` has the text."""
 
 
 def scenario(name: str, others: Sequence[str] = ()) -> Scenario:
     """The scenario called `name`. Raises ConfigError with the nearest names, those of `others` included."""
-    if name not in NAMES and name in SCENARIOS:
-        now = f"; now {SCENARIOS[name]}" if SCENARIOS[name] else ""
-        raise ConfigError(f"scenario = {name!r}: {RETIRED}{now}")
     if name not in NAMES:
-        hint = meant(name, (*NAMES, *others))
+        hint = f"; now {FORMER[name]}" if name in FORMER else meant(name, (*NAMES, *others))
         raise ConfigError(f"scenario = {name!r}: no such scenario, `sqsim list` shows all{hint}")
     found = importlib.import_module(f"scenarios.{name}").SCENARIO
     assert isinstance(found, Scenario) and found.name == name, f"scenarios.{name} holds no scenario of that name"

@@ -50,8 +50,6 @@ class Note:
     """Columns that every curve that has them tells: `distinguishing_fields`."""
     labels: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
     """Labels that the user gives to schemes (`simulator.results.intervals.Labels`)."""
-    changed: str = ""
-    """Changes of the scenario's base by the user, in words, which figures state."""
 
     def write(self, folder: Path) -> None:
         text = json.dumps(asdict(self), indent=2) + "\n"

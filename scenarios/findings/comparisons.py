@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from kinds.arrays import Bools
-from scenarios.findings.question import in_words, of_setting, parts
+from scenarios.findings.question import curves_of, in_words, of_setting, parts
 from scenarios.findings.text_table import rows_along
 from scenarios.findings.wording import counted
 from simulator.results.column_names import CURVE
@@ -119,8 +119,8 @@ class Place:
 
     def all_of(self, kinds: Sequence[str], against: str) -> list[PairedCurves]:
         """Compares each curve of `kinds` with that of the scheme `against`; [] if that is not here."""
-        theirs = self.curves(against)
-        found = [self.of(curve, theirs[0]) for curve in self.curves(*kinds)] if theirs else []
+        theirs = curves_of(self.rows, against)
+        found = [self.of(curve, theirs[0]) for curve in curves_of(self.rows, *kinds)] if theirs else []
         return [each for each in found if each.less.n]
 
     def against_best(self, kinds: Sequence[str]) -> PairedCurves | None:
@@ -145,10 +145,6 @@ class Place:
         tied = tuple(sorted({first, *others} - {*behind}))
         mean = float(self.rows.loc[self.rows[CURVE] == first, self.metric].mean())
         return LowestAt(self.at, first, tied, behind[0] if behind else None, mean, rows)
-
-    def curves(self, *kinds: str) -> list[str]:
-        """The curves of some kinds of schemes, in order of appearance."""
-        return [str(curve) for curve in self.rows.loc[self.rows["scheme.kind"].isin(kinds), CURVE].unique()]
 
 
 def places(

@@ -15,7 +15,7 @@ from scenarios.findings.comparisons import Place
 from scenarios.findings.question import LATENCY
 from scenarios.findings.rejections import BOUND, BOUND_NOTE
 from scenarios.findings.sentences.limits import HEAD as LIMITS
-from scenarios.findings.sentences.limits import limits_entry, limits_legend, most_at
+from scenarios.findings.sentences.limits import limits_entry, limits_legend, supporting_most
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number, rows_along
 from scenarios.findings.wording import counted, limits_in_words, would_show
 from simulator.results.column_names import CI_SUFFIX, CLASS, CURVE, N_SUFFIX
@@ -96,11 +96,9 @@ def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objectiv
 
     def marked(rows: pd.DataFrame) -> tuple[dict[str, str], list[Difference]]:
         ranked = rows[~rows[CURVE].isin(apart)]
-        best = most_at(ranked, math.nan) if len(ranked) else None
-        if best is None or not best.devices:
-            return {}, []
-        alone = ranked[ranked["capacity"] == best.devices][CURVE].iloc[0]
-        return {curve: BEST if curve == alone else ALIKE for curve in best.curves}, []
+        most = supporting_most(ranked) if len(ranked) else []
+        alone = ranked[ranked["capacity"] == ranked["capacity"].max()][CURVE].head(1).tolist()
+        return {curve: BEST if curve in alone else ALIKE for curve in most}, []
 
     def entry(row: pd.Series[float], mark: str) -> TableEntry:
         text = f"{row['capacity']:,.0f}{'' if row['bounded'] else '+'}"

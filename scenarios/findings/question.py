@@ -145,6 +145,6 @@ def left_out(rows: pd.DataFrame, kinds: Sequence[str]) -> str:
     return f"without {', '.join(map(called, there))}" if there else ""
 
 
-def curves_of(rows: pd.DataFrame, kind: str) -> list[str]:
-    """The curves of a kind of scheme, in order of appearance."""
-    return [str(curve) for curve in rows.loc[rows["scheme.kind"] == kind, CURVE].unique()]
+def curves_of(rows: pd.DataFrame, *kinds: str) -> list[str]:
+    """The curves of some kinds of schemes, in order of appearance."""
+    return [str(curve) for curve in rows.loc[rows["scheme.kind"].isin(kinds), CURVE].unique()]

@@ -19,11 +19,6 @@ BOUND: Final = "rejection_bound"
 BOUND_NOTE: Final = "a rate may lie above it by chance; a bound above 1 says nothing: shown as 1"
 
 
-def capped(bound: float) -> float:
-    """A bound on a probability as it is shown."""
-    return min(1.0, bound)
-
-
 def beyond_chance(sums: pd.DataFrame, curves: Mapping[str, str], copies: Mapping[str, int]) -> str:
     """The curves of which a cell's rejections are more than BEYOND standard deviations from the sum of TV(qhat, p) over
     its verified drafts, each with its farthest cell; "" where none is.

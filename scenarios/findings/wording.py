@@ -6,8 +6,8 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, Self, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -60,6 +60,11 @@ def called(curve: object) -> str:
     """`K-SQS, K = 16 (lossy)`: a curve, a kind of scheme or of another part, as figures name it."""
     name = unmarked(str(curve))
     return DisplayNames().curve(name) + str(curve)[len(name) :]
+
+
+def written_limits(limits: Mapping[str, float]) -> str:
+    """`tpot_p95_s <= 100 ms and ttft_s <= 1 s`, of limits by their metrics."""
+    return " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in limits.items())
 
 
 def limits_in_words(objective: str) -> str:
@@ -273,25 +278,6 @@ def over_run(values: Sequence[object], run: Sequence[int], axis: str) -> str:
     if isinstance(values[0], str) and not (start and end):
         return f"at {joined([quantity(values[place], axis) for place in run])}"
     return span(values[run[0]], values[run[-1]], axis, start, end)
-
-
-class AlongAxis(Protocol):
-    """Value of the axis with its outcome."""
-
-    @property
-    def at(self) -> object: ...
-
-
-At = TypeVar("At", bound=AlongAxis)
-
-
-def in_stretches(found: Sequence[At], axis: str | None, key: Callable[[At], object]) -> list[tuple[str, list[At]]]:
-    """Neighbours along the axis that have one key, and where they are, as `over_run` words it."""
-    values, clauses = [each.at for each in found], []
-    for _, group in itertools.groupby(range(len(found)), key=lambda place: key(found[place])):
-        run = list(group)
-        clauses.append(("" if axis is None else over_run(values, run, axis), [found[place] for place in run]))
-    return clauses
 
 
 def stretches(flagged: pd.DataFrame, rows: pd.DataFrame, axis: str | None) -> str:

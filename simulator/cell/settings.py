@@ -19,7 +19,6 @@ from pydantic import ValidationError
 from channels.link.link_config import LinkConfig
 from kinds import Choice, ConfigError, Part, did_you_mean, one_line
 from kinds.mistakes import shown, users_mistake
-from kinds.retired import RETIRED, is_retired_field
 from simulator.cell.dotted_names import PRESET, Nested, names, part_of, put
 
 P = TypeVar("P", bound=Part)
@@ -232,8 +231,6 @@ def write(schema: type[Part], tree: Nested, values: Mapping[str, object]) -> set
 
 def _unknown(schema: type[Part], path: str, trees: Sequence[Nested], above: str) -> ConfigError:
     """The error for a field that no cell has, with the fields that were probably meant."""
-    if is_retired_field(path):
-        return ConfigError(f"{above}{path}: {RETIRED}")
     part, _, field = path.rpartition(".")
     family = part_of(schema.model_fields[part].annotation) if part in schema.model_fields else None
     if family is not None and issubclass(family, Choice) and (having := family.kinds_with(field)):

@@ -82,12 +82,14 @@ def drafted_rounds(scheme: DraftScheme, vocabulary: int, count: int, drafts: int
 
 def calls(scheme: DraftScheme, vocabulary: int) -> list[Call]:
     """Questions to all that the scheme is made of."""
-    found = list[Call]()
-    for made in drafted_rounds(scheme, vocabulary, ROUNDS):
-        found += _of_the_edge(scheme, made)
-        found += _of_the_ends(scheme, vocabulary, made)
-        found += _of_the_policy(scheme, made)
-    return found
+    return [call for made in drafted_rounds(scheme, vocabulary, ROUNDS) for call in calls_about(scheme, made)]
+
+
+def calls_about(scheme: DraftScheme, made: DraftedRound) -> Iterator[Call]:
+    """Questions about one round."""
+    yield from _of_the_edge(scheme, made)
+    yield from _of_the_ends(scheme, made)
+    yield from _of_the_policy(scheme, made)
 
 
 def _of_the_edge(scheme: DraftScheme, made: DraftedRound) -> Iterator[Call]:
@@ -104,10 +106,10 @@ def _of_the_edge(scheme: DraftScheme, made: DraftedRound) -> Iterator[Call]:
     yield Call("entry", partial(scheme.entry, made.states[-1]))
 
 
-def _of_the_ends(scheme: DraftScheme, vocabulary: int, made: DraftedRound) -> Iterator[Call]:
+def _of_the_ends(scheme: DraftScheme, made: DraftedRound) -> Iterator[Call]:
     if scheme.branches:
         return
-    packets = scheme.packets_sharing(scheme.packets(vocabulary), made.numbers)
+    packets = scheme.packets_sharing(scheme.packets(made.distributions[0].size), made.numbers)
     drafts = made.drafts[: scheme.max_drafts]
     try:
         parts = scheme.encode_parts(drafts, packets, made.context)
@@ -128,7 +130,7 @@ def _of_the_policy(scheme: DraftScheme, made: DraftedRound) -> Iterator[Call]:
     policy = scheme.families.policy
     yield Call("plan", partial(policy.plan, DRAFTS))
     state = policy.entry(None)
-    for count in range(DRAFTS):
+    for count in range(len(made.drafts)):
         yield Call("next", partial(policy.next, view(policy, made, count), state))
     _, state = policy.next(view(policy, made, 0), state)
     yield Call("learn", partial(policy.learn, SEEN, state))

@@ -22,27 +22,25 @@ from kinds.arrays import Floats, Ints
 from kinds.mistakes import ImpureError, shown, users_mistake
 from simulator.checking.calls import (
     VOCABULARIES,
-    DraftedRound,
     GlobalNumbersDrawnError,
     answers_elsewhere,
+    calls_about,
     drafted_rounds,
     impurity,
     sent_length,
     spelled,
-    view,
 )
 from simulator.checking.exact import FOUR_TOKENS
 from simulator.checking.exactness import Finding, misstated, modes
 from simulator.checking.link_answers import PACKETS
 from simulator.checking.paths import NumbersAskedWronglyError, ScriptedNumbers
 from simulator.checking.subjects import Subject, lacking, subjects
-from simulator.decoding.cloud_session import along
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode, Full, Tokens, Tree
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes import DraftScheme, LatticeCounts, Quantizer
 from simulator.schemes.code import Packets
-from simulator.schemes.draw import Place, RequestUniforms, RoundUniforms
+from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.enumeration import NotEnumerableError
 
 Outcome = Literal["passed", "FAILED", "lossy", "not shown", "measured"]
@@ -294,42 +292,26 @@ def _takes(packets: Packets, payload: bytes, context: tuple[int, ...]) -> bool:
 
 
 COSTED_VOCABULARIES: Final = (1024, 49152)
+COSTED: Final = {
+    "sparsifier": "support", "quantizer": "quantize", "draw": "draw", "policy": "next", "code": "encode",
+    "acceptance": "judge", "reply": "judge",
+}  # fmt: skip
+"""The method whose cost is a part's; a scheme's is that of its proposal."""
 REPEATS: Final = 15  # measurements, of which the median is taken
 
 
 def cost(subject: Subject) -> str:
     """A draft's share in each of COSTED_VOCABULARIES, in words."""
-    return "; ".join(_at(subject, size) for size in COSTED_VOCABULARIES)
-
-
-def _at(subject: Subject, vocabulary: int) -> str:
-    scheme = subject.scheme(vocabulary)
-    (made,) = drafted_rounds(scheme, vocabulary, 1, drafts=2)
-    name, work = _work(subject, scheme, made)
-    spent_s, softmax_s = _seconds(work), _seconds(partial(softmax, np.log(made.distributions[0] + 1e-12)))
-    return f"{name} takes {1e6 * spent_s:,.0f} us a draft at V = {vocabulary:,}, {spent_s / softmax_s:.2g} softmaxes"
-
-
-def _work(subject: Subject, scheme: DraftScheme, made: DraftedRound) -> tuple[str, Callable[[], object]]:
-    q, state, proposal, families = made.distributions[0], made.states[0], made.proposals[0], scheme.families
-    field = subject.field
-    if field == "sparsifier":
-        return "support", lambda: (scheme.support(q, state), scheme.advance(q, state))
-    if field == "quantizer":
-        return "quantize", partial(scheme.quantize, q[proposal.ids])
-    if field == "draw":
-        return "draw", partial(scheme.draw_token, proposal, q, made.numbers, Place(1, 0, len(made.context)))
-    if field == "policy":
-        return "next", partial(families.policy.next, view(families.policy, made, 1), families.policy.entry(None))
-    if field == "code":
-        packets = scheme.packets_sharing(scheme.packets(q.size), made.numbers)
-        return "encode", partial(packets.encode, made.drafts[:1], made.context)
-    if field in ("acceptance", "reply"):
-        received = scheme.receive(made.drafts[:1], scheme.format(q.size))
-        p, line = np.stack([q, q]), tuple(received.drafts.tolist())
-        uniforms = RoundUniforms(made.numbers, 1, len(made.context))
-        return "judge", partial(families.acceptance.judge, along(p, line), received, uniforms)
-    return "support and quantize", lambda: scheme.propose(q, state)
+    found, name = [], COSTED.get(subject.field or "", "support and quantize")
+    for size in COSTED_VOCABULARIES:
+        scheme = subject.scheme(size)
+        (made,) = drafted_rounds(scheme, size, 1, drafts=1)
+        asked = {call.name: call.ask for call in calls_about(scheme, made)}
+        work = asked.get(name, partial(scheme.propose, made.distributions[0], made.states[0]))
+        spent_s, softmax_s = _seconds(work), _seconds(partial(softmax, np.log(made.distributions[0] + 1e-12)))
+        softmaxes = f"{spent_s / softmax_s:.2g} softmaxes"
+        found.append(f"{name} takes {1e6 * spent_s:,.0f} us a draft at V = {size:,}, {softmaxes}")
+    return "; ".join(found)
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -4,11 +4,11 @@ cloud. `paths` finds the intervals of random numbers on which nothing changes; t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
-from typing import TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
@@ -73,17 +73,30 @@ THREE_TOKENS = TinyPair(
 """A sure drafter, one that knows nothing, and a token that the verifier never says."""
 PAIR, V = FOUR_TOKENS.loaded, FOUR_TOKENS.vocabulary
 Distribution = dict[tuple[int, ...], float]
-S = TypeVar("S", bound=Hashable)
 Past = tuple[
     PolicyState, tuple[SeenVerdict, ...]
 ]  # what a policy remembers, and the verification results that it has seen
-Drop = Callable[[EdgeNode, EdgeNode], bool]
-ReceivedParts = Callable[[tuple[int, ...], bool], int]
 Start = tuple[State, Past, bool]
 """Start of a round: the scheme's state, the policy's, and True if the last token is a correction that the cloud has yet
 to receive."""
+Ended = tuple[Tokens, Start, float]
+"""The text when no round is under way any more, from where the next one starts, and the weight of the path."""
 Path = tuple[tuple[float, ...], float]
 """Random numbers in the order in which they are asked for, and the probability of all that go the same way."""
+
+
+class UnderWay(NamedTuple):
+    """Round that is drafted: its end, the operating point that it is under, and the most drafts that it may have."""
+
+    node: EdgeNode
+    rung: int
+    most: int
+
+
+Chain = tuple[UnderWay, ...]
+"""Rounds under way, the oldest first."""
+Drop = Callable[[EdgeNode, EdgeNode], bool]
+ReceivedParts = Callable[[tuple[int, ...], bool], int]
 Judged = tuple[CloudNode, Verified, EdgeNode, tuple[int, ...]]
 """The cloud after a round, what it found, the edge after the reply, and the tokens committed."""
 WAITS = 64  # times that a policy may ask to wait before one draft
@@ -99,9 +112,11 @@ class Unmeasuring(DivergenceMeter):
 
 @dataclass
 class Enumeration:
-    """The exact distribution of the first `tokens` committed tokens of a scheme after `prompt`.
+    """The exact distribution of the first `tokens` committed tokens of a scheme after `prompt`. The edge drafts as many
+    rounds ahead as it may; then the oldest is verified, and so on until nothing is under way.
 
-    `drop(before, after)` lets a control send a round without the draft it has just drawn, which no policy may.
+    `drop(before, after)` lets a control send a round without the draft it has just drawn, which no policy may;
+    `late(chain)` lets one give a bonus token as if the rounds after chain[0] were not there, which no cloud may.
     """
 
     scheme: DraftScheme
@@ -109,6 +124,7 @@ class Enumeration:
     prompt: tuple[int, ...] = (1, 2)
     pair: TinyPair = FOUR_TOKENS
     drop: Drop = lambda _before, _after: False
+    late: Callable[[Chain], bool] = lambda _chain: False
     room_bits: int | None = None
     received: ReceivedParts = lambda parts_bits, _foreseen: len(parts_bits)
     """Number of leading parts of a payload that the cloud receives, from their lengths in bits and from whether the
@@ -130,16 +146,17 @@ class Enumeration:
     """Drafts that a policy decided on at once, of rounds that could have had two or more."""
     short: int = 0  # rounds that arrived whole, and without all the drafts that were drawn
     payloads: set[tuple[int, int]] = field(default_factory=set)  # drafts and bits of those that were sent
+    deepest: int = 0  # most rounds under way at once
+    accepted: int = 0  # rounds that were accepted with a successor under way
+    flushed: int = 0
 
-    def _open(self, lookahead: Lookahead = SYNCHRONOUS) -> None:
-        self._draft, self._verdict, self._results = (
-            ScriptedNumbers(),
-            ScriptedNumbers(),
-            dict[Hashable, list[Path]](),
-        )
+    def _open(self) -> None:
+        self._draft, self._verdict = ScriptedNumbers(), ScriptedNumbers()
+        self._results = dict[Hashable, list[Path]]()
+        self._lookahead = Lookahead(self.scheme.depth, len(self.prompt) + self.tokens)
         setting = DraftSetting(lambda: self.pair.loaded, self.scheme, self.pair.vocabulary, 1.0, self.room_bits)
         uniforms = RequestUniforms(self._draft, self._verdict, Uniforms.of(0, "shared"))
-        decoding = RequestDecoding(setting, Tree(self.prompt, ()), uniforms, lookahead=lookahead, remember=False)
+        decoding = RequestDecoding(setting, Tree(self.prompt, ()), uniforms, lookahead=self._lookahead, remember=False)
         decoding.meter = Unmeasuring(decoding.drafter, setting, uniforms)
         self._drafter, self._edge, self._cloud = decoding.drafter, decoding.edge(), decoding.cloud()
 
@@ -147,84 +164,120 @@ class Enumeration:
         """Committed continuation -> probability. Raises NotEnumerableError where the scheme asks for random numbers
         that are none of the step's own."""
         self._open()
-        start: Start = self.scheme.entry(None), (self.scheme.families.policy.entry(None), ()), False
-        return self._walk(start, self._round)
-
-    def _walk(self, start: S, onward: Callable[[Tokens, S], Iterator[tuple[Tokens, S, float]]]) -> Distribution:
-        """Goes on, round by round, from every continuation that is not long enough. `onward` says what may be committed
-        after one and in which state that leaves, with what probability."""
-        open_states: dict[tuple[Tokens, S], float] = {((), start): 1.0}
         distribution: Distribution = defaultdict(float)
-        while open_states:
+        start: Start = self.scheme.entry(None), (self.scheme.families.policy.entry(None), ()), False
+        open_: dict[tuple[Tokens, Start], float] = {((), start): 1.0}
+        while open_:
             self.rounds += 1
-            following: dict[tuple[Tokens, S], float] = defaultdict(float)
-            for (committed, state), weight in open_states.items():
-                for tokens, after, share in onward(committed, state):
-                    text = (*committed, *tokens)[: self.tokens]
-                    if len(text) == self.tokens:
-                        distribution[text] += weight * share
+            following: dict[tuple[Tokens, Start], float] = defaultdict(float)
+            for (committed, start), weight in open_.items():
+                for text, after, share in self._from(committed, start):
+                    found = text[len(self.prompt) :][: self.tokens]
+                    if len(found) == self.tokens:
+                        distribution[found] += weight * share
                     else:
-                        following[text, after] += weight * share
-            open_states = following
+                        following[found, after] += weight * share
+            open_ = following
         return distribution
 
-    def _round(self, committed: Tokens, start: Start) -> Iterator[tuple[Tokens, Start, float]]:
+    def _from(self, committed: Tokens, start: Start) -> Iterator[Ended]:
+        """Every way on from a start until no round is under way."""
         state, past, owes = start
         node = EdgeNode(1, (*self.prompt, *committed), state, owes=owes)
         self.owed += owes
         if not committed and self.begun:
-            for last, _, tokens, share in self._alone(node, past, self.begun, learns=False):
-                yield tokens, (last, past, False), share
+            yield from self._alone(node, past, self.begun, learns=False)
+        else:
+            yield from self._ahead((), node, self._cloud_before(node), past)
+
+    def _ahead(self, chain: Chain, start: EdgeNode | None, view: CloudNode, past: Past) -> Iterator[Ended]:
+        """`start`: where the next round may begin."""
+        self.deepest = max(self.deepest, len(chain))
+        if start is None or len(chain) > self.scheme.depth:
+            yield from self._verified(chain, start, view, past)
             return
-        remaining = self.tokens - len(committed)
-        most = most_drafts(self.scheme.max_drafts, remaining)
-        plan = self.scheme.families.policy.plan(most)
-        action: Action = DraftRound(most if plan is None else plan)
-        if plan is None:
-            action, past = self._ask(node, past, remaining, 0)
+        action, past = self._action(start, past)
         if isinstance(action, CloudDecodes):
             self.alone += 1
-            for last, learnt, tokens, share in self._alone(node, past, action.tokens):
-                yield tokens, (last, learnt, False), share
+            yield from self._alone(start, past, action.tokens)
             return
         assert isinstance(action, DraftOne | DraftRound), "no clock runs here, so nothing waits"
-        self.rungs.add(action.rung)
-        node = self._edge.on_rung(node, action.rung)
-        planned = action.length if isinstance(action, DraftRound) else None
-        if planned is not None and most > 1:
-            self.lengths.add(planned)
-        for drafted, asked, weight in self._drafts(node, past, remaining, action.rung, planned):
-            payload = self._edge.seal(drafted)
-            self.payloads.add((len(drafted.drafts), payload.bits))
-            view, parts = self._on_the_air(node, drafted, payload, planned or most)
-            for numbers, share in self._verdicts(drafted, view, parts):
-                self._verdict.give(numbers)
-                known, verified, after, tokens = self._answered(drafted, view, parts)
-                left = self._cloud_before(after)
-                assert tokens == verified.committed
-                mine, theirs = ((each.committed, each.owed) for each in (known, left))
-                assert mine == theirs, "the cloud knows what it received"
-                judged = self._edge.verified(drafted, payload.drafted)
-                seen = SeenVerdict(judged, verified.accepted, payload.bits, 0.0, self.answer_s, action.rung)
-                learnt = self._learnt(seen, asked)
-                yield tokens, (after.state, learnt, after.owes), weight * share
+        for drafted, asked, weight in self._rounds(start, action, past):
+            following = self._edge.successor(drafted.node)
+            for text, after, share in self._ahead((*chain, drafted), following, view, asked):
+                yield text, after, weight * share
 
-    def _on_the_air(self, node: EdgeNode, drafted: EdgeNode, payload: Payload, most: int) -> tuple[CloudNode, Parts]:
-        """Returns the cloud's knowledge before the round, and the parts of the round that arrive."""
-        foreseen = len(drafted.drafts) in (0, most) or drafted.drafts[0].over_budget
+    def _remaining(self, node: EdgeNode) -> int:
+        return len(self.prompt) + self.tokens - len(node.committed)
+
+    def _action(self, node: EdgeNode, past: Past) -> tuple[Action, Past]:
+        """Returns what the policy does where a round may begin."""
+        remaining = self._remaining(node)
+        plan = self.scheme.families.policy.plan(most_drafts(self.scheme.max_drafts, remaining))
+        return self._ask(node, past, remaining, 0) if plan is None else (DraftRound(plan), past)
+
+    def _rounds(
+        self, node: EdgeNode, action: DraftOne | DraftRound, past: Past
+    ) -> Iterator[tuple[UnderWay, Past, float]]:
+        """Every round that may be drafted, the policy's state after it, and its probability."""
+        self.rungs.add(action.rung)
+        node, remaining = self._edge.on_rung(node, action.rung), self._remaining(node)
+        planned, most = None, most_drafts(self.scheme.max_drafts, remaining)
+        if isinstance(action, DraftRound):
+            planned = action.length
+            self.lengths |= {planned} if most > 1 else set()
+        for drafted, asked, weight in self._drafts(node, past, remaining, action.rung, planned):
+            yield UnderWay(drafted, action.rung, planned or most), asked, weight
+
+    def _verified(self, chain: Chain, start: EdgeNode | None, view: CloudNode, past: Past) -> Iterator[Ended]:
+        """The oldest round is verified; where it stands, whatever its numbers were, the next one is."""
+        (oldest, rung, _), late, depth = chain[0], self.late(chain), self.scheme.depth
+        for session in (self._edge, self._cloud):
+            session._lookahead = SYNCHRONOUS if late else self._lookahead
+        payload = self._edge.seal(oldest)
+        self.payloads.add((len(oldest.drafts), payload.bits))
+        parts = self._on_the_air(chain[0], payload)
+        self._cloud.receive(view, parts)
+        self.sealed += 1
+        self.short += len(parts) == len(payload.parts) and len(self._cloud.received.drafts) < len(oldest.drafts)
+        accepted, on, on_past = 0.0, view, past
+        for numbers, share in self._judgements(oldest, view, parts):
+            self._verdict.give(numbers)
+            known, verified, after, tokens = self._answered(oldest, view, parts)
+            left = self._cloud_before(after)
+            assert tokens == verified.committed and known.round == after.round
+            assert (known.committed, known.owed) == (left.committed, left.owed), "the cloud knows what it received"
+            judged = self._edge.verified(oldest, payload.drafted)
+            learnt = self._learnt(SeenVerdict(judged, verified.accepted, payload.bits, 0.0, self.answer_s, rung), past)
+            if depth and not late and oldest.drafts and after.round == oldest.round + 1:
+                accepted, on, on_past = accepted + share, known, learnt
+            else:
+                self.flushed += len(chain) - 1
+                yield after.committed, (after.state, learnt, after.owes), share
+        for session in (self._edge, self._cloud):
+            session._lookahead = self._lookahead
+        if accepted:
+            self.accepted += 1
+            for text, ended, share in self._ahead(chain[1:], start, on, on_past):
+                yield text, ended, accepted * share
+
+    def _on_the_air(self, sent: UnderWay, payload: Payload) -> Parts:
+        """Returns the parts of a round that arrive."""
+        drafts = sent.node.drafts
+        foreseen = len(drafts) in (0, sent.most) or drafts[0].over_budget
         arrived = self.received(payload.parts_bits, foreseen)
         self.cut += arrived < len(payload.parts)
         self.parts = max(self.parts, len(payload.parts))
-        view, parts = self._cloud_before(node), payload.parts[:arrived]
-        self.sealed += 1
-        self._cloud.receive(view, parts)
-        self.short += arrived == len(payload.parts) and len(self._cloud.received.drafts) < len(drafted.drafts)
-        return view, parts
+        return payload.parts[:arrived]
 
     def _answered(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> Judged:
         known, verified = self._cloud.verify(view, parts)
         after, tokens = self._edge.resolve(drafted, verified.reply)
         return known, verified, after, tokens
+
+    def _judgements(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> Iterable[Path]:
+        """Numbers that verify a round, for each way that it can go, and their weights."""
+        return self._verdicts(drafted, view, parts)
 
     def _verdicts(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> list[Path]:
         """The numbers that judge the round, one path for each outcome, and the probabilities: found once for all rounds
@@ -238,6 +291,9 @@ class Enumeration:
 
         def alone() -> Verdict:
             return judge(along(p, drafts), received, uniforms)
+
+        def near(given: tuple[float, ...]) -> list[float]:
+            return [guess + side for guess in guesses(given) for side in (-1e-6, 0, 1e-6)]  # p in single precision
 
         def whole() -> tuple[State, tuple[int, ...]]:
             *_, after, tokens = self._answered(drafted, view, parts)
@@ -255,7 +311,7 @@ class Enumeration:
             numbers.give(path)
             verdict = alone()
             given = path if verdict.drawn else path[:-1]
-            found += [(all_, share * rest) for all_, rest in outcomes(whole, self._verdict, _near(guesses), given)]
+            found += [(all_, share * rest) for all_, rest in outcomes(whole, self._verdict, near, given)]
         return found
 
     def _cloud_before(self, node: EdgeNode) -> CloudNode:
@@ -265,12 +321,10 @@ class Enumeration:
         text = node.committed[:-1]
         return CloudNode(node.round, text, len(text), owed=True)
 
-    def _alone(
-        self, node: EdgeNode, past: Past, tokens: int, *, learns: bool = True
-    ) -> Iterator[tuple[State, Past, tuple[int, ...], float]]:
+    def _alone(self, node: EdgeNode, past: Past, tokens: int, *, learns: bool = True) -> Iterator[Ended]:
         """The cloud decodes by itself, a round each token, from which the policy learns or not."""
         if not tokens:
-            yield node.state, past, (), 1.0
+            yield node.committed, (node.state, past, False), 1.0
             return
         view = self._cloud.start(node.committed)
         assert self._cloud.receive(view, ()) == 0
@@ -278,11 +332,11 @@ class Enumeration:
             assert self._cloud.receive(view, ()) == 0
             self._verdict.give(numbers)
             _, verified = self._cloud.verify(view, ())
-            after, committed = self._edge.resolve(node, verified.reply)
+            after, _ = self._edge.resolve(node, verified.reply)
             learnt = self._learnt(SeenVerdict(0, 0, 16, 0.0, self.answer_s), past) if learns else past
             following = EdgeNode(1, after.committed, after.state)
-            for state, last, more, rest in self._alone(following, learnt, tokens - 1, learns=learns):
-                yield state, last, (*committed, *more), share * rest
+            for text, ended, rest in self._alone(following, learnt, tokens - 1, learns=learns):
+                yield text, ended, share * rest
 
     def _drafts(
         self, node: EdgeNode, past: Past, remaining: int, rung: int, planned: int | None
@@ -333,6 +387,9 @@ class Enumeration:
         raise NotEnumerableError(f"waits more than {WAITS} times before one draft")
 
     def _learnt(self, seen: SeenVerdict, past: Past) -> Past:
+        """Returns the policy's state after a verification result; one that plans whole rounds looks at none."""
+        if self.scheme.plans:
+            return past
         return self.scheme.families.policy.learn(seen, past[0]), (*past[1], seen)
 
     def _draws(self, node: EdgeNode) -> list[Path]:
@@ -365,11 +422,6 @@ def _verification_points(p: Floats, received: Received) -> Guesses:
         return _shares(p[-1] if at is None else np.maximum(p[at] - received.qhat[at], 0))
 
     return points
-
-
-def _near(guesses: Guesses) -> Guesses:
-    """Guesses of what is rounded before it is used."""
-    return lambda given: [guess + side for guess in guesses(given) for side in (-1e-6, 0, 1e-6)]
 
 
 def _shares(weights: Floats | Ints) -> list[float]:

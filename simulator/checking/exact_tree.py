@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.interface import TokenTree
-from simulator.checking.exact import Distribution, Enumeration
-from simulator.decoding.nodes import EdgeNode, Tokens, TreeNode
+from simulator.checking.exact import Enumeration, Judged, Past, Path, UnderWay
+from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, TreeNode
 from simulator.schemes.policy import most_drafts
-from simulator.schemes.sparsifier import State
 
 BESIDE = 1e-9  # how far from the end of an interval its points are, relatively
 
@@ -27,39 +26,31 @@ class TreeEnumeration(Enumeration):
 
     prune: Callable[[TreeNode], TreeNode] = lambda tree: tree
     trees: int = 0  # those that were drawn
-    paths: int = 0
     longest: int = 0  # the longest path that was accepted
     younger: int = 0  # paths on which a child was accepted whose elder siblings were rejected
 
-    def distribution(self) -> Distribution:
-        self._open()
-        return self._walk(self.scheme.entry(None), self._trees_from)
-
-    def _trees_from(self, committed: Tokens, state: State) -> Iterator[tuple[Tokens, State, float]]:
-        node = EdgeNode(1, (*self.prompt, *committed), state)
-        levels = most_drafts(self.scheme.max_drafts, self.tokens - len(committed))
+    def _rounds(self, node: EdgeNode, action: object, past: Past) -> Iterator[tuple[UnderWay, Past, float]]:
+        levels = most_drafts(self.scheme.max_drafts, self._remaining(node))
         for drawn, weight in self._trees(node, levels, []):
             drafted = self.prune(drawn)
             self.trees += 1
             self.full += drafted.full
-            parts, view = self._edge.seal(drafted).parts, self._cloud.start(node.committed)
-            assert self._cloud.receive(view, parts) == len(drafted.drafts)
-            for numbers, share in self._paths(drafted):
-                self.paths += 1
-                self._verdict.give(numbers)
-                self._repeat_passes(drafted)  # of this path, since another one was just taken
-                _, verified = self._cloud.verify(view, parts)
-                after, tokens = self._edge.resolve(drafted, verified.reply)
-                assert tokens == verified.committed
-                self.longest = max(self.longest, verified.accepted)
-                yield tokens, after.state, weight * share
+            yield UnderWay(drafted, 0, len(drafted.drafts)), past, weight
 
-    def _repeat_passes(self, node: TreeNode) -> None:
-        for text, asked in node.asked():
+    def _judgements(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> Iterator[Path]:
+        assert isinstance(drafted, TreeNode) and len(self._cloud.received.drafts) == len(drafted.drafts)
+        return self._onward(drafted, -1, drafted.committed[-1], (0.5,) * (len(drafted.drafts) + 1), 1.0)
+
+    def _answered(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> Judged:
+        assert isinstance(drafted, TreeNode)
+        for text, asked in drafted.asked():  # the passes of this path again, since another one was just taken
             if isinstance(asked, TokenTree):
                 self._drafter.tree_distributions(text, asked)
             else:
                 self._drafter.distributions(text, asked)
+        judged = super()._answered(drafted, view, parts)
+        self.longest = max(self.longest, judged[1].accepted)
+        return judged
 
     def _compose(self, node: EdgeNode, levels: int, given: list[float]) -> TreeNode:
         self._draft.give(given)
@@ -68,7 +59,7 @@ class TreeEnumeration(Enumeration):
         return drafted
 
     def _trees(self, node: EdgeNode, levels: int, given: list[float]) -> Iterator[tuple[TreeNode, float]]:
-        """Every tree whose first nodes were drawn by the numbers `told`."""
+        """Every tree whose first nodes were drawn by the numbers given."""
         number, drafted = len(given), self._compose(node, levels, given)
         if number >= len(drafted.drafts):
             yield drafted, 1.0
@@ -86,13 +77,8 @@ class TreeEnumeration(Enumeration):
             for tree, rest in self._trees(node, levels, [*given, (low + high) / 2]):
                 yield tree, (high - low) * rest
 
-    def _paths(self, node: TreeNode) -> Iterator[tuple[list[float], float]]:
-        """Numbers that verify the tree, a list for each way that it can go, and their weights."""
-        yield from self._onward(node, -1, node.committed[-1], [0.5] * (len(node.drafts) + 1), 1.0)
-
-    def _onward(
-        self, node: TreeNode, at: int, last: int, numbers: list[float], weight: float
-    ) -> Iterator[tuple[list[float], float]]:
+    def _onward(self, node: TreeNode, at: int, last: int, numbers: tuple[float, ...], weight: float) -> Iterator[Path]:
+        """Numbers that verify the tree from a node on, for each way that it can go, and their weights."""
         p = self.pair.p[last].copy()
         qhat = np.zeros_like(p)
         children = node.tree.children(at)
@@ -103,12 +89,12 @@ class TreeEnumeration(Enumeration):
             token = node.tree.tokens[child]
             ratio = min(1.0, p[token] / qhat[token])
             if ratio > 0:
-                given = [*numbers[:child], ratio * (1 - BESIDE), *numbers[child + 1 :]]
+                given = (*numbers[:child], ratio * (1 - BESIDE), *numbers[child + 1 :])
                 self.younger += child > children[0]
                 yield from self._onward(node, child, token, given, weight * ratio)
             if ratio == 1:
                 return
-            numbers = [*numbers[:child], ratio + BESIDE * (1 - ratio), *numbers[child + 1 :]]
+            numbers = (*numbers[:child], ratio + BESIDE * (1 - ratio), *numbers[child + 1 :])
             weight *= 1 - ratio
             p = np.maximum(p - qhat, 0)
             p /= p.sum()
@@ -117,4 +103,4 @@ class TreeEnumeration(Enumeration):
         ends = np.cumsum(p)
         for token in np.flatnonzero(p > 1e-15).tolist():
             for u in (ends[token] - p[token] * (1 - BESIDE), ends[token] - p[token] * BESIDE):
-                yield [*numbers[:-1], u], weight * p[token] / 2
+                yield (*numbers[:-1], u), weight * p[token] / 2

@@ -1,11 +1,10 @@
 """Exactness of a scheme: its text is compared with the verifier's distribution by enumeration, down to the first
-difference. Asynchronous drafting has an enumeration of its own: the edge drafts as many rounds ahead as it may; then
-the oldest is verified, and so on until nothing is under way."""
+difference."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,7 +16,6 @@ from simulator.checking.exact import (
     THREE_TOKENS,
     Distribution,
     Enumeration,
-    Judged,
     TinyPair,
     distance,
     verifier_distribution,
@@ -25,13 +23,10 @@ from simulator.checking.exact import (
 from simulator.checking.exact_tree import TreeEnumeration
 from simulator.checking.subjects import Subject
 from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
-from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Tokens, Tree, TreeNode
+from simulator.decoding.nodes import Tree
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes import DraftScheme
 from simulator.schemes.draw import RequestUniforms
-from simulator.schemes.policy import most_drafts
-from simulator.schemes.sparsifier import State
 
 TOKENS: Final = 3
 PROMPT: Final = (1, 2)
@@ -62,19 +57,26 @@ def modes(subject: Subject) -> list[Mode]:
     plain = subject.scheme(4, **_short(subject, 4))
     if plain.families.acceptance.races:
         return [("output", lambda: _raced(plain))]
+    kind, payloads = TreeEnumeration if plain.branches else Enumeration, set[tuple[int, int]]()
+
+    def served(find: Callable[[DraftScheme], Finding], **mode: object) -> Finding | None:
+        """Returns what is found of the scheme served so; None if it is by itself, or cannot be."""
+        scheme = None if any(getattr(plain, name) for name in mode) else _allowed(subject, **mode)
+        return None if scheme is None else find(scheme)
+
+    def enumerated(tokens: int, begun: int = 0) -> Callable[[DraftScheme], Finding]:
+        return lambda scheme: _enumerated(kind(scheme, tokens, begun=begun))
+
+    ahead: Mode = "output, drafting ahead", lambda: served(enumerated(TOKENS + 1), depth=1)
     if plain.branches:
-        return [
-            ("output", lambda: _found(TreeEnumeration(plain, TOKENS).distribution(), FOUR_TOKENS, "", TOKENS)),
-            ("output, drafting ahead", lambda: _ahead(subject, plain)),
-        ]
-    payloads = set[tuple[int, int]]()
+        return [("output", lambda: _found(kind(plain, TOKENS).distribution(), FOUR_TOKENS, "", TOKENS)), ahead]
     return [
         ("output", lambda: _worst(_plain(subject, payloads))),
         ("output, budget binds", lambda: _bound(subject, payloads)),
-        ("output, partial rounds", lambda: _partial(subject, plain)),
-        ("output, drafting ahead", lambda: _ahead(subject, plain)),
-        ("output, cloud first", lambda: _first(subject, plain)),
-        ("output, cloud first, then ahead", lambda: _first_then_ahead(subject, plain)),
+        ("output, partial rounds", lambda: served(lambda scheme: _worst(_in_parts(scheme)), partial=True)),
+        ahead,
+        ("output, cloud first", lambda: served(enumerated(TOKENS, 1), cloud_first=True)),
+        ("output, cloud first, then ahead", lambda: served(enumerated(TOKENS + 2, 1), depth=1, cloud_first=True)),
     ]
 
 
@@ -140,28 +142,6 @@ def _bound(subject: Subject, payloads: set[tuple[int, int]]) -> Finding | None:
     found = _enumerated(bound := Enumeration(scheme, TOKENS))
     message = f"{found.over}, {bound.full} second drafts refused by {scheme.budget_bits} bits"
     return replace(found, over=message) if bound.full else None
-
-
-def _partial(subject: Subject, plain: DraftScheme) -> Finding | None:
-    scheme = None if plain.partial else _allowed(subject, partial=True)
-    return None if scheme is None else _worst(_in_parts(scheme))
-
-
-def _ahead(subject: Subject, plain: DraftScheme) -> Finding | None:
-    scheme = None if plain.depth else _allowed(subject, depth=1)
-    kind = AheadTreeEnumeration if plain.branches else AheadEnumeration
-    return None if scheme is None else _enumerated(kind(scheme, TOKENS + 1))
-
-
-def _first(subject: Subject, plain: DraftScheme) -> Finding | None:
-    scheme = None if plain.cloud_first else _allowed(subject, cloud_first=True)
-    return None if scheme is None else _enumerated(Enumeration(scheme, TOKENS, begun=1))
-
-
-def _first_then_ahead(subject: Subject, plain: DraftScheme) -> Finding | None:
-    scheme = None if plain.depth or plain.cloud_first else _allowed(subject, depth=1, cloud_first=True)
-    kind = AheadTreeEnumeration if plain.branches else AheadEnumeration
-    return None if scheme is None else _enumerated(kind(scheme, TOKENS + 2, begun=1))
 
 
 def _in_parts(scheme: DraftScheme) -> Iterator[Finding]:
@@ -246,102 +226,3 @@ def _worst(findings: Iterator[Finding]) -> Finding:
 
 def _text(tokens: tuple[int, ...]) -> str:
     return " ".join(map(str, tokens))
-
-
-Chain = tuple[EdgeNode, ...]
-Ended = tuple[Tokens, State, float]
-"""The text when nothing is under way any more, the scheme's state, and the weight of the path."""
-
-
-@dataclass
-class AheadEnumeration(Enumeration):
-    """The exact distribution of the first `tokens` committed tokens after `prompt`.
-
-    `late(chain)` lets a control give a bonus token as if the rounds after chain[0] were not there, which no cloud may.
-    """
-
-    late: Callable[[Chain], bool] = lambda _chain: False
-    deepest: int = field(default=0, init=False)  # most rounds under way at once
-    accepted: int = field(default=0, init=False)  # rounds that were accepted with a successor under way
-    flushed: int = field(default=0, init=False)
-
-    def distribution(self) -> Distribution:
-        self._lookahead = Lookahead(self.scheme.depth, len(self.prompt) + self.tokens)
-        self._open(self._lookahead)
-        return self._walk(self.scheme.entry(None), self._chains)
-
-    def _chains(self, committed: Tokens, state: State) -> Iterator[tuple[Tokens, State, float]]:
-        """Yields the committed tokens from a start until no round is under way, with their probabilities."""
-        text = (*self.prompt, *committed)
-        if not committed and self.begun:
-            for last, _, tokens, share in self._alone(EdgeNode(1, text, state), ((), ()), self.begun, learns=False):
-                yield tokens, last, share
-            return
-        for after, settled, share in self._ahead((), EdgeNode(1, text, state), self._cloud.start(text)):
-            yield after[len(text) :], settled, share
-
-    def _ahead(self, chain: Chain, start: EdgeNode | None, view: CloudNode) -> Iterator[Ended]:
-        """`chain` is under way, the oldest first; `start`: where the next round may begin."""
-        self.deepest = max(self.deepest, len(chain))
-        if start is None or len(chain) > self.scheme.depth:
-            yield from self._verified(chain, start, view)
-            return
-        remaining = len(self.prompt) + self.tokens - len(start.committed)
-        for drafted, weight in self._rounds(start, most_drafts(self.scheme.max_drafts, remaining)):
-            for text, state, share in self._ahead((*chain, drafted), self._edge.successor(drafted), view):
-                yield text, state, weight * share
-
-    def _rounds(self, start: EdgeNode, most: int) -> Iterator[tuple[EdgeNode, float]]:
-        """Every round that may be drafted, and its probability."""
-        planned = self.scheme.families.policy.plan(most)
-        for drafted, _, weight in self._drafts(start, ((), ()), most, 0, planned):
-            yield drafted, weight
-
-    def _verified(self, chain: Chain, start: EdgeNode | None, view: CloudNode) -> Iterator[Ended]:
-        """The oldest round is verified; where it stands, whatever its numbers were, the next one is."""
-        oldest, accepted, on = chain[0], 0.0, view
-        late = self.late(chain)
-        for session in (self._edge, self._cloud):
-            session._lookahead = SYNCHRONOUS if late else self._lookahead
-        parts = self._edge.seal(oldest).parts
-        self._cloud.receive(view, parts)
-        for numbers, share in self._judgements(oldest, view, parts):
-            self._cloud.receive(view, parts)
-            self._verdict.give(numbers)
-            after, verified, settled, tokens = self._answered(oldest, view, parts)
-            assert tokens == verified.committed and settled.round == after.round
-            if not late and oldest.drafts and settled.round == oldest.round + 1:
-                accepted, on = accepted + share, after
-            else:
-                self.flushed += len(chain) - 1
-                yield settled.committed, settled.state, share
-        for session in (self._edge, self._cloud):
-            session._lookahead = self._lookahead
-        if accepted:
-            self.accepted += 1
-            for text, state, share in self._ahead(chain[1:], start, on):
-                yield text, state, accepted * share
-
-    def _judgements(self, oldest: EdgeNode, view: CloudNode, parts: Parts) -> Iterable[tuple[Sequence[float], float]]:
-        """Numbers that verify a round, for each way that it can go, and their weights."""
-        return self._verdicts(oldest, view, parts)
-
-
-@dataclass
-class AheadTreeEnumeration(AheadEnumeration, TreeEnumeration):
-    """Enumeration of rounds drafted ahead, as `AheadEnumeration`, whose drafts branch."""
-
-    def _rounds(self, start: EdgeNode, most: int) -> Iterator[tuple[EdgeNode, float]]:
-        for drafted, weight in self._trees(start, most, []):
-            self.trees += 1
-            self.full += drafted.full
-            yield drafted, weight
-
-    def _judgements(self, oldest: EdgeNode, view: CloudNode, parts: Parts) -> Iterable[tuple[Sequence[float], float]]:
-        assert isinstance(oldest, TreeNode)
-        return self._paths(oldest)
-
-    def _answered(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> Judged:
-        assert isinstance(drafted, TreeNode)
-        self._repeat_passes(drafted)
-        return super()._answered(drafted, view, parts)

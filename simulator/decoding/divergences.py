@@ -66,11 +66,10 @@ class DivergenceMeter(Measurer):
         self._uniforms = uniforms
         self._sent: dict[int, dict[Tokens, EdgeNode]] = {}
         """The rounds that may still be verified, by their number and the text before them."""
-        self._again = False
 
     def sent(self, node: EdgeNode) -> None:
         sent = self._sent.setdefault(node.round, {})
-        self._again |= sent.pop(node.committed, None) is not None
+        sent.pop(node.committed, None)
         sent[node.committed] = node
 
     def correction(self, round_number: int, reply: bytes) -> int:
@@ -94,7 +93,8 @@ class DivergenceMeter(Measurer):
         arrived = sent.drafts[: len(decoded.drafts)]
         check_received(arrived, decoded, self._scheme.families.code)
         arrived = arrived[: verdict.accepted + 1]
-        q = self._drafted_from(sent.context()[: len(text) + len(arrived)], len(arrived))
+        drafted = sent.context()
+        q = [self._drafter.known(drafted[: len(text) + n])[0] for n in range(len(arrived))]
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in arrived])
         if acceptance.races:
             states = [sent.state, *(drafted.state for drafted in arrived)]
@@ -131,19 +131,6 @@ class DivergenceMeter(Measurer):
             each = zip(q, states, judged, strict=True)
             qhat = [raced_distribution(self._scheme, *one) for one in each]
         return diverge(along, q, qhat, slack, acceptance, line, committed, np.zeros(len(along)))
-
-    def _drafted_from(self, text: Tokens, drafts: int) -> list[Floats]:
-        """Returns the distributions from which the `drafts` drafts at the end of a text were drawn. If a round is sent
-        again, to a cloud that has restarted, the drafter may have gone on; the text is then read anew, to the last bits
-        but a few."""
-        start = len(text) - drafts
-        try:
-            return [self._drafter.known(text[: start + n])[0] for n in range(drafts)]
-        except KeyError:
-            if not self._again:
-                raise
-        fresh = self._setting.open_drafter()
-        return list(fresh.distributions(text[:-1], drafts))
 
     def _as_sent(self, round_number: int, text: Tokens) -> EdgeNode:
         """The open round as it was sent; all passes that drafted it are made."""

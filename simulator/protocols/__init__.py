@@ -2,7 +2,7 @@
 
 `machine` is the seam: the events that a machine takes and the commands that it answers with. A protocol of yours is one
 file and one line in PROTOCOLS; a scheme names the one it needs. It then runs simulated (`timing.request_process`), for
-real and from journals (`testbed`), and decoded beforehand (`predecode`).
+real (`testbed`), and decoded beforehand (`predecode`).
 """
 
 from typing import Final, NamedTuple

@@ -2,7 +2,7 @@
 
 A protocol is a pair of machines, one at the edge and one in the cloud, which share nothing: between them cross only
 messages that carry bytes. A machine knows no clock and waits for nothing. A driver (`timing.request_process` with
-SimPy, `testbed` with asyncio or from journals, `predecode` with no clock at all) hands it one event at a time and
+SimPy, `testbed` with asyncio, `predecode` with no clock at all) hands it one event at a time and
 carries out the commands that it answers with, in their order. Of these the last alone may bring about an event at once.
 
 What commands do about rounds (`BeginRound`, `EnterState`, `CloseRound`, ...) is the only way in which a ledger or an
@@ -125,16 +125,6 @@ class JobDone:
     """Time that it was in passes."""
 
 
-@dataclass(slots=True)
-class Resumed:
-    """A cloud that has restarted begins here, in place of the prompt: with nothing cached, at the round that it is to
-    verify or decode next."""
-
-    node: CloudNode
-    prompt_tokens: int
-    """Number of the text's tokens that are the prompt."""
-
-
 class Signal(Enum):
     """Events that carry nothing."""
 
@@ -144,7 +134,7 @@ class Signal(Enum):
     JOINS = "the job that was submitted last waits, and a job may take its place"
 
 
-Event: TypeAlias = MessageArrived | RoundDrafted | TimeIs | JobDone | Resumed | Signal
+Event: TypeAlias = MessageArrived | RoundDrafted | TimeIs | JobDone | Signal
 
 
 # Commands of either end.
@@ -472,7 +462,7 @@ class CloudMachine(ABC):
 
     @abstractmethod
     def _begin(self, node: CloudNode, prompt_tokens: int) -> None:
-        """The request begins here, with its prompt or after a restart of the cloud."""
+        """The request begins here, with its prompt."""
 
     @abstractmethod
     def _arrived(self, message: MessageArrived) -> None:
@@ -486,14 +476,12 @@ class CloudMachine(ABC):
         """`Order.JOIN` was given, and the job waits."""
         raise AssertionError("I3: nothing is to join a job")
 
-    def step(self, event: MessageArrived | JobDone | Resumed | Signal) -> list[CloudCommand]:
+    def step(self, event: MessageArrived | JobDone | Signal) -> list[CloudCommand]:
         """Takes an event, and answers what is to be done. Raises CodecError on bytes that no edge sends."""
         if isinstance(event, MessageArrived):
             self._arrived(event)
         elif isinstance(event, JobDone):
             self._job_done(event)
-        elif isinstance(event, Resumed):
-            self._begin(event.node, event.prompt_tokens)
         else:
             self._join()
         commands, self.commands = self.commands, []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from math import nan
 
 from channels.codec.fixed_width import (
     MOST_COUNT,
@@ -114,7 +113,6 @@ class SpeculateEdge(DraftingEdge):
         super().__init__(terms)
         self._verdicts: tuple[SeenVerdict, ...] = ()
         self._seen_cloud = SeenCloud()
-        self._hint = nan
         self._replies: dict[int, bytes] = {}
         """The replies that were not read yet, by round: one may overtake another."""
 
@@ -272,7 +270,6 @@ class SpeculateEdge(DraftingEdge):
             self._seen_cloud,
             drafts.rung,
             self._scheme.rungs,
-            self._hint,
             seen.drafts_per_pass,
             self._scheme.branches,
             seen.watts,
@@ -321,7 +318,6 @@ class SpeculateEdge(DraftingEdge):
         if self._policy.hears_cloud:
             self._seen_cloud = SeenCloud(*decode_status(reply[-STATUS_BYTES:]))
             reply = reply[:-STATUS_BYTES]
-        self._hint = self._scheme.families.reply.hint(reply)
         after, tokens = self._session.resolve(node, reply)
         self._answer.take(tokens)
         self._close(node, tokens)

@@ -23,7 +23,7 @@ from models.published_figures import NEXT_CHOICE as NEXT_CHOICE
 from models.published_figures import NEXT_CHOICE_LEAST as NEXT_CHOICE_LEAST
 from models.published_figures import NEXT_CHOICE_MOST as NEXT_CHOICE_MOST
 from simulator.results.column_names import CURVE
-from simulator.results.display_names import SERVING, serving_mark, serving_mode
+from simulator.results.display_names import serving_mark, serving_mode
 from simulator.results.phase_prediction import (
     Deployment,
     Outcomes,
@@ -41,6 +41,7 @@ from simulator.results.phase_regions import (
     OPPONENT,
     RTT,
     WHOLE,
+    Mode,
     foreseen,
     mapped,
     one_more,
@@ -55,21 +56,6 @@ TRIPS_S: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 SPEED: Final = "edge.latency.speed"
 BRANCHES: Final = 4
 """Branches that the edge prepares, as `scheme.prepared` is tuned."""
-
-
-class Mode(NamedTuple):
-    """A serving mode: rounds drafted ahead, does the cloud start, branches prepared, and are these sent ahead."""
-
-    depth: int
-    starts: bool
-    branches: int
-    at_cloud: bool
-
-    @property
-    def fields(self) -> dict[str, object]:
-        """The columns of the scheme that say so."""
-        at = "cloud" if self.at_cloud else "edge"
-        return dict(zip(SERVING, (self.depth, self.starts, False, self.branches, at), strict=True))
 
 
 _MODES: Final = [

@@ -8,7 +8,7 @@ down. A single seed shows only that the value is another.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ import pandas as pd
 
 from kinds.arrays import Floats, Ints
 from simulator.results.intervals import CONFIDENCE, Difference, Interval, paired_values, settings_of
+from simulator.results.plain_columns import numbered
 from simulator.results.units import names_file, quantity
 
 LEVEL: Final = round(1 - CONFIDENCE, 9)
@@ -119,9 +120,6 @@ def _welch(metric: str, before: Floats, after: Floats) -> tuple[Difference, floa
     return Difference(metric, Interval(float(after.mean() - before.mean()), half, n), relative), p
 
 
-Key = tuple[Hashable, ...]
-
-
 @dataclass(frozen=True)
 class SameSettings:
     """Two tables by setting, which have some in common though one may come from other code, from another place.
@@ -151,45 +149,34 @@ class SameSettings:
 
 def same_settings(before: pd.DataFrame, after: pd.DataFrame, without: Sequence[str] = ()) -> SameSettings:
     """The settings of two tables of cells, in order of appearance; columns in `without` tell none apart."""
-    fields = [[name for name in _telling(table) if name not in without] for table in (before, after)]
-    shared = [name for name in fields[0] if name in fields[1]]
-    groups = [
-        _by_key(table, [*shared, *_needed(table, shared, mine)])
-        for table, mine in zip((before, after), fields, strict=True)
+    tables = [_with_names_of_files(table) for table in (before, after)]
+    silent = {"imports", "sources", *without}
+    fields = [
+        [name for name in settings_of(table) if name not in silent and not name.endswith(".source")] for table in tables
     ]
-    keys = [[key for key, _ in found] for found in groups]
+    shared = [name for name in fields[0] if name in fields[1]]
+    alone = [[name for name in mine if name not in shared] for mine in fields]
+    telling = [own if _tells(table, shared, own) else [] for table, own in zip(tables, alone, strict=True)]
+    numbers = numbered(tables, [*shared, *telling[0], *telling[1]])
+    keys = [[*dict.fromkeys(of.tolist())] for of in numbers]
     places = {key: place for place, key in enumerate(keys[1])}
     both = [(place, places[key]) for place, key in enumerate(keys[0]) if key in places]
-    alone = [
-        [name for name in mine if name not in shared and table[name].notna().any()]
-        for table, mine in zip((before, after), fields, strict=True)
+    rows = [
+        [table.iloc[np.flatnonzero(of == key)] for key in own]
+        for table, of, own in zip((before, after), numbers, keys, strict=True)
     ]
-    rows = [[rows for _, rows in found] for found in groups]
-    return SameSettings(rows[0], rows[1], both, alone[0], alone[1])
+    given = [[name for name in own if table[name].notna().any()] for table, own in zip(tables, alone, strict=True)]
+    return SameSettings(rows[0], rows[1], both, given[0], given[1])
 
 
-def _telling(table: pd.DataFrame) -> list[str]:
-    return [name for name in settings_of(table) if name not in ("imports", "sources") and not name.endswith(".source")]
+def _with_names_of_files(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with files by their names alone."""
+    files = [name for name in table.columns if names_file(str(name))]
+    stems = {name: pd.Series([quantity(each, name) for each in table[name]], index=table.index) for name in files}
+    return table.assign(**{name: of.where(table[name].notna()) for name, of in stems.items()})
 
 
-def _needed(table: pd.DataFrame, shared: Sequence[str], mine: Sequence[str]) -> list[str]:
-    """The columns that this table alone has, where it takes them to tell its settings apart; else none."""
-    alone = [name for name in mine if name not in shared]
-    few, many = (len(_by_key(table, columns)) for columns in (shared, [*shared, *alone]))
-    return alone if few < many else []
-
-
-def _by_key(table: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Key, pd.DataFrame]]:
-    """The rows of each setting; what a setting lacks is not in its key, so that it meets one of a table without it."""
-    words = {name: [_word(value, name) for value in table[name]] for name in columns}
-    places: dict[Key, list[int]] = {}
-    for place in range(len(table)):
-        key = tuple((name, words[name][place]) for name in sorted(columns) if words[name][place] is not None)
-        places.setdefault(key, []).append(place)
-    return [(key, table.iloc[found]) for key, found in places.items()]
-
-
-def _word(value: object, name: str) -> Hashable:
-    if value is None or value is pd.NA or value != value:
-        return None
-    return quantity(value, name) if names_file(name) else value if isinstance(value, Hashable) else str(value)
+def _tells(table: pd.DataFrame, shared: Sequence[str], alone: Sequence[str]) -> bool:
+    """True if a table takes the columns that it has alone to tell its settings apart."""
+    (few,), (many,) = (numbered([table], columns) for columns in (shared, [*shared, *alone]))
+    return int(few.max(initial=0)) < int(many.max(initial=0))

@@ -4,6 +4,7 @@ stands behind an apostrophe, which `read_csv` takes off again. What no terminal 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -34,14 +35,12 @@ def read_csv(path: Path) -> pd.DataFrame:
 def with_texts(table: pd.DataFrame, changed: Callable[[str], str]) -> pd.DataFrame:
     """A copy of a table with its texts as `changed` returns them, asked once of each; a column in which
     none changes keeps its type."""
-    found = table.copy()  # which is in one piece, where a wide file is read in several
+    found, shown = table.copy(), cache(changed)  # the copy is in one piece, where a wide file is read in several
     for name, kind in table.dtypes.items():
         if not pd.api.types.is_numeric_dtype(kind):
             values = table[name].tolist()
-            texts = {value for value in values if isinstance(value, str)}
-            other = {text: shown for text in texts if (shown := changed(text)) != text}
-            if other:
-                new = [other.get(value, value) if isinstance(value, str) else value for value in values]
+            new = [shown(value) if isinstance(value, str) else value for value in values]
+            if new != values:
                 found[name] = pd.Series(new, index=table.index, dtype=object)
     return found
 

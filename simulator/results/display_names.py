@@ -4,7 +4,7 @@ loss=bernoulli` of the tables is `K-SQS, K = 16, loss independent`."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -224,6 +224,12 @@ class DisplayNames:
             return f"{symbol} = {text}"
         text = text.removesuffix(f" {title(name).rpartition(' ')[2]}")  # `prompt tokens 8`, whose unit is in its name
         return text if name in ("pair", "drafter", "verifier", "label") else f"{title(name)} {text}"
+
+    def threshold(self, row: Mapping[Hashable, object]) -> str:
+        """`η = 0.01, β₁ = 0.1`: the conformal threshold of a row, and what is not the default."""
+        words = [self.setting(name, f"{row[f'scheme.{name}']:g}") for name in ("step", "initial")]
+        words += [] if row["scheme.rollback"] == "through_rejection" else [self.word(row["scheme.rollback"])]
+        return ", ".join([*words, *([] if row["scheme.carry"] else ["without carry"])])
 
     def axis(self, name: str) -> str:
         counts = name.startswith("fleet.") and name.endswith(".count")  # meters are devices, and no unit

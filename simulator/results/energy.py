@@ -14,7 +14,6 @@ from typing import Final
 import numpy as np
 
 from channels.link.radio_power import Connection
-from kinds.arrays import Floats
 from models.power import JOULES_PER_KWH
 from simulator.results.column_names import Columns
 from simulator.results.observer import Airing, Observer
@@ -76,17 +75,14 @@ class Connections(Observer):
     def joules_of(self, devices: Container[int]) -> float:
         """The joules of the connections of these devices, from the first packet of each until its tail is over,
         possibly after the end of the run."""
-        ends_s = {device: self._spans[device, radios[0]][-1][1] for device, radios in self._connected.items()}
+        connected = {device: radios[0] for device, radios in self.radios.items() if (device, radios[0]) in self._spans}
+        ends_s = {device: self._spans[device, longest][-1][1] for device, longest in connected.items()}
         return sum(
             radio.set_up_j + radio.watts * (min(to_s, ends_s[device]) - from_s)
             for (device, radio), spans in self._spans.items()
             if device in devices
             for from_s, to_s in spans
         )
-
-    @property
-    def _connected(self) -> dict[int, Sequence[Connection]]:
-        return {device: radios for device, radios in self.radios.items() if (device, radios[0]) in self._spans}
 
 
 def battery_j(run: Run) -> float:
@@ -136,15 +132,10 @@ def open_s(requests: Columns, over_s: float) -> dict[int, float]:
     ended_s = end_s(requests, over_s)[order]
     spans: dict[int, float] = {}
     for device in np.unique(devices).tolist():
-        own = devices == device
-        spans[device] = _union_s(arrived_s[own], ended_s[own])
+        from_s, to_s = arrived_s[devices == device], ended_s[devices == device]
+        begins_s = np.maximum(from_s, np.concatenate([from_s[:1], np.maximum.accumulate(to_s)[:-1]]))
+        spans[device] = float(np.maximum(0.0, to_s - begins_s).sum())
     return spans
-
-
-def _union_s(from_s: Floats, to_s: Floats) -> float:
-    latest_s = np.maximum.accumulate(to_s)
-    begins_s = np.maximum(from_s, np.concatenate([from_s[:1], latest_s[:-1]]))
-    return float(np.maximum(0.0, to_s - begins_s).sum())
 
 
 def per_token(total: Callable[[Run], float]) -> Callable[[Run], float]:

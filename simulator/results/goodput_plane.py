@@ -79,7 +79,9 @@ def plane(cells: pd.DataFrame) -> list[Within]:
     if not {TPOT, TTFT, DEVICES, PERIOD, SEED} <= {*cells.columns}:
         return []
     rows = cells.assign(
-        rate=cells[DEVICES] / cells[PERIOD], device=drafting_devices(cells), scheme=[*map(_named, scheme_names(cells))]
+        rate=cells[DEVICES] / cells[PERIOD],
+        device=drafting_devices(cells),
+        scheme=[_NAMES.get(name, DisplayNames().word(name)) for name in scheme_names(cells)],
     )
     cloud = rows["scheme.kind"].isin(IN_CLOUD)
     found = []
@@ -94,10 +96,6 @@ def plane(cells: pd.DataFrame) -> list[Within]:
             schemes.sort(key=lambda each: -each.found.mean)
             found.append(Within(str(device), tpot_s, ttft_s, tuple(schemes)))
     return found
-
-
-def _named(scheme: str) -> str:
-    return _NAMES.get(scheme, DisplayNames().word(scheme))
 
 
 def _curves(rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:

@@ -195,11 +195,6 @@ def choice_error(costs: Sequence[Floats], shown: int) -> float:
     return float(np.sqrt(np.mean(below**2)))
 
 
-def error_of_choice(rows: pd.DataFrame, metric: str) -> float:
-    """The error that the choice of these rows' setting adds to the logarithm of a metric; 0 if it was not chosen by."""
-    return float(rows[metric + CHOICE_SUFFIX].max()) if metric + CHOICE_SUFFIX in rows.columns else 0.0
-
-
 def _widened(found: Interval, error: float) -> Interval:
     """The interval with a further standard error; of one seed it has none."""
     half = 0.0 if found.same else found.half_width
@@ -242,60 +237,56 @@ def _speedups(
 ) -> dict[str, list[float]]:
     """SPEEDUPS of each setting, whose rows are at these places; {} where none is set against cloud_only.
     `numbered`: the codes of the columns of the settings."""
-    metric, kind = "latency_per_token_s", "scheme.kind"
-    if not {metric, kind, "seed"} <= {*cells.columns} or "cloud_only" not in set(cells[kind]):
+    metric = "latency_per_token_s"
+    if not {metric, KIND, "seed"} <= {*cells.columns} or "cloud_only" not in set(cells[KIND]):
         return {}
-    shared = [of for name, of in numbered.items() if name == CLASS or ("." in name and not name.startswith("scheme."))]
-    times = cells[metric].to_numpy(dtype=np.float64, copy=True)
+    shared = [of for name, of in numbered.items() if name == CLASS or ("." in name and not name.startswith(SCHEME))]
+    table, kinds = _compared_columns(cells, metric), cells[KIND].tolist()
     if "answered" in cells.columns:
-        times[cells["answered"].to_numpy(dtype=np.float64) < 1] = math.nan
-    seeds, kinds = cells["seed"].tolist(), cells[kind].tolist()
-    chosen = cells.get(metric + CHOICE_SUFFIX, pd.Series(0.0, index=cells.index)).to_numpy(dtype=np.float64)
-    seconds = [({seeds[place]: float(times[place]) for place in places}, float(chosen[places[0]])) for places in groups]
+        table = table.assign(**{metric: table[metric].mask(cells["answered"].astype(float) < 1)})
+    rows = [table.iloc[[*places]] for places in groups]
     keys = [tuple(int(of[places[0]]) for of in shared) for places in groups]
-    alone = {key: of for key, of, places in zip(keys, seconds, groups, strict=True) if kinds[places[0]] == "cloud_only"}
-    found = [
-        _over(alone[key], of) if key in alone else dict.fromkeys(SPEEDUPS, math.nan)
-        for key, of in zip(keys, seconds, strict=True)
-    ]
-    return {name: [each[name] for each in found] for name in SPEEDUPS}
+    every = zip(keys, rows, groups, strict=True)
+    alone = {key: own for key, own, places in every if kinds[places[0]] == "cloud_only"}
+    found = [_speedup(alone.get(key), own, metric) for key, own in zip(keys, rows, strict=True)]
+    return {name: list(values) for name, values in zip(SPEEDUPS, zip(*found, strict=True), strict=True)}
 
 
-_Times = tuple[Mapping[Hashable, float], float]
-"""Seconds a token by seed, and the error that the choice of the setting adds to their logarithm."""
-
-
-def _over(alone: _Times, own: _Times) -> dict[str, float]:
-    """SPEEDUPS of a setting against the cloud alone; nan where any seed has none."""
-    common = [seed for seed in alone[0] if seed in own[0]]
-    one, other = (np.array([times[seed] for seed in common], dtype=np.float64) for times, _ in (alone, own))
-    if not common or np.isnan([one, other]).any():
-        return dict.fromkeys(SPEEDUPS, math.nan)
-    found = with_choice(paired_values("latency_per_token_s", one, other), alone[1], own[1])
-    return dict(zip(SPEEDUPS, (1 + found.size, 1 + found.low, 1 + found.high), strict=True))
+def _speedup(alone: pd.DataFrame | None, own: pd.DataFrame, metric: str) -> tuple[float, float, float]:
+    """SPEEDUPS of a setting's rows against those of the cloud alone; nan where any seed has none."""
+    if alone is not None:
+        found = compared(alone, own, metric)
+        if 0 < found.n == len({*alone["seed"]} & {*own["seed"]}):
+            return 1 + found.size, 1 + found.low, 1 + found.high
+    return math.nan, math.nan, math.nan
 
 
 def paired(cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.Series[bool]) -> Difference:
     """`metric` of one setting against another's over the seeds both have; `first`, `second` select their rows by mask.
     Raises ValueError where a mask selects a seed twice."""
-    one, other = (_by_seed(cells, metric, rows) for rows in (first, second))
+    table = _compared_columns(cells, metric)
+    one, other = (table[rows.to_numpy(dtype=bool)] for rows in (first, second))
+    if not (one["seed"].is_unique and other["seed"].is_unique):
+        raise ValueError("a seed occurs twice: the mask selects more than one setting")
+    return compared(one, other, metric)
+
+
+def _compared_columns(cells: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The columns that `compared` reads: to take rows of a wide table costs as much as there are columns."""
+    return cells[[name for name in ("seed", metric, metric + CHOICE_SUFFIX) if name in cells.columns]]
+
+
+def compared(first: pd.DataFrame, second: pd.DataFrame, metric: str) -> Difference:
+    """`metric` in the rows of one setting against those of another over the seeds that both have, with the errors of
+    either choice."""
+    one, other = (
+        dict(zip(rows["seed"].tolist(), rows[metric].astype(float).tolist(), strict=True)) for rows in (first, second)
+    )
     common = [seed for seed in one if seed in other]
     values = (np.array([of[seed] for seed in common], dtype=np.float64) for of in (one, other))
-    own = (cells.loc[rows.to_numpy(dtype=bool), cells.columns == metric + CHOICE_SUFFIX] for rows in (first, second))
-    return with_choice(paired_values(metric, *values), *(error_of_choice(rows, metric) for rows in own))
-
-
-def with_choice(found: Difference, *errors: float) -> Difference:
-    """A ratio with the errors that the choice of either setting adds to its logarithm; a difference as it is."""
+    found, choice = paired_values(metric, *values), metric + CHOICE_SUFFIX
+    errors = [float(rows[choice].max()) for rows in (first, second) if choice in rows.columns]
     return replace(found, found=_widened(found.found, math.hypot(*errors))) if found.relative else found
-
-
-def _by_seed(cells: pd.DataFrame, metric: str, rows: pd.Series[bool]) -> dict[Hashable, float]:
-    mask = rows.to_numpy(dtype=bool)
-    seeds, values = (column.to_numpy()[mask].tolist() for column in (cells["seed"], cells[metric].astype(float)))
-    if len(found := dict(zip(seeds, values, strict=True))) < len(seeds):
-        raise ValueError("a seed occurs twice: the mask selects more than one setting")
-    return found
 
 
 def paired_values(metric: str, first: Floats, second: Floats) -> Difference:
@@ -483,11 +474,6 @@ def names_by_difference(
         " ".join([str(of), *(word(name, value) for name in telling[of] if not is_missing(value := columns[name][row]))])
         for row, of in enumerate(table[kind])
     ]
-
-
-def row_keys(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
-    """A text for each row, shared by those that are alike in these columns."""
-    return pd.Series([str(row) for row in table[[*columns]].itertuples(index=False, name=None)], index=table.index)
 
 
 def _fields_words(table: pd.DataFrame, fields: Sequence[str]) -> dict[str, str]:

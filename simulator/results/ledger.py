@@ -110,10 +110,6 @@ class Ledger:
             for from_s, state in course:
                 marks.append((from_s, round_number, columns[state], reply))
 
-    def reply(self, round_number: int, state: str, from_s: float | None = None) -> None:
-        """The round's reply is under way, in this state, from that time on; by default, from now."""
-        self.enter(round_number, state, from_s, True)
-
     def close(self, round_number: int, at_s: float | None = None) -> None:
         """The round is resolved now, or at that instant ahead, before which nothing else will be stated."""
         if not self._ended:

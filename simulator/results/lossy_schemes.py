@@ -62,18 +62,17 @@ def marked(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def marks(table: pd.DataFrame) -> dict[str, str]:
-    """The mark of each lossy curve, by its name."""
-    return {curve: UNKNOWN if _unknown(table, table[CURVE] == curve) else MARK for curve in lossy_curves(table)}
+    """The mark of each lossy curve, by its name: UNKNOWN of one with tokens and no number of its distance from the
+    verifier's distribution."""
+    curves = lossy_curves(table)
+    if not {"tv_output", TEXT} <= {*table.columns}:
+        return dict.fromkeys(curves, MARK)
+    return {curve: UNKNOWN if table["tv_output"][table[CURVE] == curve].isna().all() else MARK for curve in curves}
 
 
 def unmarked(curve: str) -> str:
     """The name of a curve without its mark."""
     return curve.removesuffix(MARK).removesuffix(UNKNOWN)
-
-
-def _unknown(table: pd.DataFrame, rows: pd.Series[bool]) -> bool:
-    """True if a curve, in these rows, has tokens but no number of its distance from the verifier's distribution."""
-    return {"tv_output", TEXT} <= {*table.columns} and bool(table["tv_output"][rows].isna().all())
 
 
 def unranked(table: pd.DataFrame) -> list[str]:

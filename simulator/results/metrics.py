@@ -43,6 +43,23 @@ def _of_branches(value: Callable[[Run], float]) -> Callable[[Run], float]:
     return lambda run: value(run) if run.sums["branch_passes"] else nan
 
 
+_STEMS: Final[Mapping[str, tuple[str, Callable[[Run], Floats]]]] = {
+    "ttft": ("ttft_s", lambda run: run.answered["ttft_s"]),
+    "tpot": ("tpot_s", lambda run: run.answered["tpot_s"]),
+    "itl": ("the gaps between its tokens as they reach the device", lambda run: run.itl_s),
+    "latency_per_token": ("latency_s / output tokens", lambda run: run.latencies_per_token_s),
+    "latency": ("latency_s", lambda run: run.answered["latency_s"]),
+}
+"""Quantities that have percentiles, in words and as values, by the stem of their names."""
+
+
+def _percentile(stem: str, share: float) -> Metric:
+    words, values = _STEMS[stem]
+    word = "median" if share == 0.5 else f"{share:.0%}".replace("%", "th percentile")
+    meaning = f"{word} over answered requests of {words}"
+    return Metric(f"{stem}_p{100 * share:.0f}_s", meaning, lambda run: quantiles(values(run))[share])
+
+
 _DECLARED: Final = (
     Metric(
         "answered", "requests answered / requests arrived", lambda run: ratio(len(run.answered), len(run.requests)),
@@ -64,43 +81,14 @@ _DECLARED: Final = (
         "tpot_s", "(last token's arrival - first token's arrival) / (output tokens - 1), mean over answered requests",
         lambda run: run.mean("tpot_s"),
     ),
-    Metric(
-        "tpot_p95_s", "95th percentile over answered requests of tpot_s",
-        lambda run: quantiles(run.answered["tpot_s"])[0.95],
-    ),
-    Metric(
-        "itl_s",
-        "inter-token latency: gap between successive tokens of an answer as they reach the device, mean over answered "
-        "requests' gaps; tokens of one round arrive together, and each gap of 0 counts (benchmarks that time chunks of "
-        "a stream leave those out, and read the longer)",
-        lambda run: mean(run.itl_s),
-    ),
-    Metric(
-        "itl_p50_s", "median of the gaps of itl_s over answered requests: 0 where most tokens come with one before",
-        lambda run: run.itl_quantiles_s[0.5],
-    ),
-    Metric(
-        "itl_p99_s", "99th percentile of the gaps of itl_s over answered requests: about the longest wait for a round",
-        lambda run: run.itl_quantiles_s[0.99],
-    ),
+    _percentile("tpot", 0.95),
     Metric(
         "latency_per_token_s",
         "sum of latency_s / sum of output tokens, both over answered requests (the headline; what vLLM's papers call "
         "normalized latency is its mean over requests instead of over tokens)",
         lambda run: ratio(float(run.answered["latency_s"].sum()), run.answered_tokens),
     ),
-    Metric(
-        "latency_per_token_p50_s", "median over answered requests of latency_s / output tokens",
-        lambda run: run.per_token_quantiles_s[0.5],
-    ),
-    Metric(
-        "latency_per_token_p90_s", "90th percentile over answered requests of latency_s / output tokens",
-        lambda run: run.per_token_quantiles_s[0.9],
-    ),
-    Metric(
-        "latency_per_token_p99_s", "99th percentile over answered requests of latency_s / output tokens",
-        lambda run: run.per_token_quantiles_s[0.99],
-    ),
+    *(_percentile("latency_per_token", share) for share in (0.5, 0.9, 0.99)),
     Metric(
         "tokens_per_s",
         "output tokens that reached their device, those of requests never answered included / time from first arrival "
@@ -151,14 +139,6 @@ _DECLARED: Final = (
         "AL: tokens that a verified round of drafts commits, its correction or bonus token included and tails past the "
         "answer's end not cut, mean over such rounds (Spec-Bench's mean accepted tokens); nan without drafts",
         lambda run: ratio(run.sums["judged_tokens"], run.sums["judged"]),
-        higher=True,
-    ),
-    Metric(
-        "block_efficiency",
-        "output tokens / passes of the verifier that were run over a round or for a token, prompts apart (Leviathan et "
-        "al., SpecTr): below accepted_length_tokens by tails that were cut, and by wasted passes, as for requests "
-        "that end before their verification result and rounds asked for again; 1 of the cloud alone",
-        lambda run: ratio(run.served_tokens, run.plant.round_passes),
         higher=True,
     ),
     Metric(
@@ -214,12 +194,6 @@ _DECLARED: Final = (
         "drafts sent before a conformal threshold had settled / drafts sent, both of answered requests; it settles "
         f"with the first {WINDOW} kept drafts that drop twice its target or less on average; nan without a threshold",
         lambda run: ratio(run.sums["unsettled_drafts"], run.sums["threshold_drafts"]),
-    ),
-    Metric(
-        "settled_after_tokens",
-        "tokens committed before a conformal threshold had settled (unsettled_share), mean over the runs of thresholds "
-        "that did: one a device where it is carried, else one a request; nan where none did",
-        lambda run: ratio(run.sums["tokens_to_settle"], run.sums["settled_runs"]),
     ),
     Metric(
         "tail_tokens", "committed tokens cut at the end of the answer, per request",
@@ -343,21 +317,6 @@ _DECLARED: Final = (
 )  # fmt: skip
 METRICS: Final[dict[str, Metric]] = {metric.name: metric for metric in _DECLARED}
 """Every metric that each cell has. In `summary.csv` each is followed by `NAME_ci95`, the half-width over seeds."""
-
-
-_STEMS: Final[Mapping[str, Callable[[Run], Floats]]] = {
-    "ttft": lambda run: run.answered["ttft_s"],
-    "tpot": lambda run: run.answered["tpot_s"],
-    "itl": lambda run: run.itl_s,
-    "latency_per_token": lambda run: run.latencies_per_token_s,
-    "latency": lambda run: run.answered["latency_s"],
-}
-
-
-def _percentile(stem: str, share: float) -> Metric:
-    of = "the gaps of itl_s over answered requests" if stem == "itl" else f"{stem}_s over answered requests"
-    word = "median" if share == 0.5 else f"{share:.0%}".replace("%", "th percentile")
-    return Metric(f"{stem}_p{100 * share:.0f}_s", f"{word} of {of}", lambda run: quantiles(_STEMS[stem](run))[share])
 
 
 _PERCENTILES: Final = {f"{stem}_p{100 * share:.0f}_s": (stem, share) for stem in _STEMS for share in SHARES}

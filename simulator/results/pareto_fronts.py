@@ -14,7 +14,6 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from kinds.arrays import Floats
 from models.power import JOULES_PER_KWH, KWH_PRICES, PRICES, PriceName
 from simulator.results.column_names import CURVE
 from simulator.results.intervals import Difference, paired_values
@@ -103,30 +102,23 @@ def verdicts(rows: pd.DataFrame, paying: Sequence[Paying] = PAYING) -> pd.DataFr
 def dominates(less: Sequence[Difference]) -> bool:
     """True if the first is never worse and somewhere lower, by its differences in each criterion, as far as their seeds
     can tell."""
-    return all(each.lower or _equal(each) for each in less) and any(each.lower for each in less)
+    equal = (each.found.mean == 0 and (each.same or each.n == 1) for each in less)
+    return all(each.lower or alike for each, alike in zip(less, equal, strict=True)) and any(x.lower for x in less)
 
 
 def _dominance(one: pd.DataFrame, other: pd.DataFrame) -> Literal["beyond noise", "by means", ""]:
-    """Returns the kind of dominance of the first over the second, from rows by seed with a column per criterion."""
+    """Returns the kind of dominance of the first over the second, from rows by seed with a column per criterion, as
+    soon as one criterion settles that it does not."""
     seeds = one.index.intersection(other.index)
-    mine, theirs = one.loc[seeds].to_numpy(dtype=np.float64), other.loc[seeds].to_numpy(dtype=np.float64)
-    return _of_values([*one.columns], mine, theirs) if len(seeds) else ""
-
-
-def _of_values(names: Sequence[str], mine: Floats, theirs: Floats) -> Literal["beyond noise", "by means", ""]:
-    """Compares values float64 [seeds, criteria] each, until one criterion settles that it does not."""
+    mine, theirs = (each.loc[seeds].to_numpy(dtype=np.float64) for each in (one, other))
     less: list[Difference] = []
-    for place, name in enumerate(names):
-        less.append(paired_values(name, mine[:, place], theirs[:, place]))
+    for place, name in enumerate(one.columns if len(seeds) else ()):
+        less.append(paired_values(str(name), mine[:, place], theirs[:, place]))
         if not less[-1].n or less[-1].found.mean > 0:
             return ""
     if dominates(less):
         return "beyond noise"
     return "by means" if any(each.found.mean < 0 for each in less) else ""
-
-
-def _equal(difference: Difference) -> bool:
-    return difference.found.mean == 0 and (difference.same or difference.n == 1)
 
 
 def _share(table: pd.DataFrame, part: str, least: bool) -> pd.Series[float] | float:

@@ -74,12 +74,11 @@ MOST_CHAINED: Final = 1_000
 
 @dataclass(frozen=True)
 class Times:
-    """Means over answers, in seconds; `cloud_s` is the servers' time for an answer, its prompt included."""
+    """Means over answers, in seconds."""
 
     latency_s: float
     ttft_s: float
     output_tokens: int
-    cloud_s: float
 
     @property
     def tpot_s(self) -> float:
@@ -110,12 +109,9 @@ class Rounds:
         squares = 1 + math.fsum((2 * j + 1) * s for j, s in enumerate(self.survival, 1))
         return max(1.0, (output_tokens + (squares - self.tokens) / (2 * self.tokens)) / self.tokens)
 
-    def spared_drafts(self, output_tokens: int) -> float:
-        """Drafts that the last rounds of an answer leave out, all together, because no token is left for them."""
-        return self.spared_passes(output_tokens, 1)
-
     def spared_passes(self, output_tokens: int, drafts_per_pass: int) -> float:
-        """The passes of the drafter that these rounds do without."""
+        """Passes of the drafter that the last rounds of an answer do without, all together, because no token is left
+        for their drafts."""
         ends = range(1, min(self.drafts, output_tokens) + 1)
         made = (passes(max(1, n - 1), drafts_per_pass) for n in ends)
         return sum(passes(self.drafts, drafts_per_pass) - each for each in made) / self.tokens
@@ -164,7 +160,7 @@ def cloud_only(place: Deployment) -> Times:
     first_s = place.target.pass_s([(place.prompt_tokens, 0)])
     later_s = (place.output_tokens - 1) * place.target.pass_s([(1, place.middle_tokens)])
     ttft_s = place.prompt_up_s() + place.up_delay_s + first_s + place.reply_s()
-    return Times(ttft_s + later_s, ttft_s, place.output_tokens, first_s + later_s)
+    return Times(ttft_s + later_s, ttft_s, place.output_tokens)
 
 
 def colocated(place: Deployment, rounds: Rounds) -> Times:
@@ -178,7 +174,7 @@ def colocated(place: Deployment, rounds: Rounds) -> Times:
     later_s = (rounds.of_answer(place.output_tokens) - 1) * round_s
     later_s -= min(later_s, rounds.spared_passes(place.output_tokens, block) * draft_s)
     ttft_s = place.prompt_up_s() + place.up_delay_s + first_s + place.reply_s()
-    return Times(ttft_s + later_s, ttft_s, place.output_tokens, first_s + later_s)
+    return Times(ttft_s + later_s, ttft_s, place.output_tokens)
 
 
 def at_the_edge(
@@ -193,8 +189,8 @@ def at_the_edge(
     drafted_s = place.edge.pass_s([(place.prompt_tokens + block - 1, 0)]) + more_s
     sent_s = max(drafted_s, prompt_up_s) + air_s
     ttft_s = place.up_delay_s + max(sent_s, prompt_up_s + prompt_s) + verify_s + place.reply_s()
-    later_s, many = _after_the_first(place, rounds, bits_a_draft, place.output_tokens, depth, prepared)
-    return Times(ttft_s + later_s, ttft_s, place.output_tokens, prompt_s + many * verify_s)
+    later_s = _after_the_first(place, rounds, bits_a_draft, place.output_tokens, depth, prepared)
+    return Times(ttft_s + later_s, ttft_s, place.output_tokens)
 
 
 def cloud_first(
@@ -226,12 +222,11 @@ def cloud_first(
     caught_up_s = read_s + (reads_s(unread, cached) if unread else 0.0)
     unread = place.prompt_tokens + tokens - cached - unread
     last_s = alone.ttft_s + (tokens - 1) * each_s
-    verify_s, _, _, round_s = _round_s(place, rounds.drafts, bits_a_draft)
+    *_, round_s = _round_s(place, rounds.drafts, bits_a_draft)
     unread_s = reads_s(unread, place.prompt_tokens) - reads_s(1, place.prompt_tokens)
-    later_s, many = _after_the_first(place, rounds, bits_a_draft, place.output_tokens - tokens, depth, prepared)
+    later_s = _after_the_first(place, rounds, bits_a_draft, place.output_tokens - tokens, depth, prepared)
     latency_s = max(caught_up_s, last_s) + unread_s + round_s + later_s
-    cloud_s = first_s + (tokens - 1) * each_s + many * verify_s
-    return Times(latency_s, alone.ttft_s, place.output_tokens, cloud_s)
+    return Times(latency_s, alone.ttft_s, place.output_tokens)
 
 
 def drafting(
@@ -260,14 +255,15 @@ def _after_the_first(
     output_tokens: int,
     depth: int,
     prepared: Outcomes | None,
-) -> tuple[float, float]:
-    """Seconds from the first round's reply to the last one's, where the edge drafts so many tokens, and the rounds that
-    are verified."""
+) -> float:
+    """Seconds from the first round's reply to the last one's, where the edge drafts so many tokens."""
     if depth:
         return _chained(place, rounds, bits_a_draft, output_tokens, depth)
     many = rounds.of_answer(output_tokens)
     *_, round_s = _round_s(place, rounds.drafts, bits_a_draft)
-    spared_s = _spared_s(place, rounds, output_tokens, bits_a_draft)
+    block = place.edge_drafts_per_pass
+    spared_s = rounds.spared_passes(output_tokens, block) * place.edge.pass_s([(block, place.middle_tokens)])
+    spared_s += rounds.spared_passes(output_tokens, 1) * (place.encode_s + bits_a_draft / place.up_bps)  # of the drafts
     later_s = (many - 1) * round_s
     if prepared is not None:
         later_s = (
@@ -276,7 +272,7 @@ def _after_the_first(
             else later_s - (many - 1) * _gained_s(place, rounds, bits_a_draft, prepared)
         )
         spared_s *= 1 - sum(prepared.hits(rounds))
-    return later_s - min(later_s, spared_s), many
+    return later_s - min(later_s, spared_s)
 
 
 def _pass_ends_s(place: Deployment, prepared: Outcomes) -> list[float]:
@@ -367,9 +363,7 @@ def _sent_ahead_s(place: Deployment, rounds: Rounds, bits_a_draft: float, prepar
     return replies_s[whole] + part * (replies_s[-1] - replies_s[whole]) - replies_s[0]
 
 
-def _chained(
-    place: Deployment, rounds: Rounds, bits_a_draft: float, output_tokens: int, depth: int
-) -> tuple[float, float]:
+def _chained(place: Deployment, rounds: Rounds, bits_a_draft: float, output_tokens: int, depth: int) -> float:
     """Returns `_after_the_first` for an edge that drafts ahead. All rounds of a chain but its last are accepted whole:
     K rounds of L tokens each, P(K = k) = (1 - s_L) s_L^k, since a successor takes the place of the bonus token, then
     one with a rejection, whose reply starts the next chain. What a chain takes is added up over K."""
@@ -389,14 +383,7 @@ def _chained(
     rejected = 1 + math.fsum(rounds.survival[:-1]) - rounds.drafts * stands
     tokens = (rounds.drafts * stands + rejected) / (1 - stands) if stands < 1 else rounds.drafts * MOST_CHAINED
     opening = rounds.tokens - stands  # of the first reply
-    chained = 1 / (1 - stands) if stands < 1 else MOST_CHAINED
-    return max(0.0, output_tokens - opening) * chain_s / tokens, output_tokens * chained / tokens
-
-
-def _spared_s(place: Deployment, rounds: Rounds, output_tokens: int, bits_a_draft: float) -> float:
-    block = place.edge_drafts_per_pass
-    spared_s = rounds.spared_passes(output_tokens, block) * place.edge.pass_s([(block, place.middle_tokens)])
-    return spared_s + rounds.spared_drafts(output_tokens) * (place.encode_s + bits_a_draft / place.up_bps)
+    return max(0.0, output_tokens - opening) * chain_s / tokens
 
 
 def longest_round_trip_s(survival: Sequence[float], target_s: float, verify_s: float, draft_s: float) -> float:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import pandas as pd
 
@@ -50,10 +50,35 @@ PLACE: Final = (WHO, PROMPT, ANSWER, RTT)
 LENGTHS: Final = range(1, 9)
 """Draft lengths that the closed form chooses among."""
 BITS: Final = "payload_bits_per_draft"
-_DEPTH, _CLOUD_FIRST, _PARTIAL, _PREPARED, _PREPARED_AT = SERVING
+_, _, _PARTIAL, _PREPARED, _ = SERVING
 _FAN_OUT: Final = "scheme.fan_out"
 _DRAFTS, _EDGE, _TARGET = "scheme.max_drafts", "edge", "cloud.latency"
 _DELAYS: Final = ["uplink.delay.delay_s", "downlink.delay.delay_s"]
+
+
+class Mode(NamedTuple):
+    """A serving mode: rounds drafted ahead, does the cloud start, branches prepared, are these sent ahead, and are
+    rounds sent in parts."""
+
+    depth: int
+    starts: bool
+    branches: int
+    at_cloud: bool
+    parts: bool = False
+
+    @classmethod
+    def of(cls, row: pd.Series[float]) -> Mode:
+        """The mode of a row; nothing of what its scheme has no field for."""
+        depth, starts, parts, branches, at = (row.get(name) for name in SERVING)
+        many = [0 if pd.isna(each) else int(each) for each in (depth, branches)]
+        # Not `is`: NumPy's, in a column of bools.
+        return cls(many[0], starts in (True,), many[1], str(at) == "cloud", parts in (True,))
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The columns of the scheme that say so."""
+        at = "cloud" if self.at_cloud else "edge"
+        return dict(zip(SERVING, (self.depth, self.starts, self.parts, self.branches, at), strict=True))
 
 
 def mapped(table: pd.DataFrame) -> pd.DataFrame:
@@ -64,7 +89,7 @@ def mapped(table: pd.DataFrame) -> pd.DataFrame:
     if not needed <= {*rows.columns} or not {OPPONENT} < {*rows[KIND]}:
         return pd.DataFrame(columns=[*PLACE, KIND, MODE, MARK])
     rows = rows[rows[KIND].isin((OPPONENT, COLOCATED, *AT_THE_EDGE))]
-    served = [_served(row) for _, row in rows.reindex(columns=[*SERVING]).iterrows()]
+    served = [Mode.of(row).fields for _, row in rows.reindex(columns=[*SERVING]).iterrows()]
     rows = rows.assign(**{MODE: [*map(serving_mode, served)], MARK: [*map(serving_mark, served)]})
     named = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
     found = rows.assign(**{RTT: rows.reindex(columns=_DELAYS).astype(float).sum(axis=1, skipna=False)})
@@ -202,61 +227,31 @@ def predicted(row: pd.Series[float], bits_a_draft: float) -> Times:
     rounds = rounds_of(row, int(row[_DRAFTS]))
     if kind == COLOCATED:
         return colocated(place, rounds)
-    return _drafting(row)(place, rounds, bits_a_draft)
+    return _drafting(row, rounds.drafts)(place, rounds, bits_a_draft)
 
 
-def _drafting(row: pd.Series[float]) -> Callable[[Deployment, Rounds, float], Times]:
-    """The closed form of an edge that drafts, by its serving mode."""
-
-    def form(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
-        outcomes = _outcomes(row, rounds.drafts)
-        return drafting(cloud_starts(row), rounds_ahead(row), outcomes)(place, rounds, bits_a_draft)
-
-    return form
+def _drafting(row: pd.Series[float], drafts: int) -> Callable[[Deployment, Rounds, float], Times]:
+    """The closed form of an edge that drafts so many tokens a round, by its serving mode."""
+    mode = Mode.of(row)
+    return drafting(mode.starts, mode.depth, _outcomes(row, mode, drafts))
 
 
-def _outcomes(row: pd.Series[float], drafts: int) -> Outcomes | None:
+def _outcomes(row: pd.Series[float], mode: Mode, drafts: int) -> Outcomes | None:
     """Returns the branches that the edge of a row prepares behind rounds of so many drafts; None if it prepares
     none."""
-    branches, pair = branches_of(row), pair_of(row)
-    if not branches:
+    if not mode.branches:
         return None
+    pair = pair_of(row)
     rule = _made(FanOut, _fields(row, _FAN_OUT)) if isinstance(row.get(f"{_FAN_OUT}.kind"), str) else Geometric()
     assert isinstance(rule, FanOut)
     survives = one_more(_survival(pair, drafts), _survival(pair, drafts + 1))
-    at_cloud = str(row.get(_PREPARED_AT)) == "cloud"
-    return Outcomes(rule.widths(drafts, branches), pair.next_choice, survives, at_cloud)
+    return Outcomes(rule.widths(drafts, mode.branches), pair.next_choice, survives, mode.at_cloud)
 
 
 def one_more(survival: Sequence[float], longer: Sequence[float]) -> float:
     """Returns s_{L+1} of rounds of L drafts from their survival and that of rounds of L + 1."""
     *_, reached, beyond = longer
     return survival[-1] * beyond / reached
-
-
-def cloud_starts(row: pd.Series[float]) -> bool:
-    """True if the cloud starts the answers of a row."""
-    return row.get(_CLOUD_FIRST) in (True,)  # not `is`: NumPy's, in a column of bools
-
-
-def rounds_ahead(row: pd.Series[float]) -> int:
-    """Rounds that the edge drafts ahead in a row; 0 of a scheme that has no such field."""
-    depth = row.get(_DEPTH)
-    return 0 if pd.isna(depth) else int(depth)
-
-
-def branches_of(row: pd.Series[float]) -> int:
-    """Branches that the edge prepares in a row while a round is out; 0 of a scheme that has no such field."""
-    branches = row.get(_PREPARED)
-    return 0 if pd.isna(branches) else int(branches)
-
-
-def _served(row: pd.Series[float]) -> dict[str, object]:
-    parts = row.get(_PARTIAL) in (True,)
-    return {
-        _DEPTH: rounds_ahead(row), _CLOUD_FIRST: cloud_starts(row), _PARTIAL: parts, _PREPARED: branches_of(row),
-        _PREPARED_AT: row.get(_PREPARED_AT),
-    }  # fmt: skip
 
 
 def send_ids(rows: pd.DataFrame) -> pd.DataFrame:
@@ -270,12 +265,12 @@ def predicted_border_s(row: pd.Series[float], metric: str, longest_s: float = 2.
     """Up to which round-trip time the closed form has an edge that sends the bits a draft of this row, in its serving
     mode, below cloud-only decoding, each at its best draft length up to 8; 0 where nowhere, `longest_s` where that
     far."""
-    here, bits, form = place_of(row), float(row[BITS]), _drafting(row)
-    rounds = [rounds_of(row, drafts) for drafts in LENGTHS]
+    here, bits = place_of(row), float(row[BITS])
+    lengths = [(rounds_of(row, drafts), _drafting(row, drafts)) for drafts in LENGTHS]
 
     def faster(trip_s: float) -> bool:
         place = replace(here, up_delay_s=trip_s / 2, down_delay_s=trip_s / 2)
-        edge = min(value_of(form(place, each, bits), metric) for each in rounds)
+        edge = min(value_of(form(place, rounds, bits), metric) for rounds, form in lengths)
         return edge < value_of(cloud_only(place), metric)
 
     low, high = 0.0, longest_s

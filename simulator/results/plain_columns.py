@@ -4,7 +4,7 @@ since to take some rows of a wide table costs as much as there are columns."""
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,20 @@ def rows_alike(given: Iterable[Ints], rows: int) -> list[list[int]]:
     for place, key in enumerate(keys):
         places.setdefault(key.tobytes(), []).append(place)
     return list(places.values())
+
+
+def numbered(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> list[Ints]:
+    """A number for each row of each table, one for rows that are alike in these columns; what a table lacks is missing
+    there."""
+    sizes = [len(table) for table in tables]
+    values = (
+        [value for table in tables for value in (table[name] if name in table.columns else [None] * len(table))]
+        for name in columns
+    )
+    numbers = np.zeros(sum(sizes), dtype=np.int64)
+    for number, places in enumerate(rows_alike((codes(pd.Series(of, dtype=object)) for of in values), len(numbers))):
+        numbers[places] = number
+    return np.split(numbers, np.cumsum(sizes)[:-1])
 
 
 def hashable(value: object) -> Hashable:

@@ -168,28 +168,21 @@ class Recorder:
         self._rounds.append(request.rounds)
         if self._talks:
             self._turns.add((request.turn, *request.held))
-        counted = self._is_counted(request)
-        self._rounds_of.append((request.device, request.number, len(request.rounds), counted, committed))
-        self._kept_rounds += len(request.rounds)
-        if request.outcome == "answered":
-            self._add_answered(request, counted)
-        if self._kept_rounds >= CHUNK_ROWS:
-            self._flush()
-
-    def _add_answered(self, request: Request, counted: bool) -> None:
-        for tally in self._tallies(request.device) if counted else ():
-            tally.gaps_s.extend(map(sub, request.came_s[1:], request.came_s))
-        if (threshold := self._thresholds.get(request.device)) is not None:
-            threshold.add(request.rounds, request.states, counted=counted)
-
-    def _is_counted(self, request: Request) -> bool:
         learning, only = (
             int(each[request.device] if each.ndim else each) for each in (self._learning_requests, self._only_turn)
         )
-        return request.number >= learning and only in (0, request.turn)
-
-    def _tallies(self, device: int) -> list[Tally]:
-        return [self.of_all, *([self.by_class[str(self._classes[device])]] if self.by_class else [])]
+        counted = request.number >= learning and only in (0, request.turn)
+        self._rounds_of.append((request.device, request.number, len(request.rounds), counted, committed))
+        self._kept_rounds += len(request.rounds)
+        if request.outcome == "answered":
+            gaps_s = [*map(sub, request.came_s[1:], request.came_s)] if counted else []
+            self.of_all.gaps_s.extend(gaps_s)
+            if self.by_class:
+                self.by_class[str(self._classes[request.device])].gaps_s.extend(gaps_s)
+            if (threshold := self._thresholds.get(request.device)) is not None:
+                threshold.add(request.rounds, request.states, counted=counted)
+        if self._kept_rounds >= CHUNK_ROWS:
+            self._flush()
 
     def close(self) -> tuple[Columns, pa.Table]:
         """The columns of REQUESTS_SCHEMA, and the table of rounds, without rows where they went to a file."""

@@ -87,22 +87,13 @@ ROUND_COLUMNS: Final = (
         "rounds sent though their payload could exceed budget_bits, since one draft is always sent / rounds",
     ),
     RoundColumn("edge_passes", "int64", "edge_passes"),
-    RoundColumn(
-        "flushed", "bool", "flushed", "tokens", "flushed_rounds_per_token",
-        "rounds drafted ahead on drafts that were not accepted / output tokens",
-    ),
-    RoundColumn(
-        "stale", "bool", "stale", "tokens", "stale_rounds_per_token",
-        "flushed rounds whose payload had come to the cloud, which dropped it undecoded / output tokens",
-    ),
+    RoundColumn("flushed", "bool", "flushed"),
+    RoundColumn("stale", "bool", "stale"),
     RoundColumn(
         "flushed_drafts", "int64", "flushed_drafts", "tokens", "flushed_drafts_per_token",
-        "drafts of flushed rounds, wasted / output tokens",
+        "drafts of flushed rounds (drafted ahead on drafts that were not accepted), wasted / output tokens",
     ),
-    RoundColumn(
-        "flushed_bits", "int64", "flushed_bits", "tokens", "flushed_bits_per_token",
-        "bits put on the uplink for flushed rounds, headers and retransmissions included / output tokens",
-    ),
+    RoundColumn("flushed_bits", "int64", "flushed_bits"),
     RoundColumn("hit", "bool", "prepared.hit"),
     RoundColumn("hit_correction", "bool", "prepared.corrected"),
     RoundColumn("branch_passes", "int64", "prepared.passes"),

@@ -83,8 +83,6 @@ class PlantTotals:
     cloud: Station
     cloud_service_s: float
     """Server-seconds of passes."""
-    round_passes: float
-    """Shares of passes that verified a round or decoded a token, those wasted included."""
     dropped_packets: float
     cloud_evictions: float
     connected_j: float
@@ -181,7 +179,8 @@ class Run:
 
     @cached_property
     def itl_s(self) -> Floats:
-        """Gaps between successive tokens of answered requests: those of one round arrive together, 0 apart."""
+        """Inter-token latencies, s: gaps between successive tokens of answered requests. Those of one round arrive
+        together, 0 apart."""
         together = int(self.answered_tokens) - len(self.answered) - len(self.gaps_s)
         return np.concatenate([np.zeros(together), self.gaps_s])
 
@@ -219,16 +218,6 @@ class Run:
     def mean(self, column: str) -> float:
         """Returns the mean of a column over answered requests."""
         return mean(self.answered[column])
-
-    @cached_property
-    def per_token_quantiles_s(self) -> Mapping[float, float]:
-        """The quantiles of latencies_per_token_s at SHARES, s."""
-        return quantiles(self.latencies_per_token_s)
-
-    @cached_property
-    def itl_quantiles_s(self) -> Mapping[float, float]:
-        """The quantiles of itl_s at SHARES, s."""
-        return quantiles(self.itl_s)
 
     def attainment(self) -> float:
         """Requests that met the objective / requests arrived."""

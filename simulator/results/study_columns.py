@@ -23,8 +23,6 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "covering_bound": "the quantizer's own bound on tv_quantization, mean over drafts",
     "largest_bound_share": "tv_quantization / that bound, largest over drafts",
     "coded_bits_per_draft": "length of a packet with one draft, before padding to bytes, mean over drafts",
-    "stated_bits_per_draft": "log2 of what the code enumerative chooses among to write that packet: drafts in it, "
-    "size, support, codeword and id, mean over drafts",
     "largest_excess_bits": "length of a packet - what it states, largest over drafts",
     "largest_saving_bits": "what a packet states - its length, largest over drafts; one that is much shorter takes all "
     "of the lowest places of a list",
@@ -41,16 +39,12 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "distribution about p, of the concentration that suits these drafts best; where randomness is shared KL(q || p)",
     "covering_bits_per_draft": "log2 of the covering number of the simplex of 2^H(q) tokens at tv_compression: the "
     "largest packet of a code for all distributions on tokens that the receiver knows, mean over drafts",
-    "relabelled_bits_per_draft": "log2 V - H(q), of a receiver that knows no language, where randomness is shared: the "
-    "mean over relabellings of the vocabulary",
-    "effective_support": "2^H(q), mean over drafts",
     "rejection_tokens_per_round": "1 + drafts accepted of a round that rejection verifies, exact given the drafts",
     "block_tokens_per_round": "the same, verified as a block",
     "block_gain": "block_tokens_per_round / rejection_tokens_per_round - 1",
     "kept_updates": "drafts so far whose updates of the threshold were kept; without one, those that were verified",
     "kept_dropped_mass": "alpha_n, mean over these: what the theorem of the conformal threshold is about",
     "verified_dropped_mass": "alpha_n, mean over the drafts verified so far, those that can be rejected",
-    "sent_dropped_mass": "alpha_n, mean over all drafts sent so far",
     "threshold": "beta, that cuts the next draft",
     "one_sided_bound": "on kept_dropped_mass: alpha + max(0, beta_1 + eta (1 - alpha)) / (eta N), N the kept updates",
     "papers_bound": "on kept_dropped_mass, where eta (1 - 2 alpha) <= 1: alpha + (|beta_1| + 1 + eta alpha) / (eta N)",

@@ -21,8 +21,8 @@ WINDOW: Final = 128
 """Kept drafts over which a threshold must keep to its target. While it falls it drops 100 to 1,000 times that; at low
 temperatures, where most drafts drop nothing, half as many were met by chance."""
 ROUNDING: Final = 1e-12
-THRESHOLD_SUMS: Final = ("threshold_drafts", "unsettled_drafts", "settled_runs", "tokens_to_settle")
-"""Sums: drafts, those before a threshold had settled, runs that settled, and their tokens before that."""
+THRESHOLD_SUMS: Final = ("threshold_drafts", "unsettled_drafts")
+"""Sums: drafts, and those before a threshold had settled."""
 
 
 class RoundBegun(NamedTuple):
@@ -31,22 +31,20 @@ class RoundBegun(NamedTuple):
     kept: int
     beta: float
     drafts: int
-    tokens: int
 
 
 @dataclass
 class _Run:
-    """Run of the threshold. `drafts` that count, and `tokens` that its rounds committed."""
+    """Run of the threshold, and its `drafts` that count."""
 
     kept: int = 0
     drafts: int = 0
-    tokens: int = 0
     settled: RoundBegun | None = None
     lately: deque[RoundBegun] = field(default_factory=deque)
 
     def begin(self, rule: Conformal, beta: float) -> None:
         lately = self.lately
-        lately.append(RoundBegun(self.kept, beta, self.drafts, self.tokens))
+        lately.append(RoundBegun(self.kept, beta, self.drafts))
         while len(lately) > 1 and self.kept - lately[1].kept >= WINDOW:
             lately.popleft()
         drafts = self.kept - lately[0].kept
@@ -78,11 +76,8 @@ class Settling:
             drafted = int(round_.drafted)
             run.kept += self.rule.kept(int(round_.accepted), drafted)
             run.drafts += drafted * counted
-            run.tokens += int(round_.committed)
 
     def sums(self) -> dict[str, float]:
         """THRESHOLD_SUMS over its runs."""
-        settled = [run.settled for run in self.runs if run.settled is not None]
         unsettled = sum(run.drafts if run.settled is None else run.settled.drafts for run in self.runs)
-        found = (sum(run.drafts for run in self.runs), unsettled, len(settled), sum(each.tokens for each in settled))
-        return dict(zip(THRESHOLD_SUMS, found, strict=True))
+        return dict(zip(THRESHOLD_SUMS, (sum(run.drafts for run in self.runs), unsettled), strict=True))

@@ -1,13 +1,11 @@
 """A run as a trace for https://ui.perfetto.dev: tracks of requests, devices, links and servers, made from its spans.
 
     requests  a track a device, more where its requests overlap: each request and below it its time by state, which adds
-              up to its breakdown; and the rounds, side by side where they are drafted ahead; the first token as an
-              instant; counters of committed tokens and of the share of drafts that are accepted so far
-    edge      a track a device: prefill, draft, encode; wait, the processor idle beside an open request; resolve
+              up to its breakdown; and the rounds, side by side where they are drafted ahead
+    edge      a track a device: prefill, draft, encode, resolve
     uplink    (and each other link) a track, and more where packets are on the air at once: each by what it carries,
-              repeats and losses named so; counters of the packets that wait and of the bits sent
-    cloud     a track a server: its passes, with their sessions; tracks of those that wait; counters of those, of the
-              batch and of the keys and values that it reads
+              repeats and losses named so
+    cloud     a track a server: its passes, with their sessions
 
 A flow ties each round that was answered: its draft, its packets up, its passes, its packets down, its resolution.
 
@@ -18,7 +16,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, partial
 from itertools import pairwise
 from math import isnan
 from pathlib import Path
@@ -28,30 +27,7 @@ from kinds.files import atomically
 from models.interface import Speller
 from simulator.results.observer import END, JOINS, ROUND, Airing, ServerPass
 from simulator.results.spans import DOWNLINK, UPLINK, RequestSpans, RoundSpans, Spans
-from simulator.results.trace_tracks import (
-    ACCEPTED,
-    BATCH,
-    CLOUD,
-    CLOUD_QUEUE,
-    COMMITTED,
-    EDGE,
-    EDGE_REQUESTS,
-    EDGE_ROUNDS,
-    EDGE_WORK,
-    KV_READ,
-    LINK_BITS,
-    LINK_QUEUE,
-    QUEUE,
-    REQUESTS,
-    SERVER,
-    TICKS_PER_US,
-    Event,
-    Slice,
-    Track,
-    Tracks,
-    Value,
-    ticks,
-)  # fmt: skip
+from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Track, Tracks, Value, ticks
 from simulator.results.units import state_name
 
 MOST_EVENTS: Final = 150_000
@@ -67,12 +43,7 @@ class TraceSubject(NamedTuple):
 
     cell: str
     settings: Mapping[str, Value] = {}
-    """Scheme, rates, pair, seed, ...: what tells one trace from another."""
-    edge: str = ""
-    """The scheme of the devices, by the name that figures have for it."""
-    requests: str = ""
-    links: Mapping[str, str] = {}
-    """Rate of each link, by its name."""
+    """Scheme, pair, seed, the rate of each link by its name, ...: what tells one trace from another."""
     speller: Speller | None = None
 
 
@@ -84,7 +55,7 @@ def _events(spans: Spans, subject: TraceSubject) -> list[Event]:
     builder.links(UPLINK)
     builder.cloud()
     builder.links(DOWNLINK)
-    builder.resolutions()
+    builder.resolutions()  # behind the packets that bring the replies, which may take no time
     builder.tie_rounds()
     return list(builder.tracks.events())
 
@@ -96,11 +67,11 @@ class _Builder:
         self.tracks = Tracks()
         self._spans = spans
         self._subject = subject
-        self._spelled = Spelling(subject.speller)
-        self._drafting: dict[_RoundKey, Slice] = {}
-        """Where its drafting begins."""
+        self._piece = None if subject.speller is None else cache(partial(_piece, subject.speller))
         self._edges: dict[int, Track] = {}
         """The track of each device's processor."""
+        self._drafting: dict[_RoundKey, Slice] = {}
+        """Where its drafting begins."""
         self._resolved: dict[_RoundKey, Slice] = {}
         self._sent: dict[_RoundKey, list[Slice]] = defaultdict(list)
         self._passes: dict[_RoundKey, list[Slice]] = defaultdict(list)
@@ -110,10 +81,6 @@ class _Builder:
             for span in round_.served
         }
         """The round that a session's pass was for, and its state, by when the pass began."""
-
-    def _process(self, name: str, words: str, colon: str = "") -> int:
-        """A group of tracks: `uplink 10 kbit/s`."""
-        return self.tracks.process(f"{name}{colon} {words}" if words else name)
 
     def _rounds(self) -> Iterator[tuple[RequestSpans, RoundSpans]]:
         for request in self._spans.requests.values():
@@ -129,13 +96,11 @@ class _Builder:
     # The edge.
 
     def edges(self) -> None:
-        process = self._process(EDGE, self._subject.edge, ":")
+        process = self.tracks.process(f"edge: {self._subject.settings.get('scheme', '')}")
         for device, requests in self._devices():
             work = _one_by_one([each for request in requests for each in self._edge_work(request)])
-            open_ticks = sorted((ticks(each.arrival_s), ticks(each.end_s)) for each in requests)
-            row = self.tracks.thread(process, EDGE_WORK.format(device))
-            self.tracks.put(row, [*work, *_waits(work, open_ticks)])
-            self._edges[device] = row
+            self._edges[device] = self.tracks.thread(process, f"edge {device}")
+            self.tracks.put(self._edges[device], work)
 
     def _edge_work(self, request: RequestSpans) -> Iterator[Slice]:
         for read in request.read:
@@ -174,16 +139,11 @@ class _Builder:
     # Links.
 
     def links(self, direction: str) -> None:
-        spans = self._spans
-        names = [each.link for each in spans.airings] + [each.station for each in spans.unserved]
-        for link in dict.fromkeys(name for name in names if name.endswith(direction)):
-            process = self._process(link, self._subject.links.get(link, ""))
-            aired = [each for each in spans.airings if each.link == link]
+        airings = self._spans.airings
+        for link in dict.fromkeys(each.link for each in airings if each.link.endswith(direction)):
+            process = self.tracks.process(f"{link} {self._subject.settings.get(link, '')}".strip())
+            aired = [each for each in airings if each.link == link]
             self.tracks.put_apart(process, link, [[self._airing(each)] for each in aired])
-            waits = [(ticks(each.joined_s), ticks(each.began_s)) for each in aired]
-            waits += [(ticks(each.joined_s), ticks(each.left_s)) for each in spans.unserved if each.station == link]
-            self.tracks.count(process, LINK_QUEUE.format(link), "packets", waits)
-            self.tracks.values(process, LINK_BITS.format(link), "bits", _sums((ticks(x.left_s), x.bits) for x in aired))
 
     def _airing(self, airing: Airing) -> Slice:
         device, request, _ = airing.address
@@ -213,23 +173,10 @@ class _Builder:
     # The cloud.
 
     def cloud(self) -> None:
-        process, passes = self._process(CLOUD, ""), self._spans.passes
+        process, passes = self.tracks.process("cloud"), self._spans.passes
         for server in sorted({each.server for each in passes}):
-            row = self.tracks.thread(process, SERVER.format(server))
+            row = self.tracks.thread(process, f"server {server}")
             self.tracks.put(row, [self._pass(each) for each in passes if each.server == server])
-        waits = [(since_s, each.began_s) for each in passes for since_s in each.waited_since_s]
-        waited = [
-            Slice("queue", ticks(since_s), ticks(each.began_s), {"device": key[0], "request": key[1]}, "cloud")
-            for each in passes
-            for key, since_s in zip(each.sessions, each.waited_since_s, strict=True)
-        ]
-        self.tracks.put_apart(process, QUEUE, [[each] for each in waited if each.ended_ticks > each.began_ticks])
-        waits += [(each.joined_s, each.left_s) for each in self._spans.unserved if each.station == CLOUD]
-        self.tracks.count(process, CLOUD_QUEUE, "jobs", [(ticks(from_s), ticks(to_s)) for from_s, to_s in waits])
-        spans = [(ticks(each.began_s), ticks(each.ended_s), each) for each in passes]
-        self.tracks.level(process, BATCH, "sessions", ((b, e, len(ran.sessions)) for b, e, ran in spans))
-        read = ((b, e, sum(new + cached for new, cached in ran.work)) for b, e, ran in spans)
-        self.tracks.level(process, KV_READ, "tokens", read)
 
     def _pass(self, served: ServerPass) -> Slice:
         sessions: list[Value] = []
@@ -257,32 +204,13 @@ class _Builder:
     # Requests.
 
     def requests(self) -> None:
-        process = self._process(REQUESTS, self._subject.requests, ":")
+        known = self._subject.settings
+        process = self.tracks.process(f"requests: pair {known.get('pair')}, seed {known.get('seed')}")
         for device, requests in self._devices():
             families = [[self._request(each), *_states(each)] for each in requests]
-            rows = self.tracks.put_apart(process, EDGE_REQUESTS.format(device), families)
-            for row, each in zip(rows, requests, strict=True):
-                self._first_token(row, each)
+            self.tracks.put_apart(process, f"edge {device} requests", families)
             rounds = [[self._round(each, round_)] for each in requests for round_ in each.rounds]
-            self.tracks.put_apart(process, EDGE_ROUNDS.format(device), rounds)
-        self._progress(process)
-
-    def _first_token(self, row: Track, request: RequestSpans) -> None:
-        ends_s = [each.ended_s for each in request.rounds if each.answered]
-        if ends_s:
-            at_ticks = ticks(min(ends_s))
-            after_us = (at_ticks - ticks(request.arrival_s)) / TICKS_PER_US
-            args: dict[str, Value] = {"device": request.device, "request": request.number, "after_us": after_us}
-            self.tracks.instant(row, "first token", at_ticks, args)
-
-    def _progress(self, process: int) -> None:
-        answered = sorted((ticks(each.ended_s), each.record) for _, each in self._rounds() if each.answered)
-        committed = ((at, int(record.committed)) for at, record in answered)
-        self.tracks.values(process, COMMITTED, "tokens", _sums(committed))
-        drafted = _sums((at, int(record.drafted)) for at, record in answered)
-        accepted = _sums((at, int(record.accepted)) for at, record in answered)
-        shares = {at: round(100 * accepted[at] / drafts, 1) for at, drafts in drafted.items() if drafts}
-        self.tracks.values(process, ACCEPTED, "percent", shares)
+            self.tracks.put_apart(process, f"edge {device} rounds", rounds)
 
     def _request(self, request: RequestSpans) -> Slice:
         args: dict[str, Value] = {
@@ -320,9 +248,13 @@ class _Builder:
             }
         if drafts.branches:
             args["parents"] = list(drafts.parents)
-        if self._subject.speller is not None:
-            args["draft_texts"] = self._spelled(drafts.tokens, drafts.parents)
-            args["token_texts"] = self._spelled(drafts.committed, range(-1, len(drafts.committed) - 1))
+        if self._piece is not None:
+            after = zip((-1, *drafts.committed), drafts.committed, strict=False)
+            args["draft_texts"] = [
+                self._piece((token,) if parent < 0 else (drafts.tokens[parent], token))
+                for token, parent in zip(drafts.tokens, drafts.parents, strict=True)
+            ]
+            args["token_texts"] = [self._piece((token,) if last < 0 else (last, token)) for last, token in after]
         return Slice(f"round {round_.number}{state}", ticks(record.started_s), ticks(round_.ended_s), args, "round")
 
     # Flows.
@@ -347,16 +279,6 @@ def _round_args(request: RequestSpans, round_: RoundSpans) -> dict[str, Value]:
 
 def _us(time_s: float) -> float | None:
     return None if isnan(time_s) else ticks(time_s) / TICKS_PER_US
-
-
-def _sums(amounts: Iterable[tuple[int, int]]) -> dict[int, int]:
-    """The running sum of amounts that come at these ticks, by tick."""
-    sums: dict[int, int] = {}
-    total = 0
-    for at_ticks, amount in sorted(amounts):
-        total += amount
-        sums[at_ticks] = total
-    return sums
 
 
 def _work_name(state: str, round_: RoundSpans) -> str:
@@ -397,27 +319,11 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-class Spelling:
-    """Writes tokens as the pieces of text that they are after the token before them."""
-
-    def __init__(self, speller: Speller | None) -> None:
-        self._speller = speller
-        self._known: dict[tuple[int, ...], str] = {}
-
-    def __call__(self, tokens: Sequence[int], parents: Sequence[int]) -> list[Value]:
-        """The piece of each token after its parent, of the first after none; a token without a text by its id."""
-        return [
-            self._piece((tokens[parent], token) if parent >= 0 else (token,))
-            for token, parent in zip(tokens, parents, strict=True)
-        ]
-
-    def _piece(self, tokens: tuple[int, ...]) -> str:
-        if tokens not in self._known:
-            assert self._speller is not None
-            whole, before = self._speller(tokens), self._speller(tokens[:-1])
-            text = whole.removeprefix(before) if whole.startswith(before) else self._speller(tokens[-1:])
-            self._known[tokens] = text or f"<{tokens[-1]}>"
-        return self._known[tokens]
+def _piece(speller: Speller, tokens: tuple[int, ...]) -> str:
+    """The piece of text that the last of these tokens is after the others; a token without a text by its id."""
+    whole, before = speller(tokens), speller(tokens[:-1])
+    text = whole.removeprefix(before) if whole.startswith(before) else speller(tokens[-1:])
+    return text or f"<{tokens[-1]}>"
 
 
 def _flushed(round_: RoundSpans) -> bool:
@@ -438,21 +344,6 @@ def _one_by_one(work: Sequence[Slice]) -> list[Slice]:
     for each, following in pairwise(work):
         each.ended_ticks = min(each.ended_ticks, following.began_ticks)
     return work
-
-
-def _waits(work: Sequence[Slice], open_ticks: Sequence[tuple[int, int]]) -> Iterator[Slice]:
-    never_ticks = max(to_ticks for _, to_ticks in open_ticks) + 1
-    busy = iter([*((each.began_ticks, each.ended_ticks) for each in work), (never_ticks, never_ticks)])
-    began_ticks, ended_ticks = next(busy)
-    at_ticks = 0
-    for from_ticks, to_ticks in open_ticks:
-        at_ticks = max(at_ticks, from_ticks)
-        while at_ticks < to_ticks:
-            while ended_ticks <= at_ticks:
-                began_ticks, ended_ticks = next(busy)
-            if at_ticks < began_ticks:
-                yield Slice("wait", at_ticks, min(began_ticks, to_ticks), {}, "wait")
-            at_ticks = min(ended_ticks, to_ticks) if began_ticks < to_ticks else to_ticks
 
 
 SUFFIX: Final = ".trace.json"
@@ -488,16 +379,6 @@ def read_head(path: Path) -> dict[str, Any]:
             raise ValueError("no end")
         return found
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no whole trace") from error
-
-
-def cut_at_s(path: Path) -> float | None:
-    """Returns the simulated time at which a trace file stops, in seconds; None if it has the whole run. Raises
-    ValueError if it is none of ours, or itself cut off."""
-    try:
-        found = read_head(path)["cut_at_s"]
-        return None if found is None else float(found)
-    except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is no whole trace") from error
 
 

@@ -1,9 +1,9 @@
-"""Tracks of a trace: their names, the slices, counters and instants on them, and the events they become.
+"""Tracks of a trace: the slices on them, and the events they become.
 
 The format is that of Chrome's trace events ("Trace Event Format"): slices are complete events (X), flows s, t, f bind
-to the slice that begins with them, counters are C, instants i, names M; times in microseconds. Here times are whole
-eighths of a microsecond, so that the end of one slice is the very beginning of the next: a float holds them, and a
-reader that cuts off below its nanosecond too.
+to the slice that begins with them, names are M; times in microseconds. Here times are whole eighths of a microsecond,
+so that the end of one slice is the very beginning of the next: a float holds them, and a reader that cuts off below its
+nanosecond too.
 """
 
 from __future__ import annotations
@@ -17,16 +17,6 @@ Value = int | float | str | None | Sequence["Value"] | Mapping[str, "Value"]
 Event = Mapping[str, Value]
 TICKS_PER_US: Final = 8
 FLOW: Final = "round"  # name and category of a flow
-REQUESTS, EDGE, CLOUD = "requests", "edge", "cloud"
-"""Groups of tracks, beside one for each link, which has the link's name."""
-EDGE_REQUESTS, EDGE_ROUNDS, EDGE_WORK = "edge {} requests", "edge {} rounds", "edge {}"
-"""Tracks of a device."""
-SERVER, QUEUE = "server {}", "queue"
-"""Tracks of the cloud."""
-COMMITTED, ACCEPTED = "tokens committed", "drafts accepted so far"
-LINK_QUEUE, LINK_BITS = "{} queue", "{} bits sent"
-CLOUD_QUEUE, BATCH, KV_READ = "cloud queue", "batch size", "KV tokens of the batch"
-"""Counters of requests, of a link, of the cloud."""
 
 
 def ticks(time_s: float) -> int:
@@ -65,7 +55,6 @@ class Tracks:
     def __init__(self) -> None:
         self._names: list[Event] = []
         self._slices: list[tuple[Track, Slice]] = []
-        self._points: list[tuple[int, Event]] = []
         self._numbers = count(1)
 
     def process(self, name: str) -> int:
@@ -92,60 +81,25 @@ class Tracks:
         """Slices on a track; any two of one track are apart, or one holds the other."""
         self._slices += [(row, each) for each in slices]
 
-    def put_apart(self, process: int, name: str, families: Iterable[Sequence[Slice]]) -> list[Track]:
+    def put_apart(self, process: int, name: str, families: Iterable[Sequence[Slice]]) -> None:
         """Puts families of slices, each a parent and its children, on as many tracks as there are at once: NAME,
-        NAME 2. Returns the track of each family, in the order given."""
+        NAME 2."""
         rows: list[Track] = []
         free_ticks: list[int] = []
-        given, tracks = list(families), dict[int, Track]()
-        for number in sorted(range(len(given)), key=lambda number: given[number][0].order):
-            family, parent = given[number], given[number][0]
+        for family in sorted(families, key=lambda family: family[0].order):
+            parent = family[0]
             place = next((place for place, free in enumerate(free_ticks) if free <= parent.began_ticks), len(rows))
             if place == len(rows):
                 rows.append(self.thread(process, f"{name} {place + 1}" if place else name))
                 free_ticks.append(0)
             free_ticks[place] = parent.ended_ticks
             self.put(rows[place], family)
-            tracks[number] = rows[place]
-        return [tracks[number] for number in range(len(given))]
-
-    def count(self, process: int, name: str, unit: str, waits: Iterable[tuple[int, int]]) -> None:
-        """A counter of how many of these (began, ended) hold, wherever it changes."""
-        self.level(process, name, unit, ((began, ended, 1) for began, ended in waits))
-
-    def level(self, process: int, name: str, unit: str, holds: Iterable[tuple[int, int, int]]) -> None:
-        """A counter of the sum of the amounts of these (began, ended, amount) that hold, wherever it changes."""
-        steps: dict[int, int] = {}
-        for began_ticks, ended_ticks, amount in holds:
-            if ended_ticks > began_ticks:
-                steps[began_ticks] = steps.get(began_ticks, 0) + amount
-                steps[ended_ticks] = steps.get(ended_ticks, 0) - amount
-        present, values = 0, {}
-        for at_ticks in sorted(steps):
-            if steps[at_ticks]:
-                present += steps[at_ticks]
-                values[at_ticks] = present
-        self.values(process, name, unit, values)
-
-    def values(self, process: int, name: str, unit: str, values: Mapping[int, int | float]) -> None:
-        """A counter that has these values, by the ticks from which on it has them."""
-        for at_ticks, value in values.items():
-            place: Event = {"ph": "C", "pid": process, "tid": process, "ts": at_ticks / TICKS_PER_US}
-            self._points.append((at_ticks, {**place, "name": name, "args": {unit: value}}))
-
-    def instant(self, row: Track, name: str, at_ticks: int, args: Mapping[str, Value]) -> None:
-        """A mark on a track."""
-        place: Event = {"ph": "i", "s": "t", "pid": row.process, "tid": row.thread, "ts": at_ticks / TICKS_PER_US}
-        self._points.append((at_ticks, {**place, "name": name, "cat": "instant", "args": args}))
 
     def events(self) -> Iterator[Event]:
+        """Yields the names, then the slices in order of time."""
         yield from self._names
-        timed: list[tuple[tuple[int, bool, int], Sequence[Event]]] = [
-            (each.order, _slice_events(row, each)) for row, each in self._slices
-        ]
-        timed += [((at_ticks, False, -at_ticks), [event]) for at_ticks, event in self._points]
-        for _, events in sorted(timed, key=lambda pair: pair[0]):
-            yield from events
+        for row, each in sorted(self._slices, key=lambda pair: pair[1].order):
+            yield from _slice_events(row, each)
 
 
 def _slice_events(row: Track, each: Slice) -> list[Event]:

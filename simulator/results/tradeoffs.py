@@ -18,7 +18,8 @@ import pandas as pd
 
 from kinds.arrays import Floats, Ints
 from simulator.results.column_names import CURVE
-from simulator.results.intervals import names_by_difference, row_keys
+from simulator.results.intervals import names_by_difference
+from simulator.results.plain_columns import numbered
 from simulator.results.units import symbol
 
 PLACES: Final = 65
@@ -126,6 +127,6 @@ def families(table: pd.DataFrame) -> pd.DataFrame:
         f"V={vocabulary:,.0f}, T={temperature:g}"
         for vocabulary, temperature in zip(table["vocabulary"], table["models.temperature"], strict=True)
     ]
-    settings = row_keys(table, [name for name in table.columns if name.startswith("scheme.")])
+    (settings,) = numbered([table], [name for name in table.columns if name.startswith("scheme.")])
     names_of = pd.DataFrame({CURVE: names, SETUP: setups, FAMILY_SETTING: settings}, index=table.index)
     return pd.concat([table.drop(columns=[*names_of.columns], errors="ignore"), names_of], axis=1)

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
 
 from simulator.results.column_names import BREAKDOWN, CURVE
 from simulator.results.intervals import settings_of
 from simulator.results.metrics import known
+from simulator.results.plain_columns import numbered
 from simulator.results.units import unit
 
 ANSWERED = "answered"
@@ -44,9 +46,8 @@ def unanswered(table: pd.DataFrame) -> pd.Series[bool]:
     lacking = table[ANSWERED] < 1 if ANSWERED in table.columns else pd.Series(False, index=table.index)
     if not lacking.any():
         return lacking
-    by = [CURVE, *settings_of(table)]
-    keys = pd.util.hash_pandas_object(table[by].astype(str), index=False)
-    return keys.isin(keys[lacking])
+    (setting,) = numbered([table], [CURVE, *settings_of(table)])
+    return pd.Series(np.isin(setting, setting[lacking]), index=table.index)
 
 
 def complete(table: pd.DataFrame) -> pd.DataFrame:

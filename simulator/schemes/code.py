@@ -118,7 +118,11 @@ class _WireCode(Code):
     def _format(self, load: Load, prior: str | None = None) -> wire.Format:
         quantizer = load.quantizer
         if not isinstance(quantizer, OnWire) or quantizer.name is None:
-            raise ValueError(f"quantizer = {quantizer.kind!r}: {_not_carried(quantizer, self)}")
+            reason = f"has a packet of its own, not code {self.kind!r}"
+            if is_foreign(type(quantizer).__module__):
+                base = "derive it from simulator.schemes.LatticeCounts, whose counts sum to resolution"
+                reason = f"code {self.kind!r} cannot carry its counts; {base}, or give it a code of its own"
+            raise ValueError(f"quantizer = {quantizer.kind!r}: {reason}")
         assert self.kind in ("enumerative", "recoded")
         return wire.Format(
             load.vocabulary,
@@ -129,14 +133,6 @@ class _WireCode(Code):
             quantizer=quantizer.name,
             prior=prior,
         )
-
-
-def _not_carried(quantizer: Quantizer, code: Code) -> str:
-    """Returns the reason for which these counts do not travel by a code of the wire, and the remedy."""
-    if not is_foreign(type(quantizer).__module__):
-        return f"has a packet of its own, not code {code.kind!r}"
-    base = "derive it from simulator.schemes.LatticeCounts, whose counts sum to resolution"
-    return f"code {code.kind!r} cannot carry its counts; {base}, or give it a code of its own"
 
 
 class Recoded(_WireCode):

@@ -187,7 +187,6 @@ class DraftScheme(Scheme):
         families = self.families
         families.check()
         self._check_serving()
-        self._check_corrections()
         size = families.sparsifier.fixed_size
         if size is not None and size > vocabulary:
             raise ValueError(f"{self.size_field} = {size}: must be at most the vocabulary, {vocabulary}")
@@ -209,72 +208,49 @@ class DraftScheme(Scheme):
         return packets
 
     def _check_serving(self) -> None:
-        """Raises ValueError where rounds cannot be drafted ahead, or prepared, or cut, as they are to be."""
-        self._check_ahead()
-        self._check_prepared()
-        self._check_cut()
-        if self.features is not None and self.copies_text:
-            raise ValueError("features: must be null where drafts are copied from the text")
-        if self.features is not None and not self.cloud_first:
-            message = "must be true with features, as the drafter reads nothing before those of the prompt"
-            raise ValueError(f"cloud_first = {self.cloud_first}: {message}")
-
-    def _check_ahead(self) -> None:
-        """Raises ValueError where rounds are to be drafted ahead and cannot be."""
-        policy = self.families.policy
-        if not self.depth:
-            return
-        if self.partial:
-            raise ValueError(f"depth = {self.depth}: must be 0 with partial rounds, on which no whole round can build")
-        if not self.families.reply.known_by_length:
-            message = (
-                "must be 0 where the token of a reply is coded, which can be as short as the answer that all stand"
-            )
-            raise ValueError(f"depth = {self.depth}: {message}")
-        if not self.plans:
-            message = f"must be 0 with policy {policy.kind!r}, which is asked draft by draft and not for a whole round"
-            raise ValueError(f"depth = {self.depth}: {message}")
-
-    def _check_prepared(self) -> None:
-        """Raises ValueError where rounds are to be prepared and cannot be."""
-        if not self.prepared:
-            if self.prepared_at != "edge":
-                raise ValueError(f"prepared_at = {self.prepared_at}: must be edge where no rounds are prepared")
-            return
-        reasons = {
-            "with a tree, which has an outcome for each of its nodes": self.branches,
-            "where rounds are drafted ahead (depth)": self.depth,
-            "with partial rounds, whose reply may come before the last draft": self.partial,
-            "where the edge draws the corrections, which it knows no sooner": self.families.reply.edge_corrects,
-            f"with policy {self.families.policy.kind!r}, which plans no whole round": not self.plans,
+        """Raises ValueError where rounds cannot be drafted ahead, or prepared, or cut, or corrected, as they are to
+        be."""
+        policy, reply, cuts = self.families.policy.kind, self.families.reply, self.families.acceptance.cuts
+        coded = "where the token of a reply is coded, which can be as short as the answer that all stand"
+        asked = f"with policy {policy!r}, which is asked draft by draft and not for a whole round"
+        refused: dict[str, dict[str, object]] = {
+            f"depth = {self.depth}: must be 0": {
+                "with partial rounds, on which no whole round can build": self.depth and self.partial,
+                coded: self.depth and not reply.known_by_length,
+                asked: self.depth and not self.plans,
+                "where the edge draws the corrections, one a round trip": self.depth and reply.edge_corrects,
+            },
+            f"prepared_at = {self.prepared_at}: must be edge": {
+                "where no rounds are prepared": self.prepared_at != "edge" and not self.prepared,
+            },
+            f"prepared = {self.prepared}: must be 0": {
+                "with a tree, which has an outcome for each of its nodes": self.prepared and self.branches,
+                "where rounds are drafted ahead (depth)": self.prepared and self.depth,
+                "with partial rounds, whose reply may come before the last draft": self.prepared and self.partial,
+                "where the edge draws the corrections, which it knows no sooner": self.prepared and reply.edge_corrects,
+                f"with policy {policy!r}, which plans no whole round": self.prepared and not self.plans,
+            },
+            "acceptance: must verify all drafts (least_confidence = 0)": {
+                "with a tree, whose drafts are no line": cuts and self.branches,
+                "where rounds are drafted ahead (depth), which build on all drafts of the round before": cuts
+                and self.depth,
+                "where rounds are prepared, each for an outcome of verifying all drafts": cuts and self.prepared,
+            },
+            "features: must be null": {
+                "where drafts are copied from the text": self.features and self.copies_text,
+            },
+            f"cloud_first = {self.cloud_first}: must be true": {
+                "with features, as the drafter reads nothing before those of the prompt": self.features
+                and not self.cloud_first,
+            },
+            "partial = True: must be false": {
+                "where the edge draws the corrections, which a part may lack": self.partial and reply.edge_corrects,
+            },
         }
-        for reason, holds in reasons.items():
-            if holds:
-                raise ValueError(f"prepared = {self.prepared}: must be 0 {reason}")
-
-    def _check_cut(self) -> None:
-        """Raises ValueError if the cloud is to leave drafts unverified and cannot."""
-        if not self.families.acceptance.cuts:
-            return
-        reasons = {
-            "with a tree, whose drafts are no line": self.branches,
-            "where rounds are drafted ahead (depth), which build on all drafts of the round before": self.depth,
-            "where rounds are prepared, each for an outcome of verifying all drafts": self.prepared,
-        }
-        for reason, holds in reasons.items():
-            if holds:
-                raise ValueError(f"acceptance: must verify all drafts (least_confidence = 0) {reason}")
-
-    def _check_corrections(self) -> None:
-        """Raises ValueError where the edge is to draw the corrections and cannot."""
-        if not self.families.reply.edge_corrects:
-            return
-        if self.depth:
-            raise ValueError(f"depth = {self.depth}: must be 0 where the edge draws the corrections, one a round trip")
-        if self.partial:
-            raise ValueError(
-                "partial = True: must be false where the edge draws the corrections, which a part may lack"
-            )
+        for rule, reasons in refused.items():
+            for reason, holds in reasons.items():
+                if holds:
+                    raise ValueError(f"{rule} {reason}")
 
     def entry(self, last: State | None) -> State:
         """The state before a request's first draft; `last` is how the device's request before ended, None at first."""

@@ -142,8 +142,6 @@ class EdgeView(NamedTuple):
     """The operating point of the open round; 0 before its first draft."""
     rungs: int = 1
     """Number of operating points of the scheme."""
-    hint: float = nan
-    """Number that the last reply reports beside its outcome, if its scheme's reply does (`Reply.hint`)."""
     drafts_per_pass: int = 1
     """Number of drafts per pass of its drafter: after each so many of a round the next one takes a pass."""
     whole: bool = False
@@ -151,11 +149,6 @@ class EdgeView(NamedTuple):
     numbers drafted and accepted, then count levels of the tree."""
     watts: float = nan
     """Power of the device's processor at work (`edge.power`), W; nan where the cell gives none."""
-
-    @property
-    def law(self) -> Floats | None:
-        """The former name of `distribution`, accepted in this version."""
-        return self.distribution
 
 
 def most_drafts(max_drafts: int, remaining_tokens: int) -> int:

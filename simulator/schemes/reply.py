@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from math import nan
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -72,11 +71,6 @@ class Reply(Choice, family=True):
     @abstractmethod
     def encode(self, result: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
         """The reply. p [V] is the target distribution after `context`: the committed text and the drafts that stand."""
-
-    def hint(self, reply: bytes) -> float:
-        """Returns the number that the cloud has put into its bytes for a policy, `EdgeView.hint`; nan if there is
-        none."""
-        return nan
 
     @abstractmethod
     def decode(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:

@@ -95,7 +95,6 @@ def _measured(
         "tv_qhat": tv_qhat,
         "rejection_bound": float(rejection_bound),
         "coded_bits_per_draft": bits,
-        "stated_bits_per_draft": stated,
         "largest_excess_bits": bits - stated,
         "largest_saving_bits": stated - bits,
         "paper_bits_per_draft": _paper_bits(scheme, proposal, vocabulary),

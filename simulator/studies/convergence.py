@@ -102,14 +102,12 @@ class Followed:
     tokens: int = 0
     kept: Mean = field(default_factory=Mean)
     verified: Mean = field(default_factory=Mean)
-    sent: Mean = field(default_factory=Mean)
     support_lately: Mean = field(default_factory=Mean)  # since the last row
 
     def go_on(self, round_: SeenRound) -> None:
         self.tokens += round_.tokens
         self.kept.add(self._keep(round_))
         self.verified.add(round_.dropped[: round_.accepted + 1])
-        self.sent.add(round_.dropped)
         self.support_lately.add(round_.support)
 
     def _keep(self, round_: SeenRound) -> Sequence[float]:
@@ -124,7 +122,6 @@ class Followed:
             "kept_updates": float(self.kept.count),
             "kept_dropped_mass": self.kept.of(self.kept.total),
             "verified_dropped_mass": self.verified.of(self.verified.total),
-            "sent_dropped_mass": self.sent.of(self.sent.total),
             "support_size": self.support_lately.of(self.support_lately.total),
         }
         self.support_lately = Mean()
@@ -211,20 +208,17 @@ class KeptRun:
     def go_on(self, round_: SeenRound) -> Sequence[float]:
         """Takes the kept drafts of a round; answers what each dropped."""
         assert round_.state == (self.beta,), "a round began at another threshold than its kept drafts lead to"
-        kept = round_.dropped[: self.rule.kept(round_.accepted, len(round_.dropped))]
+        rule = self.rule
+        kept = round_.dropped[: rule.kept(round_.accepted, len(round_.dropped))]
         for dropped in kept:
-            self.beta = self.rule.next(self.beta, dropped)
-            self.excess += dropped - self.rule.target
+            self.beta = rule.next(self.beta, dropped)
+            self.excess += dropped - rule.target
             self.updates += 1
-            self._check()
+            excess = self.excess - ROUNDING * self.updates * (1 + 1 / rule.step)
+            assert excess <= rule.most_excess, "the dropped mass exceeds its one-sided bound"
+            papers = rule.papers_excess if rule.papers_excess_holds else math.inf
+            assert excess <= papers, "the dropped mass exceeds the papers' bound"
         return kept
-
-    def _check(self) -> None:
-        rule, rounding = self.rule, ROUNDING * self.updates * (1 + 1 / self.rule.step)
-        assert self.excess <= rule.most_excess + rounding, "the dropped mass exceeds its one-sided bound"
-        assert not rule.papers_excess_holds or self.excess <= rule.papers_excess + rounding, (
-            "the dropped mass exceeds the papers' bound"
-        )
 
 
 NEAR: Final = 1e-6  # relative distance from 1/V within which a threshold is just above it

@@ -28,7 +28,7 @@ MEANS: Final = (
     "resampling_per_draft", "tv_qhat", "tv_mismatch", "dropped_mass", "tv_quantization", "covering_bound",
     "tv_compression", "rejection_bound",
 )  # fmt: skip
-"""Columns over the drafts verified at a position, in the order of `PositionSums.add`."""
+"""Columns over the drafts verified at a position, in the order of `PositionSums.on_drafts`."""
 
 
 class Positions(Study):
@@ -63,7 +63,8 @@ class PositionSums(Observer):
 
     def rows(self) -> list[Row]:
         """Raises AssertionError where the martingale is farther off than chance allows."""
-        deviations = self._deviations()
+        rejections, probability = self._sums[:, :2].sum(axis=0).tolist()
+        deviations = (rejections - probability) / math.sqrt(self._variance) if self._variance > 0 else 0.0
         assert self._variance < ENOUGH or abs(deviations) <= LIMIT, (
             f"rejections are {deviations:.3g} standard deviations from the sum of TV(qhat, p)"
         )
@@ -72,13 +73,6 @@ class PositionSums(Observer):
             {"position": place + 1, "verified_drafts": reached, **_means(sums, reached), **whole}
             for place, (reached, sums) in enumerate(zip(self._reached.tolist(), self._sums, strict=True))
         ]
-
-    def _deviations(self) -> float:
-        """Returns by how many standard deviations the run's rejections, at all positions together, are off the sum of
-        their probabilities."""
-        rejections, probability = self._sums[:, :2].sum(axis=0).tolist()
-        off: float = rejections - probability
-        return off / math.sqrt(self._variance) if self._variance > 0 else 0.0
 
 
 def _means(sums: Floats, reached: float) -> dict[str, float]:

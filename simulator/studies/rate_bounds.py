@@ -32,10 +32,6 @@ covering number of the simplex, whatever its mean over distributions met in prac
    integrated over t: D^n (K - 2)! / ((s - 1)! (K - s - 1)!) simplices; summed over the C(K, s) choices and over s,
    sum_s C(K, s) C(K - 2, s - 1) = C(2K - 2, K - 1) (Vandermonde). It is the difference body of the simplex, D times.
 2. N balls of that volume that cover the simplex number at least 1 / (C(2n, n) D^n), wherever their centres are.
-
-**Shared randomness** (`relabelled_bits`): where both ends hold the randomness W, step 1 fails: a receiver that ran the
-drafter would need no bits. A receiver that knows the sorted q and not which token is which (uniform relabelling S)
-does: H(M) >= H(M | W) >= I(M; S | W) = I(M, W; S) >= I(d; S) = log2 V - H(q), a mean over relabellings.
 """
 
 from __future__ import annotations
@@ -59,18 +55,9 @@ def covering_bits(size: int, distance: float) -> float:
     distribution on `size` known tokens within total variation `distance`."""
     if distance <= 0:
         return math.inf if size > 1 else 0.0
-    dimensions = size - 1
-    return max(0.0, -dimensions * math.log2(distance) - _log2_ball(dimensions))
-
-
-def _log2_ball(dimensions: int) -> float:
-    """log2 C(2n, n): the unit ball of total variation over the simplex."""
-    return (math.lgamma(2 * dimensions + 1) - 2 * math.lgamma(dimensions + 1)) * _LOG2_E
-
-
-def relabelled_bits(vocabulary: int, entropy: float) -> float:
-    """log2 V - H(q), where randomness is shared and the receiver knows nothing of which token is which."""
-    return math.log2(vocabulary) - entropy
+    n = size - 1
+    log2_ball = (math.lgamma(2 * n + 1) - 2 * math.lgamma(n + 1)) * _LOG2_E  # C(2n, n)
+    return max(0.0, -n * math.log2(distance) - log2_ball)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import Proposal
 from simulator.schemes.quantizer import LatticeCounts
 from simulator.studies.bits_and_rejections import drafts_of, texts_id, texts_of
-from simulator.studies.rate_bounds import LeastBits, covering_bits, match_probability, relabelled_bits
+from simulator.studies.rate_bounds import LeastBits, covering_bits, match_probability
 from simulator.studies.study import Study, StudyResult, drafts_from_distribution
 from simulator.studies.verifier_texts import VerifierText
 
@@ -65,8 +65,6 @@ class Rates(Study):
             "least_bits_at_compression": math.nan if raced else near,
             "oracle_bits_per_draft": oracle,
             "covering_bits_per_draft": math.nan if raced else described,
-            "relabelled_bits_per_draft": relabelled_bits(vocabulary, float(entropy.mean())) if raced else math.nan,
-            "effective_support": float((2.0**entropy).mean()),
         }])  # fmt: skip
 
 

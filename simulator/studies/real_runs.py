@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
@@ -73,17 +73,10 @@ class Validation(RealAlone):
         return StudyResult(rows, done.request_table)
 
 
-class _Both(NamedTuple):
-    """A real run and a simulated one of the same cell."""
-
-    real: CellResult
-    simulated: CellResult
-    other_answers: int
-
-
 def _both(
     cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None, *, independent: bool = False
-) -> _Both:
+) -> tuple[CellResult, CellResult, int]:
+    """Returns the results of the real run and of the simulated one, and in how many requests their tokens differ."""
     require_constant_delays(cell)
     with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
         folder = Path(name)
@@ -94,7 +87,7 @@ def _both(
         answered, seen = dict(_answered(journals)), _Texts()
         made = simulate(calibrated(cell, clocks), together(observer, seen), memory=memory)
     others = sum(seen.texts.get(key) != answered.get(key) for key in seen.texts.keys() | answered.keys())
-    return _Both(done, made, others)
+    return done, made, others
 
 
 class _LastCalibration:

@@ -17,7 +17,7 @@ from simulator.decoding.memory import Memory
 from simulator.results.display_names import DisplayNames, curve_of
 from simulator.results.observer import Observer, together
 from simulator.results.spans import DOWNLINK, UPLINK
-from simulator.results.trace import TraceSubject, cut_at_s, is_trace, trace_path, tracer, write_trace
+from simulator.results.trace import TraceSubject, is_trace, read_head, trace_path, tracer, write_trace
 from simulator.results.trace_tracks import Value
 from simulator.results.units import quantity
 from simulator.run import simulate
@@ -48,18 +48,16 @@ def subject_of(cell: Cell) -> TraceSubject:
         for way, link in ((UPLINK, each.uplink), (DOWNLINK, each.downlink)):
             own = cell.fleet and getattr(cell.fleet[place], way) is not None
             links[f"{cell.fleet[place].name} {way}" if own else way] = link
-    words = {name: _rate_words(link, names) for name, link in links.items()}
     settings: dict[str, Value] = {
         "scheme": ", ".join(schemes),
         "scheme_kinds": list(dict.fromkeys(each.scheme.kind for each in cell.classes)),
-        **words,
+        **{name: _rate_words(link, names) for name, link in links.items()},
         "pair": names.word(pair.kind),
         "temperature": cell.models.temperature,
         "seed": cell.seed,
         "devices": cell.workload.devices,
     }
-    edge, requests = ", ".join(schemes), f"pair {names.word(pair.kind)}, seed {cell.seed}"
-    return TraceSubject(cell.id, settings, edge, requests, words, speller_of(cell))
+    return TraceSubject(cell.id, settings, speller_of(cell))
 
 
 def _scheme_words(scheme: Scheme, names: DisplayNames) -> str:
@@ -104,7 +102,7 @@ def trace_again(cells: Sequence[Cell], folder: Path, pool: WorkerPool, progress:
 def cut_traces(cells: Iterable[Cell], folder: Path) -> list[tuple[Path, float]]:
     """The traces that do not tell their whole run, each with when it stops, in simulated seconds."""
     paths = [trace_path(folder, cell.id) for cell in cells]
-    return [(path, at_s) for path in paths if (at_s := cut_at_s(path)) is not None]
+    return [(path, at_s) for path in paths if (at_s := read_head(path)["cut_at_s"]) is not None]
 
 
 def _trace_group(group: Sequence[Sent], folder: Path) -> int:

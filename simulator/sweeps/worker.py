@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from kinds.mistakes import users_mistakes_told
-from models.shared_passes import AT_A_TIME, KnownPasses, knowing, together
+from models.shared_passes import AT_A_TIME, together
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.decoding.memory import Memory
@@ -22,8 +22,6 @@ from simulator.sweeps.parts import Parts, PlaceError, Rows, place_error, plain, 
 from simulator.sweeps.tracing import traced
 from simulator.sweeps.worker_pools import Sent, received
 
-_known = KnownPasses()
-"""The passes that this process knows."""
 Outcome = tuple[str, Rows | Failure]
 """A cell's id, and its rows or why there are none."""
 
@@ -48,7 +46,7 @@ def work(task: Task, report: ReportProgress) -> tuple[str, list[Outcome]]:
         known = Memory.here()
         return [_outcome(task, each, known, report) for each in cells]
 
-    with knowing(_known), closing(together([partial(group, cells) for cells in task.groups], AT_A_TIME)) as ended:
+    with closing(together([partial(group, cells) for cells in task.groups], AT_A_TIME)) as ended:
         for place, found in ended:
             if isinstance(found, Exception):
                 raise found

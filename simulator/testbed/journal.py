@@ -14,24 +14,15 @@ from typing import Final, NamedTuple, TextIO
 
 from pydantic import TypeAdapter
 
-from simulator.schemes.policy import SeenLink
 from simulator.testbed.packet_header import MessageAddress
 
-PassShare = tuple[int, int, int, int, int, bool]
+PassShare = tuple[int, int, int, int, int, bool, float]
 """Share of a server's pass: device, request, round (0: its prefill), new tokens, cached tokens, True if it only
-reads."""
+reads, the time at which it was submitted."""
 
 
 class RequestArrived(NamedTuple):
     """A request has arrived at its device."""
-
-    device: int
-    request: int
-    at_s: float
-
-
-class RequestServed(NamedTuple):
-    """Start of the serving of a request."""
 
     device: int
     request: int
@@ -56,6 +47,8 @@ class RoundComputed(NamedTuple):
     device: int
     request: int
     round: int
+    asked: int
+    """Number of drafts that were asked for."""
     began_s: float
     ended_s: float
     passes_s: tuple[float, ...]
@@ -65,23 +58,78 @@ class RoundComputed(NamedTuple):
 
 
 class TextRead(NamedTuple):
-    """The edge's drafter has read the text as it was at a round, behind what the cloud does."""
+    """The edge's drafter has made a pass over the text as it was at a round, behind what the cloud does, and has read
+    so many of its tokens: 0 if the pass was given up."""
 
     device: int
     request: int
     round: int
+    tokens: int
     began_s: float
     ended_s: float
 
 
-class UplinkSeen(NamedTuple):
-    """An edge machine is told the time, and what the uplink has shown its device (`machine.TimeIs`)."""
+class RoundBegun(NamedTuple):
+    """A round has begun at the edge, or (`in_cloud`) in the cloud, which decodes it with so many `drafts`."""
 
     device: int
     request: int
-    put_s: float
-    payload_bits: int
-    link: SeenLink
+    round: int
+    in_cloud: bool
+    drafts: int
+    at_s: float
+
+
+class StateEntered(NamedTuple):
+    """The time of a round, or of its `reply`, is charged to this column of BREAKDOWN from now on."""
+
+    device: int
+    request: int
+    round: int
+    state: str
+    reply: bool
+    at_s: float
+
+
+class RoundClosed(NamedTuple):
+    """The edge has taken the reply to a round, which commits these tokens."""
+
+    device: int
+    request: int
+    round: int
+    tokens: tuple[int, ...]
+    at_s: float
+
+
+class RoundFlushed(NamedTuple):
+    """The edge has voided a round for which so many drafts were made."""
+
+    device: int
+    request: int
+    round: int
+    drafts: int
+    at_s: float
+
+
+class RoundsVoid(NamedTuple):
+    """The cloud waits no more for the rounds from `first` to `last`; it has dropped the payloads of some."""
+
+    device: int
+    request: int
+    first: int
+    last: int
+    dropped: tuple[int, ...]
+    at_s: float
+
+
+class WorkHidden(NamedTuple):
+    """The edge's processor has worked behind a message that was out, from then until now; `read_tokens`: what its
+    drafter has read of the text in that time."""
+
+    device: int
+    request: int
+    read_tokens: int
+    began_s: float
     at_s: float
 
 
@@ -105,16 +153,18 @@ class PacketQueued(NamedTuple):
 
 class PacketSent(NamedTuple):
     """An attempt of a packet was on the link (the relay notes it). `arrives_s`: null where it was lost. `note`: "ACK",
-    of an acknowledgement that takes capacity."""
+    of an acknowledgement that takes capacity. `answered`: false where its free acknowledgement is lost."""
 
     address: MessageAddress
     fragment: int
     attempt: int
     bits: int
+    joined_s: float
     began_s: float
     left_s: float
     arrives_s: float | None
     note: str | None = None
+    answered: bool = True
 
 
 class PacketAcknowledged(NamedTuple):
@@ -139,13 +189,6 @@ class MessageTaken(NamedTuple):
     at_s: float
 
 
-class MessageCancelled(NamedTuple):
-    """A sender sends nothing more of a message: a reply has acknowledged it, or nobody waits for it."""
-
-    address: MessageAddress
-    at_s: float
-
-
 class PassMade(NamedTuple):
     """The server has made a pass: the networks, and the verification, of all its shares. `networks_s`: the seconds of
     the networks alone."""
@@ -156,25 +199,20 @@ class PassMade(NamedTuple):
     networks_s: float
 
 
-class CloudRestarted(NamedTuple):
-    """The cloud is there, for so many times now; 0 is the first. Or (`down`) it was killed."""
-
-    epoch: int
-    down: bool
-    at_s: float
-
-
+RequestEvent = (
+    RequestEnded | RoundBegun | StateEntered | RoundClosed | RoundFlushed | RoundsVoid | WorkHidden | RoundComputed
+    | TextRead
+)  # fmt: skip
+"""Events of one request: each begins with its device and its number."""
 Event = (
-    RequestArrived | RequestServed | RequestEnded | RoundComputed | TextRead | UplinkSeen
-    | MessagePut | PacketQueued | PacketSent | PacketAcknowledged | MessageReceived | MessageTaken | MessageCancelled
-    | PassMade | CloudRestarted
+    RequestEvent | RequestArrived | MessagePut | PacketQueued | PacketSent | PacketAcknowledged | MessageReceived
+    | MessageTaken | PassMade
 )  # fmt: skip
 _EVENTS: Final = {each.__name__: TypeAdapter(each) for each in Event.__args__}
 
 
 def journal_path(folder: Path, process: str) -> Path:
-    """Returns the path of the journal of "edge N", "cloud E" (for each time that it has begun), "relay" or
-    "supervisor"."""
+    """Returns the path of the journal of "edge N", "cloud" or "relay"."""
     return folder / f"{process.replace(' ', '_')}.jsonl"
 
 

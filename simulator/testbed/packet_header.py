@@ -20,11 +20,11 @@ from simulator.results.observer import JOINS
 Direction = Literal["uplink", "downlink"]
 OPPOSITE: Final[Mapping[Direction, Direction]] = {"uplink": "downlink", "downlink": "uplink"}
 _HEADER: Final = struct.Struct("!BBHHHBBH")
+"""Note or 0, kind, device, request, round, fragment, 1 if it is the last, attempt."""
 HEADER_BYTES: Final = _HEADER.size
 IP_UDP_BYTES: Final = 28
 LEAST_HEADER_BITS: Final = 8 * (HEADER_BYTES + IP_UDP_BYTES)
 """Bits of a packet that carries nothing: 320."""
-_LAST: Final = 0x80
 MOST: Final = (1 << 16) - 1
 """The most requests of a device, rounds of each, attempts of a packet."""
 MOST_DEVICES: Final = 16
@@ -32,7 +32,7 @@ MOST_FRAGMENTS: Final = 255
 
 
 class PacketKind(IntEnum):
-    """Kinds of messages, numbered as in `protocols.machine`, those of the real system alone, and notes on packets."""
+    """Kinds of messages, numbered as in `protocols.machine`, and notes on packets."""
 
     PROMPT = 1
     """Up, round 0: the tokens of the prompt."""
@@ -42,11 +42,6 @@ class PacketKind(IntEnum):
     """Down: the verification result of a round, or the tokens of one that the cloud has decoded."""
     COUNT = 4
     """Up: how many tokens the cloud is to decode by itself."""
-    HELLO = 7
-    """Down, request and round 0, without content: the cloud has restarted, in the epoch of its header, and
-    knows of nothing."""
-    RESTORE = 8
-    """Up: what the cloud must know to go on with a request at this round."""
     ACK = 9
     """Kind of a packet of its own, in either direction: the packet that it names has arrived."""
     LEFT = 10
@@ -57,12 +52,9 @@ class PacketKind(IntEnum):
     """Down: as REPLY, to the last round that the cloud has decoded before the edge drafts."""
 
 
-UPLINKED: Final = frozenset(
-    {PacketKind.PROMPT, PacketKind.PAYLOAD, PacketKind.COUNT, PacketKind.RESTORE, PacketKind.JOIN}
-)
+UPLINKED: Final = frozenset({PacketKind.PROMPT, PacketKind.PAYLOAD, PacketKind.COUNT, PacketKind.JOIN})
 REPLIES: Final = frozenset({PacketKind.REPLY, PacketKind.LAST})
-SIMULATED: Final = (UPLINKED | REPLIES) - {PacketKind.RESTORE}
-"""The messages that the simulator knows too; the others are sent after a restart only."""
+NOTES: Final = frozenset({PacketKind.ACK, PacketKind.LEFT})
 
 
 class MessageAddress(NamedTuple):
@@ -102,8 +94,6 @@ class PacketHeader(NamedTuple):
     address: MessageAddress
     fragment: int
     attempt: int
-    epoch: int = 0
-    """Restarts of the cloud so far, as the sender knows."""
     last: bool = True
     """True if it is the last fragment of its message."""
     note: PacketKind | None = None
@@ -111,21 +101,18 @@ class PacketHeader(NamedTuple):
 
     def pack(self) -> bytes:
         """HEADER_BYTES bytes."""
-        kind, device, request, round_ = self.address
-        flags = (self.note or kind) | (_LAST if self.last else 0)
-        return _HEADER.pack(flags, self.epoch, device, request, round_, self.fragment, kind, self.attempt)
+        return _HEADER.pack(self.note or 0, *self.address, self.fragment, self.last, self.attempt)
 
     @classmethod
     def unpack(cls, packet: bytes) -> PacketHeader:
         """The header in front of a packet. Raises ValueError where there is none."""
         if len(packet) < HEADER_BYTES:
             raise ValueError(f"packet of {len(packet)} bytes: a header has {HEADER_BYTES}")
-        flags, epoch, device, request, round_, fragment, kind, attempt = _HEADER.unpack_from(packet)
-        stated, named = PacketKind(flags & ~_LAST), PacketKind(kind)
-        note = stated if stated in (PacketKind.ACK, PacketKind.LEFT) else None
-        if named in (PacketKind.ACK, PacketKind.LEFT) or not (note or stated is named):
-            raise ValueError(f"a header of kind {stated.name} that names a {named.name}")
-        return cls(MessageAddress(named, device, request, round_), fragment, attempt, epoch, bool(flags & _LAST), note)
+        stated, kind, device, request, round_, fragment, last, attempt = _HEADER.unpack_from(packet)
+        named, note = PacketKind(kind), PacketKind(stated) if stated else None
+        if named in NOTES or note not in (None, *NOTES) or last > 1:
+            raise ValueError(f"a header with note {stated} on a {named.name}, last {last}")
+        return cls(MessageAddress(named, device, request, round_), fragment, attempt, bool(last), note)
 
 
 # Datagrams.

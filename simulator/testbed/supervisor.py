@@ -1,5 +1,5 @@
-"""Runs a cell for real: builds both hosts, starts the relay, the cloud and a process for each device, kills the cloud
-when the cell says that it is down, and makes the tables when all requests have their answers.
+"""Runs a cell for real: builds both hosts, starts the relay, the cloud and a process for each device, and makes the
+tables when all requests have their answers.
 
 Whatever ends a run, an interrupt among it, ends every process of it; the two hosts exist as long as their processes do.
 """
@@ -16,8 +16,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from math import inf
 from pathlib import Path
 from types import FrameType
@@ -27,11 +27,10 @@ from kinds import ConfigError
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.run import CellResult, memory_for
-from simulator.testbed.journal import CloudRestarted, Journal, journal_path
 from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces
 from simulator.testbed.plan import CELL, DIRECTIONS, INDEPENDENT, Side, check, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, TIME, TIMED, ControlLines
-from simulator.testbed.replayed.real_tables import tables
+from simulator.testbed.real_tables import tables
 
 READY_S: Final = 300.0
 """Time in which all processes must have loaded, and served a request to warm up."""
@@ -55,7 +54,6 @@ def real(
     rounds_to: Path | None = None,
     journals: Path | None = None,
     independent: bool = False,
-    cloud_down: Sequence[tuple[float, float]] = (),
 ) -> CellResult:
     """Runs a cell as real processes on this machine, and answers the tables that `simulate` would.
 
@@ -63,8 +61,6 @@ def real(
     when the tables are made; the run itself decodes everything. `journals`: a folder that keeps what each process has
     noted. `independent`: losses, delays and rates are drawn by the relay's own random numbers, which no seed tells, and
     no sender hears of when a packet has left: its timers run from when it has handed the packet to the kernel.
-    `cloud_down`: from when to when the cloud's process is killed, seconds since the run's zero. A scheme whose edge
-    corrects by p, or whose cloud starts, cannot go on as before after that.
 
     Raises ConfigError, one line, for a cell that cannot be run so and on a machine that does not permit it.
     """
@@ -74,7 +70,7 @@ def real(
         if independent:
             (folder / INDEPENDENT).touch()
         with _processes(folder, cell) as run:
-            run.serve(cloud_down)
+            run.serve()
         memory = memory_for(cell) if memory is None else memory
         try:
             return tables(cell, folder, memory, rounds_to)
@@ -90,7 +86,7 @@ def note(cell: Cell, journals: Path, most_s: float, passes: Path, budget_s: floa
     prepare_pairs([cell])
     with _heeds_termination(), _folder(journals) as folder, _processes(folder, cell) as run:
         run.time_passes(passes, budget_s)
-        run.serve((), most_s)
+        run.serve(most_s)
 
 
 @contextmanager
@@ -222,12 +218,11 @@ class _Run:
         self._folder, self._cell, self._stack = folder, cell, stack
         devices = range(cell.workload.devices)
         self._selector = stack.enter_context(selectors.DefaultSelector())
-        self._journal = stack.enter_context(closing(Journal(journal_path(folder, "supervisor"))))
         self._hosts = stack.enter_context(Namespaces(cell))
         tuns = tuple(self._hosts.tuns[side, net] for side in SIDES for net in NETS)
         self._relay = self._start("relay", _module("network.emulated_link", folder, *tuns), tuns)
-        self._cloud = self._start_endpoint("cloud", 0)
-        self._devices = [self._start_endpoint("edge", number) for number in devices]
+        self._cloud = self._start_endpoint("cloud", "cloud")
+        self._devices = [self._start_endpoint(f"edge {number}", "edge", number) for number in devices]
         self._await(READY, time.monotonic() + READY_S, [self._relay, *self._devices, self._cloud])
 
     def time_passes(self, into: Path, budget_s: float) -> None:
@@ -241,25 +236,13 @@ class _Run:
         shutil.copytree(made, into, dirs_exist_ok=True)
         shutil.rmtree(made)
 
-    def serve(self, cloud_down: Sequence[tuple[float, float]], most_s: float = inf) -> None:
-        """Serves from the start to the last answer. `cloud_down`: the periods in which the cloud is down. `most_s`: the
-        time for which devices take on requests."""
+    def serve(self, most_s: float = inf) -> None:
+        """Serves from the start to the last answer. `most_s`: the time for which devices take on requests."""
         zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, each)) for each in DIRECTIONS))
-        self._journal.start(zero_s)
         for process in (self._relay, self._cloud):
             process.write(f"{START} {zero_s!r}")
         for process in self._devices:
             process.write(f"{START} {zero_s!r}{f' {most_s!r}' if most_s < inf else ''}")
-        for epoch, (from_s, to_s) in enumerate(cloud_down):
-            if self._await(DONE, zero_s + from_s, self._devices, late=False):
-                break
-            self._selector.unregister(self._cloud.stdout)
-            self._cloud.end()
-            self._journal.note(CloudRestarted(epoch, True, self._journal.now_s))
-            self._await(DONE, zero_s + to_s, self._devices, late=False)
-            self._cloud = self._start_endpoint("cloud", epoch + 1)
-            self._await(READY, time.monotonic() + READY_S, [self._cloud])
-            self._cloud.write(f"{START} {zero_s!r}")
         self._await(DONE, time.monotonic() + RUN_S, self._devices)
 
     def end(self) -> None:
@@ -270,9 +253,8 @@ class _Run:
         for process in processes:
             process.check_end()
 
-    def _start_endpoint(self, side: Side, number: int) -> _Process:
-        argv = _module("endpoints.program", side, self._folder, number)
-        return self._start(f"{side} {number}", self._hosts.command(side, argv))
+    def _start_endpoint(self, name: str, side: Side, *device: int) -> _Process:
+        return self._start(name, self._hosts.command(side, _module("endpoints.program", side, self._folder, *device)))
 
     def _start(self, name: str, argv: list[str], files: tuple[int, ...] = ()) -> _Process:
         errors = self._folder / f"{name.replace(' ', '_')}.err"
@@ -286,19 +268,16 @@ class _Run:
         self._selector.register(process.stdout, selectors.EVENT_READ, process)
         return process
 
-    def _await(self, word: str, until_s: float, of: list[_Process], late: bool = True) -> bool:
-        """Waits until each of these has printed the word: True; or until that time: False, unless that is too `late`.
-        Raises ConfigError where a process ends meanwhile, or it is too late."""
+    def _await(self, word: str, until_s: float, of: list[_Process]) -> None:
+        """Waits until each of these has printed the word. Raises ConfigError where a process ends meanwhile, or that
+        time is over."""
         while not all(word in process.printed for process in of):
             left_s = until_s - time.monotonic()
             if left_s <= 0:
-                if not late:
-                    return False
                 waiting = ", ".join(process.name for process in of if word not in process.printed)
                 raise ConfigError(f"real: {waiting} did not say {word!r} in time")
             for key, _ in self._selector.select(min(left_s, 1.0)):
                 key.data.read()
-        return True
 
 
 def _module(name: str, *arguments: object) -> list[str]:

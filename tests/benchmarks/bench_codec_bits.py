@@ -26,7 +26,7 @@ import pytest
 from channels.codec.paper_counts import paper_bits
 from channels.codec.wire import Draft, Format, length_bits
 from models.interface import LanguageModel, LoadedPair, Pair
-from models.shared_passes import AT_A_TIME, KnownPasses, knowing, together
+from models.shared_passes import AT_A_TIME, together
 from models.verification import verify
 from tools import build_prior
 
@@ -69,8 +69,7 @@ def contexts() -> list[tuple[int, ...]]:
 
 def side_by_side(calls: Sequence[Callable[[], R]]) -> list[R]:
     """What the calls return, in their order; passes of several texts are made as one, which gives the same bytes."""
-    with knowing(KnownPasses()):
-        found = dict(together(calls, AT_A_TIME))
+    found = dict(together(calls, AT_A_TIME))
     for each in found.values():
         if isinstance(each, Exception):
             raise each

@@ -1,9 +1,8 @@
 """What decodings save that run side by side: CPU seconds of a cut of the main scenario, its schemes, a few seeds
 and a request of each.
 
-One process each: one decoding after another, side by side, and side by side without making a pass again that another
-text has needed, as workers do. Forward passes are distinguished from the rest (softmax, codec, events); the tables must
-be the same bytes.
+One process each: one decoding after another, and side by side, as in workers. Forward passes are distinguished from the
+rest (softmax, codec, events); the tables must be the same bytes.
 """
 
 import hashlib
@@ -18,20 +17,19 @@ from pathlib import Path
 import pytest
 
 from models.bundled.smollm2 import SmolLM2
-from models.shared_passes import KNOWN_BYTES
 
 SEEDS = 2
 AT_A_TIME = 12
 """All of them; the whole scenario has some more in each task."""
 ROOT = Path(__file__).resolve().parents[2]
-WAYS = {"alone": ("1", "0"), "side by side": (str(AT_A_TIME), "0"), "known passes": (str(AT_A_TIME), str(KNOWN_BYTES))}
+WAYS = {"alone": 1, "side by side": AT_A_TIME}
 
 
 @pytest.mark.skipif(SmolLM2.available() is not None, reason="no smollm2 here")
 def test_what_the_main_scenario_costs_side_by_side(capsys, ratio):
     spent = {}
-    for way, typed in WAYS.items():
-        command = [sys.executable, __file__, *typed]
+    for way, at_a_time in WAYS.items():
+        command = [sys.executable, __file__, str(at_a_time)]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         ran = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
         spent[way] = json.loads(ran.stdout.splitlines()[-1])
@@ -39,17 +37,16 @@ def test_what_the_main_scenario_costs_side_by_side(capsys, ratio):
     with capsys.disabled():
         for way, told in spent.items():
             print(f"\n{way}: {told['passes_s']:.1f} s of forward passes, {told['all_s']:.1f} s in all", end="")
-    alone, shared, known = (spent[way] for way in WAYS)
+    alone, shared = (spent[way] for way in WAYS)
     meaning = "CPU seconds of a cut of latency_vs_bandwidth"
     ratio("side by side / one by one: passes", shared["passes_s"] / alone["passes_s"], at_most=1 / 3, meaning=meaning)
     ratio("side by side / one by one: in all", shared["all_s"] / alone["all_s"], meaning=meaning)
-    ratio("known passes / side by side: passes", known["passes_s"] / shared["passes_s"], at_most=0.9, meaning=meaning)
 
 
-def measure(at_a_time: int, known_bytes: int) -> dict[str, float | str]:
+def measure(at_a_time: int) -> dict[str, float | str]:
     """CPU seconds of the forward passes and of all, and a hash of the tables."""
     from models.packed_passes import ForwardPass
-    from models.shared_passes import KnownPasses, knowing, together
+    from models.shared_passes import together
     from scenarios.command.run.run_plan import Changes, plan_of
     from scenarios.latency_vs_bandwidth import SCENARIO
     from simulator import run, simulate
@@ -69,11 +66,7 @@ def measure(at_a_time: int, known_bytes: int) -> dict[str, float | str]:
         each.spent_s = 0.0
     start = time.process_time()
     calls = [partial(simulate, cell, memory=Memory()) for cell in cells]
-    if known_bytes:
-        with knowing(KnownPasses(known_bytes)):
-            found = dict(together(calls, at_a_time))
-    else:
-        found = dict(together(calls, at_a_time))
+    found = dict(together(calls, at_a_time))
     all_s = time.process_time() - start
     tables = hashlib.sha256("".join(found[place].rounds.to_csv() for place in range(len(cells))).encode())
     return {"passes_s": sum(each.spent_s for each in passes_s), "all_s": all_s, "tables": tables.hexdigest()}
@@ -96,4 +89,4 @@ class Timed:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(*map(int, sys.argv[1:]))))
+    print(json.dumps(measure(int(sys.argv[1]))))

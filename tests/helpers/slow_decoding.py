@@ -14,7 +14,19 @@ from functools import cached_property
 from math import log
 
 import numpy as np
-from slow_drafts import Distribution, HalfCorrected, Raced, SlowDraft, Unquantized, distance, drawn_by, halves, lattice
+from slow_drafts import (
+    Distribution,
+    HalfCorrected,
+    Raced,
+    SlowDraft,
+    Unquantized,
+    distance,
+    drawn_by,
+    halves,
+    kept_ids,
+    lattice,
+    threshold_after,
+)
 from tables_pair import END, PROMPTS, P, Q, V, distribution_after
 
 from channels.codec import wire
@@ -216,12 +228,10 @@ class SlowRequest:
         return made(draft, q, kept, counts, drawn, self._bound(len(kept)), over)
 
     def _kept(self, q: Distribution) -> list[int]:
+        kept = kept_ids(q, self.size, self.beta)
         if self.beta is not None:
-            kept = [token for token in range(V) if q[token] >= self.beta] or [q.index(max(q))]
-            dropped = sum(q[token] for token in range(V) if token not in kept)
-            self.beta = min(1.0, self.beta - self.scheme.step * (dropped - self.scheme.target))
-            return kept
-        return sorted(sorted(range(V), key=lambda token: (-q[token], token))[: self.size])
+            self.beta = threshold_after(self.beta, q, self.scheme.step, self.scheme.target)
+        return kept
 
     def _counts(self, mass: Distribution) -> list[int]:
         if self.scheme.kind == "coupled":

@@ -2,13 +2,15 @@
 papers have it."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from tables_pair import V
+from tables_pair import PROMPTS, P, V, distribution_after
 
 from channels.codec import wire
+from channels.uniforms import Uniforms
+from simulator import Cell
 
 Distribution = Sequence[float]
 
@@ -103,6 +105,30 @@ def drawn_by(weights: Distribution, u: float) -> int:
     """The first index at which the running sum exceeds u of the whole."""
     sums = list(accumulate(weights))
     return next(index for index, mass in enumerate(sums) if mass > u * sums[-1])
+
+
+def kept_ids(q: Distribution, k: int = V, beta: float | None = None) -> list[int]:
+    """The k likeliest ids; with a threshold all that reach it, or the likeliest."""
+    if beta is not None:
+        return [token for token in range(V) if q[token] >= beta] or [q.index(max(q))]
+    return sorted(sorted(range(V), key=lambda token: (-q[token], token))[:k])
+
+
+def threshold_after(beta: float, q: Distribution, step: float, target: float) -> float:
+    """C-SQS's threshold after a draft from what it keeps of q."""
+    kept = kept_ids(q, beta=beta)
+    return min(1.0, beta - step * (sum(q[token] for token in range(V) if token not in kept) - target))
+
+
+def verifiers_text(cell: Cell, device: int, number: int) -> Iterator[list[int]]:
+    """The text of a request before each of its tokens, which the verifier draws itself."""
+    work, temperature = cell.workload, cell.models.temperature
+    turn = cell.seed * work.total + number * work.devices + device  # seeds, then rounds of devices
+    text = list(PROMPTS[turn % len(PROMPTS)].tokens[: work.prompt_tokens])
+    for place in range(work.output_tokens):
+        yield text
+        u = Uniforms.of(cell.seed, "verifier text").uniform(device, number, place)
+        text = [*text, drawn_by(distribution_after(P, text[-1], temperature), u)]
 
 
 def lattice(mass: Distribution, resolution: int) -> list[int]:

@@ -19,8 +19,6 @@ class Reading:
     processes: list[str] = field(default_factory=list)  # their whole names, from the top
     slices: dict[Track, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     flows: dict[int, list[tuple[Track, dict[str, Any]]]] = field(default_factory=lambda: defaultdict(list))
-    counters: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
-    instants: list[dict[str, Any]] = field(default_factory=list)
 
     def of(self, process: str) -> list[dict[str, Any]]:
         """All slices of a process."""
@@ -40,7 +38,7 @@ def read_trace(path: Path) -> Reading:
         phase, pid, tid = event["ph"], event["pid"], event["tid"]
         assert isinstance(pid, int) and isinstance(tid, int) and pid > 0 and tid > 0 and isinstance(event["name"], str)
         if phase == "M":
-            assert not reading.slices and not reading.counters, "a name comes after what it names"
+            assert not reading.slices, "a name comes after what it names"
             if event["name"] == "process_name":
                 reading.processes.append(event["args"]["name"])
                 processes[pid] = event["args"]["name"].split()[0].removesuffix(":")
@@ -54,19 +52,9 @@ def read_trace(path: Path) -> Reading:
         assert isinstance(event["ts"], float) and event["ts"] >= last_us, "events are in order of time"
         assert int(event["ts"] * 1000.0) == event["ts"] * 1000.0, "a reader cuts off below the nanosecond"
         last_us = event["ts"]
-        if phase == "C":
-            assert pid in processes
-            (value,) = event["args"].values()
-            assert isinstance(value, int | float) and value >= 0
-            reading.counters[event["name"]].append((event["ts"], value))
-            continue
         owner, name = threads[tid]
         assert owner == pid, "a thread stays with its process"
         track = processes[pid], name
-        if phase == "i":
-            assert event["s"] == "t" and isinstance(event["args"], dict)
-            reading.instants.append(event)
-            continue
         if phase == "X":
             assert event["dur"] >= 0 and int(event["dur"] * 1000.0) == event["dur"] * 1000.0
             assert isinstance(event["args"], dict) and event["cat"]

@@ -145,7 +145,10 @@ class LinkWorld:
         self.cell = cell
         self.received: dict[str, list[tuple[float, RealMessage]]] = defaultdict(list)
         self.notes = {name: Notes(running) for name in ("cloud", *(f"edge {device}" for device in devices))}
-        self.cloud = self.cloud_of(0)
+        self.cloud = Endpoint(
+            cell, "cloud", 0, self.notes["cloud"], partial(self._receive, "cloud"),
+            addresses=EndpointAddresses(CLOUD, dict.fromkeys(devices, LINK)),
+        )  # fmt: skip
         self.edges = [
             Endpoint(
                 cell, "edge", device, self.notes[f"edge {device}"], partial(self._receive, f"edge {device}"),
@@ -154,11 +157,6 @@ class LinkWorld:
             for device in devices
         ]  # fmt: skip
         self.edge = self.edges[0]
-
-    def cloud_of(self, epoch: int) -> Endpoint:
-        addresses = EndpointAddresses(CLOUD, dict.fromkeys(range(self.cell.workload.devices), LINK))
-        receive = partial(self._receive, "cloud")
-        return Endpoint(self.cell, "cloud", 0, self.notes["cloud"], receive, epoch, addresses)
 
     def noted(self, kind: type[E]) -> list[E]:
         """By device 0."""

@@ -15,7 +15,6 @@ from simulated import Simulated, written_cell
 
 from simulator.cell.cell import Cell
 from simulator.checking.exact import Enumeration, distance, verifier_distribution
-from simulator.checking.exactness import AheadEnumeration
 from simulator.decoding.nodes import EdgeNode
 from simulator.protocols.cloud_first import CloudFirstCloud, CloudFirstEdge
 from simulator.protocols.machine import JobDone, Steps
@@ -117,7 +116,7 @@ def test_i12_however_many_tokens_the_cloud_began_with(name: str) -> None:
 
 
 def test_i12_rounds_are_drafted_ahead_once_the_edge_has_joined() -> None:
-    found = AheadEnumeration(cell(AHEAD).scheme, 5, begun=1)
+    found = Enumeration(cell(AHEAD).scheme, 5, begun=1)
     assert distance(found.distribution(), verifier_distribution((1, 2), 5)) < 1e-12
     assert found.deepest == 2 and found.accepted and found.flushed, "else nothing was ahead"
 

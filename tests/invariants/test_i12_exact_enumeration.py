@@ -19,6 +19,7 @@ from simulator import simulate
 from simulator.checking.exact import (
     FOUR_TOKENS,
     THREE_TOKENS,
+    Chain,
     Enumeration,
     Q,
     TinyPair,
@@ -26,7 +27,6 @@ from simulator.checking.exact import (
     verifier_distribution,
 )
 from simulator.checking.exact_tree import TreeEnumeration
-from simulator.checking.exactness import AheadEnumeration, AheadTreeEnumeration, Chain
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import TreeNode
 from simulator.schemes import (
@@ -124,8 +124,8 @@ def taught(decode_s: float, bps: float) -> PolicyState:
     for mean, value in ((learned.bits[0], 80.0), (learned.bits[1], 52.0), (learned.header, 100.0)):
         mean.observe(value, 1)
     learned.pass_s.observe(0.006, 1)
-    learned.cloud.observe_verification(0.04)
-    learned.cloud.decode.observe(decode_s, 1)
+    learned.verify.observe(0.04, 1)
+    learned.decode.observe(decode_s, 1)
     learned.link.observe(-1.0, 1e9, 0.04 + 1e9 / bps, False)
     learned.link.least_s, learned.link.mean, learned.link.last = 0.04, 1 / bps, 1 / bps
     return learned.floats()
@@ -239,13 +239,9 @@ def rungs(**others: object) -> Rungs:
 
 
 def enumeration(case: Case) -> Any:
-    """The enumeration that suits the scheme: of trees, of rounds ahead, or of rounds in turn."""
-    tree, scheme = isinstance(case.scheme, TreeScheme), case.scheme
-    kind = (
-        (AheadTreeEnumeration if tree else AheadEnumeration) if scheme.depth
-        else TreeEnumeration if tree else Enumeration
-    )  # fmt: skip
-    return kind(scheme, case.tokens, pair=case.pair)
+    """The enumeration that suits the scheme."""
+    kind = TreeEnumeration if isinstance(case.scheme, TreeScheme) else Enumeration
+    return kind(case.scheme, case.tokens, pair=case.pair)
 
 
 def gap(enumeration: Any) -> float:
@@ -509,7 +505,7 @@ def test_i12_the_text_follows_the_verifiers_distribution(case: Case) -> None:
 
 
 def is_late(chain: Chain) -> bool:
-    return len(chain) > 1 and chain[1].drafts[0].draft.token == 0
+    return len(chain) > 1 and chain[1].node.drafts[0].draft.token == 0
 
 
 def without_children_of_0(tree: TreeNode) -> TreeNode:
@@ -546,7 +542,7 @@ CONTROLS: dict[str, tuple[Callable[[], Any], float]] = {
         lambda: Enumeration(composed(policy=EntropyExit(threshold_bits=64)), TOKENS, drop=unsure), 0.01,
     ),
     "whether a payload is there in time depends on its drafts": (
-        lambda: AheadEnumeration(Dense(resolution=5, max_drafts=1, depth=1), 4, late=is_late), 0.04,
+        lambda: Enumeration(Dense(resolution=5, max_drafts=1, depth=1), 4, late=is_late), 0.04,
     ),
     "a distribution is dropped for the children it drew": (
         lambda: TreeEnumeration(TreeDrafts(k=2, widths=(2,), **SMALL), TOKENS, prune=without_children_of_0), 1e-3,

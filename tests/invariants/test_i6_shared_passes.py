@@ -7,7 +7,7 @@ import pytest
 from packing import packs_here
 
 from models import packed_passes
-from models.shared_passes import KnownPasses, together
+from models.shared_passes import together
 from simulator import Cell, run, simulate, sweep
 from simulator.decoding import decoder
 from simulator.decoding.memory import Memory
@@ -71,7 +71,6 @@ def test_a_sweep_shares_passes_and_its_table_is_that_of_cells_alone(packed_texts
     shared = sweep(cells)
     assert max(packed_texts) >= 3 if packs_here() else not packed_texts
     monkeypatch.setattr(worker, "AT_A_TIME", 1)
-    monkeypatch.setattr(worker, "_known", KnownPasses(0))
     monkeypatch.setattr(run, "predecode", lambda *_: None)
     packed_texts.clear()
     assert sweep(cells).to_csv() == shared.to_csv()

@@ -35,10 +35,6 @@ SPELLS = "batch,new_tokens,cached_tokens,seconds,spell\n"
         ({"kind": "roofline", "device": "t4", "gpus": 2}, "gpus = 2: must be 1 on t4, which has no link_bytes_per_s"),
         ({"kind": "profile"}, "one of the two must be given"),
         ({"kind": "profile", "name": "a100x4_70b", "file": "a.csv"}, "one of the two must be given"),
-        (
-            {"kind": "profile", "name": "a100x2_70b"},
-            "name = 'a100x2_70b': is called gpu80gbx2_70b now, after what its source says of the GPUs",
-        ),
         ({"kind": "profile", "name": "a100x4"}, "name = 'a100x4': must be one of pi5_qwen2_5_0_5b, "),
         ({"kind": "profile", "name": "a100x4"}, "; did you mean a100x4_70b "),
         ({"kind": "published", "name": "gpt_5"}, "name"),

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packing import require_packing
 
-from models import packed_passes, shared_passes
+from models import packed_passes
 from models.bundled.smollm2 import SmolLM2
 from models.packed_passes import ForwardPass, SharedNetwork, packs
-from models.shared_passes import KnownPasses, knowing, together
+from models.shared_passes import together
 from models.transformer import TransformerModel
 from tests.models import tiny
-from tests.models.tiny import TREE, at_once
+from tests.models.tiny import at_once
 
 PACKING = ["gpt2", "gpt_neox", "llama", "opt"]
 MODELS = {name: TransformerModel(tiny.network(name), name) for name in tiny.CONFIGS}
@@ -27,18 +27,6 @@ MODELS = {name: TransformerModel(tiny.network(name), name) for name in tiny.CONF
 def story(model: TransformerModel, seed: int, rounds: int = 4) -> list[bytes]:
     """A text's distributions, round by round."""
     return [each.tobytes() for each in tiny.story(model, seed, rounds)]
-
-
-def draws_trees(seed: int) -> bool:
-    """Whether a story has a tree."""
-    model = MODELS["llama"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("models.transformer.TransformerText.graft", lambda self, path: 1 / 0)
-        try:
-            story(model, seed)
-        except ZeroDivisionError:
-            return True
-    return False
 
 
 @pytest.fixture
@@ -118,12 +106,6 @@ def test_a_dependence_on_the_row_is_found_and_keeps_passes_alone(planted, packed
     assert at_once(calls) == [call() for call in calls]
     assert not packed_texts and not model.shared.packs
     assert "last bits depend" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("architecture", PACKING)
-def test_these_architectures_do_pack_here(architecture):
-    require_packing()
-    assert packs(SharedNetwork(tiny.network(architecture)))
 
 
 @pytest.mark.skipif(not packed_passes._Linear.available(), reason="no oneDNN here")
@@ -248,90 +230,6 @@ def test_a_pass_alone_leaves_no_trace_of_packing():
     assert model.network.config._attn_implementation == "sdpa"
     np.testing.assert_array_equal(model.open(1.0).distributions((1, 2, 3), 2), before)
     assert isinstance(ForwardPass(model.shared, model.open(1.0)._cache, (1,), 1).alone(), torch.Tensor)
-
-
-@pytest.mark.parametrize("architecture", sorted(tiny.CONFIGS))
-def test_a_known_pass_is_not_made_again_and_leaves_the_same_bits(architecture, monkeypatch):
-    model, seeds = MODELS[architecture], range(6)
-    alone = [story(model, seed) for seed in seeds]
-    with knowing(KnownPasses()):
-        calls = [partial(story, model, seed) for seed in seeds]
-        assert at_once(calls) == alone
-        monkeypatch.setattr(packed_passes, "make", lambda passes: pytest.fail(f"{passes} are known"))
-        lines = [seed for seed in seeds if not draws_trees(seed)]
-        assert lines and at_once([calls[seed] for seed in lines]) == [alone[seed] for seed in lines]
-
-
-@pytest.mark.parametrize("architecture", sorted(tiny.CONFIGS))
-def test_a_text_goes_on_from_known_passes_as_from_its_own(architecture):
-    def text_of(*last: int) -> list[bytes]:
-        text = MODELS[architecture].open(1.0)
-        text.distributions((4, 8, 15, 16), 0)
-        told = [text.distributions((4, 8, 15, 16, 23, 42), 2).tobytes()]
-        text.crop(5)
-        return [*told, text.distributions((4, 8, 15, 16, 23, *last), 1).tobytes()]
-
-    alone = [text_of(7), text_of(9, 9)]
-    with knowing(KnownPasses()):
-        assert at_once([partial(text_of, 7)]) == alone[:1]
-        assert at_once([partial(text_of, 9, 9)]) == alone[1:]
-    with knowing(KnownPasses(0)):
-        assert at_once([partial(text_of, 7), partial(text_of, 9, 9)]) == alone
-
-
-def test_passes_that_several_wait_for_are_made_once(monkeypatch):
-    made, make = [], packed_passes.make
-    monkeypatch.setattr(packed_passes, "make", lambda passes: made.append(len(passes)) or make(passes))
-    expected = story(MODELS["llama"], 2)
-    with knowing(KnownPasses(0)):
-        assert at_once([partial(story, MODELS["llama"], 2)] * 5) == [expected] * 5
-    assert set(made) == {1}
-
-
-def test_passes_that_were_asked_for_long_ago_are_made_again_with_the_same_bits():
-    calls = [partial(story, MODELS["opt"], seed % 4) for seed in range(12)]
-    passes = KnownPasses(20_000)
-    with knowing(passes):
-        assert at_once(calls, 3) == [call() for call in calls]
-    assert 0 < passes._bytes <= 20_000 and len(passes._made) < 12
-
-
-OTHER_PASSES = {
-    "another token": lambda text: (text.distributions((8, 2), 0), text.distributions((8, 2, 3), 0)),
-    "read at once": lambda text: text.distributions((9, 2, 3), 0),
-    "cropped": lambda text: (text.distributions((9, 2), 0), text.distributions((9, 2, 3, 4), 0), text.crop(3)),
-}
-
-
-@pytest.mark.parametrize("other", OTHER_PASSES)
-def test_a_key_names_every_pass_that_filled_the_cache(other, monkeypatch):
-    keys = []
-
-    def noted(wanted, logits_of=shared_passes.logits_of):
-        keys.append(wanted.key)
-        return logits_of(wanted)
-
-    def key(before):
-        text = MODELS["llama"].open(1.0)
-        before(text)
-        text.distributions((*text.cached, 5, 6), 2)
-        return keys[-1]
-
-    def two_passes(text):
-        text.distributions((9, 2), 0)
-        text.distributions((9, 2, 3), 0)
-
-    monkeypatch.setattr("models.transformer.logits_of", noted)
-    assert key(two_passes) == key(two_passes) != key(OTHER_PASSES[other])
-
-
-def test_after_a_tree_no_pass_is_known():
-    text = MODELS["llama"].open(1.0)
-    text.tree_distributions((1, 2), TREE)
-    text.graft((1,))
-    assert text._history() is None
-    text.crop(0)
-    assert text._history() == b""
 
 
 @pytest.mark.slow

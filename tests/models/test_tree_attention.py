@@ -10,7 +10,7 @@ from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
 from models.bundled.sotu import Sotu
 from models.interface import TokenTree
-from models.transformer import TransformerModel, load_model, tree_positions, tree_sight
+from models.transformer import TransformerModel, load_model
 from tests.models import tiny
 
 NEAR = 1e-5
@@ -147,18 +147,6 @@ def test_a_tree_leaves_the_network_as_it_was(model):
     before = model.open(1.0).distributions(tokens, 20)
     model.open(1.0).tree_distributions(tokens, grown(np.random.default_rng(9)))
     np.testing.assert_array_equal(model.open(1.0).distributions(tokens, 20), before)
-
-
-def test_a_node_sees_the_text_and_its_own_path():
-    tree = TokenTree((7, 8, 9), (-1, -1, 0))
-    assert tree_positions(1, 2, tree).tolist() == [0, 1, 2, 3, 3, 4]
-    assert tree_sight(1, 2, tree).astype(int).tolist() == [
-        [1, 1, 0, 0, 0, 0],
-        [1, 1, 1, 0, 0, 0],
-        [1, 1, 1, 1, 0, 0],
-        [1, 1, 1, 0, 1, 0],
-        [1, 1, 1, 1, 0, 1],
-    ]
 
 
 def small(config, **changes):

@@ -390,23 +390,6 @@ def test_fewer_uniforms_than_children_are_refused():
         draw_children(np.array([1, 2, 3]), 3, np.zeros(2))
 
 
-@given(
-    st.integers(1, 40_000), st.sampled_from([0.01, 0.3, 3.0]), st.booleans(), st.floats(0, 1, exclude_max=True),
-    st.integers(0, 2**32),
-)  # fmt: skip
-@settings(max_examples=3 * settings.default.max_examples)
-def test_a_draw_from_a_wide_distribution_is_the_first_index_whose_running_sum_is_more(size, shape, counted, u, seed):
-    rng = np.random.default_rng(seed)
-    weights = rng.gamma(shape, size=size) * (rng.random(size) < 0.7)
-    weights[rng.integers(size)] += 1.0
-    weights = np.ceil(weights).astype(np.int64) if counted else weights
-    running = np.cumsum(weights)
-    for number in (u, 0.0, LARGEST, *(running[rng.integers(size, size=5)] / running[-1]).clip(0, LARGEST)):
-        index = int(np.searchsorted(running, number * running[-1], side="right"))
-        last = int(np.flatnonzero(weights)[-1])
-        assert inverse_cdf(weights, float(number)) == min(index, last)
-
-
 def sparse(vocabulary, size, rng):
     """A distribution on `size` of the ids."""
     ids = np.sort(rng.choice(vocabulary, size, replace=False))
@@ -445,13 +428,3 @@ def test_nothing_is_left_of_a_distribution_that_equals_a_sparse_one():
     qhat = SparseDistribution(100, np.array([3, 50]), np.array([0.25, 0.75]))
     p = dense(qhat)
     assert residual(p, qhat) is p
-
-
-def test_a_draw_at_the_very_end_of_a_running_sum_is_that_of_the_running_sum():
-    """Where the roundings of blocks would tell otherwise: numbers at the ends, and next to them."""
-    weights = np.random.default_rng(0).dirichlet(np.ones(30_000))
-    running = np.cumsum(weights)
-    for place in range(0, 29_999, 35):
-        end = running[place] / running[-1]
-        for u in (np.nextafter(end, 0.0), end, np.nextafter(end, 1.0)):
-            assert inverse_cdf(weights, float(u)) == np.searchsorted(running, u * running[-1], side="right")

@@ -16,7 +16,7 @@ from paper_cells import paper_cells
 
 import plots
 from plots.bar_figures import PANELS
-from plots.cells import Cells, Scale
+from plots.cells import Cell, Scale, draw_cells
 from simulator.results.column_names import CI_SUFFIX, READING_S
 
 SECONDS = {"cloud_only": 1.0, "dense": 3.0, "k_sqs": 0.9, "edge_only": 0.01}
@@ -61,7 +61,7 @@ def test_text_and_ground_of_every_cell_are_far_apart_in_grey_and_darker_is_more(
     values = np.geomspace(0.001, 10, 40)[None, :]
     ax = Figure().add_subplot()
     scale = Scale.of(values)
-    Cells([[scale.colour(value) for value in values[0]]], [["x"] * 40], [""], [""] * 40).draw(ax)
+    draw_cells(ax, [[Cell(scale.colour(value), "x") for value in values[0]]], [""], [""] * 40)
     weights = np.array([0.2126, 0.7152, 0.0722])
     grounds = [float(np.dot(to_rgb(p.get_facecolor()), weights)) for p in ax.patches]
     inks = [float(np.dot(to_rgb(t.get_color()), weights)) for t in ax.texts]
@@ -73,7 +73,8 @@ def test_text_and_ground_of_every_cell_are_far_apart_in_grey_and_darker_is_more(
 def test_equal_zero_and_missing_values_have_a_colour(values: list[float]) -> None:
     ax = Figure().add_subplot()
     scale = Scale.of(values)
-    Cells([[scale.colour(value) for value in values]], [["a", "b"]], [""], ["", ""]).draw(ax)
+    cells = [Cell(scale.colour(value), text) for value, text in zip(values, "ab", strict=True)]
+    draw_cells(ax, [cells], [""], ["", ""])
     assert len(ax.patches) == 2
     for value, patch in zip(values, ax.patches, strict=True):
         assert (to_rgb(patch.get_facecolor()) == (1, 1, 1)) == math.isnan(value)

@@ -124,8 +124,6 @@ def test_a_name_with_mathematics_or_control_characters_is_drawn_as_text() -> Non
     odd = "$\\frac{1$ \x1b[31mred"
     table["curve"] = table["curve"].str.replace("cloud_only", odd)
     with io.BytesIO() as file:
-        drawn("latency", table, page=Page(finding=f"{odd} wins", changed=f"Changed: {odd}.")).savefig(
-            file, format="svg"
-        )
+        drawn("latency", table, page=Page(finding=f"{odd} wins", base=f"Changed: {odd}.")).savefig(file, format="svg")
         text = file.getvalue().decode()
     assert text.count("$\\frac{1$ \\x1b[31mred") >= 3 and "\x1b" not in text

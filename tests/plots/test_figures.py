@@ -154,6 +154,17 @@ def test_of_classes_of_devices_each_is_drawn_and_not_all_together_and_their_numb
     assert "number of meters" in f"{titles_of(figure)} {words_around(figure)}"
 
 
+def test_steady_and_fading_rates_are_not_on_one_line() -> None:
+    axis = "uplink.rate.mean_bps"
+    table = summary(axis=axis).assign(**{"uplink.rate.kind": ["constant", "rayleigh"] * 8}, setting="chosen")
+    fixed = table[table["curve"] == "k_sqs"].assign(curve="k_sqs L=4", setting="fixed")
+    figure = drawn("latency", pd.concat([table, fixed]), axis)
+    assert titles_of(figure) == ["rate constant", "rate rayleigh"]
+    for ax, rates in zip(figure.axes, ([1e3, 1e5], [1e4, 1e6]), strict=True):
+        assert all(list(each.lines[0].get_xdata()) == rates for each in curves_of(ax).values())
+        assert [list(line.get_xdata()) for line in ax.lines if line.get_zorder() == 1] == [rates], "one setting for all"
+
+
 def test_a_ratio_far_above_is_cut_and_its_name_stands_at_the_top() -> None:
     _, cells = beside_cloud()
     slow = cells[cells["scheme.kind"] == "dense"].assign(

@@ -116,46 +116,15 @@ def test_points_of_unanswered_requests_are_hollow_and_the_legend_says_so() -> No
     assert "of the answered requests" not in words_around(drawn("bits", table))  # bits and tokens are of all
 
 
-def test_every_figure_names_pair_latency_models_lengths_round_trip_seeds_and_which_way_is_better() -> None:
-    roofline = {"kind": "roofline", "size.name": "opt_13b", "device.name": "a100_80gb_sxm"}
-    cloud = {f"cloud.latency.{name}": value for name, value in roofline.items()}
-    edge = {"edge.latency.kind": "profile", "edge.latency.name": "oneplus12_llama_1b"}
-    lengths = {"workload.prompt_tokens": 170, "workload.output_tokens": 64}
-    delays = {"uplink.delay.delay_s": 0.01, "downlink.delay.delay_s": 0.01}
-    table = summary().assign(**{"models.pair.kind": "smollm2", **edge, **cloud, **lengths, **delays})
-    drafts = "Pair SmolLM2. Llama-3.2-1B on OnePlus 12 drafts,"
-    about = "Prompts of 170, answers of 64 tokens. Round trip 20 ms. Means and 95% intervals over 3 seeds."
-    assert f"{drafts} OPT-13B on A100 verifies. {about} Lower is better." in words_around(drawn("latency", table))
-    four = table.assign(**{"cloud.latency.gpus": 4})
-    assert "OPT-13B on 4 A100 verifies" in words_around(drawn("latency", four))
-    assert "OPT-13B on A100 verifies" in words_around(drawn("latency", table.assign(**{"cloud.latency.gpus": 1})))
-    assert "One seed, no intervals" in words_around(drawn("latency", table.assign(n=1)))
-    own = table.assign(setting="chosen")
-    assert "3 seeds, each scheme at settings chosen for it on other seeds." in words_around(drawn("latency", own))
+def test_every_figure_says_whose_numbers_they_are_their_seeds_and_which_way_is_better() -> None:
+    table, page = summary(), Page(base="Pair SmolLM2. Round trip 20 ms.")
     for name in GENERAL:
-        line = words_around(drawn(name, table))
-        assert "SmolLM2" in line and "3 seeds" in line, name
+        line = words_around(drawn(name, table, page=page))
+        assert "Pair SmolLM2. Round trip 20 ms. Means" in line and "over 3 seeds" in line, name
         assert "is better" in line or "not at one load" in line, name
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"edge.latency.kind": "affine", "edge.latency.base_s": 0.0061, "edge.latency.per_token_s": 0.0,
-          "cloud.latency.kind": "constant", "cloud.latency.per_pass_s": 0.043},
-         "Drafting takes 6.1 ms a pass, verifying takes 43 ms a pass."),
-        ({"edge.latency.kind": "affine", "edge.latency.base_s": 0.02, "edge.latency.per_token_s": 1e-4},
-         "Drafting takes 20 ms + 100 µs a token a pass."),
-        ({"cloud.latency.kind": "profile", "cloud.latency.file": "/home/me/my gpu.csv"}, "My gpu verifies."),
-        ({"models.pair.kind": "sotu", "models.pair.drafter": "100k", "models.pair.verifier": "1m"}, "sotu 100k / 1m."),
-        ({"uplink.delay.delay_s": [0.005, 0.3] * 8, "downlink.delay.delay_s": [0.005, 0.3] * 8,
-          "uplink.delay.jitter_s": 0.01}, "Round trip 20 ms or 610 ms."),
-        ({"uplink.rate.bps": 1e4, "workload.devices": [1, 2, 3, 4] * 4}, "Uplink 10 kbit/s."),
-        ({"workload.output_tokens": [10, 20, 30, 40] * 4}, "Answers of 10 to 40 tokens."),
-    ],
-)  # fmt: skip
-def test_a_set_up_is_captioned_in_words_and_numbers_with_units(fields: dict[str, object], words: str) -> None:
-    assert words in words_around(drawn("latency", summary().assign(**fields)))
+    drawn_at = words_around(drawn("latency", table, page=page))
+    assert "20 ms. Means and 95% intervals over 3 seeds. Lower is better." in drawn_at
+    assert "One seed, no intervals." in words_around(drawn("latency", table.assign(n=1)))
 
 
 @pytest.mark.parametrize(

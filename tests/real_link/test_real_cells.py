@@ -1,4 +1,4 @@
-"""Cells run as real processes: they answer what the simulator answers, whatever is lost or killed meanwhile.
+"""Cells run as real processes: they answer what the simulator answers, whatever is lost meanwhile.
 
 Slow (real time passes), and skipped with a reason where network namespaces are not permitted.
 """
@@ -16,7 +16,7 @@ from simulator import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.column_names import BREAKDOWN
 from simulator.studies.real_runs import RealRun
-from simulator.testbed.journal import CloudRestarted, RequestEnded, read
+from simulator.testbed.journal import RequestEnded, read
 from simulator.testbed.supervisor import note, real
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("namespaces")]
@@ -97,23 +97,6 @@ def test_a_run_takes_as_long_as_the_simulated_run_beside_it() -> None:
     row = RealRun().ask(of({"scheme": "k_sqs", **SYNTHETIC}), Memory(), None, None).rows[0]
     assert row["other_answers"] == 0
     assert row["latency_per_token_s"] == pytest.approx(row["simulated_latency_per_token_s"], rel=0.15)
-
-
-@pytest.mark.parametrize(
-    ("scheme", "fields"),
-    [("cloud_only", {"workload.output_tokens": 64}), ("k_sqs", {}), (AHEAD, {})],
-    ids=["cloud_only", "k_sqs", "ahead"],
-)
-def test_a_cloud_that_is_killed_and_begun_anew_changes_no_token(
-    scheme: object, fields: dict[str, Any], tmp_path: Path
-) -> None:
-    cell = of({"scheme": scheme, **fields})
-    result = real(cell, journals=tmp_path / "journals", cloud_down=[(0.15, 0.3)])
-    assert answers(tmp_path / "journals") == expected(cell)
-    complete(cell, result.requests)
-    clouds = [event for path in (tmp_path / "journals").glob("*.jsonl") for event in read(path)
-              if isinstance(event, CloudRestarted) and event.down]  # fmt: skip
-    assert len(clouds) == 1 and (tmp_path / "journals" / "cloud_1.jsonl").stat().st_size > 0
 
 
 def test_the_processes_of_a_small_run_time_their_passes_just_before_it(tmp_path: Path) -> None:

@@ -176,8 +176,8 @@ LOOKS = """
     looks_at_law: ClassVar[bool] = True
 
     def next(self, view, state):
-        if view.law is not None:
-            return (DRAFT if view.law.max() > 0.35 else SEND), state
+        if view.distribution is not None:
+            return (DRAFT if view.distribution.max() > 0.35 else SEND), state
         return (Wait(view.now_s + 1) if view.now_s < 2 else DRAFT), state
 """
 ON_LINKS = """import itertools

@@ -133,8 +133,6 @@ MISTAKES = [
     (("codec", "decode", "ffffffff", "--vocabulary=4", "--scheme=dense"), "decode: "),
     (("codec", "decode", "0000", "--vocabulary=3", "--scheme={kind: k_sqs, k: 2}"), "decode: "),
     (("codec", "decode", "00", "--vocabulary=1", "--scheme=dense"), "vocabulary = 1"),
-    (("codec", "prior", "sotu"), "argument ACTION = 'prior': retired; 0.3 or 0.4 has it"),
-    (("cache", "record", "cell.yaml"), "argument [ACTION] = 'record': retired; 0.3 or 0.4 has it"),
     (("check", "nosuch.py"), "nosuch.py: must be a Python file"),
     (("check", "nothing.py"), "file = nothing.py: registers nothing"),
     # recommendations
@@ -142,7 +140,6 @@ MISTAKES = [
     (("recommend", "--link=wifi", "--set=uplink=wifi.uplink"), "uplink: both --link and --set"),
     (("recommend", "--metric=speed"), "metric = 'speed': must be one of latency_per_token_s"),
     (("recommend", "--budget=0"), "budget = 0: must be at least 1 trial"),
-    (("recommend", "--minutes=5"), "--minutes: retired, 0.4 has it; --budget N counts trials"),
     (("recommend", "--ttft=0"), "workload.slo_ttft_s = 0.0: should be greater than 0"),
     (("recommend", "--tpot=1", "--set=workload.slo_tpot_s=1"), "workload.slo_tpot_s: both --tpot and --set"),
     (("recommend", "--seeds=0"), "seeds = 0: must be in 2..10000"),

@@ -37,7 +37,7 @@ WRITERS = {
     "quantizer, mass": ("LatticeCounts", "quantize", "mass", "mass.sort()"),
     "draw, q": ("FromCounts", "weights", "proposal, q", "q[0] = 1"),
     "draw, counts": ("FromCounts", "weights", "proposal, q", "proposal.counts[0] = 1"),
-    "policy, q": ("EntropyExit", "next", "view, state", "view.law is None or view.law.sort()"),
+    "policy, q": ("EntropyExit", "next", "view, state", "view.distribution is None or view.distribution.sort()"),
     "acceptance, p": ("Rejection", "judge", "after, received, uniforms", "after(())[0] = 0"),
     "acceptance, drafts": ("Rejection", "judge", "after, received, uniforms", "received.drafts[0] = 0"),
     "acceptance, qhat": ("Rejection", "judge", "after, received, uniforms", "received.qhat[0] = 0"),

@@ -175,24 +175,25 @@ def test_the_published_limits_against_cloud_only_decoding_follow_to_the_millisec
         assert found < 0 if ms is None else round(1e3 * found) == ms
 
 
-def test_with_one_acceptance_for_all_drafts_a_round_commits_a_geometric_sum() -> None:
-    assert geometric(0.8, 4).tokens == pytest.approx((1 - 0.8**5) / 0.2)
-
-
-@pytest.mark.parametrize(("acceptance", "drafts", "tokens"), [(0.3, 1, 16), (0.6, 4, 32), (0.9, 8, 100)])
-def test_rounds_and_spared_drafts_of_an_answer_are_those_of_a_count_by_hand(acceptance, drafts, tokens):
-    """Backwards over tokens still to come, each round by each number of accepted drafts; the closed forms are those of
-    long answers, to which the exact ones come within .02 rounds and .1 drafts at these lengths."""
+@pytest.mark.parametrize(
+    ("acceptance", "drafts", "tokens", "block"), [(0.3, 1, 16, 1), (0.6, 4, 32, 1), (0.9, 8, 100, 1), (0.7, 7, 100, 3)]
+)
+def test_rounds_and_spared_passes_of_an_answer_are_those_of_a_count_by_hand(acceptance, drafts, tokens, block):
+    """Backwards over tokens still to come, each round by each number of accepted drafts, of which a pass makes `block`;
+    the closed forms are those of long answers, to which the exact ones come within .02 rounds and .1 passes at these
+    lengths."""
     rounds, made = [0.0], [0.0]
     for left in range(1, tokens + 1):
         most = min(drafts, max(1, left - 1))
         odds = [acceptance**n * (1 - acceptance) for n in range(most)] + [acceptance**most]
         after = [max(0, left - 1 - n) for n in range(most + 1)]
         rounds.append(1 + sum(odd * rounds[n] for odd, n in zip(odds, after, strict=True)))
-        made.append(most + sum(odd * made[n] for odd, n in zip(odds, after, strict=True)))
+        made.append(math.ceil(most / block) + sum(odd * made[n] for odd, n in zip(odds, after, strict=True)))
     found = geometric(acceptance, drafts)
+    assert found.tokens == pytest.approx((1 - acceptance ** (drafts + 1)) / (1 - acceptance))
     assert found.of_answer(tokens) == pytest.approx(rounds[-1], abs=0.02)
-    assert found.spared_drafts(tokens) == pytest.approx(drafts * rounds[-1] - made[-1], abs=0.1)
+    spared = math.ceil(drafts / block) * rounds[-1] - made[-1]
+    assert found.spared_passes(tokens, block) == pytest.approx(spared, abs=0.1)
 
 
 def test_rounds_of_one_draft_and_of_two_take_as_long_a_token_at_the_critical_delay() -> None:
@@ -210,7 +211,7 @@ def test_cloud_only_decoding_takes_what_its_closed_form_says() -> None:
     found = cloud_only(place)
     assert simulated["latency_s"] == pytest.approx(found.latency_s, rel=1e-9)
     assert simulated["ttft_s"] == pytest.approx(found.ttft_s, rel=1e-9)
-    assert simulated["cloud_s_per_token"] == pytest.approx(found.cloud_s / 24, rel=1e-9)
+    assert simulated["cloud_s_per_token"] == pytest.approx(0.02, rel=1e-9)
 
 
 _MEMORY = Memory()
@@ -234,11 +235,13 @@ def test_speculation_takes_what_its_closed_form_says_within_the_chance_of_its_re
                     cloud_drafts_per_pass=block)  # fmt: skip
     if scheme == "colocated":
         found = colocated(place, rounds)
+        cloud_s = found.latency_s - place.prompt_up_s() - place.up_delay_s - place.reply_s()
     else:
         found = at_the_edge(place, rounds, simulated.summary["payload_bits_per_draft"])
+        cloud_s = rounds.of_answer(400) * 0.02
     for name in ("latency_s", "tpot_s"):
         assert simulated.summary[name] == pytest.approx(getattr(found, name), rel=0.03), name
-    assert simulated.summary["cloud_s_per_token"] == pytest.approx(found.cloud_s / 400, rel=0.03)
+    assert simulated.summary["cloud_s_per_token"] == pytest.approx(cloud_s / 400, rel=0.03)
 
 
 @pytest.mark.parametrize(
@@ -269,20 +272,10 @@ def test_drafting_ahead_takes_what_its_closed_form_says_within_the_chance_of_its
     found = form(place, rounds, simulated["payload_bits_per_draft"], depth)
     for name in ("latency_s", "tpot_s"):
         assert simulated[name] == pytest.approx(getattr(found, name), rel=0.03), name
-    assert simulated["cloud_s_per_token"] == pytest.approx(found.cloud_s / 400, rel=0.04)
+    tokens = 1 + math.fsum(rounds.survival[:-1])  # of a round, whose successor takes the place of a bonus token
+    assert begins or simulated["cloud_s_per_token"] == pytest.approx(0.02 / tokens, rel=0.04)
     waits = form(place, rounds, simulated["payload_bits_per_draft"])
     assert found.latency_s < 0.97 * waits.latency_s
-
-
-def test_passes_spared_at_an_answers_end_are_those_of_a_count_by_hand() -> None:
-    """As the drafts that are spared, of which a pass makes three."""
-    found, acceptance, drafts = geometric(0.7, 7), 0.7, 7
-    made = [0.0]
-    for left in range(1, 101):
-        most = min(drafts, max(1, left - 1))
-        odds = [acceptance**n * (1 - acceptance) for n in range(most)] + [acceptance**most]
-        made.append(math.ceil(most / 3) + sum(odd * made[max(0, left - 1 - n)] for n, odd in enumerate(odds)))
-    assert found.spared_passes(100, 3) == pytest.approx(3 * found.of_answer(100) - made[-1], abs=0.1)
 
 
 def test_a_longer_prompt_read_at_the_edge_costs_an_answer_its_gain_and_a_token_nothing() -> None:
@@ -293,11 +286,6 @@ def test_a_longer_prompt_read_at_the_edge_costs_an_answer_its_gain_and_a_token_n
     gains = [at_the_edge(place, rounds, 20).latency_s - cloud_only(place).latency_s for place in (short, long)]
     assert gains[0] < 0 < gains[1]
     assert at_the_edge(long, rounds, 20).tpot_s < cloud_only(long).tpot_s
-
-
-def test_points_are_drawn_by_name_and_index_alone() -> None:
-    assert Point.drawn(7) == Point.drawn(7) != Point.drawn(8)
-    assert {Point.drawn(index).temperature for index in range(20)} == {0.0, 1.0}
 
 
 def test_far_from_the_border_the_closed_form_names_the_faster_at_points_off_the_grid() -> None:

@@ -177,13 +177,6 @@ def test_findings_are_computed_from_the_tables_of_results_whoever_wrote_them(res
     assert (home / "traces.md").read_text() == before
 
 
-def test_a_record_older_than_tables_and_times_still_hangs(home: Path) -> None:
-    changed(home / "traces.json", table=None, wall_s=None, cpu_s=None, findings=["K-SQS is lowest"])
-    gallery.hang([], home, home)
-    page = (home / "traces.md").read_text()
-    assert "rows, without intervals" not in page and "| took |" not in page and "**Answer.** " in page
-
-
 def test_of_remarks_the_short_ones_and_assumptions_are_shown_and_the_others_counted() -> None:
     remarks = [
         "Without the drafter alone.",

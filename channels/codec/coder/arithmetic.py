@@ -10,9 +10,6 @@ that left. So the length depends on the sequence of ranges alone, and every stri
 that left, or were read past the first seven), FAILED. `buffer` is the packet, uint8. A model calls `symbol`, `bit` or
 `uniform` with the value when encoding and gets it back; when decoding it passes anything and gets the value read. A
 decoder that has FAILED gives numbers in range that mean nothing: every loop over symbols ends there.
-
-A model that is slow is asked once: a machine in the mode RECORD (`recorder`) writes down what it is told to code, and
-`replay` codes that wherever it belongs, as often as is needed.
 """
 
 from __future__ import annotations
@@ -23,53 +20,33 @@ from channels.codec.coder.compiled import inlined, leaf
 from channels.codec.coder.fixed_point import bit_length, log2
 from kinds.arrays import Bytes, Ints
 
-ENCODE, DECODE, MEASURE, RECORD = 0, 1, 2, 3
+ENCODE, DECODE, MEASURE = 0, 1, 2
 MODE, CODE, RANGE, POSITION, FAILED = 0, 1, 2, 3, 4
 REGISTER_BITS = 56
 FULL, SMALL = 1 << REGISTER_BITS, 1 << (REGISTER_BITS - 8)
 LARGEST_TOTAL = 1 << 32
-INVALID, FULL_TAPE = 1, 2  # values of FAILED: no encoder makes these bytes; more was told than a tape holds
+INVALID = 1  # value of FAILED: no encoder makes these bytes
 
-Machine = Ints  # int64 [5], by the five names above; of a recorder, what it was told follows
-Tape = Ints  # int64 [n, 3]: begin, size and total of a symbol; or a bit, what it is 0 with, and 0
+Machine = Ints  # int64 [5], by the five names above
 NOTHING = np.empty(0, dtype=np.uint8)
 """The buffer of a machine that writes no packet."""
 
 
 def machine(mode: int) -> Machine:
-    """A machine at the start of a packet. A decoder must `start` first; `reader` does."""
+    """A machine at the start of a packet. A decoder is a `reader`, which has its first bytes."""
     return np.array([mode, 0, FULL, 0, 0], dtype=np.int64)
 
 
 def reader(payload: bytes) -> tuple[Machine, Bytes]:
     """A decoder at the start of a packet, and its buffer."""
-    io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
-    start(io, buffer)
-    return io, buffer
-
-
-def recorder(room: int) -> Machine:
-    """A machine that writes down up to `room` symbols."""
-    io = np.empty(FAILED + 1 + 3 * room, dtype=np.int64)
-    io[: FAILED + 1] = RECORD, 0, FULL, 0, 0
-    return io
-
-
-def recorded(io: Machine) -> Tape:
-    """Returns the calls that a recorder was given, int64 [n, 3]."""
-    return io[FAILED + 1 :][: 3 * io[POSITION]].reshape(-1, 3).copy()
+    io, size = machine(DECODE), REGISTER_BITS // 8
+    io[CODE] = int.from_bytes(payload[:size].ljust(size, b"\0"), "big")
+    return io, np.frombuffer(bytearray(payload), dtype=np.uint8)
 
 
 def written(io: Machine, buffer: Bytes) -> bytes:
     """The packet that an encoder has written, which its buffer holds whole."""
     return buffer[: finish(io, buffer)].tobytes()
-
-
-@leaf
-def start(io: Machine, buffer: Bytes) -> None:
-    """Loads the first seven bytes into a decoder."""
-    for at in range(REGISTER_BITS // 8):
-        io[CODE] = io[CODE] << 8 | (buffer[at] if at < buffer.size else 0)
 
 
 @inlined
@@ -129,9 +106,6 @@ def target(io: Machine, total: int) -> int:
 @leaf
 def symbol(io: Machine, buffer: Bytes, begin: int, size: int, total: int) -> None:
     """The symbol with cumulative frequency `begin` and frequency `size` >= 1 of `total` (found by `target`)."""
-    if io[MODE] == RECORD:
-        _record(io, begin, size, total)
-        return
     step = io[RANGE] // total
     narrow(io, buffer, step * begin, step * size)
 
@@ -150,34 +124,11 @@ def uniform(io: Machine, buffer: Bytes, value: int, total: int) -> int:
 @inlined
 def bit(io: Machine, buffer: Bytes, value: int, zero: int) -> int:
     """A bit that is 0 with probability zero / 2^16, 0 < zero < 2^16."""
-    if io[MODE] == RECORD:
-        _record(io, value, zero, 0)
-        return value
     split = (io[RANGE] >> 16) * zero
     if io[MODE] == DECODE:
         value = 1 if io[CODE] >= split else 0
     narrow(io, buffer, split if value else 0, io[RANGE] - split if value else split)
     return value
-
-
-@leaf
-def _record(io: Machine, begin: int, size: int, total: int) -> None:
-    at = FAILED + 1 + 3 * io[POSITION]
-    if at + 3 > io.size:
-        io[FAILED] = FULL_TAPE
-        return
-    io[at], io[at + 1], io[at + 2] = begin, size, total
-    io[POSITION] += 1
-
-
-@leaf
-def replay(io: Machine, buffer: Bytes, tape: Tape) -> None:
-    """Codes what a recorder was told."""
-    for at in range(tape.shape[0]):
-        if tape[at, 2]:
-            symbol(io, buffer, tape[at, 0], tape[at, 1], tape[at, 2])
-        else:
-            bit(io, buffer, tape[at, 0], tape[at, 1])
 
 
 @leaf

@@ -152,13 +152,9 @@ def _fit(name: str, clock: Latency, rows: list[TimedPass], role: Role) -> Iterat
         f"  {name} fitted to it: median error {100 * float(np.median(np.abs(errors))):.1f}%, "
         f"worst {100 * errors[worst]:+.0f}% at {_work(rows[worst])}"
     )
-    yield f"  {PLACES[role]}.latency: {_flow(clock)}"
-
-
-def _flow(clock: Latency) -> str:
-    """The clock as YAML on one line, without what is at its default."""
     fields = {"kind": clock.kind, **clock.model_dump(mode="json", exclude_defaults=True)}
-    return str(yaml.safe_dump(fields, default_flow_style=True, sort_keys=False, width=10_000)).strip()
+    flow = yaml.safe_dump(fields, default_flow_style=True, sort_keys=False, width=10_000).strip()
+    yield f"  {PLACES[role]}.latency: {flow}"
 
 
 def _work(row: TimedPass) -> str:

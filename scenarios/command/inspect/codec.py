@@ -101,11 +101,13 @@ def decode(payload: bytes, how: Wire, vocabulary: int) -> str:
         found = how.scheme.receive(packets.decode(payload, how.context), packets.format)
     except ValueError as error:
         raise ConfigError(f"decode: {error}") from None
-    body = [
-        row
-        for number, (token, distribution) in enumerate(zip(found.drafts.tolist(), found.distributions, strict=True), 1)
-        for row in _decoded(number, token, dense(distribution))
-    ]
+    body: list[list[str]] = []
+    for number, (token, sent) in enumerate(zip(found.drafts.tolist(), found.distributions, strict=True), 1):
+        distribution = dense(sent)
+        ids = np.argsort(-distribution, kind="stable")[: np.count_nonzero(distribution)]
+        shown_ids = [*ids[:ROWS].tolist(), *([] if token in ids[:ROWS] else [token])]
+        body += [[str(number), f"{i}{'*' if i == token else ' '}", f"{distribution[i]:.6g}"] for i in shown_ids]
+        body += [[str(number), f"and {ids.size - ROWS:,} more ", ""]] if ids.size > ROWS else []
     heading = f"{8 * len(payload):,} bits, drafts: {len(found.drafts)}; * the drafted id"
     return TextTable.of(heading, ["draft", "id", "probability"], body).text(screen_width())
 
@@ -216,14 +218,6 @@ def _without_id(vocabulary: int, scheme: DraftScheme, proposal: Proposal, how: W
 
 def _coded(scheme: LatticeScheme, code: wire.Code) -> LatticeScheme:
     return type(scheme).model_validate(scheme.model_dump() | {"code": code})
-
-
-def _decoded(number: int, token: int, distribution: Floats) -> list[list[str]]:
-    ids = np.argsort(-distribution, kind="stable")[: np.count_nonzero(distribution)]
-    rows = [[str(number), f"{i}{'*' if i == token else ' '}", f"{distribution[i]:.6g}"] for i in ids[:ROWS].tolist()]
-    if token not in ids[:ROWS]:
-        rows.append([str(number), f"{token}*", f"{distribution[token]:.6g}"])
-    return rows if ids.size <= ROWS else [*rows, [str(number), f"and {ids.size - ROWS:,} more ", ""]]
 
 
 def _named(scheme: DraftScheme) -> str:

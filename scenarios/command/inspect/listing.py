@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -43,13 +43,13 @@ def page(scenario: Scenario, field: str | None = None) -> str:
     cells = plan_of(scenario, Changes(seeds=1)).cells  # each has as many seeds: the rest need not be made to be counted
     if field is not None:
         return "\n".join(text for line in _below(field, cells) for text in _row(line, width))
-    base = "\n".join(_wrapped(f"  {path} = {as_typed(value)}", width) for path, value in scenario.base.items())
+    base = "\n".join(_base(scenario, width))
     parts = [
         _wrapped(f"{scenario.name}: {scenario.summary}", width),
         f"About {scenario.minutes:g} minutes on two cores; {scenario.seeds * len(cells)} cells.",
         f"Base, where it differs from the defaults:\n{base}" if base else "Base: the defaults.",
-        "Grid:\n" + "\n".join(_wrapped(_axis(path, values), width) for path, values in scenario.grid.items()),
-        *(_beside(each, width) for each in scenario.also),
+        "\n".join(["Grid:", *_grid(scenario, width)]),
+        *("\n".join(["Beside it:", *_base(each, width), *_grid(each, width)]) for each in scenario.also),
         f"  seed = {scenario.seeds} seeds\n",
         *_objective(scenario),
         "Fields (change with --set FIELD=VALUE, sweep with --grid FIELD=V1,V2):\n",
@@ -69,18 +69,17 @@ def _below(field: str, cells: Sequence[Cell]) -> list[FieldLine]:
     return found
 
 
-def _axis(path: str, values: Sequence[object]) -> str:
-    parts = (Mapping, list, tuple)
-    typed = [
-        as_typed(value) if value is None or isinstance(value, parts) else quantity(value, path) for value in values
-    ]
-    return f"  {path} = {', '.join(typed)}"
+def _base(given: Scenario | Also, width: int) -> list[str]:
+    return [_wrapped(f"  {path} = {as_typed(value)}", width) for path, value in given.base.items()]
 
 
-def _beside(also: Also, width: int) -> str:
-    base = [_wrapped(f"  {path} = {as_typed(value)}", width) for path, value in also.base.items()]
-    grid = [_wrapped(_axis(path, values), width) for path, values in also.grid.items()]
-    return "\n".join(["Beside it:", *base, *grid])
+def _grid(given: Scenario | Also, width: int) -> Iterator[str]:
+    for path, values in given.grid.items():
+        typed = [
+            as_typed(each) if each is None or isinstance(each, Mapping | list | tuple) else quantity(each, path)
+            for each in values
+        ]
+        yield _wrapped(f"  {path} = {', '.join(typed)}", width)
 
 
 def _objective(scenario: Scenario) -> list[str]:
@@ -248,12 +247,6 @@ def schemes() -> str:
     )
 
 
-def _tuned(part: type[Choice]) -> str:
-    values = {name: worth_trying(field) for name, field in part.model_fields.items()}
-    lines = [f"{name} {', '.join(map(shown, each))}" for name, each in values.items() if each]
-    return f" Tuned: {'; '.join(lines)}." if lines else ""
-
-
 def policies() -> str:
     """A line a policy: when an edge drafts, sends or waits."""
     return _kinds("policy", Policy.kinds) + (
@@ -287,7 +280,9 @@ def source(family: str, name: str) -> str:
         text = f"{rates}. {PRESETS[name].source} (U): not read at its source, (I): assumed."
     else:
         kind = (Scheme if family == "schemes" else Policy).kinds[name]
-        text = f"{_paragraph(sys.modules[kind.__module__])} {_paragraph(kind)}{_tuned(kind)}"
+        values = {field: worth_trying(each) for field, each in kind.model_fields.items()}
+        tuned = "; ".join(f"{field} {', '.join(map(shown, each))}" for field, each in values.items() if each)
+        text = f"{_paragraph(sys.modules[kind.__module__])} {_paragraph(kind)}{tuned and f' Tuned: {tuned}.'}"
     return _wrapped(f"{name}: {text}", screen_width())
 
 

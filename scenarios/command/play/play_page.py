@@ -7,24 +7,20 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Final
 
-import pandas as pd
 from markupsafe import Markup
 
 from kinds import ConfigError
-from kinds.files import atomically
 from scenarios.command.options import PLAYED
 from scenarios.command.play.played_request import SETTINGS, Key, Lane, TraceFile
 from scenarios.command.progress_bar import aside
 from scenarios.command.result_folder import ResultFolder
-from scenarios.command.self_contained_page import digest, environment, in_a_script
+from scenarios.command.self_contained_page import digest, environment, in_a_script, write_page
 from scenarios.findings.sentences.one_breath import IN_CLOUD
 from simulator.results.display_names import DisplayNames
 from simulator.results.lossy_schemes import departs
-from simulator.results.result_directory import record
 from simulator.results.trace import trace_path
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -46,13 +42,7 @@ def run(options: argparse.Namespace) -> Path:
     traces = [TraceFile(path) for path in paths]
     key = options.request or first_of_all(traces)
     lanes = [each.lane(key).fitted(MOST_BYTES // len(traces)) for each in traces]
-    out: Path = options.out or (folder or paths[0].parent) / PLAYED
-    text = page(lanes)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    atomically(out, partial(Path.write_text, data=text, encoding="utf-8"))  # a link there is replaced, not followed
-    if folder is not None:
-        record(folder, [out])
-    return out
+    return write_page(options.out or (folder or paths[0].parent) / PLAYED, page(lanes), folder)
 
 
 def first_of_all(traces: Sequence[TraceFile]) -> Key:
@@ -73,8 +63,10 @@ def traces_of(folder: Path) -> list[Path]:
         raise ConfigError(f"{folder}: no traces in it; the command that made it writes them with --trace")
     cells = cells[cells["seed"] == cells["seed"].min()]
     axis = found.note.axis
-    if axis in cells.columns:
-        cells = cells[cells[axis] == _middle(cells, str(axis))]
+    if axis in cells.columns:  # at the middle of those values that have the most schemes
+        schemes = cells.groupby(axis, sort=True)["scheme.kind"].nunique()
+        most = schemes[schemes == schemes.max()].index
+        cells = cells[cells[axis] == most[(len(most) - 1) // 2]]
     by_latency = cells.sort_values("latency_per_token_s", kind="stable").drop_duplicates("scheme.kind")
     edge = by_latency[~departs(by_latency) & ~by_latency["scheme.kind"].isin(IN_CLOUD)]["scheme.kind"]
     wanted = dict.fromkeys([*_BASELINES, *edge[:1], _PAPERS])
@@ -87,13 +79,6 @@ def traces_of(folder: Path) -> list[Path]:
     schemes = "; ".join(names.word(kind) for kind in chosen["scheme.kind"])
     aside(f"plays {schemes}, at seed {chosen['seed'].iloc[0]}{at}; others: sqsim play {folder}/cells/ID.trace.json ...")
     return [trace_path(folder / "cells", str(cell)) for cell in chosen["cell"]]
-
-
-def _middle(cells: pd.DataFrame, axis: str) -> object:
-    """The middle value of the axis, of those that have the most schemes."""
-    schemes = cells.groupby(axis, sort=True)["scheme.kind"].nunique()
-    most = schemes[schemes == schemes.max()].index
-    return most[(len(most) - 1) // 2]
 
 
 def page(lanes: Sequence[Lane]) -> str:

@@ -154,8 +154,10 @@ class TraceFile:
 
     def lane(self, key: Key) -> Lane:
         """A request of the trace. Raises ConfigError where it has no such request."""
-        if key not in self.keys:
-            raise ConfigError(f"request = {key[0]}:{key[1]}: {self.path.name} has {_some(self.keys)}")
+        if key not in (keys := self.keys):
+            some = ", ".join(f"{device}:{number}" for device, number in keys[:4]) or "no request"
+            some += f" and {len(keys) - 4} others" if len(keys) > 4 else ""
+            raise ConfigError(f"request = {key[0]}:{key[1]}: {self.path.name} has {some}")
         return self._read(lambda: self._lane(key))
 
     def _read(self, reading: Callable[[], T]) -> T:
@@ -184,7 +186,9 @@ class TraceFile:
         rounds = [each for each in self._of("round") if _key(each["args"]) == key]
         lane.rounds = _rounds(rounds, began, int(args["output_tokens"]))
         lane.branches = any("parents" in each["args"] for each in rounds)
-        _drop_links_of_others(lane)
+        for packets in (lane.up, lane.down):  # a link on which the request sends nothing shows nothing of it
+            if not any(each.own for each in packets):
+                packets.clear()
         cut_s = self.about.get("cut_at_s")
         if cut_s is not None and (lane.outcome == "in_flight" or float(cut_s) * 1e6 <= ended):
             lane.cut = min(_ms(float(cut_s) * 1e6 - began), lane.end)
@@ -254,13 +258,6 @@ def _at(numbers: Sequence[float], place: int) -> float | None:
     return float(numbers[place]) if place < len(numbers) else None
 
 
-def _drop_links_of_others(lane: Lane) -> None:
-    """A link on which the request sends nothing shows nothing of it."""
-    for packets in (lane.up, lane.down):
-        if not any(each.own for each in packets):
-            packets.clear()
-
-
 def _key(args: Mapping[str, Any]) -> Key:
     return int(args["device"]), int(args["request"])
 
@@ -271,13 +268,6 @@ def _setting(value: object) -> str:
 
 def _ms(us: float) -> float:
     return round(us / US_PER_MS, 3)
-
-
-def _some(keys: Sequence[Key]) -> str:
-    """`0:0, 0:1, 1:0 and 9 others`."""
-    shown = ", ".join(f"{device}:{number}" for device, number in keys[:4])
-    more = f" and {len(keys) - 4} others" if len(keys) > 4 else ""
-    return f"{shown}{more}" if keys else "no request"
 
 
 def _refuse(constant: str) -> float:

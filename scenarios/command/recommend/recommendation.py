@@ -230,10 +230,16 @@ class Recommendation:
         asked = "Shall a device draft for this server, and which" if best.sources else "Which"
         return f"{asked} setting has the {'most' if self.wish.aim.higher else 'least'} {called(self.metric)}? ({of})"
 
+    @property
+    def base(self) -> str:
+        """Returns whose numbers they are, in a line."""
+        shown = expand(self.best, {"seed": [self.best.seed + place for place in range(self.seeds)]})
+        return base_line(shown, "settings were chosen on others", timed=True)
+
     def about(self) -> dict[str, Plain]:
         """Returns the head of the findings' file."""
         return {
-            "scenario": "recommend", "question": self.question, "axis": None, "seeds": self.seeds,
+            "scenario": "recommend", "question": self.question, "axis": None, "seeds": self.seeds, "base": self.base,
             "remarks": [*self._cut(), self._decides(), self._turns(), *self._course(), *self._remarks()],
             "table": asdict(self._table()),
         }  # fmt: skip
@@ -247,10 +253,8 @@ class Recommendation:
         beside = "".join(f" --import {path}" for path in self.best.imports)
         use = "use it" if self._is_decided else "the first"
         places = [f"{use}: sqsim run --config {out / RECOMMENDED}{beside}", *more(out)]
-        shown = expand(self.best, {"seed": [self.best.seed + place for place in range(self.seeds)]})
-        base = base_line(shown, "settings were chosen on others", timed=True)
         return Screen(
-            self.question, self._answer(), self._table(), notes, base, places, self._details(),
+            self.question, self._answer(), self._table(), notes, self.base, places, self._details(),
             leads=[("DECIDES", self._decides()), ("TURNS", self._turns())],
         )  # fmt: skip
 

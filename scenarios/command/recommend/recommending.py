@@ -168,6 +168,7 @@ def _written(made: Recommendation, options: RunOptions) -> Recommendation:
     findings_file.write(out, made.about(), made.findings())
     note = Note("recommend", None, (FIGURE,), told=made.fields)
     note.write(out)
-    figures = list(draw_all(made.summary, None, note, own_folder(out, "figures")))
+    to = own_folder(out, "figures")
+    figures = list(draw_all(made.summary, None, note, to, None, "", made.base))
     record(out, [*(out / name for name in (TRIED, BESIDE, RECOMMENDED, FINDINGS, NOTE)), *figures], options.started_s)
     return made

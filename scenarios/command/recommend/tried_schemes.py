@@ -11,8 +11,6 @@ from typing import Final, cast
 
 from channels.link.presets import PRESETS
 from kinds import ConfigError, meant
-from kinds.retired import PRESETS as RETIRED_LINKS
-from kinds.retired import RETIRED
 from scenarios.command.cell_file import read_cell
 from scenarios.command.engine_files.measured_cell import measured_cell
 from scenarios.command.run.base_line import DRAFTER, assumed_drafter, is_typed
@@ -164,8 +162,6 @@ def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str,
                 raise ConfigError(f"{direction}: both --link and --set give it; give one")
             settings[direction] = {"preset": f"{options.link}.{direction}"}
         if options.link not in PRESETS:
-            if options.link in RETIRED_LINKS:
-                raise ConfigError(f"link = {options.link!r}: {RETIRED}")
             near = meant(options.link, PRESETS)
             raise ConfigError(f"link = {options.link!r}: must be one of {', '.join(PRESETS)}{near}")
     if options.devices is not None:

@@ -16,8 +16,9 @@ import pandas as pd
 from plots.style import Look, looks
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings.curve_table import unit_of
+from scenarios.findings.question import of_setting
 from scenarios.findings.text_table import number, rows_along
-from simulator.results.column_names import CHOSEN, CURVE, MARGIN_LOW, SETTING
+from simulator.results.column_names import CURVE, MARGIN_LOW
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import Difference, metrics_of, paired, varying
 from simulator.results.lossy_schemes import marks, unranked
@@ -81,10 +82,9 @@ class Compared:
 
     def __init__(self, folder: ResultFolder, asked: Sequence[str], answer: str = "") -> None:
         self._answer = answer
-        summary, axis = folder.curved_summary
-        if SETTING in summary.columns:
-            summary = summary[summary[SETTING] == CHOSEN]
-        self.summary, self.axis = summary, axis if axis in summary.columns else None
+        whole, axis = folder.curved_summary
+        self.summary = summary = of_setting(whole)
+        self.axis = axis if axis in summary.columns else None
         self.cells, self._hidden = folder.cells, folder.note.hidden
         self.names = DisplayNames()
         found = [name for name in metrics_of(summary) if summary[name].notna().any()]

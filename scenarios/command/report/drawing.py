@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,8 @@ from scenarios.command.cell_file import load_own
 from scenarios.command.progress_bar import aside
 from scenarios.command.result_folder import Note, read_curved_cells, read_summary
 from scenarios.findings import findings_file
-from simulator.results.column_names import CHOSEN, CURVE, SETTING
+from scenarios.findings.question import of_setting
+from simulator.results.column_names import CURVE
 from simulator.results.display_names import words_of
 from simulator.results.result_directory import MANIFEST, own_folder, record
 
@@ -26,48 +27,32 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class PlotOptions:
-    """Options of `sqsim plot`."""
-
-    page: Page = field(default_factory=Page)
-    formats: Sequence[str] = ("svg", "png")
-    figures: Sequence[str] = ()
-    """Figures to draw; (): all that the scenario has."""
-    out: Path | None = None
-
-
 def run(options: argparse.Namespace) -> Iterator[Path]:
-    """`sqsim plot`: yields the files as they are written. Raises ConfigError, one line, as `redraw` does."""
-    load_own(options.imports, [options.folder])
+    """`sqsim plot`: draws the figures of a result directory again; yields the files as they are written. Labels of what
+    is not there are warned of. Raises ConfigError, one line, where it holds no summary, or there is nothing to draw."""
+    folder: Path = options.folder
+    load_own(options.imports, [folder])
     labels = read_labels(options.labels) if options.labels is not None else {}
-    page = Page(labels, options.width, options.titled, options.captioned)
-    requested = PlotOptions(page, options.formats or PlotOptions.formats, options.figures, options.out)
-    yield from redraw(options.folder, requested, aside)
-
-
-def redraw(folder: Path, requested: PlotOptions, warn: Callable[[str], None]) -> Iterator[Path]:
-    """Draws the figures of a result directory again; yields the files as they are written. Labels of what is not there
-    are warned of. Raises ConfigError where it holds no summary, or there is nothing to draw."""
-    plots.check(requested.figures)
+    plots.check(options.figures)
     table, axis, figures = read_summary(folder)
     cells = read_curved_cells(folder, table)
-    if unknown := _unknown(requested.page.labels, table):
-        warn(f"labels of nothing in these figures: {', '.join(unknown)}")
-    wanted = requested.figures or known_figures(figures, warn)
-    to = requested.out or own_folder(folder, "figures")
+    if unknown := _unknown(labels, table):
+        aside(f"labels of nothing in these figures: {', '.join(unknown)}")
+    wanted = options.figures or known_figures(figures, aside)
+    to = options.out or own_folder(folder, "figures")
     wrote = list[Path]()
     try:
-        page = replace(requested.page, changed=Note.read(folder).changed, finding=answer_of(folder))
+        said = said_of(folder)
+        page = Page(labels, options.width, options.titled, options.captioned, said["answer"], said["base"])
         for name, figure in drawn(table, axis, wanted, page, cells):
-            paths = plots.save(figure, to, name, requested.formats, requested.page)
+            paths = plots.save(figure, to, name, options.formats or ("svg", "png"), page)
             wrote += paths
             yield from paths
     except KeyError as error:
         raise ConfigError(f"{folder}: its summary lacks a column that a figure needs, {error.args[0]}") from None
     record(folder, wrote)
     if wrote and not (folder / MANIFEST).exists():
-        warn(f"{folder}: has no {MANIFEST}, its tables are drawn as they are")
+        aside(f"{folder}: has no {MANIFEST}, its tables are drawn as they are")
     if not wrote:
         raise ConfigError(f"{folder}: its table has nothing for {', '.join(wanted)}")
 
@@ -76,13 +61,14 @@ def figures_of(folder: Path, finding: str) -> Iterator[tuple[str, Figure]]:
     """The figures of a result directory by their names; the first one's title is the `finding`. Raises ConfigError
     where it holds no summary."""
     summary, axis, figures = read_summary(folder)
-    page = Page(changed=Note.read(folder).changed, finding=finding)
+    page = Page(base=said_of(folder)["base"], finding=finding)
     return drawn(summary, axis, figures, page, read_curved_cells(folder, summary))
 
 
-def answer_of(folder: Path) -> str:
-    """Returns the answer that a run wrote into its directory; "" if there is none."""
-    return str(findings_file.read(folder).get("answer") or "")
+def said_of(folder: Path) -> dict[str, str]:
+    """Returns the `base` line and the `answer` that a run wrote into its directory; "" of what is not there."""
+    found = findings_file.read(folder)
+    return {name: str(found.get(name) or "") for name in ("base", "answer")}
 
 
 def known_figures(names: Sequence[str], warn: Callable[[str], None]) -> list[str]:
@@ -95,11 +81,11 @@ def known_figures(names: Sequence[str], warn: Callable[[str], None]) -> list[str
 
 def draw_all(
     summary: pd.DataFrame, axis: str | None, note: Note, folder: Path, cells: pd.DataFrame | None = None,
-    finding: str = "",
+    finding: str = "", base: str = "",
 ) -> Iterator[Path]:  # fmt: skip
     """Draws the figures of a summary with curves into `folder`; `cells`: its cells, with curves too; `finding`: title
-    of the first figure."""
-    for name, figure in drawn(summary, axis, note.figures, Page(changed=note.changed, finding=finding), cells):
+    of the first figure; `base`: whose numbers they are."""
+    for name, figure in drawn(summary, axis, note.figures, Page(base=base, finding=finding), cells):
         yield from plots.save(figure, folder, name)
 
 
@@ -114,10 +100,9 @@ def drawn(
     chose for themselves they show what was chosen, plots.BESIDE also what the grid gave. The first one's title is the
     page's finding."""
     plots.check(figures)
-    chosen = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
     for name in figures:
         on = page if page is None or name == figures[0] else replace(page, finding="")
-        figure = plots.draw(name, summary if name in plots.BESIDE else chosen, axis, on, cells)
+        figure = plots.draw(name, summary if name in plots.BESIDE else of_setting(summary), axis, on, cells)
         if figure is not None:
             yield name, figure
 

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
-from plots.axes import place, spans_far
+from plots.axes import BEYOND, place, spans_far
 from scenarios.command.report.at_each_value import LATENCY, Compared, ShownCurve
 from scenarios.findings.wording import times
 from simulator.results.intervals import interval_of
@@ -26,8 +26,6 @@ _ALSO: Final = (LATENCY, "uplink_bits_per_token", "accepted_per_round", "accepta
 _BASELINES: Final = ("cloud_only", "colocated", "k_sqs")
 _MOST_CURVES: Final = 32
 """More curves cannot be told apart in one plot."""
-_CUT: Final = 4.0
-"""An interval is cut at so many times the highest mean, and at the lowest / this on a logarithmic scale."""
 _MARKERS: Final = {
     "s": ("square", "■"), "o": ("circle", "●"), "^": ("triangle", "▲"), "D": ("diamond", "◆"), "P": ("plus", "✚"),
     "X": ("x", "✖"), "v": ("inverted_triangle", "▼"), "p": ("hex", "⬟"), "h": ("hex", "⬢"), "*": ("star", "★"),
@@ -149,7 +147,7 @@ def _view(label: str, ratio: bool, found: Sequence[Sequence[Point]]) -> View | N
     if not means:
         return None
     logarithmic = min(means) > 0 and spans_far(means)
-    least, most = (min(means) / _CUT if logarithmic else min(0.0, *means)), _CUT * max(means)
+    least, most = (min(means) / BEYOND if logarithmic else min(0.0, *means)), BEYOND * max(means)
     cut = [[(at, y, max(least, low), min(most, high), text) for at, y, low, high, text in points] for points in known]
     scale: Literal["linear", "log", "free"] = "log" if logarithmic else "free" if ratio else "linear"
     return View(label, scale, ratio, {index: points for index, points in enumerate(cut) if points})

@@ -11,9 +11,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from plots.breakdown_figures import looks_of
-from plots.caption import caption
-from plots.page import Page
+from plots.axes import BEYOND
+from plots.breakdown_figures import OTHER, SMALL, looks_of
 from scenarios.command.report.at_each_value import (
     LATENCY,
     Compared,
@@ -29,11 +28,6 @@ from simulator.results.metrics import higher_is_better
 from simulator.results.unanswered_requests import percent, share_left_out
 from simulator.results.units import state_name, title
 
-_SMALL: Final = 0.004
-"""A state below this share of the bar is drawn with the other small ones."""
-_OTHER: Final = "#999999"
-_CUT: Final = 4.0
-"""A bar of more than so many medians is cut."""
 MOST_ROWS: Final = 14
 """More rows of a group are left to the tables."""
 
@@ -89,25 +83,20 @@ class Ranking:
 def ranking(compared: Compared) -> Ranking:
     """The ranked tables of a summary."""
     metric, scale = compared.metric, compared.scale(compared.metric)
-    states = _states(compared.summary) if metric == LATENCY else {}
+    found = [name for name in BREAKDOWN if name in compared.summary and (compared.summary[name].fillna(0.0) > 0).any()]
+    states = {name: colour for name, (colour, _, _) in looks_of(found).items()} if metric == LATENCY else {}
     tables = [
         [_group(compared, group, at, scale, states) for group in compared.groups] for at in range(len(compared.at))
     ]
     shown = {segment.state for groups in tables for group in groups for row in group.rows for segment in row.segments}
     named = [(state_name(state), _both(colour)) for state, colour in states.items() if state_name(state) in shown]
     if named and "other" in shown:
-        named.append(("other", _both(_OTHER)))
+        named.append(("other", _both(OTHER[0])))
     return Ranking(title(metric), scale.symbol, tables, named, higher_is_better(metric))
 
 
 def _both(colour: str) -> tuple[str, str]:
     return colour, on_dark(colour)
-
-
-def _states(summary: pd.DataFrame) -> dict[str, str]:
-    """The states of the breakdown with their colours, in the order of a bar."""
-    there = [name for name in BREAKDOWN if name in summary.columns and (summary[name].fillna(0.0) > 0).any()]
-    return {name: colour for name, (colour, _, _) in looks_of(there).items()}
 
 
 def _group(compared: Compared, group: Group, at: int, scale: InUnit, states: dict[str, str]) -> RankedGroup:
@@ -121,7 +110,7 @@ def _group(compared: Compared, group: Group, at: int, scale: InUnit, states: dic
         key=lambda each: sign * float(np.nan_to_num(float(each[1][metric]), nan=math.inf)),
     )
     known = [value for _, row in there if math.isfinite(value := float(row[metric])) and value > 0]
-    most = (_CUT if states else math.inf) * float(np.median(known or [0.0]))
+    most = (BEYOND if states else math.inf) * float(np.median(known or [0.0]))  # a longer bar is cut
     longest = max((value for value in known if value <= most), default=0.0)
     made = []
     for place, (curve, row) in enumerate((*ranked, *apart)):
@@ -165,9 +154,9 @@ def _segments(
         yield Segment("value", 100 * min(1.0, value / longest), curve.colours, text)
         return
     room = longest
-    small = sum(seconds for seconds in parts.values() if seconds < _SMALL * total)
-    large = [(state_name(name), seconds, states[name]) for name, seconds in parts.items() if seconds >= _SMALL * total]
-    for state, seconds, colour in (*large, *([("other", small, _OTHER)] if small else [])):
+    small = sum(seconds for seconds in parts.values() if seconds < SMALL * total)
+    large = [(state_name(name), seconds, states[name]) for name, seconds in parts.items() if seconds >= SMALL * total]
+    for state, seconds, colour in (*large, *([("other", small, OTHER[0])] if small else [])):
         width = min(seconds, room)
         room -= width
         share = f"{seconds / total:.0%}" if seconds >= 0.01 * total else "<1%"
@@ -197,9 +186,7 @@ def ranking_note(made: Ranking, compared: Compared) -> str:
     return "; ".join(parts) + "."
 
 
-def base_line(printed: str, compared: Compared, manifest: Mapping[str, object]) -> str:
-    """Returns the conditions of the numbers: the line that the run printed, or of an older directory that of its
-    figures; and the commit."""
-    line = printed or caption(compared.summary, Page(), "").replace("\n", " ")
+def base_line(printed: str, manifest: Mapping[str, object]) -> str:
+    """Returns whose numbers they are: the line that the run printed, and the commit."""
     commit = str(manifest.get("commit") or "")[:10]
-    return f"{line.rstrip('.')}. Commit {commit}." if commit else line
+    return " ".join(filter(None, [printed, commit and f"Commit {commit}."]))

@@ -15,6 +15,7 @@ import nh3
 import plots
 from kinds import ConfigError
 from kinds.files import read_bytes
+from plots.page import Page
 from scenarios.command.report import drawing
 from scenarios.command.result_folder import ResultFolder, read_curved_cells
 from simulator.results.result_directory import checked, listed, own_folder, record
@@ -56,7 +57,8 @@ def figures(folder: ResultFolder, warn: Callable[[str], None]) -> Iterator[Repor
     if not any(drawn.glob("*.svg")):
         summary, axis = folder.curved_summary
         names, cells = drawing.known_figures(folder.note.figures, warn), read_curved_cells(folder.path, summary)
-        for name, figure in drawing.drawn(summary, axis, names, cells=cells):
+        page = Page(base=drawing.said_of(folder.path)["base"])
+        for name, figure in drawing.drawn(summary, axis, names, page, cells):
             record(folder.path, plots.save(figure, own_folder(folder.path, "figures"), name))
     ours = listed(folder.path)
     for name in dict.fromkeys((*folder.note.figures, *sorted(path.stem for path in drawn.glob("*.svg")))):

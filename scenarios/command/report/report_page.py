@@ -12,14 +12,12 @@ import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
 import pandas as pd
 from markupsafe import Markup
 
-from kinds.files import atomically
 from scenarios.command.cell_file import load_own
 from scenarios.command.options import PAGE
 from scenarios.command.progress_bar import aside
@@ -35,11 +33,11 @@ from scenarios.command.report.report_table import (
     results,
 )
 from scenarios.command.result_folder import ResultFolder
-from scenarios.command.self_contained_page import digest, environment, in_a_script
+from scenarios.command.self_contained_page import digest, environment, in_a_script, write_page
 from scenarios.findings import findings_file
 from scenarios.findings.wording import DISTINGUISHABLE
 from simulator.results.column_names import SEARCHED
-from simulator.results.result_directory import intact, listed, record
+from simulator.results.result_directory import intact, listed
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _FROM_MANIFEST = (
@@ -56,11 +54,7 @@ def run(options: argparse.Namespace) -> Path:
     """Writes the page; returns where. Raises ConfigError, one line, where DIR is no finished result directory."""
     load_own(options.imports, [options.folder])
     text = page(ResultFolder.read(options.folder), aside)
-    out: Path = options.out or options.folder / PAGE
-    out.parent.mkdir(parents=True, exist_ok=True)
-    atomically(out, partial(Path.write_text, data=text, encoding="utf-8"))  # a link there is replaced, not followed
-    record(options.folder, [out])
-    return out
+    return write_page(options.out or options.folder / PAGE, text, options.folder)
 
 
 def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
@@ -90,7 +84,7 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         "question": found.get("question") or "",
         "answer": found.get("answer") or "",
         "behind_answer": behind_answer,
-        "base_line": base_line(str(found.get("base") or ""), compared, folder.manifest),
+        "base_line": base_line(str(found.get("base") or ""), folder.manifest),
         "ranking": ranked,
         "ranking_note": ranking_note(ranked, compared),
         "axis": "" if compared.axis is None else compared.names.axis(compared.axis),

@@ -114,11 +114,10 @@ def _distinguishing(where: Sequence[Mapping[str, object]]) -> list[str]:
 
 def definitions(tables: Sequence[TextTable]) -> dict[str, str]:
     """The definitions of the columns of these tables, each once."""
-    return {key: meaning for table in tables for key in table.keys if (meaning := _meaning(key))}
-
-
-def _meaning(key: str) -> str:
-    return of.meaning if (of := known(key)) else DEFINITIONS.get(key, "")
+    found = {
+        key: of.meaning if (of := known(key)) else DEFINITIONS.get(key, "") for each in tables for key in each.keys
+    }
+    return {key: meaning for key, meaning in found.items() if meaning}
 
 
 def with_interval(mean: float, half_width: float, name: str) -> str:

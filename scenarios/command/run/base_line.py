@@ -28,8 +28,13 @@ _NAMES: Final = DisplayNames()
 def base_line(cells: Sequence[Cell], settings: str, *, timed: bool) -> str:
     """`Pair sotu. OPT-125M on Jetson Orin Nano drafts, OPT-13B on A100 verifies. Round trip 40 ms. ...`, of cells that
     were timed or only decoded; `settings` says how they were chosen."""
-    pairs = few([pair_in_words(cell.models.pair) for cell in cells], "pairs")
     seeds = counted(len({cell.seed for cell in cells}), "seed")
+    return f"{set_up(cells, timed=timed)} {'. '.join(filter(None, [seeds, settings[:1].upper() + settings[1:]]))}."
+
+
+def set_up(cells: Sequence[Cell], *, timed: bool) -> str:
+    """`base_line` without seeds and settings."""
+    pairs = few([pair_in_words(cell.models.pair) for cell in cells], "pairs")
     workloads = [each.workload for cell in cells for each in cell.classes]
     prompts, answers = zip(*(work.longest for work in workloads), strict=True)
     prompts += tuple(work.prompt_tokens for work in workloads if work.talks)  # from the first turn's to the last one's
@@ -38,7 +43,7 @@ def base_line(cells: Sequence[Cell], settings: str, *, timed: bool) -> str:
         f"Pair {pairs}",
         *([clocked and f"timed as {clocked}", _round_trip(cells), _uplink(cells)] if timed else []),
     ]
-    parts += [f"prompts of {ends(prompts, '')} tokens, answers of {ends(answers, '')}", seeds, settings]
+    parts += [f"prompts of {ends(prompts, '')} tokens, answers of {ends(answers, '')}"]
     return ". ".join(part[0].upper() + part[1:] for part in parts if part) + "."
 
 

@@ -18,7 +18,7 @@ from scenarios.command.run.base_line import DRAFTER, clocks, computes, ends, few
 from scenarios.command.scenario import Quick, Scenario, Tune
 from scenarios.findings.sentences.limits import LimitMetFirst
 from scenarios.findings.sentences.one_breath import SupportsMost
-from scenarios.findings.wording import counted, joined, limits_in_words
+from scenarios.findings.wording import counted, joined, limits_in_words, written_limits
 from scenarios.set_ups import BASE_70B, DRAFTING, GREEDY, WAITS_IF_QUICK
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
@@ -58,7 +58,7 @@ def question(cells: Sequence[Cell], objective: Objective) -> str:
         f"prompts of {ends(prompts, '')} tokens, answers of {ends(answers, '')}",
     ]  # fmt: skip
     served = f"does {server} serve" if server else "are served"
-    limits = _limits(objective, objective.limits)
+    limits = limits_in_words(written_limits(objective.limits))
     return f"How many {title(objective.field)} {served} within {limits}? {', '.join(set_up)}."
 
 
@@ -89,7 +89,8 @@ def assumed_limits(objective: Objective, cells: Sequence[Cell], typed: Collectio
     ]
     if not left:
         return []
-    return [f"Assumed: {_limits(objective, left)} ({joined([f'workload.slo_{each}' for each in left])} not given)"]
+    limits = limits_in_words(written_limits({name: objective.limits[name] for name in left}))
+    return [f"Assumed: {limits} ({joined([f'workload.slo_{each}' for each in left])} not given)"]
 
 
 def around(
@@ -180,7 +181,3 @@ def _in_words(part: Part) -> str:
     ]
     kind = DisplayNames().word(getattr(part, "kind", ""))
     return f"{kind} ({', '.join(values)})" if values else kind
-
-
-def _limits(objective: Objective, names: Collection[str]) -> str:
-    return limits_in_words(" and ".join(f"{name} <= {quantity(objective.limits[name], name)}" for name in names))

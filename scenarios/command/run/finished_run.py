@@ -21,7 +21,6 @@ from scenarios.command.run.printed_tables import (
     assumed_features,
     chosen_table,
     costs,
-    limits_of,
     none_supported,
     overloaded,
     overloads,
@@ -41,7 +40,7 @@ from scenarios.findings.question import of_setting
 from scenarios.findings.rejections import beyond_chance
 from scenarios.findings.sentences.limits import limited, one_setting, within_limits
 from scenarios.findings.text_table import Detail, TextTable
-from scenarios.findings.wording import DISTINGUISHABLE, counted, in_one_breath, joined
+from scenarios.findings.wording import DISTINGUISHABLE, counted, in_one_breath, joined, written_limits
 from simulator.cell.cell import Cell, claims
 from simulator.results.column_names import ALL_CLASSES, ATTAINMENT, CHOICE_SUFFIX, CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
@@ -98,7 +97,6 @@ class FinishedRun:
             dict.fromkeys(computed, ()),
             told=named,
             labels=plan.labels,
-            changed=plan.changed,
         )
         if choices is None:
             plain = summarise(table)
@@ -169,7 +167,8 @@ class FinishedRun:
         tables = [(out / f"{each.name}.csv", each.rows(self.table)) for each in scenario.tables]
         made = [write_csv(rows, path) for path, rows in tables if not rows.empty]
         line = answer[0].line if answer else ""
-        figures = list(draw_all(self.summary, self.axis, self.note, own_folder(out, "figures"), self.table, line))
+        to = own_folder(out, "figures")
+        figures = list(draw_all(self.summary, self.axis, self.note, to, self.table, line, self._base))
         made += [out / name for name in (NOTE, FINDINGS, CAPACITY, BESIDE)] + figures
         record(out, [*made, *(trace_path(out / CELL_FILES, cell.id) for cell in self.cells)])
         remarks = [*notes, *self._read_with_care()]
@@ -207,7 +206,7 @@ class FinishedRun:
         """Returns the table of the numbers searched for, or else of the metric, from rows of the summary and their
         cells."""
         if (objective := self.plan.objective) is not None:
-            return capacity_table(rows, self.axis, objective.field, limits_of(objective))
+            return capacity_table(rows, self.axis, objective.field, written_limits(objective.limits))
         return curve_table(rows, cells, self.axis, metric, overloaded(rows), limits=self._limited)
 
     @property

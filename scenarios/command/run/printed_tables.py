@@ -13,7 +13,7 @@ import pandas as pd
 
 from models.latency.profile import Profile
 from scenarios.command.run.base_line import clocks, computes, pair_in_words
-from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
+from scenarios.findings.rejections import BOUND, BOUND_NOTE
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable, number, rows_along
 from scenarios.findings.wording import counted, joined, listed, stretches
 from simulator.cell.cell import Cell
@@ -256,17 +256,11 @@ def _over_axis(rows: pd.DataFrame, metric: str) -> str:
     values = given[metric].to_numpy(dtype=float)
     low, high = float(values.min()), float(values.max())
     if metric == BOUND and high > 1:
-        low, high = capped(low), capped(high)
-        return "1" if low == high else f"{number(low).text}..1"
+        return "1" if low >= 1 else f"{number(low).text}..1"
     if np.isclose(low, high, rtol=1e-9, atol=0):
         half = float(given[metric + CI_SUFFIX].iloc[0]) if metric + CI_SUFFIX in given else np.nan
         return number(low, half).text
     return f"{number(low).text}..{number(high).text}"
-
-
-def limits_of(objective: Objective) -> str:
-    """`tpot_p95_s <= 100 ms and ttft_s <= 1 s`."""
-    return " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
 
 
 def none_supported(summary: pd.DataFrame, axis: str | None, objective: Objective) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""Questions by how much one scheme is below another at values of the axis, and one end of the axis above the other."""
+"""Questions by how much one scheme is below another at values of the axis, from which value on it is, and by how much
+one end of the axis is above the other."""
 
 from __future__ import annotations
 
@@ -10,9 +11,11 @@ import pandas as pd
 
 from scenarios.findings.comparisons import PairedCurves, Place, lowest_of_kinds, places
 from scenarios.findings.question import LATENCY, Named, curves_of, of_setting, parts
-from scenarios.findings.wording import Finding, at, called, listed, percent, times
+from scenarios.findings.wording import Finding, at, called, listed, passes, percent, times
 from simulator.results.column_names import CURVE
-from simulator.results.intervals import Difference, paired_values
+from simulator.results.crossings import crossing
+from simulator.results.display_names import words_of
+from simulator.results.lossy_schemes import unmarked
 from simulator.results.units import quantity, title
 
 
@@ -41,12 +44,11 @@ class Below(Named):
 
 @dataclass(frozen=True)
 class Costs(Named):
-    """How many times its `metric` at one end of the axis does each scheme have at the other, for each value of `by`?"""
+    """How many times its `metric` at one end of the axis does each scheme have at the other?"""
 
     heading: str
     """Heading of the comparison: `{end} of loss against {start}`."""
     metric: str = LATENCY
-    by: str | None = None
 
     def report(self, table: pd.DataFrame, axis: str | None) -> str:
         rows = of_setting(table)
@@ -55,25 +57,31 @@ class Costs(Named):
             return ""
         start, end = float(rows[axis].min()), float(rows[axis].max())
         clauses = []
-        for name, part in parts(rows, self.by, plain=True):
-            each = part.groupby(CURVE, sort=False)
-            found = [(str(curve), end_over_start(own, axis, start, end, self.metric)) for curve, own in each]
-            words = ", ".join(f"{called(curve)} {times(ratio)}" for curve, ratio in found if ratio.n)
-            clauses += [name + words] if words else []
+        for name, part in parts(rows, None):
+            here, ends = Place(self.metric, part), [part[axis].eq(at) for at in (end, start)]
+            curves = {curve: part[CURVE].eq(curve) for curve in part[CURVE].unique()}
+            found = {curve: here.paired(*(mine & at for at in ends)).less for curve, mine in curves.items()}
+            words = [f"{called(curve)} {times(less)}" for curve, less in found.items() if less.n]
+            clauses += [f"{name}{', '.join(words)}"] if words else []
         heading = self.heading.format(start=quantity(start, axis), end=quantity(end, axis))
         return listed(f"{heading}, {title(self.metric)}", clauses)
 
 
-def end_over_start(rows: pd.DataFrame, axis: str, start: float, end: float, metric: str) -> Difference:
-    """A curve's metric at one end of the axis against that at the other, paired by seed; of no seed where several rows
-    of one are alike."""
-    one, other = (
-        rows[np.isclose(rows[axis].astype(float), value, rtol=1e-9)].set_index("seed")[metric] for value in (end, start)
-    )
-    common = one.index.intersection(other.index)
-    if one.index.has_duplicates or other.index.has_duplicates:
-        common = common[:0]
-    return paired_values(metric, one[common].to_numpy(dtype=float), other[common].to_numpy(dtype=float))
+@dataclass(frozen=True)
+class PaysFrom(Named):
+    """From which value of the axis on, or up to which, is `kind` below `against`? Each of its curves is compared with
+    the one that differs from it in the scheme alone."""
+
+    kind: str
+    against: str
+    metric: str = LATENCY
+
+    def report(self, table: pd.DataFrame, axis: str | None) -> str:
+        if axis is None:
+            return ""
+        rows = of_setting(table)
+        line = crossings(rows, axis, alike(rows, self.kind, self.against), self.metric)
+        return listed(f"{title(self.metric)} below that of {called(self.against)}, over {title(axis)}", [line])
 
 
 def comparison(
@@ -95,3 +103,21 @@ def of_kinds(cells: pd.DataFrame, axis: str | None, first: str, second: str, met
     """`first` against `second`, two kinds of schemes, each by that of its curves which is lowest, paired by seed."""
     rows = lowest_of_kinds(cells[cells["scheme.kind"].isin((first, second))], axis, metric)
     return Place(metric, rows).of(first, second)
+
+
+def crossings(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
+    """`a from 3 kbit/s on (2 to 5); b nowhere`: where the first of each pair of curves passes the second."""
+    found = [(first, crossing(cells, axis, first, second, metric)) for first, second in pairs]
+    known = [(first, there) for first, there in found if there is not None]
+    line = "; ".join(f"{called(first)} {passes(there, axis)}" for first, there in known)
+    return Finding(line, [there for _, there in known])
+
+
+def alike(rows: pd.DataFrame, kind: str, against: str) -> list[tuple[str, str]]:
+    """The pairs of curves of two kinds that differ in the scheme alone."""
+    return [
+        (mine, theirs)
+        for mine in curves_of(rows, kind)
+        for theirs in curves_of(rows, against)
+        if words_of(unmarked(mine))[1] == words_of(unmarked(theirs))[1]
+    ]

@@ -52,11 +52,7 @@ class AtEqual(Named):
 
     def _printed(self, cells: pd.DataFrame) -> TextTable | None:
         equal = self.compared(cells)
-        if equal.empty:
-            return None
-        rows = equal.drop(columns=[LOW, HIGH])
-        found = curve_table(summarise_curves(rows), rows, self.by, self.metric)
-        return found and replace(found, heading=self._heading(equal))
+        return None if equal.empty else equal_table(equal, self.by, self.metric, self._heading(equal))
 
     def compared(self, table: pd.DataFrame) -> pd.DataFrame:
         """`tradeoffs.at_equal` of the families; empty where no cell has any."""
@@ -70,3 +66,10 @@ class AtEqual(Named):
         ranges = equal.groupby(self.by, sort=True)[[LOW, HIGH]].mean().itertuples(index=False)
         words = ", ".join(f"{quantity(low, '')} to {quantity(high, '')}" for low, high in ranges)
         return f"At equal {title(self.cost)} ({f'{words} {unit(self.cost)}'.rstrip()})"
+
+
+def equal_table(equal: pd.DataFrame, by: str, metric: str, heading: str) -> TextTable | None:
+    """Returns the table of the means of families at equal cost, a column a value of `by`."""
+    rows = equal.drop(columns=[LOW, HIGH])
+    found = curve_table(summarise_curves(rows), rows, by, metric)
+    return found and replace(found, heading=heading)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from scenarios.findings.question import Named, of_setting
 from scenarios.findings.text_table import TableEntry
-from scenarios.findings.wording import called, counted, joined, limits_in_words, listed, stretches
+from scenarios.findings.wording import called, counted, joined, limits_in_words, listed, stretches, written_limits
 from simulator.results.column_names import ATTAINMENT, CURVE, ENOUGH, chosen_name
 from simulator.results.lossy_schemes import marked
 from simulator.results.unanswered_requests import percent
@@ -37,30 +37,15 @@ class LimitMetFirst(Named):
         return listed(heading, [first_limits(of_setting(table), axis)])
 
 
-@dataclass(frozen=True)
-class MostAt:
-    """Outcome of a search at one value of the axis: the curves that support most, as far as seeds can distinguish them;
-    what the best of them supports; the limits that these meet first."""
-
-    at: float
-    curves: tuple[str, ...]
-    devices: int
-    bounded: bool
-    limits: tuple[str, ...]
-
-
-def most_at(rows: pd.DataFrame, at: float) -> MostAt:
-    """Returns the outcome at one value of the axis, from a table of cells or a summary with the columns SEARCHED."""
+def supporting_most(rows: pd.DataFrame) -> list[str]:
+    """Returns the curves that support most devices at one value of the axis, as far as seeds can distinguish them, from
+    a table of cells or a summary with the columns SEARCHED; [] where none supports any."""
     by = rows.drop_duplicates(CURVE).set_index(CURVE)
     best = by.iloc[int(by["capacity"].argmax())]
-    if not best["capacity"]:
-        return MostAt(at, ("none",), 0, True, ())
     reach = by["capacity_most"].combine(by["capacity"], max) * (1 + by["within"])
     least = min(best["capacity_least"] or best["capacity"], best["capacity"])
     alike = by[(reach >= least) & (by["capacity"] > 0) & (best["bounded"] | ~by["bounded"].astype(bool))]
-    limits = tuple(dict.fromkeys(str(limit) for limit in alike["first_limit"] if limit))
-    names = tuple(sorted(map(str, alike.index), key=list(by.index).index))
-    return MostAt(at, names, int(best["capacity"]), bool(best["bounded"]), limits)
+    return [*map(str, alike.index)]
 
 
 def first_limits(table: pd.DataFrame, axis: str | None) -> str:
@@ -139,5 +124,4 @@ def limits_of(summary: pd.DataFrame) -> str:
     given = {name: values for name, values in given.items() if len(values)}
     if not given or any(len(values) > 1 for values in given.values()):
         return "slo_ttft_s and slo_tpot_s of each"
-    limits = (f"{_TYPED[name]} <= {quantity(values[0], name)}" for name, values in given.items())
-    return limits_in_words(" and ".join(limits))
+    return limits_in_words(written_limits({_TYPED[name]: float(values[0]) for name, values in given.items()}))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,10 @@ from scenarios.findings.wording import (
     at,
     called,
     counted,
-    in_stretches,
     joined,
     listed,
     no_difference,
+    over_run,
     rows_of,
     sizes,
     with_interval,
@@ -72,9 +73,12 @@ def lowest(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> str:
 def lowest_where(cells: pd.DataFrame, axis: str | None, metric: str, group: str = "") -> str:
     """`lowest` without its heading. `group`: its name in words, as a `Place` has it."""
     found = outcomes(cells, axis, metric, group)
-    stretches = in_stretches(found, axis, lambda each: (each.tied, each.following is None))
-    line = "; ".join(f"{where} {_clause(stretch)}".lstrip() for where, stretch in stretches)
-    return Finding(line, [row for each in found for row in each.rows])
+    outcome, clauses = [(each.tied, each.following is None) for each in found], []
+    for _, alike in groupby(range(len(found)), key=outcome.__getitem__):
+        run = list(alike)
+        where = "" if axis is None else over_run([each.at for each in found], run, axis)
+        clauses.append(f"{where} {_clause([found[place] for place in run])}".lstrip())
+    return Finding("; ".join(clauses), [row for each in found for row in each.rows])
 
 
 def _heading(axis: str | None, metric: str) -> str:

@@ -4,7 +4,6 @@ that it is shown on, so a number at best is a little too good."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import pandas as pd
 
 from scenarios.findings.comparisons import LowestAt, PairedCurves, Place, ranked_places
 from scenarios.findings.question import LATENCY, Named, of_setting
-from scenarios.findings.sentences.limits import most_at
+from scenarios.findings.sentences.limits import supporting_most
 from scenarios.findings.text_table import rows_along
 from scenarios.findings.wording import (
     Finding,
@@ -70,8 +69,8 @@ class SupportsMost(Named):
         if "capacity" not in table.columns:
             return ""
         rows = ranked(of_setting(table))
-        found = [(at, most_at(part, math.nan)) for at, part in rows_along(rows, axis)]
-        names = Counter(name for _, each in found for name in each.curves)
+        found = [supporting_most(part) or ["none"] for _, part in rows_along(rows, axis)]
+        names = Counter(name for curves in found for name in curves)
         if not names:
             return ""
         best, often = names.most_common(1)[0]
@@ -79,7 +78,7 @@ class SupportsMost(Named):
         if best == "none":
             return f"no scheme supports a device {within}"
         line = f"{called(best)} supports most devices {within}"
-        if any(len(one.curves) > 1 for _, one in found if best in one.curves):
+        if any(len(curves) > 1 for curves in found if best in curves):
             line = f"no scheme is seen to support more devices {within} than {called(best)}"
         line += f"{all_of(often, len(found), 'uplink rates')}, {_devices(rows[rows[CURVE] == best])}"
         if rows[CURVE].nunique() == 1:

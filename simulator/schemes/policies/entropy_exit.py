@@ -23,11 +23,10 @@ from __future__ import annotations
 from math import ceil, inf
 from typing import Annotated, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
-from kinds.arrays import Floats
 from kinds.tunable import Tunable
+from models.verification import entropy_bits
 from simulator.schemes.policy import DRAFT, SEND, Action, CloudDecodes, EdgeView, Policy, PolicyState, SeenVerdict
 
 
@@ -75,9 +74,3 @@ class EntropyExit(Policy):
         joules = watts * (result.sent_s - begun_s) if result.drafted else 0.0
         tokens = min(result.accepted + 1.0, remaining)
         return (max(0.0, queue_j + joules - self.joules_per_token * tokens), *state[1:])
-
-
-def entropy_bits(distribution: Floats) -> float:
-    """The entropy of a distribution [V], bits."""
-    positive = distribution[distribution > 0]
-    return float(-(positive * np.log2(positive)).sum())

@@ -8,7 +8,7 @@ from math import ceil, isnan, nan
 from operator import attrgetter
 from typing import Any, Final, Self
 
-from simulator.schemes.policies.running_estimates import AcceptanceEstimate, CloudTimes, LinkTimes, RunningMean
+from simulator.schemes.policies.running_estimates import AcceptanceEstimate, LinkTimes, RunningMean
 from simulator.schemes.policy import EdgeView, PolicyState, SeenVerdict
 
 POSITIONS: Final = 8
@@ -20,6 +20,8 @@ FIRST_BITS: Final = 100.0
 FIRST_HEADER_BITS: Final = 320.0
 """Bits of a message's headers before any was seen; what a link compresses shows with the first answers."""
 PASS_MEMORY: Final = 64.0
+CLOUD_MEMORY: Final = 24.0
+"""Answers over which what the cloud takes is remembered."""
 
 
 @dataclass(slots=True)
@@ -33,7 +35,11 @@ class Learned:
     tried: list[float]
     """[operating point, then the cloud]: at which decision it was last chosen."""
     link: LinkTimes = field(default_factory=LinkTimes)
-    cloud: CloudTimes = field(default_factory=CloudTimes)
+    verify: RunningMean = field(default_factory=RunningMean)
+    """The mean time of the cloud to verify a round, queueing included, s. It is not tied to `decode`: a round that
+    comes amid others' passes waits for one to end, while the tokens of a stretch go from pass to pass."""
+    decode: RunningMean = field(default_factory=RunningMean)
+    """The mean time of the cloud from one token that it decodes by itself to the next, s."""
     header: RunningMean = field(default_factory=RunningMean)
     """Bits on the air beside a round's payload."""
     pass_s: RunningMean = field(default_factory=RunningMean)
@@ -121,10 +127,10 @@ class Learned:
         while len(self.bins) < len(view.drafts):  # drawn unseen: a round's first, or all
             self.survival *= self.acceptance.estimate(int(self.rung), len(self.bins), None)
             self.bins.append(NO_DISTRIBUTION)
-        if not self.cloud.decode.weight:
+        if not self.decode.weight:
             for seen in view.verdicts:
                 if not seen.drafted and not seen.payload_bits:  # of an answer that the cloud has begun
-                    self.cloud.observe_decoding(seen.answered_s - seen.sent_s)
+                    self.decode.observe(seen.answered_s - seen.sent_s, CLOUD_MEMORY)
         answered_s = view.verdicts[-1].answered_s if view.verdicts else nan
         if not isnan(self.row_asked_s) or answered_s != self.timed_s:
             self._time(view)
@@ -142,7 +148,7 @@ class Learned:
         elif last is not None and last.drafted:
             served_s = view.cloud.queue_s + view.cloud.serve_s
             if not isnan(served_s):
-                self.cloud.observe_verification(served_s)
+                self.verify.observe(served_s, CLOUD_MEMORY)
             if len(view.verdicts) > 1 and on_air > 0:
                 self.header.observe(max(0.0, on_air - last.payload_bits), PASS_MEMORY)
                 network_s = last.answered_s - last.sent_s - (0.0 if isnan(served_s) else served_s)
@@ -160,7 +166,7 @@ class Learned:
         elif self.row_is_new:
             self.row_is_new = 0.0
         else:
-            self.cloud.observe_decoding(result.answered_s - result.sent_s)
+            self.decode.observe(result.answered_s - result.sent_s, CLOUD_MEMORY)
         self.bins = []
         self.survival = 1.0
         self.asked_s = self.round_asked_s = nan
@@ -168,7 +174,7 @@ class Learned:
 
 _PARTS: Final = {
     kind: attrgetter(*(each.name for each in fields(kind)))
-    for kind in (Learned, AcceptanceEstimate, LinkTimes, CloudTimes, RunningMean)
+    for kind in (Learned, AcceptanceEstimate, LinkTimes, RunningMean)
 }
 
 

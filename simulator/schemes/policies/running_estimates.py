@@ -1,5 +1,4 @@
-"""Estimates that an edge updates as it goes: the acceptance of drafts, the time of bits on the link, the time of the
-cloud.
+"""Estimates that an edge updates as it goes: the acceptance of drafts, and the time of bits on the link.
 
 Each estimator is a few floats that a policy carries in its state, takes one observation at a time, and forgets slowly:
 a mean is plain over its first `memory` observations and exponential from there on, so that it converges on what stays
@@ -29,8 +28,6 @@ DRAFT_MEMORY: Final = 400.0
 """Drafts over which acceptance is remembered, at one position of one operating point."""
 LINK_MEMORY: Final = 200.0
 """Rounds over which what a bit takes is remembered."""
-CLOUD_MEMORY: Final = 24.0
-"""Answers over which what the cloud takes is remembered."""
 WARM: Final = 6.0
 """Scheduled rounds before what a bit takes is remembered: the delay must be known first."""
 BEST_FADES: Final = 0.005
@@ -232,35 +229,6 @@ class LinkTimes:
             return 0.0
         kept = exp((self.last_s - now_s) / self.coherence_s) if self.coherence_s else 0.0
         return max(0.0, self.mean + kept * (self.last - self.mean))
-
-
-@dataclass(slots=True)
-class CloudTimes:
-    """Time of the cloud, queueing included: to verify a round, and to decode a token by itself.
-
-    The two are not tied to each other: a round that comes amid others' passes waits for one to end, while the tokens of
-    a stretch go from pass to pass, so that company may cost the one much and the other nothing.
-    """
-
-    verify: RunningMean = field(default_factory=RunningMean)
-    decode: RunningMean = field(default_factory=RunningMean)
-
-    def observe_verification(self, seconds: float) -> None:
-        """A round was queued and served for so long."""
-        self.verify.observe(seconds, CLOUD_MEMORY)
-
-    def observe_decoding(self, seconds: float) -> None:
-        """Adds the time from one token to the next."""
-        self.decode.observe(seconds, CLOUD_MEMORY)
-
-    @property
-    def verify_s(self) -> float:
-        return self.verify.known(0.0)
-
-    @property
-    def decode_s(self) -> float:
-        """nan where it never did."""
-        return self.decode.value
 
 
 STEADY = 1e-12

@@ -15,51 +15,21 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from channels.codec import tree_packet, wire
-from channels.codec.tree_packet import TreeFormat
+from channels.codec.tree_packet import TreePackets
 from channels.codec.tree_shape import MOST_NODES, TreeShape
-from kinds.arrays import Ints
 from kinds.tunable import Tunable
 from simulator.schemes.acceptance import Received
 from simulator.schemes.branching import BranchingScheme
-from simulator.schemes.code import Packets, Tokens, WirePackets
+from simulator.schemes.code import Packets, WirePackets
 from simulator.schemes.families import Families
 from simulator.schemes.lattice_scheme import LatticeScheme
 from simulator.schemes.sparsifiers.by_count import KeepTopK, SupportSize
-
-
-@dataclass(frozen=True)
-class TreePackets:
-    """Packets of token trees: drafts are nodes, breadth first."""
-
-    form: TreeFormat
-
-    @property
-    def format(self) -> wire.Format:
-        """The format of prompts and replies: accepted is the number of the node that was reached, from 1."""
-        return self.form.replies
-
-    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
-        return tree_packet.encode(drafts, self.form, context)
-
-    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
-        return tree_packet.decode(payload, self.form, context)
-
-    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
-        return tree_packet.tree_bits(drafts, self.form, context)
-
-    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
-        return tree_packet.largest_tree_bits(drafts, support, counts, self.form, context)
-
-    def bound_bits(self, sizes: Sequence[int]) -> float:
-        return tree_packet.bound_tree_bits(sizes, self.form)
 
 
 class TreeScheme(BranchingScheme, LatticeScheme):
@@ -83,7 +53,7 @@ class TreeScheme(BranchingScheme, LatticeScheme):
         inner = super().packets(vocabulary)
         if not isinstance(inner, WirePackets):
             raise ValueError(f"code = {families.code.kind!r}: cannot carry a tree, recoded and enumerative can")
-        return TreePackets(TreeFormat(inner.format, shape))
+        return TreePackets(inner.format, shape)
 
     @property
     @abstractmethod

@@ -199,7 +199,7 @@ class NotedRun:
         """Returns the time of a pass's networks: the verifier, and a drafter before it, which makes a draft a pass."""
         if "cloud.latency" not in self._latencies:
             return made.networks_s
-        work = [(new, cached) for _, _, _, new, cached, _ in made.shares]
+        work = [(new, cached) for _, _, _, new, cached, *_ in made.shares]
         networks_s = self._latencies["cloud.latency"].pass_s(work)
         if (drafter := self._latencies.get("cloud.drafter_latency")) is not None:
             for draft in range(1, max(new for new, _ in work)):
@@ -209,12 +209,12 @@ class NotedRun:
 
 def _reads_alone(made: PassMade) -> bool:
     """True if a job of the pass does nothing but read a prompt, whose tokens the other passes do not have."""
-    return any(only_reads for *_, only_reads in made.shares)
+    return any(share[5] for share in made.shares)
 
 
 def _work(made: PassMade) -> tuple[int, int]:
     """Jobs of a pass, and drafts, which come behind a token of the text."""
-    return len(made.shares), sum(new - 1 for _, _, _, new, _, _ in made.shares)
+    return len(made.shares), sum(share[3] - 1 for share in made.shares)
 
 
 def _transfers(events: Sequence[Event]) -> dict[tuple[Direction, _Round], _Transfer]:

@@ -19,26 +19,24 @@ from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import CloudNode, Verified
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms
-from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
+from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, TimedText, Transport
 from simulator.testbed.endpoints.real_passes import RealJob, RealPasses, make_together
-from simulator.testbed.endpoints.restoration import unpack_restored
-from simulator.testbed.journal import CloudRestarted, Journal
-from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
+from simulator.testbed.journal import Journal, RoundBegun, RoundsVoid
+from simulator.testbed.packet_header import PacketKind, RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
-from simulator.testbed.timed_text import TimedText
+from simulator.timing.cloud.job import JobState
 
 
 class CloudServer:
-    """The cloud of a cell, there for the (epoch + 1)-th time. It has one request of each device open."""
+    """The cloud of a cell. It has one request of each device open."""
 
-    def __init__(self, cell: Cell, journal: Journal, transport: Transport, epoch: int = 0) -> None:
+    def __init__(self, cell: Cell, journal: Journal, transport: Transport) -> None:
         self.cell = cell
         self.decoder = Decoder(cell, Memory())
         self.transport = transport
         self.journal = journal
         self.worker = ThreadPoolExecutor(1)
         self.passes = RealPasses(cell.cloud.batching, journal, self.worker)
-        self._epoch = epoch
         users = Uniforms.of(cell.seed, "users")
         self._output_tokens = [
             [ask.output_tokens for ask in cell.workload.asks(device, users)] for device in range(cell.workload.devices)
@@ -59,13 +57,6 @@ class CloudServer:
                 make_together(calls)
 
         self.worker.submit(warm).result()
-
-    def start(self) -> None:
-        """The run has begun, or goes on: a cloud that has restarted says so to every device."""
-        self.journal.note(CloudRestarted(self._epoch, False, self.journal.now_s))
-        if self._epoch:
-            for device in range(self.cell.workload.devices):
-                self.transport.put(RealMessage(MessageAddress(PacketKind.HELLO, device, 0, 0), b""))
 
     def receive(self, message: RealMessage) -> None:
         """A message of a device arrives. One of a later request ends the earlier one; one of an earlier request is
@@ -92,8 +83,7 @@ def _order(number: int) -> int:
 
 
 class CloudDriver(EndpointDriver):
-    """The cloud's end of one request. It begins with its prompt, or where a request is restored after a restart; what
-    overtakes that waits."""
+    """The cloud's end of one request. It begins with its prompt; what overtakes that waits."""
 
     def __init__(self, cloud: CloudServer, key: tuple[int, int], output_tokens: int) -> None:
         super().__init__(key, cloud.transport, cloud.journal)
@@ -103,14 +93,23 @@ class CloudDriver(EndpointDriver):
         """Messages that overtook the prompt; None once it is here."""
         self._request_tokens = 0
         self._job: RealJob | None = None
+        self._job_state = "prompt_uplink_s"
+        """What the latest job does, a column of BREAKDOWN."""
+        self._behind_job = 0
+        """The round whose time is a prefill's; 0: none."""
         self._networks_s: list[float] = []
         """Seconds of the networks' passes of the job that runs."""
 
     def receive(self, message: RealMessage) -> None:
         """A message of the request arrives. Raises CodecError."""
+        if message.address.kind is PacketKind.PROMPT:
+            self._enter_job("cloud_queue_s")
+        elif message.address.kind is not PacketKind.JOIN:
+            before_prompt = self._job_state == "prompt_uplink_s"
+            self.enter(message.address.round, self._job_state if before_prompt else "cloud_queue_s")
         if self._early is None:
             self._take(message)
-        elif message.address.kind not in (PacketKind.PROMPT, PacketKind.RESTORE):
+        elif message.address.kind is not PacketKind.PROMPT:
             self._early.append(message)
         else:
             early, self._early = self._early, None
@@ -127,12 +126,7 @@ class CloudDriver(EndpointDriver):
 
     def _begin(self, message: RealMessage) -> None:
         decoder, cell = self._cloud.decoder, self._cloud.cell
-        format, resumed = cell.scheme.format(cell.models.pair.vocabulary), None
-        if message.address.kind is PacketKind.RESTORE:
-            resumed = unpack_restored(message.content, format)
-            prompt = resumed.node.committed[: resumed.prompt_tokens]
-        else:
-            prompt = wire.decode_tokens(message.content, format)
+        prompt = wire.decode_tokens(message.content, cell.scheme.format(cell.models.pair.vocabulary))
         decoding = self._decoding = decoder.decoding(*self.key, Prompt("", "", prompt), None, self._output_tokens)
         decoding.meter = Measurer()
         setting, note = decoding.setting, self._networks_s.append
@@ -142,10 +136,10 @@ class CloudDriver(EndpointDriver):
         make = protocol_of(cell.scheme).cloud
         assert make is not None, "a protocol with a far end (plan.check)"
         self._machine = make(Terms(decoding, self._output_tokens, decoder.end_tokens[0]))
-        self._take(message, resumed)
+        self._take(message)
 
-    def _take(self, message: RealMessage, resumed: machine.Resumed | None = None) -> None:
-        commands = self._machine.step(resumed or self.arrived(message, self._machine))
+    def _take(self, message: RealMessage) -> None:
+        commands = self._machine.step(self.arrived(message, self._machine))
         self.note_taken(message)
         self._carry_out(commands)
 
@@ -159,7 +153,23 @@ class CloudDriver(EndpointDriver):
                 self._cloud.passes.forget(self.key)
             elif command is machine.Order.JOIN and not self._cloud.passes.runs(self.key):
                 self._carry_out(self._machine.step(machine.Signal.JOINS))
-            # the others are of the tables, which are made when the run is over
+            elif isinstance(command, machine.EnterState):
+                if command.state is None:
+                    self._behind_job = command.round
+                self.enter(command.round, command.state or self._job_state)
+            elif isinstance(command, machine.OpenInCloud):
+                self.journal.note(RoundBegun(*self.key, command.round, True, command.drafts, self.journal.now_s))
+            elif isinstance(command, machine.DropRounds):
+                void = command.void
+                self.journal.note(
+                    RoundsVoid(*self.key, void.start, void.stop - 1, tuple(command.rounds), self.journal.now_s)
+                )
+
+    def _enter_job(self, state: str, number: int = 0) -> None:
+        """The latest job, of a round or of a prefill, does something else from now on."""
+        self._job_state = state
+        if number := number or self._behind_job:
+            self.enter(number, state)
 
     def _submit(self, command: machine.SubmitJob) -> None:
         found: list[tuple[CloudNode, Verified | None]] = []
@@ -174,22 +184,27 @@ class CloudDriver(EndpointDriver):
 
         def done() -> None:
             node, verified = found[0]
-            self._job = None
+            self._enter_job(command.serves if command.round else "cloud_queue_s", command.round)
+            self._job, self._behind_job = None, 0
             self._cloud.passes.crop(self.key, node.cached)
             self._carry_out(self._machine.step(machine.JobDone(node, verified)))
 
+        def report(state: JobState) -> None:
+            self._enter_job("prefill_s" if state == "prefill" else command.serves, command.round)
+
+        self._enter_job("cloud_queue_s", command.round)
         if command.joins:
             assert self._job is not None
             job = self._job
             job.extend(command.text_tokens, command.verified_drafts)
-            job.round, job.run, job.done = command.round, run, done
+            job.round, job.run, job.done, job.report = command.round, run, done, report
             return
         self._job = job = RealJob(
             session=self.key,
             text_tokens=command.text_tokens,
             read_tokens=command.read_tokens,
             request_tokens=self._request_tokens,
-            report=lambda _: None,  # the journal has each pass
+            report=report,
             done=done,
             cloud_drafts=command.cloud_drafts,
             round=command.round,

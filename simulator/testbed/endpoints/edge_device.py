@@ -21,24 +21,24 @@ from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder, RequestDecoding
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.memory import Memory
-from simulator.decoding.nodes import CloudNode, EdgeNode
+from simulator.decoding.nodes import EdgeNode
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms
 from simulator.results.requests import within
-from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
-from simulator.testbed.endpoints.restoration import pack_restored
+from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport, WorkerText
 from simulator.testbed.journal import (
     Journal,
     RequestArrived,
     RequestEnded,
-    RequestServed,
+    RoundBegun,
+    RoundClosed,
     RoundComputed,
+    RoundFlushed,
     TextRead,
-    UplinkSeen,
+    WorkHidden,
 )
-from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
+from simulator.testbed.packet_header import RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
-from simulator.testbed.timed_text import WorkerText
 
 _UNSERVED: Final = (machine.Encode, machine.WaitUntil, machine.AddPart)
 """Commands of machines whose needs `plan.check` refuses."""
@@ -66,20 +66,21 @@ class EdgeDriver(EndpointDriver):
         super().__init__(key, device.transport, device.journal)
         self.tokens: list[int] = []
         """All that rounds have committed, past the end of the answer too."""
-        self._prompt = decoding.tree.edge.committed
-        self._format = decoding.format
         make = protocol_of(setting.scheme).edge
         self._machine = make(terms)
         self._may_be_cut = machine.Need.LOOKAHEAD in make.needs(setting.scheme)
         self._worker = device.worker
         self._finished: asyncio.Future[machine.EdgeState | None] = asyncio.get_running_loop().create_future()
-        self._starts: dict[int, EdgeNode] = {}
-        """By round, the edge's side at the start of those that are drafted, or whose reply is out."""
-        self._last_closed = 0
-        self._payloads: dict[MessageAddress, bytes] = {}
-        """Messages about those rounds."""
         self._drafting: _Drafting | None = None
+        self._cut_drafts = 0
+        """Drafts of the round that was cut last."""
+        self._begun: set[int] = set()
+        """Rounds that have begun here."""
         self._reading: machine.DraftPass | None = None
+        self._reading_since_s: float | None = None
+        """Since when it is made, and is hidden behind a message that is out."""
+        self._settled = False
+        """Whether no message is out behind which it could read."""
         self._put_s, self._payload_bits = nan, 0
         """When the last payload was put, and its length."""
 
@@ -89,58 +90,82 @@ class EdgeDriver(EndpointDriver):
         return await self._finished
 
     def receive(self, message: RealMessage) -> None:
-        """A message of the cloud arrives. One about a round that is over, from before a restart, is late. Raises
-        CodecError."""
-        if message.address.round > self._last_closed:
-            commands = self._machine.step(self.arrived(message, self._machine))
-            self._note_cut(commands)
-            self.note_taken(message)
-            self._carry_out(commands)
-
-    def restart(self) -> None:
-        """The cloud has restarted: what it must know is sent, then the payloads of all rounds whose reply is out."""
-        if self._finished.done():
-            return
-        start = self._starts[min(self._starts)] if self._starts else None
-        if start is None:
-            node = CloudNode(self._last_closed + 1, (*self._prompt, *self.tokens))
-        else:
-            text = start.committed[: len(start.committed) - start.owes]
-            node = CloudNode(start.round, text, owed=start.owes)
-        self.unacknowledged.clear()
-        restored = pack_restored(machine.Resumed(node, len(self._prompt)), self._format)
-        self.put(PacketKind.RESTORE, node.round, restored)
-        for address, payload in self._payloads.items():
-            self.put(address.kind, address.round, payload)
+        """A message of the cloud arrives. Raises CodecError."""
+        self.enter(message.address.round, "edge_queue_s", reply=True)
+        commands = self._machine.step(self.arrived(message, self._machine))
+        self._note_cut(commands)
+        self.note_taken(message)
+        self._carry_out(commands)
 
     def _carry_out(self, commands: list[machine.EdgeCommand]) -> None:
         for command in commands:
             if isinstance(command, machine.DraftAll):
+                self._begin(command.round)
                 self._draft(command)
+            elif isinstance(command, machine.BeginRound):
+                self._begin(command.round)
+            elif isinstance(command, machine.EnterState):
+                assert command.state is not None, f"I3: {command} on an edge"
+                self.enter(command.round, command.state)
             elif isinstance(command, machine.SendMessage):
                 self._send(command)
             elif isinstance(command, machine.CloseRound):
-                self._close(command)
+                self.tokens += command.tokens
+                self.journal.note(RoundClosed(*self.key, command.round, command.tokens, self.journal.now_s))
             elif isinstance(command, machine.FlushRounds):
                 self._flush(command)
             elif isinstance(command, machine.TakeTurn):  # one request at a time is served, and it is free
+                self._begin(command.round)
                 self._carry_out(self._machine.step(machine.Signal.TURN))
             elif isinstance(command, machine.DraftPass):
                 self._read(command)
             elif command is machine.Order.LOOK:
                 self._look()
             elif command is machine.Order.STOP:
+                self._show_reading()
                 self._reading = None
+            elif command is machine.Order.SETTLED:
+                self._settle()
             elif isinstance(command, machine.Done):
                 self.cancel(lambda _: True)
                 self._finished.set_result(command.kept)
-            else:  # the others are of the tables, which are made when the run is over
+            else:
                 assert not isinstance(command, _UNSERVED), f"I3: {command} on a real edge"
+
+    def _begin(self, number: int) -> None:
+        if number not in self._begun:
+            self._begun.add(number)
+            self.journal.note(RoundBegun(*self.key, number, False, 0, self.journal.now_s))
+
+    def _flush(self, command: machine.FlushRounds) -> None:
+        self.cancel([number for number, _ in command.rounds].__contains__)
+        cut = [] if command.cut is None else [(command.cut, self._cut_drafts)]
+        for number, drafts in (*command.rounds, *cut):
+            self.journal.note(RoundFlushed(*self.key, number, drafts, self.journal.now_s))
+
+    # What is hidden behind a message that is out.
+
+    def _settle(self) -> None:
+        """Has the request wait for what is computed now: no message is out any more."""
+        self._show_reading()
+        self._settled = True
+        drafting = self._drafting
+        if drafting is not None and drafting.command.hidden:
+            if drafting.began_s is not None:
+                self._note_hidden(drafting.began_s, self.journal.now_s)
+            drafting.command.hidden = False
+
+    def _show_reading(self) -> None:
+        command, since_s, self._reading_since_s = self._reading, self._reading_since_s, None
+        if command is not None and since_s is not None:
+            self._note_hidden(since_s, self.journal.now_s, command.node.length - command.node.cached)
+
+    def _note_hidden(self, began_s: float, ended_s: float, read_tokens: int = 0) -> None:
+        self.journal.note(WorkHidden(*self.key, read_tokens, began_s, ended_s))
 
     # Draft.
 
     def _draft(self, command: machine.DraftAll) -> None:
-        self._starts[command.round] = command.node
         drafting = self._drafting = _Drafting(command, Event(), command.node)
         made = asyncio.get_running_loop().run_in_executor(self._worker, self._make, drafting)
         made.add_done_callback(partial(self._drafted, drafting))
@@ -181,6 +206,7 @@ class EdgeDriver(EndpointDriver):
     def _make_read(self, node: EdgeNode) -> tuple[float, float]:
         """Answers when it began and ended."""
         began_s = self.journal.now_s
+        self._reading_since_s = None if self._settled else began_s
         self._drafter.settle()
         self._drafter.distributions(node.committed, 0)
         return began_s, self.journal.now_s
@@ -188,15 +214,16 @@ class EdgeDriver(EndpointDriver):
     def _has_read(self, command: machine.DraftPass, made: asyncio.Future[tuple[float, float]]) -> None:
         if made.cancelled():
             return
-        self.journal.note(TextRead(*self.key, command.round, *made.result()))
+        tokens = command.node.length if self._reading is command else 0
+        self.journal.note(TextRead(*self.key, command.round, tokens, *made.result()))
         if self._reading is command:
+            self._show_reading()
             self._reading = None
             self._drafter.keep()
             self._carry_out(self._machine.step(machine.Signal.WORKED))
 
     def _look(self) -> None:
         now_s, link = self.journal.now_s, self.transport.seen_by(self.key[0])
-        self.journal.note(UplinkSeen(*self.key, self._put_s, self._payload_bits, link, now_s))
         self._carry_out(self._machine.step(machine.TimeIs(now_s, self._put_s, self._payload_bits, link)))
 
     def _note_cut(self, commands: list[machine.EdgeCommand]) -> None:
@@ -207,46 +234,36 @@ class EdgeDriver(EndpointDriver):
             return
         drafting.cut.set()
         self._drafting = None
-        if drafting.began_s is not None:
-            self._note_computed(drafting, self.journal.now_s, cut=True)
+        began = drafting.began_s is not None
+        self._cut_drafts = self._note_computed(drafting, self.journal.now_s, cut=True) if began else 0
 
-    def _note_computed(self, drafting: _Drafting, ended_s: float, *, cut: bool) -> None:
-        assert drafting.began_s is not None
-        start, made = drafting.command.node, drafting.node
+    def _note_computed(self, drafting: _Drafting, ended_s: float, *, cut: bool) -> int:
+        """Notes the work on a round, and what each instant of it was. Returns the number of its passes."""
+        command, began_s = drafting.command, drafting.began_s
+        assert began_s is not None
+        start, made = command.node, drafting.node
         passes_s = tuple(self._drafter.passes_s[: len(made.drafts) if cut else None])
         new_tokens = (start.length - start.cached, *made.later_passes)[: len(passes_s)]
         self.journal.note(
             RoundComputed(
-                *self.key, drafting.command.round, drafting.began_s, ended_s, passes_s, cut, new_tokens,
+                *self.key, command.round, command.drafts, began_s, ended_s, passes_s, cut, new_tokens,
                 made.distributions,
             )
         )  # fmt: skip
-
-    # Rounds and messages.
-
-    def _close(self, command: machine.CloseRound) -> None:
-        self.tokens += command.tokens
-        self._last_closed = command.round
-        self._forget(command.round)
-
-    def _flush(self, command: machine.FlushRounds) -> None:
-        void = [number for number, _ in command.rounds]
-        self.cancel(void.__contains__)
-        for number in (*void, *(() if command.cut is None else (command.cut,))):
-            self._last_closed = max(self._last_closed, number)
-            self._forget(number)
-
-    def _forget(self, number: int) -> None:
-        self._starts.pop(number, None)
-        self._payloads = {address: payload for address, payload in self._payloads.items() if address.round != number}
+        self.enter(command.round, "draft_s" if start.cached else "prefill_s", began_s)
+        if passes_s:
+            if not start.cached:
+                self.enter(command.round, "draft_s", began_s + passes_s[0])
+            self.enter(command.round, "encode_s", began_s + sum(passes_s))
+        if command.hidden:
+            self._note_hidden(began_s, ended_s)
+        return len(passes_s)
 
     def _send(self, command: machine.SendMessage) -> None:
         content = b"".join(command.parts)
         if command.kind is machine.MessageKind.PAYLOAD:
             self._put_s, self._payload_bits = self.journal.now_s, 8 * len(content)
-        address = self.put(command.kind, command.round, content)
-        if command.round:
-            self._payloads[address] = content
+        self.put(command.kind, command.round, content)
 
 
 class EdgeDevice:
@@ -282,16 +299,11 @@ class EdgeDevice:
                 await asyncio.sleep(max(0.0, ask.at_s - self.journal.now_s))
                 arrived_s = min(ask.at_s, self.journal.now_s)
             self.journal.note(RequestArrived(self._device, number, arrived_s))
-            self.journal.note(RequestServed(self._device, number, self.journal.now_s))
             self._kept = await self._serve(number, ask, number, self._kept)
 
     def receive(self, message: RealMessage) -> None:
         """A message of the cloud arrives. Raises CodecError."""
-        if self._open is None:
-            return
-        if message.address.kind is PacketKind.HELLO:
-            self._open.restart()
-        elif message.address.request == self._open.key[1]:
+        if self._open is not None and message.address.request == self._open.key[1]:
             self._open.receive(message)
 
     def close(self) -> None:

@@ -1,13 +1,19 @@
-"""Base of the drivers of both ends of a request: they put messages, and know which of them have arrived."""
+"""Base of the drivers of both ends of a request: they put messages, and know which of them have arrived. Texts whose
+forward passes are timed, from the call to the distributions."""
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
+from models.interface import CachedText, Distributions, TokenTree
+from simulator.decoding.memory import ReplayedText
 from simulator.protocols.machine import CloudMachine, EdgeMachine, MessageArrived, MessageKind
 from simulator.schemes.policy import SeenLink
-from simulator.testbed.journal import Journal, MessageTaken
+from simulator.testbed.journal import Journal, MessageTaken, StateEntered
 from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 
 
@@ -37,12 +43,11 @@ class EndpointDriver:
         self.unacknowledged: list[MessageAddress] = []
         """Messages that the other end is not known to have, in order."""
 
-    def put(self, kind: MessageKind | PacketKind, number: int, content: bytes) -> MessageAddress:
+    def put(self, kind: MessageKind, number: int, content: bytes) -> None:
         """Puts a message of a round."""
         address = MessageAddress(PacketKind(kind), *self.key, number)
         self.unacknowledged.append(address)
         self.transport.put(RealMessage(address, content))
-        return address
 
     def arrived(self, message: RealMessage, machine: EdgeMachine | CloudMachine) -> MessageArrived:
         """The event of a message for a machine; cancels what it acknowledges."""
@@ -57,6 +62,54 @@ class EndpointDriver:
         self.transport.cancel(*(address for address in self.unacknowledged if over(address.round)))
         self.unacknowledged = [address for address in self.unacknowledged if not over(address.round)]
 
+    def enter(self, number: int, state: str, at_s: float | None = None, *, reply: bool = False) -> None:
+        """Notes what a round, or its reply, waits for from now on, or from that time on."""
+        at_s = self.journal.now_s if at_s is None else at_s
+        self.journal.note(StateEntered(*self.key, number, state, reply, at_s))
+
     def note_taken(self, message: RealMessage) -> None:
         """A machine has taken the message."""
         self.journal.note(MessageTaken(message.address, self.journal.now_s))
+
+
+class TimedText(ReplayedText):
+    """A text that reports the seconds of each pass."""
+
+    def __init__(self, open_text: Callable[[], CachedText], report: Callable[[float], None]) -> None:
+        super().__init__(open_text)
+        self._report = report
+
+    def _pass(self, text: CachedText, tokens: tuple[int, ...], asked: int | TokenTree) -> Distributions:
+        began_s = time.perf_counter()
+        distributions = super()._pass(text, tokens, asked)
+        self._report(time.perf_counter() - began_s)
+        return distributions
+
+
+class WorkerText(TimedText):
+    """A text whose passes a worker thread makes. What is dropped of its cache is dropped there, by `settle`, since the
+    event loop may read a reply while a pass is made."""
+
+    def __init__(self, open_text: Callable[[], CachedText]) -> None:
+        self.passes_s: list[float] = []
+        """Seconds of each pass since this was emptied last."""
+        super().__init__(open_text, self.passes_s.append)
+        self._put_off: deque[Callable[[], None]] = deque()
+
+    def settle(self) -> None:
+        """Drops what is to be dropped. No pass is under way."""
+        while self._put_off:
+            self._put_off.popleft()()
+
+    def keep(self) -> None:
+        """Keeps all that is cached: it was read, and is committed."""
+        self._put_off.clear()
+
+    def crop(self, length: int) -> None:
+        self._put_off.append(partial(super().crop, length))
+
+    def graft(self, path: tuple[int, ...]) -> None:
+        self._put_off.append(partial(super().graft, path))
+
+    def release(self, tokens: int) -> None:
+        self._put_off.append(partial(super().release, tokens))

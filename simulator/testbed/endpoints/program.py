@@ -1,7 +1,7 @@
 """The program of an endpoint, in its host's namespace:
 
 python -m simulator.testbed.endpoints.program edge FOLDER DEVICE
-python -m simulator.testbed.endpoints.program cloud FOLDER EPOCH
+python -m simulator.testbed.endpoints.program cloud FOLDER
 """
 
 from __future__ import annotations
@@ -25,24 +25,22 @@ from simulator.testbed.processes import DONE, READY, TIMED, obey, play
 from simulator.testbed.transport.endpoint import Endpoint
 
 
-def main(side: Side, folder: str, number: str) -> None:
+def main(side: Side, folder: str, device: str = "0") -> None:
     """Serves over the link, and leaves the process's journal in the folder."""
     dies_with_parent()
-    play(_run(Path(folder), side, int(number)))
+    play(_run(Path(folder), side, int(device)))
 
 
-async def _run(folder: Path, side: Side, number: int) -> None:
+async def _run(folder: Path, side: Side, device: int) -> None:
     cell = Cell.from_yaml(folder / CELL)
-    journal = Journal(journal_path(folder, f"{side} {number}"))
+    journal = Journal(journal_path(folder, side if side == "cloud" else f"edge {device}"))
 
     def receive(message: RealMessage) -> None:
         end.receive(message)
 
     async def start(zero_s: str, most_s: str = "inf") -> None:
         journal.start(float(zero_s))
-        if isinstance(end, CloudServer):
-            end.start()
-        else:
+        if isinstance(end, EdgeDevice):
             await asyncio.sleep(float(zero_s) - time.monotonic())
             await end.work(float(most_s))
             print(DONE, flush=True)
@@ -52,15 +50,14 @@ async def _run(folder: Path, side: Side, number: int) -> None:
         await asyncio.get_running_loop().run_in_executor(end.worker, made)
         print(TIMED, name, flush=True)
 
-    device, epoch = (number, 0) if side == "edge" else (0, number)
-    endpoint = Endpoint(cell, side, device, journal, receive, epoch, notices=not (folder / INDEPENDENT).exists())
+    endpoint = Endpoint(cell, side, device, journal, receive, notices=not (folder / INDEPENDENT).exists())
     end: EdgeDevice | CloudServer
     if side == "edge":
         end = EdgeDevice(cell, device, journal, endpoint)
         endpoint.open()
         await end.warm_up()
     else:
-        end = CloudServer(cell, journal, endpoint, epoch)
+        end = CloudServer(cell, journal, endpoint)
         end.load()
         endpoint.open()
     with COLLECTOR.seldom():

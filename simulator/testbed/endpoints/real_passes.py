@@ -30,6 +30,8 @@ class RealJob(Job):
     """Number of the round; 0: its prefill."""
     run: Callable[[], None]
     """Makes, in the worker, the networks' passes and what follows from them."""
+    submitted_s: float = 0.0
+    """Time at which it was submitted, since the run's zero."""
     beside_s: float = 0.0
     """The seconds that `run` took beside the networks."""
 
@@ -49,6 +51,7 @@ class RealPasses:
     def submit(self, job: RealJob) -> None:
         """Takes on a job; never blocks."""
         job.visit = Customer(time.monotonic())
+        job.submitted_s = self._journal.now_s
         self._pool.add(job)
         self._dispatch()
 
@@ -97,6 +100,8 @@ class RealPasses:
         assert begun, "I5: an empty pool does not admit its first job"
         shares = self._server.shares
         jobs = [share.job for share in shares if isinstance(share.job, RealJob)]
+        for share in shares:
+            share.job.report(share.state)
         self._pass = asyncio.get_running_loop().run_in_executor(self._worker, self._run, [job.run for job in jobs])
         self._pass.add_done_callback(partial(self._ended, jobs, shares))
 
@@ -136,4 +141,4 @@ def make_together(calls: Sequence[Callable[[], object]]) -> None:
 
 
 def _noted(job: RealJob, share: Share) -> PassShare:
-    return (*job.session, job.round, share.new_tokens, share.cached_tokens, share.state == "prefill")
+    return (*job.session, job.round, share.new_tokens, share.cached_tokens, share.state == "prefill", job.submitted_s)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
-from math import inf
+from math import inf, nan
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +42,6 @@ from simulator.testbed.packet_header import (
     HEADER_BYTES,
     LEAST_HEADER_BITS,
     OPPOSITE,
-    SIMULATED,
     Datagram,
     Direction,
     PacketHeader,
@@ -52,8 +51,6 @@ from simulator.testbed.packet_header import (
 from simulator.testbed.plan import FREE, SHAPED
 from simulator.testbed.processes import READY, START, ControlLines, real_time
 
-_OWN_STREAM: Final = 256
-"""Number beyond every fragment's: messages that the simulator does not know have random numbers of their own there."""
 _QUEUE_S: Final = 600.0
 """Longest wait of a packet in the kernel's bucket."""
 _MOST_QUEUED_BYTES: Final = 1 << 30
@@ -98,6 +95,8 @@ class RelayedPacket:
     """Datagram as it was sent."""
     packet: bytes
     """The same as an interface has it."""
+    joined_s: float = nan
+    """Time at which it joined the link's queue."""
 
     @property
     def carries(self) -> bool:
@@ -153,6 +152,7 @@ class EmulatedLink:
 
     def join(self, packet: RelayedPacket, now_s: float) -> PacketSent | None:
         """A packet gets in line. Answers what became of it where it has left at once."""
+        packet.joined_s = now_s
         if self._server is None:
             return self._launch(packet, now_s, now_s)
         self._server.join(packet, now_s)
@@ -183,17 +183,19 @@ class EmulatedLink:
         lost = self.in_run and self._loss.lost(now_s, bits, rate_bps, stream)
         arrives_s = None if lost else now_s + self._delay.delay_s(now_s, stream)
         answered = self.in_run and packet.carries and not lost and not self._config.arq.ack_bits
-        if answered and self._ack_loss.lost(now_s, self._config.header_bits, rate_bps, stream):
+        deaf = answered and self._ack_loss.lost(now_s, self._config.header_bits, rate_bps, stream)
+        if deaf:
             self._acks_lost.add(stream)
         header, note = packet.header, None if packet.carries else PacketKind.ACK.name
-        return PacketSent(header.address, header.fragment, header.attempt, bits, began_s, now_s, arrives_s, note)
+        return PacketSent(
+            header.address, header.fragment, header.attempt, bits, packet.joined_s, began_s, now_s, arrives_s, note,
+            answered=not deaf,
+        )  # fmt: skip
 
 
 def stream_index(header: PacketHeader) -> PacketIndex:
     """The address of the random numbers of a packet, or of the one that an acknowledgement is about."""
-    address, fragment = header.address, header.fragment
-    number = fragment if address.kind in SIMULATED else fragment + _OWN_STREAM * address.kind
-    return (*address.message_index, number, header.attempt)
+    return (*header.address.message_index, header.fragment, header.attempt)
 
 
 @dataclass(frozen=True, slots=True)

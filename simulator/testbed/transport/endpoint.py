@@ -75,12 +75,11 @@ class Inbox:
     """Puts packets together to messages, each complete once however often its packets arrive."""
 
     def __init__(self) -> None:
-        self._incoming: dict[tuple[int, MessageAddress], _Incoming] = {}
-        """By epoch too: the message that a new one begins is one of its own."""
+        self._incoming: dict[MessageAddress, _Incoming] = {}
 
     def take(self, header: PacketHeader, content: bytes) -> tuple[int, RealMessage | None]:
         """A packet arrives. Answers how often it has by now, and its message if that is complete from now on."""
-        incoming, message = self._incoming.setdefault((header.epoch, header.address), _Incoming()), None
+        incoming, message = self._incoming.setdefault(header.address, _Incoming()), None
         incoming.arrivals[header.fragment] += 1
         if incoming.arrivals[header.fragment] == 1:
             incoming.contents[header.fragment] = content
@@ -91,10 +90,6 @@ class Inbox:
                 message, incoming.count = RealMessage(header.address, b"".join(parts)), None
                 incoming.contents.clear()
         return incoming.arrivals[header.fragment], message
-
-    def keep_only(self, epoch: int) -> None:
-        """Forgets what arrived in any other epoch."""
-        self._incoming = {key: incoming for key, incoming in self._incoming.items() if key[0] == epoch}
 
 
 class Endpoint:
@@ -107,7 +102,6 @@ class Endpoint:
         device: int,
         journal: Journal,
         receive: Callable[[RealMessage], None],
-        epoch: int = 0,
         addresses: EndpointAddresses | None = None,
         *,
         notices: bool = True,
@@ -117,7 +111,6 @@ class Endpoint:
         `addresses`: null for those of a real run. `notices`: whether the relay tells when a packet has left.
         `sockets`: makes what sends and receives at an address."""
         self._sends: Direction = "uplink" if side == "edge" else "downlink"
-        self._side = side
         self._journal = journal
         self._receive = receive
         self._addresses = addresses or EndpointAddresses.real(side, device, cell.workload.devices)
@@ -127,7 +120,6 @@ class Endpoint:
         self._ack_padding = bytes(max(0, ack_bits - link(cell, self._sends).header_bits) // 8) if ack_bits else None
         """Behind an acknowledgement; None: they go over the free network."""
         self._sockets = sockets
-        self.epoch = epoch
         self.strange = 0
         """Datagrams that were no packets for this host, or came from elsewhere than its far ends, and were dropped."""
         self.put = self._outbox.put
@@ -143,18 +135,18 @@ class Endpoint:
         """Sends and receives nothing more."""
         self._shaped.close()
         self._free.close()
-        self._outbox.restart()
+        self._outbox.close()
 
     # Out.
 
     def _send(self, fragment: OutgoingFragment) -> None:
-        packet = fragment.header(self.epoch).pack() + fragment.content
+        packet = fragment.header.pack() + fragment.content
         failed = partial(self._outbox.leave, fragment, fragment.attempt)
         self._shaped.send(packet, self._addresses.far[fragment.address.device].shaped, failed)
 
     def _acknowledge(self, header: PacketHeader, arrivals: int) -> None:
         """A free acknowledgement has the random stream of the packet that it is about, one that takes capacity its own:
-        see `simulator.timing.link`. It goes in the epoch of that packet, whose sender asks for no other."""
+        see `simulator.timing.link`."""
         far = self._addresses.far[header.address.device]
         if self._ack_padding is None:
             self._free.send(header._replace(note=PacketKind.ACK).pack(), far.free, _lost)
@@ -170,8 +162,6 @@ class Endpoint:
             self.strange += 1
         elif header.note is None:
             self._take(header, packet[HEADER_BYTES:])
-        elif header.epoch != self.epoch:
-            return
         elif header.note is PacketKind.LEFT:
             self._outbox.left(header)
         else:
@@ -183,21 +173,11 @@ class Endpoint:
         if address.direction == self._sends:
             self.strange += 1
             return
-        if self._side == "edge" and address.kind is PacketKind.HELLO and header.epoch > self.epoch:
-            self._restart(header.epoch)
-        if header.epoch != self.epoch:
-            return
         arrivals, message = self._inbox.take(header, content)
         self._acknowledge(header, arrivals)
         if message is not None:
             self._journal.note(MessageReceived(address, self._journal.now_s))
             self._receive(message)
-
-    def _restart(self, epoch: int) -> None:
-        """The cloud has restarted: nothing is under way any more, and nothing has arrived but in this epoch."""
-        self._outbox.restart()
-        self._inbox.keep_only(epoch)
-        self.epoch = epoch
 
 
 def _header(packet: bytes) -> PacketHeader | None:
@@ -206,8 +186,7 @@ def _header(packet: bytes) -> PacketHeader | None:
         header = PacketHeader.unpack(packet)
     except ValueError:
         return None
-    sound = header.address.kind not in (PacketKind.ACK, PacketKind.LEFT) and header.pack() == packet[:HEADER_BYTES]
-    return header if sound else None
+    return header
 
 
 def _lost() -> None:

@@ -21,7 +21,7 @@ from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.schemes.policy import SeenLink
-from simulator.testbed.journal import Journal, MessageCancelled, MessagePut, PacketAcknowledged, PacketQueued
+from simulator.testbed.journal import Journal, MessagePut, PacketAcknowledged, PacketQueued
 from simulator.testbed.packet_header import (
     HEADER_BYTES,
     MOST_FRAGMENTS,
@@ -54,9 +54,10 @@ class OutgoingFragment(Packet):
         """The address of the attempt under way in the simulator."""
         return (*self.address.message_index, self.number, self.attempt)
 
-    def header(self, epoch: int) -> PacketHeader:
+    @property
+    def header(self) -> PacketHeader:
         """The header of the attempt under way."""
-        return PacketHeader(self.address, self.number, self.attempt, epoch, self.last)
+        return PacketHeader(self.address, self.number, self.attempt, self.last)
 
 
 class Outbox:
@@ -128,12 +129,10 @@ class Outbox:
             for other in self._cancel(address):
                 self._go(other)
 
-    def restart(self) -> None:
-        """Starts nothing more of any message; the next one is the first that its sender knows of."""
+    def close(self) -> None:
+        """Starts nothing more of any message."""
         for address in list(self._under_way):
             self._cancel(address)
-        self._senders.clear()
-        self._seen.clear()
 
     # Called when a notice or an acknowledgement arrives.
 
@@ -205,10 +204,7 @@ class Outbox:
     def _cancel(self, address: MessageAddress) -> Sequence[OutgoingFragment]:
         """Cancels a message; answers the fragments that may go instead."""
         fragments = self._under_way.pop(address, None)
-        if fragments is None:
-            return ()
-        self._journal.note(MessageCancelled(address, self._journal.now_s))
-        return fragments[0].sender.forget(fragments)
+        return () if fragments is None else fragments[0].sender.forget(fragments)
 
     # Look-ups.
 

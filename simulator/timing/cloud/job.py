@@ -70,11 +70,6 @@ class Share:
     """State of the job in the pass: a prefill, if any of its tokens are only read."""
 
     @property
-    def verifies(self) -> bool:
-        """True if a round is verified, or a session brought to its next token."""
-        return self.completes and self.job.verified_drafts is not None
-
-    @property
     def drafting(self) -> list[tuple[int, int]]:
         """The passes of the cloud's drafter for a share that has some, (new, cached) tokens each. Where it drafts, the
         first reads what the verifier's cache lacks of the text before the drafts, each later one the draft before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import zip_longest
 
@@ -78,8 +78,6 @@ class ClassUse:
         self._served_s: dict[str, float] = defaultdict(float)
         self._running: dict[Server, dict[str, float]] = {}
         """What each class has of the pass that a server runs, together 1."""
-        self.round_passes: Counter[str] = Counter()
-        """See `Cloud.round_passes`."""
 
     def service_s(self, name: str, now_s: float) -> float:
         """Server-seconds of passes so far, those lost or under way included."""
@@ -91,8 +89,6 @@ class ClassUse:
         """A server begins a pass."""
         if self._classes:
             self._running[server] = self._parts(server.shares)
-            for share in server.shares:
-                self.round_passes[self._classes[share.job.session[0]]] += share.verifies
 
     def end(self, server: Server, pass_s: float) -> None:
         """A server's pass has ended after so many seconds."""

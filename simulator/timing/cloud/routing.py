@@ -44,8 +44,6 @@ class Cloud:
         self._observer = observer
         self.station = Station(env, name, config.servers)
         self.passes = 0
-        self.round_passes = 0
-        """Shares of passes that verify a round, or bring a session to its next token; not those that only read."""
         self._config = config
         self._times = PassTimes(config, pass_uniforms, spell_uniforms)
         self._served_s = 0.0
@@ -176,7 +174,6 @@ class Cloud:
             job.queue_s += server.since_s - job.waits_since_s
             job.batch = len(server.shares)
             job.passes += 1
-            self.round_passes += share.verifies
             job.report(share.state)
         later(self.env, duration_s, partial(self._finish, server))
         return True

@@ -12,9 +12,9 @@ from hostile import refused_or_itself
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.codec import tree_packet, wire
+from channels.codec import wire
 from channels.codec.draft import UNSENT, CodecError, Draft, Format
-from channels.codec.tree_packet import TreeFormat
+from channels.codec.tree_packet import TreePackets
 from channels.codec.tree_shape import ROOT, TreeGrowth, TreeShape, grown
 
 SMALL = codec_prior.VOCABULARY
@@ -72,57 +72,50 @@ def test_a_tree_of_one_branch_is_its_chain_byte_for_byte(form, levels, seed, dat
         TreeShape.comb(1, levels),
         TreeShape.likeliest_nodes((0.3,), levels, 9),
     ):
-        tree = TreeFormat(form, shape)
+        tree = TreePackets(form, shape)
         payload = wire.encode(drafts, chain_format, context)
-        assert tree_packet.encode(drafts, tree, context) == payload
-        assert tree_packet.decode(payload, tree, context) == tuple(drafts)
-        assert tree_packet.tree_bits(drafts, tree, context) == wire.length_bits(drafts, chain_format, context)
+        assert tree.encode(drafts, context) == payload
+        assert tree.decode(payload, context) == tuple(drafts)
+        assert tree.length_bits(drafts, context) == wire.length_bits(drafts, chain_format, context)
         if len(drafts) < levels:
             distribution = sparse_draft(rng, chain_format)
             expected = wire.largest_length_bits(
                 drafts, distribution.support, distribution.counts, chain_format, context
             )
-            assert (
-                tree_packet.largest_tree_bits(drafts, distribution.support, distribution.counts, tree, context)
-                == expected
-            )
-    assert tree.distributions == tree.replies == chain_format
+            assert tree.largest_bits(drafts, distribution.support, distribution.counts, context) == expected
+    assert tree.distributions == tree.format == chain_format
 
 
 @given(st.sampled_from(FORMS), st.sampled_from(SHAPES), st.integers(0, 2**32 - 1))
 def test_what_is_decoded_is_what_was_encoded_and_no_longer_than_was_said(form, shape, seed):
     rng = np.random.default_rng(seed)
-    format = TreeFormat(form, shape)
+    format = TreePackets(form, shape)
     nodes = random_tree(rng, format, int(rng.integers(1, shape.distributions + 1)))
     context = tuple(rng.integers(0, SMALL, int(rng.integers(0, 20))).tolist())
-    payload = tree_packet.encode(nodes, format, context)
-    assert tree_packet.decode(payload, format, context) == nodes
-    bits = tree_packet.tree_bits(nodes, format, context)
+    payload = format.encode(nodes, context)
+    assert format.decode(payload, context) == nodes
+    bits = format.length_bits(nodes, context)
     assert -(-bits // 8) == len(payload)
     last = max(grown(shape, [node.support.size for node in nodes]).parents)
     firsts = [
         n for n, parent in enumerate(grown(shape, [each.support.size for each in nodes]).parents) if parent == last
     ]
     before, distribution = nodes[: firsts[0]], nodes[firsts[0]]
-    largest = tree_packet.largest_tree_bits(before, distribution.support, distribution.counts, format, context)
-    assert (
-        bits <= largest <= tree_packet.bound_tree_bits([each.support.size for each in (*before, distribution)], format)
-    )
+    largest = format.largest_bits(before, distribution.support, distribution.counts, context)
+    assert bits <= largest <= format.bound_bits([each.support.size for each in (*before, distribution)])
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_children_cost_more_than_the_dearest(form):
-    format, rng = TreeFormat(form, TreeShape.full((3, 1))), np.random.default_rng(3)
+    format, rng = TreePackets(form, TreeShape.full((3, 1))), np.random.default_rng(3)
     for _ in range(4):
         distribution = sparse_draft(rng, form)
         number = min(3, distribution.support.size)
         lengths = [
-            tree_packet.tree_bits(
-                [Draft(int(token), distribution.support, distribution.counts) for token in tokens], format
-            )
+            format.length_bits([Draft(int(token), distribution.support, distribution.counts) for token in tokens])
             for tokens in permutations(distribution.support.tolist(), number)
         ]
-        largest = tree_packet.largest_tree_bits((), distribution.support, distribution.counts, format)
+        largest = format.largest_bits((), distribution.support, distribution.counts)
         assert max(lengths) <= largest <= max(lengths) + (number > 1)
 
 
@@ -131,13 +124,11 @@ def attack(number, seed):
     rng, taken = np.random.default_rng(seed), 0
     for form in FORMS:
         for shape in SHAPES:
-            format = TreeFormat(form, shape)
-            payload = tree_packet.encode(random_tree(rng, format, int(rng.integers(1, 5))), format, (1, 2))
+            format = TreePackets(form, shape)
+            payload = format.encode(random_tree(rng, format, int(rng.integers(1, 5))), (1, 2))
             for kind in DAMAGE * number:
                 hostile = damaged(kind, payload, rng)
-                taken += refused_or_itself(
-                    hostile, tree_packet.decode, tree_packet.encode, format, (1, 2), beside=payload
-                )
+                taken += refused_or_itself(hostile, format.decode, format.encode, (1, 2), beside=payload)
     return taken
 
 
@@ -150,16 +141,16 @@ def test_damaged_payloads_are_refused_or_encode_to_themselves(number, seed):
 
 def refused(nodes, format, message):
     with pytest.raises(CodecError, match=message):
-        tree_packet.encode(nodes, format)
+        format.encode(nodes)
 
 
 def test_nodes_that_are_no_tree_of_the_format_are_refused():
-    format = TreeFormat(Format(50, 10, 8, code="enumerative"), TreeShape.full((2, 2)))
+    format = TreePackets(Format(50, 10, 8, code="enumerative"), TreeShape.full((2, 2)))
     support, counts = np.array([3, 5, 8]), np.array([2, 3, 5])
     a, b = (Draft(token, support, counts) for token in (3, 5))
     single = Draft(7, np.array([7]), np.array([10]))
-    assert tree_packet.decode(tree_packet.encode([a, b], format), format) == (a, b)
-    assert tree_packet.decode(tree_packet.encode([single, a, b], format), format) == (single, a, b)
+    assert format.decode(format.encode([a, b])) == (a, b)
+    assert format.decode(format.encode([single, a, b])) == (single, a, b)
     refused([], format, "0 nodes")
     refused([a], format, "must be 2 different ids of one distribution")
     refused([a, a], format, "must be 2 different ids of one distribution")
@@ -168,11 +159,11 @@ def test_nodes_that_are_no_tree_of_the_format_are_refused():
     refused([Draft(UNSENT, support, counts)] * 2, format, "token -1")
     refused([Draft(60, np.array([60]), np.array([10]))], format, "not below the vocabulary")
     with pytest.raises(CodecError, match="the tree is whole"):
-        tree_packet.largest_tree_bits([a, b, single, single], support, counts, format)
+        format.largest_bits([a, b, single, single], support, counts)
     with pytest.raises(CodecError, match="the tree is whole with 1"):
-        tree_packet.bound_tree_bits([1, 1, 1], TreeFormat(Format(50, 10, 8, code="enumerative"), TreeShape.full((2,))))
+        TreePackets(Format(50, 10, 8, code="enumerative"), TreeShape.full((2,))).bound_bits([1, 1, 1])
     with pytest.raises(CodecError, match="'unsent'"):
-        TreeFormat(Format(50, 10, 8, token="unsent"), TreeShape.full((2,)))
+        TreePackets(Format(50, 10, 8, token="unsent"), TreeShape.full((2,)))
 
 
 def test_a_shape_counts_its_distributions_and_nodes():
@@ -220,6 +211,6 @@ def test_siblings_share_one_distribution():
     distribution's."""
     form, distribution = Format(SMALL, 64, 8, code="enumerative"), random_draft(np.random.default_rng(1), FORMS[0], 0.2)
     nodes = [Draft(int(token), distribution.support, distribution.counts) for token in distribution.support[:3]]
-    together = tree_packet.tree_bits(nodes, TreeFormat(form, TreeShape.full((3,))))
+    together = TreePackets(form, TreeShape.full((3,))).length_bits(nodes)
     apart = sum(wire.length_bits([node], form) for node in nodes)
     assert together < apart / 2

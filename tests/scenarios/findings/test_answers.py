@@ -34,10 +34,10 @@ OTHER_PAIRS = {"languages": {"models.pair": "sotu"}}
 
 @cache
 def planned(name: str, *, quick: bool) -> tuple[list[Cell], list[dict[str, Scalar]], dict[str, dict[str, float]]]:
-    """The cells of a quick run of three seeds, or of a full one of two, their fields, and by cell what tables compute
+    """The cells of a quick run of three seeds, or of a full one of one, their fields, and by cell what tables compute
     for them."""
     found = scenario(name)
-    cells = plan_of(found, Changes(quick=quick, seeds=2 + quick, settings=OTHER_PAIRS.get(name, {}))).cells
+    cells = plan_of(found, Changes(quick=quick, seeds=1 + 2 * quick, settings=OTHER_PAIRS.get(name, {}))).cells
     computed = along(cells, [found.axis, *axes_of([found.answer, *found.findings])])
     return cells, [flatten(cell) for cell in cells], computed
 

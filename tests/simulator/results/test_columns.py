@@ -4,8 +4,10 @@ own, recounted from the distributions, the bytes and the air."""
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
+import pandas as pd
 import pytest
 from accounted_cells import CELLS, account
 from column_checks import alike, idle, names_differ, same
@@ -92,6 +94,7 @@ OF_ROUNDS: Final[dict[str, Callable[[Seen], float]]] = {
 }
 
 
+@cache
 def rounds_of(cell: str) -> list[Seen]:
     """By device, request and round."""
     return [Seen(request, round_) for request in account(cell).requests for round_ in request.rounds]
@@ -128,12 +131,21 @@ def seen_of(table: str, cell: str) -> list[Any]:
     return rounds_of(cell) if table == "rounds" else list(account(cell).requests)
 
 
+@cache
+def rows_of(table: str, cell: str) -> pd.DataFrame:
+    """The rows of a table by device, request and round."""
+    rows: pd.DataFrame = getattr(account(cell).result, table)
+    return rows.sort_values(["device", "request", "round"] if table == "rounds" else ["device", "request"])
+
+
 @pytest.mark.parametrize(("table", "column"), [(table, column) for table in TABLES for column in TABLES[table]])
 def test_a_column_is_what_was_seen(table: str, column: str) -> None:
-    order = ["device", "request", "round"] if table == "rounds" else ["device", "request"]
     for cell in CELLS:
-        rows = getattr(account(cell).result, table).sort_values(order)
-        same(rows[column], [TABLES[table][column](seen) for seen in seen_of(table, cell)], f"cell {cell!r}")
+        same(
+            rows_of(table, cell)[column],
+            [TABLES[table][column](seen) for seen in seen_of(table, cell)],
+            f"cell {cell!r}",
+        )
 
 
 def test_every_column_is_expected_to_be_something() -> None:
@@ -152,7 +164,7 @@ def test_no_two_columns_could_be_swapped_unnoticed(table: str) -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_round_goes_by_its_request(cell: str) -> None:
-    rounds = account(cell).result.rounds.sort_values(["device", "request", "round"])
+    rounds = rows_of("rounds", cell)
     assert (rounds["cell"] == account(cell).cell.id).all()
     keys = [(seen.request.device, seen.request.number) for seen in rounds_of(cell)]
     assert list(zip(rounds["device"], rounds["request"], strict=True)) == keys
@@ -161,7 +173,7 @@ def test_a_round_goes_by_its_request(cell: str) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_request_goes_by_its_device_number_prompt_and_outcome(cell: str) -> None:
     kept = account(cell)
-    requests = kept.result.requests.sort_values(["device", "request"])
+    requests = rows_of("requests", cell)
     assert (requests["cell"] == kept.cell.id).all()
     for column, seen in {"device": "device", "request": "number", "outcome": "outcome"}.items():
         assert requests[column].tolist() == [getattr(request, seen) for request in kept.requests]

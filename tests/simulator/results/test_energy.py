@@ -21,7 +21,7 @@ MEMORY: Final = Memory()
 NAMES: Final = tuple(
     name for name, each in METRICS.items() if ("_j_per_token" in name or "_usd_per_" in name) and not each.if_known
 )
-UNASKED: Final = ("slo_attainment", "goodput_tokens_per_s", "unsettled_share", "settled_after_tokens")
+UNASKED: Final = ("slo_attainment", "goodput_tokens_per_s", "unsettled_share")
 """The metrics that a cell lacks without an objective and without a threshold that moves."""
 LOSSY: Final = {"kind": "bernoulli", "probability": 0.3}
 WINDOW: Final = {"kind": "selective_repeat", "timeout_s": 0.3}

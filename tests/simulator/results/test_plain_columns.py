@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from simulator.results.plain_columns import codes, distinct, in_plain_columns, rows_alike
+from simulator.results.plain_columns import codes, distinct, in_plain_columns, numbered, rows_alike
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,15 @@ def test_rows_are_alike_where_all_columns_are_and_stand_in_order_of_appearance()
     table = pd.DataFrame({"a": ["y", "x", "y", "x"], "b": [1.0, math.nan, 1.0, math.nan], "c": 7})
     assert rows_alike([codes(table[name]) for name in table], len(table)) == [[0, 2], [1, 3]]
     assert rows_alike([codes(table["c"])], len(table)) == [[0, 1, 2, 3]] and rows_alike([], 0) == []
+
+
+def test_rows_of_two_tables_are_alike_whatever_the_types_of_their_columns_and_where_one_lacks_a_column() -> None:
+    one = pd.DataFrame({"a": [1, 2], "b": [math.nan, math.nan], "of": [["x"], None]})
+    other = pd.DataFrame(
+        {"a": [2.0, None, 1.0, 1.0], "c": [None, "z", None, "z"], "of": [None, None, "['x']", "['x']"]}
+    )
+    mine, theirs = numbered((one, other), ["a", "b", "c", "of"])
+    assert mine.tolist() == [0, 1] and theirs.tolist() == [1, 2, 0, 3]
 
 
 def test_plain_columns_hold_what_the_table_holds() -> None:

@@ -1,7 +1,7 @@
 """A station's two accounts of one queue, on a clock set by hand."""
 
-from dataclasses import dataclass
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,16 +11,14 @@ from hypothesis import strategies as st
 from simulator.results.station import Station
 
 
-@dataclass
-class Clock:
-    """Stands where it is put."""
-
-    now: float = 0.0
+def opened(servers: int = 1, now: float = 0.0) -> tuple[SimpleNamespace, Station]:
+    """A station, and its clock, which stands where it is put."""
+    clock = SimpleNamespace(now=now)
+    return clock, Station(clock, "uplink", servers)
 
 
 def test_means_over_no_time_are_0_and_over_a_moment_are_not() -> None:
-    clock = Clock()
-    station = Station(clock, "uplink")
+    clock, station = opened()
     station.arrive(serving=True)
     assert station.busy_fraction(0.0) == station.mean_present(0.0) == 0.0
     clock.now = 0.5
@@ -29,8 +27,7 @@ def test_means_over_no_time_are_0_and_over_a_moment_are_not() -> None:
 
 def test_areas_and_sojourns_are_those_of_the_customers_seen() -> None:
     """Two places: one customer served from 0 to 4, one that waits from 1 to 2 and is served to 5, then interrupted."""
-    clock = Clock()
-    station = Station(clock, "cloud", servers=2)
+    clock, station = opened(servers=2)
     first = station.arrive(serving=True)
     clock.now = 1.0
     second = station.arrive()
@@ -50,8 +47,7 @@ def test_areas_and_sojourns_are_those_of_the_customers_seen() -> None:
 
 
 def test_a_customer_who_gives_up_counts_but_is_not_served() -> None:
-    clock = Clock()
-    station = Station(clock, "cloud")
+    clock, station = opened()
     customer = station.arrive()
     clock.now = 3.0
     station.leave(customer)
@@ -61,8 +57,7 @@ def test_a_customer_who_gives_up_counts_but_is_not_served() -> None:
 
 
 def test_i2_the_clock_never_runs_back() -> None:
-    clock = Clock(1.0)
-    station = Station(clock, "any")
+    clock, station = opened(now=1.0)
     station.arrive()
     clock.now = 0.5
     with pytest.raises(AssertionError, match="I2"):
@@ -71,8 +66,7 @@ def test_i2_the_clock_never_runs_back() -> None:
 
 def test_busy_never_exceeds_the_servers() -> None:
     """Three in service at once on two servers, as under processor sharing, is a busy fraction of 1."""
-    clock = Clock()
-    station = Station(clock, "uplink", servers=2)
+    clock, station = opened(servers=2)
     for _ in range(3):
         station.begin(station.arrive())
     clock.now = 2.0
@@ -82,8 +76,7 @@ def test_busy_never_exceeds_the_servers() -> None:
 @given(st.lists(st.tuples(st.floats(0, 10), st.sampled_from(["arrive", "begin", "leave"])), max_size=60))
 def test_i4_littles_identity_at_any_instant(steps: list[tuple[float, str]]) -> None:
     """The area under the number present is the total time spent here, whoever is still inside."""
-    clock = Clock()
-    station = Station(clock, "cloud", servers=3)
+    clock, station = opened(servers=3)
     waiting, serving = [], []
     for wait_s, what in steps:
         clock.now += wait_s
@@ -100,8 +93,7 @@ def test_i4_littles_identity_at_any_instant(steps: list[tuple[float, str]]) -> N
 
 def test_stays_are_exact_however_late_they_begin() -> None:
     """They are counted from when the station was last empty, not from time 0."""
-    clock = Clock()
-    station = Station(clock, "uplink")
+    clock, station = opened()
     station.leave(station.arrive())
     arrivals = [1e12 + n / 1e3 for n in range(1_000)]
     for clock.now in arrivals:
@@ -111,8 +103,7 @@ def test_stays_are_exact_however_late_they_begin() -> None:
 
 def test_a_visit_that_is_known_beforehand_counts_as_far_as_it_has_come() -> None:
     """Booked at 0: here from 0 to 6, in service from 2 on; seen at 1, at 4 and at its end."""
-    clock = Clock()
-    station = Station(clock, "uplink")
+    clock, station = opened()
     station.book((0.0, 2.0, 6.0))
     for clock.now, present, served, area, busy_s in (
         (1.0, 1, 0, 1.0, 0.0),
@@ -127,8 +118,7 @@ def test_a_visit_that_is_known_beforehand_counts_as_far_as_it_has_come() -> None
 
 
 def test_a_booked_visit_may_take_another_course_or_none() -> None:
-    clock = Clock()
-    station = Station(clock, "uplink")
+    clock, station = opened()
     first, second = (0.0, 0.0, 4.0), (1.0, 4.0, 7.0)
     station.book(first)
     clock.now = 1.0
@@ -143,8 +133,8 @@ def test_a_booked_visit_may_take_another_course_or_none() -> None:
 
 
 def test_very_many_booked_visits_add_up_beside_those_seen() -> None:
-    clock = Clock()
-    station, seen = Station(clock, "booked"), Station(clock, "seen")
+    clock, station = opened()
+    seen = Station(clock, "seen")
     for number in range(1_000):
         clock.now = 1.5 * number
         station.book((clock.now, clock.now + 0.25, clock.now + 1.0))
@@ -165,8 +155,7 @@ def test_visits_add_up_the_same_whenever_they_are_booked() -> None:
     visits = [
         (each, each + waits, each + waits + 0.1) for each, waits in zip(joined, rng.uniform(0, 300, 1_000), strict=True)
     ]
-    clocks = Clock(), Clock()
-    station, ahead = (Station(clock, "uplink") for clock in clocks)
+    clocks, (station, ahead) = zip(opened(), opened(), strict=True)
     for number, visit in enumerate(visits):
         clocks[0].now = clocks[1].now = visit[0]
         station.book(visit)
@@ -179,8 +168,7 @@ def test_visits_add_up_the_same_whenever_they_are_booked() -> None:
 
 
 def test_a_booked_visit_that_runs_back_is_reported() -> None:
-    clock = Clock(100.0)
-    station = Station(clock, "uplink")
+    _, station = opened(now=100.0)
     station.book((1.0, 3.0, 2.0))
     with pytest.raises(AssertionError, match="I2: a visit to uplink runs back"):
         for _ in range(1_000):

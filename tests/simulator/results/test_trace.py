@@ -16,7 +16,7 @@ from simulator.decoding.memory import Memory
 from simulator.results.column_names import BREAKDOWN
 from simulator.results.observer import Together
 from simulator.results.spans import Spans
-from simulator.results.trace import TraceSubject, cut_at_s, tracer, write_trace
+from simulator.results.trace import TraceSubject, read_head, tracer, write_trace
 from simulator.results.units import state_name
 from simulator.sweeps.tracing import subject_of
 from simulator.timing.gateway import GatewayUser
@@ -136,49 +136,6 @@ def test_a_round_goes_from_the_draft_over_uplink_pass_and_downlink_to_its_resolu
     ]
 
 
-def test_the_counters_tell_who_waits(run: TracedRun) -> None:
-    waits = {f"{each.link} queue": [] for each in run.spans.airings} | {"cloud queue": []}  # type: ignore[var-annotated]
-    for each in run.spans.airings:
-        waits[f"{each.link} queue"].append((each.joined_s, each.began_s))
-    for served in run.spans.passes:
-        waits["cloud queue"] += [(since_s, served.began_s) for since_s in served.waited_since_s]
-    for gone in run.spans.unserved:
-        waits[f"{gone.station} queue"].append((gone.joined_s, gone.left_s))
-    queues = {name: steps for name, steps in run.read.counters.items() if name.endswith(" queue")}
-    for name, steps in queues.items():
-        assert steps[-1][1] == 0
-        for (at_us, waiting), (next_us, _) in pairwise(steps):
-            middle_s = (at_us + next_us) / 2 / US
-            assert waiting == sum(since_s <= middle_s < until_s for since_s, until_s in waits[name])
-    for name, expected in waits.items():
-        assert (name in queues) == any(until_s - since_s > 1e-6 for since_s, until_s in expected)
-
-
-def test_the_counters_end_at_what_the_tables_have(run: TracedRun) -> None:
-    rounds, counters = run.result.rounds, run.read.counters
-    answered = rounds[rounds["answered_s"].notna()]
-    assert counters["tokens committed"][-1][1] == answered["committed"].sum() > 0
-    if answered["drafted"].sum():
-        share = 100 * answered["accepted"].sum() / answered["drafted"].sum()
-        assert counters["drafts accepted so far"][-1][1] == pytest.approx(share, abs=0.051)
-    for link in run.plant.links:
-        sent = sum(each.bits for each in run.spans.airings if each.link == link.name)
-        assert sent == (counters[f"{link.name} bits sent"][-1][1] if sent else 0)
-    if run.spans.passes:
-        assert max(value for _, value in counters["batch size"]) >= max(len(x.sessions) for x in run.spans.passes)
-        assert counters["batch size"][-1][1] == counters["KV tokens of the batch"][-1][1] == 0
-
-
-def test_the_first_token_of_each_request_is_an_instant(run: TracedRun) -> None:
-    found = {(each["args"]["device"], each["args"]["request"]): each for each in run.read.instants}
-    for row in run.result.requests.to_dict("records"):
-        instant = found.pop((row["device"], row["request"]), None)
-        assert (instant is None) == (row["ttft_s"] != row["ttft_s"])
-        if instant is not None:
-            assert instant["args"]["after_us"] == pytest.approx(row["ttft_s"] * US, abs=0.3)
-    assert not found
-
-
 def test_the_file_says_what_it_is_of(tmp_path: Path) -> None:
     made = trace_of(cell(), tmp_path / "trace.json")
     assert made.processes == [
@@ -275,9 +232,9 @@ def test_a_trace_that_is_cut_says_when_and_tells_all_until_then(tmp_path: Path) 
     simulate(busy(), Together(whole, part), memory=Memory())
     write_trace(whole, TraceSubject("whole"), tmp_path / "whole.json")
     write_trace(part, TraceSubject("part"), tmp_path / "part.json")
-    assert cut_at_s(tmp_path / "whole.json") is None and read_trace(tmp_path / "whole.json").about["cut_at_s"] is None
-    cut_s = cut_at_s(tmp_path / "part.json")
+    cut_s = read_head(tmp_path / "part.json")["cut_at_s"]
     assert cut_s == part.cut_s == read_trace(tmp_path / "part.json").about["cut_at_s"]
+    assert read_trace(tmp_path / "whole.json").about["cut_at_s"] is None
     until_then = [each for each in whole.airings if each.left_s < cut_s]
     assert 5 < len(until_then) <= len(part.airings) and str(part.airings).startswith(str(until_then)[:-1])
     ended = {key: [r for r in each.rounds if r.ended_s < cut_s] for key, each in whole.requests.items()}

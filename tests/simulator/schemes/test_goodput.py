@@ -11,8 +11,7 @@ import pytest
 from channels.codec import wire
 from channels.uniforms import Uniforms
 from kinds.arrays import Floats
-from simulator.schemes.policies.goodput import Goodput
-from simulator.schemes.policies.goodput_rules import Now, best_round, goes_on, start_s
+from simulator.schemes.policies.goodput import Goodput, Now, best_round, goes_on, start_s
 from simulator.schemes.policies.learned import Learned
 from simulator.schemes.policy import (
     CloudDecodes,
@@ -154,11 +153,15 @@ def known(a: float, bps: float) -> Learned:
     learned.bits[0].observe(BITS, 1)
     learned.header.observe(HEADER, 1)
     learned.pass_s.observe(PASS_S, 1)
-    learned.cloud.observe_verification(JUDGE_S)
+    learned.verify.observe(JUDGE_S, 1)
     learned.link.observe(0.0, 1e9, DELAY_S + 1e9 / bps, False)
     learned.link.least_s, learned.link.last = DELAY_S, 1 / bps
     learned.link.mean = 1 / bps
     return learned
+
+
+def at(seen: EdgeView, learned: Learned) -> Now:
+    return Now(seen, learned, learned.link.per_bit_s(seen.now_s))
 
 
 def tokens_per_s(a: float, bps: float, length: int) -> float:
@@ -180,7 +183,7 @@ def test_the_length_is_the_one_of_largest_goodput_and_the_marginal_rule_stops_th
     """Both against brute force over the closed form: the ratio's argmax, and stopping where a draft stops to pay; over
     ceil(L / n) passes of n drafts, a pass being worth it by all of the drafts that it makes."""
     seen = view()._replace(drafts_per_pass=block)
-    now = Now.of(seen, known(a, bps))
+    now = at(seen, known(a, bps))
     chosen = best_round(now, 0)
     reached = {
         length: 1 / (1 / tokens_per_s(a, bps, length) - (length - ceil(length / block)) * PASS_S
@@ -200,8 +203,8 @@ def test_a_pass_that_was_made_is_paid_for() -> None:
     """The same draft is not worth its pass and its bits together, and is worth its bits alone."""
     learned = known(0.5, 1e7)
     learned.price, learned.survival = 20.0, 0.2  # worth .1 tokens, where a pass costs .12
-    assert not goes_on(Now.of(view(), learned), 0.5)
-    assert goes_on(Now.of(view(distribution=SURE), learned), 0.5)
+    assert not goes_on(at(view(), learned), 0.5)
+    assert goes_on(at(view(distribution=SURE), learned), 0.5)
 
 
 def test_slower_links_get_shorter_rounds_and_at_last_the_cloud() -> None:
@@ -284,4 +287,4 @@ def test_the_learning_run_does_what_it_would_do_whatever_comes_back() -> None:
 
 
 def test_what_starts_a_stretch_is_one_small_message() -> None:
-    assert start_s(Now.of(view(), known(0.5, 1e4))) == pytest.approx((HEADER + 16) / 1e4 + DELAY_S)
+    assert start_s(at(view(), known(0.5, 1e4))) == pytest.approx((HEADER + 16) / 1e4 + DELAY_S)

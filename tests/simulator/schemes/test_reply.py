@@ -17,7 +17,7 @@ from models.verification import UNDRAWN, Verdict, inverse_cdf
 from simulator import simulate
 from simulator.schemes.acceptance import Rejection, SplitRejection, received
 from simulator.schemes.draw import RequestUniforms, RoundUniforms
-from simulator.schemes.policy import Action, CloudDecodes, DraftRound, EdgeView, Policy, PolicyState
+from simulator.schemes.policy import Action, CloudDecodes, EdgeView, Policy, PolicyState
 from simulator.schemes.reply import DistributionReply, Reply, SentRound, TokenReply
 from simulator.schemes.scalars import ScalarPackets
 
@@ -118,39 +118,3 @@ def test_a_policy_that_lets_the_cloud_decode_is_told_when_it_does() -> None:
     split = {"kind": "composed", "code": "scalars", "acceptance": "split_rejection", "reply": "law"}
     with pytest.raises(ConfigError, match="policy 'lets_the_cloud_in_tests': lets the cloud decode by itself, which"):
         simulate(cell({**split, "policy": "lets_the_cloud_in_tests"}))
-
-
-class SureReply(TokenReply):
-    """`TokenReply`, then the verifier's largest probability in 8 bits."""
-
-    kind: Literal["test_sure"] = "test_sure"  # type: ignore[assignment]
-
-    def encode(self, result, p, packets, context):
-        return super().encode(result, p, packets, context) + bytes([round(255 * float(p.max()))])
-
-    def decode(self, reply, sent, packets):
-        return super().decode(reply[:-1], sent, packets)
-
-    def hint(self, reply: bytes) -> float:
-        return reply[-1] / 255
-
-
-class BySureness(Policy):
-    """Drafts as many as the hint says."""
-
-    kind: Literal["test_by_sureness"] = "test_by_sureness"
-
-    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
-        hinted = 1 if np.isnan(view.hint) else 1 + round(6 * view.hint)
-        return DraftRound(min(view.most_drafts, hinted)), state
-
-
-def test_what_a_reply_hints_at_reaches_the_policy_for_its_bits_and_leaves_the_text_alone() -> None:
-    """The first round knows of nothing; each later one is as long as the hint before it says."""
-    plain, hinted = (
-        simulate(cell({"kind": "composed", "policy": "test_by_sureness", "reply": reply, "budget_bits": None}))
-        for reply in ("token", "test_sure")
-    )
-    assert (plain.rounds["drafted"] == 1).all() and hinted.rounds["drafted"].max() > 1
-    assert hinted.rounds["reply_bits"].unique().tolist() == [plain.rounds["reply_bits"].iloc[0] + 8]
-    assert (hinted.rounds.groupby("request")["drafted"].first() == 1).all() and hinted.summary["tv_output"] < 1e-12

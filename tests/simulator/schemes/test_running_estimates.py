@@ -9,7 +9,6 @@ from channels.uniforms import Uniforms
 from simulator.schemes.policies.learned import Learned
 from simulator.schemes.policies.running_estimates import (
     AcceptanceEstimate,
-    CloudTimes,
     LinkTimes,
     RunningMean,
     distribution_bin,
@@ -92,22 +91,13 @@ def test_lengths_chosen_by_the_link_do_not_bend_the_delay() -> None:
     assert link.delay_s == pytest.approx(0.04)
 
 
-def test_what_the_cloud_takes_is_followed_when_it_changes() -> None:
-    cloud = CloudTimes()
-    assert math.isnan(cloud.decode_s) and cloud.verify_s == 0
-    cloud.observe_decoding(0.02)
-    for seconds in [0.04] * 30 + [0.12] * 200:
-        cloud.observe_verification(seconds)
-    assert cloud.verify_s == pytest.approx(0.12, rel=0.01) and cloud.decode_s == pytest.approx(0.02)
-
-
 def test_a_state_holds_all_that_was_learned() -> None:
     learned = Learned.empty(3)
     learned.acceptance.observe(1, [None, 2], 2, 1)
     learned.acceptance.look(2)
     learned.link.observe(1.0, 500.0, 0.1, True)
-    learned.cloud.observe_verification(0.04)
-    learned.cloud.observe_decoding(0.03)
+    learned.verify.observe(0.04, 10)
+    learned.decode.observe(0.03, 10)
     learned.header.observe(320.0, 10)
     learned.pass_s.observe(0.006, 10)
     for rung, bits in enumerate((10.0, 20.0, 30.0)):

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from column_checks import alike, idle, names_differ, same
-from slow_drafts import SlowDraft, distance, drawn_by, halves, lattice
-from tables_pair import PROMPTS, P, Q, V, distribution_after
+from slow_drafts import SlowDraft, distance, drawn_by, halves, kept_ids, lattice, threshold_after, verifiers_text
+from tables_pair import P, Q, V, distribution_after
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
@@ -70,7 +70,7 @@ class SlowDistributions:
 
     def __init__(self, asked: Cell) -> None:
         assert isinstance(asked.scheme, DraftScheme)
-        self.seed, self.scheme, self.parts = asked.seed, asked.scheme, asked.scheme.families
+        self.asked, self.scheme, self.parts = asked, asked.scheme, asked.scheme.families
         self.packets, self.beta = asked.scheme.packets(V), getattr(self.parts.sparsifier, "initial", None)
         self.drafts = [draft for device in range(DEVICES) for draft in self._device(device)]
 
@@ -78,19 +78,16 @@ class SlowDistributions:
         for number in range(REQUESTS):
             if not (number and getattr(self.parts.sparsifier, "carry", False)):
                 self.beta = getattr(self.parts.sparsifier, "initial", None)
-            turn = self.seed * DEVICES * REQUESTS + number * DEVICES + device
-            text = list(PROMPTS[turn % len(PROMPTS)].tokens[:PROMPT])
-            for place in range(OUTPUT):
+            for place, text in enumerate(verifiers_text(self.asked, device, number)):
                 p, q = (distribution_after(table, text[-1], TEMPERATURE) for table in (P, Q))
                 yield self._draft((device, number), place, text, p, q)
-                text.append(drawn_by(p, Uniforms.of(self.seed, "verifier text").uniform(device, number, place)))
 
     def _draft(
         self, index: tuple[int, int], place: int, text: list[int], p: list[float], q: list[float]
     ) -> dict[str, float]:
         kept = self._kept(q)
         counts = self._counts([q[token] for token in kept])
-        u = Uniforms.of(self.seed, "draft").keyed(*index).uniform(place + 1, 0)
+        u = Uniforms.of(self.asked.seed, "draft").keyed(*index).uniform(place + 1, 0)
         token = kept[drawn_by(counts, u)]
         bound = self._bound(len(kept))
         one = SlowDraft(wire.Draft(token, np.array(kept), np.array(counts)), q, kept, counts, counts, bound)
@@ -107,7 +104,6 @@ class SlowDistributions:
             "tv_qhat": distance(one.qhat, p),
             "rejection_bound": one.rejection_bound(p),
             "coded_bits_per_draft": bits,
-            "stated_bits_per_draft": stated,
             "largest_excess_bits": bits - stated,
             "largest_saving_bits": stated - bits,
             "paper_bits_per_draft": self._paper(len(kept)),
@@ -115,14 +111,10 @@ class SlowDistributions:
 
     def _kept(self, q: list[float]) -> list[int]:
         rule = self.parts.sparsifier
-        if rule.kind in ("threshold", "conformal"):
-            beta = getattr(rule, "beta", self.beta)
-            kept = [token for token in range(V) if q[token] >= beta] or [q.index(max(q))]
-            if rule.kind == "conformal":
-                dropped = 1 - sum(q[token] for token in kept)
-                self.beta = min(1.0, self.beta - rule.step * (dropped - rule.target))
-            return kept
-        return sorted(sorted(range(V), key=lambda token: (-q[token], token))[: getattr(rule, "k", V)])
+        kept = kept_ids(q, getattr(rule, "k", V), getattr(rule, "beta", self.beta))
+        if rule.kind == "conformal":
+            self.beta = threshold_after(self.beta, q, rule.step, rule.target)
+        return kept
 
     def _counts(self, mass: list[float]) -> list[int]:
         by = {"lattice": lambda: lattice(mass, ELL), "halves": lambda: halves(mass)}

@@ -53,7 +53,6 @@ class Kept:
 
     kept: list[float] = field(default_factory=list)
     verified: list[float] = field(default_factory=list)
-    sent: list[float] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     beta: float = math.nan
     runs: tuple[int, ...] = ()
@@ -77,9 +76,7 @@ def _followed(made: Cell, device: int, rollback: str, carry: bool) -> list[Kept]
             runs[-1] = len(by_now.kept) - sum(runs[:-1])
             tokens += len(round_.committed)
             if tokens >= 16 * 2 ** len(found):
-                found.append(
-                    Kept([*by_now.kept], [*by_now.verified], [*by_now.sent], by_now.sizes, request.beta, tuple(runs))
-                )
+                found.append(Kept([*by_now.kept], [*by_now.verified], by_now.sizes, request.beta, tuple(runs)))
                 by_now.sizes = []
         beta = request.beta if carry else None
     return found
@@ -87,7 +84,6 @@ def _followed(made: Cell, device: int, rollback: str, carry: bool) -> list[Kept]
 
 def _count(by_now: Kept, round_: SlowRound, rollback: str) -> None:
     dropped = [draft.dropped_mass for draft in round_.drafts]
-    by_now.sent += dropped
     by_now.verified += [draft.dropped_mass for draft in round_.judged]
     by_now.kept += {
         "through_rejection": [draft.dropped_mass for draft in round_.judged],
@@ -110,7 +106,6 @@ def test_the_running_means_are_those_of_the_drafts_whose_updates_stood(rollback:
         "kept_updates": lambda each: len(each.kept),
         "kept_dropped_mass": lambda each: mean(each.kept),
         "verified_dropped_mass": lambda each: mean(each.verified),
-        "sent_dropped_mass": lambda each: mean(each.sent),
         "support_size": lambda each: mean(each.sizes),
         "threshold": lambda each: each.beta,
         "one_sided_bound": lambda each: TARGET + len(each.runs) * (INITIAL / STEP + 1 - TARGET) / len(each.kept),

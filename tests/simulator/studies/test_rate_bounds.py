@@ -1,7 +1,7 @@
 """Lower bounds on bits, beside exhaustive coverings, exhaustive distributions and enumerated joint distributions."""
 
 import math
-from itertools import combinations, permutations, product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from channels.codec import lattice
 from kinds.arrays import Floats
 from models.verification import entropy_bits
-from simulator.studies.rate_bounds import LeastBits, covering_bits, least_entropies, match_probability, relabelled_bits
+from simulator.studies.rate_bounds import LeastBits, covering_bits, least_entropies, match_probability
 
 
 def grid(size: int, ell: int) -> Floats:
@@ -106,14 +106,6 @@ def test_races_match_as_the_double_sum_says_and_as_they_are_run() -> None:
     with np.errstate(divide="ignore"):
         matched = ((times / q).argmin(axis=1) == (times / p).argmin(axis=1)).mean()
     assert abs(matched - slow) < 5.5 * math.sqrt(slow * (1 - slow) / 40_000)  # 4e-8
-
-
-def test_the_information_about_a_relabelling_is_what_a_draw_tells_of_it() -> None:
-    """I(S; d) over all relabellings of three tokens, from the joint distribution."""
-    q = (0.6, 0.3, 0.1)
-    joint = np.array([[q[place] / 6 for place in order] for order in permutations(range(3))])
-    apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
-    assert relabelled_bits(3, entropy_bits(np.array(q))) == pytest.approx(float((joint * np.log2(joint / apart)).sum()))
 
 
 def test_one_token_takes_nothing_and_no_distance_everything() -> None:

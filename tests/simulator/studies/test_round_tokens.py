@@ -6,8 +6,8 @@ from statistics import fmean
 import numpy as np
 import pytest
 from column_checks import alike, idle
-from slow_drafts import drawn_by, lattice
-from tables_pair import PROMPTS, P, Q, V, distribution_after
+from slow_drafts import drawn_by, kept_ids, lattice, threshold_after, verifiers_text
+from tables_pair import P, Q, V, distribution_after
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
@@ -37,29 +37,14 @@ def rows(kept: str) -> list[dict[str, float]]:
     return [dict(row) for row in study("round_tokens").ask(cell(kept), Memory(), None, None).rows]  # type: ignore[arg-type]
 
 
-def kept_ids(kept: str, q: list[float], beta: float) -> list[int]:
-    if kept == "conformal":
-        return [token for token in range(V) if q[token] >= beta] or [q.index(max(q))]
-    most = 3 if kept == "top_k" else V
-    return sorted(sorted(range(V), key=lambda token: (-q[token], token))[:most])
-
-
-def moved(kept: str, q: list[float], beta: float) -> float:
-    dropped = 1 - sum(q[token] for token in kept_ids(kept, q, beta))
-    return beta - 0.2 * (dropped - 0.1)
-
-
 def slow_rounds(kept: str) -> list[tuple[list[float], list[float], list[float]]]:
     """Bits, and tokens by both verifications, of the first 1, 2, ... drafts of each round."""
     found, beta, packets = [], 0.1, cell(kept).scheme.packets(V)  # type: ignore[attr-defined]
     for number in range(3):
-        text = list(PROMPTS[(SEED * 3 + number) % len(PROMPTS)].tokens[:PROMPT])
-        for place in range(OUTPUT):
+        for place, text in enumerate(verifiers_text(cell(kept), 0, number)):
             if place % L == 0:
                 found.append(slow_round(kept, number, place, text, beta, packets))
-            beta = moved(kept, distribution_after(Q, text[-1], TEMPERATURE), beta)
-            u = Uniforms.of(SEED, "verifier text").uniform(0, number, place)
-            text.append(drawn_by(distribution_after(P, text[-1], TEMPERATURE), u))
+            beta = threshold_after(beta, distribution_after(Q, text[-1], TEMPERATURE), 0.2, 0.1)
     return found
 
 
@@ -68,7 +53,7 @@ def slow_round(kept: str, number: int, place: int, before: list[int], beta: floa
     alone = together = 1.0
     for n in range(L):
         p, q = (distribution_after(table, text[-1], TEMPERATURE) for table in (P, Q))
-        ids = kept_ids(kept, q, beta)
+        ids = kept_ids(q, 3 if kept == "top_k" else V, beta if kept == "conformal" else None)
         counts = lattice([q[token] for token in ids], ELL)
         u = Uniforms.of(SEED, "draft").keyed(0, number).uniform(place + 1, n)
         token = ids[drawn_by(counts, u)]
@@ -77,7 +62,7 @@ def slow_round(kept: str, number: int, place: int, before: list[int], beta: floa
         rejection.append(rejection[-1] + alone)
         block.append(block[-1] + together)
         drafts.append(wire.Draft(token, np.array(ids), np.array(counts)))
-        beta = moved(kept, q, beta)
+        beta = threshold_after(beta, q, 0.2, 0.1)
         text.append(token)
     bits = [packets.length_bits(drafts[:n], tuple(before)) for n in range(1, L + 1)]
     return bits, rejection[1:], block[1:]

@@ -210,7 +210,7 @@ def noted(cell: Cell, folder: Path, *events: Event, timed_s: float | None = None
 
 
 def share(device: int, number: int, drafts: int, reads: bool = False) -> PassShare:
-    return device, 0, number, drafts + 1, 20, reads
+    return device, 0, number, drafts + 1, 20, reads, 0.0
 
 
 def taken(
@@ -218,7 +218,7 @@ def taken(
 ) -> list[Event]:
     """A message that was on the link from when to when, is received that late, and taken in so many seconds."""
     address, received_s = MessageAddress(kind, 0, 0, number), link_s[1] + late_s
-    sent = PacketSent(address, 0, 0, 320, link_s[0], link_s[0], link_s[1])
+    sent = PacketSent(address, 0, 0, 320, *3 * (link_s[0],), link_s[1])
     return [sent, MessageReceived(address, received_s), MessageTaken(address, received_s + seconds)]
 
 
@@ -231,7 +231,7 @@ def rounds(drafts: list[int], edge_s: float, cloud_s: tuple[float, float], slow:
         other_s = 1.0 * (number in slow or number == 1)
         beside_s, judge_s = other_s + edge_s * made, cloud_s[0] + cloud_s[1] * made
         end_s = beside_s / 2 + 0.01 * made
-        events.append(RoundComputed(0, 0, number, 0.0, end_s, (0.01,) * made, False, (1,) * made, made))
+        events.append(RoundComputed(0, 0, number, 1, 0.0, end_s, (0.01,) * made, False, (1,) * made, made))
         events.append(PassMade(0.0, 0.02 + judge_s / 2, (share(0, number, made, reads=number == 1),), 0.02))
         events += [*taken(PacketKind.REPLY, number, beside_s / 2), *taken(PacketKind.PAYLOAD, number, judge_s / 2)]
     return events
@@ -239,7 +239,7 @@ def rounds(drafts: list[int], edge_s: float, cloud_s: tuple[float, float], slow:
 
 def test_what_the_ends_take_beside_networks_is_measured_in_a_run_of_theirs(tmp_path: Path) -> None:
     """1.5 ms a draft at the edge; 3 ms a job and 0.5 ms a draft in the cloud; a round that was cut says nothing."""
-    cut = RoundComputed(0, 0, 99, 0.0, 9.0, (0.01,), True, (1,), 1)
+    cut = RoundComputed(0, 0, 99, 1, 0.0, 9.0, (0.01,), True, (1,), 1)
     run = noted(asked(**{"workload.devices": 1}), tmp_path, *rounds([1, 2, 3, 4] * 3, 0.0015, (0.003, 0.0005)), cut)
     assert run.times()[:4] == pytest.approx((0.0015, 0.0, 0.003, 0.0005), rel=1e-3)
 
@@ -260,7 +260,7 @@ def test_a_trees_drafts_are_counted_by_its_distributions_and_its_passes_by_their
     rows = [TimedPass(1, new, cached, 0.005 * (1 + new), "measured", 0) for new in (1, 8) for cached in (0, 40)]
     for side in ("edge", "cloud"):
         (tmp_path / f"{side}.csv").write_text(csv_text(rows))
-    tree = RoundComputed(0, 0, 2, 0.0, 0.058, (0.02, 0.03), False, (1, 8), 3)
+    tree = RoundComputed(0, 0, 2, 1, 0.0, 0.058, (0.02, 0.03), False, (1, 8), 3)
     run = noted(asked("tree"), tmp_path, tree)
     assert NotedRun(asked("tree"), tmp_path / "journals", tmp_path).times().encode_s_per_draft == pytest.approx(0.001)
     assert run.times().encode_s_per_draft == pytest.approx(0.008 / 3, rel=1e-3)
@@ -289,11 +289,11 @@ def test_a_messages_path_is_what_it_takes_beside_the_link_where_nothing_else_is_
     events, now_s = list[Event](), 0.0
     for number in range(1, 20):
         busy = others and number % 2 == 0
-        events.append(RoundComputed(0, 0, number, now_s, now_s + 0.1, (0.1,), False, (1,), 1))
+        events.append(RoundComputed(0, 0, number, 1, now_s, now_s + 0.1, (0.1,), False, (1,), 1))
         began_s = now_s + 0.1 + (0.5 if busy else 0.001)
         if busy:
             other = MessageAddress(PacketKind.PAYLOAD, 1, 0, number)
-            events.append(PacketSent(other, 0, 0, 320, now_s, began_s, began_s))
+            events.append(PacketSent(other, 0, 0, 320, now_s, now_s, began_s, began_s))
             events.append(PassMade(began_s, began_s + 5.0, (share(1, number, 1),), 5.0))
         events += taken(PacketKind.PAYLOAD, number, 0.1, (began_s, began_s + 0.03), 0.002)
         pass_s = began_s + 0.03 + 0.002 + 0.1 + (9.0 if busy else 0.003)

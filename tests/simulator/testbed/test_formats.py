@@ -1,4 +1,4 @@
-"""Headers, datagrams and restored requests as bytes: what is packed is unpacked, and all else is refused."""
+"""Headers and datagrams as bytes: what is packed is unpacked, and all else is refused."""
 
 import struct
 
@@ -7,12 +7,7 @@ from hostile import refused_or_itself, some_are_taken
 from hypothesis import example, given
 from hypothesis import strategies as some
 
-from channels.codec import wire
 from channels.link.link_config import LinkConfig
-from simulator.decoding.nodes import CloudNode
-from simulator.protocols.machine import Resumed
-from simulator.schemes.hosted import CloudOnly
-from simulator.testbed.endpoints.restoration import pack_restored, unpack_restored
 from simulator.testbed.packet_header import (
     HEADER_BYTES,
     LEAST_HEADER_BITS,
@@ -28,7 +23,6 @@ from simulator.testbed.packet_header import (
 )
 
 NOTES = (PacketKind.ACK, PacketKind.LEFT)
-VOCABULARIES = (2, 64, 257, 50_000)
 SOME_PAYLOAD = PacketHeader(MessageAddress(PacketKind.PAYLOAD, 0, 0, 1), 0, 0).pack()
 PLAIN = Datagram(SocketAddress.of("10.77.0.1", 5000), SocketAddress.of("10.77.0.2", 4000), b"content").pack()
 numbers = some.integers(0, MOST)
@@ -39,7 +33,6 @@ headers = some.builds(
     address=some.builds(MessageAddress, kinds, devices, numbers, numbers),
     fragment=some.integers(0, MOST_FRAGMENTS),
     attempt=numbers,
-    epoch=some.integers(0, 255),
     last=some.booleans(),
     note=some.sampled_from([None, *NOTES]),
 )
@@ -47,53 +40,22 @@ places = some.builds(SocketAddress, some.binary(min_size=4, max_size=4), some.in
 datagrams = some.builds(Datagram, places, places, some.binary(max_size=80))
 
 
-def format_of(vocabulary: int) -> wire.Format:
-    return CloudOnly().format(vocabulary)
-
-
-@some.composite
-def restored(draw: some.DrawFn) -> tuple[Resumed, wire.Format]:
-    vocabulary = draw(some.sampled_from(VOCABULARIES))
-    tokens = draw(some.lists(some.integers(0, vocabulary - 1), min_size=1, max_size=40))
-    prompt_tokens = draw(some.integers(1, len(tokens)))
-    node = CloudNode(draw(some.integers(1, MOST)), tuple(tokens), owed=draw(some.booleans()))
-    return Resumed(node, prompt_tokens), format_of(vocabulary)
-
-
-def fields(resumed: Resumed) -> tuple[object, ...]:
-    node = resumed.node
-    return node.round, node.committed, node.owed, node.cached, resumed.prompt_tokens
-
-
-@given(headers, datagrams, restored(), some.binary(max_size=40))
-def test_what_is_unpacked_is_what_was_packed(
-    header: PacketHeader, datagram: Datagram, of: tuple[Resumed, wire.Format], content: bytes
-) -> None:
+@given(headers, datagrams, some.binary(max_size=40))
+def test_what_is_unpacked_is_what_was_packed(header: PacketHeader, datagram: Datagram, content: bytes) -> None:
     assert PacketHeader.unpack(header.pack() + content) == header
     assert Datagram.unpack(datagram.pack()) == datagram
-    resumed, format = of
-    assert fields(unpack_restored(pack_restored(resumed, format), format)) == fields(resumed)
 
 
 @some_are_taken
 @given(some.binary(max_size=20))
 @example(SOME_PAYLOAD + b"?")
-@example(bytes((PacketKind.PROMPT,)) + bytes(8) + bytes((PacketKind.REPLY,)) + bytes(2))
-@example(bytes((PacketKind.ACK,)) + bytes(8) + bytes((PacketKind.ACK,)) + bytes(2))
+@example(bytes((PacketKind.PROMPT, PacketKind.REPLY)) + bytes(10))
+@example(bytes((PacketKind.ACK, PacketKind.ACK)) + bytes(10))
+@example(bytes((0, PacketKind.PROMPT)) + bytes(7) + b"\2" + bytes(2))
 def test_bytes_in_place_of_a_header_are_refused_or_written_back_alike(packet: bytes) -> None:
     refused_or_itself(
         packet, PacketHeader.unpack, lambda header: header.pack() + packet[HEADER_BYTES:], refusal=ValueError
     )
-
-
-@some_are_taken
-@given(some.binary(max_size=24), some.sampled_from(VOCABULARIES))
-@example(pack_restored(Resumed(CloudNode(1, (5,), owed=True), 1), format_of(64)), 64)
-def test_bytes_in_place_of_a_restored_request_are_refused_or_written_back_alike(
-    content: bytes, vocabulary: int
-) -> None:
-    format = format_of(vocabulary)
-    refused_or_itself(content, unpack_restored, pack_restored, format)
 
 
 @given(some.binary(max_size=60))

@@ -44,7 +44,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 def test_words_that_are_printed_in_one_piece_are_all_read(start: Start) -> None:
     run, one = start("print('ready\\n\\nhello from an import\\ndone', flush=True); input()")
-    assert run._await("done", time.monotonic() + 10, [one])
+    run._await("done", time.monotonic() + 10, [one])
     assert {"ready", "done"} <= one.printed
 
 
@@ -83,7 +83,6 @@ def test_a_process_that_does_not_end_well_is_named_on_one_line(start: Start, pro
 
 def test_a_process_that_prints_nothing_in_time_is_named(start: Start) -> None:
     run, one = start("input()")
-    assert not run._await("done", time.monotonic() + 0.05, [one], late=False)
     with pytest.raises(ConfigError, match=r"^real: one did not say 'done' in time$"):
         run._await("done", time.monotonic() + 0.05, [one])
 

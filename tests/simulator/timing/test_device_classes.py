@@ -191,7 +191,6 @@ def sums_of(summary: dict[str, float], tokens: float) -> dict[str, float]:
     units = {name: f"{name}_per_million_tokens" if "usd" in name else f"{name}_per_token" for name in SUMS}
     per_token = {name: summary[unit] for name, unit in units.items() if not np.isnan(summary.get(unit, np.nan))}
     return {name: value * tokens for name, value in per_token.items()} | {
-        "passes": tokens / summary["block_efficiency"],
         "dropped": summary["dropped_packets"],
     }
 

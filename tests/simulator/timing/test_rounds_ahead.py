@@ -152,7 +152,7 @@ def test_a_flushed_round_frees_the_processor_and_the_uplink() -> None:
     made = cell(SCHEMES["k_sqs"] | {"depth": 3}, workload=asked, edge=edge)
     summary = (run := ran(made, Memory())).result.summary
     (request,) = run.requests
-    assert summary["flushed_rounds_per_token"] > 0
+    assert summary["flushed_drafts_per_token"] > 0
     assert any(each.flushed and each.sent_s != each.sent_s for each in request.rounds), "none was cut while drafted"
     passes_s = 0.02 * sum(each.edge_passes for each in request.rounds)
     cut = sum(each.flushed and each.sent_s != each.sent_s for each in request.rounds)

@@ -15,7 +15,7 @@ from hostile import refused_or_itself, some_are_taken
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.codec import packet
+from channels.codec import heads, packet
 from channels.codec.coder.arithmetic import (
     ENCODE,
     FAILED,
@@ -35,7 +35,7 @@ from channels.codec.context_coded.expected_tokens import best_first, candidates
 from channels.codec.context_coded.network import INPUTS
 from channels.codec.context_coded.walk import WalkSetting, code_draft
 from channels.codec.enumerative import cost, shift_of, stated_bits
-from channels.codec.packet import ALL_SHARES, DEAREST_HEAD_BITS, SHARES
+from channels.codec.heads import ALL_SHARES, DEAREST_HEAD_BITS, SHARES
 from channels.codec.quantizers import quantizer
 from channels.codec.wire import CodecError, Draft, Format, bound_bits, decode, encode, largest_length_bits, length_bits
 from tools import build_prior
@@ -157,11 +157,11 @@ def test_the_cost_that_chooses_the_mode_is_what_enumerative_states(one):
 
 @pytest.mark.parametrize("most", [1, 2, 3, 4, 9])
 def test_every_number_of_drafts_has_a_share_of_its_own(most):
-    ends = sorted(packet._share_of(number, most) for number in range(1, most + 1))
+    ends = sorted(heads._share_of(number, most) for number in range(1, most + 1))
     total = ends[0][2]
     assert [begin for begin, _, _ in ends] == [0, *np.cumsum([size for _, size, _ in ends])[:-1]]
     assert sum(size for _, size, _ in ends) == total
-    assert packet._share_of(1, most)[1] * 2 >= total or most < 3
+    assert heads._share_of(1, most)[1] * 2 >= total or most < 3
 
 
 def ideal_bits(sent, format, context):
@@ -227,55 +227,6 @@ def test_damaged_packets_and_other_contexts_are_refused_or_encode_to_themselves(
     for other in ((), context[:-1], (*context, 5), (-1,) * 3):
         refused_or_itself(payload, decode, encode, format, other)
     assert decode(payload, format, context) == sent
-
-
-def cold(call, *arguments):
-    """What it returns where nothing is known of packets before."""
-    packet._walked_after.cache_clear()
-    return call(*arguments)
-
-
-@given(any_packets(["lattice"]), st.randoms(use_true_random=False))
-@settings(max_examples=40)
-def test_a_packet_that_begins_as_one_measured_before_is_as_long_and_has_the_same_bytes(one, random):
-    format, sent, context = one
-    packet._walked_after.cache_clear()
-    for _ in range(3):
-        begin = random.randrange(len(sent))
-        others = (*sent[begin:], *sent[:begin])[: random.randint(1, len(sent))]
-        for length in range(1, len(others) + 1):
-            last = others[length - 1]
-            arguments = others[: length - 1], last.support, last.counts, format, context
-            assert largest_length_bits(*arguments) == cold(largest_length_bits, *arguments)
-            largest_length_bits(*arguments)
-        for drafts_ in (others, sent):
-            assert encode(drafts_, format, context) == cold(encode, drafts_, format, context)
-            largest_length_bits(others[:-1], others[-1].support, others[-1].counts, format, context)
-
-
-def test_no_distribution_of_a_round_is_walked_twice_while_its_drafts_are_measured_and_sent(monkeypatch):
-    format, sent, context = spoken(3, POINTS[1], 6)
-    packet._walked_after.cache_clear()
-    walked, write = [], packet.write_distributions
-
-    def counting(io, buffer, setting, flat, sizes, drawn, token, tape, ends):
-        walked.append(len(sizes) - len(ends))
-        return write(io, buffer, setting, flat, sizes, drawn, token, tape, ends)
-
-    monkeypatch.setattr(packet, "write_distributions", counting)
-    for place, draft in enumerate(sent):
-        largest_length_bits(sent[:place], draft.support, draft.counts, format, context)
-    encode(sent, format, context)
-    assert sum(walked) == len(sent)
-
-
-def test_what_a_long_packet_asked_is_not_kept(monkeypatch):
-    format, sent, context = spoken(3, POINTS[1], 4)
-    bits = cold(length_bits, sent, format, context)
-    monkeypatch.setattr(packet, "MOST_KEPT", 10)
-    assert cold(length_bits, sent, format, context) == bits
-    steps = packet.chain(sent, format, context)
-    assert not packet._walked(steps, format).of(steps).ends.size
 
 
 @given(st.lists(st.integers(1, (1 << 31) - 1) | st.integers(1, 9), max_size=60), st.randoms(use_true_random=False))

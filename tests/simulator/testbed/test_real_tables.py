@@ -1,4 +1,4 @@
-"""Replays of journals: a run that does what the simulator does has the same tables, and any other is refused."""
+"""Tables of real runs: a run that does what the simulator does has the same tables, and any other is refused."""
 
 from collections.abc import Callable
 from functools import cache
@@ -14,17 +14,15 @@ from journal_files import Lines, lines_of, slowed, write
 from process_world import ProcessWorld
 from twin_journals import simulated
 
-from models.interface import Distributions
 from simulator import Cell, CellResult, simulate
-from simulator.decoding.divergences import DivergenceMeter
-from simulator.decoding.memory import Memory, ReplayedText
+from simulator.decoding.memory import Memory
 from simulator.protocols import PROTOCOLS
 from simulator.results.column_names import BREAKDOWN
-from simulator.testbed.journal import CloudRestarted, MessagePut, RequestEnded
+from simulator.testbed.journal import MessagePut, RequestEnded
 from simulator.testbed.packet_header import PacketKind
 from simulator.testbed.plan import check
-from simulator.testbed.replayed.real_tables import tables
-from simulator.testbed.replayed.replayed_request import RealRunError
+from simulator.testbed.real_request import RealRunError
+from simulator.testbed.real_tables import tables
 
 ASKED: dict[str, Any] = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14}
 THINKING = ASKED | {"think_s": 0.05}
@@ -95,7 +93,10 @@ def test_a_run_that_does_what_the_simulator_does_has_its_tables(name: str, tmp_p
     same(expected.requests, real.requests)
     same(expected.rounds, real.rounds)
     assert list(real.summary) == list(expected.summary)
+    of_withdrawn = ("dropped_packets", "uplink_queue", "downlink_queue") if expected.summary["dropped_packets"] else ()
     for metric, value in expected.summary.items():
+        if metric in of_withdrawn:  # no packet is called back from a real queue
+            continue
         assert real.summary[metric] == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), metric
 
 
@@ -151,10 +152,14 @@ def damaged(lines: Lines, process: str, kind: PacketKind | None) -> Lines:
     ("name", "damage", "problem"),
     [
         ("dense", lambda lines: damaged(lines, "edge_1", PacketKind.PAYLOAD), r"device 1, .*: payload of .* byte 0 on"),
-        ("dense", lambda lines: damaged(lines, "cloud_0", PacketKind.REPLY), r"round 1: reply of .* from byte 0 on"),
+        ("dense", lambda lines: damaged(lines, "cloud", PacketKind.REPLY), r"round 1: reply of .* from byte 0 on"),
         ("cloud_only", lambda lines: damaged(lines, "edge_2", None), "device 2, request 0: answer = "),
         ("dense", lambda lines: lines | {"edge_1": lines["edge_1"][:-1]}, "device 1, request 1: ended = never"),
-        ("dense", lambda lines: {name: lines[name] for name in lines if name != "edge_1"}, "requests = 4: must be 6"),
+        (
+            "dense",
+            lambda lines: {name: lines[name] for name in lines if name != "edge_1"},
+            "device 1, .*: must be put before",
+        ),
     ],
     ids=["a payload", "a reply", "an answer", "no end", "no journal"],
 )
@@ -170,7 +175,7 @@ def test_a_run_that_is_not_what_is_decoded_again_is_named(
 @pytest.mark.parametrize(
     ("name", "by_s"), [("dense", -5.0), ("dense", -0.001), ("dense", 0.05), ("dense", 5.0), ("ahead", 0.001)]
 )
-def test_a_device_whose_clock_is_off_is_replayed_or_refused_on_one_line(name: str, by_s: float, tmp_path: Path) -> None:
+def test_a_device_whose_clock_is_off_is_tabled_or_refused_on_one_line(name: str, by_s: float, tmp_path: Path) -> None:
     """By less than a packet travels no effect comes before its cause."""
     expected, lines = ran(name)
     moved = [
@@ -196,44 +201,8 @@ def test_a_line_that_a_kill_has_cut_short_is_left_out(tmp_path: Path) -> None:
     same(expected.rounds, tables(CELLS["dense"], tmp_path, Memory()).rounds)
 
 
-@pytest.mark.parametrize("scheme", [K_SQS, {"kind": "cloud_only"}, K_SQS | {"depth": 1}], ids=str)
-def test_what_killed_clouds_have_lost_is_verified_again_and_each_instant_is_charged_once(
-    scheme: dict[str, Any], tmp_path: Path
-) -> None:
-    """Each request loses the reply to its third round, or to a later one, with the cloud that had sent it."""
-    killed = crowded(scheme, workload=ASKED, uplink=link(2e4), downlink=link(1e5))
-    cut = [(device, request, 3) for device in range(3) for request in range(2)]
-    world = ProcessWorld(killed, tmp_path, 0.002, cut=cut)
-    world.run()
-    real = tables(killed, tmp_path, Memory())
-    charged_once(real)
-    assert sum(each.down for each in world.journaled(CloudRestarted)) == len(cut)
-    if "depth" not in scheme:
-        same_decoding(simulate(killed, memory=Memory()).rounds, real.rounds, but=("_s", "link_bits", "_attempts"))
-        up = real.rounds["uplink_attempts"]
-        assert (real.rounds["uplink_bits"] == up * (real.rounds["payload_bits"] + 320)).all()
-        assert (up[real.rounds["round"] == 3] >= 2 * (scheme is K_SQS)).all()
-
-
-def test_a_round_that_is_sent_again_is_measured_as_before_where_the_drafter_has_gone_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The drafter holds nothing of any round, and all of them count as sent again."""
-
-    def gone(text: ReplayedText, tokens: tuple[int, ...]) -> Distributions:
-        raise KeyError(tokens)
-
-    here = crowded(K_SQS, workload=ASKED, uplink=link(2e4), downlink=link(1e5))
-    expected = simulate(here, memory=Memory()).rounds
-    monkeypatch.setattr(ReplayedText, "known", gone)
-    with pytest.raises(KeyError):
-        simulate(here, memory=Memory())
-    monkeypatch.setattr(DivergenceMeter, "_again", property(lambda _: True, lambda *_: None), raising=False)
-    same_decoding(expected, simulate(here, memory=Memory()).rounds)
-
-
 @pytest.mark.parametrize("name", ["dssd", "cloud first"])
-def test_what_time_decides_and_what_the_edge_draws_is_replayed_from_the_ends(name: str, tmp_path: Path) -> None:
+def test_what_time_decides_and_what_the_edge_draws_is_noted_by_the_ends(name: str, tmp_path: Path) -> None:
     made = CELLS[name].with_({"workload.think_s": 0.0})
     ProcessWorld(made, tmp_path, 0.002).run()
     real = tables(made, tmp_path, Memory())
@@ -245,7 +214,9 @@ def test_what_time_decides_and_what_the_edge_draws_is_replayed_from_the_ends(nam
         assert (rounds.groupby(["device", "request"])["drafted"].first() == 0).all() and (rounds["drafted"] > 0).any()
 
 
-def test_a_protocol_of_ones_own_runs_for_real_and_is_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_protocol_of_ones_own_runs_for_real_and_has_its_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The testbed has no list of protocols: one line in PROTOCOLS is all that it needs."""
     own = CELLS["cloud_only"]
     monkeypatch.setitem(PROTOCOLS, "mine", PROTOCOLS[own.scheme.protocol])
