@@ -160,11 +160,6 @@ class Sender(Generic[P]):
         return inf
 
     @property
-    def has_room(self) -> bool:
-        """True if a packet that is offered goes at once."""
-        return not self.held and len(self.under_way) < self._window
-
-    @property
     def timeout_s(self) -> float:
         """Time for which the next attempt will wait for its acknowledgement, in seconds."""
         return self.timer.timeout_s

@@ -9,7 +9,7 @@ are simulated, and which are left out because their times are known (`timing.req
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import IntEnum
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -63,11 +63,6 @@ class LaneClock(Protocol):
     @property
     def now(self) -> float: ...
 
-    @property
-    def calls(self) -> Sequence[object]:
-        """Calls still to happen, of a clock that runs ahead."""
-        ...
-
     def later(self, delay_s: float, call: Call) -> object:
         """Calls `call` after that many seconds. Returns what cancels it."""
         ...
@@ -83,9 +78,6 @@ class LaneClock(Protocol):
 
 class SharedClock:
     """The clock of the whole run."""
-
-    calls: Sequence[object] = ()
-    """Calls still to happen: none is known beforehand."""
 
     def __init__(self, env: simpy.Environment) -> None:
         self._env = env
@@ -111,27 +103,27 @@ class OwnClock:
     def __init__(self, horizon_s: float) -> None:
         self.now = 0.0
         self._horizon_s = horizon_s
-        self.calls: list[tuple[float, int, Call]] = []
+        self._calls: list[tuple[float, int, Call]] = []
         self._order = count()
 
     @property
     def next_s(self) -> float:
         """Time of the next call; inf: none before the horizon."""
-        next_s = self.calls[0][0] if self.calls else inf
+        next_s = self._calls[0][0] if self._calls else inf
         return next_s if next_s <= self._horizon_s else inf
 
     def later(self, delay_s: float, call: Call) -> object:
         timer = self.now + delay_s, next(self._order), call
-        heappush(self.calls, timer)
+        heappush(self._calls, timer)
         return timer
 
     def cancel(self, timer: object) -> None:
-        if timer in self.calls:
-            self.calls.remove(timer)
-            heapify(self.calls)
+        if timer in self._calls:
+            self._calls.remove(timer)
+            heapify(self._calls)
 
     def run(self, until_s: float) -> None:
-        calls = self.calls
+        calls = self._calls
         while calls and calls[0][0] <= until_s:
             self.step()
         if until_s > self.now:
@@ -139,7 +131,7 @@ class OwnClock:
 
     def step(self) -> bool:
         """Has the next thing happen; False: there is none before the horizon."""
-        calls = self.calls
+        calls = self._calls
         if not calls or calls[0][0] > self._horizon_s:
             return False
         self.now, _, call = heappop(calls)
@@ -185,9 +177,3 @@ def delay_until(now_s: float, time_s: float) -> float:
         return 0.0
     reached_s = now_s + delay_s
     return delay_s if reached_s == time_s else nextafter(delay_s, inf if reached_s < time_s else 0.0)
-
-
-def reached_s(now_s: float, time_s: float) -> float:
-    """The time to which `delay_until` leads."""
-    delay_s = time_s - now_s
-    return time_s if now_s + delay_s == time_s and delay_s >= 0 else now_s + delay_until(now_s, time_s)

@@ -15,6 +15,7 @@ import simpy
 from channels.uniforms import Uniforms
 from simulator.cell.cloud_config import CloudConfig
 from simulator.cell.device_classes import Equipped
+from simulator.decoding.nodes import EdgeNode
 from simulator.protocols import machine
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
@@ -96,16 +97,13 @@ class GatewayRequest(DrivenRequest):
 
     _device: GatewayUser
 
-    def _draft_now(self, command: machine.DraftAll) -> None:
-        passes, node = self._network.edge_passes, command.node
-        round_, drafted = self._request.open[command.round], command.session.compose(node, command.drafts)
-        left, cached = self._passes_left(command, drafted)
+    def _make_passes(self, command: machine.DraftAll, drafted: EdgeNode, left: tuple[int, ...], cached: int) -> int:
+        passes, round_ = self._network.edge_passes, self._request.open[command.round]
         works = passes.works(left[0], cached, left[1:]) if left else []
         round_.edge_passes, round_.pass_ends_s, round_.drafts_per_pass = 0, [], passes.drafts_per_pass
-        self._read_tokens = node.length + (command.made + len(works) - 1) * passes.drafts_per_pass
         self._hidden_since_s = self._env.now if command.hidden else None
-        self._drafted = drafted
-        self._next_pass(round_, works, "draft_s" if node.cached else "prefill_s")
+        self._next_pass(round_, works, "draft_s" if command.node.cached else "prefill_s")
+        return len(works)
 
     def _next_pass(self, round_: OpenRound, works: list[Work], state: str) -> None:
         """Makes the passes that a round still needs, then has it encoded. `state`: of the first of them."""

@@ -8,9 +8,8 @@ packets is in `reassembly`.
 First come, first served, an attempt knows when it has its turn and when it leaves as soon as it joins (Lindley's
 recursion on the service curve), until a message before it is cancelled, which plans those behind it anew. Its loss and
 its delay are known then too, if neither they nor the timer remember what came before; so it takes one event, its
-arrival or its timeout. An acknowledgement that nobody waits for is counted when somebody looks. A packet whose turn
-comes at the very instant of its withdrawal counts as begun. In any other order a departure is an event
-(`channels.link.sharing`).
+arrival or its timeout. A packet whose turn comes at the very instant of its withdrawal counts as begun. In any other
+order a departure is an event (`channels.link.sharing`).
 
 The clock of a device's own lanes may run ahead of the run's (`OwnClock`).
 
@@ -41,7 +40,7 @@ from channels.uniforms import Uniforms
 from simulator.results.observer import Airing, Observer, Unserved, receives
 from simulator.results.station import Station
 from simulator.schemes.policy import SeenLink
-from simulator.timing.event_loop import OwnClock, SharedClock, delay_until, reached_s
+from simulator.timing.event_loop import OwnClock, SharedClock, delay_until
 from simulator.timing.messages import (
     PROPAGATION,
     QUEUE,
@@ -53,7 +52,7 @@ from simulator.timing.messages import (
     LinkTransmitter,
     Message,
     PlacedAttempt,
-    unheard,
+    course_from,
 )
 from simulator.timing.reassembly import Reassembly
 
@@ -95,8 +94,6 @@ class Link:
         self._observer = observer
         self._watched = observer is not None and receives(observer, Observer.on_packet)
         arq = config.arq
-        self._header_bits = config.header_bits if config.mtu_bits is None else None
-        """That of each message's one packet, where they are all alike."""
         self._follows = arq.follows_network
         """Whether a sender has an alarm."""
         self._grants = config.access_s > 0 or config.idle_access_s > 0
@@ -115,8 +112,6 @@ class Link:
         """Whether the times of an attempt are known when it joins: no packet overtakes another, or waits for more."""
         self.is_clean = self._foreseen and not (self._loses or self._loses_acks or self._grants)
         """Whether a message's times are known when it is put: nothing is lost, and nothing waits for a grant."""
-        self._straight = config.delay.keeps_order and not (self._loses_acks or self._follows or arq.max_attempts)
-        """Whether one packet after another, each alone, is sent until it is in, and acknowledged then."""
         self._reassembly = Reassembly(config, self._deliver)
         self._uniforms, self._places, self._horizon_s = uniforms, places, horizon_s
         self._clock, self._own_clocks = SharedClock(env), own_clocks
@@ -194,7 +189,7 @@ class Link:
     def _foreseen_losses(self) -> int:
         """Attempts that are known to be lost, and whose last bit has not left."""
         now_s = self.env.now
-        return sum(each.lost and each.left_s > now_s for each in self._placed(self._senders_of(self._senders)))
+        return sum(each.lost and each.left_s > now_s for each in self._placed({*self._senders.values()}))
 
     @property
     def bits_sent(self) -> int:
@@ -238,8 +233,6 @@ class Link:
     @property
     def acked_bits(self) -> int:
         """Bits of the packets that were acknowledged, headers included."""
-        for sender in self._senders.values():
-            self._settle(sender)
         return sum(sender.acked_bits for sender in self._senders.values())
 
     def seen_by(self, device: int) -> SeenLink:
@@ -247,7 +240,6 @@ class Link:
         sender = self._senders.get(device)
         if sender is None:
             return SeenLink()
-        self._settle(sender)
         return SeenLink(sender.acked_bits, sender.unacked_packets, sender.round_trip_s, sender.timeouts)
 
     # Get in line.
@@ -259,188 +251,52 @@ class Link:
         clock = sender.transmitter.clock
         clock.run(at_s)
         message.put_s = now_s = clock.now
-        if self._grants:
-            self._settle(sender)
-            if (wait_s := sender.access_s(self.config, now_s)) > 0:
-                message.does([(now_s, QUEUE)])
-                clock.later(wait_s, partial(self._admit, message))
-                return
-        self._admit(message)
-
-    def carry(self, message: Message, at_s: float) -> float | None:
-        """Puts a message that is never withdrawn. Returns when it is in (inf: not before the horizon), and calls nobody
-        then; None: it is not known yet. By a device's own clock nothing else is put on its links before it is in.
-
-        One packet after which nothing else is to happen is followed here to its end; all others by the clock."""
-        sender = self._senders.get(message.index[0]) or self.sender(message.index[0])
-        transmitter, arq = sender.transmitter, sender.arq
-        clock = transmitter.clock
-        if clock.calls:
-            clock.run(at_s)
-        joined_s = max(at_s, clock.now)
-        if sender.acks:
-            self._settle(sender, joined_s)
-        (bits, header_bits), *others = self._sizes(message)
-        straight = self.is_clean or (self._straight and message.index[0] in self._own_clocks)
-        if others or clock.calls or not straight or not arq.has_room:
-            return self._carry_by_clock(message, at_s)
-        message.put_s = joined_s
-        course: list[tuple[float, str]] = []
-        if self._grants and (wait_s := sender.access_s(self.config, joined_s)) > 0:
-            course.append((joined_s, QUEUE))
-            joined_s += wait_s
-        packet = Fragment(bits, message, message.index, 0, sender, header_bits=header_bits)
-        packet.joined_s = joined_s
-        message.packets, message.unacked, message.missing = [packet], 1, 1
-        sender.unacked_packets += 1
-        arq.under_way.append(packet)
-        in_s = inf
-        while joined_s <= transmitter.curve.horizon_s:
-            attempt = self._place(packet, joined_s)
-            left_s = attempt.left_s
-            if attempt.begin_s > joined_s or packet.attempt:
-                course.append((joined_s, QUEUE))
-            course.append((attempt.begin_s, RETRANSMIT if packet.attempt else TRANSMIT))
-            if left_s == inf:
-                break
-            left_at_s = joined_s if self._foreseen else reached_s(joined_s, left_s)
-            timeout_s = arq.on_send(packet, left_s)
-            travel_s = self._travel_s if self.is_clean else self._fly(attempt)
-            if isnan(travel_s):
-                course.append((left_s, TIMEOUT_WAIT))
-                joined_s = reached_s(left_at_s, left_s + packet.wait_s(timeout_s))
-                packet.attempt += 1
-                arq.timer.on_expiry(packet.attempt)
-                sender.timeouts += 1
-                continue
-            course.append((left_s, PROPAGATION))
-            in_s = reached_s(left_at_s, left_s + travel_s)
-            break
-        message.report(message, course)
-        if in_s > transmitter.curve.horizon_s:
-            return inf
-        self._in_flight -= 1
-        self.delivered += 1
-        packet.arrived, packet.arrivals, message.missing = True, 1, 0
-        if self.config.arq.ack_bits:
-            acked_s = self._carry_back(packet, in_s)
-            in_time = acked_s <= left_s + timeout_s
+        if self._grants and (wait_s := sender.access_s(self.config, now_s)) > 0:
+            message.does([(now_s, QUEUE)])
+            clock.later(wait_s, partial(self._admit, message))
         else:
-            acked_s, in_time = in_s + sender.reverse_delay_s, travel_s + sender.reverse_delay_s <= timeout_s
-        if in_time:
-            message.acked_s = acked_s
-            sender.acks.append((acked_s, attempt))
-        else:
-            clock.run(left_at_s)
-            self._set_timer(attempt, timeout_s)
-            if acked_s < inf:
-                clock.later(acked_s - left_at_s, partial(self._acknowledge, packet, attempt.number, None))
-        message.arrive(len(message.content), in_s)
-        return in_s
-
-    def _carry_by_clock(self, message: Message, at_s: float) -> float | None:
-        """The same, where it takes more than one packet that goes at once, alone."""
-        if message.index[0] not in self._own_clocks:
-            self.put(message)
-            return None
-        message.to = unheard
-        self.put(message, at_s)
-        return self.in_s(message)
-
-    def _carry_back(self, packet: Fragment, now_s: float) -> float:
-        """Returns the time at which the acknowledgement is back that a packet's arrival puts on the reverse link; inf:
-        it is lost."""
-        assert self.reverse is not None
-        device, link = packet.index[0], self.reverse(packet.index[0])
-        sender = link.sender(device)
-        message = Message(packet.index, (), unheard)
-        ack = Fragment(self.config.arq.ack_bits, message, packet.index, -packet.number - 1, sender)
-        attempt = link._place(ack, now_s)
-        sender.arq.on_send(ack, attempt.left_s)
-        if isnan(link._fly(attempt)):
-            return inf
-        link._in_flight -= 1
-        link.delivered += 1
-        return reached_s(now_s if link._foreseen else reached_s(now_s, attempt.left_s), attempt.arrives_s)
-
-    def next_s(self, message: Message) -> float:
-        """Returns the time at which to look if a message is in that was put by its device's own clock: its delivery, if
-        that is known."""
-        return message.delivered_s if message.done else self._own_clocks[message.index[0]].next_s
-
-    def run(self, message: Message, now_s: float) -> None:
-        """Runs its device's own clock no further than now."""
-        self._own_clocks[message.index[0]].run(now_s)
-
-    def in_s(self, message: Message) -> float:
-        """Returns the time at which a message is in, for which its device's own clock runs ahead; inf: not before the
-        horizon."""
-        step = self._own_clocks[message.index[0]].step
-        while not message.done and step():
-            pass
-        return message.delivered_s if message.done else inf
+            self._admit(message)
 
     def _admit(self, message: Message, _: object = None) -> None:
         if message.done:
             return
-        index = message.index
-        sender = self.sender(index[0])
-        if sender.acks:
-            self._settle(sender)
-        if message.in_parts:
-            self._admit_parts(message, sender)
-        else:
-            packets: list[Fragment] = []
-            for number, (bits, header_bits) in enumerate(self._sizes(message)):
-                packets.append(Fragment(bits, message, index, number, sender, header_bits=header_bits))
-            message.packets = packets
-            message.missing = message.unacked = len(packets)
-            sender.unacked_packets += len(packets)
-            for packet in packets:
-                self._offer(packet)
+        sender = self.sender(message.index[0])
+        self._cut(message, sender)
         now_s = sender.transmitter.clock.now
         if now_s == message.put_s and not message.packets[0].course:
             message.does([(now_s, QUEUE)])
-
-    def _sizes(self, message: Message) -> list[tuple[int, int]]:
-        """The bits of each of its packets, all included, and those of its header."""
-        header_bits = self._header_bits
-        if header_bits is None:
-            return self.config.packets_of(message.bits)
-        return [(message.bits + header_bits, header_bits)]
 
     def add(self, message: Message, part: bytes, *, ends: bool) -> bool:
         """Adds a part to an open message, or with b"" only its end; `ends`: nothing comes behind it. Where the sender
         knows that the far end waits for no more, nothing is sent, and the result is False."""
         granted, now_s = bool(message.packets), self.env.now
-        if granted:
-            self._settle(message.packets[0].sender, now_s)
         if message.done and not message.packets:
             return False
         message.grow(part, ends=ends)
         if granted:
-            self._admit_parts(message, message.packets[0].sender)
+            self._cut(message, message.packets[0].sender)
         if granted and not message.done:
             message.follow_oldest(now_s)
         message.open = not ends
         if ends and not message.done:
-            message.does(message.packets[message.oldest].course_from(now_s) if granted else [(now_s, QUEUE)])
+            message.does(course_from(message.packets[message.oldest].course, now_s) if granted else [(now_s, QUEUE)])
         return True
 
-    def _admit_parts(self, message: Message, sender: DeviceSender) -> None:
-        """Makes packets of the parts that have none yet."""
-        made, index = len(message.packets), message.index
-        planned = message.sizes[made:]
-        sizes = self.config.packets_of(0, [bits for bits, _ in planned], made)
+    def _cut(self, message: Message, sender: DeviceSender) -> None:
+        """Cuts what has no packets yet of a message into packets, and offers them."""
+        made, in_parts = len(message.packets), message.in_parts
+        planned = message.sizes[made:] if in_parts else ()
+        sizes = self.config.packets_of(message.bits, [bits for bits, _ in planned], made)
         new = [
-            Fragment(bits, message, index, number, sender, once=once, header_bits=header_bits)
-            for number, ((bits, header_bits), (_, once)) in enumerate(zip(sizes, planned, strict=True), made)
+            Fragment(bits, message, message.index, number, sender, in_parts and planned[number - made][1], header_bits)
+            for number, (bits, header_bits) in enumerate(sizes, made)
         ]
         message.packets = [*message.packets, *new]
+        message.missing += len(new)
         message.unacked += len(new)
         sender.unacked_packets += len(new)
         for packet in new:
-            if packet.number > message.joins and not self._first_come:
+            if in_parts and packet.number > message.joins and not self._first_come:
                 break  # it follows the part before it
             self._offer(packet)
 
@@ -448,10 +304,8 @@ class Link:
         """A packet goes if its sender lets it; it may wait for an alarm."""
         if packet.sender.arq.offer(packet):
             self._enqueue(packet)
-        elif self._follows:
-            self._await_alarm(packet.sender)
         else:
-            self._await_room(packet.sender)
+            self._await_alarm(packet.sender)
 
     def _go(self, packets: Iterable[Fragment]) -> None:
         """Enqueues the packets that a sender lets go; a part that is sent once, and is lost, is given up."""
@@ -486,23 +340,6 @@ class Link:
             message.joins = left.number + 1
             if message.joins < len(message.packets):
                 self._offer(message.packets[message.joins])
-
-    def _settle(self, sender: DeviceSender, now_s: float | None = None) -> None:
-        """Counts the acknowledgements that have come by now, or by its clock, and were no events."""
-        acks = sender.acks
-        if not acks:
-            return
-        now_s = sender.transmitter.clock.now if now_s is None else now_s
-        while acks and acks[0][0] <= now_s:
-            acked_s, attempt = acks.pop(0)
-            self._acknowledge(attempt.packet, attempt.number, acked_s)
-
-    def _await_room(self, sender: DeviceSender, _: object = None) -> None:
-        """Has held packets join once there is room, where no event of an acknowledgement does."""
-        self._settle(sender)
-        if sender.arq.held and sender.acks:
-            clock = sender.transmitter.clock
-            clock.later(delay_until(clock.now, sender.acks[0][0]), partial(self._await_room, sender))
 
     def _enqueue(self, packet: Fragment) -> None:
         """An attempt joins the queue, unless the buffer is full."""
@@ -654,22 +491,19 @@ class Link:
         packet, left_s, sender = attempt.packet, attempt.left_s, attempt.packet.sender
         transmitter = sender.transmitter
         clock, now_s = transmitter.clock, transmitter.clock.now
-        self._settle(sender)
         timeout_s = sender.arq.on_send(packet, left_s)
+        if packet.acknowledges:
+            timeout_s = inf  # it is sent once
         travel_s = self._fly(attempt, failed=failed)
         if self._watched and not (self._foreseen and transmitter.server is None):
             self._watch(attempt)
         course.append((left_s, TIMEOUT_WAIT if attempt.lost else PROPAGATION))
         packet.does(course)
-        if packet.number < 0:
-            if not attempt.lost:
-                clock.later(delay_until(now_s, attempt.arrives_s), partial(self._return, attempt))
-            return
         if attempt.lost:
             self._set_timer(attempt, timeout_s)
             return
         header_bits, back_s, free = self.config.header_bits, sender.reverse_delay_s, not self.config.arq.ack_bits
-        if free and self._loses_acks:
+        if free and self._loses_acks and not packet.acknowledges:
             rate_bps = self._rate_bps(attempt)
             if transmitter.ack_loss.lost(left_s, header_bits, rate_bps, packet.address):
                 back_s = inf
@@ -691,22 +525,25 @@ class Link:
         self._in_flight -= attempts
 
     def _arrive(self, attempt: PlacedAttempt, back_s: float, _: object) -> None:
-        """An attempt of a packet is at the far end, which acknowledges it; `back_s`: how long a free acknowledgement
-        travels; inf: it is lost."""
+        """An attempt of a packet is at the far end, which acknowledges it unless it is an acknowledgement itself.
+        `back_s`: how long a free acknowledgement travels; inf: it is lost."""
         if attempt.off:
             return
         packet, sender = attempt.packet, attempt.packet.sender
         clock = sender.transmitter.clock
         self._in_flight -= 1
         self.delivered += 1
+        if packet.acknowledges:
+            packet.message.to(packet.message)
+            return
         packet.arrivals += 1
         if self.config.arq.ack_bits:
             back = partial(self._acknowledge, packet, attempt.number)
             self._send_back(packet.index, -packet.number - 1, packet.arrivals - 1, back)
-        elif back_s < inf and packet.message.unacked == 1 and not (sender.arq.held or self._follows):
-            sender.acks.append((clock.now + back_s, attempt))
         elif back_s < inf:
-            clock.later(back_s, partial(self._acknowledge, packet, attempt.number, None))
+            clock.later(back_s, partial(self._acknowledge, packet, attempt.number))
+            if packet.message.unacked == 1:
+                packet.message.acked_s = min(packet.message.acked_s, clock.now + back_s)
         self._reassembly.take(packet)
         if back_s == inf:
             packet.enter(TIMEOUT_WAIT, clock.now)
@@ -716,18 +553,14 @@ class Link:
         sender = message.packets[0].sender
         clock, queue = sender.transmitter.clock, sender.transmitter.queue
         if message.in_parts and parts < len(message.packets):
-            withdraw = partial(self._withdraw_rest, message)
             if self.config.arq.ack_bits:
-                self._send_back(message.index, _END, 0, withdraw)
+                self._send_back(message.index, _END, 0, lambda _: self.withdraw(message))
             else:
-                clock.later(sender.reverse_delay_s, withdraw)
+                clock.later(sender.reverse_delay_s, lambda _: self.withdraw(message))
         now_s, waiting = clock.now, list[PlacedAttempt]()
         if queue and queue[-1].begin_s > now_s:
             waiting = [each for each in queue if each.begin_s > now_s and each.packet.message is message]
         message.deliver(parts, now_s, waiting)
-
-    def _withdraw_rest(self, message: Message, _: object) -> None:
-        self.withdraw(message)
 
     def _send_back(self, index: MessageIndex, number: int, attempt: int, then: Callable[[object], None]) -> None:
         """Puts an acknowledgement that costs bits on the reverse link, where no window holds it and no timer sends it
@@ -739,21 +572,11 @@ class Link:
         packet.attempt = attempt
         link._enqueue(packet)
 
-    def _return(self, attempt: PlacedAttempt, _: object) -> None:
-        """An acknowledgement is back where it is awaited."""
-        self._in_flight -= 1
-        self.delivered += 1
-        message = attempt.packet.message
-        message.to(message)
-
     # Be acknowledged, or sent again.
 
-    def _acknowledge(self, packet: Fragment, attempt: int, acked_s: object, _: object = None) -> None:
+    def _acknowledge(self, packet: Fragment, attempt: int, _: object) -> None:
         """An acknowledgement of this attempt of the packet is back."""
-        sender = packet.sender
-        if not isinstance(acked_s, float):
-            self._settle(sender)  # those that came before
-        now_s = acked_s if isinstance(acked_s, float) else sender.transmitter.clock.now
+        sender, now_s = packet.sender, packet.sender.transmitter.clock.now
         if packet.acked:
             return
         if packet.index[2] >= 0:  # an empty frame, which asks for an answer, brings nothing forward
@@ -776,7 +599,6 @@ class Link:
         packet, sender = attempt.packet, attempt.packet.sender
         if attempt.off:
             return
-        self._settle(sender)
         if packet.once:
             if not packet.acked:
                 self._close(packet, sender.arq.forget([packet]))
@@ -794,7 +616,6 @@ class Link:
             sender.transmitter.clock.later(pause_s, partial(self._resume, packet))
 
     def _resume(self, packet: Fragment, _: object) -> None:
-        self._settle(packet.sender)
         if not packet.acked:
             self._offer(packet)
 
@@ -820,9 +641,7 @@ class Link:
         acknowledged, and the rest is not wanted any more. `at_s`: as of `put`."""
         for message in reversed(messages):  # the latest first: none of it is let go by one before it
             if message.packets:
-                sender = message.packets[0].sender
-                sender.transmitter.clock.run(at_s)
-                self._settle(sender)
+                message.packets[0].sender.transmitter.clock.run(at_s)
             if message.packets or not message.done:
                 for packet in message.packets:
                     if packet.arrived and not packet.acked:
@@ -832,8 +651,6 @@ class Link:
     def withdraw(self, message: Message) -> None:
         """The message is no longer wanted: nothing of it starts any more; what is on the air goes on for nothing."""
         message.end()
-        if message.packets:
-            self._settle(message.packets[0].sender)
         if message.packets:
             sender, packets, message.packets = message.packets[0].sender, message.packets, ()
             self._take_back(sender.transmitter, message, packets)

@@ -63,7 +63,7 @@ class Message:
     """Packets of the message: empty before it is granted, and after it is cancelled."""
     missing = unacked = oldest = 0
     acked_s = inf
-    """Time at which it is acknowledged for certain, if that is known."""
+    """Time at which it is acknowledged, if that is known: as all of it is in, or later."""
     joins = 0
     """The number of its packet that may join the queue next, on a link where one may delay those before it."""
 
@@ -71,7 +71,7 @@ class Message:
         self,
         index: MessageIndex,
         content: tuple[bytes, ...],
-        to: Callable[[Message], None],
+        to: Callable[[Message], object],
         report: Report = unreported,
         *,
         open: bool = False,
@@ -109,20 +109,16 @@ class Message:
             self.bits += 8 * len(part)
 
     def deliver(self, parts: int, now_s: float, waiting: Sequence[PlacedAttempt]) -> None:
-        """Hands over its leading parts. `waiting`: attempts of its packets that have not begun."""
+        """Hands over its leading parts; as at its end it reports nothing more. `waiting`: attempts of its packets that
+        have not begun."""
         to = self.to
-        self.arrive(parts, now_s, waiting)
-        to(self)
-
-    def arrive(self, parts: int, now_s: float, waiting: Sequence[PlacedAttempt] = ()) -> None:
-        """Delivers its leading parts; as at its end it reports nothing more."""
         self.arrived = self.content[:parts]
         self.delivered_s = now_s
         self.delivered_bits, self.delivered_attempts = self.sent_bits, self.attempts - len(waiting)
         if waiting:
             self.delivered_bits -= sum(attempt.packet.bits for attempt in waiting)
-        self.done = True
-        self.to, self.report = unheard, unreported
+        self.end()
+        to(self)
 
     def end(self) -> None:
         """Ends a message that is delivered or cancelled: it reports nothing more, and holds on to nobody. Its sender
@@ -137,10 +133,10 @@ class Message:
 
     def follow_oldest(self, now_s: float) -> None:
         """Follows, after an acknowledgement, the message's next unacknowledged packet."""
-        before = self.packets[self.oldest].course_from(now_s)
+        before = course_from(self.packets[self.oldest].course, now_s)
         while self.packets[self.oldest].acked:
             self.oldest += 1
-        after = self.packets[self.oldest].course_from(now_s)
+        after = course_from(self.packets[self.oldest].course, now_s)
         if after[0] == before[0] and len(before) == 1:
             after = after[1:]
         if after:
@@ -216,10 +212,6 @@ class Fragment(Packet):
     def state(self) -> str:
         """The last of its states that are known."""
         return self.course[-1][1] if self.course else QUEUE
-
-    def course_from(self, now_s: float) -> Course:
-        """Returns its state now, and those to come."""
-        return course_from(self.course, now_s)
 
     def does(self, course: Course) -> None:
         """Notes what it does from now on; its message does the same if this is its oldest unacknowledged packet."""
@@ -377,8 +369,6 @@ class DeviceSender:
     had_air_s: float = 0.0
     """Time that its packets were on the air, less, for each that is there, what `each_s` was when it began."""
     on_air: int = 0
-    acks: list[tuple[float, PlacedAttempt]] = field(default_factory=list)
-    """Acknowledgements under way that nobody waits for, and when each is back."""
     acked_bits: int = 0
     unacked_packets: int = 0
     round_trip_s: float = nan

@@ -165,8 +165,9 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         if serving is Serving.GATEWAY:
             network.driven = GatewayRequest
             make = partial(GatewayUser, gateway(env, each, Uniforms.of(cell.seed, "edge passes"), spells))
-        if network.runs_ahead:
-            clocks |= {device: OwnClock(each.workload.horizon_s) for device in each.devices}
+        if serving is Serving.WALKED_AHEAD:
+            network.clocks = {device: OwnClock(each.workload.horizon_s) for device in each.devices}
+            clocks |= network.clocks
         if windows is not None and each.downlink.listens.windows_s:
             windows.add(each.devices, *both)
         ways += [both] * each.count

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from itertools import accumulate
-from math import isnan, nan
+from math import inf, isnan, nan
 from typing import Any, Final
 
 import simpy
@@ -47,7 +47,16 @@ from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState, SessionKey
 from simulator.timing.conversation import NOTHING, Conversation
 from simulator.timing.device import Device, EdgePasses
-from simulator.timing.event_loop import EndOfInstant, Last, at_last, delay_until, end_of_instant, later, until
+from simulator.timing.event_loop import (
+    EndOfInstant,
+    Last,
+    OwnClock,
+    at_last,
+    delay_until,
+    end_of_instant,
+    later,
+    until,
+)
 from simulator.timing.link import Link
 from simulator.timing.messages import Message, course_from, unheard
 from simulator.timing.receive_windows import ReceiveWindows
@@ -104,6 +113,8 @@ class Network:
     """Receive windows, if some device receives only after sending."""
     conversations: Mapping[int, Conversation] = field(default_factory=dict)
     """Conversations by device, if they talk."""
+    clocks: Mapping[int, OwnClock] = field(default_factory=dict)
+    """Clock of each device's links, if it may run ahead (`Serving.WALKED_AHEAD`)."""
     driven: type[DrivenRequest] = field(default_factory=lambda: DrivenRequest)
     """Class of requests that are not WALKED."""
     reads_at_work: bool = field(init=False)
@@ -116,11 +127,6 @@ class Network:
         scheme = self.devices.scheme
         self.reads_at_work = bool(protocol_of(scheme).edge.needs(scheme) & READING_AT_WORK)
         self.in_turn = frozenset(role for role, link in self.links.items() if link.is_shared)
-
-    @property
-    def runs_ahead(self) -> bool:
-        """True if the links of each device have a clock of its own, which may run ahead (`event_loop.OwnClock`)."""
-        return self.serving is Serving.WALKED_AHEAD
 
 
 def serve(network: Network, decoder: Decoder, device: Device, request: Request, turn: simpy.Event) -> ProcessGenerator:
@@ -163,6 +169,7 @@ class DecodedRequest:
         self._request = request
         self._answer = answer
         self._key = (request.device, request.number)
+        self._clock = network.clocks.get(device.number)
         self._round = self._answer.rounds[0]
         """The open one."""
         self._started_s = nan
@@ -184,7 +191,7 @@ class DecodedRequest:
         """Yields the events of the request, from its turn on the device to its last token."""
         env, network, answer, request = self._env, self._network, self._answer, self._request
         uplink, downlink, horizon_s = self._uplink, self._downlink, network.devices.workload.horizon_s
-        ahead_s = horizon_s if network.runs_ahead else 0.0
+        ahead_s = 0.0 if self._clock is None else horizon_s
         now_s, last = env.now, answer.rounds[-1]
         come: simpy.Event | None = None
         former: Message | None = None
@@ -194,10 +201,7 @@ class DecodedRequest:
             if UPLINK in network.in_turn:
                 yield end_of_instant(env, Last.PUT, (*self._key, 0))
             self._prompt = Message((*self._key, 0), (), unheard, bits=answer.prompt_bits)
-            if network.runs_ahead:  # the payload may delay it, if it is sent again
-                uplink.put(self._prompt, now_s)
-            else:
-                come = self._come(self._prompt, uplink.carry(self._prompt, now_s))
+            come = self._put(uplink, self._prompt, now_s)
         prompt_in = env.process(self._bring_prompt(come))
 
         for round_ in answer.rounds:
@@ -213,7 +217,7 @@ class DecodedRequest:
 
             # The payload is put, and is in. It acknowledges the reply before it.
             self._payload = payload = Message(index, (), unheard, self._on_uplink, bits=round_.payload.bits)
-            yield self._come(payload, uplink.carry(payload, put_s))
+            yield self._come(payload, self._put(uplink, payload, put_s))
             if former is not None and former.acked_s > env.now:
                 downlink.acknowledge([former], env.now)
 
@@ -231,22 +235,35 @@ class DecodedRequest:
             if DOWNLINK in network.in_turn:
                 yield end_of_instant(env, Last.PUT, index)
             self._reply = former = Message(index, (), unheard, self._on_downlink, bits=round_.reply_bits)
-            in_s = downlink.carry(former, env.now)
-            if in_s is None or in_s >= horizon_s or round_ is last:
-                yield self._come(former, in_s)
+            come = self._put(downlink, former, env.now)
+            if come is not None or round_ is last or self._in_s(former) >= horizon_s:
+                yield self._come(former, come)
                 yield end_of_instant(env, Last.READ, self._key)
             now_s = former.delivered_s
             self._take(round_, now_s)
 
         self._device.answered(request, answer.kept)
 
-    def _come(self, message: Message, in_s: float | None) -> simpy.Event:
-        """Returns the event that a message is in. `in_s`: when, if that is known."""
-        if in_s is not None:
-            return until(self._env, in_s)
-        come = self._env.event()
-        message.to = partial(_happens, come)
+    def _put(self, link: Link, message: Message, at_s: float) -> simpy.Event | None:
+        """Puts a message. Returns the event that it is in; None where the link's clock may run ahead and say when
+        (`_in_s`)."""
+        come = self._env.event() if self._clock is None else None
+        if come is not None:
+            message.to = lambda _: come.succeed()
+        link.put(message, at_s)
         return come
+
+    def _come(self, message: Message, come: simpy.Event | None) -> simpy.Event:
+        """Returns the event that a message is in, of which `_put` has returned `come`."""
+        return until(self._env, self._in_s(message)) if come is None else come
+
+    def _in_s(self, message: Message) -> float:
+        """Runs the device's own clock ahead until a message is in. Returns when that is; inf: not before the
+        horizon."""
+        assert self._clock is not None
+        while not message.done and self._clock.step():
+            pass
+        return message.delivered_s if message.done else inf
 
     def _draft(self, round_: DecodedRound, now_s: float) -> float:
         """The processor drafts and encodes a round from then on. Returns when the payload is put."""
@@ -309,7 +326,7 @@ class DecodedRequest:
     def _bring_prompt(self, come: simpy.Event | None) -> ProcessGenerator:
         """The prompt comes in, if it goes up at all, and is read. Returns its job and the end of that, if any."""
         if self._prompt is not None:
-            yield until(self._env, self._uplink.in_s(self._prompt)) if come is None else come
+            yield self._come(self._prompt, come)
             self._request.ledger.prompt_arrived()
         return None if self._answer.prefill is None else self._submit(self._answer.prefill)
 
@@ -354,13 +371,15 @@ class DecodedRequest:
         if UPLINK in self._network.in_turn:
             yield end_of_instant(env, Last.PUT, index)
         frame = Message(index, (), unheard, bits=0)
-        if not self._network.runs_ahead:
-            yield self._come(frame, self._uplink.carry(frame, env.now))
-        else:  # the links run no further than the run, as the next request may begin before the frame is in
-            self._uplink.put(frame, env.now)
+        come, clock = self._put(self._uplink, frame, env.now), self._clock
+        if come is not None:
+            yield come
+        elif (
+            clock is not None
+        ):  # the links run no further than the run, as the next request may begin before the frame is in
             while not frame.delivered_s <= env.now:
-                yield until(env, self._uplink.next_s(frame))
-                self._uplink.run(frame, env.now)
+                yield until(env, frame.delivered_s if frame.done else clock.next_s)
+                clock.run(env.now)
         self._network.cloud.forget(self._key)
 
     def _write_up(self) -> None:
@@ -375,10 +394,6 @@ class DecodedRequest:
             notes.verified, notes.reply = self._round.verified, self._reply
         if number > 1:
             request.ledger.enter_all(number, self._doings)
-
-
-def _happens(come: simpy.Event, message: Message) -> None:
-    come.succeed()
 
 
 class ServedRequest:
@@ -639,29 +654,34 @@ class DrivenRequest(ServedRequest):
         self._turn(command.round, partial(self._draft_now, command))
 
     def _draft_now(self, command: machine.DraftAll) -> None:
-        """The processor drafts and encodes a round from now on: its whole course is known."""
-        now_s, number, node = self._env.now, command.round, command.node
-        round_, drafted = self._request.open[number], command.session.compose(node, command.drafts)
-        passes, drafts_per_pass = self._network.edge_passes, self._network.edge_passes.drafts_per_pass
-        made, (left, cached) = command.made, self._passes_left(command, drafted)
-        durations_s = passes.of_round_s(self._request, number, left[0], cached, left[1:], made) if left else ()
+        """The processor drafts and encodes a round from now on."""
+        node, made, passes = command.node, command.made, self._network.edge_passes
+        self._drafted = drafted = command.session.compose(node, command.drafts)
+        cached = max(passes.cached(node.cached, self._read_tokens), self._edge_held)
+        runs = (node.length - cached, *drafted.later_passes)
+        count = self._make_passes(command, drafted, runs[made:], cached + sum(runs[:made]))
+        self._read_tokens = node.length + (made + count - 1) * passes.drafts_per_pass
+
+    def _make_passes(self, command: machine.DraftAll, drafted: EdgeNode, left: tuple[int, ...], cached: int) -> int:
+        """Makes the passes that a round still needs, then has it encoded: its whole course is known. Returns their
+        number. `left`: the new tokens of each, if each makes one draft; `cached`: those before the first."""
+        now_s, number, passes = self._env.now, command.round, self._network.edge_passes
+        durations_s = passes.of_round_s(self._request, number, left[0], cached, left[1:], command.made) if left else ()
         _, *ends_s = accumulate(durations_s, initial=now_s)
-        self._read_tokens = node.length + (made + len(ends_s) - 1) * drafts_per_pass
-        self._passes(round_, node.cached, now_s, ends_s, hidden=command.hidden, drafts_per_pass=drafts_per_pass)
+        self._passes(
+            self._request.open[number],
+            command.node.cached,
+            now_s,
+            ends_s,
+            hidden=command.hidden,
+            drafts_per_pass=passes.drafts_per_pass,
+        )
         if not ends_s:
             self._ledger.enter(number, "encode_s")
         end_s = [now_s, *ends_s][-1] + self._network.devices.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
-        self._drafted = drafted
         self._until(self._env.timeout(delay_until(now_s, end_s)), self._round_drafted)
-
-    def _passes_left(self, command: machine.DraftAll, drafted: EdgeNode) -> tuple[tuple[int, ...], int]:
-        """Returns the new tokens of each pass that a round still needs, if each makes one draft, and the tokens that
-        are cached before the first."""
-        node, made = command.node, command.made
-        cached = max(self._network.edge_passes.cached(node.cached, self._read_tokens), self._edge_held)
-        runs = (node.length - cached, *drafted.later_passes)
-        return runs[made:], cached + sum(runs[:made])
+        return len(ends_s)
 
     def _round_drafted(self) -> None:
         assert self._drafted is not None
