@@ -11,6 +11,7 @@ import pytest
 from filelock import FileLock
 from typed_command import RUN, SMALL, Finished, only_latency
 
+import plots
 import simulator.cell  # noqa: F401 - all families are open from here on
 from kinds import Choice
 from scenarios.command import cli
@@ -35,6 +36,27 @@ def finished(tmp_path_factory):
     return Finished(
         folder / "results" / "latency_vs_bandwidth_quick", *(path.read_text(encoding="utf-8") for path in written)
     )
+
+
+@pytest.fixture
+def written_figures():
+    """For tests that look at the files of figures."""
+
+
+@pytest.fixture(autouse=True)
+def figures_in_outline(request, monkeypatch):
+    """Figures are drawn, but their files are empty pictures, unless a test looks at them (`written_figures`): writing
+    one twice takes longer than the small run that it is of."""
+    if not {"written_figures", "finished"} & {*request.fixturenames}:
+        monkeypatch.setattr(plots, "save", _outlines)
+
+
+def _outlines(figure, folder, name, formats=("svg", "png"), page=None):
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.{each}" for each in formats]
+    for path in paths:
+        path.write_bytes(b'<svg xmlns="http://www.w3.org/2000/svg"/>' if path.suffix == ".svg" else b"")
+    return paths
 
 
 @pytest.fixture

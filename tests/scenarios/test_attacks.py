@@ -84,7 +84,7 @@ def stranger(tmp_path, finished, own_model, monkeypatch):
 )  # fmt: skip
 def test_a_strangers_cell_model_or_folder_is_refused_in_one_line(words, typed, stranger):
     status, out, err = typed(*(stranger.cell if word == "CELL" else word for word in words))
-    lines = [line for line in err.splitlines() if not re.search(r"%|^draft lengths", line)]  # without progress
+    lines = [line for line in err.splitlines() if not re.search(r"%|^trials", line)]  # without progress
     assert (status, out, len(lines)) == (2, "", 1), err
     evil = stranger.home / "sent" / "evil.py"
     named = f"its imports name {evil}, which would run; add --import {evil}, or --trust for all that it names"

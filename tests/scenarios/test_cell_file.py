@@ -81,7 +81,9 @@ def test_overwrite_runs_a_whole_sweep_again_and_without_it_nothing_is_run(folder
 
 
 @pytest.mark.usefixtures("one_drawn")
-def test_a_finished_directory_is_not_touched_and_tells_no_path_that_was_typed(folder, typed, monkeypatch):
+def test_a_finished_directory_is_not_touched_and_tells_no_path_that_was_typed(
+    folder, typed, monkeypatch, written_figures
+):
     (folder / "cell.yaml").write_text(CELL.replace("own_in_tests", "k_sqs"))
     run = ("run", "--config=cell.yaml", "--quiet", "--grid=uplink.rate.bps=1e4,1e5", "--workers=1")
 

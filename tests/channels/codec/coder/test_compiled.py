@@ -29,7 +29,7 @@ def test_the_hash_changes_with_the_content_the_name_and_the_place_of_any_module(
 
 def test_checkouts_of_the_same_source_share_their_compiled_code():
     """Nothing of where a checkout lies is in the folder, as it is in numba's own."""
-    assert Path(arithmetic.start._cache.cache_path) == Path(numba.config.CACHE_DIR) / "coder"
+    assert Path(arithmetic.uniform._cache.cache_path) == Path(numba.config.CACHE_DIR) / "coder"
 
 
 def test_all_compiled_code_and_all_that_it_imports_lies_under_the_hashed_folder():
