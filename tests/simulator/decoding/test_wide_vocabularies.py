@@ -42,9 +42,7 @@ def simulated(scheme: str, pair: str) -> CellResult:
 
 @pytest.mark.parametrize("pair", ["synthetic", "acceptance"])
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_tables_are_those_of_whole_rows(
-    scheme: str, pair: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tables_are_those_of_whole_rows(scheme: str, pair: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = simulated(scheme, pair)
     monkeypatch.setattr(acceptance, "FEW", SIZE + 1)  # no support is that small a part
     monkeypatch.setattr(divergences, "is_foreign", lambda module: True)  # output distributions are computed
