@@ -20,7 +20,7 @@ from plots.axes import LOG_FROM, rows_of, scale, spans_far
 from plots.caption import UNANSWERED, Better, caption, marks, unanswered
 from plots.layout import Wording, finish
 from plots.page import Page
-from plots.style import GREY, Look, curves, looks
+from plots.style import GREY, ON_WHITE, Look, curves, looks
 from plots.whiskers import Rows, ends, halves, measured, numbers, reaches
 from simulator.results.column_names import CURVE
 from simulator.results.units import quantity
@@ -125,7 +125,8 @@ def values_beside(
     for y, mean, end, bound in zip(at, rows[column], ends_, bounds, strict=True):
         text = quantity(mean, "") + (f", {what.beyond_label}" if bound else "")
         beside = min(mean if np.isnan(end) else max(mean, end), what.most)
-        ax.annotate(text, (beside, y), (5, 0), textcoords="offset points", va="center", fontsize="small")
+        behind = ON_WHITE if end > beside else None  # an interval that is cut goes on below the number
+        ax.annotate(text, (beside, y), (5, 0), textcoords="offset points", va="center", fontsize="small", bbox=behind)
 
 
 def rank_key(labels: Sequence[str], colours: Sequence[str] = (GREY,) * 3) -> list[tuple[str, Artist]]:

@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator
 
 from kinds.arrays import Floats
 from plots.axes import tick_at
+from plots.style import ON_WHITE
 
 _COLOURS = colormaps["cividis_r"]
 _BRIGHTNESS = (0.2126, 0.7152, 0.0722)  # of red, green and blue
@@ -77,7 +78,7 @@ def draw_cells(
         ax.text(
             column, row, each.text, ha="center", va="center", fontsize=size, linespacing=1.05,
             color="white" if dark else "black", fontweight="bold" if each.bold else "normal",
-            bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"} if each.hatch else None,
+            bbox=ON_WHITE if each.hatch else None,
         )  # fmt: skip
     for edge, width in (("black", 0.42), ("white", 0.16)):  # seen on any ground
         _frame(ax, [place for place, each in cells if each.framed], edge, width * size, "solid")

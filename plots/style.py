@@ -70,6 +70,8 @@ _NARROW: dict[str, Any] = {
 """Settings of a figure in a column of a paper."""
 
 GREY = "#777777"  # of what is no curve, in legends
+ON_WHITE: Final[dict[str, str]] = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"}
+"""Box of a text with lines behind it."""
 SCHEMES: dict[str, tuple[str, str]] = {
     "cloud_only": ("#000000", "s"),
     "dense": ("#0072B2", "o"),
