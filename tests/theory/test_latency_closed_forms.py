@@ -52,7 +52,7 @@ def test_speculative_round_equals_its_closed_form() -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_without_the_uplink_process_nothing_is_answered(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     put = Link.put
-    monkeypatch.setattr(Link, "put", lambda self, message: None if self.name == "uplink" else put(self, message))
+    monkeypatch.setattr(Link, "put", lambda self, *given: None if self.name == "uplink" else put(self, *given))
     result = simulate(cell(scheme))
     assert result.summary["answered"] == 0.0
     assert math.isnan(result.summary["latency_per_token_s"])
