@@ -10,7 +10,7 @@ from scenarios import Below, FastestOfAll, Lowest, Quick, Scenario, Tune, script
 
 KBPS = 1e3
 IN_CLOUD = ("cloud_only", "colocated")
-RATES_BPS = [rate * KBPS for rate in (1, 10, 30, 100, 300, 1000, 10000)]
+RATES_BPS = [rate * KBPS for rate in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000)]
 FEW_BPS = [10 * KBPS, 100 * KBPS, 1000 * KBPS]
 DRAFTING = ("half_dense", "dense", "k_sqs", "coupled")
 UNSETTLED = {"kind": "c_sqs", "label": "C-SQS unsettled"}
@@ -41,14 +41,14 @@ SCENARIO = Scenario(
     axis="uplink.rate.bps",
     seeds=8,
     tune=Tune(
-        settings=16,
+        settings=24,
         looks=(2, 4, 8),
         base={"workload.requests": 1},
         fixed={"scheme.nodes": "each number of nodes has passes of its own, minutes of a first run; rivals chooses it"},
     ),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16},
-        grid={"uplink.rate.bps": [1 * KBPS, 30 * KBPS, 1000 * KBPS]},
+        grid={"uplink.rate.bps": RATES_BPS[::3]},
         seeds=4,
     ),
     figures=("latency", "breakdown", "bits", "resampling"),
