@@ -26,7 +26,7 @@ SCENARIO = Scenario(
     },
     grid={
         "scheme": [*IN_CLOUD, *DRAFTING],
-        "workload.devices": [1, 4, 16],
+        "workload.devices": [1, 16],
     },
     axis="workload.devices",
     seeds=10,
