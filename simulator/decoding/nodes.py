@@ -72,7 +72,6 @@ def sum_drafts(drafts: Sequence[Drafted]) -> DraftSums:
         sum(drafted.draft.support.size for drafted in drafts),
         sum((drafted.dropped_mass for drafted in drafts), 0.0),
         sum((drafted.tv_quantization for drafted in drafts), 0.0),
-        any(drafted.over_budget for drafted in drafts),
     )
 
 

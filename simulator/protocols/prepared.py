@@ -145,15 +145,14 @@ class PreparedEdge(SpeculateEdge):
 
     def _close(self, node: EdgeNode, tokens: Tokens) -> None:
         branches, accepted = self._branches, len(tokens) - 1
-        corrected = accepted < len(node.drafts)
         self._hit = (
             bool(self._answer.remaining and branches.widths[accepted])
-            and (corrected or branches.made > 0)
+            and (accepted < len(node.drafts) or branches.made > 0)
             and tokens[-1] in self._session.guesses(node, accepted, branches.widths[accepted])
         )
         drafts = branches.drafts
         wasted = drafts - self._hit * branches.drafted(accepted)
-        prepared = Preparation(self._hit, self._hit and corrected, branches.made, drafts, wasted)
+        prepared = Preparation(self._hit, branches.made, drafts, wasted)
         self.commands.append(machine.CloseRound(node.round, tokens, prepared=prepared))
 
 

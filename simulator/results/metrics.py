@@ -166,18 +166,6 @@ _DECLARED: Final = (
         _of_branches(lambda run: ratio(run.sums["hit"], run.sums["speculative"])), if_known=True, higher=True,
     ),
     Metric(
-        "correction_hit_rate",
-        "rejections whose correction was prepared / rejections: with one branch for each number of accepted drafts, "
-        "the share of corrections that are the drafter's next choice; no such column where nothing was prepared",
-        _of_branches(lambda run: ratio(run.sums["hit_correction"], run.rejections)), if_known=True, higher=True,
-    ),
-    Metric(
-        "branch_passes_per_round",
-        "passes of the drafter over prepared branches that ended while the reply was out / rounds; no such column "
-        "where nothing was prepared",
-        _of_branches(lambda run: ratio(run.sums["branch_passes"], run.sums["speculative"])), if_known=True,
-    ),
-    Metric(
         "wasted_drafts_per_token",
         "drafts of prepared branches that were not chosen / output tokens; no such column where nothing was prepared",
         _of_branches(lambda run: ratio(run.sums["wasted_drafts"], run.tokens)), if_known=True,

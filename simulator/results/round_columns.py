@@ -82,10 +82,6 @@ ROUND_COLUMNS: Final = (
         "nll", "float64", "verified.divergences.nll", "committed", "verifier_nll_per_token",
         "-ln p(token) of committed tokens under the verifier at the cell's temperature, mean",
     ),
-    RoundColumn(
-        "over_budget", "bool", "sums.over_budget", "speculative", "over_budget_per_round",
-        "rounds sent though their payload could exceed budget_bits, since one draft is always sent / rounds",
-    ),
     RoundColumn("edge_passes", "int64", "edge_passes"),
     RoundColumn("flushed", "bool", "flushed"),
     RoundColumn("stale", "bool", "stale"),
@@ -95,7 +91,6 @@ ROUND_COLUMNS: Final = (
     ),
     RoundColumn("flushed_bits", "int64", "flushed_bits"),
     RoundColumn("hit", "bool", "prepared.hit"),
-    RoundColumn("hit_correction", "bool", "prepared.corrected"),
     RoundColumn("branch_passes", "int64", "prepared.passes"),
     RoundColumn("branch_drafts", "int64", "prepared.drafts"),
     RoundColumn("wasted_drafts", "int64", "prepared.wasted"),
@@ -110,6 +105,6 @@ payload had come to the cloud, which dropped it before decoding. Numbers of roun
 
 What an edge drafts while a round is out, for several outcomes of it, is reported with that round: `branch_passes` that
 ended before the reply, `branch_drafts` of all branches, `wasted_drafts` of those that were not chosen, and whether the
-next round was among them (`hit`), behind a rejection (`hit_correction`). Of branches that were sent to the cloud
+next round was among them (`hit`). Of branches that were sent to the cloud
 (`scheme.prepared_at`), `wasted_bits` are all bits on the uplink except the payload of the chosen one, which is the next
 round's."""

@@ -19,13 +19,12 @@ from simulator.results.round_columns import ROUND_COLUMNS
 
 
 class DraftSums(NamedTuple):
-    """Sums of an observer over the drafts of a round; `over_budget`: True if any of them was over the budget."""
+    """Sums of an observer over the drafts of a round."""
 
     support_size: int = 0
     coded_size: int = 0
     dropped_mass: float = 0.0
     tv_quantization: float = 0.0
-    over_budget: bool = False
 
 
 class Preparation(NamedTuple):
@@ -33,8 +32,6 @@ class Preparation(NamedTuple):
 
     hit: bool = False
     """The next round was among what was prepared."""
-    corrected: bool = False
-    """True if the chosen branch was prepared, and begins with a correction."""
     passes: int = 0
     drafts: int = 0
     """Drafts of all branches."""

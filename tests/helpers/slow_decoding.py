@@ -75,7 +75,6 @@ class SlowRound:
             "coded_size": sum(draft.coded_size for draft in self.measured),
             "dropped_mass": sum(draft.dropped_mass for draft in self.measured),
             "tv_quantization": sum(draft.tv_quantization for draft in self.measured),
-            "over_budget": any(draft.over_budget for draft in self.measured),
         }
 
     @cached_property

@@ -69,8 +69,9 @@ def check_times(made: Cell, round_trip_s: float, share: float | None) -> None:
     along = made.models.pair.along.survival(drafts + 1)
     beyond = survival[-1] * along[-1] / along[-2]
     if share is None:
-        share = full["hit_correction"].sum() / (full["accepted"] < drafts).sum()
-        beyond = float((full["hit"] & ~full["hit_correction"]).mean())
+        rejected = full["accepted"] < drafts
+        share = full.loc[rejected, "hit"].mean()
+        beyond = float((full["hit"] & ~rejected).mean())
     outcomes = Outcomes((1,) * (drafts + 1), share, beyond, made.scheme.prepared_at == "cloud")
     place = Deployment(made.edge.latency, made.cloud.latency, made.cloud.drafter_latency, 8, 146, half, half, 1e6,
                        id_bits=8)  # fmt: skip

@@ -85,7 +85,6 @@ OF_ROUNDS: Final[dict[str, Callable[[Seen], float]]] = {
     "rejection_bound": of_verified("rejection_bound"),
     "tv_output": of_verified("tv_output"),
     "nll": of_verified("nll"),
-    "over_budget": of_drafts("over_budget"),
     "edge_passes": lambda seen: seen.round.passes_by(seen.request.finish_s),
     "flushed": lambda seen: seen.flushed,
     "stale": lambda seen: seen.flushed and not math.isnan(seen.round.received_s),

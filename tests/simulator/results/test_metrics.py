@@ -299,9 +299,6 @@ EXPECTED: Final[dict[str, Value]] = {
     "rejection_bound": per_verified("rejection_bound"),
     "tv_output": per_committed("tv_output"),
     "verifier_nll_per_token": per_committed("nll"),
-    "over_budget_per_round": lambda run: over(
-        sum(each.of_drafts["over_budget"] for each in sent(run)), speculative(run)
-    ),
     "tail_tokens": lambda run: mean(len(each.committed) - len(each.tokens) for each in run.requests),
     "flushed_drafts_per_token": lambda run: over(sum(each.flushed_drafts for each in void(run)), tokens(run)),
     "hidden_draft_s_per_token": lambda run: over(sum(each.hidden_s for each in run.answered), answered_tokens(run)),

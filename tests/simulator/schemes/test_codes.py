@@ -87,7 +87,6 @@ def test_a_budget_holds_whatever_the_next_id_costs(scheme: dict[str, object], bu
     free, bound = sotu(scheme), sotu({**scheme, "budget_bits": budget_bits})
     assert (bound.rounds["payload_bits"] <= -(-budget_bits // 8) * 8).all()
     assert 1 < bound.summary["draft_length"] < free.summary["draft_length"]
-    assert not bound.rounds["over_budget"].any()
 
 
 def test_partial_rounds_overrule_the_id_where_its_length_could_bend_the_distribution_alone() -> None:
